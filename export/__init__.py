@@ -1,0 +1,1 @@
+"""Offline: one golden scan or a trained model becomes a recipe."""

@@ -1,0 +1,219 @@
+"""What the stages hand to each other: frozen, validated, cautious by default.
+
+A frame flows Frame -> View -> ScoreMap -> Defect -> Verdict. Nothing here knows a socket, a
+thread, a clock or a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.transforms import Transform, rigid
+
+GreyImage = npt.NDArray[np.uint8]
+"""(h, w) uint8, as the sensor delivers it: lens distortion included."""
+DepthMap = npt.NDArray[np.float32]
+"""(h, w) float32, z in the camera frame, mm, NaN where the sensor had no return."""
+
+
+class Outcome(str, Enum):
+    """What the robot acts on. Whatever is not proven good is not PASS."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INDETERMINATE = "INDETERMINATE"
+
+
+class Reason(str, Enum):
+    """Why a verdict is not PASS: a closed list, so that it can be a metric's label."""
+
+    DEFECT = "defect"
+    # the scan is incomplete or not to be trusted
+    NO_VIEWS = "no_views"
+    MISSING_VIEW = "missing_view"
+    DUPLICATE_VIEW = "duplicate_view"
+    UNPLANNED_VIEW = "unplanned_view"
+    FRAME_LOST = "frame_lost"
+    FRAME_INVALID = "frame_invalid"
+    DEPTH_MISSING = "depth_missing"
+    # time and place
+    CLOCK_UNSYNCED = "clock_unsynced"
+    POSE_MISSING = "pose_missing"
+    POSE_GAP = "pose_gap"
+    POSE_INVALID = "pose_invalid"
+    POSE_UNCERTAIN = "pose_uncertain"
+    OUT_OF_GRID = "out_of_grid"
+    MISALIGNED = "misaligned"
+    ALIGNMENT_FAILED = "alignment_failed"
+    COVERAGE = "coverage"
+    # what inspects
+    SCORE_INVALID = "score_invalid"
+    ENGINE_FAILED = "engine_failed"
+    RECIPE_MISMATCH = "recipe_mismatch"
+    CALIBRATION_MISMATCH = "calibration_mismatch"
+    # what carries
+    CAMERA_LOST = "camera_lost"
+    QUEUE_OVERFLOW = "queue_overflow"
+    JOURNAL_FAILED = "journal_failed"
+    DEADLINE = "deadline"
+    ABORTED = "aborted"
+    SHUTDOWN = "shutdown"
+    CRASHED = "crashed"
+    NOT_DECIDED = "not_decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One reason with the words a person reads: which view, how many mm, what to do."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What one exposure delivered, stamped by the device and by this host.
+
+    t_device_ns: start of exposure on the camera's own clock.
+    t_arrival_ns: complete frame in this host, host monotonic clock.
+    """
+
+    camera: str
+    frame_id: int
+    t_device_ns: int
+    t_arrival_ns: int
+    exposure_ns: int
+    image: GreyImage
+    depth_mm: DepthMap | None = None
+
+    def __post_init__(self) -> None:
+        _check_image(self.image)
+        _check_depth(self.depth_mm, self.image)
+        if self.exposure_ns < 0:
+            raise ValueError(f"exposure must not be negative, got {self.exposure_ns} ns")
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """The flange in the robot's base, as the robot reports it on its own clock."""
+
+    t_robot_ns: int
+    t_arrival_ns: int  # host monotonic clock
+    base_from_flange: Transform
+
+    def __post_init__(self) -> None:
+        rigid(self.base_from_flange)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One frame with its proven place: the camera in the part's frame at mid-exposure.
+
+    uncertainty_mm: how far the camera may have moved within the time residual of both clocks.
+    """
+
+    frame_id: int
+    image: GreyImage
+    part_from_camera: Transform
+    uncertainty_mm: float
+    depth_mm: DepthMap | None = None
+
+    def __post_init__(self) -> None:
+        _check_image(self.image)
+        _check_depth(self.depth_mm, self.image)
+        rigid(self.part_from_camera)
+        if not (np.isfinite(self.uncertainty_mm) and self.uncertainty_mm >= 0):
+            raise ValueError(f"uncertainty must be finite and >= 0, got {self.uncertainty_mm} mm")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreMap:
+    """Anomaly score per pixel, (h, w) float32, 1.0 = threshold. Finite, or it refuses to exist."""
+
+    score: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.score.ndim != 2 or self.score.dtype != np.float32:
+            raise ValueError(
+                f"a score map is (h, w) float32, got {self.score.shape} {self.score.dtype}"
+            )
+        if not np.isfinite(self.score).all():
+            raise ValueError("a score map must be finite, got NaN or infinity")
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One 26-connected group of voxels at or above the threshold, largest score first."""
+
+    centroid_part_mm: tuple[float, float, float]
+    centroid_base_mm: tuple[float, float, float]
+    size_mm: tuple[float, float, float]  # axis-aligned extent in the part frame
+    volume_mm3: float
+    peak_score: float
+    voxels: int
+    views: int  # planned viewpoints that saw it at or above the threshold
+
+
+@dataclass(frozen=True, slots=True)
+class ViewReport:
+    """What became of one planned viewpoint."""
+
+    view: int
+    frame_id: int
+    uncertainty_mm: float
+    peak_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How this instance stands on the fixture, against the instance the recipe was made from."""
+
+    reference_from_part: Transform
+    shift_mm: float  # of the part's centre
+    rotation_deg: float
+    residual_mm: float  # robust spread of measured depth about the expected surface
+    inliers: float  # fraction of compared points that agree
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The one answer to one part. Without an argument it is INDETERMINATE and says so."""
+
+    outcome: Outcome = Outcome.INDETERMINATE
+    notes: tuple[Note, ...] = (Note(Reason.NOT_DECIDED, "nothing was decided"),)
+    score: float | None = None  # the part's score; 1.0 is the threshold
+    coverage: float | None = None  # fraction of the expected surface that was seen
+    defects: tuple[Defect, ...] = ()
+    views: tuple[ViewReport, ...] = ()
+    alignment: Alignment | None = None
+    timing_ms: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.PASS and (self.notes or self.defects):
+            raise ValueError("a PASS has neither reasons against it nor defects")
+        if self.outcome is not Outcome.PASS and not self.notes:
+            raise ValueError(f"{self.outcome.value} needs a reason")
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The reasons without their words, each once, in order."""
+        return tuple(dict.fromkeys(note.reason for note in self.notes))
+
+
+def _check_image(image: npt.NDArray[np.uint8]) -> None:
+    if image.ndim != 2 or image.dtype != np.uint8:
+        raise ValueError(f"an image is (h, w) uint8, got {image.shape} {image.dtype}")
+
+
+def _check_depth(depth_mm: DepthMap | None, image: GreyImage) -> None:
+    if depth_mm is None:
+        return
+    if depth_mm.dtype != np.float32 or depth_mm.shape != image.shape:
+        raise ValueError(
+            f"depth is float32 of the image's shape {image.shape}, "
+            f"got {depth_mm.shape} {depth_mm.dtype}"
+        )
