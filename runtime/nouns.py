@@ -74,7 +74,7 @@ class Note:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """What one exposure delivered, stamped by the device and by this host.
 
@@ -97,7 +97,7 @@ class Frame:
             raise ValueError(f"exposure must not be negative, got {self.exposure_ns} ns")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pose:
     """The flange in the robot's base, as the robot reports it on its own clock."""
 
@@ -109,7 +109,7 @@ class Pose:
         rigid(self.base_from_flange)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class View:
     """One frame with its proven place: the camera in the part's frame at mid-exposure.
 
@@ -130,7 +130,7 @@ class View:
             raise ValueError(f"uncertainty must be finite and >= 0, got {self.uncertainty_mm} mm")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ScoreMap:
     """Anomaly score per pixel, (h, w) float32, 1.0 = threshold. Finite, or it refuses to exist."""
 
@@ -168,7 +168,7 @@ class ViewReport:
     peak_score: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
     """How this instance stands on the fixture, against the instance the recipe was made from."""
 

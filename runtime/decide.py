@@ -1,0 +1,118 @@
+"""The truth table: what was seen and what went wrong become one outcome.
+
+Whatever speaks against the scan itself (a view missing, a pose unproven, a part misplaced) makes
+the verdict INDETERMINATE, also when defects were found: the robot must not act on half a proof.
+FAIL is a complete scan with a defect; PASS is a complete scan without one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.nouns import Alignment, Defect, Note, Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may be missing or displaced before a scan proves nothing."""
+
+    coverage_min: float = 0.95  # fraction of the expected surface that must have been seen
+    outside_max: float = 0.02  # fraction of all lifted pixels that may fall outside the grid
+    shift_max_mm: float = 2.0  # part on the fixture, against the part the recipe knows
+    rotation_max_deg: float = 1.5
+    uncertainty_max_voxels: float = 0.5  # camera motion within the time residual of both clocks
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a verdict rests on."""
+
+    score: float | None
+    defects: tuple[Defect, ...]
+    coverage: float | None
+    outside: float
+    alignment: Alignment | None
+    notes: tuple[Note, ...]  # what went wrong on the way
+
+
+def decide(evidence: Evidence, limits: Limits) -> tuple[Outcome, tuple[Note, ...]]:
+    """The outcome and every reason why it is not PASS; PASS has none."""
+    against_scan = evidence.notes + _unproven(evidence, limits)
+    defects = _defect_notes(evidence.defects)
+    if against_scan:
+        return Outcome.INDETERMINATE, against_scan + defects
+    if defects:
+        return Outcome.FAIL, defects
+    return Outcome.PASS, ()
+
+
+def _unproven(evidence: Evidence, limits: Limits) -> tuple[Note, ...]:
+    checks = (
+        _score_note(evidence),
+        _coverage_note(evidence.coverage, limits.coverage_min),
+        _outside_note(evidence.outside, limits.outside_max),
+        _alignment_note(evidence.alignment, limits),
+    )
+    return tuple(note for note in checks if note is not None)
+
+
+def _score_note(evidence: Evidence) -> Note | None:
+    if evidence.score is None:
+        return Note(Reason.NO_VIEWS, "no view could be inspected")
+    if not 0.0 <= evidence.score < float("inf"):
+        return Note(Reason.SCORE_INVALID, f"part score {evidence.score} is not a finite number")
+    if evidence.score >= 1.0 and not evidence.defects:
+        return Note(
+            Reason.SCORE_INVALID,
+            f"part score {evidence.score:.2f} is over the threshold but no defect was segmented",
+        )
+    return None
+
+
+def _coverage_note(coverage: float | None, coverage_min: float) -> Note | None:
+    if coverage is not None and coverage >= coverage_min:
+        return None
+    seen = "unknown" if coverage is None else f"{coverage:.1%}"
+    return Note(Reason.COVERAGE, f"surface seen: {seen}, at least {coverage_min:.1%} is needed")
+
+
+def _outside_note(outside: float, outside_max: float) -> Note | None:
+    if outside <= outside_max:
+        return None
+    return Note(
+        Reason.OUT_OF_GRID,
+        f"{outside:.1%} of the measured points lie outside the grid, at most {outside_max:.1%}",
+    )
+
+
+def _alignment_note(alignment: Alignment | None, limits: Limits) -> Note | None:
+    if alignment is None:
+        return None  # the recipe knows no surface to align to; a failed estimate left its own note
+    if alignment.shift_mm <= limits.shift_max_mm:
+        if alignment.rotation_deg <= limits.rotation_max_deg:
+            return None
+        return Note(
+            Reason.MISALIGNED,
+            f"part turned by {alignment.rotation_deg:.2f} deg, "
+            f"at most {limits.rotation_max_deg:.2f}: seat it on the fixture",
+        )
+    return Note(
+        Reason.MISALIGNED,
+        f"part shifted by {alignment.shift_mm:.2f} mm, "
+        f"at most {limits.shift_max_mm:.2f}: seat it on the fixture",
+    )
+
+
+def _defect_notes(defects: tuple[Defect, ...]) -> tuple[Note, ...]:
+    return tuple(
+        Note(
+            Reason.DEFECT,
+            f"{max(d.size_mm):.1f} mm at ({_point(d.centroid_part_mm)}) mm in the part frame, "
+            f"score {d.peak_score:.2f}, seen by {d.views} views",
+        )
+        for d in defects
+    )
+
+
+def _point(p_mm: tuple[float, float, float]) -> str:
+    return ", ".join(f"{c:.1f}" for c in p_mm)
