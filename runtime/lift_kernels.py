@@ -1,0 +1,137 @@
+"""The inner loops of lift and fuse. Scalars stay float32 and branches stay out where the compiler
+can then use vector instructions; every kernel releases the GIL and is cached on disk.
+"""
+
+# numba infers its own types: annotations here would be decoration
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+HASH_MULTIPLIER = np.uint32(2654435769)  # 2^32 / golden ratio: spreads neighbouring blocks (Knuth)
+HITS_MAX = np.uint16(65535)
+_ZERO = np.float32(0)
+
+
+@njit(inline="always")
+def _number(gx, gy, gz, ok, box):
+    """Block number * 64 + cell, or -1; `ok` says that the coordinates lie inside the grid."""
+    # outside coordinates may not fit an int: they are replaced before they are converted
+    i = np.int32(gx if ok else _ZERO)
+    j = np.int32(gy if ok else _ZERO)
+    k = np.int32(gz if ok else _ZERO)
+    block = ((i >> 2) * box[4] + (j >> 2)) * box[5] + (k >> 2)
+    cell = ((i & 3) << 4) | ((j & 3) << 2) | (k & 3)
+    return np.int32((block << 6) | cell) if ok else np.int32(-1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def number_pixels(z, rx, ry, m, box, table, numbers):
+    """Voxel number of every pixel, -1 where it has none; counts [inside, table, invalid]."""
+    nx, ny, nz = np.float32(box[0]), np.float32(box[1]), np.float32(box[2])
+    m00, m01, m02, m03 = m[0, 0], m[0, 1], m[0, 2], m[0, 3]
+    m10, m11, m12, m13 = m[1, 0], m[1, 1], m[1, 2], m[1, 3]
+    m20, m21, m22, m23 = m[2, 0], m[2, 1], m[2, 2], m[2, 3]
+    inside = 0
+    on_table = 0
+    invalid = 0
+    for p in range(z.size):
+        d = z[p]
+        x = rx[p] * d
+        y = ry[p] * d
+        gx = m00 * x + m01 * y + m02 * d + m03
+        gy = m10 * x + m11 * y + m12 * d + m13
+        gz = m20 * x + m21 * y + m22 * d + m23
+        valid = d > _ZERO  # a NaN is not
+        below = valid & (gz < table)
+        ok = (
+            valid
+            & (gz >= table)
+            & (gx >= _ZERO)
+            & (gx < nx)
+            & (gy >= _ZERO)
+            & (gy < ny)
+            & (gz >= _ZERO)
+            & (gz < nz)
+        )
+        numbers[p] = _number(gx, gy, gz, ok, box)
+        inside += ok
+        on_table += below
+        invalid += not valid
+    return np.array([inside, on_table, invalid], np.int64)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def number_points(points, m, box, table, numbers):
+    """As `number_pixels`, for points (n, 3); a point that is not finite is invalid."""
+    nx, ny, nz = np.float32(box[0]), np.float32(box[1]), np.float32(box[2])
+    counts = np.zeros(3, np.int64)
+    for p in range(points.shape[0]):
+        x, y, d = points[p, 0], points[p, 1], points[p, 2]
+        gx = m[0, 0] * x + m[0, 1] * y + m[0, 2] * d + m[0, 3]
+        gy = m[1, 0] * x + m[1, 1] * y + m[1, 2] * d + m[1, 3]
+        gz = m[2, 0] * x + m[2, 1] * y + m[2, 2] * d + m[2, 3]
+        finite = np.isfinite(gx) & np.isfinite(gy) & np.isfinite(gz)
+        below = finite & (gz < table)
+        ok = finite & (not below) & (gx >= _ZERO) & (gx < nx) & (gy >= _ZERO) & (gy < ny)
+        ok = ok & (gz >= _ZERO) & (gz < nz)
+        numbers[p] = _number(gx, gy, gz, ok, box)
+        counts[0] += ok
+        counts[1] += below
+        counts[2] += not finite
+    return counts
+
+
+@njit(cache=True, nogil=True)
+def find_slots(numbers, table, block_of_slot, used):
+    """Replace block numbers by slot numbers, in place, adding blocks; returns points dropped.
+
+    table: (2^n, 2) int32, block + 1 and slot; 0 is free. Linear probing. One thread only.
+    """
+    mask = np.uint32(table.shape[0] - 1)
+    last_block = np.int32(-1)
+    slot = np.int32(-1)
+    dropped = 0
+    for p in range(numbers.size):
+        number = numbers[p]
+        if number < 0:
+            continue
+        block = number >> 6
+        if block != last_block:
+            last_block = block
+            at = (np.uint32(block) * HASH_MULTIPLIER >> np.uint32(7)) & mask
+            while table[at, 0] != 0 and table[at, 0] != block + 1:
+                at = (at + np.uint32(1)) & mask
+            if table[at, 0] != 0:
+                slot = table[at, 1]
+            elif used[0] < block_of_slot.size:
+                slot = np.int32(used[0])
+                table[at, 0] = block + 1
+                table[at, 1] = slot
+                block_of_slot[slot] = block
+                used[0] += 1
+            else:
+                slot = np.int32(-1)
+        if slot < 0:
+            numbers[p] = -1
+            dropped += 1
+        else:
+            numbers[p] = (slot << 6) | (number & 63)
+    return dropped
+
+
+@njit(cache=True, nogil=True)
+def write_voxels(numbers, score, volume_score, volume_hits, part, mask):
+    """Maximum and hits of the voxels of every second (fourth, ...) group of 64 blocks.
+
+    A group, not a block, so that neighbouring pixels mostly share their writer.
+    """
+    for p in range(numbers.size):
+        number = numbers[p]
+        if number < 0 or (number >> 12) & mask != part:
+            continue
+        at = np.uint32(number)  # unsigned: no test for an index that counts from the end
+        # stored always, without a branch: which pixel is the maximum cannot be predicted
+        volume_score[at] = max(volume_score[at], score[p])
+        volume_hits[at] += np.uint16(volume_hits[at] < HITS_MAX)
