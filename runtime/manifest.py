@@ -1,0 +1,62 @@
+"""What a recipe says of itself: `manifest.json`, the first file of it that is read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,32}$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Millimetres = Annotated[float, Field(ge=-1e5, le=1e5)]
+FILES = ("model.onnx", "viewplan.json", "expected.npz", "threshold.json", "probe.npz")
+"""What every recipe holds besides its manifest."""
+REFERENCE_FILE = "reference.npz"
+"""Golden views; there when the model or the geometry compares with them."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TensorSpec(_Section):
+    """One input or output of the graph."""
+
+    name: str
+    dtype: Literal["uint8", "float32"]
+    shape: tuple[int, int, int, int]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype} {list(self.shape)}"
+
+
+class GridSection(_Section):
+    """The volume, in the part frame: voxel (i, j, k) covers origin + voxel_mm * [i, i+1) x ..."""
+
+    origin_mm: tuple[Millimetres, Millimetres, Millimetres]
+    shape: tuple[int, int, int]
+    voxel_mm: Annotated[float, Field(gt=0, le=100)]
+    table_z_mm: Millimetres = Field(description="what lies below is the table, not the part")
+
+
+class Manifest(_Section):
+    """Everything the box must know before it opens another file of the recipe."""
+
+    schema_version: Literal[1]
+    name: Name
+    version: Version
+    part: Annotated[str, Field(min_length=1, max_length=1000)]
+    method: Annotated[str, Field(min_length=1, max_length=64)]
+    detector: Literal["view"] = Field(description="shape of the detector; design section 3")
+    created_utc: datetime
+    tools: dict[str, str] = Field(description="name -> version of what made it")
+    provenance: dict[str, Any] = Field(description="where it comes from: scan, options")
+    calibration_digest: Digest = Field(description="a scan must be placed by the same calibration")
+    inputs: tuple[TensorSpec, ...]
+    output: TensorSpec
+    grid: GridSection
+    files: dict[str, Digest] = Field(description="file -> sha256")

@@ -1,0 +1,221 @@
+"""A recipe folder becomes one checked object. A file that was altered is refused, not used."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from runtime.calibration import Calibration
+from runtime.errors import RecipeError
+from runtime.explain import one_line
+from runtime.grid import GridSpec
+from runtime.manifest import FILES, REFERENCE_FILE, SCHEMA_VERSION, Manifest
+from runtime.nouns import DepthMap, GreyImage
+from runtime.strict_json import parse_object
+from runtime.transforms import Transform, rigid
+from runtime.viewplan import ViewPlan
+
+MAX_FILE_BYTES = 1 << 31  # no model of the methods we serve comes near 2 GiB
+MAX_VIEWS = 64  # a defect's supporting views are kept as bits of one machine word
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceView:
+    """One view of the golden scan, as it was taken."""
+
+    image: GreyImage
+    depth_mm: DepthMap
+    part_from_camera: Transform
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """One recorded run of the model: what went in, and the (h, w) float32 scores that came out."""
+
+    inputs: dict[str, npt.NDArray[np.generic]]
+    score: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """The deployable unit for one part type.
+
+    expected_ijk: (n, 3) int32, voxels of `grid` through which the golden part's surface passes.
+    reference: one golden view per planned view.
+    threshold: how the threshold 1.0 was found, for people; nothing is computed from it.
+    """
+
+    manifest: Manifest
+    model: bytes
+    plan: ViewPlan
+    grid: GridSpec
+    expected_ijk: npt.NDArray[np.int32]
+    reference: tuple[ReferenceView, ...]
+    probes: tuple[Probe, ...]
+    threshold: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """`name/version`, as robots and people call it."""
+        return f"{self.manifest.name}/{self.manifest.version}"
+
+    @classmethod
+    def load(cls, folder: Path) -> Recipe:
+        """Read and check a recipe folder. Raises RecipeError: one line with what to do."""
+        manifest = _manifest(folder)
+        content = {name: _read(folder, name, digest) for name, digest in manifest.files.items()}
+        try:
+            return _from_files(manifest, content)
+        except _BROKEN as error:
+            raise RecipeError(f"{folder}: {_one(error)}; export the recipe again") from error
+
+    def check_calibration(self, calibration: Calibration) -> None:
+        """Raises RecipeError unless `calibration` places pixels where this recipe expects them."""
+        if calibration.part != self.manifest.part:
+            raise RecipeError(
+                f"recipe {self.label} is for part {self.manifest.part!r}, "
+                f"the calibration is for {calibration.part!r}: choose the recipe of this part"
+            )
+        if calibration.digest != self.manifest.calibration_digest:
+            raise RecipeError(
+                f"recipe {self.label} was made with another calibration of {calibration.part!r}: "
+                "export it again from a golden scan taken with this one"
+            )
+
+
+def sha256(content: bytes) -> str:
+    """Hex digest, as the manifest lists it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+# what a file of the right hash but the wrong content can raise while it is taken apart
+_BROKEN = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def _manifest(folder: Path) -> Manifest:
+    path = folder / "manifest.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise RecipeError(f"{folder}: no manifest.json here, so this is no recipe") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read: {_one(error)}") from error
+    try:
+        version = parse_object(text).integer("schema_version", 0, 1 << 31)
+        if version != SCHEMA_VERSION:
+            raise RecipeError(
+                f"{path}: schema_version {version} is unknown, this VoxGate reads {SCHEMA_VERSION}"
+            )
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise RecipeError(f"{path}: {one_line(error)}") from error
+    except ValueError as error:
+        raise RecipeError(f"{path}: {error}") from error
+    _check_files(path, manifest)
+    return manifest
+
+
+def _check_files(path: Path, manifest: Manifest) -> None:
+    allowed = {*FILES, REFERENCE_FILE}
+    if missing := set(FILES) - set(manifest.files):
+        raise RecipeError(f"{path}: files {sorted(missing)} are not listed")
+    if unknown := set(manifest.files) - allowed:  # names are fixed, so no path can escape
+        raise RecipeError(f"{path}: files {sorted(unknown)} do not belong to a recipe")
+
+
+def _read(folder: Path, name: str, digest: str) -> bytes:
+    path = folder / name
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise RecipeError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror}: copy the recipe again") from error
+    if sha256(content) != digest:
+        raise RecipeError(f"{path}: differs from the manifest's sha256: copy the recipe again")
+    return content
+
+
+def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
+    grid = manifest.grid
+    plan = _plan(content["viewplan.json"])
+    return Recipe(
+        manifest=manifest,
+        model=content["model.onnx"],
+        plan=plan,
+        grid=GridSpec(grid.origin_mm, grid.shape, grid.voxel_mm),
+        expected_ijk=_expected(content["expected.npz"], grid.shape),
+        reference=_reference(content.get(REFERENCE_FILE), len(plan.views)),
+        probes=_probes(content["probe.npz"]),
+        threshold=json.loads(content["threshold.json"]),
+    )
+
+
+def _plan(content: bytes) -> ViewPlan:
+    fields = parse_object(content.decode("utf-8"))
+    views = fields.objects("views", MAX_VIEWS)
+    return ViewPlan(
+        views=tuple(rigid(view.numbers("part_from_camera", (4, 4))) for view in views),
+        max_distance_mm=fields.number("max_distance_mm", 0.0, 1e4),
+        max_angle_deg=fields.number("max_angle_deg", 0.0, 180.0),
+    )
+
+
+def _expected(content: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.int32]:
+    ijk: npt.NDArray[np.int32] = _arrays(content)["ijk"]
+    if ijk.ndim != 2 or ijk.shape[1] != 3 or ijk.dtype != np.int32 or not len(ijk):
+        raise ValueError(f"expected.npz: ijk is (n, 3) int32, got {ijk.shape} {ijk.dtype}")
+    if (ijk < 0).any() or (ijk >= shape).any():
+        raise ValueError("expected.npz: voxels lie outside the grid")
+    return ijk
+
+
+def _reference(content: bytes | None, count: int) -> tuple[ReferenceView, ...]:
+    if content is None:
+        return ()
+    arrays = _arrays(content)
+    if len(arrays["image"]) != count:
+        raise ValueError(
+            f"reference.npz: {len(arrays['image'])} views, but the view plan has {count}"
+        )
+    counts = arrays["depth_counts"]
+    depth_mm = np.where(counts == 0, np.nan, counts * float(arrays["depth_unit_mm"]))
+    return tuple(
+        ReferenceView(np.ascontiguousarray(image), depth.astype(np.float32), rigid(pose))
+        for image, depth, pose in zip(
+            arrays["image"], depth_mm, arrays["part_from_camera"], strict=True
+        )
+    )
+
+
+def _probes(content: bytes) -> tuple[Probe, ...]:
+    """Arrays `<n>.<input>` and `<n>.score`, n = 0, 1, ..."""
+    arrays = _arrays(content)
+    count = sum(key.endswith(".score") for key in arrays)
+    return tuple(_probe(arrays, f"{number}.") for number in range(count))
+
+
+def _probe(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Probe:
+    own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
+    score = own.pop("score")
+    return Probe(own, score)
+
+
+def _arrays(content: bytes) -> dict[str, npt.NDArray[Any]]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return dict(file.items())
+
+
+def _one(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
