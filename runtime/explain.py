@@ -10,10 +10,17 @@ from pydantic_core import ErrorDetails
 MAX_VALUE = 60  # characters of a wrong value that are shown
 
 
+def key(error: ErrorDetails) -> tuple[str | int, ...]:
+    """Where the wrong value stands; a choice that does not exist stands at its own key."""
+    if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return (*error["loc"], error["ctx"]["discriminator"].strip("'"))
+    return error["loc"]
+
+
 def key_path(error: ErrorDetails) -> str:
     """Dotted path of the wrong key, list places in brackets: `cameras[0].name`."""
     path = ""
-    for step in error["loc"]:
+    for step in key(error):
         path += f"[{step}]" if isinstance(step, int) else f".{step}"
     return path.lstrip(".")
 
@@ -24,6 +31,10 @@ def finding(error: ErrorDetails) -> str:
         return "is missing, and has no default"
     if error["type"] == "extra_forbidden":
         return "is not a known key"
+    if error["type"] == "union_tag_invalid":
+        return f"{error['ctx']['tag']!r}: allowed are {error['ctx']['expected_tags']}"
+    if error["type"] == "union_tag_not_found":
+        return "is missing, and has no default"
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     return f"{shown(error['input'])}: {_allowed(error)}"

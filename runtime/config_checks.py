@@ -1,0 +1,102 @@
+"""Contradictions in a cell's YAML: each value is allowed, together they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime.config_camera import GenicamCamera, NetworkCamera
+from runtime.config_fields import host_of, is_loopback
+from runtime.config_sections import CellConfig
+from runtime.config_yaml import Key
+
+
+def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    """What no single field can see, and files that do not exist: the key and what to do."""
+    for check in (_times, _exposure, _endpoints, _network, _files):
+        yield from check(config)
+
+
+def _times(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    deadline_ms = config.job.deadline_ms
+    if config.job.late_frame_ms >= deadline_ms:
+        yield (
+            ("job", "late_frame_ms"),
+            f"{config.job.late_frame_ms}: must be below job.deadline_ms, which is {deadline_ms}",
+        )
+    for index, camera in enumerate(config.cameras):
+        if camera.heartbeat_ms >= deadline_ms:
+            yield (
+                ("cameras", index, "heartbeat_ms"),
+                f"{camera.heartbeat_ms}: must be below job.deadline_ms, which is {deadline_ms}: "
+                "a dead camera would be noticed after the verdict",
+            )
+
+
+def _exposure(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    for index, camera in enumerate(config.cameras):
+        if isinstance(camera, GenicamCamera):
+            given = [camera.exposure_us, camera.exposure_node]
+            if given.count(None) != 1:
+                yield (
+                    ("cameras", index, "exposure_us"),
+                    "give exposure_us or exposure_node, not both",
+                )
+
+
+def _bound(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    yield ("sockets", "poses"), config.sockets.poses
+    yield ("sockets", "commands"), config.sockets.commands
+    yield ("sockets", "verdicts"), config.sockets.verdicts
+    for index, camera in enumerate(config.cameras):
+        if isinstance(camera, NetworkCamera):
+            yield ("cameras", index, "endpoint"), camera.endpoint
+    if config.metrics.enabled:
+        yield ("metrics", "port"), f"tcp://{_bracketed(config.metrics.host)}:{config.metrics.port}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _endpoints(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    taken: dict[str, str] = {}
+    for key, endpoint in _bound(config):
+        # two hosts of one machine can share a port number, but nobody who reads this means it
+        port = endpoint.rpartition(":")[2] if endpoint.startswith("tcp") else endpoint
+        name = ".".join(str(step) for step in key)
+        if port in taken:
+            yield key, f"{endpoint}: {port} is taken by {taken[port]}, choose another"
+        taken.setdefault(port, name)
+
+
+def _network(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    if config.sockets.allow_plain_network:
+        return
+    for key, endpoint in _bound(config):
+        if not is_loopback(host_of(endpoint)):
+            yield (
+                (*key[:-1], "host") if key[0] == "metrics" else key,
+                f"{endpoint} is reachable from the network without encryption: use 127.0.0.1, or "
+                "set sockets.allow_plain_network: true if the network is the cell's own",
+            )
+
+
+def _files(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    if not config.calibration.is_file():
+        yield ("calibration",), f"{config.calibration}: no such file"
+    if not config.recipes.folder.is_dir():
+        yield ("recipes", "folder"), f"{config.recipes.folder}: no such folder"
+    elif config.recipes.default and not (config.recipes.folder / config.recipes.default).is_dir():
+        yield (
+            ("recipes", "default"),
+            f"{config.recipes.default}: not in {config.recipes.folder}: `voxgate export` makes it",
+        )
+    yield from _producers(config)
+    if config.journal.path.is_dir():
+        yield ("journal", "path"), f"{config.journal.path}: is a folder, name a file"
+
+
+def _producers(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    for index, camera in enumerate(config.cameras):
+        if isinstance(camera, GenicamCamera) and not camera.producer.is_file():
+            yield ("cameras", index, "producer"), f"{camera.producer}: no such file"

@@ -1,0 +1,157 @@
+"""What may stand in a cell's YAML: every field with its meaning, unit and range."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runtime.config_camera import Camera
+from runtime.config_fields import Endpoint, FilePath, Name, Section, about
+
+
+class Recipes(Section):
+    """Where recipes lie and which one is prepared at start."""
+
+    folder: Annotated[FilePath, about("Folder", "holds <name>/<version>/manifest.json")]
+    default: Annotated[
+        str | None,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}(/[A-Za-z0-9._-]{1,32})?$"),
+        about(
+            "Default recipe", "name or name/version, prepared at start; none: wait for a command"
+        ),
+    ] = None
+
+
+class Sockets(Section):
+    """The three sockets the box binds."""
+
+    poses: Annotated[Endpoint, about("Poses", "SUB; the robot's PUB connects")]
+    commands: Annotated[Endpoint, about("Commands", "ROUTER; the robot's REQ or DEALER connects")]
+    verdicts: Annotated[Endpoint, about("Verdicts", "PUB; anyone's SUB connects")]
+    heartbeat_ms: Annotated[
+        int, about("Heartbeat period", "time between heartbeats", unit="ms", low=50, high=10000)
+    ] = 500
+    allow_plain_network: Annotated[
+        bool,
+        about("Allow plain network", "true: listen beyond this machine without encryption"),
+    ] = False
+
+
+class Sync(Section):
+    """When a frame's pose counts as proven."""
+
+    max_gap_ms: Annotated[
+        float,
+        about(
+            "Largest gap", "between the two poses around an exposure", unit="ms", low=1, high=1000
+        ),
+    ] = 20.0
+
+
+class LimitsSection(Section):
+    """How much may be missing or displaced before a scan proves nothing."""
+
+    coverage_min: Annotated[
+        float, about("Least coverage", "seen fraction of the expected surface", low=0.5, high=1)
+    ] = 0.95
+    outside_max: Annotated[
+        float, about("Most outside", "fraction of lifted pixels beyond the grid", low=0, high=0.5)
+    ] = 0.02
+    shift_max_mm: Annotated[
+        float, about("Largest shift", "part on its fixture", unit="mm", low=0.05, high=50)
+    ] = 2.0
+    rotation_max_deg: Annotated[
+        float, about("Largest rotation", "part on its fixture", unit="deg", low=0.05, high=45)
+    ] = 1.5
+    uncertainty_max_voxels: Annotated[
+        float,
+        about("Largest uncertainty", "camera's place at exposure", unit="voxels", low=0.01, high=2),
+    ] = 0.5
+
+
+class JobSection(Section):
+    """How long one part may take."""
+
+    deadline_ms: Annotated[
+        int,
+        about(
+            "Deadline",
+            "start_job to verdict; later is INDETERMINATE",
+            unit="ms",
+            low=100,
+            high=600_000,
+        ),
+    ] = 30_000
+    late_frame_ms: Annotated[
+        int,
+        about(
+            "Late frames", "after stop_job, wait for frames on the way", unit="ms", low=0, high=5000
+        ),
+    ] = 300
+    queue_views: Annotated[
+        int, about("Queue", "views that may wait for inspection; more is a fault", low=1, high=256)
+    ] = 32
+
+
+class EngineSection(Section):
+    """What runs the model."""
+
+    backend: Annotated[
+        Literal["onnxruntime-cpu", "onnxruntime-cuda", "onnxruntime-tensorrt"],
+        about("Backend", "what runs the recipe's model"),
+    ] = "onnxruntime-cpu"
+    threads: Annotated[
+        int, about("Threads", "of the engine; physical cores are best", low=1, high=64)
+    ] = 2
+
+
+class Journal(Section):
+    """The record of every job, written before anything is sent."""
+
+    path: Annotated[FilePath, about("File", "SQLite; its folder is made when missing")]
+
+
+class MetricsSection(Section):
+    """Where Prometheus scrapes."""
+
+    enabled: Annotated[bool, about("Enabled", "false: no HTTP server")] = True
+    host: Annotated[
+        str, Field(pattern=r"^[0-9A-Za-z.:-]{1,253}$"), about("Host", "address to listen on")
+    ] = "127.0.0.1"
+    port: Annotated[int, about("Port", "HTTP, path /metrics", low=1, high=65535)] = 9464
+
+
+class Log(Section):
+    """What goes to stderr (the journal of systemd)."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning"], about("Level", "least severity that is written")
+    ] = "info"
+
+
+class CellConfig(Section):
+    """One station: robot, camera, fixture, box."""
+
+    schema_version: Annotated[Literal[1], about("Schema version", "of this file's layout")]
+    cell: Annotated[Name, about("Cell", "name of the station, part of every topic")]
+    is_simulated: Annotated[
+        bool, about("Simulated", "true: verdicts are marked, no line may act on them")
+    ]
+    calibration: Annotated[FilePath, about("Calibration", "calibration.json of camera and robot")]
+    recipes: Annotated[Recipes, about("Recipes", "what can be inspected")]
+    cameras: Annotated[
+        tuple[Camera, ...],
+        Field(min_length=1, max_length=1),
+        about("Cameras", "one per cell: the calibration describes one"),
+    ]
+    sockets: Annotated[Sockets, about("Sockets", "what the robot talks to")]
+    sync: Annotated[Sync, about("Sync", "clocks and poses")] = Sync()
+    limits: Annotated[LimitsSection, about("Limits", "when a scan proves nothing")] = (
+        LimitsSection()
+    )
+    job: Annotated[JobSection, about("Job", "deadlines and queues")] = JobSection()
+    engine: Annotated[EngineSection, about("Engine", "what runs the model")] = EngineSection()
+    journal: Annotated[Journal, about("Journal", "record of every job")]
+    metrics: Annotated[MetricsSection, about("Metrics", "for Prometheus")] = MetricsSection()
+    log: Annotated[Log, about("Log", "to stderr")] = Log()
