@@ -1,0 +1,126 @@
+"""The real service in a process of its own, configured for ports that are free here.
+
+with Box.start(folder, calibration, recipes, "bracket/1") as box:
+    with VirtualCell(wires_from_config(box.config)) as cell:
+        ...
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.config import load_cell
+from runtime.config_sections import CellConfig
+from runtime.errors import ServiceError
+
+STOP_TIMEOUT_S = 20.0
+CONFIG_NAME = "cell.yaml"
+LOG_NAME = "service.log"
+LOG_LINES_SHOWN = 5
+
+
+def voxgate(*arguments: str) -> list[str]:
+    """The command line of `voxgate ARGUMENTS`: the console script of this very environment."""
+    script = Path(sys.executable).with_name("voxgate")
+    if script.exists():
+        return [str(script), *arguments]
+    return [sys.executable, "-c", "from runtime.cli import main; main()", *arguments]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A running `voxgate run CONFIG`."""
+
+    folder: Path
+    config: CellConfig
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path,
+        calibration: Path,
+        recipes: Path,
+        recipe: str | None,
+        settings: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> Box:
+        """Write `cell.yaml` into `folder` and start the service; it may take seconds to be READY.
+
+        settings: sections of the YAML to change, such as {"job": {"late_frame_ms": 500}}.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / CONFIG_NAME
+        content = _content(calibration, recipes, recipe, folder / "journal.sqlite")
+        for section, values in (settings or {}).items():
+            content[section] = {**content.get(section, {}), **values}
+        file.write_text(json.dumps(content, indent=2), encoding="utf-8")  # JSON is YAML
+        config = load_cell(file).config
+        with (folder / LOG_NAME).open("wb") as log:
+            process = subprocess.Popen(
+                voxgate("run", str(file)), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        return cls(folder, config, process)
+
+    def __enter__(self) -> Box:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def last_words(self) -> str:
+        """The end of the service's log, for a message."""
+        lines = (self.folder / LOG_NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-LOG_LINES_SHOWN:])
+
+    def check_alive(self) -> None:
+        """Raises ServiceError with the service's last words when it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            raise ServiceError(f"the service ended with {code}: {self.last_words()}")
+
+    def stop(self) -> int:
+        """SIGTERM, as systemd would; returns the exit code, negative if it had to be killed."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+def _content(calibration: Path, recipes: Path, recipe: str | None, journal: Path) -> dict[str, Any]:
+    poses, commands, verdicts, frames, metrics = _free_ports(5)
+    return {
+        "schema_version": 1,
+        "cell": "virtual-1",
+        "is_simulated": True,
+        "calibration": str(calibration.resolve()),
+        "recipes": {"folder": str(recipes.resolve()), "default": recipe},
+        "cameras": [{"name": "cam0", "source": "network", "endpoint": f"tcp://127.0.0.1:{frames}"}],
+        "sockets": {
+            "poses": f"tcp://127.0.0.1:{poses}",
+            "commands": f"tcp://127.0.0.1:{commands}",
+            "verdicts": f"tcp://127.0.0.1:{verdicts}",
+            "heartbeat_ms": 200,
+        },
+        "journal": {"path": str(journal.resolve())},
+        "metrics": {"port": metrics},
+    }
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in sockets]

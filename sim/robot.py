@@ -1,0 +1,177 @@
+"""The robot's side of the box, on a page: publish the pose, ask for a job, believe nothing else.
+
+What a robot program does with it:
+
+    robot.ask(PrepareRecipe(request_id=robot.next_id(), recipe="bracket"))
+    robot.ask(StartJob(request_id=robot.next_id(), job_id="j1", part_id="p1"))
+    ...                                   move, trigger the camera at every viewpoint
+    answer = robot.ask(StopJob(request_id=robot.next_id(), job_id="j1"))
+    if robot.may_pass(answer.result): ...
+
+The part goes on only if `may_pass` says so: a PASS, from a box whose heart still beats.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import zmq
+
+from runtime.errors import VoxGateError
+from runtime.messages import (
+    TOPIC_POSE,
+    Abort,
+    Command,
+    FaultMessage,
+    HeartbeatMessage,
+    Reply,
+    VerdictMessage,
+    fault_topic,
+    heartbeat_topic,
+    parse_reply,
+    verdict_topic,
+)
+from sim.timeline import Sample
+
+MISSED_HEARTBEATS = 3  # so many in a row missing: the box is not there
+KEPT_FAULTS = 1000
+NS_PER_MS = 1_000_000
+
+
+class RobotError(VoxGateError):
+    """The box did not answer in time; the part in hand is not passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """Where the box listens, and what the cell is called."""
+
+    cell: str
+    poses: str
+    commands: str
+    verdicts: str
+    frames: str
+    camera: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A published verdict and when it arrived here, host monotonic clock."""
+
+    verdict: VerdictMessage
+    t_ns: int
+
+
+class PoseStream:
+    """The controller's pose stream: PUB, topic `pose`, one message per sample."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+        self._socket = context.socket(zmq.PUB)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.connect(endpoint)
+
+    def publish(self, seq: int, t_robot_ns: int, sample: Sample) -> None:
+        """Send one pose, stamped on the robot's clock. Not checked: a real robot errs, too."""
+        pose = {"seq": seq, "t_robot_ns": t_robot_ns, "p_mm": sample.p_mm, "q_wxyz": sample.q_wxyz}
+        self._socket.send_multipart([TOPIC_POSE, json.dumps(pose).encode()])
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._socket.close()
+
+
+class Robot:
+    """Commands, and an ear on verdicts, heartbeats and faults. One thread, no callbacks."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], wires: Wires) -> None:
+        self._topics = {
+            verdict_topic(wires.cell): self._hear_verdict,
+            heartbeat_topic(wires.cell): self._hear_heartbeat,
+            fault_topic(wires.cell): self._hear_fault,
+        }
+        self._commands = context.socket(zmq.DEALER)
+        self._news = context.socket(zmq.SUB)
+        for topic in self._topics:
+            self._news.subscribe(topic)
+        for socket, endpoint in ((self._commands, wires.commands), (self._news, wires.verdicts)):
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.connect(endpoint)
+        self._ids = (f"r{number}" for number in itertools.count(1))
+        self._replies: dict[str | None, Reply] = {}
+        self._beat: HeartbeatMessage | None = None
+        self._beat_ns = 0
+        self.verdicts: dict[str, Heard] = {}
+        self.faults: deque[FaultMessage] = deque(maxlen=KEPT_FAULTS)
+
+    def next_id(self) -> str:
+        """A request id that was not used before."""
+        return next(self._ids)
+
+    def ask(self, command: Command, timeout_ms: int = 5000) -> Reply:
+        """Send a command and wait for its own answer. Raises RobotError when there is none."""
+        self._replies.clear()  # of commands nobody waits for any more
+        self._commands.send(command.to_json())
+        deadline_ns = time.monotonic_ns() + timeout_ms * NS_PER_MS
+        while command.request_id not in self._replies:
+            if time.monotonic_ns() > deadline_ns:
+                raise RobotError(
+                    f"no answer to {command.command} within {timeout_ms} ms: is the box running?"
+                )
+            self.listen(20)
+        return self._replies.pop(command.request_id)
+
+    def abort(self) -> Reply:
+        """Give up the open job."""
+        return self.ask(Abort(request_id=self.next_id()))
+
+    def may_pass(self, verdict: VerdictMessage | None) -> bool:
+        """Whether the part may go on: PASS, and the box is still there."""
+        return verdict is not None and verdict.outcome.value == "PASS" and self.box_is_alive()
+
+    def box_is_alive(self) -> bool:
+        """Whether a heartbeat was heard within the last three periods."""
+        self.listen(0)
+        if self._beat is None:
+            return False
+        silent_ns = time.monotonic_ns() - self._beat_ns
+        return silent_ns <= MISSED_HEARTBEATS * self._beat.heartbeat_ms * NS_PER_MS
+
+    @property
+    def heartbeat(self) -> HeartbeatMessage | None:
+        """The last heartbeat heard."""
+        return self._beat
+
+    def listen(self, timeout_ms: int, also: int | None = None) -> None:
+        """Read what has arrived; return at once if something had, or when `also` is readable."""
+        poller = zmq.Poller()
+        poller.register(self._commands, zmq.POLLIN)
+        poller.register(self._news, zmq.POLLIN)
+        if also is not None:
+            poller.register(also, zmq.POLLIN)
+        ready = dict(poller.poll(timeout_ms))
+        now_ns = time.monotonic_ns()
+        while self._news in ready and self._news.poll(0):
+            topic, body = self._news.recv_multipart()
+            self._topics[topic](body, now_ns)
+        while self._commands in ready and self._commands.poll(0):
+            reply = parse_reply(self._commands.recv())
+            self._replies[reply.request_id] = reply
+
+    def _hear_verdict(self, body: bytes, now_ns: int) -> None:
+        verdict = VerdictMessage.model_validate_json(body)
+        self.verdicts.setdefault(verdict.job_id, Heard(verdict, now_ns))
+
+    def _hear_heartbeat(self, body: bytes, now_ns: int) -> None:
+        self._beat, self._beat_ns = HeartbeatMessage.model_validate_json(body), now_ns
+
+    def _hear_fault(self, body: bytes, now_ns: int) -> None:
+        self.faults.append(FaultMessage.model_validate_json(body))
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._commands.close()
+        self._news.close()
