@@ -135,14 +135,18 @@ def best_azimuths(cloud: Cloud, volume: AnomalyVolume) -> tuple[float, ...]:
     return tuple((first + turn) % 360 for turn in (0.0, 90.0, 180.0, 270.0))
 
 
-def _visible(cloud: Cloud, centres: Floats, azimuth_deg: float, voxel_mm: float) -> int:
+def _visible(cloud: Cloud, centres: Floats, azimuth_deg: float, voxel_mm: float) -> float:
+    """How large the voxels that nothing hides look from there, about mm2."""
     eye = Eye.framing(cloud.outline, azimuth_deg, ELEVATION_DEG, (200, 200))
     few = cloud.points[::8]
     ones = np.ones((len(few), 1), dtype=np.float32)
     surface = splat(eye, few, ones, ones[:, 0], 2).z_mm
     uv, z_mm = eye.pixels(centres)
     column, row = np.clip(np.rint(uv), 0, 199).astype(int).T
-    return int((z_mm < surface[row, column] + 1.5 * voxel_mm).sum())
+    shown = z_mm < surface[row, column] + 1.5 * voxel_mm
+    apart_px = max(1, round(voxel_mm * _px_per_mm(eye, cloud)))
+    cells = np.unique(np.stack([row[shown], column[shown]]) // apart_px, axis=1).shape[1]
+    return float(cells * (apart_px / _px_per_mm(eye, cloud)) ** 2)
 
 
 def _paint(

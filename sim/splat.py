@@ -54,7 +54,8 @@ class Eye:
         eye_from_part[:3, 3] = -rotation @ ((low + high) / 2 + distance_mm * out)
         unit, _ = cls(eye_from_part, 1.0, (0.0, 0.0), *size_px).pixels(points)
         low, high = unit.min(axis=0), unit.max(axis=0)
-        focal_px = float((np.array(size_px) * (1 - 2 * MARGIN) / (high - low)).min())
+        room_px = np.array(size_px) * (1 - 2 * MARGIN)
+        focal_px = float((room_px / np.maximum(high - low, TINY)).min())
         x, y = np.array(size_px) / 2 - focal_px * (low + high) / 2
         return cls(eye_from_part, focal_px, (float(x), float(y)), *size_px)
 
