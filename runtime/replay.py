@@ -1,0 +1,30 @@
+"""A recorded scan through the synchronizer, in the order in which it arrived on the line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime.nouns import Pose, View
+from runtime.scan import Scan
+from runtime.sync import MAX_WAIT_NS, Rejection, Synchronizer
+
+
+def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]:
+    """Each frame's view or rejection as soon as it is known; raises ScanError for bad pixels."""
+    for event in scan.events():
+        if isinstance(event, Pose):
+            synchronizer.add_pose(event)
+        else:
+            synchronizer.add_frame(event)
+        yield from synchronizer.take(event.t_arrival_ns)
+    yield from synchronizer.close()
+
+
+def views_of(
+    scan: Scan, max_gap_ns: int, max_uncertainty_mm: float, *, max_wait_ns: int = MAX_WAIT_NS
+) -> list[View | Rejection]:
+    """All frames of a scan, placed or rejected, with clocks that know nothing but this scan."""
+    synchronizer = Synchronizer(
+        scan.calibration, max_gap_ns, max_uncertainty_mm, max_wait_ns=max_wait_ns
+    )
+    return list(replay(scan, synchronizer))
