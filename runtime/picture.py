@@ -102,7 +102,7 @@ def _decoded(content: bytes) -> npt.NDArray[np.generic]:
 
 def _png_header(content: bytes) -> Header:
     chunks = _png_chunks(content)
-    kind, data = next(chunks)
+    kind, data = next(chunks, (b"", b""))
     if kind != b"IHDR" or len(data) != 13:
         raise ValueError("damaged PNG: does not begin with its header")
     if not any(kind == b"IEND" for kind, _ in chunks):
