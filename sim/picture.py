@@ -32,6 +32,7 @@ FONT = cv2.FONT_HERSHEY_DUPLEX
 
 GLOW_FROM = 0.55  # of the threshold: below, the surface keeps its grey
 CUBE_ALPHA, HIDDEN_ALPHA = 0.80, 0.10
+BURIED = 1.2  # voxels: a surface voxel's centre may lie that far under the surface
 ELEVATION_DEG = 34.0
 AZIMUTHS_DEG = tuple(range(0, 360, 30))
 MAX_LABELS = 5
@@ -138,12 +139,15 @@ def best_azimuths(cloud: Cloud, volume: AnomalyVolume) -> tuple[float, ...]:
 def _visible(cloud: Cloud, centres: Floats, azimuth_deg: float, voxel_mm: float) -> float:
     """How large the voxels that nothing hides look from there, about mm2."""
     eye = Eye.framing(cloud.outline, azimuth_deg, ELEVATION_DEG, (200, 200))
-    few = cloud.points[::8]
+    few = cloud.points[::4]
     ones = np.ones((len(few), 1), dtype=np.float32)
-    surface = splat(eye, few, ones, ones[:, 0], 2).z_mm
+    surface = splat(eye, few, ones, ones[:, 0], 3).z_mm
     uv, z_mm = eye.pixels(centres)
     column, row = np.clip(np.rint(uv), 0, 199).astype(int).T
-    shown = z_mm < surface[row, column] + 1.5 * voxel_mm
+    gap_mm = (
+        z_mm - surface[row, column]
+    )  # -inf: seen through a hole in the cloud, do not count on it
+    shown = np.isfinite(gap_mm) & (gap_mm < BURIED * voxel_mm)
     apart_px = max(1, round(voxel_mm * _px_per_mm(eye, cloud)))
     cells = np.unique(np.stack([row[shown], column[shown]]) // apart_px, axis=1).shape[1]
     return float(cells * (apart_px / _px_per_mm(eye, cloud)) ** 2)
@@ -175,7 +179,7 @@ def _paint_voxels(
     values = np.stack([volume.score[hot][rows], light], axis=1)
     layer = splat(eye, points, values, np.ones(len(points), dtype=np.float32), 2)
     seen = np.isfinite(layer.z_mm)
-    front = layer.z_mm < part.z_mm + 1.2 * volume.voxel_mm
+    front = layer.z_mm < part.z_mm + BURIED * volume.voxel_mm
     alpha = np.where(seen, np.where(front, CUBE_ALPHA, HIDDEN_ALPHA), 0.0)[..., None]
     colour = _colours(layer.values[..., 0], top) * layer.values[..., 1:2]
     canvas[:] = canvas * (1 - alpha) + colour * alpha
