@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn, TypeGuard
@@ -116,7 +117,7 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 def _has_shape(value: object, shape: tuple[int, ...]) -> bool:
     if not shape:
         # an integer beyond float64 would overflow when it becomes an array
-        return _is_number(value) and abs(value) <= np.finfo(np.float64).max
+        return _is_number(value) and abs(value) <= sys.float_info.max
     return (
         isinstance(value, list)
         and len(value) == shape[0]
