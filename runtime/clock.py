@@ -6,9 +6,10 @@ So every message cuts a half-plane off the set of (offset, drift) pairs that are
 what remains is a small convex polygon. Its middle is the estimate, half its width the residual:
 25 ms after one message, about a millisecond after some. An outlier is merely a message that cuts
 nothing. When nothing remains, a clock was stepped or a promise broken: a message that arrives
-before it was sent starts the fit again at once, one that is too late makes it doubtful, and it
-starts again if that lasts. (Set-membership estimation, Schweppe 1968;
-the minimum-delay filter of NTP, RFC 5905 section 10, is its one-sided case.)
+before it was sent starts the fit again at once; one that is too late makes it doubtful, and it
+starts again if that lasts. A step shorter than the promised delays shows only when a prompt
+message contradicts it. (Set-membership estimation, Schweppe 1968; the minimum-delay filter of NTP,
+RFC 5905 section 10, is its one-sided case.)
 """
 
 from __future__ import annotations
