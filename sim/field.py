@@ -26,17 +26,10 @@ from runtime.errors import VoxGateError
 from runtime.scan import Scan
 from sim.camera import CameraSender, Encoding, Picture, pictures_from_scan
 from sim.clocks import DeviceClock
+from sim.events import Event, Exposed, FrameSend, PoseSend, Schedule, StepSend
 from sim.faults import Target, fault_from_text
 from sim.robot import PoseStream, Wires
-from sim.schedule import (
-    Event,
-    Exposed,
-    FrameSend,
-    PoseSend,
-    Schedule,
-    StepSend,
-    schedule_from_timeline,
-)
+from sim.schedule import schedule_from_timeline
 from sim.timeline import Sample, Timeline, timeline_from_scan
 
 IDLE_PERIOD_NS = 8_000_000  # 125 Hz, as recorded

@@ -10,17 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.events import Exposed, FrameSend, PoseSend, Schedule, StepSend
 from sim.faults import ALLOWED, Fault, FaultError, Kind, Target, Unit, fault_from_text
-from sim.schedule import (
-    DELAY_NS,
-    OUTLIER_NS,
-    Exposed,
-    FrameSend,
-    PoseSend,
-    Schedule,
-    StepSend,
-    schedule_from_timeline,
-)
+from sim.schedule import DELAY_NS, OUTLIER_NS, schedule_from_timeline
 from sim.timeline import Exposure, Sample, Timeline, Warp
 
 MS = 1_000_000
