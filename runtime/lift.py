@@ -73,9 +73,11 @@ def lift_points(
     score: ScorePlane,
     view: int,
     crew: Crew,
+    seen: bool = True,
 ) -> LiftCounts:
     """Fuse points (n, 3) float32 of the part frame, mm, with scores (n,): vanished surface.
 
+    seen: whether a ray passed through the points (a hit), or nothing returned from them.
     Raises ValueError when the lengths differ.
     """
     if points_part_mm.shape != (score.size, 3):
@@ -84,7 +86,7 @@ def lift_points(
     counts = number_points(
         _own(points_part_mm), _voxel_from(volume.grid, np.eye(4)), *_box(volume), numbers
     )
-    return _fuse(volume, numbers, _flat(score), view, crew, counts)
+    return _fuse(volume, numbers, _flat(score), view, crew, counts, seen)
 
 
 def warm_up(crew: Crew) -> None:
@@ -104,6 +106,7 @@ def _fuse(
     view: int,
     crew: Crew,
     counts: npt.NDArray[np.int64],
+    seen: bool = True,
 ) -> LiftCounts:
     dropped = 0
     if volume.sparse:
@@ -111,9 +114,11 @@ def _fuse(
 
     writers = 1 << (crew.threads.bit_length() - 1)  # groups of blocks are dealt out by bits
 
+    hit = np.uint16(seen)
+
     def part(index: int) -> None:
         if index < writers:
-            write_voxels(numbers, score, volume.score, volume.hits, index, writers - 1)
+            write_voxels(numbers, score, volume.score, volume.hits, hit, index, writers - 1)
 
     crew.run(part)
     at_threshold = numbers[score >= SUPPORT_SCORE]

@@ -83,6 +83,45 @@ def number_points(points, m, box, table, numbers):
     return counts
 
 
+@njit(inline="always")
+def _entry(block, table, mask):
+    """The hash entry of a block, or the free one where it belongs."""
+    at = (np.uint32(block) * HASH_MULTIPLIER >> np.uint32(7)) & mask
+    while table[at, 0] != 0 and table[at, 0] != block + 1:
+        at = (at + np.uint32(1)) & mask
+    return at
+
+
+@njit(cache=True, nogil=True)
+def hit_near(ijk, box, sparse, table, hits, near):
+    """Whether each voxel (n, 3) or one of its 26 neighbours was hit, into near (n,) bool.
+
+    Neighbours outside the grid were not. box (6,): shape and blocks of the grid.
+    """
+    mask = np.uint32(table.shape[0] - 1)
+    for n in range(ijk.shape[0]):
+        found = False
+        for code in range(13, 27):  # offsets in base 3: the voxel itself, then opposite pairs
+            for sign in (1, -1):
+                i = ijk[n, 0] + sign * (code // 9 - 1)
+                j = ijk[n, 1] + sign * (code // 3 % 3 - 1)
+                k = ijk[n, 2] + sign * (code % 3 - 1)
+                if i < 0 or j < 0 or k < 0 or i >= box[0] or j >= box[1] or k >= box[2]:
+                    continue
+                slot = ((i >> 2) * box[4] + (j >> 2)) * box[5] + (k >> 2)
+                if sparse:
+                    at = _entry(np.int32(slot), table, mask)
+                    if table[at, 0] == 0:
+                        continue
+                    slot = table[at, 1]
+                if hits[(slot << 6) | ((i & 3) << 4) | ((j & 3) << 2) | (k & 3)] > 0:
+                    found = True
+                    break
+            if found:
+                break
+        near[n] = found
+
+
 @njit(cache=True, nogil=True)
 def find_slots(numbers, table, block_of_slot, used):
     """Replace block numbers by slot numbers, in place, adding blocks; returns points dropped.
@@ -100,9 +139,7 @@ def find_slots(numbers, table, block_of_slot, used):
         block = number >> 6
         if block != last_block:
             last_block = block
-            at = (np.uint32(block) * HASH_MULTIPLIER >> np.uint32(7)) & mask
-            while table[at, 0] != 0 and table[at, 0] != block + 1:
-                at = (at + np.uint32(1)) & mask
+            at = _entry(block, table, mask)
             if table[at, 0] != 0:
                 slot = table[at, 1]
             elif used[0] < block_of_slot.size:
@@ -122,7 +159,7 @@ def find_slots(numbers, table, block_of_slot, used):
 
 
 @njit(cache=True, nogil=True)
-def write_voxels(numbers, score, volume_score, volume_hits, part, mask):
+def write_voxels(numbers, score, volume_score, volume_hits, hit, part, mask):
     """Maximum and hits of the voxels of every second (fourth, ...) group of 64 blocks.
 
     A group, not a block, so that neighbouring pixels mostly share their writer.
@@ -134,4 +171,4 @@ def write_voxels(numbers, score, volume_score, volume_hits, part, mask):
         at = np.uint32(number)  # unsigned: no test for an index that counts from the end
         # stored always, without a branch: which pixel is the maximum cannot be predicted
         volume_score[at] = max(volume_score[at], score[p])
-        volume_hits[at] += np.uint16(volume_hits[at] < HITS_MAX)
+        volume_hits[at] += np.uint16(volume_hits[at] < HITS_MAX) * hit

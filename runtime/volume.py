@@ -87,8 +87,9 @@ class Volume:
         return int(self.used[0]) * (per_block + 4) + self.table.nbytes
 
     def occupied(self) -> Voxels:
-        """Every voxel that a measured point fell into."""
-        return self._voxels(np.flatnonzero(self.hits[: int(self.used[0]) * BLOCK_CELLS]))
+        """Every voxel that a measured point fell into, or that has a score without one."""
+        used = int(self.used[0]) * BLOCK_CELLS
+        return self._voxels(np.flatnonzero((self.hits[:used] > 0) | (self.score[:used] > 0)))
 
     def above(self, threshold: float = SUPPORT_SCORE) -> Voxels:
         """Every voxel with a score at or above the threshold; the threshold must be positive."""

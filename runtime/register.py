@@ -1,0 +1,284 @@
+"""The golden view as this camera would have seen it, and how far the surface lies from expected.
+
+Every measured point goes test camera -> part -> reference -> golden camera of the same viewpoint.
+The pixel it lands on gives the grey value to compare with; the plane there gives the deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from runtime.align import refine_view
+from runtime.crew import Crew
+from runtime.expected import ExpectedView, expect
+from runtime.nouns import DepthMap, GreyImage, View
+from runtime.rays import Rays
+from runtime.register_kernels import (
+    LOST,
+    compare_view,
+    explain_elsewhere,
+    frame_deviation,
+    score_on_surface,
+)
+from runtime.transforms import Transform, angle_deg, apply, invert
+
+FloatMap = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+# Deviation that counts as a score of 1: three times the shape scatter of good parts. A recipe
+# whose sensor or part is coarser brings its own.
+TOLERANCE_MM = 0.3
+AVERAGE_SIGMA_PX = 1.8  # over 7 x 7 px, some 3 mm: sensor noise shrinks about sixfold
+AVERAGE_RADIUS_PX = 3
+SAME_SURFACE_MM = 3.0
+OPENING_PX = 3  # what is narrower is an edge's flicker, not a shape
+# a slow change of shape up to this much is what good castings differ by, and forgiven
+SLOW_LIMIT_MM = 0.1
+SLOW_SIGMA_PX = 20.0
+SLOW_BELIEVED_MM = 0.25
+CELL_PX = 8  # the slow part is computed on a picture this much smaller
+# another surface is seen where the deviation is larger: its grey value has no counterpart
+OTHER_SURFACE_MM = 1.0
+OTHER_SURFACE_RIM_PX = 5
+# expected surface this far in front of the measured one is gone, not noisy
+VANISHED_MM = 2.0
+VANISHED_OPENING_PX = 4
+SCORE_MAX = 20.0
+# No return where the golden scan had one is weak evidence: glints and dark spots do that too. It
+# shows in the volume, never makes a defect alone, and leaves the place uncovered.
+LOST_SCORE = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Registered:
+    """One view against its golden view.
+
+    reference: (h, w) uint8, complete: the golden view re-rendered; the image itself where there is
+        nothing to compare (off the part, another surface).
+    deviation_mm: (h, w) float32 along the golden normal, + in front (material added), - behind;
+        NaN where there is no statement.
+    geometry: (h, w) float32 >= 0, finite: deviation over tolerance; 1 = threshold, 0 no statement.
+    vanished_mm, vanished_score: (n, 3), (n,) float32: expected surface that is gone, part frame.
+    lost_mm, lost_score: (m, 3), (m,) float32: expected surface with a golden return and none
+        here, part frame; to be fused as not seen.
+    unknown: measured pixels on the part that no golden view makes a statement about.
+    """
+
+    reference: GreyImage
+    deviation_mm: FloatMap
+    geometry: FloatMap
+    vanished_mm: FloatMap
+    vanished_score: FloatMap
+    lost_mm: FloatMap
+    lost_score: FloatMap
+    unknown: int
+
+
+def register(
+    view: View,
+    planned: int,
+    golden: Sequence[ExpectedView],
+    rays: Rays,
+    reference_from_part: Transform,
+    crew: Crew,
+    tolerance_mm: float = TOLERANCE_MM,
+) -> Registered:
+    """Compare a view with golden view `planned`, and with the others where it deviates.
+
+    Raises ValueError when the view has no depth or is not of the rays' size.
+    """
+    if view.depth_mm is None or view.image.shape != rays.x.shape:
+        raise ValueError(f"frame {view.frame_id}: need depth and an image of {rays.x.shape}")
+    expected = golden[planned]
+    golden_from_camera = refine_view(view, expected, rays, reference_from_part)
+    found = _compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
+    _explain(planned, golden, rays, golden_from_camera, found, crew)
+    other = (np.abs(found.same_view) > OTHER_SURFACE_MM).astype(np.uint8)
+    rim = np.ones((OTHER_SURFACE_RIM_PX, OTHER_SURFACE_RIM_PX), np.uint8)
+    np.copyto(found.reference, view.image, where=cv2.dilate(other, rim) > 0)
+    gone = np.flatnonzero(_opened(found.same_view < -VANISHED_MM))
+    gone = gone[expected.measured.reshape(-1)[found.pixel.reshape(-1)[gone]]]
+    behind_mm = -found.same_view.reshape(-1)[gone]
+    lost = _opened(found.pixel <= LOST)
+    part_from_golden = view.part_from_camera @ invert(golden_from_camera)
+    return Registered(
+        reference=found.reference,
+        deviation_mm=found.deviation,
+        geometry=_geometry(found.deviation, found.depth, crew, tolerance_mm),
+        vanished_mm=_surface(expected, rays, part_from_golden, found.pixel.reshape(-1)[gone]),
+        vanished_score=np.minimum(behind_mm / np.float32(tolerance_mm), np.float32(SCORE_MAX)),
+        lost_mm=_surface(expected, rays, part_from_golden, LOST - found.pixel[lost]),
+        lost_score=np.full(int(lost.sum()), LOST_SCORE, np.float32),
+        unknown=int(np.isnan(found.deviation.reshape(-1)[found.doubtful]).sum()),
+    )
+
+
+def warm_up(crew: Crew) -> None:
+    """Compile (or load) every kernel of this file on a picture of a few pixels."""
+    depth = np.full((16, 16), 100.0, np.float32)
+    x, y = np.meshgrid(*[np.linspace(-0.1, 0.1, 16, dtype=np.float32)] * 2)
+    rays = Rays(x, y, np.array([80.0, 80.0, 8.0, 8.0, 0, 0, 0, 0, 0]))
+    image = np.zeros((16, 16), np.uint8)
+    golden = expect(image, depth, rays, np.eye(4), 0.0)
+    view = View(0, image, np.eye(4), 0.0, depth + np.float32(1.0))
+    register(view, 0, (golden, golden), rays, np.eye(4), crew)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What comparing with the same golden view gives; see `compare_view`."""
+
+    depth: DepthMap
+    reference: GreyImage
+    same_view: FloatMap
+    deviation: FloatMap
+    pixel: npt.NDArray[np.int32]
+    doubtful: npt.NDArray[np.int32]
+
+
+def _compare(
+    view: View,
+    expected: ExpectedView,
+    rays: Rays,
+    golden_from_camera: Transform,
+    reference_from_part: Transform,
+    crew: Crew,
+) -> _Found:
+    shape = view.image.shape
+    image = np.require(view.image, np.uint8, ["C", "W"])
+    depth = np.require(view.depth_mm, np.float32, ["C", "W"])
+    reference, pixel = np.empty(shape, np.uint8), np.empty(shape, np.int32)
+    same_view, deviation = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    doubtful = np.empty(shape, np.int32)
+    pose = view.part_from_camera
+    # the table did not move with the part: the part's own offset is taken out again
+    table_t = golden_from_camera @ invert(pose) @ invert(reference_from_part) @ pose
+
+    def part(index: int) -> npt.NDArray[np.int32]:
+        lo, hi = crew.span(index, shape[0])
+        doubts = compare_view(
+            np.array((lo, hi)),
+            depth,
+            image,
+            rays.x,
+            rays.y,
+            rays.lens,
+            golden_from_camera,
+            table_t,
+            pose[2].copy(),
+            expected.part_from_camera[2].copy(),
+            expected.table_z_mm,
+            expected.image,
+            expected.depth_mm,
+            expected.plane,
+            expected.measured,
+            expected.near_part,
+            reference,
+            same_view,
+            deviation,
+            pixel,
+            doubtful.reshape(-1),
+        )
+        return doubtful.reshape(-1)[lo * shape[1] :][:doubts]
+
+    return _Found(depth, reference, same_view, deviation, pixel, np.concatenate(crew.run(part)))
+
+
+def _explain(
+    planned: int,
+    golden: Sequence[ExpectedView],
+    rays: Rays,
+    golden_from_camera: Transform,
+    found: _Found,
+    crew: Crew,
+) -> None:
+    """Take back deviations that another golden view explains, in place; the most alike first."""
+    own = golden[planned].part_from_camera
+    others = [other for number, other in enumerate(golden) if number != planned]
+    others.sort(key=lambda other: angle_deg(own, other.part_from_camera))
+    reference_from_camera = own @ golden_from_camera
+    depth, rx, ry, deviation = (
+        plane.reshape(-1) for plane in (found.depth, rays.x, rays.y, found.deviation)
+    )
+
+    def part(index: int) -> None:
+        span = np.array(crew.span(index, found.doubtful.size))
+        for other in others:
+            t = invert(other.part_from_camera) @ reference_from_camera
+            explain_elsewhere(
+                span, found.doubtful, depth, rx, ry, t, rays.lens, other.plane, deviation
+            )
+
+    crew.run(part)
+
+
+def _geometry(deviation: FloatMap, depth_mm: DepthMap, crew: Crew, tolerance_mm: float) -> FloatMap:
+    """Score: averaged over the surface, freed of the slow part, narrow peaks opened away."""
+    height, width = deviation.shape
+    framed = np.empty((height + 2 * AVERAGE_RADIUS_PX, width + 2 * AVERAGE_RADIUS_PX), np.float32)
+    framed_depth = np.empty_like(framed)
+    cells = (-(-height // CELL_PX), -(-width // CELL_PX))
+    sums, counts = np.zeros(cells, np.float32), np.zeros(cells, np.float32)
+    believed = np.float32(SLOW_BELIEVED_MM)
+    frame_deviation(deviation, depth_mm, believed, CELL_PX, framed, framed_depth, sums, counts)
+    slow = _slow_part(sums, counts)
+    score = np.empty_like(deviation)
+
+    def part(index: int) -> None:
+        score_on_surface(
+            np.array(crew.span(index, height)),
+            framed,
+            framed_depth,
+            slow,
+            _GAUSS,
+            np.float32(SAME_SURFACE_MM),
+            np.float32(1 / tolerance_mm),
+            score,
+        )
+
+    crew.run(part)
+    square = np.ones((OPENING_PX, OPENING_PX), np.uint8)
+    return np.asarray(cv2.morphologyEx(score, cv2.MORPH_OPEN, square), np.float32)
+
+
+def _slow_part(sums: FloatMap, counts: FloatMap) -> FloatMap:
+    """What a good casting differs by over some 10 mm, within +-SLOW_LIMIT_MM; padded to cells."""
+    sigma = SLOW_SIGMA_PX / CELL_PX
+    smooth = cv2.GaussianBlur(sums, (0, 0), sigma)
+    weight = np.maximum(cv2.GaussianBlur(counts, (0, 0), sigma), 1e-3)
+    slow = np.clip(smooth / weight, -SLOW_LIMIT_MM, SLOW_LIMIT_MM)
+    whole = cv2.resize(slow, (slow.shape[1] * CELL_PX, slow.shape[0] * CELL_PX))
+    return np.asarray(whole, np.float32)
+
+
+def _opened(mask: Mask) -> Mask:
+    """Only where a square of VANISHED_OPENING_PX fits in: edges flicker, lost shape does not."""
+    square = np.ones((VANISHED_OPENING_PX, VANISHED_OPENING_PX), np.uint8)
+    opened: Mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, square) > 0
+    return opened
+
+
+def _surface(
+    expected: ExpectedView,
+    rays: Rays,
+    part_from_golden: Transform,
+    pixels: npt.NDArray[np.int32],
+) -> FloatMap:
+    """Golden surface points (n, 3) of golden pixel numbers (n,), where the part stands now, mm."""
+    depth_mm = expected.depth_mm.reshape(-1)[pixels]
+    x, y = rays.x.reshape(-1)[pixels] * depth_mm, rays.y.reshape(-1)[pixels] * depth_mm
+    points = np.stack([x, y, depth_mm], axis=-1).astype(np.float64)
+    return apply(part_from_golden, points).astype(np.float32)
+
+
+def _gaussian(sigma: float, radius: int) -> FloatMap:
+    profile = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    return np.outer(profile, profile).astype(np.float32)
+
+
+_GAUSS = _gaussian(AVERAGE_SIGMA_PX, AVERAGE_RADIUS_PX)

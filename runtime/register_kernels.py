@@ -1,0 +1,270 @@
+"""The inner loops of registration: golden view into test view, and measured against expected."""
+
+# numba infers its own types: annotations here would be decoration
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from runtime.rays import project_point
+
+# A deviation within the sensor's noise (three sigma) is believed at once. A larger one is looked
+# for again within a pixel around, and in the other golden views: at depth edges and where this
+# view looks past an edge, the surface that explains the point is the neighbour's.
+BELIEVED_MM = 0.15
+TABLE_BEHIND_MM = 1.0  # table this far behind the golden surface asks where the part has gone
+FAR = np.float32(1e9)  # a depth that is no neighbour of any surface, mm
+NO_PIXEL = -1
+LOST = -2  # LOST - index: a golden pixel with a return where this view has none
+
+
+@njit(inline="always")
+def _distance(plane, j, i, x, y, z):
+    """Signed distance of a point to the plane of one golden pixel; infinite where there is none."""
+    nz = plane[j, i, 2]
+    if nz == 0.0:
+        return np.inf
+    return plane[j, i, 0] * x + plane[j, i, 1] * y + nz * z - plane[j, i, 3]
+
+
+@njit(inline="always")
+def _nearest(plane, j, i, x, y, z, best):
+    """The smallest distance, by magnitude, within a pixel around (i, j), or `best`."""
+    height, width = plane.shape[0], plane.shape[1]
+    for b in range(max(j - 1, 0), min(j + 2, height)):
+        for a in range(max(i - 1, 0), min(i + 2, width)):
+            distance = _distance(plane, b, a, x, y, z)
+            if abs(distance) < abs(best):
+                best = distance
+    return best
+
+
+@njit(inline="always")
+def _sample(image, u, v):
+    """Bilinear grey value; u, v inside the picture up to half a pixel."""
+    height, width = image.shape
+    u = min(max(u, 0.0), width - 1.001)
+    v = min(max(v, 0.0), height - 1.001)
+    i = int(u)
+    j = int(v)
+    a = u - i
+    b = v - j
+    top = (1.0 - a) * image[j, i] + a * image[j, i + 1]
+    bottom = (1.0 - a) * image[j + 1, i] + a * image[j + 1, i + 1]
+    return np.uint8((1.0 - b) * top + b * bottom + 0.5)
+
+
+@njit(inline="always")
+def _map(t, rx, ry, d, lens):
+    """Point (x, y, z) and pixel (u, v) in the golden camera of a ray at depth d; z > 0."""
+    a = rx * d
+    b = ry * d
+    x = t[0, 0] * a + t[0, 1] * b + t[0, 2] * d + t[0, 3]
+    y = t[1, 0] * a + t[1, 1] * b + t[1, 2] * d + t[1, 3]
+    z = t[2, 0] * a + t[2, 1] * b + t[2, 2] * d + t[2, 3]
+    u, v = project_point(x, y, z, lens)
+    return x, y, z, u, v
+
+
+@njit(inline="always")
+def _inside(u, v, width, height):
+    return u > -0.5 and v > -0.5 and u < width - 0.5 and v < height - 0.5
+
+
+@njit(inline="always")
+def _expected_pixel(x, y, rx, ry, lens, part_t, table_t, golden_up, table_z, golden_depth):
+    """Where the ray of (x, y) meets the golden surface: pixel (u, v), maybe outside.
+
+    Looked up twice: the golden picture is shifted by a few pixels against this one.
+    """
+    height, width = golden_depth.shape
+    i = x
+    j = y
+    u = float(x)
+    v = float(y)
+    for _ in range(2):
+        d = golden_depth[j, i]
+        up = d * (golden_up[0] * rx[j, i] + golden_up[1] * ry[j, i] + golden_up[2]) + golden_up[3]
+        t = part_t if up >= table_z else table_t
+        _, _, _, u, v = _map(t, rx[y, x], ry[y, x], d, lens)
+        if not _inside(u, v, width, height):
+            break
+        i = int(u + 0.5)
+        j = int(v + 0.5)
+    return u, v
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def compare_view(
+    rows,
+    depth,
+    image,
+    rx,
+    ry,
+    lens,
+    part_t,
+    table_t,
+    part_up,
+    golden_up,
+    table_z,
+    golden_image,
+    golden_depth,
+    plane,
+    measured,
+    near_part,
+    reference,
+    same_view,
+    deviation,
+    pixel,
+    doubtful,
+):
+    """Fill rows [lo, hi) of reference (uint8), deviation (mm, NaN) and pixel (golden pixel number).
+
+    part_t, table_t: golden_from_test (4, 4) for the part, which moved, and the table, which did
+    not. part_up, golden_up (4,): z in the part frame of a point of the test / golden camera.
+    same_view is the deviation, and also says how far behind the part a piece of table lies that
+    is seen where the part should be. Returns how many numbers of measured pixels on the part went
+    to the front of the rows of `doubtful`: those without a believable deviation.
+    """
+    height, width = depth.shape
+    doubts = 0
+    first = rows[0] * width
+    for y in range(rows[0], rows[1]):
+        for x in range(width):
+            reference[y, x] = image[y, x]
+            same_view[y, x] = np.nan
+            deviation[y, x] = np.nan
+            pixel[y, x] = NO_PIXEL
+            d = depth[y, x]
+            a = rx[y, x]
+            b = ry[y, x]
+            on_part = d * (part_up[0] * a + part_up[1] * b + part_up[2]) + part_up[3] >= table_z
+            if on_part and d > 0.0:
+                px, py, pz, u, v = _map(part_t, a, b, d, lens)
+                if not _inside(u, v, width, height):
+                    doubtful[first + doubts] = y * width + x
+                    doubts += 1
+                    continue
+                reference[y, x] = _sample(golden_image, u, v)
+            else:
+                # no return, or the table where the part may have been
+                if near_part[y, x] == 0:
+                    continue
+                if d > 0.0 and not (measured[y, x] and d > golden_depth[y, x] + TABLE_BEHIND_MM):
+                    continue
+                u, v = _expected_pixel(
+                    x, y, rx, ry, lens, part_t, table_t, golden_up, table_z, golden_depth
+                )
+                if not _inside(u, v, width, height):
+                    continue
+                if not measured[int(v + 0.5), int(u + 0.5)]:
+                    continue
+                reference[y, x] = _sample(golden_image, u, v)
+                if not d > 0.0:
+                    pixel[y, x] = LOST - (int(v + 0.5) * width + int(u + 0.5))
+                    continue
+                px, py, pz, _, _ = _map(part_t, a, b, d, lens)
+            i = int(u + 0.5)
+            j = int(v + 0.5)
+            pixel[y, x] = j * width + i
+            distance = _distance(plane, j, i, px, py, pz)
+            if abs(distance) > BELIEVED_MM:
+                distance = _nearest(plane, j, i, px, py, pz, distance)
+            if np.isfinite(distance):
+                same_view[y, x] = distance
+                if on_part:
+                    deviation[y, x] = distance
+            if on_part and not abs(distance) <= BELIEVED_MM:
+                doubtful[first + doubts] = y * width + x
+                doubts += 1
+    return doubts
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, deviation):
+    """Lower the deviation of chosen pixels (flat numbers) that another golden view explains.
+
+    t (4, 4) other_golden_from_test; depth, rx, ry, deviation are flat.
+    """
+    height, width = plane.shape[0], plane.shape[1]
+    for n in range(span[0], span[1]):
+        p = chosen[n]
+        best = deviation[p]
+        if abs(best) <= BELIEVED_MM:
+            continue
+        if np.isnan(best):
+            best = np.float32(np.inf)
+        x, y, z, u, v = _map(t, rx[p], ry[p], depth[p], lens)
+        if z > 0.0 and _inside(u, v, width, height):
+            best = _nearest(plane, int(v + 0.5), int(u + 0.5), x, y, z, best)
+            if np.isfinite(best):
+                deviation[p] = best
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def frame_deviation(deviation, depth, believed, cell, framed, framed_depth, sums, counts):
+    """Copy deviation and depth into arrays with a rim, 0 and FAR where there is no statement; sum
+    the believed deviations of every cell x cell square, and count them."""
+    height, width = deviation.shape
+    rim = (framed.shape[0] - height) // 2
+    framed[:] = np.float32(0.0)
+    framed_depth[:] = FAR
+    for y in range(height):
+        for x in range(width):
+            d = deviation[y, x]
+            if np.isnan(d):
+                continue
+            framed[y + rim, x + rim] = d
+            framed_depth[y + rim, x + rim] = depth[y, x]
+            if abs(d) < believed:
+                sums[y // cell, x // cell] += d
+                counts[y // cell, x // cell] += np.float32(1.0)
+
+
+@njit(nogil=True, error_model="numpy")
+def _add_tap(tap, same_surface, centre, near, value, total, weight):
+    """One tap for a whole row; counting from 0 lets the compiler use vector instructions."""
+    for x in range(centre.size):
+        w = tap if abs(near[x] - centre[x]) < same_surface else np.float32(0.0)
+        total[x] += w * value[x]
+        weight[x] += w
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def score_on_surface(rows, framed, framed_depth, slow, weights, same_surface, scale, score):
+    """Score of rows [lo, hi): |Gaussian mean over neighbours of the same surface - slow| * scale.
+
+    0 where there is no statement. One tap of the window after the other over a whole row, so that
+    the compiler can use vector instructions.
+    """
+    size = weights.shape[0]
+    radius = size // 2
+    width = score.shape[1]
+    total = np.empty(width, np.float32)
+    weight = np.empty(width, np.float32)
+    for y in range(rows[0], rows[1]):
+        centre = framed_depth[y + radius, radius : radius + width]
+        lo = 0
+        while lo < width and centre[lo] == FAR:
+            lo += 1
+        hi = width
+        while hi > lo and centre[hi - 1] == FAR:
+            hi -= 1
+        score[y] = np.float32(0.0)
+        total[lo:hi] = np.float32(0.0)
+        weight[lo:hi] = np.float32(0.0)
+        for j in range(size if hi > lo else 0):
+            for i in range(size):
+                _add_tap(
+                    weights[j, i],
+                    same_surface,
+                    centre[lo:hi],
+                    framed_depth[y + j, i + lo : i + hi],
+                    framed[y + j, i + lo : i + hi],
+                    total[lo:hi],
+                    weight[lo:hi],
+                )
+        for x in range(lo, hi):
+            if centre[x] != FAR:
+                score[y, x] = abs(total[x] / weight[x] - slow[y, x]) * scale
