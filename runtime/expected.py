@@ -22,6 +22,7 @@ class ExpectedView:
     """The golden scan from one planned viewpoint, ready to be compared with.
 
     image: (h, w) uint8, distorted like every image.
+    gloss: (h, w) uint8, grey levels by which this surface point changes from view to view.
     plane: (h, w, 4) float32 (n, d) with n . X = d for surface points X, golden camera frame, mm;
         n points at the camera; n = 0 where no surface is known.
     depth_mm: (h, w) float32, complete: where the sensor had no return, that of the nearest pixel.
@@ -31,6 +32,7 @@ class ExpectedView:
     """
 
     image: GreyImage
+    gloss: GreyImage
     plane: npt.NDArray[np.float32]
     depth_mm: DepthMap
     measured: npt.NDArray[np.bool_]
@@ -45,6 +47,7 @@ def expect(
     rays: Rays,
     part_from_camera: Transform,
     table_z_mm: float,
+    gloss: GreyImage | None = None,
 ) -> ExpectedView:
     """Fit the planes of one golden view; offline or at load, some 50 ms.
 
@@ -64,7 +67,8 @@ def expect(
     fit_planes(depth, measured, rays.x, rays.y, plane)
     rim = np.ones((2 * SURROUND_PX + 1, 2 * SURROUND_PX + 1), np.uint8)
     return ExpectedView(
-        image=np.ascontiguousarray(image),
+        image=np.require(image, np.uint8, ["C", "W"]),
+        gloss=np.require(np.zeros_like(image) if gloss is None else gloss, np.uint8, ["C", "W"]),
         plane=plane,
         depth_mm=_filled(depth),
         measured=measured,

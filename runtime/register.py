@@ -60,6 +60,7 @@ class Registered:
 
     reference: (h, w) uint8, complete: the golden view re-rendered; the image itself where there is
         nothing to compare (off the part, another surface).
+    gloss: (h, w) uint8, the golden view's, moved along; 0 where it is not known.
     deviation_mm: (h, w) float32 along the golden normal, + in front (material added), - behind;
         NaN where there is no statement.
     geometry: (h, w) float32 >= 0, finite: deviation over tolerance; 1 = threshold, 0 no statement.
@@ -70,6 +71,7 @@ class Registered:
     """
 
     reference: GreyImage
+    gloss: GreyImage
     deviation_mm: FloatMap
     geometry: FloatMap
     vanished_mm: FloatMap
@@ -108,6 +110,7 @@ def register(
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
     return Registered(
         reference=found.reference,
+        gloss=found.gloss,
         deviation_mm=found.deviation,
         geometry=_geometry(found.deviation, found.depth, crew, tolerance_mm),
         vanished_mm=_surface(expected, rays, part_from_golden, found.pixel.reshape(-1)[gone]),
@@ -135,6 +138,7 @@ class _Found:
 
     depth: DepthMap
     reference: GreyImage
+    gloss: GreyImage
     same_view: FloatMap
     deviation: FloatMap
     pixel: npt.NDArray[np.int32]
@@ -152,7 +156,8 @@ def _compare(
     shape = view.image.shape
     image = np.require(view.image, np.uint8, ["C", "W"])
     depth = np.require(view.depth_mm, np.float32, ["C", "W"])
-    reference, pixel = np.empty(shape, np.uint8), np.empty(shape, np.int32)
+    reference, gloss = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+    pixel = np.empty(shape, np.int32)
     same_view, deviation = np.empty(shape, np.float32), np.empty(shape, np.float32)
     doubtful = np.empty(shape, np.int32)
     pose = view.part_from_camera
@@ -174,11 +179,13 @@ def _compare(
             expected.part_from_camera[2].copy(),
             expected.table_z_mm,
             expected.image,
+            expected.gloss,
             expected.depth_mm,
             expected.plane,
             expected.measured,
             expected.near_part,
             reference,
+            gloss,
             same_view,
             deviation,
             pixel,
@@ -186,7 +193,9 @@ def _compare(
         )
         return doubtful.reshape(-1)[lo * shape[1] :][:doubts]
 
-    return _Found(depth, reference, same_view, deviation, pixel, np.concatenate(crew.run(part)))
+    return _Found(
+        depth, reference, gloss, same_view, deviation, pixel, np.concatenate(crew.run(part))
+    )
 
 
 def _explain(

@@ -109,17 +109,19 @@ def compare_view(
     golden_up,
     table_z,
     golden_image,
+    golden_gloss,
     golden_depth,
     plane,
     measured,
     near_part,
     reference,
+    gloss,
     same_view,
     deviation,
     pixel,
     doubtful,
 ):
-    """Fill rows [lo, hi) of reference (uint8), deviation (mm, NaN) and pixel (golden pixel number).
+    """Fill rows [lo, hi) of reference, gloss, deviation (mm, NaN) and pixel (golden pixel number).
 
     part_t, table_t: golden_from_test (4, 4) for the part, which moved, and the table, which did
     not. part_up, golden_up (4,): z in the part frame of a point of the test / golden camera.
@@ -133,6 +135,7 @@ def compare_view(
     for y in range(rows[0], rows[1]):
         for x in range(width):
             reference[y, x] = image[y, x]
+            gloss[y, x] = 0
             same_view[y, x] = np.nan
             deviation[y, x] = np.nan
             pixel[y, x] = NO_PIXEL
@@ -147,6 +150,7 @@ def compare_view(
                     doubts += 1
                     continue
                 reference[y, x] = _sample(golden_image, u, v)
+                gloss[y, x] = golden_gloss[int(v + 0.5), int(u + 0.5)]
             else:
                 # no return, or the table where the part may have been
                 if near_part[y, x] == 0:
@@ -161,6 +165,7 @@ def compare_view(
                 if not measured[int(v + 0.5), int(u + 0.5)]:
                     continue
                 reference[y, x] = _sample(golden_image, u, v)
+                gloss[y, x] = golden_gloss[int(v + 0.5), int(u + 0.5)]
                 if not d > 0.0:
                     pixel[y, x] = LOST - (int(v + 0.5) * width + int(u + 0.5))
                     continue
