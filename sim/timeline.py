@@ -17,7 +17,7 @@ from runtime.scan import Scan
 Nanoseconds = npt.NDArray[np.int64]
 
 # around an exposure time is never compressed: the arm stands, and poses bracket the exposure
-GUARD_NS = 20_000_000
+GUARD_NS = 40_000_000
 
 
 @dataclass(frozen=True, slots=True)
