@@ -1,0 +1,321 @@
+"""All cameras of a cell, from the service's side: frames and faults, and no camera is waited for.
+
+`poll` never blocks. A worker that hangs or dies is killed, counted and replaced; what it had put
+into the ring before is still delivered, what it had not is a fault.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runtime.camera_link import LinkClosedError, Message, fault_from_message
+from runtime.camera_settings import CameraSettings
+from runtime.camera_worker import CameraWorker
+from runtime.errors import CameraError
+from runtime.frame_gate import REASONS, FaultKind
+from runtime.nouns import Frame, Note, Reason
+from runtime.ring import RingError
+from runtime.watchdog import MS, Order, Phase, Sighting, Watchdog
+
+STOP_S = 2.0  # a camera that is asked to stop gets this long to release its device
+_TICK_S = 0.1  # how often deadlines are looked at while nothing comes
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFault:
+    """Something a job cannot be PASS with: `count` frames affected, or a camera lost."""
+
+    camera: str
+    note: Note
+    t_host_ns: int
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCounters:
+    """Since the supervisor was made; never reset, so that a metric can be their copy."""
+
+    received: int
+    stale: int  # came before the job was armed
+    lost: int  # by gaps in the frame id
+    incomplete: int
+    invalid: int
+    aged: int
+    dropped: int  # ring full
+    unsynced: int
+    no_depth: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """Where a camera stands; `detail` is what it opened, or why it is down."""
+
+    phase: Phase
+    pid: int | None
+    detail: str
+
+
+class CameraSupervisor:
+    """Use from one thread. `with` starts the workers and ends them."""
+
+    def __init__(self, settings: Sequence[CameraSettings]) -> None:
+        names = [camera.name for camera in settings]
+        if len(set(names)) < len(names):
+            raise CameraError(f"each camera needs a name of its own, got {names}")
+        self._epoll = select.epoll()
+        self._cameras = {camera.name: _Camera(camera, self._epoll) for camera in settings}
+
+    def __enter__(self) -> CameraSupervisor:
+        self.start(time.monotonic_ns())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, now_ns: int) -> None:
+        """Start every worker and return at once; `ready` says when all stream."""
+        for camera in self._cameras.values():
+            camera.poll(now_ns)
+
+    def fileno(self) -> int:
+        """One descriptor for all cameras and all restarts; readable: `poll` has work."""
+        return self._epoll.fileno()
+
+    def poll(self, now_ns: int) -> list[Frame | CameraFault]:
+        """What has come since the last call. Call when readable and every 100 ms besides."""
+        events: list[Frame | CameraFault] = []
+        for camera in self._cameras.values():
+            events += camera.poll(now_ns)
+        return events
+
+    @property
+    def ready(self) -> bool:
+        """Every camera is open and streams."""
+        return all(camera.ready for camera in self._cameras.values())
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Block until `ready`; what comes meanwhile is stale.
+
+        Raises CameraError when a camera cannot be opened or is late.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.ready:
+            for event in self.poll(time.monotonic_ns()):
+                if isinstance(event, CameraFault) and event.note.reason is Reason.CAMERA_LOST:
+                    raise CameraError(event.note.detail)
+            if time.monotonic() > deadline:
+                raise CameraError(f"cameras not ready in {timeout_s:g} s: {self._late()}")
+            self._epoll.poll(_TICK_S)
+
+    def arm(self, now_ns: int) -> None:
+        """A job starts: every worker throws away what waits, and says so (`armed`)."""
+        for camera in self._cameras.values():
+            camera.arm(now_ns)
+
+    @property
+    def armed(self) -> bool:
+        """Since the last `arm`, every worker has drained; frames are of this job from here on."""
+        return all(camera.armed for camera in self._cameras.values())
+
+    def reset(self, now_ns: int) -> None:
+        """A person has looked: cameras that were given up, or wait for a restart, start now."""
+        for camera in self._cameras.values():
+            camera.watchdog.reset(now_ns)
+
+    def counters(self, name: str) -> CameraCounters:
+        return self._cameras[name].counters()
+
+    def status(self, name: str) -> CameraStatus:
+        return self._cameras[name].status()
+
+    def close(self) -> None:
+        """End every worker: asked first, killed after STOP_S. Nothing is left behind."""
+        for camera in self._cameras.values():
+            camera.ask_to_stop()
+        deadline = time.monotonic() + STOP_S
+        for camera in self._cameras.values():
+            camera.close(deadline)
+        self._epoll.close()
+
+    def _late(self) -> str:
+        return ", ".join(
+            f"{name} is {camera.status().phase.value}"
+            for name, camera in self._cameras.items()
+            if not camera.ready
+        )
+
+
+class _Camera:
+    """One camera through all its workers."""
+
+    def __init__(self, settings: CameraSettings, epoll: select.epoll) -> None:
+        self.watchdog = Watchdog(settings)
+        self._settings = settings
+        self._epoll = epoll
+        self._worker: CameraWorker | None = None
+        self._linked = False
+        self._ready = False
+        self._detail = ""
+        self._failure = ""
+        self._frame_ns = 0
+        self._token = 0
+        self._armed_token = 0
+        self._counts: Counter[str] = Counter()
+        self._events: list[Frame | CameraFault] = []
+
+    @property
+    def ready(self) -> bool:
+        return self._ready
+
+    @property
+    def armed(self) -> bool:
+        return self._ready and self._armed_token == self._token
+
+    def counters(self) -> CameraCounters:
+        kinds = {kind.value: self._counts[kind.value] for kind in FaultKind}
+        return CameraCounters(
+            received=self._counts["received"],
+            stale=self._counts["stale"],
+            restarts=self._counts["restarts"],
+            **kinds,
+        )
+
+    def status(self) -> CameraStatus:
+        pid = self._worker.pid if self._worker is not None else None
+        return CameraStatus(self.watchdog.phase, pid, self._failure or self._detail)
+
+    def poll(self, now_ns: int) -> list[Frame | CameraFault]:
+        self._take_messages(now_ns)
+        order = self.watchdog.decide(now_ns, self._sighting())
+        if order is Order.SPAWN:
+            self._spawn()
+        elif order is Order.KILL and self._worker is not None:
+            self._ready = False
+            self._worker.kill()
+        elif order is Order.BURY:
+            self._bury(now_ns)
+        events, self._events = self._events, []
+        return events
+
+    def arm(self, now_ns: int) -> None:
+        self._token += 1
+        # what lies in the ring was exposed before: it goes with the frames before `armed`
+        self._send(Message("arm", number=self._token))
+
+    def ask_to_stop(self) -> None:
+        self._send(Message("stop"))
+
+    def close(self, deadline: float) -> None:
+        """Wait for the worker's end until `deadline` (time.monotonic), then kill it."""
+        if self._worker is None:
+            return
+        ended = select.poll()
+        ended.register(self._worker.pid_fd, select.POLLIN)
+        ended.poll(max(0.0, deadline - time.monotonic()) * 1_000)
+        self._part()
+
+    def _sighting(self) -> Sighting:
+        if self._worker is None:
+            return Sighting(alive=False, ready=False)
+        beat_ns = self._worker.ring.last_beat_ns
+        return Sighting(self._worker.alive, self._ready, beat_ns, self._frame_ns)
+
+    def _spawn(self) -> None:
+        self._failure = ""
+        self._worker = CameraWorker(self._settings)
+        self._linked = True
+        self._epoll.register(self._worker.link.fileno(), select.EPOLLIN)
+        self._epoll.register(self._worker.pid_fd, select.EPOLLIN)
+
+    def _bury(self, now_ns: int) -> None:
+        """The process is gone: what it sent before is already taken."""
+        assert self._worker is not None
+        self._take_messages(now_ns)
+        why = self._failure or f"{self.watchdog.why} ({self._worker.ending})"
+        self._part()
+        self._counts["restarts"] += 1
+        if self.watchdog.phase is Phase.GIVEN_UP:
+            then = f"given up after {self._settings.restarts} restarts: mend it, then send reset"
+        else:
+            due_ns = self.watchdog.next_start_ns or now_ns
+            then = f"new worker in {(due_ns - now_ns) // MS} ms"
+        self._failure = f"camera {self._settings.name} lost: {why}; {then}"
+        self._events.append(
+            CameraFault(self._settings.name, Note(Reason.CAMERA_LOST, self._failure), now_ns)
+        )
+
+    def _part(self) -> None:
+        """Close the worker; it is dead or will be killed."""
+        assert self._worker is not None
+        worker, self._worker = self._worker, None
+        self._unlink(worker)
+        self._epoll.unregister(worker.pid_fd)
+        worker.close()
+        self._ready = False
+
+    def _unlink(self, worker: CameraWorker) -> None:
+        if self._linked:
+            self._epoll.unregister(worker.link.fileno())
+            self._linked = False
+
+    def _send(self, message: Message) -> None:
+        if self._worker is None or not self._linked:
+            return
+        try:
+            self._worker.link.send(message)
+        except LinkClosedError:
+            self._unlink(self._worker)
+
+    def _take_messages(self, now_ns: int) -> None:
+        worker = self._worker
+        if worker is None or not self._linked:
+            return
+        try:
+            messages = worker.link.receive()
+        except LinkClosedError:
+            self._unlink(worker)
+            return
+        for message in messages:
+            self._take(worker, message, now_ns)
+
+    def _take(self, worker: CameraWorker, message: Message, now_ns: int) -> None:
+        if message.kind == "frame":
+            self._take_frame(worker, message, now_ns)
+        elif message.kind == "fault":
+            self._take_fault(message, now_ns)
+        elif message.kind == "armed":
+            self._armed_token = message.number
+            self._counts["stale"] += message.count
+        elif message.kind == "ready":
+            self._ready, self._detail = True, message.detail
+            if self._armed_token != self._token:
+                self._send(Message("arm", number=self._token))
+        elif message.kind == "failed":
+            self._failure = message.detail
+
+    def _take_frame(self, worker: CameraWorker, message: Message, now_ns: int) -> None:
+        self._frame_ns = now_ns
+        if not self.armed:
+            self._counts["stale"] += 1
+            self._send(Message("free", slot=message.slot))
+            return
+        try:
+            frame = worker.ring.read(message.slot, message.number, self._settings.name)
+        except (RingError, ValueError) as e:
+            self._failure = f"worker broke the ring: {e}"
+            worker.kill()
+            return
+        self._counts["received"] += 1
+        self._events.append(frame)
+        self._send(Message("free", slot=message.slot))
+
+    def _take_fault(self, message: Message, now_ns: int) -> None:
+        fault = fault_from_message(message)
+        self._counts[fault.kind.value] += fault.count
+        note = Note(REASONS[fault.kind], f"camera {self._settings.name}: {fault.detail}")
+        self._events.append(CameraFault(self._settings.name, note, now_ns, fault.count))

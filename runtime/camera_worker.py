@@ -1,0 +1,111 @@
+"""The parent's handle on one worker process: its start, its end, and what they share.
+
+The worker is a fresh interpreter with this process' import path: no fork of a process that has
+threads and a GenTL library in it, no pickle, and no second run of the program's main module.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+
+from runtime.camera_link import Message, link_pair
+from runtime.camera_process import ring_shape
+from runtime.camera_settings import CameraSettings, settings_to_json
+from runtime.ring import Ring, ring_file
+
+_log = logging.getLogger(__name__)
+
+_BOOT = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from runtime.camera_process import main; main(sys.argv[2:])"
+)
+_STDERR = 2  # drivers write to stdout, where a program's one JSON object may be expected
+_REAP_S = 5.0  # a killed process that has not gone by then is stuck in the kernel
+
+
+class CameraWorker:
+    """One running process. Made running; `close` ends it whatever state it is in."""
+
+    def __init__(self, settings: CameraSettings) -> None:
+        self.link, theirs = link_pair()
+        lifeline, self._lifeline = os.pipe()
+        shape = ring_shape(settings)
+        ring_fd = ring_file(shape, settings.name)
+        try:
+            self.ring = Ring(ring_fd, shape)
+            passed = (theirs.fileno(), ring_fd, lifeline)
+            self._process = _spawn(settings, passed)
+        finally:
+            theirs.close()
+            os.close(ring_fd)
+            os.close(lifeline)
+        # readable when the process has ended
+        self.pid_fd = os.pidfd_open(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        code = self._process.returncode
+        if code is None:
+            return "still running"
+        return f"exit status {code}" if code >= 0 else signal.Signals(-code).name
+
+    def kill(self) -> None:
+        """SIGKILL: also ends a stopped process and one whose driver hangs."""
+        self._process.kill()
+
+    def ask_to_stop(self) -> None:
+        """Raises LinkClosedError when it has already ended."""
+        self.link.send(Message("stop"))
+
+    def close(self) -> None:
+        """Kill what still runs, reap it, and let the link, the ring and the pipe go."""
+        self._process.kill()
+        try:
+            self._process.wait(_REAP_S)
+        except subprocess.TimeoutExpired:
+            _log.error("camera worker %d is stuck in the kernel and stays behind", self.pid)
+        os.close(self.pid_fd)
+        os.close(self._lifeline)
+        self.link.close()
+        self.ring.close()
+
+
+def _spawn(settings: CameraSettings, passed: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    path = [entry or os.getcwd() for entry in sys.path]  # noqa: PTH109  a string is wanted
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-I",
+            "-c",
+            _BOOT,
+            json.dumps(path),
+            settings_to_json(settings),
+            *(str(fd) for fd in passed),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=_STDERR,
+        pass_fds=passed,
+        env=_environment(),
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without the GenICam cache (a killed process would block all others for ever) and
+    without a pool of BLAS threads per worker.
+    """
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GENICAM_CACHE")}
+    return {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
