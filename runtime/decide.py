@@ -17,6 +17,7 @@ class Limits:
     """How much may be missing or displaced before a scan proves nothing."""
 
     coverage_min: float = 0.95  # fraction of the expected surface that must have been seen
+    hole_max_mm2: float = 150.0  # largest connected piece of it that may stay unseen
     outside_max: float = 0.02  # fraction of all lifted pixels that may fall outside the grid
     shift_max_mm: float = 2.0  # part on the fixture, against the part the recipe knows
     rotation_max_deg: float = 1.5
@@ -30,6 +31,7 @@ class Evidence:
     score: float | None
     defects: tuple[Defect, ...]
     coverage: float | None
+    hole_mm2: float
     outside: float
     alignment: Alignment | None
     notes: tuple[Note, ...]  # what went wrong on the way
@@ -50,6 +52,7 @@ def _unproven(evidence: Evidence, limits: Limits) -> tuple[Note, ...]:
     checks = (
         _score_note(evidence),
         _coverage_note(evidence.coverage, limits.coverage_min),
+        _hole_note(evidence.hole_mm2, limits.hole_max_mm2),
         _outside_note(evidence.outside, limits.outside_max),
         _alignment_note(evidence.alignment, limits),
     )
@@ -74,6 +77,16 @@ def _coverage_note(coverage: float | None, coverage_min: float) -> Note | None:
         return None
     seen = "unknown" if coverage is None else f"{coverage:.1%}"
     return Note(Reason.COVERAGE, f"surface seen: {seen}, at least {coverage_min:.1%} is needed")
+
+
+def _hole_note(hole_mm2: float, hole_max_mm2: float) -> Note | None:
+    if hole_mm2 <= hole_max_mm2:
+        return None
+    return Note(
+        Reason.COVERAGE,
+        f"one piece of surface of {hole_mm2:.0f} mm2 was not seen, "
+        f"at most {hole_max_mm2:.0f} mm2 may be hidden",
+    )
 
 
 def _outside_note(outside: float, outside_max: float) -> Note | None:

@@ -6,7 +6,7 @@ thread, a clock or a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -197,6 +197,10 @@ class Verdict:
             raise ValueError("a PASS has neither reasons against it nor defects")
         if self.outcome is not Outcome.PASS and not self.notes:
             raise ValueError(f"{self.outcome.value} needs a reason")
+
+    def timed(self, **timing_ms: float) -> Verdict:
+        """The same verdict with more timings."""
+        return replace(self, timing_ms=self.timing_ms | timing_ms)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:

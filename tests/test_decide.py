@@ -28,7 +28,15 @@ def _alignment(shift_mm: float = 0.3, rotation_deg: float = 0.2) -> Alignment:
     return Alignment(np.eye(4), shift_mm, rotation_deg, residual_mm=0.03, inliers=0.9)
 
 
-GOOD = Evidence(score=0.4, defects=(), coverage=0.99, outside=0.0, alignment=_alignment(), notes=())
+GOOD = Evidence(
+    score=0.4,
+    defects=(),
+    coverage=0.99,
+    hole_mm2=8.0,
+    outside=0.0,
+    alignment=_alignment(),
+    notes=(),
+)
 
 AGAINST_THE_SCAN = {
     Reason.NO_VIEWS: replace(GOOD, score=None),
@@ -84,7 +92,13 @@ def test_unknown_coverage_is_not_read_as_full() -> None:
     assert decide(replace(GOOD, coverage=None), LIMITS)[0] is Outcome.INDETERMINATE
 
 
-@pytest.mark.parametrize("field", ["coverage", "outside"])
+def test_a_hole_large_enough_to_hide_a_defect_is_not_pass() -> None:
+    outcome, (note,) = decide(replace(GOOD, hole_mm2=LIMITS.hole_max_mm2 + 1), LIMITS)
+    assert outcome is Outcome.INDETERMINATE
+    assert note.reason is Reason.COVERAGE
+
+
+@pytest.mark.parametrize("field", ["coverage", "outside", "hole_mm2"])
 def test_a_nan_fraction_is_not_within_a_limit(field: str) -> None:
     broken: dict[str, Any] = {field: float("nan")}
     assert decide(replace(GOOD, **broken), LIMITS)[0] is Outcome.INDETERMINATE
@@ -102,6 +116,7 @@ def test_only_one_combination_of_facts_is_pass() -> None:
         "score": (0.99, 1.0, None, float("nan")),
         "defects": ((), (DEFECT,)),
         "coverage": (1.0, 0.5, None),
+        "hole_mm2": (0.0, 1e4),
         "outside": (0.0, 0.5),
         "alignment": (_alignment(), _alignment(rotation_deg=9.0), None),
         "notes": ((), (Note(Reason.CAMERA_LOST, "gone"),)),
@@ -112,7 +127,7 @@ def test_only_one_combination_of_facts_is_pass() -> None:
         if decide(Evidence(**dict(zip(facts, values, strict=True))), LIMITS)[0] is Outcome.PASS
     ]
     # a recipe without golden views has no alignment, and nothing against it
-    assert [(v[0], v[2], v[4] is None) for v in passed] == [(0.99, 1.0, False), (0.99, 1.0, True)]
+    assert [(v[0], v[2], v[5] is None) for v in passed] == [(0.99, 1.0, False), (0.99, 1.0, True)]
 
 
 def test_a_verdict_is_indeterminate_until_something_decides() -> None:

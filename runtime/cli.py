@@ -1,0 +1,204 @@
+"""The console command. Each command imports its own room when it is asked, not before.
+
+Exit codes: 0 done (or PASS), 1 FAIL, 2 wrong input or usage, 3 INDETERMINATE.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from runtime import __version__
+from runtime.errors import VoxGateError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from runtime.nouns import Verdict
+
+EXIT_WRONG_INPUT = 2
+
+app = typer.Typer(
+    help="VoxGate: one part scanned, one verdict out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+export_app = typer.Typer(help="Turn a golden scan or a model into a recipe.", no_args_is_help=True)
+app.add_typer(export_app, name="export")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+
+
+class SchemaName(str, Enum):
+    """What has a JSON Schema."""
+
+    CONFIG = "config"
+    MESSAGES = "messages"
+
+
+def main() -> None:
+    """Entry point: a person's mistake is one line on stderr and exit 2, never a traceback."""
+    try:
+        app()
+    except VoxGateError as error:
+        _refuse(str(error))
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"voxgate {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(config: Annotated[Path, typer.Argument(help="The cell's YAML file.")]) -> None:
+    """Serve a cell until SIGTERM: poses and frames in, verdicts out."""
+    from runtime.service import run_service
+
+    raise typer.Exit(run_service(config))
+
+
+@app.command()
+def check(
+    config: Annotated[Path, typer.Argument(help="The cell's YAML file.")], as_json: AsJson = False
+) -> None:
+    """Check a cell's YAML: exit 0 if it would be served, 2 with file:line:key of each problem."""
+    from runtime.config import check_config
+
+    problems = check_config(config)
+    if as_json:
+        typer.echo(json.dumps({"ok": not problems, "problems": problems}))
+    else:
+        for problem in problems:
+            typer.echo(problem, err=True)
+        if not problems:
+            typer.echo(f"{config}: ok")
+    raise typer.Exit(EXIT_WRONG_INPUT if problems else 0)
+
+
+@app.command()
+def schema(
+    name: Annotated[SchemaName, typer.Argument(help="Which schema.")] = SchemaName.CONFIG,
+) -> None:
+    """Print the JSON Schema of the configuration (for editors) or of the messages."""
+    from runtime.config import config_schema
+    from runtime.messages import messages_schema
+
+    chosen = config_schema() if name is SchemaName.CONFIG else messages_schema()
+    typer.echo(json.dumps(chosen, indent=2))
+
+
+@app.command()
+def inspect(
+    scan: Annotated[Path, typer.Argument(help="Folder of one recorded scan.")],
+    recipe: Annotated[Path, typer.Option(help="Folder of the recipe.")],
+    volume: Annotated[
+        Path | None, typer.Option(help="Write the anomaly volume to this .npz file.")
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Inspect a recorded scan: exit 0 PASS, 1 FAIL, 3 INDETERMINATE, 2 wrong input."""
+    from runtime.offline import EXIT_CODES, inspect_folder
+
+    with _errors_as_json(as_json), _progress(as_json) as progress:
+        task = progress.add_task("inspect", total=None)
+        result = inspect_folder(
+            scan,
+            recipe,
+            calibration=calibration,
+            on_progress=lambda done, of: progress.update(task, completed=done, total=of),
+        )
+        if volume is not None:
+            result.save_volume(volume)
+    if as_json:
+        typer.echo(result.message.model_dump_json())
+    else:
+        _show(result.verdict)
+    raise typer.Exit(EXIT_CODES[result.verdict.outcome])
+
+
+@export_app.command("reference")
+def export_reference(
+    scan: Annotated[Path, typer.Option(help="Folder of the golden scan.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")],
+    name: Annotated[str | None, typer.Option(help="Recipe name; default: the part's.")] = None,
+    version: Annotated[str, typer.Option(help="Recipe version.")] = "1",
+    backbone: Annotated[
+        Path | None, typer.Option(help="Your own feature extractor (ONNX) for the filter bank.")
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """From ONE golden scan, without any weights: a recipe that compares every view with it."""
+    from export.reference import export_reference_recipe
+
+    with _errors_as_json(as_json), _progress(as_json) as progress:
+        task = progress.add_task("export", total=None)
+        summary = export_reference_recipe(
+            scan,
+            out,
+            name=name,
+            version=version,
+            backbone=backbone,
+            calibration=calibration,
+            on_progress=lambda done, of, what: progress.update(
+                task, completed=done, total=of, description=what
+            ),
+        )
+    typer.echo(json.dumps(summary) if as_json else f"recipe written: {out}")
+
+
+def _show(verdict: Verdict) -> None:
+    from rich.console import Console
+
+    from runtime.report import verdict_report
+
+    Console().print(verdict_report(verdict))
+
+
+@contextmanager
+def _progress(as_json: bool) -> Iterator[Progress]:
+    """A progress bar on stderr; none when a program reads us."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=as_json, transient=True) as progress:
+        yield progress
+
+
+@contextmanager
+def _errors_as_json(as_json: bool) -> Iterator[None]:
+    """With --json stdout holds one object in every case, also when the input is refused."""
+    try:
+        yield
+    except VoxGateError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": _one_line(str(error))}))
+        raise
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(f"voxgate: {_one_line(message)}", err=True)
+    sys.exit(EXIT_WRONG_INPUT)

@@ -1,0 +1,280 @@
+"""The method on one page: start -> add(view)* -> finish() -> Verdict.
+
+    view -> planned viewpoint -> [first views: how does the part stand?] -> golden view re-rendered
+    into this view -> appearance and geometry scores -> volume -> coverage, defects -> truth table
+
+No thread, socket, clock or file in here: live service, offline inspection and replay run the same
+lines. What goes wrong on the way becomes a note, and a verdict with such a note is never PASS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.align import AlignLimits, align
+from runtime.calibration import Calibration
+from runtime.coverage import coverage
+from runtime.crew import Crew
+from runtime.decide import Evidence, Limits, decide
+from runtime.engine import Engine, Tensor, score_map
+from runtime.errors import EngineError
+from runtime.expected import expect
+from runtime.lift import LiftCounts, lift, lift_points
+from runtime.nouns import Alignment, Note, Reason, Verdict, View, ViewReport
+from runtime.rays import Rays
+from runtime.recipe import Recipe
+from runtime.register import Registered, register
+from runtime.segment import segment
+from runtime.transforms import Transform
+from runtime.volume import Volume
+
+ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
+
+
+@dataclass(slots=True)
+class _Part:
+    """What is known of the part under inspection so far."""
+
+    notes: list[Note] = field(default_factory=list)
+    planned: set[int] = field(default_factory=set)  # viewpoints that arrived
+    waiting: list[tuple[int, View]] = field(default_factory=list)  # until the part is aligned
+    reports: list[ViewReport] = field(default_factory=list)
+    counts: list[LiftCounts] = field(default_factory=list)
+    alignment: Alignment | None = None
+    placed: bool = False
+
+
+class Inspector:
+    """Inspects one part after the other; owned and called by one thread.
+
+    Raises RecipeError when recipe and calibration do not belong together.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        calibration: Calibration,
+        engine: Engine,
+        limits: Limits,
+        threads: int = 2,
+    ) -> None:
+        recipe.check_calibration(calibration)
+        self.recipe = recipe
+        self.engine = engine
+        self.limits = limits
+        self.volume = Volume(recipe.grid, recipe.manifest.grid.table_z_mm)
+        self._base_from_part = calibration.base_from_part
+        self._expected_mm = recipe.grid.centres_mm(recipe.expected_ijk).astype(np.float32)
+        self._rays = Rays.from_calibration(calibration)
+        self._golden = tuple(
+            expect(
+                golden.image,
+                golden.depth_mm,
+                self._rays,
+                golden.part_from_camera,
+                recipe.manifest.grid.table_z_mm,
+                gloss=golden.gloss,
+            )
+            for golden in recipe.reference
+        )
+        self._crew = Crew(threads)
+        self._part = _Part()
+
+    def close(self) -> None:
+        """End the helper threads and give the engine's memory back."""
+        self._crew.close()
+        self.engine.close()
+
+    def start(self) -> None:
+        """Forget the last part."""
+        self.volume.clear()
+        self._part = _Part()
+
+    def reject(self, note: Note) -> None:
+        """Something that should have become a view did not: the verdict cannot be PASS any more."""
+        self._part.notes.append(note)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned viewpoint has arrived."""
+        return len(self._part.planned) == len(self.recipe.plan.views)
+
+    def add(self, view: View) -> None:
+        """Inspect one view, or keep it until enough are there to see how the part stands."""
+        problem = self._unusable(view)
+        if problem is not None:
+            self.reject(problem)
+            return
+        planned = self.recipe.plan.match(view.part_from_camera)
+        if isinstance(planned, Note):
+            self.reject(planned)
+        elif planned in self._part.planned:
+            self.reject(_duplicate(planned, view))
+        else:
+            self._part.planned.add(planned)
+            self._part.waiting.append((planned, view))
+            self._inspect_waiting()
+
+    def finish(self) -> Verdict:
+        """The verdict on everything that was added; `start` begins the next part."""
+        self._inspect_waiting(last=True)
+        self._note_missing_views()
+        evidence = self._evidence()
+        outcome, notes = decide(evidence, self.limits)
+        return Verdict(
+            outcome=outcome,
+            notes=notes,
+            score=evidence.score,
+            coverage=evidence.coverage,
+            defects=evidence.defects,
+            views=tuple(self._part.reports),
+            alignment=evidence.alignment,
+        )
+
+    # --- one private method per step, in their order -------------------------------------------
+
+    def _unusable(self, view: View) -> Note | None:
+        limit_mm = self.limits.uncertainty_max_voxels * self.recipe.grid.voxel_mm
+        if view.uncertainty_mm > limit_mm:
+            return Note(
+                Reason.POSE_UNCERTAIN,
+                f"frame {view.frame_id}: the camera may have moved {view.uncertainty_mm:.3f} mm "
+                f"within the clocks' residual, at most {limit_mm:.3f}: slow down or stop to expose",
+            )
+        if view.image.shape != self._rays.x.shape:
+            return Note(
+                Reason.FRAME_INVALID,
+                f"frame {view.frame_id}: image is {view.image.shape}, "
+                f"the calibration is for {self._rays.x.shape}",
+            )
+        if view.depth_mm is None:
+            return Note(Reason.DEPTH_MISSING, f"frame {view.frame_id}: came without depth")
+        return None
+
+    def _inspect_waiting(self, last: bool = False) -> None:
+        part = self._part
+        enough = min(ALIGNMENT_VIEWS, len(self.recipe.plan.views))
+        if not part.placed and (last or len(part.waiting) >= enough):
+            self._place()
+        if part.placed:
+            for planned, view in part.waiting:
+                self._inspect(planned, view)
+            part.waiting.clear()
+
+    def _place(self) -> None:
+        """Estimate how this part stands against the golden one, from the views at hand."""
+        self._part.placed = True
+        if not self._golden or not self._part.waiting:
+            return
+        found = align(
+            [view for _, view in self._part.waiting],
+            [self._golden[planned] for planned, _ in self._part.waiting],
+            self._rays,
+            AlignLimits(self.limits.shift_max_mm, self.limits.rotation_max_deg),
+        )
+        if isinstance(found, Note):
+            self.reject(found)
+        else:
+            self._part.alignment = found
+
+    def _inspect(self, planned: int, view: View) -> None:
+        registered = self._register(planned, view)
+        try:
+            score = score_map(self.engine, self._inputs(view, registered)).score
+        except EngineError as error:
+            self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {error}"))
+            return
+        if registered is not None:
+            score = np.maximum(score, registered.geometry)
+        self._fuse(planned, view, score, registered)
+        self._part.reports.append(
+            ViewReport(planned, view.frame_id, view.uncertainty_mm, float(score.max()))
+        )
+
+    def _register(self, planned: int, view: View) -> Registered | None:
+        """The golden view as this view would have seen it; None when the recipe has none."""
+        if not self._golden:
+            return None
+        return register(
+            view,
+            planned,
+            self._golden,
+            self._rays,
+            self._reference_from_part(),
+            self._crew,
+        )
+
+    def _inputs(self, view: View, registered: Registered | None) -> dict[str, Tensor]:
+        """What the recipe's model asks for by name, batch and channel in front."""
+        offered: dict[str, Tensor | None] = {
+            "image": view.image,
+            "depth_mm": view.depth_mm,
+            "reference": None if registered is None else registered.reference,
+            "gloss": None if registered is None else registered.gloss,
+        }
+        wanted = {spec.name: offered[spec.name] for spec in self.recipe.manifest.inputs}
+        if missing := [name for name, tensor in wanted.items() if tensor is None]:
+            raise EngineError(f"the model wants {missing}, the recipe holds no golden views")
+        return {name: tensor[None, None] for name, tensor in wanted.items() if tensor is not None}
+
+    def _fuse(
+        self,
+        planned: int,
+        view: View,
+        score: npt.NDArray[np.float32],
+        registered: Registered | None,
+    ) -> None:
+        if view.depth_mm is None:
+            return
+        pose = view.part_from_camera
+        fused = lift(self.volume, score, view.depth_mm, self._rays, pose, planned, self._crew)
+        self._part.counts.append(fused)
+        if registered is not None:
+            gone, lost = registered.vanished_mm, registered.lost_mm
+            lift_points(self.volume, gone, registered.vanished_score, planned, self._crew)
+            lift_points(self.volume, lost, registered.lost_score, planned, self._crew, seen=False)
+
+    def _note_missing_views(self) -> None:
+        missing = sorted(set(range(len(self.recipe.plan.views))) - self._part.planned)
+        if missing:
+            self.reject(
+                Note(
+                    Reason.MISSING_VIEW,
+                    f"{len(missing)} of {len(self.recipe.plan.views)} views did not come: "
+                    + ", ".join(map(str, missing)),
+                )
+            )
+
+    def _evidence(self) -> Evidence:
+        voxels = self.volume.occupied()
+        seen = coverage(self.volume, self._expected_mm, self._reference_from_part())
+        return Evidence(
+            score=float(voxels.score.max()) if voxels.score.size else None,
+            defects=segment(self.volume, self._base_from_part),
+            coverage=seen.fraction,
+            hole_mm2=seen.largest_unseen * self.recipe.grid.voxel_mm**2,
+            outside=_outside(self._part.counts),
+            alignment=self._part.alignment,
+            notes=tuple(self._part.notes),
+        )
+
+    def _reference_from_part(self) -> Transform:
+        found = self._part.alignment
+        return np.eye(4) if found is None else found.reference_from_part
+
+
+def _duplicate(planned: int, view: View) -> Note:
+    return Note(
+        Reason.DUPLICATE_VIEW,
+        f"frame {view.frame_id}: view {planned} had already come",
+    )
+
+
+def _outside(counts: Sequence[LiftCounts]) -> float:
+    """Fraction of the points on the part that fell outside the grid or found no memory."""
+    outside = sum(count.outside + count.dropped for count in counts)
+    return outside / max(1, outside + sum(count.lifted for count in counts))
