@@ -30,12 +30,14 @@ FAINT_INK = (168, 161, 153)
 COLOURS = cv2.COLORMAP_INFERNO  # perceptually even, and readable without colour vision
 FONT = cv2.FONT_HERSHEY_DUPLEX
 
+DARKEST = 0.28  # of the colour map
 GLOW_FROM = 0.55  # of the threshold: below, the surface keeps its grey
 CUBE_ALPHA, HIDDEN_ALPHA = 0.80, 0.10
 BURIED = 1.2  # voxels: a surface voxel's centre may lie that far under the surface
 ELEVATION_DEG = 34.0
 AZIMUTHS_DEG = tuple(range(0, 360, 30))
 MAX_LABELS = 5
+MARKS = (5.0, 10.0, 20.0)  # of the scale, besides the threshold and its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +223,16 @@ def _scale_top(volume: AnomalyVolume) -> float:
     return float(np.clip(np.ceil(np.quantile(volume.score[volume.above(1.0)], 0.98)), 2, 20))
 
 
+def _level(score: Floats, top: float) -> Floats:
+    """Place on the colour scale, 0..1: logarithmic, as a broken rib scores ten times a scratch."""
+    ratio = np.maximum(score, GLOW_FROM) / GLOW_FROM
+    level: Floats = np.clip(np.log(ratio) / np.log(top / GLOW_FROM), 0, 1).astype(np.float32)
+    return level
+
+
 def _colours(score: Floats, top: float) -> Floats:
-    """(..., 3) BGR 0..1; the dark fifth of the map is left out, it would look like shadow."""
-    level = np.clip(0.25 + 0.75 * (score - GLOW_FROM) / (top - GLOW_FROM), 0.25, 1.0)
-    index = np.rint(level * 255).astype(np.uint8)
+    """(..., 3) BGR 0..1; the dark end of the map is left out, it would look like shadow."""
+    index = np.rint((DARKEST + (1 - DARKEST) * _level(score, top)) * 255).astype(np.uint8)
     table = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], COLOURS)[:, 0]
     colour: Floats = (table.astype(np.float32) / 255)[index]
     return colour
@@ -280,13 +288,14 @@ def _leader(sheet: Sheet, to: Floats, x: float, y: float) -> None:
 def _write_scale(sheet: Sheet, top: float) -> None:
     """The colour bar, with 1.0 marked as what it is: the threshold."""
     left, right, y = WIDTH_PX - SIDE_PX + 30, WIDTH_PX - 40, HEIGHT_PX - 84
-    at = np.linspace(GLOW_FROM, top, (right - left) * OVERSAMPLE, dtype=np.float32)
+    at = np.geomspace(GLOW_FROM, top, (right - left) * OVERSAMPLE, dtype=np.float32)
     bar = np.s_[y * OVERSAMPLE : (y + 18) * OVERSAMPLE, left * OVERSAMPLE : right * OVERSAMPLE]
     sheet[bar] = np.rint(_colours(at, top)[None] * 255)
     _text(sheet, "anomaly score", left, y - 14, 0.52, FAINT_INK)
-    for value in (1.0, top):
-        x = left + (right - left) * (value - GLOW_FROM) / (top - GLOW_FROM)
-        label = f"{value:.0f} = threshold" if value == 1.0 else f"{value:.0f}+"
+    marks = [1.0, *(mark for mark in MARKS if mark < 0.8 * top), top]
+    for value, place in zip(marks, _level(np.array(marks, dtype=np.float32), top), strict=True):
+        x = left + (right - left) * float(place)
+        label = "1 = threshold" if value == 1.0 else f"{value:.0f}" + "+" * (value == top)
         tick = (round(x * OVERSAMPLE), y * OVERSAMPLE)
         cv2.line(sheet, tick, (tick[0], (y + 26) * OVERSAMPLE), INK, OVERSAMPLE, cv2.LINE_AA)
         _text(sheet, label, min(x - 4, right - _text_width(label, 0.5)), y + 44, 0.5)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +17,13 @@ STYLES = {
     "FAIL": "bold white on red",
     "INDETERMINATE": "bold black on yellow",
 }
+COLUMNS = (
+    *("job", "part", "outcome", "defects", "largest mm", "at x, y, z mm", "score", "seen"),
+    *("latency", "why"),
+)
+LEFT = ("part", "outcome", "why")
+WIDE = 110
+WIDE_ONLY = ("at x, y, z mm", "score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,49 +35,44 @@ class PlannedJob:
     faults: tuple[str, ...] = ()
 
 
-def jobs_table(planned: list[PlannedJob], reports: list[JobReport], title: str) -> Table:
-    """Finished jobs with their verdicts, the running one, and those to come."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("job", justify="right")
-    table.add_column("part")
-    table.add_column("outcome", justify="center")
-    table.add_column("defects", justify="right")
-    table.add_column("largest mm", justify="right")
-    table.add_column("at x, y, z mm", justify="right")
-    table.add_column("score", justify="right")
-    table.add_column("coverage", justify="right")
-    table.add_column("latency", justify="right")
-    table.add_column("why")
-    for number, job in enumerate(planned):
+def jobs_table(
+    planned: list[PlannedJob], reports: list[JobReport], title: str, width: int
+) -> Table:
+    """Finished jobs with their verdicts, the running one, and those to come.
+
+    width: characters of the terminal; a narrow one gets fewer columns.
+    """
+    columns = [column for column in COLUMNS if width >= WIDE or column not in WIDE_ONLY]
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    for column in columns:
+        justify: JustifyMethod = "left" if column in LEFT else "right"
+        table.add_column(column, justify=justify, no_wrap=column != "why")
+    for number, job in enumerate(planned[: len(reports) + 1]):
+        row = {"job": str(number + 1), "part": job.scan, "why": ", ".join(job.faults)}
         if number < len(reports):
-            table.add_row(str(number + 1), part_name(job), *_cells(reports[number]))
-        elif number == len(reports):
-            table.add_row(str(number + 1), part_name(job), Text("scanning ...", "dim"))
+            row |= _cells(reports[number])
+        else:
+            row["outcome"] = "scanning ..."
+        styles = {"outcome": STYLES.get(row["outcome"].strip(), "dim")}
+        table.add_row(*(Text(row.get(column, ""), styles.get(column, "")) for column in columns))
     return table
 
 
-def part_name(job: PlannedJob) -> str:
-    """The scan and what goes wrong on purpose."""
-    return " ".join([job.scan, *job.faults])
-
-
-def _cells(report: JobReport) -> list[Text | str]:
-    outcome = Text(f" {report.outcome} ", STYLES.get(report.outcome, "bold red"))
+def _cells(report: JobReport) -> dict[str, str]:
+    because = ", ".join([*report.faults, *report.reasons]) or "-"
     latency = f"{report.latency_ms:.0f} ms" if report.latency_ms is not None else "-"
+    cells = {"outcome": f" {report.outcome} ", "latency": latency, "why": because}
     verdict = report.verdict
     if verdict is None:
-        return [outcome, "-", "-", "-", "-", "-", latency, report.refused or "no answer"]
+        return cells | {"why": report.refused or "no answer"}
+    cells["defects"] = str(verdict.defect_count)
+    cells["score"] = "-" if verdict.score is None else f"{verdict.score:.2f}"
+    cells["seen"] = "-" if verdict.coverage is None else f"{verdict.coverage:.1%}"
     worst = max(verdict.defects, key=lambda defect: defect.volume_mm3, default=None)
-    return [
-        outcome,
-        str(verdict.defect_count),
-        " x ".join(f"{side:.0f}" for side in worst.size_mm) if worst else "-",
-        ", ".join(f"{part:.0f}" for part in worst.centroid_part_mm) if worst else "-",
-        "-" if verdict.score is None else f"{verdict.score:.2f}",
-        "-" if verdict.coverage is None else f"{verdict.coverage:.1%}",
-        latency,
-        ", ".join(report.reasons),
-    ]
+    if worst is not None:
+        cells["largest mm"] = " x ".join(f"{side:.0f}" for side in worst.size_mm)
+        cells["at x, y, z mm"] = ", ".join(f"{part:.0f}" for part in worst.centroid_part_mm)
+    return cells
 
 
 def latency_line(reports: list[JobReport]) -> str:

@@ -1,0 +1,154 @@
+"""`voxgate demo`: the whole line on one machine, with nothing but the example scans.
+
+Export a recipe from the golden scan, start the real service, play good and bad brackets in real
+time over its real sockets, drop a frame on purpose, draw what was found, stop the service.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from runtime.calibration import Calibration
+from runtime.errors import ScanError, VoxGateError
+from runtime.messages import VerdictMessage
+from runtime.scan import Scan
+from sim.box import Box, voxgate
+from sim.cell import JobReport, VirtualCell, wires_from_config
+from sim.cloud import Shot, cloud_from_shots
+from sim.picture import AnomalyVolume, Label, picture, write_png
+from sim.recipes import export_once
+from sim.robot import NS_PER_MS
+from sim.show import PlannedJob, jobs_table, latency_line
+
+PART = "bracket"
+LOG_WIDTH = 132  # characters, where no terminal tells
+MISBEHAVIOUR = "drop:view=7"
+"""The promise in one job: a part that was not seen completely is not PASS, however good it is."""
+EXIT_OK, EXIT_UNEXPECTED = 0, 1
+
+
+def run_demo(out: Path, examples: Path, jobs: int = 6, speed: float = 1.0) -> int:
+    """Play `jobs` inspections; 0 if every one came out as it must, else 1.
+
+    out: gets recipe, journal, log, volume and picture. examples: holds `bracket/`.
+    Raises VoxGateError when something cannot even start.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LOG_WIDTH)
+    part = examples / PART
+    recipe = export_once(part / "golden", out / "recipes")
+    planned = plan(jobs)
+    name = f"{PART}/{recipe.name}"
+    with Box.start(out / "box", part / "calibration.json", out / "recipes", name) as box:
+        reports = play(box, part, planned, speed, console)
+        console.print(latency_line(reports))
+        exit_code = box.stop()
+    console.print(f"service stopped by SIGTERM, exit code {exit_code}")
+    console.print(f"picture: {draw(part / 'bad', recipe, out)}")
+    wrong = unexpected(planned, reports)
+    if exit_code != 0:
+        wrong.append(f"the service ended with {exit_code}: {box.last_words()}")
+    for line in wrong:
+        console.print(f"[bold red]unexpected:[/] {line}")
+    return EXIT_UNEXPECTED if wrong else EXIT_OK
+
+
+def plan(jobs: int) -> list[PlannedJob]:
+    """Good and bad in turn; the fourth is good but loses a frame."""
+    cycle = [
+        PlannedJob("good", "PASS"),
+        PlannedJob("bad", "FAIL"),
+        PlannedJob("good", "PASS"),
+        PlannedJob("good", "INDETERMINATE", (MISBEHAVIOUR,)),
+        PlannedJob("bad", "FAIL"),
+    ]
+    return [cycle[number % len(cycle)] for number in range(jobs)]
+
+
+def unexpected(planned: list[PlannedJob], reports: list[JobReport]) -> list[str]:
+    """One line per job that did not come out as it must."""
+    wrong = [
+        f"job {number} ({job.scan}) is {report.outcome}, expected {job.expected}: "
+        f"{report.refused or ', '.join(report.reasons)}"
+        for number, (job, report) in enumerate(zip(planned, reports, strict=False), start=1)
+        if report.outcome != job.expected or report.may_pass != (job.expected == "PASS")
+    ]
+    if len(reports) < len(planned):
+        wrong.append(f"{len(planned) - len(reports)} jobs were not played")
+    return wrong
+
+
+def play(
+    box: Box, part: Path, planned: list[PlannedJob], speed: float, console: Console
+) -> list[JobReport]:
+    """All jobs, in real time, with a row for each as it comes."""
+    reports: list[JobReport] = []
+    title = "virtual cell, real sockets, real time"
+    with VirtualCell(wires_from_config(box.config)) as cell:
+        with console.status("waiting for the service to prove its recipe ..."):
+            wait_until_ready(box, cell)
+        for scan in sorted({job.scan for job in planned}):
+            cell.load(part / scan, speed)
+        with Live(jobs_table(planned, reports, title, console.width), console=console) as live:
+            for job in planned:
+                box.check_alive()
+                report = cell.play(
+                    part / job.scan, faults=job.faults, speed=speed, part_id=job.scan
+                )
+                reports.append(report)
+                live.update(jobs_table(planned, reports, title, console.width), refresh=True)
+    return reports
+
+
+def wait_until_ready(box: Box, cell: VirtualCell, timeout_ms: int = 60_000) -> None:
+    """Until the box takes jobs. Raises ServiceError or RobotError with the reason."""
+    deadline_ns = time.monotonic_ns() + timeout_ms * NS_PER_MS
+    while cell.robot.heartbeat is None and time.monotonic_ns() < deadline_ns:
+        box.check_alive()
+        cell.robot.listen(100)
+    cell.wait_until_ready(timeout_ms)
+
+
+def draw(scan: Path, recipe: Path, out: Path) -> Path:
+    """Inspect `scan` offline and write the picture of its anomaly volume."""
+    volume_file, picture_file = out / f"{PART}_volume.npz", out / f"{PART}_volume.png"
+    arguments = [str(scan), "--recipe", str(recipe), "--volume", str(volume_file), "--json"]
+    done = subprocess.run(voxgate("inspect", *arguments), check=False, stdout=subprocess.PIPE)
+    if not volume_file.is_file():
+        raise VoxGateError(f"the offline inspection of {scan} failed with {done.returncode}")
+    verdict = VerdictMessage.model_validate(json.loads(done.stdout), strict=False)
+    labels = tuple(
+        Label(defect.centroid_part_mm, defect.size_mm, defect.peak_score)
+        for defect in verdict.defects
+    )
+    shots = shots_from_scan(scan)
+    cloud = cloud_from_shots(shots, Calibration.load(scan.parent / "calibration.json"))
+    coverage = "" if verdict.coverage is None else f", {verdict.coverage:.1%} of the surface seen"
+    title = f"{PART}: {verdict.outcome.value}"
+    subtitle = f"{verdict.defect_count} defects in {len(shots)} views{coverage}"
+    write_png(
+        picture_file, picture(cloud, AnomalyVolume.load(volume_file), labels, title, subtitle)
+    )
+    return picture_file
+
+
+def shots_from_scan(scan_folder: Path) -> list[Shot]:
+    """Every view of a scan at its planned place. Raises ScanError without depth or a plan."""
+    scan = Scan.open(scan_folder)
+    planned = scan.calibration.planned
+    shots = []
+    for index, part_from_camera in enumerate(planned[: len(scan.frames)]):
+        frame = scan.load_frame(index)
+        if frame.depth_mm is None:
+            raise ScanError(f"{scan_folder}: frame {frame.frame_id} has no depth to draw")
+        shots.append(Shot(frame.image, frame.depth_mm, part_from_camera))
+    if not shots:
+        raise ScanError(f"{scan_folder}: its calibration has no planned views to draw from")
+    return shots
