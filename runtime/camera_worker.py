@@ -12,10 +12,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from runtime.camera_link import Message, link_pair
 from runtime.camera_process import ring_shape
-from runtime.camera_settings import CameraSettings, settings_to_json
+from runtime.camera_settings import CameraSettings, NetworkSettings, settings_to_json
 from runtime.ring import Ring, ring_file
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class CameraWorker:
     """One running process. Made running; `close` ends it whatever state it is in."""
 
     def __init__(self, settings: CameraSettings) -> None:
+        self._settings = settings
         self.link, theirs = link_pair()
         lifeline, self._lifeline = os.pipe()
         shape = ring_shape(settings)
@@ -82,6 +84,15 @@ class CameraWorker:
         os.close(self._lifeline)
         self.link.close()
         self.ring.close()
+        _unlink_socket(self._settings)
+
+
+def _unlink_socket(settings: CameraSettings) -> None:
+    """ZeroMQ leaves the file of an ipc:// endpoint behind, and a killed worker cannot help it."""
+    if isinstance(settings.source, NetworkSettings):
+        path = settings.source.endpoint.removeprefix("ipc://")
+        if path.startswith("/"):
+            Path(path).unlink(missing_ok=True)
 
 
 def _spawn(settings: CameraSettings, passed: tuple[int, ...]) -> subprocess.Popen[bytes]:
