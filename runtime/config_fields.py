@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 _TCP = re.compile(r"tcp://(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9.*-]+):(?P<port>[0-9]{1,5})")
+_IPC_PREFIX = "ipc://"
 _IPC = re.compile(r"ipc:///[^\s@]{1,90}")  # the kernel takes 107 bytes
 
 BASE = "base"
@@ -31,7 +32,7 @@ def about(
     high: float | None = None,
 ) -> Any:
     """A field's title, description, unit and range, for people, editors and the schema."""
-    extra = {"unit": unit} if unit else None
+    extra: dict[str, Any] | None = {"unit": unit} if unit else None
     return Field(title=title, description=description, ge=low, le=high, json_schema_extra=extra)
 
 
@@ -39,6 +40,12 @@ def host_of(endpoint: str) -> str | None:
     """The host of a tcp endpoint without brackets; None for ipc."""
     match = _TCP.fullmatch(endpoint)
     return match["host"].strip("[]") if match else None
+
+
+def remove_socket_file(endpoint: str) -> None:
+    """libzmq leaves the file of an ipc endpoint behind when it is closed."""
+    if endpoint.startswith(_IPC_PREFIX):
+        Path(endpoint.removeprefix(_IPC_PREFIX)).unlink(missing_ok=True)
 
 
 def is_loopback(host: str | None) -> bool:

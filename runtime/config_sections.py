@@ -47,6 +47,16 @@ class Sync(Section):
             "Largest gap", "between the two poses around an exposure", unit="ms", low=1, high=1000
         ),
     ] = 20.0
+    max_uncertainty_mm: Annotated[
+        float,
+        about(
+            "Largest uncertainty",
+            "of a point on the part because of time; limits.uncertainty_max_voxels holds too",
+            unit="mm",
+            low=0.01,
+            high=10,
+        ),
+    ] = 1.0
 
 
 class LimitsSection(Section):

@@ -271,11 +271,14 @@ class ReplyMessage(Message):
     state: State
 
 
+DoneCommand = Literal["prepare_recipe", "start_job", "reset", "acknowledge"]
+
+
 class Done(ReplyMessage):
     """The command was carried out and has nothing more to tell."""
 
     reply: Literal["done"] = "done"
-    command: Literal["prepare_recipe", "start_job", "reset", "acknowledge"]
+    command: DoneCommand
 
 
 class StateReply(ReplyMessage):

@@ -1,0 +1,300 @@
+"""The open job from start to its one verdict: views to the worker, the verdict to the journal.
+
+The order that matters: the job's row before `opened`, the verdict's row before it is published.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+
+from runtime import messages as wire
+from runtime.config import Cell
+from runtime.errors import ServiceError
+from runtime.faults import Faults, Publish
+from runtime.intake import Intake, PlacedView
+from runtime.job import Job, Step
+from runtime.journal import JobRecord, Journal
+from runtime.metrics import Metrics, Stage
+from runtime.nouns import Frame, Note, Outcome, Reason, Verdict
+from runtime.result import Header, against, verdict_message
+from runtime.wall_clock import utc_now
+from runtime.worker import JobFinished, Prepared, ViewInspected, Worker
+
+log = logging.getLogger(__name__)
+
+NS_PER_MS = 1_000_000
+FOREVER_NS = 1 << 62
+
+
+class JobRunner:
+    """At most one job at a time. `on_decided` hears every verdict after it is published."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        journal: Journal,
+        worker: Worker,
+        intake: Intake,
+        faults: Faults,
+        metrics: Metrics,
+        publish: Publish,
+        on_decided: Callable[[wire.VerdictMessage, int], None],
+        on_journal_failed: Callable[[str, int], None],
+    ) -> None:
+        self.job: Job | None = None
+        self._cell = cell
+        self._journal = journal
+        self._worker = worker
+        self._intake = intake
+        self._faults = faults
+        self._metrics = metrics
+        self._publish = publish
+        self._on_decided = on_decided
+        self._on_journal_failed = on_journal_failed
+        self._number = 0
+        self._record: JobRecord | None = None
+        self._notes = 0
+        self._inspect_ns: list[int] = []
+        self._unwritten: wire.VerdictMessage | None = None
+
+    # --- begin -----------------------------------------------------------------------------------
+
+    def open(self, command: wire.StartJob, recipe: Prepared, now_ns: int) -> bool:
+        """Open the job; False when its id was used before. Raises ServiceError: nothing opened."""
+        record = JobRecord(
+            job_id=command.job_id,
+            part_id=command.part_id,
+            recipe=recipe.label,
+            configuration_id=self._cell.configuration_id,
+            is_simulated=self._cell.config.is_simulated,
+            backend=recipe.backend,
+        )
+        if not self._journal.open_job(record):
+            return False
+        config = self._cell.config.job
+        self._record = record
+        self._number += 1
+        self._notes = 0
+        self._inspect_ns = []
+        self.job = Job(
+            job_id=command.job_id,
+            part_id=command.part_id,
+            planned=recipe.planned,
+            started_ns=now_ns,
+            deadline_ns=now_ns + config.deadline_ms * NS_PER_MS,
+            late_frame_ns=config.late_frame_ms * NS_PER_MS,
+        )
+        self._intake.begin()
+        self._worker.begin(self._number)
+        return True
+
+    # --- while it runs ---------------------------------------------------------------------------
+
+    def frame(self, frame: Frame) -> None:
+        """A frame of the camera; without a job nobody asked for it."""
+        if self.job is None:
+            self._metrics.frames_outside_job.inc()
+            return
+        self.job.frame_came()
+        self._intake.add_frame(frame)
+
+    def hold_against(self, note: Note) -> None:
+        """Something that must not happen during a job happened."""
+        if self.job is None:
+            return
+        self._notes += 1
+        if self._notes <= wire.MAX_REASONS:  # one is enough for INDETERMINATE
+            self._worker.reject(self._number, note)
+            self.job.notes.append(note)
+
+    def pump(self, now_ns: int) -> None:
+        """Move what found its pose on to the worker."""
+        stepped = self._intake.stepped()
+        if stepped is not None:
+            self.hold_against(stepped)
+            self._faults.note(stepped, now_ns, None if self.job is None else self.job.job_id)
+        for result in self._intake.take(now_ns):
+            if self.job is None:
+                continue
+            if isinstance(result, PlacedView):
+                self._hand_over(self.job, result, now_ns)
+            else:
+                self.job.frame_rejected()
+                self.hold_against(result.note)
+                self._faults.note(result.note, now_ns, self.job.job_id)
+
+    def _hand_over(self, job: Job, placed: PlacedView, now_ns: int) -> None:
+        if self._worker.add(self._number, placed.view):
+            job.view_placed(placed.exposure_end_ns)
+            return
+        self._metrics.queue_drops.inc()
+        job.frame_rejected()
+        note = Note(
+            Reason.QUEUE_OVERFLOW,
+            f"frame {placed.view.frame_id}: {self._cell.config.job.queue_views} views wait for "
+            "inspection already: the engine is too slow for this robot",
+        )
+        self.hold_against(note)
+        self._faults.note(note, now_ns, job.job_id)
+
+    def inspected(self, event: ViewInspected) -> None:
+        """The worker is done with one view."""
+        self._metrics.observe(Stage.QUEUE, event.queued_ns)
+        self._metrics.observe(Stage.INSPECT, event.took_ns)
+        if self.job is not None and event.job == self._number:
+            self._inspect_ns.append(event.took_ns)
+            self.job.view_inspected(event.complete)
+
+    # --- end -------------------------------------------------------------------------------------
+
+    def step(self, now_ns: int) -> None:
+        """Do what the job wants next."""
+        job = self.job
+        if job is None:
+            return
+        step = job.next_step(now_ns)
+        if step is Step.FLUSH:
+            job.rejected += job.waiting_for_pose
+            self.hold_against(self._intake.flush())
+            step = job.next_step(now_ns)
+        if step is Step.FINISH:
+            job.finishing = True
+            self._worker.finish(self._number)
+        elif step is Step.EXPIRE:
+            self.declare(job.expired(now_ns), now_ns)
+
+    def finished(self, event: JobFinished, now_ns: int) -> None:
+        """The worker has the verdict."""
+        self._metrics.observe(Stage.FINISH, event.took_ns)
+        job = self.job
+        if job is None or event.job != self._number:
+            return
+        timing = {**event.verdict.timing_ms, "finish": event.took_ns / NS_PER_MS}
+        verdict = replace(event.verdict, timing_ms=timing)
+        # the inspector was told of these; a verdict that forgot them is not believed
+        forgotten = [note for note in job.notes if note.reason not in verdict.reasons]
+        self._decide(against(verdict, *forgotten) if forgotten else verdict, now_ns)
+
+    def declare(self, note: Note, now_ns: int) -> None:
+        """End the job without asking the inspector: INDETERMINATE."""
+        if self.job is not None:
+            self._decide(Verdict(notes=(note, *self.job.notes)), now_ns)
+
+    def wake_ns(self) -> int:
+        """When `step` is due although nothing comes."""
+        return FOREVER_NS if self.job is None else self.job.wake_ns()
+
+    def _decide(self, verdict: Verdict, now_ns: int) -> None:
+        job, record = self.job, self._record
+        assert job is not None
+        assert record is not None
+        self._worker.abandon()
+        timed = replace(verdict, timing_ms=verdict.timing_ms | self._timing_ms(job, now_ns))
+        message = self._journalled(timed, record)
+        self.job = self._record = None
+        self._send(message)
+        self._measure(job, message)
+        self._on_decided(message, now_ns)
+
+    def _journalled(self, verdict: Verdict, record: JobRecord) -> wire.VerdictMessage:
+        message = verdict_message(verdict, _header(record))
+        begun_ns = time.monotonic_ns()
+        try:
+            self._journal.close_job(message)
+        except ServiceError as error:
+            return self._not_journalled(verdict, record, str(error), begun_ns)
+        self._metrics.observe(Stage.JOURNAL, time.monotonic_ns() - begun_ns)
+        return message
+
+    def _not_journalled(
+        self, verdict: Verdict, record: JobRecord, why: str, now_ns: int
+    ) -> wire.VerdictMessage:
+        """What is not on record is not PASS: the record follows when the journal is mended."""
+        note = Note(Reason.JOURNAL_FAILED, why)
+        self._unwritten = verdict_message(against(verdict, note), _header(record))
+        self._on_journal_failed(why, now_ns)
+        return self._unwritten
+
+    def _send(self, message: wire.VerdictMessage) -> None:
+        self._publish(wire.verdict_topic(self._cell.config.cell), message.to_json())
+
+    def _timing_ms(self, job: Job, now_ns: int) -> dict[str, float]:
+        timing = {"job": (now_ns - job.started_ns) / NS_PER_MS}
+        if self._inspect_ns:
+            timing["inspect_max"] = max(self._inspect_ns) / NS_PER_MS
+            timing["inspect_total"] = sum(self._inspect_ns) / NS_PER_MS
+        if job.last_exposure_ns is not None:
+            elapsed_ns = max(0, now_ns - job.last_exposure_ns)
+            timing["last_exposure_to_decision"] = elapsed_ns / NS_PER_MS
+        return timing
+
+    def _measure(self, job: Job, message: wire.VerdictMessage) -> None:
+        now_ns = time.monotonic_ns()
+        metrics = self._metrics
+        metrics.job.observe((now_ns - job.started_ns) / 1e9)
+        if job.last_exposure_ns is not None:
+            elapsed_s = max(0, now_ns - job.last_exposure_ns) / 1e9
+            metrics.last_exposure_to_verdict.observe(elapsed_s)
+        metrics.verdicts.labels(message.outcome.value).inc()
+        for reason in dict.fromkeys(r.reason for r in message.reasons):
+            metrics.reasons.labels(reason.value).inc()
+        log.info(
+            "job=%s part=%s recipe=%s outcome=%s reasons=%s score=%s coverage=%s defects=%d "
+            "views=%d/%d job_ms=%.0f result=%s",
+            *(message.job_id, message.part_id, message.recipe, message.outcome.value),
+            ",".join(dict.fromkeys(r.reason.value for r in message.reasons)) or "-",
+            *(message.score, message.coverage, message.defect_count, job.inspected, job.planned),
+            *((now_ns - job.started_ns) / NS_PER_MS, message.result_id),
+        )
+
+    # --- across crashes and failing disks --------------------------------------------------------
+
+    def close_crashed(self) -> None:
+        """Give every job that a crash left open its verdict. Raises ServiceError."""
+        for record in self._journal.open_jobs():
+            note = Note(Reason.CRASHED, "the service ended before this job had a verdict")
+            message = verdict_message(Verdict(notes=(note,)), _header(record))
+            self._journal.close_job(message)
+            self._send(message)
+            self._metrics.verdicts.labels(Outcome.INDETERMINATE.value).inc()
+            self._metrics.reasons.labels(Reason.CRASHED.value).inc()
+            log.warning("job=%s was left open by a crash: INDETERMINATE", record.job_id)
+
+    def write_unwritten(self) -> None:
+        """Record the verdict that the journal would not take. Raises ServiceError."""
+        if self._unwritten is not None:
+            self._journal.revoke(self._unwritten)
+            self._unwritten = None
+
+    def result(self, job_id: str) -> wire.VerdictMessage | None:
+        """The verdict of this job as it was sent. Raises ServiceError."""
+        if self._unwritten is not None and self._unwritten.job_id == job_id:
+            return self._unwritten
+        return self._journal.result(job_id)
+
+    def knows(self, job_id: str) -> bool:
+        """Whether this job id was ever used. Raises ServiceError."""
+        return self._journal.knows(job_id)
+
+    def acknowledge(self, result_id: str) -> bool:
+        """Note that the robot acted on it; False: no such result. Raises ServiceError."""
+        if self._unwritten is not None and self._unwritten.result_id == result_id:
+            return True
+        return self._journal.acknowledge(result_id)
+
+
+def _header(record: JobRecord) -> Header:
+    return Header(
+        result_id=uuid.uuid4().hex,
+        job_id=record.job_id,
+        part_id=record.part_id,
+        recipe=record.recipe,
+        configuration_id=record.configuration_id,
+        is_simulated=record.is_simulated,
+        created_utc=utc_now(),
+        backend=record.backend,
+    )

@@ -1,0 +1,169 @@
+"""What Prometheus sees: every label is from a closed list, every duration in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from enum import Enum
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    start_http_server,
+)
+
+from runtime import __version__
+from runtime.camera import CameraCounters
+from runtime.errors import ServiceError
+from runtime.messages import COMMANDS, FaultCode, State
+from runtime.nouns import Outcome, Reason
+
+BUCKETS_S = (
+    *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.075),
+    *(0.09, 0.1, 0.125, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0),
+)
+"""1 ms to 10 s; 90 ms and 150 ms are edges because they are promised."""
+
+CAMERA_EVENTS = tuple(field.name for field in fields(CameraCounters))
+
+
+class Stage(str, Enum):
+    """Where the time of a job goes."""
+
+    SYNC = "sync"  # frame arrived -> its pose is proven
+    QUEUE = "queue"  # view ready -> the inspector takes it
+    INSPECT = "inspect"  # one view
+    FINISH = "finish"  # segment and decide
+    JOURNAL = "journal"
+    PREPARE = "prepare"  # load and prove a recipe
+
+
+class Metrics:
+    """All series of one service in a registry of their own."""
+
+    def __init__(self, cell: str, cameras: tuple[str, ...]) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._cameras = cameras
+        self._last_counts: dict[tuple[str, str], int] = {}
+        self._durations()
+        self._counters()
+        self._gauges()
+        Info("voxgate_build", "Version of the software", registry=self.registry).info(
+            {"version": __version__, "cell": cell}
+        )
+        self._start_every_series_at_zero()
+
+    def _durations(self) -> None:
+        self.last_exposure_to_verdict = Histogram(
+            "voxgate_last_exposure_to_verdict_seconds",
+            "End of the last exposure to published verdict: what a robot waits for",
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self.stage = Histogram(
+            "voxgate_stage_seconds",
+            "Time in one stage",
+            ["stage"],
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self.job = Histogram(
+            "voxgate_job_seconds",
+            "start_job to published verdict",
+            buckets=(0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 60, 120, 300, 600),
+            registry=self.registry,
+        )
+
+    def _counters(self) -> None:
+        self.verdicts = self._counter("verdicts", "Published verdicts", "outcome")
+        self.reasons = self._counter("verdict_reasons", "Reasons in published verdicts", "reason")
+        self.rejections = self._counter("rejections", "Frames that did not become views", "reason")
+        self.faults = self._counter("faults", "Faults, suppressed ones included", "code")
+        self.commands = self._counter(
+            "commands", "Commands by what became of them", "command", "ok"
+        )
+        self.camera_events = self._counter("camera_events", "What workers count", "camera", "event")
+        self.frames_outside_job = self._counter("frames_outside_job", "Frames nobody asked for")
+        self.poses = self._counter("poses", "Poses that were used")
+        self.poses_lost = self._counter("poses_lost", "Missing sequence numbers of the robot")
+        self.poses_malformed = self._counter("poses_malformed", "Messages that are no pose")
+        self.queue_drops = self._counter("queue_drops", "Views that found the queue full")
+
+    def _gauges(self) -> None:
+        self.clock_offset = self._gauge(
+            "clock_offset_seconds", "Host clock minus device clock", "clock"
+        )
+        self.clock_residual = self._gauge(
+            "clock_residual_seconds", "Honest bound of the clock fit", "clock"
+        )
+        self.pose_gap = self._gauge("pose_gap_seconds", "Largest gap of the last heartbeat")
+        self.queue_depth = self._gauge("queue_depth", "Views that wait for the inspector")
+        self.state = self._gauge("state", "1 for the state the service is in", "state")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"voxgate_{name}_total", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"voxgate_{name}", text, labels, registry=self.registry)
+
+    def _start_every_series_at_zero(self) -> None:
+        """A series that appears with its first event hides that event from rate()."""
+        for stage in Stage:
+            self.stage.labels(stage.value)
+        for outcome in Outcome:
+            self.verdicts.labels(outcome.value)
+        for reason in Reason:
+            self.reasons.labels(reason.value)
+            self.rejections.labels(reason.value)
+        for code in FaultCode:
+            self.faults.labels(code.value)
+        for command in (*COMMANDS, "malformed"):
+            for ok in ("true", "false"):
+                self.commands.labels(command, ok)
+        for camera in self._cameras:
+            for event in CAMERA_EVENTS:
+                self.camera_events.labels(camera, event)
+        self.show_state(State.PREOPERATIONAL)
+
+    def show_state(self, state: State) -> None:
+        """1 for `state`, 0 for the others."""
+        for each in State:
+            self.state.labels(each.value).set(each is state)
+
+    def show_camera(self, camera: str, counters: CameraCounters) -> None:
+        """Follow the cumulative counts of the camera supervisor."""
+        for event, total in asdict(counters).items():
+            grown = total - self._last_counts.get((camera, event), 0)
+            self._last_counts[camera, event] = total
+            if grown > 0:
+                self.camera_events.labels(camera, event).inc(grown)
+
+    def observe(self, stage: Stage, duration_ns: int) -> None:
+        """One passage through `stage`."""
+        self.stage.labels(stage.value).observe(max(0, duration_ns) / 1e9)
+
+
+class MetricsServer:
+    """HTTP for Prometheus, path /metrics. Raises ServiceError when the port is taken."""
+
+    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+        self._server: WSGIServer
+        self._thread: Thread
+        try:
+            self._server, self._thread = start_http_server(port, host, metrics.registry)
+        except OSError as error:
+            raise ServiceError(
+                f"metrics.port {port} on {host}: {error.strerror}: choose another port"
+            ) from error
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

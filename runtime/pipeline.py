@@ -1,0 +1,62 @@
+"""What serves a cell for real: recipe folder -> engine -> inspector, proven before it serves."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from runtime.calibration import Calibration
+from runtime.config_sections import CellConfig
+from runtime.decide import Limits
+from runtime.errors import EngineError, RecipeError
+from runtime.worker import Prepare, Prepared
+
+
+def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
+    """The function that loads and proves a recipe of this cell by name or name/version."""
+
+    def prepare(name: str) -> Prepared:
+        # these pull in the engine and the compiled kernels: loaded beside the cameras' start
+        from runtime.engine import open_engine
+        from runtime.inspector import Inspector
+        from runtime.recipe import Recipe
+
+        recipe = Recipe.load(recipe_folder(config.recipes.folder, name))
+        recipe.check_calibration(calibration)
+        engine = open_engine(recipe, config.engine.backend, config.engine.threads)
+        try:
+            inspector = Inspector(
+                recipe,
+                calibration,
+                engine,
+                Limits(**config.limits.model_dump()),
+                threads=config.engine.threads,
+            )
+        except (RecipeError, EngineError):
+            engine.close()
+            raise
+        return Prepared(inspector, recipe.label, engine.backend, len(recipe.plan.views))
+
+    return prepare
+
+
+def recipe_folder(recipes: Path, name: str) -> Path:
+    """`recipes/name/version`; without a version the newest. Raises RecipeError."""
+    folder = recipes / name
+    if "/" in name:
+        return folder
+    try:
+        versions = [path for path in folder.iterdir() if (path / "manifest.json").is_file()]
+    except OSError as error:
+        raise RecipeError(f"recipe {name}: {folder}: {error.strerror}") from error
+    if not versions:
+        raise RecipeError(f"recipe {name}: {folder} holds no version with a manifest.json")
+    return max(versions, key=lambda path: _natural(path.name))
+
+
+def _natural(version: str) -> list[tuple[int, str]]:
+    """A key that puts 10 after 9."""
+    return [
+        (int(piece), "") if piece.isdigit() else (-1, piece)
+        for piece in re.split(r"([0-9]+)", version)
+    ]

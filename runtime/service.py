@@ -1,0 +1,267 @@
+"""`voxgate run`: opens what a cell needs, turns the loop, leaves nothing behind.
+
+The loop sleeps in one poll: commands, poses, cameras, the inspection thread, signals. Nothing in it
+blocks but the journal's write, which must be on disk before a verdict may be heard.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import zmq
+
+from runtime.calibration import Calibration
+from runtime.camera import CameraSupervisor
+from runtime.camera_wiring import camera_settings
+from runtime.config import Cell, load_cell
+from runtime.config_camera import NetworkCamera
+from runtime.config_fields import remove_socket_file
+from runtime.desk import Desk
+from runtime.errors import ServiceError
+from runtime.faults import Faults
+from runtime.intake import Intake
+from runtime.job_runner import JobRunner
+from runtime.journal import Journal
+from runtime.messages import FaultCode, HeartbeatMessage, State, VerdictMessage, heartbeat_topic
+from runtime.metrics import Metrics, MetricsServer
+from runtime.nouns import Note, Reason
+from runtime.pipeline import preparer
+from runtime.sd_notify import sd_notify
+from runtime.sockets import CellSockets
+from runtime.state import Event
+from runtime.station import Station
+from runtime.sync import Synchronizer
+from runtime.wake import Wake
+from runtime.worker import Prepare, Worker
+
+log = logging.getLogger(__name__)
+
+NS_PER_MS = 1_000_000
+CAMERA_POLL_NS = 100 * NS_PER_MS  # the supervisor's own deadlines
+FINISH_NS = 1000 * NS_PER_MS  # at SIGTERM, for a verdict that is being made
+SWITCH_S = 0.001  # the loop stamps poses while the inspection thread computes
+
+
+def run_service(config: Path) -> int:
+    """Serve the cell in `config` until SIGTERM or SIGINT; the exit code.
+
+    Raises ConfigError, CalibrationError, ServiceError: one line, nothing was started.
+    """
+    cell = load_cell(config)
+    logging.basicConfig(
+        level=cell.config.log.level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    calibration = Calibration.load(cell.config.calibration)
+    return serve(cell, calibration, preparer(cell.config, calibration))
+
+
+def serve(cell: Cell, calibration: Calibration, prepare: Prepare) -> int:
+    """Serve with `prepare` as the maker of inspectors; ends by signal. Raises ServiceError."""
+    sys.setswitchinterval(SWITCH_S)
+    wake = Wake()
+    try:
+        wake.on_signals()
+        service = Service(cell, calibration, prepare, wake)
+        try:
+            service.run()
+        finally:
+            clean = service.close()
+    finally:
+        wake.close()
+    return 0 if clean else 1
+
+
+class Service:
+    """All that is open while a cell is served. Raises ServiceError and leaves nothing open."""
+
+    def __init__(self, cell: Cell, calibration: Calibration, prepare: Prepare, wake: Wake) -> None:
+        config = cell.config
+        self._cell = cell
+        self._wake = wake
+        self._metrics = Metrics(config.cell, tuple(camera.name for camera in config.cameras))
+        with ExitStack() as stack:
+            self._journal = Journal(config.journal.path)
+            stack.callback(self._journal.close)
+            self._sockets = CellSockets(config.sockets)
+            stack.callback(self._sockets.close)
+            if config.metrics.enabled:
+                server = MetricsServer(self._metrics, config.metrics.host, config.metrics.port)
+                stack.callback(server.close)
+            self._cameras = CameraSupervisor(camera_settings(config, calibration))
+            stack.callback(self._remove_frame_sockets)  # after the workers that bound them
+            stack.callback(self._cameras.close)
+            self._worker = Worker(prepare, wake.call, config.job.queue_views)
+            self._assemble(calibration)
+            self._open = stack.pop_all()
+
+    def _assemble(self, calibration: Calibration) -> None:
+        config = self._cell.config
+        sync = Synchronizer(
+            calibration, int(config.sync.max_gap_ms * NS_PER_MS), config.sync.max_uncertainty_mm
+        )
+        self._intake = Intake(sync, self._metrics)
+        self._faults = Faults(config.cell, self._sockets.publish, self._metrics)
+        self._runner = JobRunner(
+            cell=self._cell,
+            journal=self._journal,
+            worker=self._worker,
+            intake=self._intake,
+            faults=self._faults,
+            metrics=self._metrics,
+            publish=self._sockets.publish,
+            on_decided=self._decided,
+            on_journal_failed=self._journal_failed,
+        )
+        self._station = Station(
+            self._cell, self._cameras, self._worker, self._faults, self._metrics, self._runner
+        )
+        self._desk = Desk(self._station, self._sockets.reply, self._metrics)
+        self._poller = zmq.Poller()
+        for source in (self._sockets.commands, self._sockets.poses, self._cameras, self._wake):
+            self._poller.register(source, zmq.POLLIN)
+        self._heartbeats = 0
+        self._next_heartbeat_ns = 0
+        self._next_camera_ns = 0
+        self._announced = False
+
+    # --- from start to end -----------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until `wake.stop`."""
+        self._runner.close_crashed()
+        self._worker.start()
+        self._cameras.start(time.monotonic_ns())
+        if self._cell.config.recipes.default is not None:
+            self._station.prepare(self._cell.config.recipes.default)
+        while not self._wake.stop:
+            self._turn()
+
+    def close(self) -> bool:
+        """Declare the open job, answer whoever waits, release everything; False: a thread hangs."""
+        sd_notify("STOPPING=1")
+        try:
+            self._end_job()
+            self._station.go(Event.SHUTDOWN)
+            self._take_requests()  # who asked before the signal is answered too
+            self._desk.close()
+            self._beat(time.monotonic_ns())
+            self._write_unwritten()
+            ended = self._worker.close()
+        finally:
+            self._open.close()
+        if not ended:
+            log.error("the inspection thread hangs; the process ends without it")
+        return ended
+
+    def _remove_frame_sockets(self) -> None:
+        for camera in self._cell.config.cameras:
+            if isinstance(camera, NetworkCamera):
+                remove_socket_file(camera.endpoint)
+
+    def _end_job(self) -> None:
+        job = self._runner.job
+        until_ns = time.monotonic_ns() + FINISH_NS
+        while job is not None and job.finishing and self._runner.job is job:
+            if time.monotonic_ns() > until_ns:
+                break
+            self._turn()
+        if self._wake.stop:
+            note = Note(Reason.SHUTDOWN, "the service was told to end during this job")
+        else:
+            note = Note(Reason.CRASHED, "the service broke during this job: see its log")
+        self._runner.declare(note, time.monotonic_ns())
+
+    def _write_unwritten(self) -> None:
+        try:
+            self._runner.write_unwritten()
+        except ServiceError as error:
+            log.error("a verdict stays without a record: %s", error)
+
+    # --- one turn --------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        ready = dict(self._poller.poll(self._sleep_ms()))
+        if self._sockets.poses in ready:
+            self._take_poses()
+        now_ns = time.monotonic_ns()
+        if self._cameras.fileno() in ready or now_ns >= self._next_camera_ns:
+            self._take_frames(now_ns)
+        if self._wake.fileno() in ready:
+            self._wake.drain()
+            for event in self._worker.take():
+                self._station.worker_event(event, time.monotonic_ns())
+        if self._sockets.commands in ready:
+            self._take_requests()
+        self._desk.tick(time.monotonic_ns())
+        self._station.tick(time.monotonic_ns())
+        if now_ns >= self._next_heartbeat_ns:
+            self._look_after(now_ns)
+
+    def _sleep_ms(self) -> int:
+        due_ns = min(
+            self._next_camera_ns,
+            self._next_heartbeat_ns,
+            self._station.wake_ns(),
+            self._desk.wake_ns(),
+        )
+        # a millisecond is zmq's finest: rounded up, or the last one would be a busy loop
+        return max(0, -((time.monotonic_ns() - due_ns) // NS_PER_MS))
+
+    def _take_poses(self) -> None:
+        for payload in self._sockets.take_poses():
+            now_ns = time.monotonic_ns()
+            note = self._intake.add_pose(payload, now_ns)
+            if note is not None:
+                self._station.pose_note(note, now_ns)
+
+    def _take_requests(self) -> None:
+        for request in self._sockets.take_requests():
+            self._desk.take(request, time.monotonic_ns())
+
+    def _take_frames(self, now_ns: int) -> None:
+        self._next_camera_ns = now_ns + CAMERA_POLL_NS
+        for event in self._cameras.poll(now_ns):
+            self._station.camera_event(event, now_ns)
+
+    # --- now and then ----------------------------------------------------------------------------
+
+    def _look_after(self, now_ns: int) -> None:
+        self._next_heartbeat_ns = now_ns + self._cell.config.sockets.heartbeat_ms * NS_PER_MS
+        self._station.look_after(now_ns)
+        self._intake.show_clocks()
+        self._beat(now_ns)
+        self._announce()
+
+    def _beat(self, now_ns: int) -> None:
+        station = self._station
+        heartbeat = HeartbeatMessage(
+            seq=self._heartbeats,
+            t_host_ns=now_ns,
+            heartbeat_ms=self._cell.config.sockets.heartbeat_ms,
+            state=station.state,
+            recipe=None if station.recipe is None else station.recipe.label,
+            job_id=None if self._runner.job is None else self._runner.job.job_id,
+            is_simulated=self._cell.config.is_simulated,
+        )
+        self._heartbeats += 1
+        self._sockets.publish(heartbeat_topic(self._cell.config.cell), heartbeat.to_json())
+
+    def _announce(self) -> None:
+        """Tell systemd once that starting is over: a recipe is proven, or none will be."""
+        started = self._station.state is not State.PREOPERATIONAL
+        if started and self._station.preparing is None and not self._announced:
+            self._announced = True
+            sd_notify(f"READY=1\nSTATUS={self._station.state.value}")
+
+    # --- heard from below ------------------------------------------------------------------------
+
+    def _decided(self, verdict: VerdictMessage, now_ns: int) -> None:
+        self._station.decided(now_ns)
+        self._desk.decided(verdict)
+
+    def _journal_failed(self, why: str, now_ns: int) -> None:
+        self._station.fail(FaultCode.JOURNAL, why, now_ns)

@@ -1,0 +1,142 @@
+"""The three sockets the box binds, made in this one file: limits, time-outs, who may speak.
+
+Plain sockets; encryption (CURVE) and the allow-list of peers belong into `_bind`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import zmq
+
+from runtime.config_fields import host_of, is_loopback, remove_socket_file
+from runtime.config_sections import Sockets
+from runtime.errors import ServiceError
+from runtime.messages import TOPIC_POSE
+
+log = logging.getLogger(__name__)
+
+MAX_IN_BYTES = 64 * 1024
+"""libzmq cuts a peer off beyond this; a command beyond 4 KiB, but below, still gets an answer."""
+POSES_WAITING = 2000  # 2 s at 1 kHz; the loop takes them as they come
+COMMANDS_WAITING = 100
+VERDICTS_WAITING = 1000  # per subscriber; who does not read loses, PUB is a mirror
+LINGER_MS = 300  # the last verdict leaves before the process does
+KEEPALIVE_IDLE_S = 10
+POSE_BATCH = 256  # poses taken before the loop looks at everything else
+COMMAND_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who asked; the answer goes back the same way."""
+
+    identity: bytes
+    delimited: bool  # a REQ puts an empty frame before its message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One command as it came; payload None: the message has not exactly one frame."""
+
+    envelope: Envelope
+    payload: bytes | None
+
+
+class CellSockets:
+    """Bound sockets of one cell. Raises ServiceError for what cannot or may not be bound."""
+
+    def __init__(self, sockets: Sockets) -> None:
+        self._context = zmq.Context()
+        self._context.linger = LINGER_MS
+        self._bound: list[str] = []
+        try:
+            self.poses = self._bind(zmq.SUB, sockets.poses, sockets.allow_plain_network)
+            self.commands = self._bind(zmq.ROUTER, sockets.commands, sockets.allow_plain_network)
+            self._verdicts = self._bind(zmq.PUB, sockets.verdicts, sockets.allow_plain_network)
+        except ServiceError:
+            self._end(linger_ms=0)
+            raise
+        self.poses.subscribe(TOPIC_POSE)
+
+    def close(self) -> None:
+        """Send what is waiting, at most LINGER_MS long, and unbind."""
+        self._end(LINGER_MS)
+
+    def _end(self, linger_ms: int) -> None:
+        self._context.destroy(linger=linger_ms)
+        for endpoint in self._bound:
+            remove_socket_file(endpoint)
+
+    def take_poses(self) -> Iterator[bytes]:
+        """Payloads of the poses that are there, a batch at most; other messages are b""."""
+        for _ in range(POSE_BATCH):
+            try:
+                parts = self.poses.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            yield parts[1] if len(parts) == 2 and parts[0] == TOPIC_POSE else b""
+
+    def take_requests(self) -> Iterator[Request]:
+        """Commands that are there, a batch at most."""
+        for _ in range(COMMAND_BATCH):
+            try:
+                identity, *parts = self.commands.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            delimited = len(parts) > 1 and parts[0] == b""
+            body = parts[1:] if delimited else parts
+            yield Request(Envelope(identity, delimited), body[0] if len(body) == 1 else None)
+
+    def reply(self, envelope: Envelope, payload: bytes) -> bool:
+        """Answer; False when the asker is gone or does not read."""
+        delimiter = [b""] if envelope.delimited else []
+        try:
+            self.commands.send_multipart([envelope.identity, *delimiter, payload], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            log.warning("a reply was not delivered: %s", error)
+            return False
+        return True
+
+    def publish(self, topic: bytes, payload: bytes) -> None:
+        """Tell everyone who listens; never blocks."""
+        self._verdicts.send_multipart([topic, payload], zmq.NOBLOCK)
+
+    def _bind(self, kind: int, endpoint: str, plain_network: bool) -> zmq.Socket[bytes]:
+        _refuse_plain_network(endpoint, plain_network)
+        socket: zmq.Socket[bytes] = self._context.socket(kind)
+        socket.linger = LINGER_MS
+        socket.maxmsgsize = MAX_IN_BYTES
+        socket.ipv6 = "[" in endpoint
+        socket.tcp_keepalive = 1
+        socket.tcp_keepalive_idle = KEEPALIVE_IDLE_S
+        socket.set(zmq.HANDSHAKE_IVL, 2000)  # a peer that opens and says nothing
+        if kind == zmq.SUB:
+            socket.rcvhwm = POSES_WAITING
+        elif kind == zmq.ROUTER:
+            socket.rcvhwm = socket.sndhwm = COMMANDS_WAITING
+            socket.router_mandatory = True  # an answer nobody gets is an error we count
+        else:
+            socket.sndhwm = VERDICTS_WAITING
+        try:
+            socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            raise ServiceError(
+                f"{endpoint} cannot be bound: {error}: stop the program that holds it "
+                "or choose another endpoint"
+            ) from error
+        self._bound.append(endpoint)
+        return socket
+
+
+def _refuse_plain_network(endpoint: str, allowed: bool) -> None:
+    if is_loopback(host_of(endpoint)):
+        return
+    if not allowed:
+        raise ServiceError(
+            f"{endpoint} is reachable from the network without encryption: bind 127.0.0.1 or set "
+            "sockets.allow_plain_network: true"
+        )
+    log.warning("UNENCRYPTED SOCKET: %s can be reached, and commanded, by anyone", endpoint)

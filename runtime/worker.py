@@ -1,0 +1,233 @@
+"""The one thread that owns engine and volume: views go in, a verdict comes out.
+
+What it has to tell waits in a deque until the loop, woken through `wake`, takes it. Every message
+carries the number of its job, so that what comes late for a job that was given up is ignored.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Protocol
+
+from runtime.errors import VoxGateError
+from runtime.nouns import Note, Verdict, View
+
+log = logging.getLogger(__name__)
+
+CLOSE_S = 5.0  # a view is inspected in 0.1 s; what takes longer hangs
+
+
+class PartInspector(Protocol):
+    """What the worker drives; runtime.inspector.Inspector is one."""
+
+    def start(self) -> None: ...
+    def add(self, view: View) -> None: ...
+    def reject(self, note: Note) -> None: ...
+    @property
+    def complete(self) -> bool: ...
+    def finish(self) -> Verdict: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A recipe that is loaded, warm and proven."""
+
+    inspector: PartInspector
+    label: str  # name/version
+    backend: str
+    planned: int  # views
+
+
+Prepare = Callable[[str], Prepared]
+"""Loads a recipe by name or name/version and proves it. Raises VoxGateError."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeReady:
+    prepared: Prepared
+    took_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeFailed:
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ViewInspected:
+    job: int
+    complete: bool
+    queued_ns: int
+    took_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished:
+    job: int
+    verdict: Verdict
+    took_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFailed:
+    """The inspector raised what it must not raise."""
+
+    job: int
+    detail: str
+
+
+WorkerEvent = RecipeReady | RecipeFailed | ViewInspected | JobFinished | WorkerFailed
+
+
+class Worker:
+    """Inspection thread. At most `most_views` wait; `add` refuses more."""
+
+    def __init__(self, prepare: Prepare, wake: Callable[[], None], most_views: int) -> None:
+        self._prepare = prepare
+        self._wake = wake
+        self._most_views = most_views
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._events: deque[WorkerEvent] = deque()
+        self._inspector: PartInspector | None = None
+        self._job = 0  # the open one
+        self._put = 0  # tasks handed over and done; each is written by one thread only
+        self._done = 0
+        self._views_put = 0
+        self._views_done = 0
+        self._thread = threading.Thread(target=self._run, name="inspect", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    # --- called by the loop ----------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for is done."""
+        return self._put == self._done
+
+    @property
+    def waiting(self) -> int:
+        """Views that are not inspected yet."""
+        return self._views_put - self._views_done
+
+    def take(self) -> list[WorkerEvent]:
+        """What happened since the last call."""
+        events = []
+        while self._events:
+            events.append(self._events.popleft())
+        return events
+
+    def prepare(self, recipe: str) -> None:
+        """Load `recipe` and prove it; the one before it is closed first."""
+        self._ask(lambda: self._load(recipe))
+
+    def begin(self, job: int) -> None:
+        """A new part."""
+        self._job = job
+        self._ask(lambda: self._of(job, lambda inspector: inspector.start()))
+
+    def add(self, job: int, view: View) -> bool:
+        """Hand a view over; False when too many wait."""
+        if self.waiting >= self._most_views:
+            return False
+        self._views_put += 1
+        asked_ns = time.monotonic_ns()
+        self._ask(lambda: self._add(job, view, asked_ns))
+        return True
+
+    def reject(self, job: int, note: Note) -> None:
+        """A note against the part."""
+        self._ask(lambda: self._of(job, lambda inspector: inspector.reject(note)))
+
+    def finish(self, job: int) -> None:
+        """Ask for the verdict."""
+        self._ask(lambda: self._of(job, lambda inspector: self._finish(job, inspector)))
+
+    def abandon(self) -> None:
+        """The open job has its verdict; what still waits for it is skipped."""
+        self._job = 0
+
+    def close(self) -> bool:
+        """End the thread and the inspector; False when it hangs (the process must end then)."""
+        if self._thread.ident is None:
+            return True  # never started
+        self.abandon()
+        self._tasks.put(None)
+        self._thread.join(CLOSE_S)
+        return not self._thread.is_alive()
+
+    def _ask(self, task: Callable[[], None]) -> None:
+        self._put += 1
+        self._tasks.put(task)
+
+    # --- on the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            self._guarded(task)
+            self._done += 1
+            self._wake()
+        self._guarded(self._drop)
+
+    def _guarded(self, task: Callable[[], None]) -> None:
+        """A fault of the inspector ends the job, never the thread."""
+        try:
+            task()
+        except VoxGateError as error:
+            self._tell(WorkerFailed(self._job, str(error)))
+        except Exception as error:
+            log.exception("the inspector failed")
+            self._tell(WorkerFailed(self._job, f"{type(error).__name__}: {error}"))
+
+    def _tell(self, event: WorkerEvent) -> None:
+        self._events.append(event)
+        self._wake()
+
+    def _load(self, recipe: str) -> None:
+        started_ns = time.monotonic_ns()
+        self._drop()
+        try:
+            prepared = self._prepare(recipe)
+        except VoxGateError as error:
+            self._tell(RecipeFailed(str(error)))
+        except Exception as error:
+            log.exception("the recipe could not be prepared")
+            self._tell(RecipeFailed(f"{recipe}: {type(error).__name__}: {error}"))
+        else:
+            self._inspector = prepared.inspector
+            self._tell(RecipeReady(prepared, time.monotonic_ns() - started_ns))
+
+    def _drop(self) -> None:
+        inspector, self._inspector = self._inspector, None
+        if inspector is not None:
+            inspector.close()
+
+    def _of(self, job: int, task: Callable[[PartInspector], None]) -> None:
+        if job == self._job and self._inspector is not None:
+            task(self._inspector)
+
+    def _add(self, job: int, view: View, asked_ns: int) -> None:
+        try:
+            self._of(job, lambda inspector: self._inspect(job, inspector, view, asked_ns))
+        finally:
+            self._views_done += 1
+
+    def _inspect(self, job: int, inspector: PartInspector, view: View, asked_ns: int) -> None:
+        begun_ns = time.monotonic_ns()
+        inspector.add(view)
+        took_ns = time.monotonic_ns() - begun_ns
+        self._tell(ViewInspected(job, inspector.complete, begun_ns - asked_ns, took_ns))
+
+    def _finish(self, job: int, inspector: PartInspector) -> None:
+        begun_ns = time.monotonic_ns()
+        verdict = inspector.finish()
+        self._tell(JobFinished(job, verdict, time.monotonic_ns() - begun_ns))
