@@ -1,4 +1,4 @@
-"""A few threads for kernels that release the GIL; the caller is one of them."""
+"""A few threads for kernels that release the GIL, and memory they use again and again."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 Result = TypeVar("Result")
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Crew:
     """Runs the parts of one kernel at the same time; with one thread everything runs inline.
 
-    Which thread does which part never changes a number: kernels split their output, not their sums.
+    Owned and called by one thread, which does a share of the work itself. Which thread does which
+    part never changes a number: kernels split their output, not their sums.
     """
 
     def __init__(self, threads: int = 2) -> None:
         if threads < 1:
             raise ValueError(f"a crew has at least 1 thread, got {threads}")
         self.threads = threads
+        self._scratch: dict[str, npt.NDArray[np.generic]] = {}
         self._helpers = ThreadPoolExecutor(threads - 1, "crew") if threads > 1 else None
 
     def run(self, part: Callable[[int], Result]) -> list[Result]:
@@ -32,6 +38,19 @@ class Crew:
     def span(self, index: int, length: int) -> tuple[int, int]:
         """The half-open range of `length` items that part `index` owns."""
         return index * length // self.threads, (index + 1) * length // self.threads
+
+    def scratch(
+        self, name: str, shape: tuple[int, ...], dtype: type[Number]
+    ) -> npt.NDArray[Number]:
+        """An array of unknown content, the same memory whenever `name` is asked for again.
+
+        Fresh memory costs a page fault every 4 kB, a quarter of the time of comparing a view.
+        """
+        kept = self._scratch.get(name)
+        if kept is None or kept.shape != shape or kept.dtype != dtype:
+            kept = np.empty(shape, dtype)
+            self._scratch[name] = kept
+        return kept  # type: ignore[return-value]
 
     def close(self) -> None:
         """End the helper threads; the crew cannot be used again."""

@@ -13,8 +13,8 @@ from runtime.nouns import DepthMap, GreyImage
 from runtime.rays import Rays
 from runtime.transforms import Transform
 
-# how far outside its golden outline a part may appear: 3 mm off at twice a usual magnification
-SURROUND_PX = 12
+# how far outside its golden outline a part may appear: 2 mm off at twice a usual magnification
+SURROUND_PX = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -55,7 +55,7 @@ def lift(
     z, rx, ry = _flat(depth_mm), _flat(rays.x), _flat(rays.y)
     voxel_from_camera = _voxel_from(volume.grid, part_from_camera)
     box = _box(volume)
-    numbers = np.empty(z.size, np.int32)
+    numbers = crew.scratch("lift.numbers", (z.size,), np.int32)
 
     def part(index: int) -> npt.NDArray[np.int64]:
         lo, hi = crew.span(index, z.size)

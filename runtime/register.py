@@ -19,7 +19,10 @@ from runtime.expected import ExpectedView, expect
 from runtime.nouns import DepthMap, GreyImage, View
 from runtime.rays import Rays
 from runtime.register_kernels import (
+    FAR,
+    GONE,
     LOST,
+    OTHER,
     compare_view,
     explain_elsewhere,
     frame_deviation,
@@ -100,23 +103,22 @@ def register(
     golden_from_camera = refine_view(view, expected, rays, reference_from_part)
     found = _compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     _explain(planned, golden, rays, golden_from_camera, found, crew)
-    other = (np.abs(found.same_view) > OTHER_SURFACE_MM).astype(np.uint8)
     rim = np.ones((OTHER_SURFACE_RIM_PX, OTHER_SURFACE_RIM_PX), np.uint8)
-    np.copyto(found.reference, view.image, where=cv2.dilate(other, rim) > 0)
-    gone = np.flatnonzero(_opened(found.same_view < -VANISHED_MM))
-    gone = gone[expected.measured.reshape(-1)[found.pixel.reshape(-1)[gone]]]
-    behind_mm = -found.same_view.reshape(-1)[gone]
-    lost = _opened(found.pixel <= LOST)
+    other = cv2.dilate((found.kind >= OTHER).view(np.uint8), rim)
+    np.copyto(found.reference, view.image, where=other > 0)
+    gone = _opened(found.kind == GONE)
+    lost = _opened(found.kind == LOST)
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
+    behind_mm = -found.same_view[gone]
     return Registered(
         reference=found.reference,
         gloss=found.gloss,
         deviation_mm=found.deviation,
         geometry=_geometry(found.deviation, found.depth, crew, tolerance_mm),
-        vanished_mm=_surface(expected, rays, part_from_golden, found.pixel.reshape(-1)[gone]),
+        vanished_mm=_surface(expected, rays, part_from_golden, found.pixel[gone]),
         vanished_score=np.minimum(behind_mm / np.float32(tolerance_mm), np.float32(SCORE_MAX)),
-        lost_mm=_surface(expected, rays, part_from_golden, LOST - found.pixel[lost]),
-        lost_score=np.full(int(lost.sum()), LOST_SCORE, np.float32),
+        lost_mm=_surface(expected, rays, part_from_golden, found.pixel[lost]),
+        lost_score=np.full(int(np.count_nonzero(lost)), LOST_SCORE, np.float32),
         unknown=int(np.isnan(found.deviation.reshape(-1)[found.doubtful]).sum()),
     )
 
@@ -134,14 +136,15 @@ def warm_up(crew: Crew) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
-    """What comparing with the same golden view gives; see `compare_view`."""
+    """What comparing with the same golden view gives; same_view and pixel where kind says so."""
 
     depth: DepthMap
     reference: GreyImage
     gloss: GreyImage
-    same_view: FloatMap
     deviation: FloatMap
+    same_view: FloatMap
     pixel: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.uint8]
     doubtful: npt.NDArray[np.int32]
 
 
@@ -154,29 +157,32 @@ def _compare(
     crew: Crew,
 ) -> _Found:
     shape = view.image.shape
-    image = np.require(view.image, np.uint8, ["C", "W"])
     depth = np.require(view.depth_mm, np.float32, ["C", "W"])
-    reference, gloss = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
-    pixel = np.empty(shape, np.int32)
-    same_view, deviation = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    doubtful = np.empty(shape, np.int32)
+    reference, gloss = view.image.copy(), np.zeros(shape, np.uint8)
+    deviation = np.full(shape, np.nan, np.float32)
+    same_view = crew.scratch("register.same_view", shape, np.float32)
+    pixel = crew.scratch("register.pixel", shape, np.int32)
+    kind = crew.scratch("register.kind", shape, np.uint8)
+    kind[:] = 0
+    doubtful = crew.scratch("register.doubtful", shape, np.int32)
     pose = view.part_from_camera
     # the table did not move with the part: the part's own offset is taken out again
     table_t = golden_from_camera @ invert(pose) @ invert(reference_from_part) @ pose
+
+    lens = tuple(rays.lens.tolist())
 
     def part(index: int) -> npt.NDArray[np.int32]:
         lo, hi = crew.span(index, shape[0])
         doubts = compare_view(
             np.array((lo, hi)),
             depth,
-            image,
             rays.x,
             rays.y,
-            rays.lens,
-            golden_from_camera,
-            table_t,
-            pose[2].copy(),
-            expected.part_from_camera[2].copy(),
+            lens,
+            _rows(golden_from_camera),
+            _rows(table_t),
+            tuple(pose[2].tolist()),
+            tuple(expected.part_from_camera[2].tolist()),
             expected.table_z_mm,
             expected.image,
             expected.gloss,
@@ -184,17 +190,20 @@ def _compare(
             expected.plane,
             expected.measured,
             expected.near_part,
+            OTHER_SURFACE_MM,
+            VANISHED_MM,
             reference,
             gloss,
-            same_view,
             deviation,
+            same_view,
             pixel,
+            kind,
             doubtful.reshape(-1),
         )
         return doubtful.reshape(-1)[lo * shape[1] :][:doubts]
 
     return _Found(
-        depth, reference, gloss, same_view, deviation, pixel, np.concatenate(crew.run(part))
+        depth, reference, gloss, deviation, same_view, pixel, kind, np.concatenate(crew.run(part))
     )
 
 
@@ -210,6 +219,7 @@ def _explain(
     own = golden[planned].part_from_camera
     others = [other for number, other in enumerate(golden) if number != planned]
     others.sort(key=lambda other: angle_deg(own, other.part_from_camera))
+    lens = tuple(rays.lens.tolist())
     reference_from_camera = own @ golden_from_camera
     depth, rx, ry, deviation = (
         plane.reshape(-1) for plane in (found.depth, rays.x, rays.y, found.deviation)
@@ -218,10 +228,8 @@ def _explain(
     def part(index: int) -> None:
         span = np.array(crew.span(index, found.doubtful.size))
         for other in others:
-            t = invert(other.part_from_camera) @ reference_from_camera
-            explain_elsewhere(
-                span, found.doubtful, depth, rx, ry, t, rays.lens, other.plane, deviation
-            )
+            t = _rows(invert(other.part_from_camera) @ reference_from_camera)
+            explain_elsewhere(span, found.doubtful, depth, rx, ry, t, lens, other.plane, deviation)
 
     crew.run(part)
 
@@ -229,14 +237,26 @@ def _explain(
 def _geometry(deviation: FloatMap, depth_mm: DepthMap, crew: Crew, tolerance_mm: float) -> FloatMap:
     """Score: averaged over the surface, freed of the slow part, narrow peaks opened away."""
     height, width = deviation.shape
-    framed = np.empty((height + 2 * AVERAGE_RADIUS_PX, width + 2 * AVERAGE_RADIUS_PX), np.float32)
-    framed_depth = np.empty_like(framed)
+    with_rim = (height + 2 * AVERAGE_RADIUS_PX, width + 2 * AVERAGE_RADIUS_PX)
+    framed = crew.scratch("register.framed", with_rim, np.float32)
+    framed_depth = crew.scratch("register.framed_depth", with_rim, np.float32)
     cells = (-(-height // CELL_PX), -(-width // CELL_PX))
     sums, counts = np.zeros(cells, np.float32), np.zeros(cells, np.float32)
     believed = np.float32(SLOW_BELIEVED_MM)
-    frame_deviation(deviation, depth_mm, believed, CELL_PX, framed, framed_depth, sums, counts)
-    slow = _slow_part(sums, counts)
-    score = np.empty_like(deviation)
+    for side in (slice(None, AVERAGE_RADIUS_PX), slice(-AVERAGE_RADIUS_PX, None)):
+        framed_depth[side] = framed_depth[:, side] = FAR
+        framed[side] = framed[:, side] = 0.0
+
+    def frame(index: int) -> None:
+        lo, hi = crew.span(index, cells[0])
+        rows = np.array((lo * CELL_PX, min(hi * CELL_PX, height)))
+        frame_deviation(
+            rows, deviation, depth_mm, believed, CELL_PX, framed, framed_depth, sums, counts
+        )
+
+    crew.run(frame)
+    slow = _slow_part(sums, counts, crew)
+    score = crew.scratch("register.score", deviation.shape, np.float32)
 
     def part(index: int) -> None:
         score_on_surface(
@@ -255,21 +275,26 @@ def _geometry(deviation: FloatMap, depth_mm: DepthMap, crew: Crew, tolerance_mm:
     return np.asarray(cv2.morphologyEx(score, cv2.MORPH_OPEN, square), np.float32)
 
 
-def _slow_part(sums: FloatMap, counts: FloatMap) -> FloatMap:
+def _slow_part(sums: FloatMap, counts: FloatMap, crew: Crew) -> FloatMap:
     """What a good casting differs by over some 10 mm, within +-SLOW_LIMIT_MM; padded to cells."""
     sigma = SLOW_SIGMA_PX / CELL_PX
     smooth = cv2.GaussianBlur(sums, (0, 0), sigma)
     weight = np.maximum(cv2.GaussianBlur(counts, (0, 0), sigma), 1e-3)
     slow = np.clip(smooth / weight, -SLOW_LIMIT_MM, SLOW_LIMIT_MM)
-    whole = cv2.resize(slow, (slow.shape[1] * CELL_PX, slow.shape[0] * CELL_PX))
-    return np.asarray(whole, np.float32)
+    height, width = slow.shape[0] * CELL_PX, slow.shape[1] * CELL_PX
+    whole = crew.scratch("register.slow", (height, width), np.float32)
+    cv2.resize(slow, (width, height), dst=whole)
+    return whole
 
 
 def _opened(mask: Mask) -> Mask:
     """Only where a square of VANISHED_OPENING_PX fits in: edges flicker, lost shape does not."""
     square = np.ones((VANISHED_OPENING_PX, VANISHED_OPENING_PX), np.uint8)
-    opened: Mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, square) > 0
-    return opened
+    # an even square has no middle pixel: growing it again needs the mirrored anchor
+    anchor = VANISHED_OPENING_PX // 2
+    mirrored = VANISHED_OPENING_PX - 1 - anchor
+    core = cv2.erode(mask.view(np.uint8), square, anchor=(anchor, anchor))
+    return np.asarray(cv2.dilate(core, square, anchor=(mirrored, mirrored)) > 0)
 
 
 def _surface(
@@ -283,6 +308,11 @@ def _surface(
     x, y = rays.x.reshape(-1)[pixels] * depth_mm, rays.y.reshape(-1)[pixels] * depth_mm
     points = np.stack([x, y, depth_mm], axis=-1).astype(np.float64)
     return apply(part_from_golden, points).astype(np.float32)
+
+
+def _rows(a_from_b: Transform) -> tuple[float, ...]:
+    """The upper three rows, one after the other."""
+    return tuple(a_from_b[:3].reshape(-1).tolist())
 
 
 def _gaussian(sigma: float, radius: int) -> FloatMap:

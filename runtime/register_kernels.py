@@ -14,9 +14,12 @@ from runtime.rays import project_point
 # view looks past an edge, the surface that explains the point is the neighbour's.
 BELIEVED_MM = 0.15
 TABLE_BEHIND_MM = 1.0  # table this far behind the golden surface asks where the part has gone
+SAME_DEPTH_MM = 2.0  # moves a point by less than a hundredth of a pixel
 FAR = np.float32(1e9)  # a depth that is no neighbour of any surface, mm
-NO_PIXEL = -1
-LOST = -2  # LOST - index: a golden pixel with a return where this view has none
+# kinds of pixels
+LOST = 1  # the golden scan had a return, this view has none
+OTHER = 2  # another surface than expected is seen
+GONE = 3  # another surface, far behind the expected one
 
 
 @njit(inline="always")
@@ -60,9 +63,9 @@ def _map(t, rx, ry, d, lens):
     """Point (x, y, z) and pixel (u, v) in the golden camera of a ray at depth d; z > 0."""
     a = rx * d
     b = ry * d
-    x = t[0, 0] * a + t[0, 1] * b + t[0, 2] * d + t[0, 3]
-    y = t[1, 0] * a + t[1, 1] * b + t[1, 2] * d + t[1, 3]
-    z = t[2, 0] * a + t[2, 1] * b + t[2, 2] * d + t[2, 3]
+    x = t[0] * a + t[1] * b + t[2] * d + t[3]
+    y = t[4] * a + t[5] * b + t[6] * d + t[7]
+    z = t[8] * a + t[9] * b + t[10] * d + t[11]
     u, v = project_point(x, y, z, lens)
     return x, y, z, u, v
 
@@ -76,30 +79,30 @@ def _inside(u, v, width, height):
 def _expected_pixel(x, y, rx, ry, lens, part_t, table_t, golden_up, table_z, golden_depth):
     """Where the ray of (x, y) meets the golden surface: pixel (u, v), maybe outside.
 
-    Looked up twice: the golden picture is shifted by a few pixels against this one.
+    The golden picture is shifted by a few pixels against this one: where another surface lies
+    there, the depth is looked up a second time.
     """
     height, width = golden_depth.shape
     i = x
     j = y
-    u = float(x)
-    v = float(y)
-    for _ in range(2):
-        d = golden_depth[j, i]
+    d = golden_depth[y, x]
+    while True:
         up = d * (golden_up[0] * rx[j, i] + golden_up[1] * ry[j, i] + golden_up[2]) + golden_up[3]
         t = part_t if up >= table_z else table_t
         _, _, _, u, v = _map(t, rx[y, x], ry[y, x], d, lens)
-        if not _inside(u, v, width, height):
-            break
+        if not _inside(u, v, width, height) or not (i == x and j == y):
+            return u, v
         i = int(u + 0.5)
         j = int(v + 0.5)
-    return u, v
+        if (i == x and j == y) or abs(golden_depth[j, i] - d) < SAME_DEPTH_MM:
+            return u, v
+        d = golden_depth[j, i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def compare_view(
     rows,
     depth,
-    image,
     rx,
     ry,
     lens,
@@ -114,31 +117,31 @@ def compare_view(
     plane,
     measured,
     near_part,
+    other_mm,
+    vanished_mm,
     reference,
     gloss,
-    same_view,
     deviation,
+    same_view,
     pixel,
+    kind,
     doubtful,
 ):
-    """Fill rows [lo, hi) of reference, gloss, deviation (mm, NaN) and pixel (golden pixel number).
+    """Compare rows [lo, hi); returns how many numbers of measured pixels on the part went to the
+    front of those rows of `doubtful`: the ones without a believable deviation.
 
-    part_t, table_t: golden_from_test (4, 4) for the part, which moved, and the table, which did
-    not. part_up, golden_up (4,): z in the part frame of a point of the test / golden camera.
-    same_view is the deviation, and also says how far behind the part a piece of table lies that
-    is seen where the part should be. Returns how many numbers of measured pixels on the part went
-    to the front of the rows of `doubtful`: those without a believable deviation.
+    part_t, table_t: golden_from_test, three rows as one tuple, for the part, which moved, and the
+    table, which did not. part_up, golden_up: z in the part frame of a point of the test / golden
+    camera, as tuples; tuples, because numbers of an array would be read again for every pixel.
+    Written where there is something to say: reference and gloss (uint8), deviation (mm), kind; and
+    under a kind, pixel (golden pixel number) and same_view: the deviation, or how far behind the
+    part a piece of table lies that is seen where the part should be.
     """
     height, width = depth.shape
     doubts = 0
     first = rows[0] * width
     for y in range(rows[0], rows[1]):
         for x in range(width):
-            reference[y, x] = image[y, x]
-            gloss[y, x] = 0
-            same_view[y, x] = np.nan
-            deviation[y, x] = np.nan
-            pixel[y, x] = NO_PIXEL
             d = depth[y, x]
             a = rx[y, x]
             b = ry[y, x]
@@ -167,19 +170,24 @@ def compare_view(
                 reference[y, x] = _sample(golden_image, u, v)
                 gloss[y, x] = golden_gloss[int(v + 0.5), int(u + 0.5)]
                 if not d > 0.0:
-                    pixel[y, x] = LOST - (int(v + 0.5) * width + int(u + 0.5))
+                    pixel[y, x] = int(v + 0.5) * width + int(u + 0.5)
+                    kind[y, x] = LOST
                     continue
                 px, py, pz, _, _ = _map(part_t, a, b, d, lens)
             i = int(u + 0.5)
             j = int(v + 0.5)
-            pixel[y, x] = j * width + i
             distance = _distance(plane, j, i, px, py, pz)
             if abs(distance) > BELIEVED_MM:
                 distance = _nearest(plane, j, i, px, py, pz, distance)
             if np.isfinite(distance):
-                same_view[y, x] = distance
                 if on_part:
                     deviation[y, x] = distance
+                if abs(distance) > other_mm:
+                    kind[y, x] = OTHER
+                if distance < -vanished_mm:
+                    kind[y, x] = GONE if measured[j, i] else OTHER
+                    pixel[y, x] = j * width + i
+                    same_view[y, x] = distance
             if on_part and not abs(distance) <= BELIEVED_MM:
                 doubtful[first + doubts] = y * width + x
                 doubts += 1
@@ -208,21 +216,21 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, deviation):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def frame_deviation(deviation, depth, believed, cell, framed, framed_depth, sums, counts):
-    """Copy deviation and depth into arrays with a rim, 0 and FAR where there is no statement; sum
-    the believed deviations of every cell x cell square, and count them."""
+def frame_deviation(rows, deviation, depth, believed, cell, framed, framed_depth, sums, counts):
+    """Copy rows [lo, hi) of deviation and depth into arrays with a rim, 0 and FAR where there is no
+    statement; sum the believed deviations of every cell x cell square, and count them.
+
+    lo and hi are multiples of cell, or the end. The rims of the arrays are the caller's.
+    """
     height, width = deviation.shape
     rim = (framed.shape[0] - height) // 2
-    framed[:] = np.float32(0.0)
-    framed_depth[:] = FAR
-    for y in range(height):
+    for y in range(rows[0], rows[1]):
         for x in range(width):
             d = deviation[y, x]
-            if np.isnan(d):
-                continue
-            framed[y + rim, x + rim] = d
-            framed_depth[y + rim, x + rim] = depth[y, x]
-            if abs(d) < believed:
+            known = not np.isnan(d)
+            framed[y + rim, x + rim] = d if known else np.float32(0.0)
+            framed_depth[y + rim, x + rim] = depth[y, x] if known else FAR
+            if abs(d) < believed:  # a NaN is not
                 sums[y // cell, x // cell] += d
                 counts[y // cell, x // cell] += np.float32(1.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 
 from runtime.crew import Crew
@@ -30,6 +31,15 @@ def test_a_closed_crew_leaves_no_thread_behind() -> None:
     with Crew(3) as crew:
         assert crew.run(lambda index: index) == [0, 1, 2]
     assert threading.active_count() == before
+
+
+def test_scratch_memory_is_the_same_until_its_size_changes() -> None:
+    with Crew(1) as crew:
+        first = crew.scratch("a", (4, 5), np.float32)
+        assert crew.scratch("a", (4, 5), np.float32) is first
+        assert crew.scratch("b", (4, 5), np.float32) is not first
+        assert crew.scratch("a", (5, 4), np.float32).shape == (5, 4)
+        assert crew.scratch("a", (5, 4), np.int32).dtype == np.int32
 
 
 def test_an_empty_crew_is_refused() -> None:
