@@ -217,7 +217,7 @@ class _Camera:
         ended = select.poll()
         ended.register(self._worker.pid_fd, select.POLLIN)
         ended.poll(max(0.0, deadline - time.monotonic()) * 1_000)
-        self._part()
+        self._part(self._worker)
 
     def _sighting(self) -> Sighting:
         if self._worker is None:
@@ -227,17 +227,22 @@ class _Camera:
 
     def _spawn(self) -> None:
         self._failure = ""
-        self._worker = CameraWorker(self._settings)
+        try:
+            self._worker = CameraWorker(self._settings)
+        except OSError as e:
+            self._failure = f"no worker could be started: {e}"
+            return
         self._linked = True
         self._epoll.register(self._worker.link.fileno(), select.EPOLLIN)
         self._epoll.register(self._worker.pid_fd, select.EPOLLIN)
 
     def _bury(self, now_ns: int) -> None:
-        """The process is gone: what it sent before is already taken."""
-        assert self._worker is not None
+        """The process is gone, or never came; what it sent before counts."""
         self._take_messages(now_ns)
-        why = self._failure or f"{self.watchdog.why} ({self._worker.ending})"
-        self._part()
+        why = self._failure
+        if self._worker is not None:
+            why = why or f"{self.watchdog.why} ({self._worker.ending})"
+            self._part(self._worker)
         self._counts["restarts"] += 1
         if self.watchdog.phase is Phase.GIVEN_UP:
             then = f"given up after {self._settings.restarts} restarts: mend it, then send reset"
@@ -249,10 +254,9 @@ class _Camera:
             CameraFault(self._settings.name, Note(Reason.CAMERA_LOST, self._failure), now_ns)
         )
 
-    def _part(self) -> None:
+    def _part(self, worker: CameraWorker) -> None:
         """Close the worker; it is dead or will be killed."""
-        assert self._worker is not None
-        worker, self._worker = self._worker, None
+        self._worker = None
         self._unlink(worker)
         self._epoll.unregister(worker.pid_fd)
         worker.close()

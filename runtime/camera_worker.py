@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from runtime.camera_link import Message, link_pair
@@ -30,24 +31,30 @@ _REAP_S = 5.0  # a killed process that has not gone by then is stuck in the kern
 
 
 class CameraWorker:
-    """One running process. Made running; `close` ends it whatever state it is in."""
+    """One running process. Made running; `close` ends it whatever state it is in.
+
+    Raises OSError when the system gives no process, memory or descriptors.
+    """
 
     def __init__(self, settings: CameraSettings) -> None:
-        self._settings = settings
-        self.link, theirs = link_pair()
-        lifeline, self._lifeline = os.pipe()
-        shape = ring_shape(settings)
-        ring_fd = ring_file(shape, settings.name)
-        try:
+        with ExitStack() as always, ExitStack() as on_failure:
+            self.link, theirs = link_pair()
+            on_failure.callback(self.link.close)
+            always.callback(theirs.close)
+            lifeline, lifeline_end = os.pipe()
+            on_failure.callback(os.close, lifeline_end)
+            always.callback(os.close, lifeline)
+            shape = ring_shape(settings)
+            ring_fd = ring_file(shape, settings.name)
+            always.callback(os.close, ring_fd)
             self.ring = Ring(ring_fd, shape)
-            passed = (theirs.fileno(), ring_fd, lifeline)
-            self._process = _spawn(settings, passed)
-        finally:
-            theirs.close()
-            os.close(ring_fd)
-            os.close(lifeline)
-        # readable when the process has ended
-        self.pid_fd = os.pidfd_open(self._process.pid)
+            on_failure.callback(self.ring.close)
+            self._process = _spawn(settings, (theirs.fileno(), ring_fd, lifeline))
+            on_failure.callback(self._end)
+            # readable when the process has ended
+            self.pid_fd = os.pidfd_open(self._process.pid)
+            self._keep = on_failure.pop_all()  # from here on it is for `close`
+        self._settings = settings
 
     @property
     def pid(self) -> int:
@@ -75,16 +82,16 @@ class CameraWorker:
 
     def close(self) -> None:
         """Kill what still runs, reap it, and let the link, the ring and the pipe go."""
+        self._keep.close()
+        os.close(self.pid_fd)
+        _unlink_socket(self._settings)
+
+    def _end(self) -> None:
         self._process.kill()
         try:
             self._process.wait(_REAP_S)
         except subprocess.TimeoutExpired:
             _log.error("camera worker %d is stuck in the kernel and stays behind", self.pid)
-        os.close(self.pid_fd)
-        os.close(self._lifeline)
-        self.link.close()
-        self.ring.close()
-        _unlink_socket(self._settings)
 
 
 def _unlink_socket(settings: CameraSettings) -> None:

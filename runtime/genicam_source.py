@@ -42,6 +42,7 @@ _log = logging.getLogger("voxgate.harvesters")
 POLL_S = 0.001  # how long a frame may wait for us; a poll costs 2 us
 FETCH_S = 0.05  # a buffer waits already: this only bounds what the library does with it
 LINK_CHECK_NS = 1_000_000_000  # a read of a feature shows a dead link; nothing else does
+_END_OF_TIME_NS = 2**62
 MAX_FETCH_FAILURES = 5  # in a row; then only a new process helps
 
 
@@ -293,7 +294,7 @@ class GenicamSource:
         else:
             ticks = read_node(self._acquirer.remote_device.node_map, node)
             t_ns = ticks * 1_000_000_000 // self._source.timestamp_hz if type(ticks) is int else 0
-        if t_ns == 0:
+        if not 0 < t_ns < _END_OF_TIME_NS:  # some producers say "unknown" with all bits set
             return None
         return t_ns - exposure_ns if self._source.timestamp_point == "end" else t_ns
 

@@ -245,6 +245,23 @@ def test_the_file_of_an_ipc_socket_is_left_behind(tmp_path: Path, how: str) -> N
     assert not path.exists()
 
 
+def test_a_system_without_descriptors_ends_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    with CameraSupervisor([_network(backoff_ms=10)]) as cameras, monkeypatch.context() as patch:
+        watch = Watch(cameras)
+        watch.until(lambda: cameras.ready)
+        pid = cameras.status("red").pid
+        patch.setattr(os, "pidfd_open", refuse)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        watch.until(lambda: cameras.counters("red").restarts >= 3)
+        assert "no worker could be started" in watch.faults[-1].note.detail
+        patch.undo()
+        watch.until(lambda: cameras.ready)
+
+
 # kills in the middle
 
 
