@@ -1,0 +1,18 @@
+"""Every compiled kernel, compiled or loaded before the first part comes."""
+
+from __future__ import annotations
+
+from runtime import align, coverage, lift, register, segment
+from runtime.crew import Crew
+
+
+def warm_up(crew: Crew) -> None:
+    """Run each step once on a few pixels: some 6 s on a new machine, a quarter from the cache.
+
+    Compiled code is kept beside the sources, or in the user's cache folder where that is read-only.
+    """
+    lift.warm_up(crew)
+    align.warm_up()
+    register.warm_up(crew)
+    segment.warm_up()
+    coverage.warm_up()
