@@ -1,0 +1,110 @@
+"""The promise of the line, over real sockets: good is PASS, bad is FAIL, and no fault is ever PASS.
+
+One real service process for the whole module; robot and camera play the example scans faster
+between the views, at real time around every exposure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sim.box import Box
+from sim.cell import JobReport, VirtualCell, wires_from_config
+from sim.demo import wait_until_ready
+from sim.recipes import export_once
+
+ROOT = Path(__file__).parents[1]
+BRACKET = ROOT / "examples" / "bracket"
+SPEED = 8.0
+
+pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    recipe = export_once(BRACKET / "golden", ROOT / "out" / "recipes")
+    folder = tmp_path_factory.mktemp("box")
+    name = f"{recipe.parent.name}/{recipe.name}"
+    with Box.start(folder, BRACKET / "calibration.json", recipe.parents[1], name) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cell(box: Box) -> Iterator[VirtualCell]:
+    with VirtualCell(wires_from_config(box.config)) as playing:
+        wait_until_ready(box, playing)
+        yield playing
+
+
+def _play(box: Box, cell: VirtualCell, scan: str, *faults: str) -> JobReport:
+    report = cell.play(BRACKET / scan, faults=faults, speed=SPEED, seed=1)
+    box.check_alive()
+    assert report.refused is None, report.refused
+    return report
+
+
+def test_a_good_part_passes(box: Box, cell: VirtualCell) -> None:
+    report = _play(box, cell, "good")
+    assert (report.outcome, report.reasons) == ("PASS", ())
+    assert report.may_pass
+    assert report.latency_ms is not None
+
+
+def test_a_bad_part_fails_and_its_defects_have_places_and_sizes(
+    box: Box, cell: VirtualCell
+) -> None:
+    report = _play(box, cell, "bad")
+    assert (report.outcome, report.reasons) == ("FAIL", ("defect",))
+    assert not report.may_pass
+    assert report.verdict is not None
+    assert report.verdict.defect_count >= 3
+    assert all(max(defect.size_mm) > 0 for defect in report.verdict.defects)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reasons"),
+    [
+        ("drop:view=0", {"missing_view"}),
+        ("drop:view=3", {"missing_view", "frame_lost"}),
+        ("drop:view=11", {"missing_view"}),
+        ("drop:frames=100%", {"no_views", "missing_view"}),
+        ("drop:poses=90%", {"pose_gap", "pose_missing", "missing_view"}),
+        ("delay:frames=2s,view=5", {"missing_view", "frame_lost"}),
+        ("delay:poses=1s,view=5", {"clock_unsynced", "pose_gap", "pose_missing"}),
+        ("freeze:frames=2s,view=6", {"missing_view", "frame_lost"}),
+        ("freeze:poses=300ms,view=4", {"pose_gap", "pose_missing"}),
+        ("stale:poses=300ms,view=4", {"pose_gap", "pose_missing", "pose_invalid"}),
+        ("stale:view=4", {"frame_invalid", "missing_view"}),
+        ("duplicate:view=4", {"frame_invalid", "duplicate_view"}),
+        ("reorder:view=4", {"frame_invalid", "frame_lost"}),
+        ("step:camera=0.5s", {"clock_unsynced"}),
+        ("step:camera=-0.5s", {"clock_unsynced"}),
+        ("step:robot=0.5s", {"clock_unsynced", "pose_gap"}),
+        ("step:robot=-0.5s", {"clock_unsynced", "pose_invalid"}),
+        ("corrupt:image,view=2", {"frame_invalid"}),
+        ("corrupt:depth,view=2", {"frame_invalid"}),
+        ("nan:poses,view=7", {"pose_invalid", "pose_gap", "pose_missing"}),
+        ("quaternion:poses,view=7", {"pose_invalid", "pose_gap", "pose_missing"}),
+        ("stop:view=5", {"missing_view"}),
+    ],
+)
+def test_no_fault_is_ever_a_pass(
+    box: Box, cell: VirtualCell, fault: str, reasons: set[str]
+) -> None:
+    report = _play(box, cell, "good", fault)
+    assert report.outcome == "INDETERMINATE"
+    assert reasons & set(report.reasons), report.reasons
+    assert not report.may_pass
+
+
+def test_after_every_fault_a_good_part_passes_again(box: Box, cell: VirtualCell) -> None:
+    report = _play(box, cell, "good")
+    assert (report.outcome, report.reasons) == ("PASS", ())
+
+
+def test_sigterm_ends_the_service_cleanly(box: Box, cell: VirtualCell) -> None:
+    assert box.stop() == 0
+    assert not cell.robot.may_pass(None)
