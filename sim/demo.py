@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.table import Table
 
 from runtime.calibration import Calibration
 from runtime.errors import ScanError, VoxGateError
@@ -27,6 +30,7 @@ from sim.robot import NS_PER_MS
 from sim.show import PlannedJob, jobs_table, latency_line
 
 PART = "bracket"
+TITLE = "virtual cell: real sockets, real time"
 LOG_WIDTH = 132  # characters, where no terminal tells
 MISBEHAVIOUR = "drop:view=7"
 """The promise in one job: a part that was not seen completely is not PASS, however good it is."""
@@ -43,13 +47,14 @@ def run_demo(out: Path, examples: Path, jobs: int = 6, speed: float = 1.0) -> in
     if not console.is_terminal:
         console = Console(width=LOG_WIDTH)
     part = examples / PART
+    console.print(f"recipe from ONE golden scan: {part / 'golden'}")
     recipe = export_once(part / "golden", out / "recipes")
     planned = plan(jobs)
     name = f"{PART}/{recipe.name}"
     with Box.start(out / "box", part / "calibration.json", out / "recipes", name) as box:
         reports = play(box, part, planned, speed, console)
-        console.print(latency_line(reports))
         exit_code = box.stop()
+    console.print(latency_line(reports))
     console.print(f"service stopped by SIGTERM, exit code {exit_code}")
     console.print(f"picture: {draw(part / 'bad', recipe, out)}")
     wrong = unexpected(planned, reports)
@@ -90,21 +95,37 @@ def play(
 ) -> list[JobReport]:
     """All jobs, in real time, with a row for each as it comes."""
     reports: list[JobReport] = []
-    title = "virtual cell, real sockets, real time"
     with VirtualCell(wires_from_config(box.config)) as cell:
         with console.status("waiting for the service to prove its recipe ..."):
             wait_until_ready(box, cell)
         for scan in sorted({job.scan for job in planned}):
             cell.load(part / scan, speed)
-        with Live(jobs_table(planned, reports, title, console.width), console=console) as live:
+        with jobs_screen(planned, reports, console) as show:
             for job in planned:
                 box.check_alive()
                 report = cell.play(
                     part / job.scan, faults=job.faults, speed=speed, part_id=job.scan
                 )
                 reports.append(report)
-                live.update(jobs_table(planned, reports, title, console.width), refresh=True)
+                show()
     return reports
+
+
+@contextmanager
+def jobs_screen(
+    planned: list[PlannedJob], reports: list[JobReport], console: Console
+) -> Iterator[Callable[[], None]]:
+    """A table, drawn anew at every call; without a terminal a line per job, then the table."""
+
+    def table() -> Table:
+        return jobs_table(planned, reports, TITLE, console.width)
+
+    if console.is_terminal:
+        with Live(table(), console=console) as live:
+            yield lambda: live.update(table(), refresh=True)
+    else:
+        yield lambda: console.print(f"job {len(reports)} of {len(planned)}: {reports[-1].outcome}")
+        console.print(table())
 
 
 def wait_until_ready(box: Box, cell: VirtualCell, timeout_ms: int = 60_000) -> None:

@@ -17,8 +17,9 @@ def export_once(golden: Path, recipes: Path) -> Path:
 
     Returns recipes/<part>/<version>. Raises ServiceError when the export fails.
     """
+    version = content_key(golden)
     part = Calibration.load(golden.parent / "calibration.json").part
-    folder = recipes / part / content_key(golden)
+    folder = recipes / part / version
     if (folder / "manifest.json").is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
