@@ -126,6 +126,7 @@ class Service:
         self._heartbeats = 0
         self._next_heartbeat_ns = 0
         self._next_camera_ns = 0
+        self._due_ns = 0
         self._announced = False
 
     # --- from start to end -----------------------------------------------------------------------
@@ -186,7 +187,10 @@ class Service:
     def _turn(self) -> None:
         ready = dict(self._poller.poll(self._sleep_ms()))
         if self._sockets.poses in ready:
-            self._take_poses()
+            self._stash_poses()
+            if len(ready) == 1 and self._runner.job is None and self._sleep_ms() > 0:
+                return
+        self._settle_poses()
         now_ns = time.monotonic_ns()
         if self._cameras.fileno() in ready or now_ns >= self._next_camera_ns:
             self._take_frames(now_ns)
@@ -200,23 +204,24 @@ class Service:
         self._station.tick(time.monotonic_ns())
         if now_ns >= self._next_heartbeat_ns:
             self._look_after(now_ns)
-
-    def _sleep_ms(self) -> int:
-        due_ns = min(
+        self._due_ns = min(
             self._next_camera_ns,
             self._next_heartbeat_ns,
             self._station.wake_ns(),
             self._desk.wake_ns(),
         )
-        # a millisecond is zmq's finest: rounded up, or the last one would be a busy loop
-        return max(0, -((time.monotonic_ns() - due_ns) // NS_PER_MS))
 
-    def _take_poses(self) -> None:
+    def _sleep_ms(self) -> int:
+        # a millisecond is zmq's finest: rounded up, or the last one would be a busy loop
+        return max(0, -((time.monotonic_ns() - self._due_ns) // NS_PER_MS))
+
+    def _stash_poses(self) -> None:
         for payload in self._sockets.take_poses():
-            now_ns = time.monotonic_ns()
-            note = self._intake.add_pose(payload, now_ns)
-            if note is not None:
-                self._station.pose_note(note, now_ns)
+            self._intake.stash_pose(payload, time.monotonic_ns())
+
+    def _settle_poses(self) -> None:
+        for note in self._intake.settle():
+            self._station.pose_note(note, time.monotonic_ns())
 
     def _take_requests(self) -> None:
         for request in self._sockets.take_requests():
