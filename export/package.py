@@ -21,13 +21,18 @@ from runtime.viewplan import ViewPlan
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceViews:
-    """The golden views as recorded: image (n, h, w) uint8, depth_counts (n, h, w) uint16 with 0 =
-    no return, depth_unit_mm per count, part_from_camera (n, 4, 4) float64."""
+    """The golden views as recorded, and what was learnt from them together.
+
+    image (n, h, w) uint8; depth_counts (n, h, w) uint16, 0 = no return; depth_unit_mm per count;
+    part_from_camera (n, 4, 4) float64; gloss (n, h, w) uint8: grey levels by which a surface
+    point changes from view to view.
+    """
 
     image: npt.NDArray[np.uint8]
     depth_counts: npt.NDArray[np.uint16]
     depth_unit_mm: float
     part_from_camera: npt.NDArray[np.float64]
+    gloss: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +85,7 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
             depth_counts=parts.reference.depth_counts,
             depth_unit_mm=np.float64(parts.reference.depth_unit_mm),
             part_from_camera=parts.reference.part_from_camera,
+            gloss=parts.reference.gloss,
         )
     return files
 

@@ -1,0 +1,51 @@
+"""The detection figures: where the scans are looked for, and that they are the real pipeline's."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.detection import SCANS_VARIABLE, main, measure, scans_folder
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "bracket"
+
+
+def test_a_missing_folder_says_how_to_name_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=SCANS_VARIABLE):
+        scans_folder(str(tmp_path))
+
+
+def test_without_scans_the_figures_are_skipped_not_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SCANS_VARIABLE, str(tmp_path))
+    main()
+    assert "skipped" in capsys.readouterr().out
+
+
+def test_the_argument_wins_over_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SCANS_VARIABLE, str(tmp_path / "elsewhere"))
+    golden = tmp_path / "part" / "golden"
+    golden.mkdir(parents=True)
+    (golden / "frames.jsonl").touch()
+    assert scans_folder(str(tmp_path)) == tmp_path
+
+
+@pytest.mark.nightly
+def test_the_example_scans_are_told_apart(tmp_path: Path) -> None:
+    part = tmp_path / "bracket"
+    shutil.copytree(EXAMPLE / "golden", part / "golden")
+    for name in ("calibration.json", "grid.json"):
+        shutil.copy(EXAMPLE / name, part / name)
+    for name in ("good", "bad"):
+        shutil.copytree(EXAMPLE / name, part / "test" / name)
+    result = measure(part, tmp_path / "recipes")
+    assert result.auroc == 1.0
+    assert result.aupro > 0.8
+    assert max(result.scores(anomalous=False)) < 1 < min(result.scores(anomalous=True))
+    assert np.isfinite(list(result.stage_ms.values())).all()
