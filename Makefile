@@ -24,7 +24,7 @@ nightly: $(READY)
 	$(BIN)/pytest -q -m nightly --timeout 1800
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/voxgate bench
 
 format: $(READY)
 	$(BIN)/ruff format .

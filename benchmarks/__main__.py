@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
+import sys
 
 from rich.console import Console
 
 from benchmarks.machine import machine
+from runtime.errors import VoxGateError
 
 SUITES = {
     "fusion": "lift, fuse, register, segment: ms per view against numpy, memory of a fine grid",
@@ -16,17 +17,16 @@ SUITES = {
 }
 
 
-def main() -> None:
-    """Run the suites in order."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*SUITES, []], help="default: all")
-    names = parser.parse_args().names or list(SUITES)
+def run(names: list[str]) -> None:
+    """Run the named suites in order, or all. Raises VoxGateError for a name that is none."""
+    if unknown := set(names) - set(SUITES):
+        raise VoxGateError(f"no suite {sorted(unknown)}, choose from {', '.join(SUITES)}")
     console = Console()
     console.print(machine(), highlight=False)
-    for name in names:
+    for name in names or SUITES:
         console.rule(f"{name}: {SUITES[name]}")
         importlib.import_module(f"benchmarks.{name}").main()
 
 
 if __name__ == "__main__":
-    main()
+    run(sys.argv[1:])

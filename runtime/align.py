@@ -24,6 +24,7 @@ from runtime.transforms import Transform, angle_deg, apply, invert
 Matrix = npt.NDArray[np.float64]
 
 STEP_PX = 5  # every fifth pixel of every fifth row: some 4000 points per view
+REFINE_STEP_PX = 8  # one view has little to correct and no time to lose
 SCALES_MM = (1.5, 0.8, 0.4, 0.2, 0.15, 0.15)  # of the robust weights, one per iteration
 REFINE_SCALES_MM = (0.4, 0.2, 0.15)
 GATE_MM = 5.0  # a point further off the plane lies on another surface
@@ -70,7 +71,9 @@ def align(
     Returns a Note MISALIGNED beyond the limits, ALIGNMENT_FAILED when too little of the expected
     surface is found. Raises ValueError when the numbers of views differ or a view has no depth.
     """
-    pairs = [_pair(view, expected, rays) for view, expected in zip(views, golden, strict=True)]
+    pairs = [
+        _pair(view, expected, rays, STEP_PX) for view, expected in zip(views, golden, strict=True)
+    ]
     found = sum(len(pair.points) for pair in pairs)
     if found < MIN_POINTS:
         return _failed(f"only {found} points on the part in {len(pairs)} views, need {MIN_POINTS}")
@@ -90,7 +93,7 @@ def refine_view(
     The robot repeats a pose to some 0.03 mm and 0.01 degrees, 0.2 px at the part: enough to
     misplace edges. The alignment of the whole part is the start and the repeatability the prior.
     """
-    pair = _pair(view, golden, rays)
+    pair = _pair(view, golden, rays, REFINE_STEP_PX)
     start = reference_from_part
     if len(pair.points) >= MIN_POINTS:
         sigma = _sigma(REPEATABILITY_MM, REPEATABILITY_DEG)
@@ -107,10 +110,10 @@ def warm_up() -> None:
     point_to_plane(one, np.eye(4), plane, zeros, zeros[:3], 1.0, 1.0, np.zeros((6, 7)), one[:, 0])
 
 
-def _pair(view: View, golden: ExpectedView, rays: Rays) -> _Pair:
+def _pair(view: View, golden: ExpectedView, rays: Rays, step_px: int) -> _Pair:
     if view.depth_mm is None:
         raise ValueError(f"frame {view.frame_id} has no depth to align")
-    every = (slice(STEP_PX // 2, None, STEP_PX),) * 2
+    every = (slice(step_px // 2, None, step_px),) * 2
     sparse = Rays(rays.x[every], rays.y[every], rays.lens)
     depth_mm = view.depth_mm[every]
     on_part = height_mm(depth_mm, sparse, view.part_from_camera) >= golden.table_z_mm

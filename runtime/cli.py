@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from runtime.nouns import Verdict
+    from sim.cell import JobReport
 
 EXIT_WRONG_INPUT = 2
 
@@ -132,6 +133,68 @@ def inspect(
     raise typer.Exit(EXIT_CODES[result.verdict.outcome])
 
 
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where recipe, log and picture go.")] = Path("out"),
+    examples: Annotated[Path, typer.Option(help="The example scans of the repository.")] = Path(
+        "examples"
+    ),
+    jobs: Annotated[int, typer.Option(min=1, max=1000, help="How many parts.")] = 6,
+    speed: Annotated[
+        float, typer.Option(min=0.25, max=8, help="Of the moves between views.")
+    ] = 1.0,
+) -> None:
+    """A virtual cell inspects good and bad brackets over real sockets; exit 0 if all came true."""
+    from sim.demo import run_demo
+
+    raise typer.Exit(run_demo(out, examples, jobs, speed))
+
+
+@app.command()
+def play(
+    scan: Annotated[Path, typer.Argument(help="Folder of a recorded scan.")],
+    config: Annotated[Path, typer.Option(help="The YAML of a cell that is being served.")],
+    fault: Annotated[
+        list[str] | None, typer.Option(help="Misbehave: drop:view=3, delay:frames=20ms, ...")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.25, max=8, help="Of the moves between views.")
+    ] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Be the robot and the camera of a served cell for one part; exits as inspect does."""
+    from runtime.config import load_cell
+    from runtime.offline import EXIT_CODES
+    from sim.cell import VirtualCell, wires_from_config
+    from sim.robot import RobotError
+
+    with _errors_as_json(as_json):
+        loaded = load_cell(config)
+        with VirtualCell(wires_from_config(loaded.config)) as cell:
+            cell.wait_for_box()
+            cell.wait_until_ready()
+            report = cell.play(scan, faults=tuple(fault or ()), speed=speed)
+        if report.verdict is None:
+            raise RobotError(f"no verdict: {report.refused or 'the box fell silent'}")
+    if as_json:
+        typer.echo(report.verdict.model_dump_json())
+    else:
+        _show_played(report)
+    raise typer.Exit(EXIT_CODES[report.verdict.outcome])
+
+
+@app.command()
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="fusion, detection, live; default: all.")
+    ] = None,
+) -> None:
+    """Measure the figures of the README on this machine."""
+    from benchmarks.__main__ import run
+
+    run(names or [])
+
+
 @export_app.command("reference")
 def export_reference(
     scan: Annotated[Path, typer.Option(help="Folder of the golden scan.")],
@@ -172,6 +235,16 @@ def _show(verdict: Verdict) -> None:
     from runtime.report import verdict_report
 
     Console().print(verdict_report(verdict))
+
+
+def _show_played(report: JobReport) -> None:
+    from rich.console import Console
+
+    from sim.show import PlannedJob, jobs_table
+
+    console = Console()
+    job = PlannedJob(report.scan, report.outcome, report.faults)
+    console.print(jobs_table([job], [report], "one job", console.width))
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from runtime.recipe import Probe, Recipe
 
 Tensor = npt.NDArray[np.generic]
 
-INPUTS = ("image", "reference", "depth_mm")
-"""image and reference: uint8 (1, 1, h, w); depth_mm: float32 (1, 1, h, w), NaN = no return."""
+INPUTS = ("image", "reference", "gloss", "depth_mm")
+"""uint8 (1, 1, h, w); depth_mm: float32 (1, 1, h, w), NaN = no return. reference and gloss are
+those of the golden view as this camera would have seen it."""
 
 OUTPUT = "score"
 WARM_UP_RUNS = 2  # the first run allocates, the second shows the steady state

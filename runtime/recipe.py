@@ -32,11 +32,15 @@ MAX_VIEWS = 64  # a defect's supporting views are kept as bits of one machine wo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceView:
-    """One view of the golden scan, as it was taken."""
+    """One view of the golden scan, as it was taken.
+
+    gloss: (h, w) uint8, grey levels by which this surface point changes from view to view.
+    """
 
     image: GreyImage
     depth_mm: DepthMap
     part_from_camera: Transform
+    gloss: GreyImage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,9 +196,14 @@ def _reference(content: bytes | None, count: int) -> tuple[ReferenceView, ...]:
     counts = arrays["depth_counts"]
     depth_mm = np.where(counts == 0, np.nan, counts * float(arrays["depth_unit_mm"]))
     return tuple(
-        ReferenceView(np.ascontiguousarray(image), depth.astype(np.float32), rigid(pose))
-        for image, depth, pose in zip(
-            arrays["image"], depth_mm, arrays["part_from_camera"], strict=True
+        ReferenceView(
+            np.ascontiguousarray(image),
+            depth.astype(np.float32),
+            rigid(pose),
+            np.ascontiguousarray(gloss),
+        )
+        for image, depth, pose, gloss in zip(
+            arrays["image"], depth_mm, arrays["part_from_camera"], arrays["gloss"], strict=True
         )
     )
 

@@ -28,7 +28,7 @@ from runtime.register_kernels import (
     frame_deviation,
     score_on_surface,
 )
-from runtime.transforms import Transform, angle_deg, apply, invert
+from runtime.transforms import Transform, apply, invert
 
 FloatMap = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -215,10 +215,11 @@ def _explain(
     found: _Found,
     crew: Crew,
 ) -> None:
-    """Take back deviations that another golden view explains, in place; the most alike first."""
+    """Take back deviations that another golden view explains, in place; views from about the
+    same direction first."""
     own = golden[planned].part_from_camera
     others = [other for number, other in enumerate(golden) if number != planned]
-    others.sort(key=lambda other: angle_deg(own, other.part_from_camera))
+    others.sort(key=lambda other: -float(own[:3, 2] @ other.part_from_camera[:3, 2]))
     lens = tuple(rays.lens.tolist())
     reference_from_camera = own @ golden_from_camera
     depth, rx, ry, deviation = (

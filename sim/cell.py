@@ -44,6 +44,7 @@ ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
 VERDICT_TIMEOUT_MS = 60_000
 READY_TIMEOUT_MS = 120_000
 PUBLISHED_TIMEOUT_MS = 1000
+MIN_SPEED, MAX_SPEED = 0.25, 100.0  # of the recorded moves between the views
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,8 @@ class VirtualCell:
 
     def load(self, scan: Path, speed: float = 1.0) -> int:
         """Decode a scan ahead of time; returns its number of views. Raises RobotError."""
+        if not MIN_SPEED <= speed <= MAX_SPEED:
+            raise RobotError(f"the arm's speed is {MIN_SPEED:g} to {MAX_SPEED:g}, got {speed:g}")
         self._order(do="load", scan=str(scan), speed=speed, encoding=self._encoding.value)
         return int(self._answer("loaded")["views"])
 

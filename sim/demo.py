@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 
 from rich.console import Console
@@ -24,6 +25,7 @@ from runtime.scan import Scan
 from sim.box import Box, voxgate
 from sim.cell import JobReport, VirtualCell, wires_from_config
 from sim.cloud import Shot, cloud_from_shots
+from sim.faults import fault_from_text
 from sim.picture import AnomalyVolume, Label, picture, write_png
 from sim.recipes import export_once
 from sim.robot import NS_PER_MS
@@ -37,19 +39,26 @@ MISBEHAVIOUR = "drop:view=7"
 EXIT_OK, EXIT_UNEXPECTED = 0, 1
 
 
-def run_demo(out: Path, examples: Path, jobs: int = 6, speed: float = 1.0) -> int:
+def run_demo(
+    out: Path,
+    examples: Path,
+    jobs: int = 6,
+    speed: float = 1.0,
+    faults: Sequence[str] = (MISBEHAVIOUR,),
+) -> int:
     """Play `jobs` inspections; 0 if every one came out as it must, else 1.
 
     out: gets recipe, journal, log, volume and picture. examples: holds `bracket/`.
+    faults: how the cell misbehaves in every fourth job, in turn (sim.faults has the words).
     Raises VoxGateError when something cannot even start.
     """
     console = Console()
     if not console.is_terminal:
         console = Console(width=LOG_WIDTH)
     part = examples / PART
+    planned = plan(jobs, [str(fault_from_text(fault)) for fault in faults])
     console.print(f"recipe from ONE golden scan: {part / 'golden'}")
     recipe = export_once(part / "golden", out / "recipes")
-    planned = plan(jobs)
     name = f"{PART}/{recipe.name}"
     with Box.start(out / "box", part / "calibration.json", out / "recipes", name) as box:
         reports = play(box, part, planned, speed, console)
@@ -65,16 +74,15 @@ def run_demo(out: Path, examples: Path, jobs: int = 6, speed: float = 1.0) -> in
     return EXIT_UNEXPECTED if wrong else EXIT_OK
 
 
-def plan(jobs: int) -> list[PlannedJob]:
-    """Good and bad in turn; the fourth is good but loses a frame."""
-    cycle = [
-        PlannedJob("good", "PASS"),
-        PlannedJob("bad", "FAIL"),
-        PlannedJob("good", "PASS"),
-        PlannedJob("good", "INDETERMINATE", (MISBEHAVIOUR,)),
-        PlannedJob("bad", "FAIL"),
-    ]
-    return [cycle[number % len(cycle)] for number in range(jobs)]
+def plan(jobs: int, faults: Sequence[str]) -> list[PlannedJob]:
+    """Good and bad in turn; every fourth part is good, but one of the faults happens to it."""
+    fault = cycle(faults)
+    kinds = [("good", "PASS"), ("bad", "FAIL"), ("good", "PASS"), ("good", "INDETERMINATE")]
+    planned = []
+    for scan, expected in islice(cycle(kinds if faults else kinds[:2]), jobs):
+        disturbed = (next(fault),) if expected == "INDETERMINATE" else ()
+        planned.append(PlannedJob(scan, expected, disturbed))
+    return planned
 
 
 def unexpected(planned: list[PlannedJob], reports: list[JobReport]) -> list[str]:

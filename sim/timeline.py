@@ -16,7 +16,7 @@ from runtime.scan import Scan
 
 Nanoseconds = npt.NDArray[np.int64]
 
-# around an exposure time is never compressed: the arm stands, and poses bracket the exposure
+# around an exposure time keeps its pace: the arm stands, and poses bracket the exposure
 GUARD_NS = 40_000_000
 
 
@@ -61,10 +61,7 @@ def timeline_from_scan(scan: Scan, speed: float = 1.0) -> Timeline:
     """The time line of `scan`; the arm is `speed` times as fast between the exposures.
 
     With speed 1 every sample is the recorded one; else the path is resampled at the recorded rate.
-    Raises ValueError when speed is below 1: a slower arm would prove nothing.
     """
-    if speed < 1.0:
-        raise ValueError(f"speed must be 1 or more, got {speed}")
     readout_ns = scan.calibration.readout_ns
     robot_ns = np.array([pose.t_robot_ns for pose in scan.poses])
     robot_lag_ns = np.array([pose.t_arrival_ns for pose in scan.poses]) - robot_ns
@@ -84,7 +81,7 @@ def timeline_from_scan(scan: Scan, speed: float = 1.0) -> Timeline:
         )
     )
     matrices = np.stack([pose.base_from_flange for pose in scan.poses])
-    samples = _samples(pose_ns, matrices, warp) if speed > 1 else _recorded(pose_ns, matrices)
+    samples = _samples(pose_ns, matrices, warp) if speed != 1.0 else _recorded(pose_ns, matrices)
     return Timeline(samples, exposures, readout_ns)
 
 

@@ -113,4 +113,5 @@ def _poses() -> npt.NDArray[np.float64]:
 def _reference() -> ReferenceViews:
     counts = np.full((2, *SHAPE[2:]), 10_000, np.uint16)
     counts[:, 0] = 0
-    return ReferenceViews(_pictures(1)[:, 0, 0], counts, 0.05, _poses())
+    pictures = _pictures(1)[:, 0, 0]
+    return ReferenceViews(pictures, counts, 0.05, _poses(), gloss=np.zeros_like(pictures))
