@@ -33,6 +33,7 @@ NOISE_MM = 0.1  # of one independent patch: sensor noise and shape scatter of go
 PATCHES_PER_VIEW = 300.0
 INLIER_MM = 0.5
 MIN_POINTS = 300
+MIN_REFINE_POINTS = 100
 MIN_INLIERS = 0.5
 # prior: how far a part may sensibly stand off its fixture, one sigma
 PLACEMENT_MM = 1.0
@@ -95,7 +96,7 @@ def refine_view(
     """
     pair = _pair(view, golden, rays, REFINE_STEP_PX)
     start = reference_from_part
-    if len(pair.points) >= MIN_POINTS:
+    if len(pair.points) >= MIN_REFINE_POINTS:
         sigma = _sigma(REPEATABILITY_MM, REPEATABILITY_DEG)
         eye_mm = golden.part_from_camera[:3, 3]
         start = _fit([pair], start, eye_mm, sigma, REFINE_SCALES_MM, rays)
