@@ -66,11 +66,17 @@ class NominalScores:
         """Appearance score that a good part exceeds with probability FALSE_REJECTS."""
         return part_quantile(self.appearance, self.views)
 
-    def record(self, full_scale: float) -> dict[str, Any]:
+    @property
+    def expected_deviation(self) -> float:
+        """Geometry score that a good part exceeds with probability FALSE_REJECTS."""
+        return part_quantile(self.left_out, self.views)
+
+    def record(self, full_scale: float, tolerance_mm: float) -> dict[str, Any]:
         """For threshold.json: what was measured, what follows, what it cannot prove."""
         return {
             "threshold": 1.0,
             "full_scale_tolerances": full_scale,
+            "tolerance_mm": tolerance_mm,
             "nominal": {
                 "source": "the golden scan seen again",
                 "shift_mm": SHIFT_MM,
@@ -87,7 +93,7 @@ class NominalScores:
                 "law": "Gumbel, maxima per view, to a part of all views",
                 "target_false_rejects": FALSE_REJECTS,
                 "appearance": round(self.expected_max, 4),
-                "geometry": round(part_quantile(self.left_out, self.views), 4),
+                "geometry": round(self.expected_deviation, 4),
             },
             "proves": "placement, light and noise alone do not reject a good part",
             "cannot_prove": "how other good parts differ in texture, label, tone and shape: "

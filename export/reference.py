@@ -42,6 +42,7 @@ from runtime.expected import ExpectedView, expect
 from runtime.manifest import GridSection, Manifest, TensorSpec
 from runtime.nouns import GreyImage
 from runtime.recipe import Probe, sha256
+from runtime.register import TOLERANCE_MM
 from runtime.wall_clock import utc_now
 
 METHOD = "reference"
@@ -78,6 +79,11 @@ class Detector:
     scores: NominalScores
     full_scale: float
     probes: tuple[Probe, ...]
+
+    @property
+    def tolerance_mm(self) -> float:
+        """Deviation that scores 1.0: the usual one, or what this sensor's noise demands."""
+        return TOLERANCE_MM * max(1.0, self.scores.expected_deviation)
 
 
 def export_reference_recipe(
@@ -128,7 +134,7 @@ def build_parts(
         expected_ijk=golden.expected_ijk(),
         reference=_reference(golden, flicker),
         probes=detector.probes,
-        threshold=detector.scores.record(detector.full_scale),
+        threshold=detector.scores.record(detector.full_scale, detector.tolerance_mm),
     )
 
 
@@ -301,6 +307,7 @@ def _manifest(
             voxel_mm=grid.voxel_mm,
             table_z_mm=golden.table_z_mm,
         ),
+        tolerance_mm=detector.tolerance_mm,
         files={},
     )
 

@@ -206,6 +206,7 @@ class Inspector:
             self._rays,
             self._reference_from_part(),
             self._crew,
+            self.recipe.manifest.tolerance_mm,
         )
 
     def _inputs(self, view: View, registered: Registered | None) -> dict[str, Tensor]:

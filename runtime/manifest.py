@@ -59,4 +59,7 @@ class Manifest(_Section):
     inputs: tuple[TensorSpec, ...]
     output: TensorSpec
     grid: GridSection
+    tolerance_mm: Annotated[float, Field(gt=0, le=100)] = Field(
+        description="deviation from the golden surface that scores 1.0"
+    )
     files: dict[str, Digest] = Field(description="file -> sha256")

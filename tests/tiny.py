@@ -80,6 +80,7 @@ def manifest(**changes: Any) -> Manifest:
         "grid": GridSection(
             origin_mm=(-10.0, -10.0, 0.0), shape=(10, 10, 5), voxel_mm=2.0, table_z_mm=1.0
         ),
+        "tolerance_mm": 0.3,
         "files": {},
     }
     return Manifest(**(fields | changes))
