@@ -158,6 +158,17 @@ def test_dense_and_sparse_volumes_hold_the_same_numbers(two: Crew) -> None:
 
 
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_an_empty_volume_has_no_peak_and_a_clean_one_has_zero(one: Crew, sparse: bool) -> None:
+    volume = Volume(GRID, sparse=sparse)
+    assert volume.peak is None
+    point = np.ones((1, 3), np.float32)
+    lift_points(volume, point, np.zeros(1, np.float32), 0, one)
+    assert volume.peak == 0.0
+    lift_points(volume, point, np.full(1, 2.5, np.float32), 1, one)
+    assert volume.peak == 2.5
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 def test_a_cleared_volume_remembers_nothing(one: Crew, sparse: bool) -> None:
     volume, fresh = Volume(GRID, sparse=sparse), Volume(GRID, sparse=sparse)
     lift(volume, *_random_view(1)[:2], _rays(), _random_view(1)[2], 0, one)
