@@ -20,10 +20,11 @@ MAX_REMEMBERED = 64  # frames under way between arrival and view; the synchroniz
 
 @dataclass(frozen=True, slots=True)
 class PlacedView:
-    """A view, and when its exposure ended on the host's clock (None: not known)."""
+    """A view, and when its exposure ended on the host's clock, give or take residual_ns."""
 
     view: View
-    exposure_end_ns: int | None
+    exposure_end_ns: int
+    residual_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,11 @@ class Intake:
             self._metrics.rejections.labels(result.note.reason.value).inc()
             return result
         if under_way is None:
-            return PlacedView(result, None)
+            note = Note(Reason.FRAME_INVALID, f"frame {result.frame_id}: came more than once")
+            return Rejection(result.frame_id, note)
         self._metrics.observe(Stage.SYNC, now_ns - under_way.t_arrival_ns)
-        return PlacedView(result, self._sync.camera_clock.host_ns(under_way.t_device_end_ns))
+        end = self._sync.camera_clock.at(under_way.t_device_end_ns)
+        return PlacedView(result, end.t_ns, end.residual_ns)
 
 
 def _seconds(ns: int | None) -> float:

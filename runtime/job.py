@@ -47,11 +47,14 @@ class Job:
         """A frame that was exposed after the start."""
         self.frames += 1
 
-    def view_placed(self, exposure_end_ns: int | None) -> None:
-        """A frame found its pose; exposure_end_ns on the host clock, None if unknown."""
+    def is_stale(self, exposure_end_ns: int, residual_ns: int) -> bool:
+        """Whether an exposure was over before the job began: it may show another part."""
+        return exposure_end_ns + residual_ns < self.started_ns
+
+    def view_placed(self, exposure_end_ns: int) -> None:
+        """A frame found its pose; exposure_end_ns on the host clock."""
         self.placed += 1
-        known = [t for t in (exposure_end_ns, self.last_exposure_ns) if t is not None]
-        self.last_exposure_ns = max(known, default=None)
+        self.last_exposure_ns = max(exposure_end_ns, self.last_exposure_ns or exposure_end_ns)
 
     def frame_rejected(self) -> None:
         """A frame became a note."""

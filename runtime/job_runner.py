@@ -123,21 +123,24 @@ class JobRunner:
             if isinstance(result, PlacedView):
                 self._hand_over(self.job, result, now_ns)
             else:
-                self.job.frame_rejected()
-                self.hold_against(result.note)
-                self._faults.note(result.note, now_ns, self.job.job_id)
+                self._reject(self.job, result.note, now_ns)
 
     def _hand_over(self, job: Job, placed: PlacedView, now_ns: int) -> None:
-        if self._worker.add(self._number, placed.view):
+        frame_id = placed.view.frame_id
+        if job.is_stale(placed.exposure_end_ns, placed.residual_ns):
+            early_ms = (job.started_ns - placed.exposure_end_ns) / NS_PER_MS
+            what = f"frame {frame_id}: exposed {early_ms:.0f} ms before start_job: an older part?"
+            self._reject(job, Note(Reason.FRAME_INVALID, what), now_ns)
+        elif self._worker.add(self._number, placed.view):
             job.view_placed(placed.exposure_end_ns)
-            return
-        self._metrics.queue_drops.inc()
+        else:
+            self._metrics.queue_drops.inc()
+            most = self._cell.config.job.queue_views
+            what = f"frame {frame_id}: {most} views wait already: the engine is too slow"
+            self._reject(job, Note(Reason.QUEUE_OVERFLOW, what), now_ns)
+
+    def _reject(self, job: Job, note: Note, now_ns: int) -> None:
         job.frame_rejected()
-        note = Note(
-            Reason.QUEUE_OVERFLOW,
-            f"frame {placed.view.frame_id}: {self._cell.config.job.queue_views} views wait for "
-            "inspection already: the engine is too slow for this robot",
-        )
         self.hold_against(note)
         self._faults.note(note, now_ns, job.job_id)
 

@@ -133,6 +133,12 @@ class Service:
 
     def run(self) -> None:
         """Serve until `wake.stop`."""
+        sockets = self._cell.config.sockets
+        log.info(
+            "cell=%s configuration=%s poses=%s commands=%s verdicts=%s",
+            *(self._cell.config.cell, self._cell.configuration_id),
+            *(sockets.poses, sockets.commands, sockets.verdicts),
+        )
         self._runner.close_crashed()
         self._worker.start()
         self._cameras.start(time.monotonic_ns())
@@ -265,7 +271,7 @@ class Service:
     # --- heard from below ------------------------------------------------------------------------
 
     def _decided(self, verdict: VerdictMessage, now_ns: int) -> None:
-        self._station.decided(now_ns)
+        self._station.go(Event.DECIDED)
         self._desk.decided(verdict)
 
     def _journal_failed(self, why: str, now_ns: int) -> None:

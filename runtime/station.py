@@ -75,7 +75,7 @@ class Station:
         self._faults = faults
         self._metrics = metrics
         self._wanted: str | None = None
-        self._decided_ns = 0
+        self._busy_since_ns: int | None = None
 
     # --- state -----------------------------------------------------------------------------------
 
@@ -190,7 +190,7 @@ class Station:
             if status.phase is Phase.GIVEN_UP and self.state is not State.ERROR:
                 self.fail(FaultCode.CAMERA, status.detail, now_ns)
         self._metrics.queue_depth.set(self._worker.waiting)
-        if self.hanging(now_ns) and self.state is not State.ERROR:
+        if self._hangs(now_ns) and self.state is not State.ERROR:
             self.fail(
                 FaultCode.ENGINE,
                 "the inspection thread is still busy with a job that was given up: "
@@ -198,19 +198,14 @@ class Station:
                 now_ns,
             )
 
-    def decided(self, now_ns: int) -> None:
-        """The open job has its verdict."""
-        self._decided_ns = now_ns
-        self.go(Event.DECIDED)
-
-    def hanging(self, now_ns: int) -> bool:
+    def _hangs(self, now_ns: int) -> bool:
         """Whether the worker is stuck in a job that has its verdict already."""
-        return (
-            self.runner.job is None
-            and self.preparing is None
-            and not self._worker.idle
-            and now_ns - self._decided_ns > HANG_NS
-        )
+        if self._worker.idle or self.runner.job is not None or self.preparing is not None:
+            self._busy_since_ns = None
+            return False
+        if self._busy_since_ns is None:
+            self._busy_since_ns = now_ns
+        return now_ns - self._busy_since_ns > HANG_NS
 
     @property
     def busy(self) -> bool:

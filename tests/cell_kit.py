@@ -16,12 +16,14 @@ import zmq
 from ruamel.yaml import YAML
 
 from runtime import messages as wire
+from runtime.calibration import Calibration
 from runtime.messages import State
 from tests.scripted_cell import Script
 
 REPO = Path(__file__).parents[1]
 WIDTH_PX, HEIGHT_PX = 80, 60
 EXPOSURE_NS = 1_000_000
+READOUT_NS = Calibration.load(REPO / "examples/bracket/calibration.json").readout_ns
 POSE_PERIOD_S = 0.008
 ROBOT_OFFSET_NS = 5_000_000_000_000  # the clocks of robot and camera began elsewhere
 CAMERA_OFFSET_NS = 77_000_000_000
@@ -218,13 +220,14 @@ class Robot:
         self._stop.clear()
 
     def expose(self, **header: Any) -> int:
-        """Send one frame whose exposure ends now; its frame id."""
+        """Expose, read out and send one frame; its frame id."""
         self._frame_id += 1
-        now_ns = time.monotonic_ns()
+        now_ns = time.monotonic_ns() - header.pop("age_ns", 0)
+        time.sleep((EXPOSURE_NS + READOUT_NS) / 1e9)
         fields = {
             "camera": "cam0",
             "frame_id": self._frame_id,
-            "t_device_ns": now_ns - EXPOSURE_NS - 60_000_000 + CAMERA_OFFSET_NS,
+            "t_device_ns": now_ns + CAMERA_OFFSET_NS,
             "exposure_ns": EXPOSURE_NS,
             "width": WIDTH_PX,
             "height": HEIGHT_PX,

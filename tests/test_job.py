@@ -98,10 +98,16 @@ def test_deadline_ends_a_job_whose_inspector_hangs() -> None:
 
 def test_last_exposure_is_the_latest_known() -> None:
     running = job()
-    for exposure_end_ns in (5, None, 9, 7):
+    for exposure_end_ns in (5, 9, 7):
         running.frame_came()
         running.view_placed(exposure_end_ns)
     assert running.last_exposure_ns == 9
+
+
+def test_exposure_that_was_over_before_the_job_is_stale() -> None:
+    running = Job("job-1", "part-1", 3, 1000, DEADLINE_NS, LATE_NS)
+    assert running.is_stale(899, residual_ns=100)
+    assert not running.is_stale(900, residual_ns=100)
 
 
 EVENTS = st.lists(
@@ -117,7 +123,7 @@ def test_no_course_of_events_outlives_the_deadline(events: list[str], now_ns: in
         if event == "frame":
             running.frame_came()
         elif event == "place" and running.waiting_for_pose > 0:
-            running.view_placed(None)
+            running.view_placed(now_ns)
         elif event == "reject" and running.waiting_for_pose > 0:
             running.frame_rejected()
         elif event == "inspect" and running.inspected < running.placed:

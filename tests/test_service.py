@@ -154,6 +154,19 @@ def test_frames_from_before_the_job_are_not_taken_into_it(robot: Robot) -> None:
     assert [view.frame_id for view in stop(robot, job_id).views] == [4, 5, 6]
 
 
+def test_frame_that_was_on_its_way_when_the_job_began_is_not_believed(robot: Robot) -> None:
+    job_id = new_job(robot)
+    for _ in range(3):
+        robot.expose()
+    assert stop(robot, job_id).outcome is Outcome.PASS  # the camera's clock is known now
+    job_id = new_job(robot)
+    robot.expose(age_ns=45_000_000)
+    verdict = stop(robot, job_id)
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert reasons(verdict) & {Reason.FRAME_INVALID, Reason.CLOCK_UNSYNCED}
+    assert not verdict.views
+
+
 def test_req_socket_is_served_as_well(robot: Robot, shared: tuple[ServiceProcess, Path]) -> None:
     with zmq.Context() as context, context.socket(zmq.REQ) as request:
         request.connect(f"ipc://{shared[1]}/commands")
@@ -534,3 +547,47 @@ def test_second_service_on_the_same_cell_is_refused_in_one_line(
     assert second.process.wait(20) == 2
     last = second.log.read_text().splitlines()[-1]
     assert "another voxgate serves this journal" in last
+
+
+# --- long ones -----------------------------------------------------------------------------------
+
+
+@pytest.mark.nightly
+def test_no_job_is_lost_or_doubled_over_thirty_kills(folder: Path) -> None:
+    heard: dict[str, str] = {}
+    for round_number in range(30):
+        with serving(folder) as (service, robot):
+            for number in range(3):
+                job_id = f"job-{round_number}-{number}"
+                robot.start_job(job_id)
+                for _ in range(number):
+                    robot.expose()
+                robot.send(wire.StopJob, job_id=job_id)
+                if number < 2:
+                    reply = robot.reply()
+                    assert isinstance(reply, wire.ResultReply)
+                    heard[job_id] = reply.result.outcome.value
+            time.sleep(0.013 * round_number)  # the moment of the kill wanders over the decision
+            service.end(signal.SIGKILL)
+    with serving(folder) as (service, _):
+        assert service.end(signal.SIGTERM) == 0
+    journalled = rows(folder)
+    assert len(journalled) == 90
+    assert set(journalled.values()) == {"INDETERMINATE"}  # no job had all its views
+    assert journalled.items() >= heard.items()
+
+
+@pytest.mark.nightly
+def test_memory_and_descriptors_stay_flat_over_500_jobs(folder: Path) -> None:
+    with serving(folder) as (service, robot):
+        process = psutil.Process(service.pid)
+        seen = []
+        for number in range(500):
+            robot.start_job(f"job-{number}")
+            for _ in range(3):
+                robot.expose()
+            stop(robot, f"job-{number}")
+            if number % 100 == 99:
+                seen.append((process.memory_info().rss, process.num_fds(), process.num_threads()))
+        assert seen[-1][0] - seen[0][0] < 4_000_000  # SQLite's page cache fills up to 2 MB
+        assert seen[-1][1:] == seen[0][1:]
