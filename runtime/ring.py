@@ -24,7 +24,6 @@ from runtime.nouns import Frame
 # sequence, frame_id, t_device_ns, t_arrival_ns, exposure_ns, has_depth
 _HEADER = struct.Struct("<6q")
 _HEADER_BYTES = 64  # one cache line: slots and their parts start aligned
-_BEAT = struct.Struct("<q")
 _UNFINISHED = -1
 _PAGE_BYTES = mmap.PAGESIZE
 # <linux/fcntl.h>: Python names them too, the type stubs do not for every version
@@ -76,20 +75,23 @@ class Ring:
         self.shape = shape
         self._map = mmap.mmap(fd, shape.total_bytes)
         self._bytes: npt.NDArray[np.uint8] = np.frombuffer(self._map, dtype=np.uint8)
+        # one aligned store and one load; struct.pack_into would show a 0 in between
+        self._beat = self._bytes[:8].view(np.int64)
 
     def close(self) -> None:
         """Unmap; copies that `read` handed out live on."""
         self._bytes = np.empty(0, dtype=np.uint8)
+        self._beat = np.zeros(1, dtype=np.int64)
         self._map.close()
 
     def beat(self, now_ns: int) -> None:
         """Worker: the loop is alive at `now_ns` (host monotonic)."""
-        _BEAT.pack_into(self._map, 0, now_ns)
+        self._beat[0] = now_ns
 
     @property
     def last_beat_ns(self) -> int:
         """Parent: when the worker's loop last came round, host monotonic; 0 before the first."""
-        return int(_BEAT.unpack_from(self._map, 0)[0])
+        return int(self._beat[0])
 
     def write(self, slot: int, sequence: int, frame: Frame) -> None:
         """Worker: copy `frame` into a slot it owns. Raises RingError when it does not fit."""

@@ -53,6 +53,8 @@ class Watchdog:
         self._failures = 0
         self._since_ns = 0  # start of the present phase
         self._due_ns = 0
+        self._looked_ns = 0
+        self._excused_ns = 0
         self.phase = Phase.DOWN
         self.why = ""
 
@@ -65,6 +67,7 @@ class Watchdog:
 
     def decide(self, now_ns: int, seen: Sighting) -> Order:
         """The next step; each KILL and BURY leaves its reason in `why`."""
+        self._excuse(now_ns)
         if self.phase is Phase.GIVEN_UP:
             return Order.NOTHING
         if self.phase is Phase.DOWN:
@@ -93,13 +96,19 @@ class Watchdog:
     def _watch(self, now_ns: int, seen: Sighting) -> Order:
         if self.phase is Phase.STARTING:
             return self._limit(now_ns, self._since_ns, self._settings.start_ms, "was not ready")
-        order = self._limit(
-            now_ns, max(seen.beat_ns, self._since_ns), self._settings.heartbeat_ms, "stood still"
-        )
+        floor_ns = max(self._since_ns, self._excused_ns)
+        beat_ns = max(seen.beat_ns, floor_ns)
+        order = self._limit(now_ns, beat_ns, self._settings.heartbeat_ms, "stood still")
         if order is Order.NOTHING and self._settings.silence_ms is not None:
-            latest_ns = max(seen.frame_ns, self._since_ns)
-            order = self._limit(now_ns, latest_ns, self._settings.silence_ms, "sent no frame")
+            frame_ns = max(seen.frame_ns, floor_ns)
+            order = self._limit(now_ns, frame_ns, self._settings.silence_ms, "sent no frame")
         return order
+
+    def _excuse(self, now_ns: int) -> None:
+        """Who was away himself does not judge: a machine that was paused stopped the worker too."""
+        if now_ns - self._looked_ns > self._settings.heartbeat_ms * MS // 2:
+            self._excused_ns = now_ns
+        self._looked_ns = now_ns
 
     def _limit(self, now_ns: int, since_ns: int, limit_ms: int, what: str) -> Order:
         if now_ns - since_ns <= limit_ms * MS:

@@ -146,6 +146,24 @@ def test_frames_get_lost_between_two_processes(fd: int, ring: Ring) -> None:
     assert set(Path("/dev/shm").iterdir()) <= before
 
 
+def test_a_beat_is_seen_half_written(fd: int, ring: Ring) -> None:
+    """Read while another process writes: a 0 in between would have a healthy worker killed."""
+    code = (
+        "import os, sys; sys.path[:] = sys.argv[2].split(os.pathsep)\n"
+        "from tests.test_ring import SHAPE; from runtime.ring import Ring\n"
+        "ring = Ring(int(sys.argv[1]), SHAPE)\n"
+        "for beat in range(1, 500_001): ring.beat(beat)\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    with subprocess.Popen([sys.executable, "-c", code, str(fd), path], pass_fds=[fd]) as writer:
+        last = 0
+        while last < 500_000 and writer.poll() is None:
+            beat = ring.last_beat_ns
+            assert beat >= last
+            last = beat
+    assert writer.returncode == 0
+
+
 def test_a_broken_worker_shrinks_the_memory_under_the_parent(fd: int) -> None:
     with pytest.raises(PermissionError):
         os.ftruncate(fd, 4096)

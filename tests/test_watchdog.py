@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,8 +56,27 @@ def test_a_worker_is_killed_too_early_or_never(
     watchdog = Watchdog(_settings(silence_ms=2_000))
     _running(watchdog)
     seen = Sighting(alive=True, ready=True, beat_ns=beat_ms * MS, frame_ns=frame_ms * MS)
+    _look_on(watchdog, at_ms, seen)
     assert watchdog.decide(at_ms * MS, seen) is order
     assert why in watchdog.why
+
+
+def _look_on(watchdog: Watchdog, until_ms: int, seen: Sighting) -> None:
+    """What the watchdog saw before: the supervisor looks every 100 ms."""
+    for now_ms in range(100, until_ms, 100):
+        healthy = replace(seen, beat_ns=min(seen.beat_ns, now_ms * MS))
+        assert watchdog.decide(now_ms * MS, healthy) is Order.NOTHING
+
+
+def test_a_paused_machine_has_every_worker_killed() -> None:
+    """The watcher stood still as long as the watched: it looks again before it judges."""
+    watchdog = Watchdog(_settings(silence_ms=900))
+    _running(watchdog)
+    seen = Sighting(alive=True, ready=True, beat_ns=100 * MS, frame_ns=100 * MS)
+    assert watchdog.decide(100 * MS, seen) is Order.NOTHING
+    for now_ms in range(60_000, 60_901, 100):
+        assert watchdog.decide(now_ms * MS, seen) is Order.NOTHING
+    assert watchdog.decide(60_950 * MS, seen) is Order.KILL
 
 
 def test_a_triggered_camera_is_killed_for_waiting() -> None:
