@@ -35,6 +35,7 @@ from runtime.messages import (
     StopJob,
     VerdictMessage,
 )
+from runtime.nouns import Reason
 from sim.camera import Encoding
 from sim.faults import fault_from_text
 from sim.field import command
@@ -44,6 +45,18 @@ ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
 VERDICT_TIMEOUT_MS = 60_000
 READY_TIMEOUT_MS = 120_000
 PUBLISHED_TIMEOUT_MS = 1000
+STALL_REASONS = frozenset(
+    reason.value
+    for reason in (
+        Reason.CLOCK_UNSYNCED,
+        Reason.POSE_MISSING,
+        Reason.POSE_GAP,
+        Reason.POSE_UNCERTAIN,
+        Reason.MISSING_VIEW,
+        Reason.FRAME_LOST,
+        Reason.COVERAGE,
+    )
+)
 MIN_SPEED, MAX_SPEED = 0.25, 100.0  # of the recorded moves between the views
 
 
@@ -80,6 +93,15 @@ class JobReport:
         """The words of the closed list, each once."""
         notes = self.verdict.reasons if self.verdict is not None else ()
         return tuple(dict.fromkeys(note.reason.value for note in notes))
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing but time speaks against an undisturbed job: this machine stalled.
+
+        Box, robot and camera share it here; the box is right to refuse what came 50 ms late.
+        """
+        only_time = set(self.reasons) <= STALL_REASONS | {Reason.DEFECT.value}
+        return self.outcome == "INDETERMINATE" and not self.faults and only_time
 
 
 def wires_from_config(config: CellConfig) -> Wires:

@@ -13,7 +13,7 @@ import pytest
 
 from sim.box import Box
 from sim.cell import JobReport, VirtualCell, wires_from_config
-from sim.demo import wait_until_ready
+from sim.demo import play_in_time, wait_until_ready
 from sim.recipes import export_once
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +40,7 @@ def cell(box: Box) -> Iterator[VirtualCell]:
 
 
 def _play(box: Box, cell: VirtualCell, scan: str, *faults: str) -> JobReport:
-    report = cell.play(BRACKET / scan, faults=faults, speed=SPEED, seed=1)
+    report = play_in_time(cell, BRACKET / scan, faults, SPEED)
     box.check_alive()
     assert report.refused is None, report.refused
     return report
