@@ -27,7 +27,7 @@ def export_once(golden: Path, recipes: Path) -> Path:
     done = subprocess.run(
         voxgate("export", "reference", *arguments, "--version", folder.name), check=False
     )
-    if done.returncode != 0:
+    if done.returncode != 0 and not (folder / "manifest.json").is_file():  # someone else was faster
         raise ServiceError(f"the export of {golden} failed with {done.returncode}, see above")
     return folder
 
