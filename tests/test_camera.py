@@ -223,6 +223,15 @@ def test_a_killed_service_leaves_its_workers_behind(stopped: bool) -> None:
     assert not worker.is_running()
 
 
+def test_a_worker_starts_slowly_with_what_it_never_uses() -> None:
+    code = (
+        "import sys, runtime.camera_process, runtime.network_source, runtime.genicam_source\n"
+        "heavy = {'numba', 'scipy', 'onnxruntime', 'onnx', 'pydantic', 'typer', 'cc3d', 'cv2'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=ROOT)
+
+
 def test_a_worker_inherits_the_genicam_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENICAM_CACHE_V3_5", "/nowhere")
     with CameraSupervisor([_network()]) as cameras:
