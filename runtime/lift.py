@@ -116,13 +116,24 @@ def _fuse(
 
     hit = np.uint16(seen)
 
-    def part(index: int) -> None:
-        if index < writers:
-            write_voxels(numbers, score, volume.score, volume.hits, hit, index, writers - 1)
+    def part(index: int) -> int:
+        if index >= writers:
+            return 0
+        supports: int = write_voxels(
+            numbers,
+            score,
+            volume.score,
+            volume.hits,
+            hit,
+            np.float32(SUPPORT_SCORE),
+            index,
+            writers - 1,
+        )
+        return supports
 
-    crew.run(part)
-    at_threshold = numbers[score >= SUPPORT_SCORE]
-    volume.supports.setdefault(view, []).append(at_threshold[at_threshold >= 0])
+    if sum(crew.run(part)):
+        at_threshold = numbers[score >= SUPPORT_SCORE]
+        volume.supports.setdefault(view, []).append(at_threshold[at_threshold >= 0])
     lifted, table, invalid = (int(count) for count in counts)
     return LiftCounts(
         lifted=lifted - dropped,

@@ -11,6 +11,7 @@ from numba import njit
 
 HASH_MULTIPLIER = np.uint32(2654435769)  # 2^32 / golden ratio: spreads neighbouring blocks (Knuth)
 HITS_MAX = np.uint16(65535)
+RUN_PX = 256
 _ZERO = np.float32(0)
 
 
@@ -28,7 +29,31 @@ def _number(gx, gy, gz, ok, box):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def number_pixels(z, rx, ry, m, box, table, numbers):
-    """Voxel number of every pixel, -1 where it has none; counts [inside, table, invalid]."""
+    """Voxel number of every pixel, -1 where it has none; counts [inside, table, invalid].
+
+    Half of a usual picture lies outside the sensor's range, in large areas: whole runs are skipped.
+    """
+    counts = np.zeros(3, np.int64)
+    for lo in range(0, z.size, RUN_PX):
+        hi = min(lo + RUN_PX, z.size)
+        if _any_return(z[lo:hi]):
+            _number_run(z[lo:hi], rx[lo:hi], ry[lo:hi], m, box, table, numbers[lo:hi], counts)
+        else:
+            numbers[lo:hi] = -1
+            counts[2] += hi - lo
+    return counts
+
+
+@njit(nogil=True, error_model="numpy")
+def _any_return(z):
+    found = 0
+    for p in range(z.size):
+        found += z[p] > _ZERO
+    return found > 0
+
+
+@njit(nogil=True, error_model="numpy")
+def _number_run(z, rx, ry, m, box, table, numbers, counts):
     nx, ny, nz = np.float32(box[0]), np.float32(box[1]), np.float32(box[2])
     m00, m01, m02, m03 = m[0, 0], m[0, 1], m[0, 2], m[0, 3]
     m10, m11, m12, m13 = m[1, 0], m[1, 1], m[1, 2], m[1, 3]
@@ -59,7 +84,9 @@ def number_pixels(z, rx, ry, m, box, table, numbers):
         inside += ok
         on_table += below
         invalid += not valid
-    return np.array([inside, on_table, invalid], np.int64)
+    counts[0] += inside
+    counts[1] += on_table
+    counts[2] += invalid
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -159,16 +186,21 @@ def find_slots(numbers, table, block_of_slot, used):
 
 
 @njit(cache=True, nogil=True)
-def write_voxels(numbers, score, volume_score, volume_hits, hit, part, mask):
+def write_voxels(numbers, score, volume_score, volume_hits, hit, support_score, part, mask):
     """Maximum and hits of the voxels of every second (fourth, ...) group of 64 blocks.
 
-    A group, not a block, so that neighbouring pixels mostly share their writer.
+    A group, not a block, so that neighbouring pixels mostly share their writer. Returns how many
+    of the points written have at least support_score.
     """
+    supports = 0
     for p in range(numbers.size):
         number = numbers[p]
         if number < 0 or (number >> 12) & mask != part:
             continue
         at = np.uint32(number)  # unsigned: no test for an index that counts from the end
         # stored always, without a branch: which pixel is the maximum cannot be predicted
-        volume_score[at] = max(volume_score[at], score[p])
+        s = score[p]
+        supports += s >= support_score
+        volume_score[at] = max(volume_score[at], s)
         volume_hits[at] += np.uint16(volume_hits[at] < HITS_MAX) * hit
+    return supports
