@@ -308,12 +308,14 @@ def _add_tap(tap, same_surface, centre, near, value, total, weight):
 def score_on_surface(rows, framed, framed_depth, slow, weights, same_surface, scale, score):
     """Score of rows [lo, hi): |Gaussian mean over neighbours of the same surface - slow| * scale.
 
-    0 where there is no statement. One tap of the window after the other over a whole row, so that
+    The mean of few neighbours is as noisy as they are few: a score shrinks by the root of the share
+    of the window that speaks. 0 where there is no statement. One tap of the window after the other over a whole row, so that
     the compiler can use vector instructions.
     """
     size = weights.shape[0]
     radius = size // 2
     width = score.shape[1]
+    per_window = np.float32(1.0) / weights.sum()
     total = np.empty(width, np.float32)
     weight = np.empty(width, np.float32)
     for y in range(rows[0], rows[1]):
@@ -340,4 +342,5 @@ def score_on_surface(rows, framed, framed_depth, slow, weights, same_surface, sc
                 )
         for x in range(lo, hi):
             if centre[x] != FAR:
-                score[y, x] = abs(total[x] / weight[x] - slow[y, x]) * scale
+                lonely = np.sqrt(weight[x] * per_window)
+                score[y, x] = abs(total[x] / weight[x] - slow[y, x]) * scale * lonely
