@@ -52,7 +52,7 @@ def apply_nodes(node_map: Any, settings: tuple[NodeSetting, ...], where: str) ->
             held = _apply(node_map, setting)
         except (*GENICAM_ERRORS, AttributeError, TypeError, ValueError) as e:
             raise CameraError(
-                f"{where}: cannot set {setting.name} to {setting.value!r}: {_one_line(e)}"
+                f"{where}: cannot set {setting.name} to {setting.value!r}: {one_line(e)}"
             ) from e
         if held is not None and not _same(held, setting.value):
             raise CameraError(
@@ -126,5 +126,6 @@ def _stereo(node_map: Any, where: str) -> Stereo:
     return Stereo(focal_px, baseline, u_px, v_px)
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """The library's message without its line breaks, at a length a person reads."""
     return " ".join(str(error).split())[:200]

@@ -8,9 +8,7 @@ that every acquirer leaks is let go in `close`.
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 import signal
 import threading
 import time
@@ -28,9 +26,11 @@ from runtime.genicam_nodes import (
     GENICAM_ERRORS,
     apply_nodes,
     coord3d_from_nodes,
+    one_line,
     read_node,
     read_number,
 )
+from runtime.genicam_producer import check_producer, forget_cache_variables, gives
 from runtime.nouns import Frame
 
 with warnings.catch_warnings():  # harvesters changes the warning filters of whoever imports it
@@ -82,13 +82,13 @@ class GenicamSource:
         Raises CameraError with one line that says what to mend.
         """
         check_producer(self._source.cti)
-        _forget_cache_variables()
+        forget_cache_variables()
         try:
             self._open_device()
             self._set_up()
             self._acquirer.start()
         except GENICAM_ERRORS as e:
-            raise CameraError(f"{self._where}: cannot be opened: {_one_line(e)}") from e
+            raise CameraError(f"{self._where}: cannot be opened: {one_line(e)}") from e
         self._last_pass_ns = self._last_proof_ns = time.monotonic_ns()
         return f"{self._where} through {Path(self._source.cti).name}"
 
@@ -138,7 +138,7 @@ class GenicamSource:
             if self._harvester is not None:
                 self._harvester.reset()
         except (*GENICAM_ERRORS, AttributeError) as e:
-            _log.warning("%s: close: %s", self._where, _one_line(e))
+            _log.warning("%s: close: %s", self._where, one_line(e))
         self._acquirer = self._stream = self._events = self._harvester = None
 
     # opening
@@ -173,7 +173,7 @@ class GenicamSource:
             raise CameraError(f"{self._where}: has {len(streams)} data streams, expected 1")
         self._stream = streams[0].module
         self._events = self._acquirer._new_buffer_event_monitor_dict[streams[0]]
-        self._counts_waiting = _gives(self._stream, "num_awaiting_delivery")
+        self._counts_waiting = gives(self._stream, "num_awaiting_delivery")
         node_map = self._acquirer.remote_device.node_map
         apply_nodes(node_map, self._source.nodes, self._where)
         handling = NodeSetting("StreamBufferHandlingMode", self._source.buffer_handling)
@@ -200,7 +200,7 @@ class GenicamSource:
                 return int(self._stream.num_awaiting_delivery)
             return int(self._events.num_in_queue)
         except GENICAM_ERRORS as e:
-            raise CameraError(f"{self._where}: stream is lost: {_one_line(e)}") from e
+            raise CameraError(f"{self._where}: stream is lost: {one_line(e)}") from e
 
     def _aged(self, pause_ns: int) -> bool:
         by_arrival = self._source.timestamp == "arrival"
@@ -221,9 +221,9 @@ class GenicamSource:
         try:
             return self._frame(buffer, t_arrival_ns)
         except ValueError as e:
-            return SourceFault(FaultKind.INVALID, _one_line(e))
+            return SourceFault(FaultKind.INVALID, one_line(e))
         except GENICAM_ERRORS as e:
-            return SourceFault(FaultKind.INVALID, f"buffer cannot be read: {_one_line(e)}")
+            return SourceFault(FaultKind.INVALID, f"buffer cannot be read: {one_line(e)}")
         finally:
             self._give_back(buffer)
 
@@ -235,7 +235,7 @@ class GenicamSource:
             self._failures += 1
             if self._failures >= MAX_FETCH_FAILURES:
                 raise CameraError(
-                    f"{self._where}: {self._failures} fetches in a row failed: {_one_line(e)}"
+                    f"{self._where}: {self._failures} fetches in a row failed: {one_line(e)}"
                 ) from e
             return None
         self._failures = 0
@@ -306,7 +306,7 @@ class GenicamSource:
         try:
             self._acquirer.remote_device.node_map.Width.value  # noqa: B018  the access is the test
         except GENICAM_ERRORS as e:
-            raise CameraError(f"{self._where}: link is lost: {_one_line(e)}") from e
+            raise CameraError(f"{self._where}: link is lost: {one_line(e)}") from e
         except AttributeError:
             return  # no such feature on this camera: nothing to prove with
 
@@ -320,38 +320,3 @@ class GenicamSource:
         acquirer.destroy()
         self._harvester.image_acquirers.remove(acquirer)
         acquirer._finalizer.detach()
-
-
-def check_producer(cti: str) -> None:
-    """Raises CameraError unless `cti` is a GenTL producer that loads in this process.
-
-    harvesters takes a missing file for zero cameras and crashes on another kind of library.
-    """
-    path = Path(cti)
-    if not path.is_absolute() or not path.is_file():
-        raise CameraError(f"GenTL producer {cti} is no file with an absolute path: correct cti")
-    try:
-        library = ctypes.CDLL(str(path))
-    except OSError as e:
-        raise CameraError(f"GenTL producer {cti} does not load on this machine: {e}") from e
-    if not hasattr(library, "GCInitLib"):
-        raise CameraError(f"{cti} is a library but no GenTL producer (no GCInitLib): correct cti")
-
-
-def _forget_cache_variables() -> None:
-    """With a GenICam cache, a process killed at the wrong time blocks all others for ever."""
-    for name in [name for name in os.environ if name.startswith("GENICAM_CACHE")]:
-        del os.environ[name]
-
-
-def _gives(module: Any, name: str) -> bool:
-    """Whether a producer answers this question; the standard leaves many of them open."""
-    try:
-        getattr(module, name)
-    except GENICAM_ERRORS:
-        return False
-    return True
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]

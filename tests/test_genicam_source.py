@@ -26,7 +26,8 @@ from runtime.camera_settings import CameraSettings, GenicamSettings, NodeSetting
 from runtime.errors import CameraError
 from runtime.frame_gate import FaultKind, FrameGate, SourceFault
 from runtime.genicam_nodes import GENICAM_ERRORS, read_node
-from runtime.genicam_source import GenicamSource, check_producer
+from runtime.genicam_producer import check_producer
+from runtime.genicam_source import GenicamSource
 from runtime.nouns import Frame
 from tests import viky
 
