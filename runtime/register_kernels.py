@@ -14,7 +14,10 @@ from runtime.rays import project_point
 # view looks past an edge, the surface that explains the point is the neighbour's.
 BELIEVED_MM = 0.15
 TABLE_BEHIND_MM = 1.0  # table this far behind the golden surface asks where the part has gone
+HIDDEN_MM = 2.0  # a point this far behind what another view saw is hidden from it, nothing more
 SAME_DEPTH_MM = 2.0  # moves a point by less than a hundredth of a pixel
+LARGEST_MM = np.float32(3.0)  # a mixed pixel at an edge must not outweigh its neighbours
+ZERO = np.float32(0.0)
 FAR = np.float32(1e9)  # a depth that is no neighbour of any surface, mm
 # kinds of pixels
 LOST = 1  # the golden scan had a return, this view has none
@@ -263,16 +266,15 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, deviation):
         best = deviation[p]
         if abs(best) <= BELIEVED_MM:
             continue
-        if np.isnan(best):
-            best = np.float32(np.inf)
         x, y, z, u, v = _map(t, rx[p], ry[p], depth[p], lens)
         if z > 0.0 and _inside(u, v, width, height):
             j = int(v + 0.5)
             i = int(u + 0.5)
             there = _distance(plane, j, i, x, y, z)
-            best = there if abs(there) <= BELIEVED_MM else _nearest(plane, j, i, x, y, z, best)
-            if np.isfinite(best):
-                deviation[p] = best
+            if abs(there) > BELIEVED_MM:
+                there = _nearest(plane, j, i, x, y, z, np.inf)
+            if np.isfinite(there) and there > -HIDDEN_MM and not abs(there) >= abs(best):
+                deviation[p] = there
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -288,7 +290,7 @@ def frame_deviation(rows, deviation, depth, believed, cell, framed, framed_depth
         for x in range(width):
             d = deviation[y, x]
             known = not np.isnan(d)
-            framed[y + rim, x + rim] = d if known else np.float32(0.0)
+            framed[y + rim, x + rim] = min(max(d, -LARGEST_MM), LARGEST_MM) if known else ZERO
             framed_depth[y + rim, x + rim] = depth[y, x] if known else FAR
             if abs(d) < believed:  # a NaN is not
                 sums[y // cell, x // cell] += d
@@ -309,8 +311,8 @@ def score_on_surface(rows, framed, framed_depth, slow, weights, same_surface, sc
     """Score of rows [lo, hi): |Gaussian mean over neighbours of the same surface - slow| * scale.
 
     The mean of few neighbours is as noisy as they are few: a score shrinks by the root of the share
-    of the window that speaks. 0 where there is no statement. One tap of the window after the other over a whole row, so that
-    the compiler can use vector instructions.
+    of the window that speaks. 0 where there is no statement. One tap of the window after the other
+    over a whole row, so that the compiler can use vector instructions.
     """
     size = weights.shape[0]
     radius = size // 2

@@ -119,6 +119,22 @@ def test_a_piece_that_broke_off_before_the_table_is_not_overlooked(crew: Crew) -
     assert high.sum() > 100
 
 
+def test_what_another_golden_view_could_not_see_is_no_evidence(crew: Crew) -> None:
+    was = scene.look(POSES[0], seed=100)
+    # a face that only this camera sees, and of which its golden view had no return
+    face = _points(was)[..., 0] > 49.0
+    face &= _points(was)[..., 2] > scene.TABLE_Z_MM
+    depth = scene.depth(was).copy()
+    depth[face] = np.nan
+    blind = expect(was.image, depth, scene.rays(), POSES[0], scene.TABLE_Z_MM)
+    golden = [blind, *_golden()[1:]]
+    seen = scene.look(POSES[0], seed=1)
+    found = register(seen, 0, golden, scene.rays(), np.eye(4), crew)
+    assert face.sum() > 100
+    assert found.unknown > 100
+    assert found.geometry.max() < 1.0
+
+
 def test_a_surface_without_a_return_is_evidence_and_stays_unseen(crew: Crew) -> None:
     seen = scene.look(POSES[0], seed=1)
     hole = _within(_points(seen), ((-40.0, -20.0, 60.0), (-10.0, 20.0, 60.0)), 1.0)
