@@ -43,7 +43,7 @@ from sim.robot import NS_PER_MS, Robot, RobotError, Wires
 
 ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
 VERDICT_TIMEOUT_MS = 60_000
-READY_TIMEOUT_MS = 120_000
+READY_TIMEOUT_MS = 60_000
 PUBLISHED_TIMEOUT_MS = 1000
 STALL_REASONS = frozenset(
     reason.value
@@ -166,8 +166,10 @@ class VirtualCell:
         """Until a job may start. Raises RobotError with the box's own reason."""
         deadline_ns = time.monotonic_ns() + timeout_ms * NS_PER_MS
         while (state := self.state()).state is not State.READY:
+            if state.error is not None:
+                raise RobotError(f"the box takes no job: {state.error}")
             if time.monotonic_ns() > deadline_ns:
-                raise RobotError(f"the box stays {state.state.value}: {state.error}")
+                raise RobotError(f"the box stays {state.state.value}: is its default recipe set?")
             self.robot.listen(50)
         return state
 

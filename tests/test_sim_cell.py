@@ -31,7 +31,8 @@ from runtime.messages import (
 )
 from runtime.nouns import Outcome
 from runtime.scan import Scan
-from sim.cell import VirtualCell
+from sim.box import Box
+from sim.cell import VirtualCell, wires_from_config
 from sim.faults import FaultError
 from sim.robot import RobotError, Wires
 from sim.timeline import timeline_from_scan
@@ -268,3 +269,15 @@ def test_the_field_ends_with_its_cell(box: ListeningBox) -> None:
     cell = VirtualCell(box.wires)
     cell.close()
     assert cell.exit_code == 0
+
+
+def test_a_box_that_cannot_load_its_recipe_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "recipes" / "bracket" / "9").mkdir(parents=True)  # nothing in it
+    calibration = GOOD.parent / "calibration.json"
+    with (
+        Box.start(tmp_path / "box", calibration, tmp_path / "recipes", "bracket/9") as real,
+        VirtualCell(wires_from_config(real.config)) as cell,
+    ):
+        cell.wait_for_box()
+        with pytest.raises(RobotError, match=r"takes no job: .*bracket/9"):
+            cell.wait_until_ready()
