@@ -24,7 +24,7 @@ from rich.table import Table
 
 from benchmarks.volume_metrics import LabelledVolume, instance_auroc, label_volume, voxel_aupro
 from export.reference import export_reference_recipe
-from runtime.align import AlignLimits, align
+from runtime.align import align
 from runtime.calibration import Calibration
 from runtime.crew import Crew
 from runtime.decide import Limits
@@ -206,7 +206,7 @@ def _stage_ms(inspector: Inspector, calibration: Calibration, scan: Path) -> dic
     ]
     volume = Volume(recipe.grid, table_mm)
     stages: dict[str, list[float]] = {"register": [], "model": [], "lift": []}
-    placed = align(views[:ALIGNMENT_VIEWS], golden[:ALIGNMENT_VIEWS], rays, AlignLimits(2.0, 1.5))
+    placed = align(views[:ALIGNMENT_VIEWS], golden[:ALIGNMENT_VIEWS], rays)
     pose = placed.reference_from_part if isinstance(placed, Alignment) else np.eye(4)
     with Crew(THREADS) as crew:
         for view in views:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from runtime.align import AlignLimits, align
+from runtime.align import align
 from runtime.calibration import Calibration
 from runtime.coverage import coverage
 from runtime.crew import Crew
@@ -107,13 +107,11 @@ def lift_table(bench: Bench, one: Crew, two: Crew) -> Table:
 
 def view_table(bench: Bench, one: Crew, two: Crew) -> Table:
     """What else is done per view and per part."""
-    found = align(bench.views[:3], bench.golden[:3], bench.rays, AlignLimits(2.0, 2.0))
+    found = align(bench.views[:3], bench.golden[:3], bench.rays)
     assert isinstance(found, Alignment), found
     reference_from_part = found.reference_from_part
     table = Table("step", "1 thread, ms", "2 threads, ms")
-    aligned = median_ms(
-        lambda: align(bench.views[:3], bench.golden[:3], bench.rays, AlignLimits(2.0, 2.0)), 15
-    )
+    aligned = median_ms(lambda: align(bench.views[:3], bench.golden[:3], bench.rays), 15)
     table.add_row("align, first 3 views", f"{aligned:.1f}", "")
 
     def registered(crew: Crew) -> str:

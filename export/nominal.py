@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from export.disturbance import LIGHT, SHIFT_MM, TURN_DEG, placement, seen_again
 from export.golden import Golden
-from runtime.align import AlignLimits, align
+from runtime.align import align
 from runtime.crew import Crew
 from runtime.engine import Engine, Tensor, score_map
 from runtime.errors import ScanError
@@ -31,8 +31,6 @@ from runtime.transforms import Transform
 REPEATS = 2  # times the golden part is put down again: 24 maxima of 12 views fix a two-number law
 ALIGNMENT_VIEWS = 3  # as the runtime does it
 FALSE_REJECTS = 1e-3  # of good parts, by the law that is fitted
-# of the placement that is tried: the golden part itself stands off by as much the other way
-ALIGN_LIMITS = AlignLimits(max_shift_mm=3 * SHIFT_MM, max_rotation_deg=3 * TURN_DEG)
 # geometry averages over 7 x 7 px and opens with 3 x 3: so far reaches what is not shared
 SHARED_RIM_PX = 11
 SEED = 20  # the same scan gives the same recipe
@@ -173,7 +171,7 @@ def part_quantile(maxima: Scores, views: int, false_rejects: float = FALSE_REJEC
 
 def _aligned(views: Sequence[View], expected: Sequence[ExpectedView], golden: Golden) -> Transform:
     count = min(ALIGNMENT_VIEWS, len(views))
-    found = align(views[:count], expected[:count], golden.rays, ALIGN_LIMITS)
+    found = align(views[:count], expected[:count], golden.rays)
     if isinstance(found, Note):
         raise ScanError(f"{golden.scan.folder}: the golden part is not found again: {found.detail}")
     return found.reference_from_part

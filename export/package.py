@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.errors import RecipeError
-from runtime.manifest import REFERENCE_FILE, Manifest
+from runtime.manifest import NAME, REFERENCE_FILE, VERSION, Manifest
 from runtime.recipe import Probe, sha256
 from runtime.viewplan import ViewPlan
 
@@ -50,8 +51,7 @@ class RecipeParts:
 
 def write_recipe(folder: Path, parts: RecipeParts) -> None:
     """Write the folder beside its place and rename it there. Raises RecipeError if it exists."""
-    if folder.exists():
-        raise RecipeError(f"{folder}: exists; a recipe is never changed, choose a new version")
+    check_free(folder)
     files = _files(parts)
     manifest = parts.manifest.model_copy(update={"files": _digests(files)})
     partial = folder.with_name(f".{folder.name}.partial")
@@ -65,6 +65,24 @@ def write_recipe(folder: Path, parts: RecipeParts) -> None:
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise RecipeError(f"{folder}: cannot be written: {error.strerror}") from error
+
+
+def check_free(folder: Path) -> None:
+    """Raises RecipeError when there is something at `folder`: ask before the work, not after."""
+    if folder.exists():
+        raise RecipeError(f"{folder}: exists; a recipe is never changed, choose a new version")
+
+
+def check_label(name: str, version: str) -> None:
+    """Raises RecipeError for a name or version that a recipe cannot have."""
+    for what, value, pattern in (("name", name, NAME), ("version", version, VERSION)):
+        if not re.fullmatch(pattern, value):
+            raise RecipeError(f"recipe {what} {value!r} must match {pattern}: choose another")
+
+
+def name_of(part: str) -> str:
+    """A recipe name for a part: what a name may not hold becomes a dash."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", part).strip("-_")[:64] or "part"
 
 
 def _digests(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -33,7 +33,14 @@ from export.nominal import (
     nominal_scores,
     seen_again_inputs,
 )
-from export.package import RecipeParts, ReferenceViews, write_recipe
+from export.package import (
+    RecipeParts,
+    ReferenceViews,
+    check_free,
+    check_label,
+    name_of,
+    write_recipe,
+)
 from runtime import __version__
 from runtime.crew import Crew
 from runtime.engine import score_map
@@ -101,9 +108,12 @@ def export_reference_recipe(
     on_progress(done, of, what) is called as the work goes on. Raises ScanError, CalibrationError,
     EngineError (a backbone that cannot be used) or RecipeError (`out` exists).
     """
+    check_free(out)
     bar = _Bar(on_progress)
     bar.say("read the golden scan")
     golden = load_golden(scan, calibration)
+    name = name or name_of(golden.scan.calibration.part)
+    check_label(name, version)
     bar.begin(len(golden.views))
     parts = build_parts(golden, name=name, version=version, backbone=backbone, bar=bar)
     bar.say("write the recipe")
@@ -115,7 +125,7 @@ def export_reference_recipe(
 def build_parts(
     golden: Golden,
     *,
-    name: str | None = None,
+    name: str,
     version: str = "1",
     backbone: Path | None = None,
     bar: _Bar | None = None,
@@ -126,7 +136,7 @@ def build_parts(
     flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
     expected = _expected(golden, flicker, bar)
     detector = _detector(golden, expected, flicker, _modeller(golden, backbone), bar)
-    manifest = _manifest(golden, detector, name or golden.scan.calibration.part, version, backbone)
+    manifest = _manifest(golden, detector, name, version, backbone)
     return RecipeParts(
         manifest=manifest,
         model=detector.model,

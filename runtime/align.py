@@ -47,14 +47,6 @@ REPEATABILITY_MM = 0.06
 REPEATABILITY_DEG = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class AlignLimits:
-    """How far a part may stand off before it is refused."""
-
-    max_shift_mm: float
-    max_rotation_deg: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
     """Points (n, 3) float32 that one view measured on the part, its camera frame, mm, and what it
@@ -69,12 +61,11 @@ def align(
     views: Sequence[View],
     golden: Sequence[ExpectedView],
     rays: Rays,
-    limits: AlignLimits,
 ) -> Alignment | Note:
     """The offset of a part from some of its views and the golden views of the same viewpoints.
 
-    Returns a Note MISALIGNED beyond the limits, ALIGNMENT_FAILED when too little of the expected
-    surface is found. Raises ValueError when the numbers of views differ or a view has no depth.
+    Returns a Note ALIGNMENT_FAILED when too little of the expected surface is found; how far is too
+    far is for `decide`. Raises ValueError when the numbers of views differ or one has no depth.
     """
     pairs = [
         _pair(view, expected, rays, STEP_PX) for view, expected in zip(views, golden, strict=True)
@@ -87,7 +78,7 @@ def align(
     ).mean(axis=0)
     sigma = _sigma(PLACEMENT_MM, PLACEMENT_DEG)
     offset = _fit(pairs, np.eye(4), centre, sigma, SCALES_MM, rays)
-    return _judge(pairs, offset, centre, rays, limits)
+    return _judge(pairs, offset, centre, rays)
 
 
 def refine_view(
@@ -178,7 +169,6 @@ def _judge(
     reference_from_part: Transform,
     centre: Matrix,
     rays: Rays,
-    limits: AlignLimits,
 ) -> Alignment | Note:
     residuals_mm = np.abs(
         np.concatenate(
@@ -192,21 +182,13 @@ def _judge(
             f"of the points on the part {compared.mean():.0%} meet expected surface and "
             f"{inlier.mean() if inlier.size else 0:.0%} of those lie on it"
         )
-    alignment = Alignment(
+    return Alignment(
         reference_from_part=reference_from_part,
         shift_mm=float(np.linalg.norm(apply(reference_from_part, centre) - centre)),
         rotation_deg=angle_deg(np.eye(4), reference_from_part),
         residual_mm=float(1.4826 * np.median(residuals_mm[compared][inlier])),
         inliers=float(inlier.mean()),
     )
-    if alignment.shift_mm > limits.max_shift_mm or alignment.rotation_deg > limits.max_rotation_deg:
-        return Note(
-            Reason.MISALIGNED,
-            f"the part stands {alignment.shift_mm:.2f} mm and {alignment.rotation_deg:.2f} deg "
-            f"off, at most {limits.max_shift_mm:g} mm and {limits.max_rotation_deg:g} deg: "
-            "seat it on the fixture",
-        )
-    return alignment
 
 
 def _failed(what: str) -> Note:

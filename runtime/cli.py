@@ -249,11 +249,13 @@ def _show_played(report: JobReport) -> None:
 
 @contextmanager
 def _progress(as_json: bool) -> Iterator[Progress]:
-    """A progress bar on stderr; none when a program reads us."""
+    """A progress bar on stderr; none when a program reads us or nobody watches."""
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), disable=as_json, transient=True) as progress:
+    console = Console(stderr=True)
+    unseen = as_json or not console.is_terminal
+    with Progress(console=console, disable=unseen, transient=True) as progress:
         yield progress
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from runtime.config_camera import Camera
 from runtime.config_fields import Endpoint, FilePath, Name, Section, about
+from runtime.manifest import LABEL
 
 
 class Recipes(Section):
@@ -16,7 +17,7 @@ class Recipes(Section):
     folder: Annotated[FilePath, about("Folder", "holds <name>/<version>/manifest.json")]
     default: Annotated[
         str | None,
-        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}(/[A-Za-z0-9._-]{1,32})?$"),
+        Field(pattern=LABEL),
         about(
             "Default recipe", "name or name/version, prepared at start; none: wait for a command"
         ),
@@ -47,16 +48,6 @@ class Sync(Section):
             "Largest gap", "between the two poses around an exposure", unit="ms", low=1, high=1000
         ),
     ] = 20.0
-    max_uncertainty_mm: Annotated[
-        float,
-        about(
-            "Largest uncertainty",
-            "of a point on the part because of time; limits.uncertainty_max_voxels holds too",
-            unit="mm",
-            low=0.01,
-            high=10,
-        ),
-    ] = 1.0
 
 
 class LimitsSection(Section):
@@ -65,6 +56,16 @@ class LimitsSection(Section):
     coverage_min: Annotated[
         float, about("Least coverage", "seen fraction of the expected surface", low=0.5, high=1)
     ] = 0.95
+    hole_max_mm2: Annotated[
+        float,
+        about(
+            "Largest hole",
+            "connected piece of the expected surface that may stay unseen",
+            unit="mm2",
+            low=0,
+            high=1e6,
+        ),
+    ] = 150.0
     outside_max: Annotated[
         float, about("Most outside", "fraction of lifted pixels beyond the grid", low=0, high=0.5)
     ] = 0.02
@@ -76,7 +77,9 @@ class LimitsSection(Section):
     ] = 1.5
     uncertainty_max_voxels: Annotated[
         float,
-        about("Largest uncertainty", "camera's place at exposure", unit="voxels", low=0.01, high=2),
+        about(
+            "Largest uncertainty", "of a place, because of time", unit="voxels", low=0.01, high=2
+        ),
     ] = 0.5
 
 

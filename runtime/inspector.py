@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from runtime.align import AlignLimits, align
+from runtime.align import align
 from runtime.calibration import Calibration
 from runtime.coverage import coverage
 from runtime.crew import Crew
@@ -174,7 +174,6 @@ class Inspector:
             [view for _, view in self._part.waiting],
             [self._golden[planned] for planned, _ in self._part.waiting],
             self._rays,
-            AlignLimits(self.limits.shift_max_mm, self.limits.rotation_max_deg),
         )
         if isinstance(found, Note):
             self.reject(found)
@@ -251,10 +250,9 @@ class Inspector:
             )
 
     def _evidence(self) -> Evidence:
-        voxels = self.volume.occupied()
         seen = coverage(self.volume, self._expected_mm, self._reference_from_part())
         return Evidence(
-            score=float(voxels.score.max()) if voxels.score.size else None,
+            score=self.volume.peak,
             defects=segment(self.volume, self._base_from_part),
             coverage=seen.fraction,
             hole_mm2=seen.largest_unseen * self.recipe.grid.voxel_mm**2,

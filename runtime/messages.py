@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from pydantic.json_schema import models_json_schema
 
 from runtime.explain import one_line
+from runtime.manifest import LABEL
 from runtime.nouns import Outcome, Reason
 from runtime.transforms import UNIT_QUATERNION_TOLERANCE
 
@@ -30,9 +31,7 @@ MAX_DETAIL = 500  # characters of a sentence
 Stamp = Annotated[int, Field(ge=0, lt=2**63, description="int64 nanoseconds")]
 Sequence = Annotated[int, Field(ge=0, lt=2**63, description="grows by one per message")]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
-RecipeName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}(/[A-Za-z0-9._-]{1,32})?$")
-]
+RecipeName = Annotated[str, Field(pattern=LABEL)]
 Detail = Annotated[str, Field(max_length=MAX_DETAIL)]
 Coordinate = Annotated[float, Field(ge=-1e5, le=1e5, description="mm")]
 Point = tuple[Coordinate, Coordinate, Coordinate]

@@ -7,7 +7,6 @@ and the next message is read as usual: a sender can neither crash nor stop the w
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -114,7 +113,8 @@ class NetworkSource:
 
         Raises CameraError when the address is taken or not of this machine.
         """
-        _limit_decoder(self._settings)
+        import runtime.picture  # noqa: F401  now, not at the first frame: it takes 0.2 s
+
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, self._settings.slots)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _largest_part(self._settings))
@@ -167,13 +167,6 @@ def _largest_part(settings: CameraSettings) -> int:
     return max(4 * settings.width_px * settings.height_px, HEADER_BYTES)
 
 
-def _limit_decoder(settings: CameraSettings) -> None:
-    """A small file can claim a huge image; OpenCV reads this limit when it is imported."""
-    pixels = settings.width_px * settings.height_px
-    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(pixels)
-    import cv2  # noqa: F401  at open, not at the first frame: it takes 0.2 s
-
-
 def _check_keys(values: dict[str, Any]) -> None:
     unknown = sorted(set(values) - _ALLOWED)
     missing = sorted(set(_REQUIRED) - set(values))
@@ -224,16 +217,21 @@ def _is_number(value: object) -> bool:
 def _image(header: FrameHeader, data: bytes) -> GreyImage:
     if header.encoding == "raw":
         return _raw(data, np.dtype(np.uint8), header, "image").astype(np.uint8)
-    return _decoded(data, np.dtype(np.uint8), header, "image").astype(np.uint8, copy=False)
+    from runtime.picture import decode_grey
+
+    return decode_grey(data, header.width, header.height)
 
 
 def _depth(header: FrameHeader, data: bytes) -> DepthMap:
     assert header.depth is not None
+    raw: npt.NDArray[Any]
     if header.encoding == "raw":
         kind = np.dtype("<u2" if header.depth == "Coord3D_C16" else "<f4")
         raw = _raw(data, kind, header, "depth")
     else:
-        raw = _decoded(data, np.dtype(np.uint16), header, "depth")
+        from runtime.picture import decode_counts
+
+        raw = decode_counts(data, header.width, header.height)
     planes = planes_from_bytes(
         header.depth,
         np.ascontiguousarray(raw).view(np.uint8).reshape(-1),
@@ -249,21 +247,3 @@ def _raw(data: bytes, kind: np.dtype[Any], header: FrameHeader, what: str) -> np
     if len(data) != needed:
         raise ValueError(f"the raw {what} has {needed} bytes, got {len(data)}")
     return np.frombuffer(data, dtype=kind).reshape(header.height, header.width)
-
-
-def _decoded(data: bytes, kind: np.dtype[Any], header: FrameHeader, what: str) -> npt.NDArray[Any]:
-    import cv2
-
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as e:
-        raise ValueError(f"the {what} cannot be decoded: {e.err}") from e
-    if image is None:
-        raise ValueError(f"the {what} of {len(data)} bytes is damaged or no image file")
-    if image.shape != (header.height, header.width) or image.dtype != kind:
-        raise ValueError(
-            f"the {what} file holds {image.shape} {image.dtype}, "
-            f"expected {(header.height, header.width)} {kind}"
-        )
-    decoded: npt.NDArray[Any] = image
-    return decoded

@@ -53,8 +53,6 @@ class Reason(str, Enum):
     # what inspects
     SCORE_INVALID = "score_invalid"
     ENGINE_FAILED = "engine_failed"
-    RECIPE_MISMATCH = "recipe_mismatch"
-    CALIBRATION_MISMATCH = "calibration_mismatch"
     # what carries
     CAMERA_LOST = "camera_lost"
     QUEUE_OVERFLOW = "queue_overflow"

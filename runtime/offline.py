@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ def inspect_scan(
     scan: Scan, inspector: Inspector, on_progress: OnProgress = lambda done, of: None
 ) -> Verdict:
     """The verdict on one scan, with clocks that know nothing but this scan."""
-    synchronizer = Synchronizer(scan.calibration, MAX_GAP_NS, math.inf)
+    synchronizer = Synchronizer(scan.calibration, MAX_GAP_NS)
     begun_ns = time.monotonic_ns()
     inspector.start()
     for done, found in enumerate(replay(scan, synchronizer), start=1):

@@ -53,6 +53,14 @@ def decode_depth(content: bytes, width_px: int, height_px: int, depth_unit_mm: f
 
     Returns (height, width) float32 mm. Raises ValueError (one line) for anything else.
     """
+    counts = decode_counts(content, width_px, height_px)
+    depth_mm: DepthMap = np.multiply(counts, np.float32(depth_unit_mm), dtype=np.float32)
+    depth_mm[counts == 0] = np.nan
+    return depth_mm
+
+
+def decode_counts(content: bytes, width_px: int, height_px: int) -> npt.NDArray[np.uint16]:
+    """A 16-bit grey PNG of exactly this size, as stored. Raises ValueError (one line) otherwise."""
     header = _header(content)
     if header.kind != "PNG":
         raise ValueError(f"depth must be a 16-bit PNG, got a {header.kind}")
@@ -60,9 +68,7 @@ def decode_depth(content: bytes, width_px: int, height_px: int, depth_unit_mm: f
     counts = _decoded(content)
     if counts.dtype != np.uint16 or counts.shape != (height_px, width_px):
         raise ValueError(f"decoded to {counts.shape} {counts.dtype}, not to its header's format")
-    depth_mm: DepthMap = np.multiply(counts, np.float32(depth_unit_mm), dtype=np.float32)
-    depth_mm[counts == 0] = np.nan
-    return depth_mm
+    return counts.astype(np.uint16, copy=False)
 
 
 def _header(content: bytes) -> Header:

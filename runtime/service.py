@@ -100,9 +100,7 @@ class Service:
 
     def _assemble(self, calibration: Calibration) -> None:
         config = self._cell.config
-        sync = Synchronizer(
-            calibration, int(config.sync.max_gap_ms * NS_PER_MS), config.sync.max_uncertainty_mm
-        )
+        sync = Synchronizer(calibration, int(config.sync.max_gap_ms * NS_PER_MS))
         self._intake = Intake(sync, self._metrics)
         self._faults = Faults(config.cell, self._sockets.publish, self._metrics)
         self._runner = JobRunner(

@@ -7,6 +7,7 @@ of arrival, `take` is told the time; live and replay run the same lines.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -60,7 +61,7 @@ class Synchronizer:
         self,
         calibration: Calibration,
         max_gap_ns: int,
-        max_uncertainty_mm: float,
+        max_uncertainty_mm: float = math.inf,
         *,
         max_wait_ns: int = MAX_WAIT_NS,
         camera_delay: DelayModel | None = None,

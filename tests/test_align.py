@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.align import AlignLimits, align, refine_view
+from runtime.align import align, refine_view
 from runtime.expected import ExpectedView
 from runtime.nouns import Alignment, Note, Reason
 from runtime.transforms import Transform, apply, invert
 from tests import scene
 
 POSES = [scene.camera(azimuth) for azimuth in (20.0, 140.0, 260.0)]
-LIMITS = AlignLimits(max_shift_mm=2.0, max_rotation_deg=1.5)
 
 
 @cache
@@ -26,7 +25,7 @@ def _golden() -> list[ExpectedView]:
 
 def _aligned(boxes: tuple[scene.Box, ...], standing: Transform) -> Alignment | Note:
     views = [scene.look(pose, boxes, standing, seed=n) for n, pose in enumerate(POSES)]
-    return align(views, _golden(), scene.rays(), LIMITS)
+    return align(views, _golden(), scene.rays())
 
 
 def _corner_error_mm(found: Alignment | Note, standing: Transform) -> float:
@@ -79,11 +78,10 @@ def test_what_is_reported_is_the_offset_of_the_parts_middle() -> None:
     ],
     ids=["shifted", "turned"],
 )
-def test_a_part_beyond_the_limit_is_refused_with_its_offset(standing: Transform) -> None:
+def test_a_part_that_stands_far_off_is_reported_as_far_off(standing: Transform) -> None:
     found = _aligned(scene.PART, standing)
-    assert isinstance(found, Note)
-    assert found.reason is Reason.MISALIGNED
-    assert "seat it on the fixture" in found.detail
+    assert isinstance(found, Alignment)
+    assert found.shift_mm > 2.0 or found.rotation_deg > 1.5  # beyond the usual limits
 
 
 @pytest.mark.parametrize(
@@ -104,7 +102,7 @@ def test_a_plate_seen_from_above_keeps_the_directions_nobody_can_see_at_zero() -
     golden = scene.golden([pose], scene.PLATE)
     standing = scene.offset((0.5, 0.4, 0.3), (0.0, 0.0, 0.0))
     view = scene.look(pose, scene.PLATE, standing, seed=7)
-    found = align([view], golden, scene.rays(), LIMITS)
+    found = align([view], golden, scene.rays())
     assert isinstance(found, Alignment)
     np.testing.assert_allclose(found.reference_from_part[:3, 3], (0, 0, -0.3), atol=0.03)
 
@@ -113,7 +111,7 @@ def test_a_view_without_depth_is_an_error_of_the_caller() -> None:
     view = scene.look(POSES[0])
     blind = type(view)(view.frame_id, view.image, view.part_from_camera, 0.0, None)
     with pytest.raises(ValueError, match="no depth"):
-        align([blind], _golden()[:1], scene.rays(), LIMITS)
+        align([blind], _golden()[:1], scene.rays())
 
 
 def test_the_robots_own_error_in_one_view_is_taken_out() -> None:

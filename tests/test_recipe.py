@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.package import write_recipe
+from export.package import check_label, name_of, write_recipe
 from runtime.errors import RecipeError
 from runtime.manifest import FILES
 from runtime.recipe import Recipe, sha256
@@ -131,6 +131,19 @@ def test_a_recipe_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(RecipeError, match="cannot be written"):
         write_recipe(tmp_path / "file" / "r", tiny.parts())
+
+
+@pytest.mark.parametrize(("name", "version"), [("a b", "1"), ("../x", "1"), ("a", ".."), ("", "1")])
+def test_a_label_that_no_recipe_can_have_is_refused_before_the_work(
+    name: str, version: str
+) -> None:
+    with pytest.raises(RecipeError, match="must match"):
+        check_label(name, version)
+
+
+@pytest.mark.parametrize("part", ["bracket", "Träger 7/b", "-", "", "x" * 100])
+def test_every_part_has_a_recipe_name(part: str) -> None:
+    check_label(name_of(part), "1")
 
 
 def test_no_folder_at_all_is_one_line(tmp_path: Path) -> None:

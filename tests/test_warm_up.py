@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runtime import align_kernels, expected_kernels, lift_kernels, register_kernels, segment_kernels
-from runtime.align import AlignLimits, align
+from runtime.align import align
 from runtime.coverage import coverage
 from runtime.crew import Crew
 from runtime.grid import GridSpec
@@ -43,7 +43,7 @@ def test_a_whole_inspection_compiles_nothing_that_warm_up_did_not(sparse: bool) 
     with Crew(2) as crew:
         warm_up(crew)
         before = [len(kernel.signatures) for kernel in KERNELS]
-        found = align(views, golden, scene.rays(), AlignLimits(2.0, 2.0))
+        found = align(views, golden, scene.rays())
         assert isinstance(found, Alignment)
         place = found.reference_from_part
         for number, view in enumerate(views):
