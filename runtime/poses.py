@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from itertools import pairwise
-
-import numpy.typing as npt
 
 from runtime.nouns import Pose
 from runtime.transforms import from_position_quaternion
@@ -15,7 +14,7 @@ MAX_POSES = 10_000  # 5 s at 1 kHz, twice over
 
 
 def pose_from_robot(
-    t_robot_ns: int, p_mm: npt.ArrayLike, q_wxyz: npt.ArrayLike, t_arrival_ns: int
+    t_robot_ns: int, p_mm: Sequence[float], q_wxyz: Sequence[float], t_arrival_ns: int
 ) -> Pose:
     """A pose from the numbers a robot sends: flange in base, mm, [w, x, y, z].
 

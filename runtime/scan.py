@@ -173,7 +173,7 @@ def _frame_record(fields: Fields, folder: Path, calibration: Calibration) -> Fra
 
 def _pose(fields: Fields) -> Pose:
     t_robot_ns, t_arrival_ns = _ns(fields, "t_robot"), _ns(fields, "host_rx")
-    p_mm, q_wxyz = fields.numbers("p", (3,)), fields.numbers("q", (4,))
+    p_mm, q_wxyz = fields.numbers("p", (3,)).tolist(), fields.numbers("q", (4,)).tolist()
     return pose_from_robot(t_robot_ns, p_mm, q_wxyz, t_arrival_ns)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,45 +24,47 @@ def rigid(matrix: npt.ArrayLike) -> Transform:
     a_from_b = np.array(matrix, dtype=np.float64)
     if a_from_b.shape != (4, 4):
         raise ValueError(f"a transform is 4x4, got shape {a_from_b.shape}")
-    if not np.isfinite(a_from_b).all():
+    x, y, z, last = a_from_b.tolist()  # a robot sends hundreds a second: plain floats are quicker
+    if not all(map(math.isfinite, (*x, *y, *z, *last))):
         raise ValueError("a transform must be finite, got NaN or infinity")
-    rotation = a_from_b[:3, :3]
-    if np.abs(rotation @ rotation.T - np.eye(3)).max() > RIGID_TOLERANCE:
+    dots = (_dot(x, x) - 1, _dot(y, y) - 1, _dot(z, z) - 1, _dot(x, y), _dot(y, z), _dot(z, x))
+    if max(map(abs, dots)) > RIGID_TOLERANCE:
         raise ValueError("the rotation of a transform must be orthonormal")
-    if np.linalg.det(rotation) < 0:
+    if _dot(_cross(x, y), z) < 0:
         raise ValueError("a transform must not mirror: its determinant is -1, expected +1")
-    if np.abs(a_from_b[3] - (0.0, 0.0, 0.0, 1.0)).max() > 0:
-        raise ValueError(f"the last row of a transform is 0 0 0 1, got {a_from_b[3].tolist()}")
+    if last != [0.0, 0.0, 0.0, 1.0]:
+        raise ValueError(f"the last row of a transform is 0 0 0 1, got {last}")
     return a_from_b
 
 
-def from_position_quaternion(p_mm: npt.ArrayLike, q_wxyz: npt.ArrayLike) -> Transform:
-    """`a_from_b` from the position of b's origin in a, (3,) mm, and a unit quaternion, (4,).
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _cross(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+def from_position_quaternion(p_mm: Sequence[float], q_wxyz: Sequence[float]) -> Transform:
+    """`a_from_b` from the position of b's origin in a, 3 numbers, mm, and a unit quaternion, 4.
 
     Raises ValueError when a number is not finite or the quaternion is not of unit length.
     """
-    p = np.asarray(p_mm, dtype=np.float64)
-    q = np.asarray(q_wxyz, dtype=np.float64)
-    if p.shape != (3,) or q.shape != (4,):
-        raise ValueError(f"expected 3 and 4 numbers, got shapes {p.shape} and {q.shape}")
-    if not (np.isfinite(p).all() and np.isfinite(q).all()):
+    if len(p_mm) != 3 or len(q_wxyz) != 4:
+        raise ValueError(f"expected 3 and 4 numbers, got {len(p_mm)} and {len(q_wxyz)}")
+    if not all(map(math.isfinite, (*p_mm, *q_wxyz))):
         raise ValueError("position and quaternion must be finite, got NaN or infinity")
-    length = float(np.linalg.norm(q))
+    length = math.hypot(*q_wxyz)
     if abs(length - 1.0) > UNIT_QUATERNION_TOLERANCE:
         raise ValueError(f"the quaternion must have length 1, got {length:.4f}")
-    a_from_b = np.eye(4)
-    a_from_b[:3, :3] = _rotation(q / length)
-    a_from_b[:3, 3] = p
-    return a_from_b
-
-
-def _rotation(q_wxyz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    w, x, y, z = q_wxyz
+    w, x, y, z = (component / length for component in q_wxyz)
+    px, py, pz = p_mm
     return np.array(
         [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y), px],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x), py],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y), pz],
+            [0.0, 0.0, 0.0, 1.0],
         ]
     )
 
