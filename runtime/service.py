@@ -191,8 +191,9 @@ class Service:
     def _turn(self) -> None:
         ready = dict(self._poller.poll(self._sleep_ms()))
         if self._sockets.poses in ready:
-            self._stash_poses()
-            if len(ready) == 1 and self._runner.job is None and self._sleep_ms() > 0:
+            now_ns = time.monotonic_ns()
+            self._intake.stash_pose(self._sockets.take_pose(), now_ns)
+            if len(ready) == 1 and self._runner.job is None and now_ns < self._due_ns:
                 return
         self._settle_poses()
         now_ns = time.monotonic_ns()
@@ -218,10 +219,6 @@ class Service:
     def _sleep_ms(self) -> int:
         # a millisecond is zmq's finest: rounded up, or the last one would be a busy loop
         return max(0, -((time.monotonic_ns() - self._due_ns) // NS_PER_MS))
-
-    def _stash_poses(self) -> None:
-        for payload in self._sockets.take_poses():
-            self._intake.stash_pose(payload, time.monotonic_ns())
 
     def _settle_poses(self) -> None:
         for note in self._intake.settle():

@@ -25,7 +25,6 @@ COMMANDS_WAITING = 100
 VERDICTS_WAITING = 1000  # per subscriber; who does not read loses, PUB is a mirror
 LINGER_MS = 300  # the last verdict leaves before the process does
 KEEPALIVE_IDLE_S = 10
-POSE_BATCH = 256  # poses taken before the loop looks at everything else
 COMMAND_BATCH = 16
 
 
@@ -70,14 +69,13 @@ class CellSockets:
         for endpoint in self._bound:
             remove_socket_file(endpoint)
 
-    def take_poses(self) -> Iterator[bytes]:
-        """Payloads of the poses that are there, a batch at most; other messages are b""."""
-        for _ in range(POSE_BATCH):
-            # asking first is cheaper than an exception 125 times a second
-            if not int(self.poses.get(zmq.EVENTS)) & zmq.POLLIN:
-                return
-            parts = self.poses.recv_multipart()
-            yield parts[1] if len(parts) == 2 and parts[0] == TOPIC_POSE else b""
+    def take_pose(self) -> bytes:
+        """Payload of the pose that the poller told of; b"" for any other message.
+
+        One a turn: asking whether there is a second costs more than being told again.
+        """
+        parts = self.poses.recv_multipart(zmq.NOBLOCK)
+        return parts[1] if len(parts) == 2 and parts[0] == TOPIC_POSE else b""
 
     def take_requests(self) -> Iterator[Request]:
         """Commands that are there, a batch at most."""

@@ -122,8 +122,13 @@ def test_topic_that_only_begins_like_pose_is_no_pose(
 
     def came() -> list[bytes]:
         robot.send_multipart([b"poses of another", b"payload"])
-        return list(sockets.take_poses())
+        return _poses(sockets)
 
     assert set(until(came, "a message")) == {b""}
     robot.send_multipart([TOPIC_POSE, b"payload"])
-    until(lambda: b"payload" in set(sockets.take_poses()), "the pose")
+    until(lambda: b"payload" in _poses(sockets), "the pose")
+
+
+def _poses(sockets: CellSockets) -> list[bytes]:
+    """What the poller tells of, as the service's loop takes it."""
+    return [sockets.take_pose()] if sockets.poses.poll(10) else []
