@@ -13,6 +13,7 @@ from runtime.errors import ScanError
 from runtime.grid import GridSpec
 from runtime.nouns import View
 from runtime.rays import Rays
+from runtime.recipe import MAX_VIEWS
 from runtime.replay import views_of
 from runtime.scan import Scan
 from runtime.transforms import Transform, angle_deg, distance_mm
@@ -27,6 +28,7 @@ MAX_UNCERTAINTY_MM = 0.5
 # what it did not see cannot be.
 PLAN_DISTANCE_MM = 5.0
 PLAN_ANGLE_DEG = 1.0
+LEAST_APART_MM = 2.0  # two views closer than this, and alike, cannot be told apart on a line
 DEFAULT_VOXEL_MM = 2.0  # as SiM3D labels its volumes
 GRID_MARGIN_MM = 10.0  # room for what does not belong there
 SURE_HITS = 3  # measured points in a voxel before it counts as surface: one may be a depth edge
@@ -58,12 +60,12 @@ class Golden:
 
 
 def load_golden(folder: Path, calibration: Path | None = None) -> Golden:
-    """Read a golden scan. Raises ScanError when a frame has no depth or no proven pose."""
+    """Read a golden scan. Raises ScanError when a view is not proven, or teaches nothing."""
     scan = Scan.open(folder, calibration)
     views = tuple(_proven(scan))
     rays = Rays.from_calibration(scan.calibration)
-    grid = scan.grid or _grid_around(views, rays)
-    return Golden(scan, views, rays, grid, TABLE_Z_MM)
+    _check_useful(scan.folder, views, rays)
+    return Golden(scan, views, rays, scan.grid or _grid_around(views, rays), TABLE_Z_MM)
 
 
 def _proven(scan: Scan) -> list[View]:
@@ -78,7 +80,26 @@ def _proven(scan: Scan) -> list[View]:
     for view in views:
         if view.depth_mm is None:
             raise ScanError(f"{scan.folder}: frame {view.frame_id} has no depth; record it too")
+    if len(views) > MAX_VIEWS:
+        raise ScanError(f"{scan.folder}: {len(views)} views, a recipe holds at most {MAX_VIEWS}")
     return views
+
+
+def _check_useful(where: Path, views: tuple[View, ...], rays: Rays) -> None:
+    """Raises ScanError for views without the part, and for two from one place."""
+    for index, view in enumerate(views):
+        if not part_points(view, rays, TABLE_Z_MM)[0].any():
+            raise ScanError(f"{where}: frame {view.frame_id} has no depth on the part: retake it")
+        for other in views[:index]:
+            if _same_place(view.part_from_camera, other.part_from_camera):
+                raise ScanError(
+                    f"{where}: frames {other.frame_id} and {view.frame_id} are from one viewpoint: "
+                    "keep one of them"
+                )
+
+
+def _same_place(a: Transform, b: Transform) -> bool:
+    return distance_mm(a, b) < LEAST_APART_MM and angle_deg(a, b) < 2 * PLAN_ANGLE_DEG
 
 
 def _grid_around(views: tuple[View, ...], rays: Rays) -> GridSpec:

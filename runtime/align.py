@@ -81,21 +81,34 @@ def align(
     return _judge(pairs, offset, centre, rays)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RefinedView:
+    """One view's own correction: moved_mm is how far it takes the part from its alignment."""
+
+    golden_from_camera: Transform
+    moved_mm: float
+
+
 def refine_view(
     view: View, golden: ExpectedView, rays: Rays, reference_from_part: Transform
-) -> Transform:
-    """`golden_camera_from_camera` of one view, robot error of both scans included.
+) -> RefinedView:
+    """Where one view stood against its golden view, robot error of both scans included.
 
     The robot repeats a pose to some 0.03 mm and 0.01 degrees, 0.2 px at the part: enough to
-    misplace edges. The alignment of the whole part is the start and the repeatability the prior.
+    misplace edges. The alignment of the whole part is the start and the repeatability the prior;
+    the data are strong, so a part that was pushed between two views shows in `moved_mm`.
     """
     pair = _pair(view, golden, rays, REFINE_STEP_PX)
+    camera_from_reference = invert(golden.part_from_camera)
     start = reference_from_part
+    moved_mm = 0.0
     if len(pair.points) >= MIN_REFINE_POINTS:
         sigma = _sigma(REPEATABILITY_MM, REPEATABILITY_DEG)
         eye_mm = golden.part_from_camera[:3, 3]
         start = _fit([pair], start, eye_mm, sigma, REFINE_SCALES_MM, rays)
-    return invert(golden.part_from_camera) @ start @ view.part_from_camera
+        centre = apply(view.part_from_camera, pair.points.mean(axis=0, dtype=np.float64))
+        moved_mm = float(np.linalg.norm(apply(start, centre) - apply(reference_from_part, centre)))
+    return RefinedView(camera_from_reference @ start @ view.part_from_camera, moved_mm)
 
 
 def warm_up() -> None:

@@ -166,9 +166,12 @@ def play(
     from runtime.config import load_cell
     from runtime.offline import EXIT_CODES
     from sim.cell import VirtualCell, wires_from_config
+    from sim.faults import fault_from_text
     from sim.robot import RobotError
 
     with _errors_as_json(as_json):
+        for text in fault or ():
+            fault_from_text(text)
         loaded = load_cell(config)
         with VirtualCell(wires_from_config(loaded.config)) as cell:
             cell.wait_for_box()

@@ -69,6 +69,14 @@ class LimitsSection(Section):
     outside_max: Annotated[
         float, about("Most outside", "fraction of lifted pixels beyond the grid", low=0, high=0.5)
     ] = 0.02
+    blind_max: Annotated[
+        float,
+        about("Most blindness", "of one view's surface without a return", low=0, high=1),
+    ] = 0.1
+    moved_max_mm: Annotated[
+        float,
+        about("Most moved", "part between two views of it", unit="mm", low=0.05, high=10),
+    ] = 0.5
     shift_max_mm: Annotated[
         float, about("Largest shift", "part on its fixture", unit="mm", low=0.05, high=50)
     ] = 2.0

@@ -215,7 +215,7 @@ class Desk:
         refusal = move(station.state, Event.START_JOB)
         if isinstance(refusal, Refusal):
             return RefusalCode.WRONG_STATE, refusal.sentence
-        if self._waiting.arming:
+        if self._waiting.arming or station.runner.job is not None:
             return RefusalCode.BUSY, self._busy_with()
         assert station.recipe is not None
         label = station.recipe.label

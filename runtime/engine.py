@@ -143,7 +143,7 @@ def _hold_against(
     if score.shape != expected.shape:
         raise EngineError(f"probe {number}: score map {score.shape}, expected {expected.shape}")
     worst = float(np.abs(score - expected).max())
-    if worst > PROBE_TOLERANCE:
+    if not worst <= PROBE_TOLERANCE:  # so that NaN does not pass
         raise EngineError(
             f"probe {number}: {backend} is off by {worst:.4f} of the threshold, "
             f"at most {PROBE_TOLERANCE} is allowed: this engine does not serve this recipe"

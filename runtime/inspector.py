@@ -21,16 +21,17 @@ from runtime.coverage import coverage
 from runtime.crew import Crew
 from runtime.decide import Evidence, Limits, decide
 from runtime.engine import Engine, Tensor, score_map
-from runtime.errors import EngineError
-from runtime.expected import expect
+from runtime.errors import EngineError, RecipeError
+from runtime.expected import ExpectedView, expect
 from runtime.lift import LiftCounts, lift, lift_points
 from runtime.nouns import Alignment, Note, Reason, Verdict, View, ViewReport
 from runtime.rays import Rays
 from runtime.recipe import Recipe
-from runtime.register import Registered, register
+from runtime.register import LOST_SCORE, Registered, register
 from runtime.segment import segment
 from runtime.transforms import Transform
 from runtime.volume import Volume
+from runtime.warm_up import warm_up
 
 ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
 
@@ -70,17 +71,7 @@ class Inspector:
         self._base_from_part = calibration.base_from_part
         self._expected_mm = recipe.grid.centres_mm(recipe.expected_ijk).astype(np.float32)
         self._rays = Rays.from_calibration(calibration)
-        self._golden = tuple(
-            expect(
-                golden.image,
-                golden.depth_mm,
-                self._rays,
-                golden.part_from_camera,
-                recipe.manifest.grid.table_z_mm,
-                gloss=golden.gloss,
-            )
-            for golden in recipe.reference
-        )
+        self._golden = _expected_views(recipe, self._rays)
         self._crew = Crew(threads)
         self._part = _Part()
 
@@ -88,6 +79,10 @@ class Inspector:
         """End the helper threads and give the engine's memory back."""
         self._crew.close()
         self.engine.close()
+
+    def warm_up(self) -> None:
+        """Compile or load every kernel, so that the first part is inspected as fast as the next."""
+        warm_up(self._crew)
 
     def start(self) -> None:
         """Forget the last part."""
@@ -190,6 +185,7 @@ class Inspector:
         if registered is not None:
             score = np.maximum(score, registered.geometry)
         self._fuse(planned, view, score, registered)
+        self._note_doubts(planned, registered)
         self._part.reports.append(
             ViewReport(planned, view.frame_id, view.uncertainty_mm, float(score.max()))
         )
@@ -235,8 +231,34 @@ class Inspector:
         self._part.counts.append(fused)
         if registered is not None:
             gone, lost = registered.vanished_mm, registered.lost_mm
-            lift_points(self.volume, gone, registered.vanished_score, planned, self._crew)
-            lift_points(self.volume, lost, registered.lost_score, planned, self._crew, seen=False)
+            vanished = lift_points(
+                self.volume, gone, registered.vanished_score, planned, self._crew
+            )
+            self._part.counts.append(vanished)
+            # the picture speaks also where the depth is silent
+            weak = np.maximum(score[registered.lost], np.float32(LOST_SCORE))
+            lift_points(self.volume, lost, weak, planned, self._crew, seen=False)
+
+    def _note_doubts(self, planned: int, registered: Registered | None) -> None:
+        """A view that came but saw nothing, or saw the part elsewhere, is no proof."""
+        if registered is None:
+            return
+        if registered.blind > self.limits.blind_max:
+            self.reject(
+                Note(
+                    Reason.DEPTH_MISSING,
+                    f"view {planned}: {registered.blind:.0%} of the surface gave no return, "
+                    f"at most {self.limits.blind_max:.0%}: is the sensor covered or dazzled?",
+                )
+            )
+        if registered.moved_mm > self.limits.moved_max_mm:
+            self.reject(
+                Note(
+                    Reason.MISALIGNED,
+                    f"view {planned}: the part seems {registered.moved_mm:.2f} mm from where the "
+                    f"first views saw it, at most {self.limits.moved_max_mm:.2f}: was it pushed?",
+                )
+            )
 
     def _note_missing_views(self) -> None:
         missing = sorted(set(range(len(self.recipe.plan.views))) - self._part.planned)
@@ -264,6 +286,24 @@ class Inspector:
     def _reference_from_part(self) -> Transform:
         found = self._part.alignment
         return np.eye(4) if found is None else found.reference_from_part
+
+
+def _expected_views(recipe: Recipe, rays: Rays) -> tuple[ExpectedView, ...]:
+    table_z_mm = recipe.manifest.grid.table_z_mm
+    try:
+        return tuple(
+            expect(
+                golden.image,
+                golden.depth_mm,
+                rays,
+                golden.part_from_camera,
+                table_z_mm,
+                gloss=golden.gloss,
+            )
+            for golden in recipe.reference
+        )
+    except ValueError as error:
+        raise RecipeError(f"recipe {recipe.label}: {error}: export it again") from error
 
 
 def _duplicate(planned: int, view: View) -> Note:

@@ -48,8 +48,8 @@ class Job:
         self.frames += 1
 
     def is_stale(self, exposure_end_ns: int, residual_ns: int) -> bool:
-        """Whether an exposure was over before the job began: it may show another part."""
-        return exposure_end_ns + residual_ns < self.started_ns
+        """Whether an exposure may have been over before the job began, and show another part."""
+        return exposure_end_ns - residual_ns < self.started_ns
 
     def view_placed(self, exposure_end_ns: int) -> None:
         """A frame found its pose; exposure_end_ns on the host clock."""

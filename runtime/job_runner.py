@@ -128,8 +128,11 @@ class JobRunner:
     def _hand_over(self, job: Job, placed: PlacedView, now_ns: int) -> None:
         frame_id = placed.view.frame_id
         if job.is_stale(placed.exposure_end_ns, placed.residual_ns):
-            early_ms = (job.started_ns - placed.exposure_end_ns) / NS_PER_MS
-            what = f"frame {frame_id}: exposed {early_ms:.0f} ms before start_job: an older part?"
+            after_ms = (placed.exposure_end_ns - job.started_ns) / NS_PER_MS
+            what = (
+                f"frame {frame_id}: exposed {after_ms:.0f} ms after start_job, give or take "
+                f"{placed.residual_ns / NS_PER_MS:.0f}: it may show the part before"
+            )
             self._reject(job, Note(Reason.FRAME_INVALID, what), now_ns)
         elif self._worker.add(self._number, placed.view):
             job.view_placed(placed.exposure_end_ns)
@@ -176,6 +179,9 @@ class JobRunner:
         job = self.job
         if job is None or event.job != self._number:
             return
+        if now_ns >= job.expires_ns:  # the loop stood still: what was good in time is late now
+            self.declare(job.expired(now_ns), now_ns)
+            return
         timing = {**event.verdict.timing_ms, "finish": event.took_ns / NS_PER_MS}
         verdict = replace(event.verdict, timing_ms=timing)
         # the inspector was told of these; a verdict that forgot them is not believed
@@ -195,10 +201,10 @@ class JobRunner:
         job, record = self.job, self._record
         assert job is not None
         assert record is not None
+        self.job = self._record = None  # decided once, also when the journal fails on the way
         self._worker.abandon()
         timed = replace(verdict, timing_ms=verdict.timing_ms | self._timing_ms(job, now_ns))
         message = self._journalled(timed, record)
-        self.job = self._record = None
         self._send(message)
         self._measure(job, message)
         self._on_decided(message, now_ns)

@@ -8,7 +8,7 @@ from pathlib import Path
 from runtime.calibration import Calibration
 from runtime.config_sections import CellConfig
 from runtime.decide import Limits
-from runtime.errors import EngineError, RecipeError
+from runtime.errors import RecipeError, VoxGateError
 from runtime.worker import Prepare, Prepared
 
 
@@ -21,7 +21,9 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
         from runtime.inspector import Inspector
         from runtime.recipe import Recipe
 
-        recipe = Recipe.load(recipe_folder(config.recipes.folder, name))
+        folder = recipe_folder(config.recipes.folder, name)
+        recipe = Recipe.load(folder)
+        _check_place(recipe.label, folder)
         recipe.check_calibration(calibration)
         engine = open_engine(recipe, config.engine.backend, config.engine.threads)
         try:
@@ -32,12 +34,19 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
                 Limits(**config.limits.model_dump()),
                 threads=config.engine.threads,
             )
-        except (RecipeError, EngineError):
+            inspector.warm_up()
+        except VoxGateError:
             engine.close()
             raise
         return Prepared(inspector, recipe.label, engine.backend, len(recipe.plan.views))
 
     return prepare
+
+
+def _check_place(label: str, folder: Path) -> None:
+    """A recipe that was copied under another name must not serve under it."""
+    if label != f"{folder.parent.name}/{folder.name}":
+        raise RecipeError(f"{folder}: holds recipe {label}: export it under this name and version")
 
 
 def recipe_folder(recipes: Path, name: str) -> Path:

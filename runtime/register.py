@@ -68,8 +68,10 @@ class Registered:
         NaN where there is no statement.
     geometry: (h, w) float32 >= 0, finite: deviation over tolerance; 1 = threshold, 0 no statement.
     vanished_mm, vanished_score: (n, 3), (n,) float32: expected surface that is gone, part frame.
-    lost_mm, lost_score: (m, 3), (m,) float32: expected surface with a golden return and none
-        here, part frame; to be fused as not seen.
+    lost_mm: (m, 3) float32, part frame: expected surface with a golden return and none here; to be
+        fused as not seen. lost: (h, w) bool, its m pixels, row by row.
+    moved_mm: how far this view takes the part from its alignment; some 0.1 mm are the robot's.
+    blind: pixels that gave no return where the golden view had one, over the latter's number.
     unknown: measured pixels on the part that no golden view makes a statement about.
     """
 
@@ -80,7 +82,9 @@ class Registered:
     vanished_mm: FloatMap
     vanished_score: FloatMap
     lost_mm: FloatMap
-    lost_score: FloatMap
+    lost: Mask
+    blind: float
+    moved_mm: float
     unknown: int
 
 
@@ -100,7 +104,8 @@ def register(
     if view.depth_mm is None or view.image.shape != rays.x.shape:
         raise ValueError(f"frame {view.frame_id}: need depth and an image of {rays.x.shape}")
     expected = golden[planned]
-    golden_from_camera = refine_view(view, expected, rays, reference_from_part)
+    refined = refine_view(view, expected, rays, reference_from_part)
+    golden_from_camera = refined.golden_from_camera
     found = _compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     _explain(planned, golden, rays, golden_from_camera, found, crew)
     rim = np.ones((OTHER_SURFACE_RIM_PX, OTHER_SURFACE_RIM_PX), np.uint8)
@@ -118,7 +123,9 @@ def register(
         vanished_mm=_surface(expected, rays, part_from_golden, found.pixel[gone]),
         vanished_score=np.minimum(behind_mm / np.float32(tolerance_mm), np.float32(SCORE_MAX)),
         lost_mm=_surface(expected, rays, part_from_golden, found.pixel[lost]),
-        lost_score=np.full(int(np.count_nonzero(lost)), LOST_SCORE, np.float32),
+        lost=lost,
+        moved_mm=refined.moved_mm,
+        blind=float((found.kind == LOST).sum() / expected.measured.sum()),
         unknown=int(np.isnan(found.deviation.reshape(-1)[found.doubtful]).sum()),
     )
 

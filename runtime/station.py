@@ -91,10 +91,11 @@ class Station:
         return None
 
     def fail(self, code: FaultCode, why: str, now_ns: int) -> None:
-        """A promise cannot be kept: ERROR until someone resets."""
+        """A promise cannot be kept: the open job is decided, then ERROR until someone resets."""
         self.error = why
         self._faults.tell(code, why, now_ns, self._job_id())
-        self.go(Event.FAULT)
+        self.go(Event.FAULT)  # first, so that whoever waits for the verdict hears of the ERROR
+        self.runner.declare(Note(_BROKEN[code], why), now_ns)
 
     def reset(self, now_ns: int) -> Refusal | None:
         """Leave ERROR. Everything is set up and proven again."""
@@ -171,7 +172,6 @@ class Station:
 
     def _worker_failed(self, event: WorkerFailed, now_ns: int) -> None:
         self.recipe = None  # it is proven again after `reset`
-        self.runner.declare(Note(Reason.ENGINE_FAILED, event.detail), now_ns)
         self.fail(FaultCode.ENGINE, event.detail, now_ns)
 
     # --- what time brings ------------------------------------------------------------------------
@@ -227,6 +227,14 @@ class Station:
 
     def _job_id(self) -> str | None:
         return None if self.runner.job is None else self.runner.job.job_id
+
+
+_BROKEN = {
+    FaultCode.CAMERA: Reason.CAMERA_LOST,
+    FaultCode.ENGINE: Reason.ENGINE_FAILED,
+    FaultCode.JOURNAL: Reason.JOURNAL_FAILED,
+}
+"""What a station that fails holds against the part in hand."""
 
 
 def _nobody(detail: str | None, now_ns: int) -> None:

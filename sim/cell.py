@@ -45,18 +45,14 @@ ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
 VERDICT_TIMEOUT_MS = 60_000
 READY_TIMEOUT_MS = 60_000
 PUBLISHED_TIMEOUT_MS = 1000
-STALL_REASONS = frozenset(
-    reason.value
-    for reason in (
-        Reason.CLOCK_UNSYNCED,
-        Reason.POSE_MISSING,
-        Reason.POSE_GAP,
-        Reason.POSE_UNCERTAIN,
-        Reason.MISSING_VIEW,
-        Reason.FRAME_LOST,
-        Reason.COVERAGE,
-    )
+TIME_REASONS = frozenset(
+    (Reason.CLOCK_UNSYNCED, Reason.POSE_MISSING, Reason.POSE_GAP, Reason.POSE_UNCERTAIN)
 )
+"""A stall of the machine shows as at least one of these ..."""
+FOLLOWING_REASONS = frozenset(
+    (Reason.FRAME_LOST, Reason.MISSING_VIEW, Reason.COVERAGE, Reason.DEFECT)
+)
+"""... and, beside it, only as these."""
 MIN_SPEED, MAX_SPEED = 0.25, 100.0  # of the recorded moves between the views
 
 
@@ -68,6 +64,7 @@ class JobReport:
     frame_latency_ms: last frame given to the network, to the same moment.
     reply_ms: end of the last exposure to the answer of stop_job.
     late_ms: how much the virtual cell itself was late with its worst event.
+    stalls: how often the same job was played before, in vain, because this machine stalled.
     """
 
     job_id: str
@@ -82,6 +79,7 @@ class JobReport:
     late_ms: float = 0.0
     frames_lost: int = 0
     heard_faults: tuple[FaultMessage, ...] = ()
+    stalls: int = 0
 
     @property
     def outcome(self) -> str:
@@ -100,8 +98,10 @@ class JobReport:
 
         Box, robot and camera share it here; the box is right to refuse what came 50 ms late.
         """
-        only_time = set(self.reasons) <= STALL_REASONS | {Reason.DEFECT.value}
-        return self.outcome == "INDETERMINATE" and not self.faults and only_time
+        notes = self.verdict.reasons if self.verdict is not None else ()
+        reasons = {note.reason for note in notes}
+        timely = bool(reasons & TIME_REASONS) and reasons <= TIME_REASONS | FOLLOWING_REASONS
+        return self.outcome == "INDETERMINATE" and not self.faults and timely
 
 
 def wires_from_config(config: CellConfig) -> Wires:
@@ -234,7 +234,7 @@ class VirtualCell:
             self.robot.listen(20)
         heard = self.robot.verdicts.pop(job_id, None)
         verdict = stopped.result if isinstance(stopped, ResultReply) else None
-        may_pass = self.robot.may_pass(verdict)
+        may_pass = self.robot.may_pass(verdict, job_id)
         done = self._answer("done")
         if verdict is not None:
             self.robot.ask(

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -120,12 +121,12 @@ def play(
 def play_in_time(
     cell: VirtualCell, scan: Path, faults: tuple[str, ...] = (), speed: float = 1.0
 ) -> JobReport:
-    """One job; played again when nothing but a stall of this machine spoke against it."""
-    for _ in range(MOST_STALLS):
-        report = cell.play(scan, faults=faults, speed=speed, part_id=scan.name)
-        if not report.stalled:
-            return report
-    return cell.play(scan, faults=faults, speed=speed, part_id=scan.name)
+    """One job; played again, and said so, when only a stall of this machine spoke against it."""
+    report = cell.play(scan, faults=faults, speed=speed, part_id=scan.name)
+    while report.stalled and report.stalls < MOST_STALLS:
+        again = cell.play(scan, faults=faults, speed=speed, part_id=scan.name)
+        report = replace(again, stalls=report.stalls + 1)
+    return report
 
 
 @contextmanager

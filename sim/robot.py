@@ -6,7 +6,7 @@ What a robot program does with it:
     robot.ask(StartJob(request_id=robot.next_id(), job_id="j1", part_id="p1"))
     ...                                   move, trigger the camera at every viewpoint
     answer = robot.ask(StopJob(request_id=robot.next_id(), job_id="j1"))
-    if robot.may_pass(answer.result): ...
+    if robot.may_pass(answer.result, "j1"): ...
 
 The part goes on only if `may_pass` says so: a PASS, from a box whose heart still beats.
 """
@@ -128,9 +128,11 @@ class Robot:
         """Give up the open job."""
         return self.ask(Abort(request_id=self.next_id()))
 
-    def may_pass(self, verdict: VerdictMessage | None) -> bool:
-        """Whether the part may go on: PASS, and the box is still there."""
-        return verdict is not None and verdict.outcome.value == "PASS" and self.box_is_alive()
+    def may_pass(self, verdict: VerdictMessage | None, job_id: str) -> bool:
+        """Whether the part may go on: PASS of this very job, and the box is still there."""
+        if verdict is None or verdict.job_id != job_id or verdict.outcome.value != "PASS":
+            return False
+        return self.box_is_alive()
 
     def box_is_alive(self) -> bool:
         """Whether a heartbeat was heard within the last three periods."""

@@ -59,7 +59,8 @@ def jobs_table(
 
 
 def _cells(report: JobReport) -> dict[str, str]:
-    because = ", ".join([*report.faults, *report.reasons]) or "-"
+    stalls = [f"again: machine stalled {report.stalls} x"] if report.stalls else []
+    because = ", ".join([*report.faults, *report.reasons, *stalls]) or "-"
     latency = f"{report.latency_ms:.0f} ms" if report.latency_ms is not None else "-"
     cells = {"outcome": f" {report.outcome} ", "latency": latency, "why": because}
     verdict = report.verdict

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.align import align, refine_view
+from runtime.decide import Limits
 from runtime.expected import ExpectedView
 from runtime.nouns import Alignment, Note, Reason
 from runtime.transforms import Transform, apply, invert
@@ -127,4 +128,13 @@ def test_the_robots_own_error_in_one_view_is_taken_out() -> None:
         return float(np.abs(scene.rays().project(apply(golden_from_camera, points)) - truth).max())
 
     refined = refine_view(reported, _golden()[0], scene.rays(), np.eye(4))
-    assert error_px(refined) < 0.5 * error_px(jitter)
+    assert error_px(refined.golden_from_camera) < 0.5 * error_px(jitter)
+    assert refined.moved_mm < 0.2
+
+
+def test_a_part_that_was_pushed_between_two_views_does_not_go_unseen() -> None:
+    pushed = scene.look(
+        POSES[0], scene.PART, scene.offset((0.7, 0.0, 0.0), (0.0, 0.0, 0.0)), seed=3
+    )
+    refined = refine_view(pushed, _golden()[0], scene.rays(), np.eye(4))
+    assert refined.moved_mm > Limits().moved_max_mm

@@ -33,6 +33,7 @@ from runtime.watchdog import Phase
 from tests import viky
 
 DEADLINE_S = 60.0
+FAULTS_AROUND = 50  # ids missing before the first or after the last frame that is counted
 ROOT = Path(__file__).parents[1]
 
 
@@ -467,5 +468,6 @@ def test_memory_or_descriptors_grow_with_the_frames(count: int) -> None:
             for process, was in zip(processes, before, strict=True)
         ]
         assert max(growth_mb) < 3.0, growth_mb
-        assert seen + missing >= last - first + 1
+        assert last - first + 1 <= seen + missing <= last - first + 1 + FAULTS_AROUND
+        assert seen > 0.5 * count  # the machine may be busy, the camera may not be ignored
         assert cameras.counters("red").restarts == 0

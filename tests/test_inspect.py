@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -250,3 +251,43 @@ def test_the_truth_of_a_scan_is_never_opened_nor_its_folder_listed(bracket_recip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1, done.stderr  # the bad bracket
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def _without_return(path: Path) -> None:
+    cv2.imwrite(str(path), np.zeros((600, 800), np.uint16))
+
+
+def test_a_view_that_came_but_saw_nothing_is_not_pass(
+    bracket_recipe: Path,
+    scan: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _without_return(scan / "depth/05.png")
+    code, out, _ = _voxgate(
+        monkeypatch, capsys, "inspect", scan, "--recipe", bracket_recipe, "--json"
+    )
+    assert code == 3
+    reasons = {reason["reason"]: reason["detail"] for reason in json.loads(out)["reasons"]}
+    assert "view 5" in reasons["depth_missing"]
+
+
+def test_ink_that_swallows_the_projector_is_still_a_defect(
+    bracket_recipe: Path,
+    scan: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A black blot without depth on the wall that view 7 looks at: the picture must speak."""
+    image = cv2.imread(str(scan / "images/07.jpg"), cv2.IMREAD_GRAYSCALE)
+    depth = cv2.imread(str(scan / "depth/07.png"), cv2.IMREAD_UNCHANGED)
+    assert image is not None
+    assert depth is not None
+    blot = slice(300, 320), slice(400, 420)
+    image[blot], depth[blot] = 0, 0
+    cv2.imwrite(str(scan / "images/07.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    cv2.imwrite(str(scan / "depth/07.png"), depth)
+    code, out, _ = _voxgate(
+        monkeypatch, capsys, "inspect", scan, "--recipe", bracket_recipe, "--json"
+    )
+    assert (code, json.loads(out)["outcome"]) == (1, "FAIL")

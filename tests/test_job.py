@@ -106,8 +106,9 @@ def test_last_exposure_is_the_latest_known() -> None:
 
 def test_exposure_that_was_over_before_the_job_is_stale() -> None:
     running = Job("job-1", "part-1", 3, 1000, DEADLINE_NS, LATE_NS)
-    assert running.is_stale(899, residual_ns=100)
-    assert not running.is_stale(900, residual_ns=100)
+    assert running.is_stale(999, residual_ns=0)
+    assert running.is_stale(1099, residual_ns=100)  # in doubt it shows the part before
+    assert not running.is_stale(1100, residual_ns=100)
 
 
 EVENTS = st.lists(

@@ -107,4 +107,4 @@ def test_after_every_fault_a_good_part_passes_again(box: Box, cell: VirtualCell)
 
 def test_sigterm_ends_the_service_cleanly(box: Box, cell: VirtualCell) -> None:
     assert box.stop() == 0
-    assert not cell.robot.may_pass(None)
+    assert not cell.robot.may_pass(None, "j1")

@@ -22,7 +22,7 @@ import zmq
 from runtime import messages as wire
 from runtime.messages import RefusalCode, State
 from runtime.nouns import Outcome, Reason
-from tests.cell_kit import ROBOT_OFFSET_NS, Robot, ServiceProcess, until, write_cell
+from tests.cell_kit import COLD_CLOCK_S, ROBOT_OFFSET_NS, Robot, ServiceProcess, until, write_cell
 from tests.scripted_cell import Script
 
 Serve = Callable[..., AbstractContextManager[tuple[ServiceProcess, Robot]]]
@@ -160,7 +160,7 @@ def test_frame_that_was_on_its_way_when_the_job_began_is_not_believed(robot: Rob
         robot.expose()
     assert stop(robot, job_id).outcome is Outcome.PASS  # the camera's clock is known now
     job_id = new_job(robot)
-    robot.expose(age_ns=45_000_000)
+    robot.expose(age_ns=int(COLD_CLOCK_S * 1e9) + 45_000_000)
     verdict = stop(robot, job_id)
     assert verdict.outcome is Outcome.INDETERMINATE
     assert reasons(verdict) & {Reason.FRAME_INVALID, Reason.CLOCK_UNSYNCED}
@@ -318,6 +318,7 @@ def test_dead_camera_is_indeterminate_and_replaced(
         return isinstance(reply, wire.Done)
 
     until(started, "a job on the new camera worker")
+    time.sleep(COLD_CLOCK_S)
     with Robot(shared[1]) as sender:  # the old one would find the new worker too late
         for _ in range(3):
             sender.expose()

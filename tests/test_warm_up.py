@@ -51,7 +51,14 @@ def test_a_whole_inspection_compiles_nothing_that_warm_up_did_not(sparse: bool) 
             pose = view.part_from_camera
             lift(volume, seen.geometry, scene.depth(view), scene.rays(), pose, number, crew)
             lift_points(volume, seen.vanished_mm, seen.vanished_score, number, crew)
-            lift_points(volume, seen.lost_mm, seen.lost_score, number, crew, seen=False)
+            lift_points(
+                volume,
+                seen.lost_mm,
+                np.ones(len(seen.lost_mm), np.float32),
+                number,
+                crew,
+                seen=False,
+            )
         expected = volume.grid.centres_mm(volume.occupied().ijk).astype(np.float32)
         assert coverage(volume, expected, place).fraction > 0.99
         assert segment(volume, np.eye(4))  # the bolt is missing
