@@ -15,6 +15,7 @@ from runtime.transforms import Transform
 
 # how far outside its golden outline a part may appear: 2 mm off at twice a usual magnification
 SURROUND_PX = 8
+FREE_PX = 7  # edges flicker by a pixel, and a shift of the part moves them by three
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,7 @@ class ExpectedView:
     depth_mm: (h, w) float32, complete: where the sensor had no return, that of the nearest pixel.
     measured: (h, w) bool, where the sensor had a return from the part.
     near_part: (h, w) uint8, 1 on the part and in a rim around it.
+    free_mm: (h, w) float32, depth up to which the ray and its neighbours met nothing; 0 unknown.
     table_z_mm: what lies lower in the part frame is the table.
     """
 
@@ -37,6 +39,7 @@ class ExpectedView:
     depth_mm: DepthMap
     measured: npt.NDArray[np.bool_]
     near_part: npt.NDArray[np.uint8]
+    free_mm: DepthMap
     part_from_camera: Transform
     table_z_mm: float
 
@@ -72,6 +75,7 @@ def expect(
         plane=plane,
         depth_mm=_filled(depth),
         measured=measured,
+        free_mm=_free(depth),
         near_part=cv2.dilate(measured.astype(np.uint8), rim).astype(np.uint8, copy=False),
         part_from_camera=part_from_camera,
         table_z_mm=table_z_mm,
@@ -85,6 +89,14 @@ def height_mm(
     a, b, c, offset = part_from_camera[2].astype(np.float32)
     height: npt.NDArray[np.float32] = depth_mm * (a * rays.x + b * rays.y + c) + offset
     return height
+
+
+def _free(depth_mm: DepthMap) -> DepthMap:
+    """The least depth in a window around each pixel; 0 where one of them had no return."""
+    window = np.ones((FREE_PX, FREE_PX), np.uint8)
+    known = np.nan_to_num(depth_mm, nan=0.0)
+    free = cv2.erode(known, window, borderType=cv2.BORDER_CONSTANT, borderValue=0.0)
+    return np.asarray(free, np.float32)
 
 
 def _filled(depth_mm: DepthMap) -> DepthMap:

@@ -52,6 +52,7 @@ OTHER_SURFACE_RIM_PX = 5
 VANISHED_MM = 2.0
 VANISHED_OPENING_PX = 4
 SCORE_MAX = 20.0
+STRANGER_MM = 2.0  # before everything the golden view met there: more than any noise or edge
 # No return where the golden scan had one is weak evidence: glints and dark spots do that too. It
 # shows in the volume, never makes a defect alone, and leaves the place uncovered.
 LOST_SCORE = 0.5
@@ -113,13 +114,15 @@ def register(
     np.copyto(found.reference, view.image, where=other > 0)
     gone = _opened(found.kind == GONE)
     lost = _opened(found.kind == LOST)
+    geometry = _geometry(found.deviation, found.depth, crew, tolerance_mm)
+    _add_strangers(found, expected, rays, golden_from_camera, geometry, tolerance_mm)
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
     behind_mm = -found.same_view[gone]
     return Registered(
         reference=found.reference,
         gloss=found.gloss,
         deviation_mm=found.deviation,
-        geometry=_geometry(found.deviation, found.depth, crew, tolerance_mm),
+        geometry=geometry,
         vanished_mm=_surface(expected, rays, part_from_golden, found.pixel[gone]),
         vanished_score=np.minimum(behind_mm / np.float32(tolerance_mm), np.float32(SCORE_MAX)),
         lost_mm=_surface(expected, rays, part_from_golden, found.pixel[lost]),
@@ -240,6 +243,37 @@ def _explain(
             explain_elsewhere(span, found.doubtful, depth, rx, ry, t, lens, other.plane, deviation)
 
     crew.run(part)
+
+
+def _add_strangers(
+    found: _Found,
+    expected: ExpectedView,
+    rays: Rays,
+    golden_from_camera: Transform,
+    geometry: FloatMap,
+    tolerance_mm: float,
+) -> None:
+    """Score, in place, what stands where the golden view looked through to the table.
+
+    No expected surface is near it, so it has no deviation; but the space was free.
+    """
+    unknown = found.doubtful[np.isnan(found.deviation.reshape(-1)[found.doubtful])]
+    if not unknown.size:
+        return
+    depth = found.depth.reshape(-1)[unknown]
+    ray = np.stack([rays.x.reshape(-1)[unknown], rays.y.reshape(-1)[unknown]], axis=-1)
+    camera = np.column_stack([ray * depth[:, None], depth]).astype(np.float64)
+    golden = apply(golden_from_camera, camera)
+    height, width = geometry.shape
+    u, v = np.rint(rays.project(golden)).T.astype(np.intp)
+    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
+    before_mm = np.zeros(geometry.shape, np.float32)
+    before_mm.reshape(-1)[unknown[inside]] = (
+        expected.free_mm[v[inside], u[inside]] - golden[inside, 2]
+    )
+    stranger = _opened(before_mm > STRANGER_MM)
+    score = np.minimum(before_mm[stranger] / np.float32(tolerance_mm), np.float32(SCORE_MAX))
+    geometry[stranger] = np.maximum(geometry[stranger], score)
 
 
 def _geometry(deviation: FloatMap, depth_mm: DepthMap, crew: Crew, tolerance_mm: float) -> FloatMap:

@@ -213,3 +213,13 @@ def test_planes_of_a_golden_view_lie_on_its_surface() -> None:
     assert np.quantile(np.abs(distance[known]), 0.7) < 0.05  # the others round the boxes' edges
     np.testing.assert_allclose(np.linalg.norm(golden.plane[known][:, :3], axis=1), 1.0, rtol=1e-5)
     assert np.isfinite(golden.depth_mm).all()
+
+
+@pytest.mark.parametrize("view", [0, 1, 2])
+def test_a_lump_beside_the_part_is_not_taken_for_the_table(crew: Crew, view: int) -> None:
+    """No expected surface is near it, but the golden view saw the table through its place."""
+    lump: scene.Box = ((55.0, 45.0, 0.0), (70.0, 60.0, 8.0))
+    seen, found = _registered(crew, (*scene.PART, lump), view=view)
+    on_lump = _within(_points(seen), lump, 0.5) & (_points(seen)[..., 2] > 4.0)
+    assert on_lump.sum() > 50
+    assert (found.geometry[on_lump] >= 1.0).mean() > 0.7
