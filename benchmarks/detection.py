@@ -9,6 +9,7 @@ and nowhere else, after the verdict.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from runtime.expected import expect
 from runtime.inspector import ALIGNMENT_VIEWS, Inspector
 from runtime.lift import lift
 from runtime.nouns import Alignment, Verdict, View
+from runtime.offline import MAX_GAP_NS
 from runtime.rays import Rays
 from runtime.recipe import Recipe
 from runtime.register import Registered, register
@@ -41,10 +43,7 @@ from runtime.scan import Scan
 from runtime.volume import Volume
 
 SCANS_VARIABLE = "VOXGATE_SCANS"
-DEFAULT_SCANS = Path(__file__).parents[2] / "shared/data/scans"
 THREADS = 2
-MAX_GAP_NS = 25_000_000
-MAX_UNCERTAINTY_MM = 1.0
 LEAST_SCORE = 1e-6  # every voxel with any score
 
 
@@ -96,11 +95,11 @@ class TypeResult:
 
 
 def scans_folder(given: str | None = None) -> Path:
-    """Where the scans are: argument, then environment, then beside the repository.
+    """Where the scans are: argument, then environment.
 
     Raises FileNotFoundError that says how to name the folder.
     """
-    folder = Path(given or os.environ.get(SCANS_VARIABLE) or DEFAULT_SCANS)
+    folder = Path(given or os.environ.get(SCANS_VARIABLE) or ".")
     if not list(folder.glob("*/golden/frames.jsonl")):
         raise FileNotFoundError(
             f"{folder}: no <part>/golden/frames.jsonl here; name the folder of the public scans "
@@ -141,9 +140,12 @@ def main(scans: str | None = None) -> None:
 
 
 def _inspected(scan: Path, inspector: Inspector) -> Inspected:
-    views = list(_views(scan))
+    placed = views_of(Scan.open(scan), MAX_GAP_NS, math.inf)
     inspector.start()
-    view_ms = [_timed_add(inspector, view) for view in views]
+    view_ms = [_timed_add(inspector, view) for view in placed if isinstance(view, View)]
+    for rejection in placed:
+        if not isinstance(rejection, View):
+            inspector.reject(rejection.note)
     start = time.perf_counter()
     verdict = inspector.finish()
     finish_ms = (time.perf_counter() - start) * 1e3
@@ -160,7 +162,7 @@ def _timed_add(inspector: Inspector, view: View) -> float:
 
 
 def _views(scan: Path) -> Iterator[View]:
-    for found in views_of(Scan.open(scan), MAX_GAP_NS, MAX_UNCERTAINTY_MM):
+    for found in views_of(Scan.open(scan), MAX_GAP_NS, math.inf):
         if isinstance(found, View):
             yield found
 
