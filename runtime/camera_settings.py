@@ -46,7 +46,7 @@ class GenicamSettings:
     nodes: tuple[NodeSetting, ...] = ()
     stream_nodes: tuple[NodeSetting, ...] = ()
     buffer_handling: str = "OldestFirst"
-    buffers: int = 8
+    buffers: int = 16
     timestamp: Timestamp = "device"
     timestamp_node: str | None = None
     timestamp_point: TimestampPoint = "start"
@@ -96,7 +96,7 @@ class CameraSettings:
     width_px: int
     height_px: int
     depth: bool
-    slots: int = 8
+    slots: int = 16
     frame_id_bits: int = 64
     start_ms: int = 10_000
     heartbeat_ms: int = 1_000

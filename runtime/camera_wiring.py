@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from runtime.calibration import Calibration
 from runtime.camera_settings import CameraSettings, GenicamSettings, NetworkSettings, NodeSetting
-from runtime.config_camera import Camera, GenicamCamera, NetworkCamera, Node
+from runtime.config_camera import Camera, Coord3dSection, GenicamCamera, NetworkCamera, Node
 from runtime.config_sections import CellConfig
+from runtime.coord3d import Coord3dModel, Coordinate, Stereo
 from runtime.errors import ConfigError
 
 
@@ -23,12 +24,14 @@ def _settings(config: CellConfig, calibration: Calibration, camera: Camera) -> C
         source=_source(config, camera),
         width_px=calibration.width_px,
         height_px=calibration.height_px,
-        depth=camera.depth,
+        depth=True,  # without depth no view can be inspected
         slots=camera.slots,
         frame_id_bits=camera.frame_id_bits,
         start_ms=camera.start_ms,
         heartbeat_ms=camera.heartbeat_ms,
         silence_ms=camera.silence_ms,
+        backoff_ms=camera.backoff_ms,
+        backoff_max_ms=camera.backoff_max_ms,
         restarts=camera.restarts,
         restart_window_s=camera.restart_window_s,
     )
@@ -54,6 +57,21 @@ def _genicam(camera: GenicamCamera) -> GenicamSettings:
         timestamp_hz=camera.timestamp_hz,
         exposure_us=camera.exposure_us,
         exposure_node=camera.exposure_node,
+        max_pause_ms=camera.max_pause_ms,
+        coord3d=_coord3d(camera.coord3d) if camera.coord3d is not None else None,
+    )
+
+
+def _coord3d(given: Coord3dSection) -> Coord3dModel:
+    stereo = given.stereo
+    return Coord3dModel(
+        a=Coordinate(invalid=given.a.invalid),
+        b=Coordinate(invalid=given.b.invalid),
+        c=Coordinate(given.c.scale, given.c.offset, given.c.invalid),
+        unit_mm=given.unit_mm,
+        zero_is_invalid=given.zero_is_invalid,
+        min_confidence=given.min_confidence,
+        stereo=Stereo(stereo.focal_px, stereo.baseline) if stereo is not None else None,
     )
 
 

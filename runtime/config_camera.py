@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from runtime.config_fields import Endpoint, FilePath, Name, Section, about
 
@@ -13,7 +13,6 @@ class CameraSection(Section):
     """What every camera has, whatever its frames come through."""
 
     name: Annotated[Name, about("Name", "label in faults and metrics")]
-    depth: Annotated[bool, about("Depth", "true: a frame without depth is refused")] = True
     slots: Annotated[
         int, about("Ring slots", "frames the shared-memory ring holds", low=2, high=64)
     ] = 16
@@ -34,6 +33,15 @@ class CameraSection(Section):
         Field(ge=20, le=60_000),
         about("Silence", "free-running cameras: no frame for so long = link lost", unit="ms"),
     ] = None
+    backoff_ms: Annotated[
+        int,
+        about(
+            "Backoff", "before a second restart; doubles each time", unit="ms", low=1, high=60_000
+        ),
+    ] = 200
+    backoff_max_ms: Annotated[
+        int, about("Longest backoff", "see backoff_ms", unit="ms", low=1, high=600_000)
+    ] = 5000
     restarts: Annotated[
         int, about("Restarts", "per restart_window_s before giving up", low=0, high=1000)
     ] = 20
@@ -57,6 +65,65 @@ class Node(Section):
         bool | int | float | Annotated[str, Field(max_length=256)],
         about("Value", "read back after writing"),
     ]
+
+
+def _not_zero(value: float) -> float:
+    if value == 0:
+        raise ValueError("0 makes every depth the same: give the length of one count")
+    return value
+
+
+_Invalid = Annotated[
+    float | None,
+    Field(ge=-1e9, le=1e9),
+    about("Invalid", "raw value that means: no return; none: no such value"),
+]
+
+
+class Mark(Section):
+    """Coordinate A or B: only its mark of a missing return counts, places come from depth."""
+
+    invalid: _Invalid = None
+
+
+class DepthAxis(Section):
+    """Coordinate C, depth or disparity: raw * scale + offset."""
+
+    scale: Annotated[
+        float, about("Scale", "of one count", low=-1e6, high=1e6), AfterValidator(_not_zero)
+    ] = 1.0
+    offset: Annotated[float, about("Offset", "added after scale", low=-1e6, high=1e6)] = 0.0
+    invalid: _Invalid = None
+
+
+class StereoSection(Section):
+    """For cameras that send disparity: depth = focal_px * baseline / disparity."""
+
+    focal_px: Annotated[
+        float, about("Focal length", "of the rectified image", unit="px", low=1, high=1e6)
+    ]
+    baseline: Annotated[
+        float, about("Baseline", "between the cameras, times unit_mm", low=1e-6, high=1e6)
+    ]
+
+
+class Coord3dSection(Section):
+    """How to read the 3D components, instead of asking the camera's Scan3d nodes."""
+
+    a: Annotated[Mark, about("Coordinate A", "x")] = Mark()
+    b: Annotated[Mark, about("Coordinate B", "y")] = Mark()
+    c: Annotated[DepthAxis, about("Coordinate C", "depth, or disparity with stereo")] = DepthAxis()
+    unit_mm: Annotated[
+        float,
+        about("Unit", "length of the camera's unit: 1000 for m", unit="mm", low=1e-6, high=1e6),
+    ] = 1.0
+    zero_is_invalid: Annotated[
+        bool, about("Zero is invalid", "true: 0 in every coordinate is no return")
+    ] = True
+    min_confidence: Annotated[
+        float, about("Least confidence", "raw; below it is no return", low=0, high=65_535)
+    ] = 1.0
+    stereo: Annotated[StereoSection | None, about("Stereo", "only when C is a disparity")] = None
 
 
 class GenicamCamera(CameraSection):
@@ -102,6 +169,20 @@ class GenicamCamera(CameraSection):
         str | None,
         Field(pattern=r"^[A-Za-z0-9_]{1,128}$"),
         about("Exposure node", "such as ChunkExposureTime; give this or exposure_us"),
+    ] = None
+    max_pause_ms: Annotated[
+        int,
+        about(
+            "Longest pause",
+            "with timestamp arrival: frames that waited through a longer one are refused",
+            unit="ms",
+            low=5,
+            high=10_000,
+        ),
+    ] = 50
+    coord3d: Annotated[
+        Coord3dSection | None,
+        about("3D", "replaces what the camera's nodes say; none: ask the camera"),
     ] = None
 
 

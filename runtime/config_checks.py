@@ -30,6 +30,12 @@ def _times(config: CellConfig) -> Iterator[tuple[Key, str]]:
                 f"{camera.heartbeat_ms}: must be below job.deadline_ms, which is {deadline_ms}: "
                 "a dead camera would be noticed after the verdict",
             )
+        if camera.backoff_max_ms < camera.backoff_ms:
+            yield (
+                ("cameras", index, "backoff_max_ms"),
+                f"{camera.backoff_max_ms}: must not be below backoff_ms, which is "
+                f"{camera.backoff_ms}",
+            )
 
 
 def _exposure(config: CellConfig) -> Iterator[tuple[Key, str]]:

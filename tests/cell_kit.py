@@ -68,7 +68,6 @@ def write_cell(folder: Path, **changes: dict[str, Any]) -> Path:
                 "name": "cam0",
                 "source": "network",
                 "endpoint": f"ipc://{folder}/frames",
-                "depth": False,
             }
         ],
         "sockets": {
@@ -236,12 +235,14 @@ class Robot:
             "width": WIDTH_PX,
             "height": HEIGHT_PX,
             "pixel_format": "Mono8",
-            "depth": None,
+            "depth": "Coord3D_C16",
+            "depth_scale_mm": 0.1,
+            "depth_offset_mm": 0.0,
             "encoding": "raw",
             **header,
         }
-        image = bytes(fields["width"] * fields["height"])
-        self._frames.send_multipart([json.dumps(fields).encode(), image])
+        pixels = fields["width"] * fields["height"]
+        self._frames.send_multipart([json.dumps(fields).encode(), bytes(pixels), bytes(2 * pixels)])
         return self._frame_id
 
     def _say_poses(self) -> None:
