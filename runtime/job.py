@@ -44,7 +44,7 @@ class Job:
     finishing: bool = False  # the inspector was asked for the verdict
 
     def frame_came(self) -> None:
-        """A frame that was exposed after the start."""
+        """A frame arrived; whether it was exposed after the start is known with its pose."""
         self.frames += 1
 
     def is_stale(self, exposure_end_ns: int, residual_ns: int) -> bool:

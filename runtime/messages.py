@@ -53,7 +53,7 @@ class Message(BaseModel):
 class State(str, Enum):
     """States of OPC 40100-1, on the wire and in the journal."""
 
-    PREOPERATIONAL = "PREOPERATIONAL"  # started, no recipe asked for yet
+    PREOPERATIONAL = "PREOPERATIONAL"  # the cameras are not up yet; a recipe may be loading
     INITIALIZED = "INITIALIZED"  # sockets and cameras are up, no recipe proven
     READY = "READY"  # a recipe's probe passed; a job may start
     EXECUTING = "EXECUTING"  # one job is open

@@ -27,7 +27,7 @@ from runtime.transforms import Transform, rigid
 from runtime.viewplan import ViewPlan
 
 MAX_FILE_BYTES = 1 << 31  # no model of the methods we serve comes near 2 GiB
-MAX_VIEWS = 64  # a defect's supporting views are kept as bits of one machine word
+MAX_VIEWS = 64  # a bound on memory; a ring of viewpoints has a dozen
 
 
 @dataclass(frozen=True, slots=True, eq=False)

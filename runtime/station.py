@@ -98,7 +98,7 @@ class Station:
         self.runner.declare(Note(_BROKEN[code], why), now_ns)
 
     def reset(self, now_ns: int) -> Refusal | None:
-        """Leave ERROR. Everything is set up and proven again."""
+        """Leave ERROR: cameras start again, a recipe that was dropped is proven again."""
         refusal = self.go(Event.RESET)
         if refusal is not None:
             return refusal
