@@ -9,7 +9,7 @@ lines. What goes wrong on the way becomes a note, and a verdict with such a note
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +29,7 @@ from runtime.rays import Rays
 from runtime.recipe import Recipe
 from runtime.register import LOST_SCORE, Registered, register
 from runtime.segment import segment
+from runtime.timings import Stopwatch, Timing, Work
 from runtime.transforms import Transform
 from runtime.volume import Volume
 from runtime.warm_up import warm_up
@@ -52,6 +53,7 @@ class _Part:
 class Inspector:
     """Inspects one part after the other; owned and called by one thread.
 
+    now_ns: the clock that times the stages; without one every timing is 0.
     Raises RecipeError when recipe and calibration do not belong together.
     """
 
@@ -62,6 +64,7 @@ class Inspector:
         engine: Engine,
         limits: Limits,
         threads: int = 2,
+        now_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         recipe.check_calibration(calibration)
         self.recipe = recipe
@@ -73,6 +76,7 @@ class Inspector:
         self._rays = Rays.from_calibration(calibration)
         self._golden = _expected_views(recipe, self._rays)
         self._crew = Crew(threads)
+        self._watch = Stopwatch(now_ns)
         self._part = _Part()
 
     def close(self) -> None:
@@ -87,6 +91,7 @@ class Inspector:
     def start(self) -> None:
         """Forget the last part."""
         self.volume.clear()
+        self._watch.take()
         self._part = _Part()
 
     def reject(self, note: Note) -> None:
@@ -130,6 +135,10 @@ class Inspector:
             alignment=evidence.alignment,
         )
 
+    def take_timings(self) -> tuple[Timing, ...]:
+        """How long each stage took since the last call; `start` forgets what nobody took."""
+        return self._watch.take()
+
     # --- one private method per step, in their order -------------------------------------------
 
     def _unusable(self, view: View) -> Note | None:
@@ -165,26 +174,30 @@ class Inspector:
         self._part.placed = True
         if not self._golden or not self._part.waiting:
             return
-        found = align(
-            [view for _, view in self._part.waiting],
-            [self._golden[planned] for planned, _ in self._part.waiting],
-            self._rays,
-        )
+        with self._watch.time(Work.ALIGN):
+            found = align(
+                [view for _, view in self._part.waiting],
+                [self._golden[planned] for planned, _ in self._part.waiting],
+                self._rays,
+            )
         if isinstance(found, Note):
             self.reject(found)
         else:
             self._part.alignment = found
 
     def _inspect(self, planned: int, view: View) -> None:
-        registered = self._register(planned, view)
+        with self._watch.time(Work.REGISTER):
+            registered = self._register(planned, view)
         try:
-            score = score_map(self.engine, self._inputs(view, registered)).score
+            with self._watch.time(Work.ENGINE):
+                score = score_map(self.engine, self._inputs(view, registered)).score
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {error}"))
             return
         if registered is not None:
             score = np.maximum(score, registered.geometry)
-        self._fuse(planned, view, score, registered)
+        with self._watch.time(Work.FUSE):
+            self._fuse(planned, view, score, registered)
         self._note_doubts(planned, registered)
         self._part.reports.append(
             ViewReport(planned, view.frame_id, view.uncertainty_mm, float(score.max()))
@@ -272,10 +285,13 @@ class Inspector:
             )
 
     def _evidence(self) -> Evidence:
-        seen = coverage(self.volume, self._expected_mm, self._reference_from_part())
+        with self._watch.time(Work.COVERAGE):
+            seen = coverage(self.volume, self._expected_mm, self._reference_from_part())
+        with self._watch.time(Work.SEGMENT):
+            defects = segment(self.volume, self._base_from_part)
         return Evidence(
             score=self.volume.peak,
-            defects=segment(self.volume, self._base_from_part),
+            defects=defects,
             coverage=seen.fraction,
             hole_mm2=seen.largest_unseen * self.recipe.grid.voxel_mm**2,
             outside=_outside(self._part.counts),

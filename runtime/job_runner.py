@@ -21,12 +21,12 @@ from runtime.journal import JobRecord, Journal
 from runtime.metrics import Metrics, Stage
 from runtime.nouns import Frame, Note, Outcome, Reason, Verdict
 from runtime.result import Header, against, verdict_message
+from runtime.timings import NS_PER_MS, JobTimes
 from runtime.wall_clock import utc_now
 from runtime.worker import JobFinished, Prepared, ViewInspected, Worker
 
 log = logging.getLogger(__name__)
 
-NS_PER_MS = 1_000_000
 FOREVER_NS = 1 << 62
 
 
@@ -58,7 +58,7 @@ class JobRunner:
         self._number = 0
         self._record: JobRecord | None = None
         self._notes = 0
-        self._inspect_ns: list[int] = []
+        self._times = JobTimes()
         self._unwritten: wire.VerdictMessage | None = None
 
     # --- begin -----------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ class JobRunner:
         self._record = record
         self._number += 1
         self._notes = 0
-        self._inspect_ns = []
+        self._times = JobTimes()
         self.job = Job(
             job_id=command.job_id,
             part_id=command.part_id,
@@ -151,8 +151,10 @@ class JobRunner:
         """The worker is done with one view."""
         self._metrics.observe(Stage.QUEUE, event.queued_ns)
         self._metrics.observe(Stage.INSPECT, event.took_ns)
+        self._metrics.observe_work(event.timings)
         if self.job is not None and event.job == self._number:
-            self._inspect_ns.append(event.took_ns)
+            self._times.inspect_ns.append(event.took_ns)
+            self._times.add(event.timings)
             self.job.view_inspected(event.complete)
 
     # --- end -------------------------------------------------------------------------------------
@@ -176,9 +178,11 @@ class JobRunner:
     def finished(self, event: JobFinished, now_ns: int) -> None:
         """The worker has the verdict."""
         self._metrics.observe(Stage.FINISH, event.took_ns)
+        self._metrics.observe_work(event.timings)
         job = self.job
         if job is None or event.job != self._number:
             return
+        self._times.add(event.timings)
         if now_ns >= job.expires_ns:  # the loop stood still: what was good in time is late now
             self.declare(job.expired(now_ns), now_ns)
             return
@@ -204,38 +208,50 @@ class JobRunner:
         self.job = self._record = None  # decided once, also when the journal fails on the way
         self._worker.abandon()
         timed = replace(verdict, timing_ms=verdict.timing_ms | self._timing_ms(job, now_ns))
-        message = self._journalled(timed, record)
+        message = self._journalled(timed, record, job.deadline_ns)
         self._send(message)
         self._measure(job, message)
         self._on_decided(message, now_ns)
 
-    def _journalled(self, verdict: Verdict, record: JobRecord) -> wire.VerdictMessage:
+    def _journalled(
+        self, verdict: Verdict, record: JobRecord, deadline_ns: int
+    ) -> wire.VerdictMessage:
         message = verdict_message(verdict, _header(record))
         begun_ns = time.monotonic_ns()
         try:
             self._journal.close_job(message)
         except ServiceError as error:
-            return self._not_journalled(verdict, record, str(error), begun_ns)
-        self._metrics.observe(Stage.JOURNAL, time.monotonic_ns() - begun_ns)
+            self._on_journal_failed(str(error), begun_ns)
+            return self._withdrawn(verdict, record, Note(Reason.JOURNAL_FAILED, str(error)))
+        ended_ns = time.monotonic_ns()
+        self._metrics.observe(Stage.JOURNAL, ended_ns - begun_ns)
+        if message.outcome is not Outcome.INDETERMINATE and ended_ns >= deadline_ns:
+            took_ms = (ended_ns - begun_ns) / NS_PER_MS
+            late = f"the verdict was on record after the deadline: writing took {took_ms:.0f} ms"
+            message = self._withdrawn(verdict, record, Note(Reason.DEADLINE, late))
+            if self._unwritten is message:  # the file still says otherwise
+                self._on_journal_failed("a late verdict could not be withdrawn", ended_ns)
         return message
 
-    def _not_journalled(
-        self, verdict: Verdict, record: JobRecord, why: str, now_ns: int
-    ) -> wire.VerdictMessage:
-        """What is not on record is not PASS: the record follows when the journal is mended."""
-        note = Note(Reason.JOURNAL_FAILED, why)
-        self._unwritten = verdict_message(against(verdict, note), _header(record))
-        self._on_journal_failed(why, now_ns)
-        return self._unwritten
+    def _withdrawn(self, verdict: Verdict, record: JobRecord, note: Note) -> wire.VerdictMessage:
+        """INDETERMINATE in place of `verdict`, of which the file may hold nothing, or all.
+
+        A write that failed can still be there after a crash, so its place is taken at once. What
+        cannot be written now is kept, and written when the journal is mended.
+        """
+        message = verdict_message(against(verdict, note), _header(record))
+        try:
+            self._journal.revoke(message, wait=False)
+        except ServiceError as error:
+            log.warning("job=%s: its verdict has no record yet: %s", record.job_id, error)
+            self._unwritten = message
+        return message
 
     def _send(self, message: wire.VerdictMessage) -> None:
         self._publish(wire.verdict_topic(self._cell.config.cell), message.to_json())
 
     def _timing_ms(self, job: Job, now_ns: int) -> dict[str, float]:
-        timing = {"job": (now_ns - job.started_ns) / NS_PER_MS}
-        if self._inspect_ns:
-            timing["inspect_max"] = max(self._inspect_ns) / NS_PER_MS
-            timing["inspect_total"] = sum(self._inspect_ns) / NS_PER_MS
+        timing = {"job": (now_ns - job.started_ns) / NS_PER_MS, **self._times.in_ms()}
         if job.last_exposure_ns is not None:
             elapsed_ns = max(0, now_ns - job.last_exposure_ns)
             timing["last_exposure_to_decision"] = elapsed_ns / NS_PER_MS

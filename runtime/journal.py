@@ -114,14 +114,15 @@ class Journal:
                 f"job {verdict.job_id} has a verdict already, or was never opened"
             ) from error
 
-    def revoke(self, verdict: VerdictMessage) -> None:
+    def revoke(self, verdict: VerdictMessage, wait: bool = True) -> None:
         """After a failed write whose fate is unknown: what stands in the file becomes `verdict`.
 
-        Only towards caution: raises ServiceError unless it is INDETERMINATE.
+        Only towards caution: raises ServiceError unless it is INDETERMINATE. wait: for others who
+        hold the file, up to BUSY_S.
         """
         if verdict.outcome is not Outcome.INDETERMINATE:
             raise ServiceError("a verdict is only ever revoked towards INDETERMINATE")
-        with self._told(), self._db:
+        with self._patience(BUSY_S if wait else 0.0), self._told(), self._db:
             self._db.execute("DELETE FROM results WHERE job_id = ?", (verdict.job_id,))
             self._insert(verdict)
 
@@ -195,6 +196,17 @@ class Journal:
                 f"{self._path}: journal of schema {version}, this VoxGate writes {SCHEMA_VERSION}: "
                 "name another file in journal.path"
             )
+
+    @contextmanager
+    def _patience(self, busy_s: float) -> Iterator[None]:
+        """Wait so long for others who hold the file."""
+        with self._told():
+            self._db.execute(f"PRAGMA busy_timeout = {int(busy_s * 1000)}")
+        try:
+            yield
+        finally:
+            with self._told():
+                self._db.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
 
     @contextmanager
     def _told(self) -> Iterator[None]:

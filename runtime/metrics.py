@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from enum import Enum
 from threading import Thread
@@ -22,6 +23,7 @@ from runtime.camera import CameraCounters
 from runtime.errors import ServiceError
 from runtime.messages import COMMANDS, FaultCode, State
 from runtime.nouns import Outcome, Reason
+from runtime.timings import Timing
 
 BUCKETS_S = (
     *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.075),
@@ -37,8 +39,14 @@ class Stage(str, Enum):
 
     SYNC = "sync"  # frame arrived -> its pose is proven
     QUEUE = "queue"  # view ready -> the inspector takes it
-    INSPECT = "inspect"  # one view
-    FINISH = "finish"  # segment and decide
+    INSPECT = "inspect"  # one view: align (the first views), register, engine, fuse
+    ALIGN = "align"  # how the part stands
+    REGISTER = "register"  # the golden view as this view would have seen it
+    ENGINE = "engine"
+    FUSE = "fuse"  # lift into the volume
+    FINISH = "finish"  # the verdict: coverage, segment, decide
+    COVERAGE = "coverage"
+    SEGMENT = "segment"
     JOURNAL = "journal"
     PREPARE = "prepare"  # load and prove a recipe
 
@@ -147,6 +155,11 @@ class Metrics:
     def observe(self, stage: Stage, duration_ns: int) -> None:
         """One passage through `stage`."""
         self.stage.labels(stage.value).observe(max(0, duration_ns) / 1e9)
+
+    def observe_work(self, timings: Sequence[Timing]) -> None:
+        """What the inspector timed, each under the stage of its name."""
+        for timing in timings:
+            self.observe(Stage(timing.work.value), timing.took_ns)
 
 
 class MetricsServer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 from runtime.calibration import Calibration
@@ -33,6 +34,7 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
                 engine,
                 Limits(**config.limits.model_dump()),
                 threads=config.engine.threads,
+                now_ns=time.monotonic_ns,
             )
             inspector.warm_up()
         except VoxGateError:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from runtime.errors import VoxGateError
 from runtime.nouns import Note, Verdict, View
+from runtime.timings import Timing
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class PartInspector(Protocol):
     @property
     def complete(self) -> bool: ...
     def finish(self) -> Verdict: ...
+    def take_timings(self) -> tuple[Timing, ...]: ...
     def close(self) -> None: ...
 
 
@@ -66,6 +68,7 @@ class ViewInspected:
     complete: bool
     queued_ns: int
     took_ns: int
+    timings: tuple[Timing, ...]  # of what was done; the first views wait for each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class JobFinished:
     job: int
     verdict: Verdict
     took_ns: int
+    timings: tuple[Timing, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +229,11 @@ class Worker:
         begun_ns = time.monotonic_ns()
         inspector.add(view)
         took_ns = time.monotonic_ns() - begun_ns
-        self._tell(ViewInspected(job, inspector.complete, begun_ns - asked_ns, took_ns))
+        queued_ns, timings = begun_ns - asked_ns, inspector.take_timings()
+        self._tell(ViewInspected(job, inspector.complete, queued_ns, took_ns, timings))
 
     def _finish(self, job: int, inspector: PartInspector) -> None:
         begun_ns = time.monotonic_ns()
         verdict = inspector.finish()
-        self._tell(JobFinished(job, verdict, time.monotonic_ns() - begun_ns))
+        took_ns = time.monotonic_ns() - begun_ns
+        self._tell(JobFinished(job, verdict, took_ns, inspector.take_timings()))

@@ -18,6 +18,7 @@ from runtime.config import load_cell
 from runtime.errors import EngineError, RecipeError, VoxGateError
 from runtime.nouns import Defect, Note, Outcome, Reason, Verdict, View, ViewReport
 from runtime.service import serve
+from runtime.timings import Timing, Work
 from runtime.worker import Prepare, Prepared
 
 
@@ -31,6 +32,7 @@ class Script(BaseModel):
     prepare_s: float = 0.0
     raise_in: str = ""  # "add": EngineError, "add!": a programming error, "prepare"
     nan_score: bool = False
+    finish_file: str = ""  # appears when finish() begins
 
 
 @dataclass(slots=True)
@@ -59,6 +61,8 @@ class ScriptedInspector:
         return len(self.views) >= self.script.planned
 
     def finish(self) -> Verdict:
+        if self.script.finish_file:
+            Path(self.script.finish_file).touch()
         time.sleep(self.script.finish_s)
         reports = tuple(
             ViewReport(number, view.frame_id, view.uncertainty_mm, 0.1)
@@ -76,6 +80,9 @@ class ScriptedInspector:
             defect = Defect((1, 2, 3), (4, 5, 6), (1, 1, 1), 1.0, 2.5, 9, 3)
             return Verdict(Outcome.FAIL, notes, 2.5, 0.99, (defect,), reports)
         return Verdict(self.script.outcome, (), score, 0.99, (), reports)
+
+    def take_timings(self) -> tuple[Timing, ...]:
+        return (Timing(Work.ENGINE, 2_000_000),)
 
     def close(self) -> None:
         logging.info("inspector closed")

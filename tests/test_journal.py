@@ -114,6 +114,22 @@ def test_revoking_needs_no_verdict_before(journal: Journal) -> None:
     assert journal.open_jobs() == []
 
 
+def test_revoking_without_waiting_leaves_the_patience_of_other_writes(
+    journal: Journal, path: Path
+) -> None:
+    journal.open_job(record())
+    before = journal._db.execute("PRAGMA busy_timeout").fetchone()
+    other = sqlite3.connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(ServiceError, match="locked"):
+        journal.revoke(verdict(passed=False), wait=False)
+    other.rollback()
+    other.close()
+    assert journal._db.execute("PRAGMA busy_timeout").fetchone() == before
+    journal.revoke(verdict(passed=False), wait=False)
+    assert journal.result("job-1") == verdict(passed=False)
+
+
 def test_second_service_cannot_share_a_journal(journal: Journal, path: Path) -> None:
     with pytest.raises(ServiceError, match="another voxgate"):
         Journal(path)

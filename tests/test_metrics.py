@@ -14,6 +14,7 @@ from runtime.errors import ServiceError
 from runtime.messages import FaultCode, State
 from runtime.metrics import BUCKETS_S, Metrics, MetricsServer, Stage
 from runtime.nouns import Outcome, Reason
+from runtime.timings import Timing, Work
 
 
 @pytest.fixture
@@ -94,6 +95,13 @@ def test_camera_counters_are_followed_not_added(metrics: Metrics) -> None:
 def test_clock_going_back_is_no_negative_duration(metrics: Metrics) -> None:
     metrics.observe(Stage.SYNC, -5)
     assert value(metrics, "voxgate_stage_seconds_sum", stage="sync") == 0
+
+
+def test_every_piece_of_the_inspectors_work_is_a_stage(metrics: Metrics) -> None:
+    metrics.observe_work([Timing(work, 1_000_000) for work in Work])
+    for work in Work:
+        assert value(metrics, "voxgate_stage_seconds_count", stage=work.value) == 1
+        assert value(metrics, "voxgate_stage_seconds_sum", stage=work.value) == 0.001
 
 
 def test_scrape_delivers_the_headline_and_close_frees_the_port(metrics: Metrics, port: int) -> None:

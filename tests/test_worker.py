@@ -10,6 +10,7 @@ import pytest
 
 from runtime.errors import RecipeError
 from runtime.nouns import Note, Reason, View
+from runtime.timings import Timing, Work
 from runtime.worker import (
     JobFinished,
     RecipeFailed,
@@ -75,6 +76,7 @@ def test_job_runs_from_begin_to_verdict(ears: list[Ear]) -> None:
     finished = ear.wait_for(JobFinished)
     assert isinstance(finished, JobFinished)
     assert finished.job == 1
+    assert finished.timings == inspected.timings == (Timing(Work.ENGINE, 2_000_000),)
     until(lambda: ear.worker.idle, "an idle worker")
     assert ear.worker.waiting == 0
 
