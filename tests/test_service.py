@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 import zmq
+from ruamel.yaml import YAML
 
 from runtime import messages as wire
 from runtime.messages import RefusalCode, State
@@ -41,9 +42,18 @@ def serving(
     folder: Path, script: Script | None = None, **changes: dict[str, Any]
 ) -> Iterator[tuple[ServiceProcess, Robot]]:
     """A service in READY and a robot that sends poses."""
-    service = ServiceProcess(write_cell(folder, **changes), script or Script()).start()
+    with serving_cell(write_cell(folder, **changes), script) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def serving_cell(
+    cell: Path, script: Script | None = None
+) -> Iterator[tuple[ServiceProcess, Robot]]:
+    """As `serving`, with a YAML that is there."""
+    service = ServiceProcess(cell, script or Script()).start()
     try:
-        with Robot(folder) as robot:
+        with Robot(cell.parent) as robot:
             robot.send_poses()
             robot.wait_for(State.READY)
             robot.send_poses_for_a_while()
@@ -78,6 +88,16 @@ def robot(shared: tuple[ServiceProcess, Path]) -> Iterator[Robot]:
         if robot.state() is State.EXECUTING:
             robot.ask(wire.Abort)
         assert robot.state() is State.READY
+
+
+def with_cameras(cell: Path, **settings: Any) -> None:
+    """Change every camera of a YAML."""
+    yaml = YAML()
+    document = yaml.load(cell.read_text())
+    for camera in document["cameras"]:
+        camera.update(settings)
+    with cell.open("w", encoding="utf-8") as stream:
+        yaml.dump(document, stream)
 
 
 _numbers = iter(range(10_000))
@@ -444,14 +464,18 @@ def test_sigterm_declares_the_job_and_leaves_nothing_behind(folder: Path) -> Non
 
 
 def test_sigterm_waits_for_a_verdict_that_is_being_made(folder: Path) -> None:
-    with serving(folder, Script(finish_s=0.4)) as (service, robot):
+    begun = folder / "finish-began"
+    with serving(folder, Script(finish_s=0.4, finish_file=str(begun))) as (service, robot):
         robot.start_job("job-1")
         for _ in range(3):
             robot.expose()
         robot.send(wire.StopJob, job_id="job-1")
-        time.sleep(0.1)  # either outcome is right; this makes the one meant here likely
+        until(begun.exists, "the inspector's finish()")
         assert service.end(signal.SIGTERM) == 0
-        assert rows(folder)["job-1"] in {"PASS", "INDETERMINATE"}
+        reply = robot.reply()
+        assert isinstance(reply, wire.ResultReply)
+        assert reply.result.outcome is Outcome.PASS
+        assert rows(folder) == {"job-1": "PASS"}
 
 
 def test_sigterm_while_a_recipe_loads_ends_the_process(folder: Path) -> None:
@@ -526,6 +550,66 @@ def test_verdict_that_cannot_be_journalled_is_not_pass(folder: Path) -> None:
         assert len(heard_verdicts(robot, "job-1")) == 1
         assert service.end(signal.SIGTERM) == 0
         assert rows(folder) == {"job-1": "INDETERMINATE"}
+
+
+def passes_next(robot: Robot, job_id: str) -> None:
+    """A good part after the trouble is a good part."""
+    robot.start_job(job_id)
+    for _ in range(3):
+        robot.expose()
+    assert stop(robot, job_id).outcome is Outcome.PASS
+
+
+def test_journal_that_breaks_in_mid_job_leaves_nobody_waiting(folder: Path) -> None:
+    with serving(folder, job={"late_frame_ms": 5000}) as (_, robot), Robot(folder) as other:
+        passes_next(robot, "job-0")
+        done = robot.ask(wire.GetResult, job_id="job-0")
+        assert isinstance(done, wire.ResultReply)
+        robot.start_job("job-1")
+        robot.send(wire.StopJob, job_id="job-1")  # waits for views that do not come
+        lock = sqlite3.connect(folder / "journal.sqlite")
+        lock.execute("BEGIN IMMEDIATE")
+        told = other.ask(wire.Acknowledge, result_id=done.result.result_id)
+        assert refused(told) is RefusalCode.JOURNAL_FAILED
+        reply = robot.reply()
+        assert isinstance(reply, wire.ResultReply)
+        assert (reply.result.job_id, reply.state) == ("job-1", State.ERROR)
+        assert reply.result.outcome is Outcome.INDETERMINATE
+        assert reasons(reply.result) == {Reason.JOURNAL_FAILED}
+        start = robot.ask(wire.StartJob, job_id="job-2", part_id="p")
+        assert refused(start) is RefusalCode.WRONG_STATE
+        lock.rollback()
+        lock.close()
+        assert isinstance(robot.ask(wire.Reset), wire.Done)
+        robot.wait_for(State.READY)
+        passes_next(robot, "job-2")
+        assert rows(folder) == {"job-0": "PASS", "job-1": "INDETERMINATE", "job-2": "PASS"}
+
+
+def test_camera_given_up_in_mid_job_leaves_nobody_waiting(folder: Path) -> None:
+    cell = write_cell(folder, job={"late_frame_ms": 5000})
+    with_cameras(cell, restarts=0)
+    with serving_cell(cell) as (service, robot):
+        robot.start_job("job-1")
+        robot.expose()
+        robot.send(wire.StopJob, job_id="job-1")  # waits for views that do not come
+        (camera,) = psutil.Process(service.pid).children()
+        camera.kill()
+        reply = robot.reply()
+        assert isinstance(reply, wire.ResultReply)
+        assert (reply.result.job_id, reply.state) == ("job-1", State.ERROR)
+        assert reply.result.outcome is Outcome.INDETERMINATE
+        assert Reason.CAMERA_LOST in reasons(reply.result)
+        start = robot.ask(wire.StartJob, job_id="job-2", part_id="p")
+        assert refused(start) is RefusalCode.WRONG_STATE
+        assert isinstance(robot.ask(wire.Reset), wire.Done)
+        robot.wait_for(State.READY)
+        with Robot(folder) as sender:  # the old one would find the new worker too late
+            robot.start_job("job-2")
+            for _ in range(3):
+                sender.expose()
+            assert stop(robot, "job-2").outcome is Outcome.PASS
+        assert rows(folder) == {"job-1": "INDETERMINATE", "job-2": "PASS"}
 
 
 def test_job_that_cannot_be_journalled_does_not_start(folder: Path) -> None:
