@@ -111,17 +111,24 @@ def inspect(
         Path | None,
         typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A cell's YAML: inspect by its limits, longest pose gap and engine."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Inspect a recorded scan: exit 0 PASS, 1 FAIL, 3 INDETERMINATE, 2 wrong input."""
-    from runtime.offline import EXIT_CODES, inspect_folder
+    from runtime.config import load_cell
+    from runtime.offline import DEFAULTS, EXIT_CODES, Settings, inspect_folder
 
     with _errors_as_json(as_json), _progress(as_json) as progress:
+        settings = Settings.from_config(load_cell(config).config) if config else DEFAULTS
         task = progress.add_task("inspect", total=None)
         result = inspect_folder(
             scan,
             recipe,
             calibration=calibration,
+            settings=settings,
             on_progress=lambda done, of: progress.update(task, completed=done, total=of),
         )
         if volume is not None:
@@ -143,11 +150,13 @@ def demo(
     speed: Annotated[
         float, typer.Option(min=0.25, max=8, help="Of the moves between views.")
     ] = 1.0,
+    as_json: AsJson = False,
 ) -> None:
     """A virtual cell inspects good and bad brackets over real sockets; exit 0 if all came true."""
     from sim.demo import run_demo
 
-    raise typer.Exit(run_demo(out, examples, jobs, speed))
+    with _errors_as_json(as_json):
+        raise typer.Exit(run_demo(out, examples, jobs, speed, as_json=as_json))
 
 
 @app.command()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from runtime.config_sections import CellConfig
 from runtime.decide import Limits
 from runtime.engine import DEFAULT_BACKEND, open_engine
 from runtime.inspector import Inspector
 from runtime.messages import VerdictMessage
 from runtime.nouns import Outcome, Verdict, View
 from runtime.recipe import Recipe
-from runtime.replay import replay
+from runtime.replay import lost_frames, replay
 from runtime.result import Header, verdict_message
 from runtime.scan import Scan
 from runtime.sync import Synchronizer
@@ -23,9 +25,33 @@ from runtime.volume_file import save_volume
 from runtime.wall_clock import utc_now
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INDETERMINATE: 3}
-MAX_GAP_NS = 20_000_000  # as the cell's default: two and a half periods of a 125 Hz stream
+NS_PER_MS = 1_000_000
+MAX_GAP_NS = 20 * NS_PER_MS  # as the cell's default: two and a half periods of a 125 Hz stream
 
 OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a cell's YAML says about an inspection; without one, what the YAML's defaults say."""
+
+    limits: Limits = field(default_factory=Limits)
+    max_gap_ns: int = MAX_GAP_NS
+    backend: str = DEFAULT_BACKEND
+    threads: int = 2
+
+    @classmethod
+    def from_config(cls, config: CellConfig) -> Settings:
+        """Those by which the service of this cell inspects."""
+        return cls(
+            limits=Limits(**config.limits.model_dump()),
+            max_gap_ns=int(config.sync.max_gap_ms * NS_PER_MS),
+            backend=config.engine.backend,
+            threads=config.engine.threads,
+        )
+
+
+DEFAULTS = Settings()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,36 +73,35 @@ def inspect_folder(
     recipe_folder: Path,
     *,
     calibration: Path | None = None,
-    backend: str = DEFAULT_BACKEND,
-    limits: Limits | None = None,
+    settings: Settings = DEFAULTS,
     on_progress: OnProgress = lambda done, of: None,
 ) -> Inspection:
     """Inspect one recorded scan. Raises VoxGateError (one line) for input that cannot be used."""
     scan = Scan.open(folder, calibration)
     recipe = Recipe.load(recipe_folder)
     recipe.check_calibration(scan.calibration)
-    inspector = Inspector(
-        recipe, scan.calibration, open_engine(recipe, backend), limits or Limits()
-    )
-    try:
-        verdict = inspect_scan(scan, inspector, on_progress)
+    with closing(_open(scan, recipe, settings)) as inspector:
+        verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)
         return Inspection(
             verdict,
-            verdict_message(verdict, _header(folder, inspector)),
+            verdict_message(verdict, _header(folder, inspector, settings)),
             inspector.volume.occupied(),
             recipe,
         )
-    finally:
-        inspector.close()
 
 
 def inspect_scan(
-    scan: Scan, inspector: Inspector, on_progress: OnProgress = lambda done, of: None
+    scan: Scan,
+    inspector: Inspector,
+    on_progress: OnProgress = lambda done, of: None,
+    max_gap_ns: int = MAX_GAP_NS,
 ) -> Verdict:
     """The verdict on one scan, with clocks that know nothing but this scan."""
-    synchronizer = Synchronizer(scan.calibration, MAX_GAP_NS)
+    synchronizer = Synchronizer(scan.calibration, max_gap_ns)
     begun_ns = time.monotonic_ns()
     inspector.start()
+    for note in lost_frames(scan):
+        inspector.reject(note)
     for done, found in enumerate(replay(scan, synchronizer), start=1):
         if isinstance(found, View):
             inspector.add(found)
@@ -87,9 +112,21 @@ def inspect_scan(
     return verdict.timed(total=(time.monotonic_ns() - begun_ns) / 1e6)
 
 
-def _header(folder: Path, inspector: Inspector) -> Header:
+def _open(scan: Scan, recipe: Recipe, settings: Settings) -> Inspector:
+    """The inspector with an engine that is proven; none is left open when one of them refuses."""
+    with ExitStack() as undo:
+        engine = open_engine(recipe, settings.backend, settings.threads)
+        undo.callback(engine.close)
+        inspector = Inspector(
+            recipe, scan.calibration, engine, settings.limits, threads=settings.threads
+        )
+        undo.pop_all()
+    return inspector
+
+
+def _header(folder: Path, inspector: Inspector, settings: Settings) -> Header:
     """An offline result is named after what it was made from, and never acts on a line."""
-    configuration = f"{inspector.limits}{inspector.recipe.manifest.calibration_digest}"
+    configuration = f"{settings}{inspector.recipe.manifest.calibration_digest}"
     scan_id = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
     return Header(
         result_id=f"offline-{scan_id}",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
-from runtime.nouns import Pose, View
+from runtime.nouns import Note, Pose, Reason, View
 from runtime.scan import Scan
 from runtime.sync import MAX_WAIT_NS, Rejection, Synchronizer
 
@@ -18,6 +19,20 @@ def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]
             synchronizer.add_frame(event)
         yield from synchronizer.take(event.t_arrival_ns)
     yield from synchronizer.close()
+
+
+def lost_frames(scan: Scan) -> list[Note]:
+    """One note per gap in the frame ids, as the live frame gate has one: what is missing there
+    may be what mattered, also when every planned view came."""
+    return [
+        Note(
+            Reason.FRAME_LOST,
+            f"{after.frame_id - before.frame_id - 1} frames lost between frame ids "
+            f"{before.frame_id} and {after.frame_id}",
+        )
+        for before, after in pairwise(scan.frames)
+        if after.frame_id - before.frame_id > 1
+    ]
 
 
 def views_of(

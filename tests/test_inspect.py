@@ -14,7 +14,12 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime import cli
+from runtime import cli, offline
+from runtime.config import load_cell
+from runtime.engine import Engine, open_engine
+from runtime.errors import EngineError, RecipeError
+from runtime.offline import Settings
+from runtime.recipe import Recipe
 from tests.conftest import BRACKET
 
 pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
@@ -110,6 +115,110 @@ def test_a_scan_that_lacks_a_view_is_exit_3_and_names_it(
     assert (code, verdict["outcome"]) == (3, "INDETERMINATE")
     reasons = {reason["reason"]: reason["detail"] for reason in verdict["reasons"]}
     assert "1 of 12 views did not come: 4" in reasons["missing_view"]
+    assert "1 frames lost between frame ids 2003 and 2005" in reasons["frame_lost"]
+
+
+def test_a_gap_in_the_frame_ids_is_not_pass_even_if_every_view_came(
+    bracket_recipe: Path,
+    scan: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _edit_line(scan / "frames.jsonl", 11, frame_id=2013)
+    code, out, _ = _voxgate(
+        monkeypatch, capsys, "inspect", scan, "--recipe", bracket_recipe, "--json"
+    )
+    assert code == 3
+    assert [reason["reason"] for reason in json.loads(out)["reasons"]] == ["frame_lost"]
+
+
+# --- by a cell's YAML ----------------------------------------------------------------------------
+
+
+def _cell(scan: Path, **sections: object) -> Path:
+    """A cell's YAML (JSON is YAML) beside the scan, with `sections` of it."""
+    scan.with_name("recipes").mkdir()
+    port = "tcp://127.0.0.1:{}".format
+    content = {
+        "schema_version": 1,
+        "cell": "virtual-1",
+        "is_simulated": True,
+        "calibration": "calibration.json",
+        "recipes": {"folder": "recipes"},
+        "cameras": [{"name": "cam0", "source": "network", "endpoint": port(5553)}],
+        "sockets": {"poses": port(5550), "commands": port(5551), "verdicts": port(5552)},
+        "journal": {"path": "journal.sqlite"},
+    }
+    file = scan.with_name("cell.yaml")
+    file.write_text(json.dumps(content | sections))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("sections", "reason"),
+    [
+        ({"limits": {"shift_max_mm": 0.1}}, "misaligned"),
+        ({"sync": {"max_gap_ms": 1.0}}, "pose_gap"),
+    ],
+)
+def test_the_limits_of_a_cell_hold_offline_too(
+    sections: dict[str, object],
+    reason: str,
+    bracket_recipe: Path,
+    scan: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ("inspect", scan, "--recipe", bracket_recipe, "--config", _cell(scan, **sections))
+    code, out, _ = _voxgate(monkeypatch, capsys, *command, "--json")
+    assert code == 3
+    assert reason in {found["reason"] for found in json.loads(out)["reasons"]}
+
+
+def test_without_a_cell_the_defaults_of_its_yaml_hold(scan: Path) -> None:
+    assert Settings.from_config(load_cell(_cell(scan)).config) == Settings()
+
+
+def test_the_engine_of_a_cell_is_asked_for_offline_too(scan: Path) -> None:
+    file = _cell(scan, engine={"backend": "onnxruntime-tensorrt", "threads": 5})
+    settings = Settings.from_config(load_cell(file).config)
+    assert (settings.backend, settings.threads) == ("onnxruntime-tensorrt", 5)
+
+
+def test_a_cell_that_would_not_be_served_is_refused_offline_too(
+    bracket_recipe: Path,
+    scan: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = _cell(scan, limits={"shift_max_mm": -1})
+    command = ("inspect", scan, "--recipe", bracket_recipe, "--config", file, "--json")
+    code, out, err = _voxgate(monkeypatch, capsys, *command)
+    assert code == 2
+    assert "cell.yaml" in err
+    assert "shift_max_mm" in err
+    assert set(json.loads(out)) == {"error"}
+
+
+def test_no_engine_stays_open_when_the_inspector_refuses(
+    bracket_recipe: Path, scan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Engine] = []
+
+    def remembered(recipe: Recipe, backend: str, threads: int) -> Engine:
+        opened.append(open_engine(recipe, backend, threads))
+        return opened[-1]
+
+    def refuse(*arguments: object, **named: object) -> None:
+        raise RecipeError("no surface is expected: export it again")
+
+    monkeypatch.setattr(offline, "open_engine", remembered)
+    monkeypatch.setattr(offline, "Inspector", refuse)
+    with pytest.raises(RecipeError, match="export it again"):
+        offline.inspect_folder(scan, bracket_recipe)
+    (engine,) = opened
+    with pytest.raises(EngineError, match="closed"):
+        engine.run({})
 
 
 # --- wrong input: one line, exit 2, nothing on stdout but one JSON object ------------------------
