@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from runtime.camera_life import CameraCounters, CameraFault, CameraLife, CameraStatus
 from runtime.camera_settings import CameraSettings
 from runtime.errors import CameraError
-from runtime.nouns import Frame, Reason
+from runtime.nouns import Frame
 
 __all__ = ["CameraCounters", "CameraFault", "CameraStatus", "CameraSupervisor"]
 
 STOP_S = 2.0  # a camera that is asked to stop gets this long to release its device
-_TICK_S = 0.1  # how often deadlines are looked at while nothing comes
 
 
 class CameraSupervisor:
@@ -59,20 +58,6 @@ class CameraSupervisor:
         """Every camera is open and streams."""
         return all(camera.ready for camera in self._cameras.values())
 
-    def wait_ready(self, timeout_s: float) -> None:
-        """Block until `ready`; what comes meanwhile is stale.
-
-        Raises CameraError when a camera cannot be opened or is late.
-        """
-        deadline = time.monotonic() + timeout_s
-        while not self.ready:
-            for event in self.poll(time.monotonic_ns()):
-                if isinstance(event, CameraFault) and event.note.reason is Reason.CAMERA_LOST:
-                    raise CameraError(event.note.detail)
-            if time.monotonic() > deadline:
-                raise CameraError(f"cameras not ready in {timeout_s:g} s: {self._late()}")
-            self._epoll.poll(_TICK_S)
-
     def arm(self, now_ns: int) -> None:
         """A job starts: every worker throws away what waits, and says so (`armed`)."""
         for camera in self._cameras.values():
@@ -102,10 +87,3 @@ class CameraSupervisor:
         for camera in self._cameras.values():
             camera.close(deadline)
         self._epoll.close()
-
-    def _late(self) -> str:
-        return ", ".join(
-            f"{name} is {camera.status().phase.value}"
-            for name, camera in self._cameras.items()
-            if not camera.ready
-        )

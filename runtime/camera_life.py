@@ -22,7 +22,6 @@ class CameraFault:
 
     camera: str
     note: Note
-    t_host_ns: int
     count: int = 1
 
 
@@ -152,7 +151,7 @@ class CameraLife:
             then = f"new worker in {(due_ns - now_ns) // MS} ms"
         self._failure = f"camera {self._settings.name} lost: {why}; {then}"
         self._events.append(
-            CameraFault(self._settings.name, Note(Reason.CAMERA_LOST, self._failure), now_ns)
+            CameraFault(self._settings.name, Note(Reason.CAMERA_LOST, self._failure))
         )
 
     def _part(self, worker: CameraWorker) -> None:
@@ -192,7 +191,7 @@ class CameraLife:
         if message.kind == "frame":
             self._take_frame(worker, message, now_ns)
         elif message.kind == "fault":
-            self._take_fault(message, now_ns)
+            self._take_fault(message)
         elif message.kind == "armed":
             self._armed_token = message.number
             self._counts["stale"] += message.count
@@ -219,8 +218,8 @@ class CameraLife:
         self._events.append(frame)
         self._send(Message("free", slot=message.slot))
 
-    def _take_fault(self, message: Message, now_ns: int) -> None:
+    def _take_fault(self, message: Message) -> None:
         fault = fault_from_message(message)
         self._counts[fault.kind.value] += fault.count
         note = Note(REASONS[fault.kind], f"camera {self._settings.name}: {fault.detail}")
-        self._events.append(CameraFault(self._settings.name, note, now_ns, fault.count))
+        self._events.append(CameraFault(self._settings.name, note, fault.count))

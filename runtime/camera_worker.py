@@ -13,11 +13,11 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 
 from runtime.camera_link import Message, link_pair
 from runtime.camera_process import ring_shape
 from runtime.camera_settings import CameraSettings, NetworkSettings, settings_to_json
+from runtime.config_fields import remove_socket_file
 from runtime.ring import Ring, ring_file
 
 _log = logging.getLogger(__name__)
@@ -84,7 +84,8 @@ class CameraWorker:
         """Kill what still runs, reap it, and let the link, the ring and the pipe go."""
         self._keep.close()
         os.close(self.pid_fd)
-        _unlink_socket(self._settings)
+        if isinstance(self._settings.source, NetworkSettings):
+            remove_socket_file(self._settings.source.endpoint)  # a killed worker cannot
 
     def _end(self) -> None:
         self._process.kill()
@@ -92,14 +93,6 @@ class CameraWorker:
             self._process.wait(_REAP_S)
         except subprocess.TimeoutExpired:
             _log.error("camera worker %d is stuck in the kernel and stays behind", self.pid)
-
-
-def _unlink_socket(settings: CameraSettings) -> None:
-    """ZeroMQ leaves the file of an ipc:// endpoint behind, and a killed worker cannot help it."""
-    if isinstance(settings.source, NetworkSettings):
-        path = settings.source.endpoint.removeprefix("ipc://")
-        if path.startswith("/"):
-            Path(path).unlink(missing_ok=True)
 
 
 def _spawn(settings: CameraSettings, passed: tuple[int, ...]) -> subprocess.Popen[bytes]:

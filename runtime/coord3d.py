@@ -1,4 +1,4 @@
-"""Organised 3D components of any vendor -> depth or points in mm, NaN where there was no return.
+"""Organised 3D components of any vendor -> depth in mm, NaN where there was no return.
 
 Formats are those of the PFNC (`Coord3D_ABC32f`, `Coord3D_C16`, ...); scale, offset and the marks of
 an invalid pixel are those of SFNC 2.7, chapter 3D Scan Control. In a calibrated grid C is z of the
@@ -52,12 +52,10 @@ class Coordinate:
 
 @dataclass(frozen=True, slots=True)
 class Stereo:
-    """What turns a disparity in pixels into a point: focal length, baseline, principal point."""
+    """What turns a disparity in pixels into a depth: focal length and baseline."""
 
     focal_px: float
     baseline: float  # in the unit that Coord3dModel.unit_mm gives in mm
-    principal_u_px: float = 0.0
-    principal_v_px: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.focal_px > 0 and self.baseline > 0):
@@ -146,27 +144,6 @@ def depth_mm_from_planes(
     return z_mm
 
 
-@_QUIET
-def xyz_mm_from_planes(
-    planes: Mapping[str, Plane], model: Coord3dModel, confidence: Plane | None = None
-) -> FloatImage:
-    """Organised points (h, w, 3) float32 in mm, NaN in all three where there was no return.
-
-    Needs A, B and C, or a disparity with its stereo model. Raises ValueError otherwise.
-    """
-    valid = _valid(planes, model, confidence)
-    if model.stereo is not None and "C" in planes:
-        points = _points_from_disparity(planes["C"], model, model.stereo)
-    elif {"A", "B", "C"} <= planes.keys():
-        axes = ((planes["A"], model.a), (planes["B"], model.b), (planes["C"], model.c))
-        points = np.stack([_scaled(raw, axis) for raw, axis in axes], axis=2)
-    else:
-        raise ValueError(f"points need coordinates A, B and C or a disparity, got {sorted(planes)}")
-    points *= np.float32(model.unit_mm)
-    points[~(valid & np.isfinite(points).all(axis=2))] = np.nan
-    return points
-
-
 def _values(pixel_format: str, depth: str, data: npt.NDArray[np.uint8], count: int) -> Plane:
     if depth.endswith("p"):
         return unpacked(pixel_format, int(depth[:-1]), data, count)
@@ -191,16 +168,6 @@ def _z_mm(raw: Plane, model: Coord3dModel) -> FloatImage:
     scale = np.float32(model.stereo.focal_px * model.stereo.baseline * model.unit_mm)
     np.divide(scale, z_mm, out=z_mm)
     return z_mm
-
-
-def _points_from_disparity(raw: Plane, model: Coord3dModel, stereo: Stereo) -> FloatImage:
-    """Basler/Roboception rc_visard manual: X = (u - cu) b / d, Y = (v - cv) b / d, Z = f b / d."""
-    height, width = raw.shape
-    disparity_px = _scaled(raw, model.c)
-    reach = np.float32(stereo.baseline) / disparity_px
-    x = (np.arange(width, dtype=np.float32) - np.float32(stereo.principal_u_px)) * reach
-    v = np.arange(height, dtype=np.float32)[:, None] - np.float32(stereo.principal_v_px)
-    return np.stack([x, v * reach, np.float32(stereo.focal_px) * reach], axis=2)
 
 
 def _valid(

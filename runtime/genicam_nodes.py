@@ -121,9 +121,7 @@ def _stereo(node_map: Any, where: str) -> Stereo:
         raise CameraError(
             f"{where}: delivers disparity without {' and '.join(names)}: give coord3d"
         )
-    u_px = read_number(node_map, "Scan3dPrincipalPointU") or 0.0
-    v_px = read_number(node_map, "Scan3dPrincipalPointV") or 0.0
-    return Stereo(focal_px, baseline, u_px, v_px)
+    return Stereo(focal_px, baseline)
 
 
 def one_line(error: BaseException) -> str:

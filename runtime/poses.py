@@ -37,11 +37,6 @@ class PoseBuffer:
         return len(self._poses)
 
     @property
-    def newest_ns(self) -> int | None:
-        """Robot stamp of the newest pose; None while empty."""
-        return self._t_ns[-1] if self._t_ns else None
-
-    @property
     def oldest_ns(self) -> int | None:
         """Robot stamp of the oldest pose that is kept; None while empty."""
         return self._t_ns[0] if self._t_ns else None

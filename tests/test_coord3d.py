@@ -20,7 +20,6 @@ from runtime.coord3d import (
     depth_mm_from_planes,
     is_coordinate_format,
     planes_from_bytes,
-    xyz_mm_from_planes,
 )
 
 NAN = float("nan")
@@ -50,7 +49,6 @@ class Vendor:
     name: str
     parts: list[tuple[str, npt.NDArray[Any]]]
     model: Coord3dModel
-    has_points: bool = True
 
 
 # Gocator: 16-bit heights around the middle of the range, 0 means no point
@@ -116,31 +114,26 @@ VENDORS = [
         "SICK Ranger, AC16 planar",
         [("Coord3D_AC16_Planar", np.stack([X, _with_last(Z, 0)]).astype(np.uint16))],
         Coord3dModel(c=Coordinate(invalid=0.0)),
-        has_points=False,
     ),
     Vendor(
         "AC16 interleaved",
         [("Coord3D_AC16", np.stack([X, _with_last(Z, 0)], axis=2).astype(np.uint16))],
         Coord3dModel(c=Coordinate(invalid=0.0)),
-        has_points=False,
     ),
     Vendor(
         "blaze Coord3D_C16 with scale and offset, undeclared 0",
         [("Coord3D_C16", _with_last((Z - 100) * 10, 0).astype(np.uint16))],
         Coord3dModel(c=Coordinate(0.1, 100.0)),
-        has_points=False,
     ),
     Vendor(
         "LMI Gocator heights, 0",
         [("Coord3D_C16", gocator_counts)],
         Coord3dModel(c=Coordinate(GOCATOR_STEP_MM, -32768 * GOCATOR_STEP_MM, 0.0)),
-        has_points=False,
     ),
     Vendor(
         "C32f, NaN",
         [("Coord3D_C32f", _with_last(Z, NAN))],
         Coord3dModel(),
-        has_points=False,
     ),
     Vendor(
         "Confidence8 of 0",
@@ -177,27 +170,14 @@ def test_a_vendor_s_invalid_is_taken_for_a_depth(vendor: Vendor) -> None:
     np.testing.assert_allclose(depth_mm, EXPECTED, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "vendor", [v for v in VENDORS if v.has_points], ids=lambda vendor: vendor.name
-)
-def test_a_point_without_return_keeps_one_of_its_coordinates(vendor: Vendor) -> None:
-    planes, confidence = _read(vendor.parts)
-    xyz_mm = xyz_mm_from_planes(planes, vendor.model, confidence)
-    np.testing.assert_allclose(xyz_mm, np.where(np.isnan(EXPECTED)[..., None], NAN, XYZ), rtol=1e-5)
-
-
 def test_disparity_is_taken_for_depth() -> None:
     model = Coord3dModel(
-        c=Coordinate(0.0625), unit_mm=1000.0, stereo=Stereo(RC_FOCAL_PX, RC_BASELINE_M, 1.0, 0.5)
+        c=Coordinate(0.0625), unit_mm=1000.0, stereo=Stereo(RC_FOCAL_PX, RC_BASELINE_M)
     )
     planes, _ = _read([("Coord3D_C16", rc_counts)])
     depth_mm = depth_mm_from_planes(planes, model)
     expected_mm = _with_last(RC_DEPTHS_M * 1000, NAN)
     np.testing.assert_allclose(depth_mm, expected_mm, rtol=2e-3)
-    xyz_mm = xyz_mm_from_planes(planes, model)
-    np.testing.assert_allclose(xyz_mm[..., 2], depth_mm, rtol=1e-6)
-    np.testing.assert_allclose(xyz_mm[0, 0, :2], [-0.5, -0.25], rtol=2e-3)
-    assert np.isnan(xyz_mm[1, 2]).all()
 
 
 @pytest.mark.parametrize(("bits", "values"), [(12, [0xABC, 0x123, 0xFFF]), (10, [1, 0x3FF, 0x2A5])])
@@ -234,11 +214,9 @@ def test_components_of_different_size_are_combined() -> None:
         depth_mm_from_planes(planes, Coord3dModel(), np.ones((3, 2), np.uint8))
 
 
-def test_depth_or_points_are_made_up_from_what_is_not_there() -> None:
+def test_depth_is_made_up_from_what_is_not_there() -> None:
     with pytest.raises(ValueError, match="depth needs coordinate C"):
         depth_mm_from_planes({"A": np.ones((1, 1), np.float32)}, Coord3dModel())
-    with pytest.raises(ValueError, match="points need coordinates"):
-        xyz_mm_from_planes({"C": np.ones((1, 1), np.float32)}, Coord3dModel())
 
 
 @pytest.mark.parametrize(

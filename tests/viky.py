@@ -38,6 +38,7 @@ def camera(
         CTI,
         SERIALS[name],
         nodes=nodes(rate_hz, depth=depth),
+        buffers=8,
         timestamp="arrival",
         exposure_us=EXPOSURE_US,
         max_pause_ms=max_pause_ms,
