@@ -24,12 +24,12 @@ from runtime.crew import Crew
 from runtime.engine import Engine, Tensor, score_map
 from runtime.errors import ScanError
 from runtime.expected import ExpectedView
+from runtime.inspector import ALIGNMENT_VIEWS
 from runtime.nouns import Note, View
 from runtime.register import Registered, register
 from runtime.transforms import Transform
 
 REPEATS = 2  # times the golden part is put down again: 24 maxima of 12 views fix a two-number law
-ALIGNMENT_VIEWS = 3  # as the runtime does it
 FALSE_REJECTS = 1e-3  # of good parts, by the law that is fitted
 # geometry averages over 7 x 7 px and opens with 3 x 3: so far reaches what is not shared
 SHARED_RIM_PX = 11

@@ -9,16 +9,16 @@ from rich.text import Text
 from runtime.nouns import Defect, Outcome, Verdict
 
 STYLES = {
-    Outcome.PASS: "bold white on green",
-    Outcome.FAIL: "bold white on red",
-    Outcome.INDETERMINATE: "bold black on yellow",
+    Outcome.PASS.value: "bold white on green",
+    Outcome.FAIL.value: "bold white on red",
+    Outcome.INDETERMINATE.value: "bold black on yellow",
 }
 
 
 def verdict_report(verdict: Verdict) -> Group:
     """Outcome, the figures behind it, the reasons and a table of defects."""
     lines = [
-        Text(f" {verdict.outcome.value} ", STYLES[verdict.outcome]),
+        Text(f" {verdict.outcome.value} ", STYLES[verdict.outcome.value]),
         Text(_figures(verdict)),
         *(Text(f"  {note.reason.value}: {note.detail}") for note in verdict.notes),
     ]

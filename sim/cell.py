@@ -23,7 +23,6 @@ from runtime.config_sections import CellConfig
 from runtime.errors import ConfigError
 from runtime.messages import (
     Acknowledge,
-    FaultMessage,
     GetState,
     PrepareRecipe,
     Refused,
@@ -78,7 +77,6 @@ class JobReport:
     reply_ms: float | None = None
     late_ms: float = 0.0
     frames_lost: int = 0
-    heard_faults: tuple[FaultMessage, ...] = ()
     stalls: int = 0
 
     @property
@@ -200,7 +198,6 @@ class VirtualCell:
         self._jobs += 1
         job_id = job_id or f"{self._run_id}-{self._jobs}"
         self.robot.listen(0)
-        self.robot.faults.clear()
         started = self.robot.ask(
             StartJob(request_id=self.robot.next_id(), job_id=job_id, part_id=part_id or scan.name)
         )
@@ -255,7 +252,6 @@ class VirtualCell:
             reply_ms=(replied_ns - exposed_ns) / NS_PER_MS,
             late_ms=done["late_ms"],
             frames_lost=done["frames_lost"],
-            heard_faults=tuple(self.robot.faults),
         )
 
     def _order(self, **order: object) -> None:

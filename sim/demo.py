@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
+import typer
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -47,16 +49,18 @@ def run_demo(
     jobs: int = 6,
     speed: float = 1.0,
     faults: Sequence[str] = (MISBEHAVIOUR,),
+    as_json: bool = False,
 ) -> int:
     """Play `jobs` inspections; 0 if every one came out as it must, else 1.
 
     out: gets recipe, journal, log, volume and picture. examples: holds `bracket/`.
     faults: how the cell misbehaves in every fourth job, in turn (sim.faults has the words).
+    as_json: stdout gets one JSON object and nothing else; the rest goes to stderr.
     Raises VoxGateError when something cannot even start.
     """
-    console = Console()
+    console = Console(stderr=as_json)
     if not console.is_terminal:
-        console = Console(width=LOG_WIDTH)
+        console = Console(stderr=as_json, width=LOG_WIDTH)
     part = examples / PART
     planned = plan(jobs, [str(fault_from_text(fault)) for fault in faults])
     console.print(f"recipe from ONE golden scan: {part / 'golden'}")
@@ -73,7 +77,25 @@ def run_demo(
         wrong.append(f"the service ended with {exit_code}: {box.last_words()}")
     for line in wrong:
         console.print(f"[bold red]unexpected:[/] {line}")
+    if as_json:
+        typer.echo(json.dumps(summary(planned, reports, ok=not wrong)))
     return EXIT_UNEXPECTED if wrong else EXIT_OK
+
+
+def summary(planned: list[PlannedJob], reports: list[JobReport], *, ok: bool) -> dict[str, Any]:
+    """What the demo showed, for a program; jobs that were not played are missing."""
+    jobs = [
+        {
+            "scan": job.scan,
+            "faults": list(job.faults),
+            "outcome": report.outcome,
+            "expected": job.expected,
+            "latency_ms": report.latency_ms,
+            "reasons": list(report.reasons),
+        }
+        for job, report in zip(planned, reports, strict=False)
+    ]
+    return {"ok": ok, "jobs": jobs}
 
 
 def plan(jobs: int, faults: Sequence[str]) -> list[PlannedJob]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import sys
 from pathlib import Path
 
 import runtime
@@ -25,7 +26,9 @@ def export_once(golden: Path, recipes: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["--scan", str(golden), "--out", str(folder), "--name", part]
     done = subprocess.run(
-        voxgate("export", "reference", *arguments, "--version", folder.name), check=False
+        voxgate("export", "reference", *arguments, "--version", folder.name),
+        check=False,
+        stdout=sys.stderr,  # on stdout, a caller may owe one JSON object
     )
     if done.returncode != 0 and not (folder / "manifest.json").is_file():  # someone else was faster
         raise ServiceError(f"the export of {golden} failed with {done.returncode}, see above")

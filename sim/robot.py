@@ -16,7 +16,6 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections import deque
 from dataclasses import dataclass
 
 import zmq
@@ -24,13 +23,10 @@ import zmq
 from runtime.errors import VoxGateError
 from runtime.messages import (
     TOPIC_POSE,
-    Abort,
     Command,
-    FaultMessage,
     HeartbeatMessage,
     Reply,
     VerdictMessage,
-    fault_topic,
     heartbeat_topic,
     parse_reply,
     verdict_topic,
@@ -38,7 +34,6 @@ from runtime.messages import (
 from sim.timeline import Sample
 
 MISSED_HEARTBEATS = 3  # so many in a row missing: the box is not there
-KEPT_FAULTS = 1000
 NS_PER_MS = 1_000_000
 
 
@@ -85,13 +80,12 @@ class PoseStream:
 
 
 class Robot:
-    """Commands, and an ear on verdicts, heartbeats and faults. One thread, no callbacks."""
+    """Commands, and an ear on verdicts and heartbeats. One thread, no callbacks."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], wires: Wires) -> None:
         self._topics = {
             verdict_topic(wires.cell): self._hear_verdict,
             heartbeat_topic(wires.cell): self._hear_heartbeat,
-            fault_topic(wires.cell): self._hear_fault,
         }
         self._commands = context.socket(zmq.DEALER)
         self._news = context.socket(zmq.SUB)
@@ -105,7 +99,6 @@ class Robot:
         self._beat: HeartbeatMessage | None = None
         self._beat_ns = 0
         self.verdicts: dict[str, Heard] = {}
-        self.faults: deque[FaultMessage] = deque(maxlen=KEPT_FAULTS)
 
     def next_id(self) -> str:
         """A request id that was not used before."""
@@ -123,10 +116,6 @@ class Robot:
                 )
             self.listen(20)
         return self._replies.pop(command.request_id)
-
-    def abort(self) -> Reply:
-        """Give up the open job."""
-        return self.ask(Abort(request_id=self.next_id()))
 
     def may_pass(self, verdict: VerdictMessage | None, job_id: str) -> bool:
         """Whether the part may go on: PASS of this very job, and the box is still there."""
@@ -169,9 +158,6 @@ class Robot:
 
     def _hear_heartbeat(self, body: bytes, now_ns: int) -> None:
         self._beat, self._beat_ns = HeartbeatMessage.model_validate_json(body), now_ns
-
-    def _hear_fault(self, body: bytes, now_ns: int) -> None:
-        self.faults.append(FaultMessage.model_validate_json(body))
 
     def close(self) -> None:
         """Disconnect."""

@@ -10,13 +10,9 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from runtime.report import STYLES
 from sim.cell import JobReport
 
-STYLES = {
-    "PASS": "bold white on green",
-    "FAIL": "bold white on red",
-    "INDETERMINATE": "bold black on yellow",
-}
 COLUMNS = (
     *("job", "part", "outcome", "defects", "largest mm", "at x, y, z mm", "score", "seen"),
     *("latency", "why"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from runtime.errors import ScanError, ServiceError
 from sim.box import Box
 from sim.cell import JobReport
-from sim.demo import plan, run_demo, unexpected
+from sim.demo import plan, run_demo, summary, unexpected
 from sim.faults import FaultError
 from sim.recipes import content_key
 from sim.show import PlannedJob, jobs_table, latency_line
@@ -57,6 +58,18 @@ def test_an_outcome_that_was_not_expected_is_told(expected: str, report: JobRepo
 def test_what_was_expected_is_no_complaint_and_a_missing_job_is_one() -> None:
     assert unexpected([PlannedJob("good", "PASS")], [_report()]) == []
     assert "1 jobs were not played" in unexpected([PlannedJob("good", "PASS")] * 2, [_report()])[0]
+
+
+def test_a_program_reads_each_job_and_whether_all_came_true() -> None:
+    planned = [PlannedJob("good", "PASS"), PlannedJob("bad", "FAIL")]
+    told = json.loads(json.dumps(summary(planned, [_report(), _report()], ok=False)))
+    assert told["ok"] is False
+    assert [(job["outcome"], job["expected"]) for job in told["jobs"]] == [
+        ("PASS", "PASS"),
+        ("PASS", "FAIL"),
+    ]
+    assert told["jobs"][0]["latency_ms"] == 80.0
+    assert told["jobs"][0]["reasons"] == []
 
 
 @pytest.mark.parametrize("width", [80, 132])
