@@ -6,12 +6,16 @@ between the views, at real time around every exposure.
 
 from __future__ import annotations
 
+import json
+import math
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sim.box import Box
+from runtime.messages import DefectMessage, VerdictMessage
+from sim.box import CONFIG_NAME, Box, voxgate
 from sim.cell import JobReport, VirtualCell, wires_from_config
 from sim.demo import play_in_time, wait_until_ready
 from sim.recipes import export_once
@@ -19,6 +23,7 @@ from sim.recipes import export_once
 ROOT = Path(__file__).parents[1]
 BRACKET = ROOT / "examples" / "bracket"
 SPEED = 8.0
+VOXEL_MM = 2.0  # of the bracket's grid
 
 pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
 
@@ -62,6 +67,45 @@ def test_a_bad_part_fails_and_its_defects_have_places_and_sizes(
     assert report.verdict is not None
     assert report.verdict.defect_count >= 3
     assert all(max(defect.size_mm) > 0 for defect in report.verdict.defects)
+
+
+@pytest.mark.parametrize("scan", ["good", "bad"])
+def test_live_and_offline_give_the_same_verdict_on_the_same_scan(
+    scan: str, box: Box, cell: VirtualCell
+) -> None:
+    """Only the clocks, and with them the proven places of the views, differ a little."""
+    live = _play(box, cell, scan).verdict
+    offline = _inspect(box, scan)
+    assert live is not None
+    assert live.outcome == offline.outcome
+    assert _reasons(live) == _reasons(offline)
+    assert live.recipe == offline.recipe
+    assert live.score == pytest.approx(offline.score, rel=0.05, abs=0.1)
+    assert live.coverage == pytest.approx(offline.coverage, abs=0.005)
+    assert [view.view for view in live.views] == [view.view for view in offline.views]
+    assert live.defect_count == offline.defect_count
+    for ours, theirs in ((live, offline), (offline, live)):
+        for defect in ours.defects:
+            assert _nearest_mm(defect, theirs) <= VOXEL_MM, defect
+
+
+def _inspect(box: Box, scan: str) -> VerdictMessage:
+    """What `voxgate inspect --config` says by the cell's own YAML."""
+    recipe = box.config.recipes.folder / str(box.config.recipes.default)
+    arguments = ("--recipe", str(recipe), "--config", str(box.folder / CONFIG_NAME), "--json")
+    command = voxgate("inspect", str(BRACKET / scan), *arguments)
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=120)
+    return VerdictMessage.model_validate(json.loads(done.stdout), strict=False)
+
+
+def _reasons(verdict: VerdictMessage) -> set[str]:
+    return {reason.reason.value for reason in verdict.reasons}
+
+
+def _nearest_mm(defect: DefectMessage, verdict: VerdictMessage) -> float:
+    return min(
+        math.dist(defect.centroid_part_mm, other.centroid_part_mm) for other in verdict.defects
+    )
 
 
 @pytest.mark.parametrize(
