@@ -334,7 +334,13 @@ def test_views_in_another_order_give_the_same_verdict(
         assert (second.outcome, second.reasons) == (first.outcome, first.reasons)
         assert second.score == pytest.approx(first.score, rel=0.1, abs=0.2)
         assert second.coverage == pytest.approx(first.coverage, abs=0.01)
+        assert _peaks(second) == pytest.approx(_peaks(first), rel=0.1, abs=0.2)
         assert len(second.defects) == len(first.defects)
+
+
+def _peaks(verdict: Verdict) -> dict[int, float]:
+    """Best score per view; the part's may stand at the weight of lost surface or at the most."""
+    return {view.view: view.peak_score for view in verdict.views}
 
 
 # --- recipes without golden views ---------------------------------------------------------------

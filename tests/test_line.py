@@ -82,7 +82,8 @@ def test_live_and_offline_give_the_same_verdict_on_the_same_scan(
     assert live.recipe == offline.recipe
     assert live.score == pytest.approx(offline.score, rel=0.05, abs=0.1)
     assert live.coverage == pytest.approx(offline.coverage, abs=0.005)
-    assert [view.view for view in live.views] == [view.view for view in offline.views]
+    # part scores stand at the weight of lost surface or at the most there is: the views say more
+    assert _peaks(live) == pytest.approx(_peaks(offline), rel=0.05, abs=0.1)
     assert live.defect_count == offline.defect_count
     for ours, theirs in ((live, offline), (offline, live)):
         for defect in ours.defects:
@@ -100,6 +101,10 @@ def _inspect(box: Box, scan: str) -> VerdictMessage:
 
 def _reasons(verdict: VerdictMessage) -> set[str]:
     return {reason.reason.value for reason in verdict.reasons}
+
+
+def _peaks(verdict: VerdictMessage) -> dict[int, float]:
+    return {view.view: view.peak_score for view in verdict.views}
 
 
 def _nearest_mm(defect: DefectMessage, verdict: VerdictMessage) -> float:
