@@ -8,7 +8,10 @@ from pydantic import Field
 
 from runtime.config_camera import Camera
 from runtime.config_fields import Endpoint, FilePath, Name, Section, about
+from runtime.decide import Limits
 from runtime.manifest import LABEL
+
+_LIMITS = Limits()  # their defaults stand there, once
 
 
 class Recipes(Section):
@@ -55,7 +58,7 @@ class LimitsSection(Section):
 
     coverage_min: Annotated[
         float, about("Least coverage", "seen fraction of the expected surface", low=0.5, high=1)
-    ] = 0.95
+    ] = _LIMITS.coverage_min
     hole_max_mm2: Annotated[
         float,
         about(
@@ -65,30 +68,30 @@ class LimitsSection(Section):
             low=0,
             high=1e6,
         ),
-    ] = 150.0
+    ] = _LIMITS.hole_max_mm2
     outside_max: Annotated[
         float, about("Most outside", "fraction of lifted pixels beyond the grid", low=0, high=0.5)
-    ] = 0.02
+    ] = _LIMITS.outside_max
     blind_max: Annotated[
         float,
         about("Most blindness", "of one view's surface without a return", low=0, high=1),
-    ] = 0.1
+    ] = _LIMITS.blind_max
     moved_max_mm: Annotated[
         float,
         about("Most moved", "part between two views of it", unit="mm", low=0.05, high=10),
-    ] = 0.5
+    ] = _LIMITS.moved_max_mm
     shift_max_mm: Annotated[
         float, about("Largest shift", "part on its fixture", unit="mm", low=0.05, high=50)
-    ] = 2.0
+    ] = _LIMITS.shift_max_mm
     rotation_max_deg: Annotated[
         float, about("Largest rotation", "part on its fixture", unit="deg", low=0.05, high=45)
-    ] = 1.5
+    ] = _LIMITS.rotation_max_deg
     uncertainty_max_voxels: Annotated[
         float,
         about(
             "Largest uncertainty", "of a place, because of time", unit="voxels", low=0.01, high=2
         ),
-    ] = 0.5
+    ] = _LIMITS.uncertainty_max_voxels
 
 
 class JobSection(Section):
