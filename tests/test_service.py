@@ -103,6 +103,11 @@ def with_cameras(cell: Path, **settings: Any) -> None:
 _numbers = iter(range(10_000))
 
 
+CLOCK_REASONS = {
+    *(Reason.CLOCK_UNSYNCED, Reason.POSE_MISSING, Reason.POSE_GAP, Reason.MISSING_VIEW),
+}
+
+
 def new_job(robot: Robot) -> str:
     """Start a job of a name never used before."""
     job_id = f"job-{os.getpid()}-{next(_numbers)}"
@@ -553,23 +558,33 @@ def test_verdict_that_cannot_be_journalled_is_not_pass(folder: Path) -> None:
 
 
 def passes_next(robot: Robot, job_id: str) -> None:
-    """A good part after the trouble is a good part."""
-    robot.start_job(job_id)
-    for _ in range(3):
-        robot.expose()
-    assert stop(robot, job_id).outcome is Outcome.PASS
+    """A good part after the trouble is a good part, once the clocks are believed again.
+
+    A loop that stood still for seconds met poses that came seconds late: jobs until it has learnt
+    the robot's clock anew are INDETERMINATE, and nothing else.
+    """
+
+    def passes() -> bool:
+        name = f"{job_id}-{next(_numbers)}"
+        robot.start_job(name)
+        for _ in range(3):
+            robot.expose()
+        verdict = stop(robot, name)
+        assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
+        return verdict.outcome is Outcome.PASS
+
+    until(passes, "a good part that passes")
 
 
 def test_journal_that_breaks_in_mid_job_leaves_nobody_waiting(folder: Path) -> None:
     with serving(folder, job={"late_frame_ms": 5000}) as (_, robot), Robot(folder) as other:
         passes_next(robot, "job-0")
-        done = robot.ask(wire.GetResult, job_id="job-0")
-        assert isinstance(done, wire.ResultReply)
+        before = robot.published("verdict")[-1]["result_id"]
         robot.start_job("job-1")
         robot.send(wire.StopJob, job_id="job-1")  # waits for views that do not come
         lock = sqlite3.connect(folder / "journal.sqlite")
         lock.execute("BEGIN IMMEDIATE")
-        told = other.ask(wire.Acknowledge, result_id=done.result.result_id)
+        told = other.ask(wire.Acknowledge, result_id=before)
         assert refused(told) is RefusalCode.JOURNAL_FAILED
         reply = robot.reply()
         assert isinstance(reply, wire.ResultReply)
@@ -583,7 +598,7 @@ def test_journal_that_breaks_in_mid_job_leaves_nobody_waiting(folder: Path) -> N
         assert isinstance(robot.ask(wire.Reset), wire.Done)
         robot.wait_for(State.READY)
         passes_next(robot, "job-2")
-        assert rows(folder) == {"job-0": "PASS", "job-1": "INDETERMINATE", "job-2": "PASS"}
+        assert rows(folder)["job-1"] == "INDETERMINATE"
 
 
 def test_camera_given_up_in_mid_job_leaves_nobody_waiting(folder: Path) -> None:
