@@ -193,8 +193,8 @@ class Synchronizer:
             return None
         return Note(
             Reason.POSE_MISSING,
-            f"robot poses begin {(oldest_ns - window.start_ns) / NS_PER_MS:.1f} ms too late: "
-            "send poses before the first exposure",
+            f"the first robot pose is {(oldest_ns - window.start_ns) / NS_PER_MS:+.1f} ms from the "
+            "exposure's window and two must come before it: send poses before the first exposure",
         )
 
     def _gap(self, poses: tuple[Pose, ...]) -> Note | None:
