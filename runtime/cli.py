@@ -35,6 +35,11 @@ app = typer.Typer(
 export_app = typer.Typer(help="Turn a golden scan or a model into a recipe.", no_args_is_help=True)
 app.add_typer(export_app, name="export")
 
+CalibrationFile = Annotated[
+    Path | None,
+    typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
+]
+Speed = Annotated[float, typer.Option(min=0.25, max=8, help="Of the moves between views.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 
 
@@ -107,10 +112,7 @@ def inspect(
     volume: Annotated[
         Path | None, typer.Option(help="Write the anomaly volume to this .npz file.")
     ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
-    ] = None,
+    calibration: CalibrationFile = None,
     config: Annotated[
         Path | None,
         typer.Option(help="A cell's YAML: inspect by its limits, longest pose gap and engine."),
@@ -147,9 +149,7 @@ def demo(
         "examples"
     ),
     jobs: Annotated[int, typer.Option(min=1, max=1000, help="How many parts.")] = 6,
-    speed: Annotated[
-        float, typer.Option(min=0.25, max=8, help="Of the moves between views.")
-    ] = 1.0,
+    speed: Speed = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """A virtual cell inspects good and bad brackets over real sockets; exit 0 if all came true."""
@@ -166,9 +166,7 @@ def play(
     fault: Annotated[
         list[str] | None, typer.Option(help="Misbehave: drop:view=3, delay:frames=20ms, ...")
     ] = None,
-    speed: Annotated[
-        float, typer.Option(min=0.25, max=8, help="Of the moves between views.")
-    ] = 1.0,
+    speed: Speed = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Be the robot and the camera of a served cell for one part; exits as inspect does."""
@@ -216,10 +214,7 @@ def export_reference(
     backbone: Annotated[
         Path | None, typer.Option(help="Your own feature extractor (ONNX) for the filter bank.")
     ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
-    ] = None,
+    calibration: CalibrationFile = None,
     as_json: AsJson = False,
 ) -> None:
     """From ONE golden scan, without any weights: a recipe that compares every view with it."""
