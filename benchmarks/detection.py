@@ -14,7 +14,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,21 +24,14 @@ from rich.table import Table
 
 from benchmarks.volume_metrics import LabelledVolume, instance_auroc, label_volume, voxel_aupro
 from export.reference import export_reference_recipe
-from runtime.align import align
-from runtime.calibration import Calibration
-from runtime.crew import Crew
 from runtime.decide import Limits
-from runtime.engine import Tensor, open_engine, score_map
-from runtime.expected import expect
-from runtime.inspector import ALIGNMENT_VIEWS, Inspector
-from runtime.lift import lift
-from runtime.nouns import Alignment, Verdict, View
+from runtime.inspector import Inspector
+from runtime.nouns import Verdict, View
 from runtime.offline import MAX_GAP_NS
-from runtime.rays import Rays
 from runtime.recipe import Recipe
-from runtime.register import Registered, register
 from runtime.replay import views_of
 from runtime.scan import Scan
+from runtime.timings import Timing, Work
 from runtime.volume import Volume
 
 SCANS_VARIABLE = "VOXGATE_SCANS"
@@ -57,6 +49,7 @@ class Inspected:
     missed: tuple[str, ...]  # defects without one voxel at the threshold
     view_ms: tuple[float, ...]  # inspector.add, alignment included in the third
     finish_ms: float
+    timings: tuple[Timing, ...]
 
     @property
     def anomalous(self) -> bool:
@@ -75,8 +68,16 @@ class TypeResult:
 
     part: str
     export_s: float
-    stage_ms: dict[str, float]
     parts: tuple[Inspected, ...]
+
+    @property
+    def stage_ms(self) -> dict[str, float]:
+        """Median time of what is done once per view, as the inspector times it."""
+        passages = [timing for part in self.parts for timing in part.timings]
+        return {
+            work.value: float(np.median([t.took_ns for t in passages if t.work is work])) / 1e6
+            for work in (Work.REGISTER, Work.ENGINE, Work.FUSE)
+        }
 
     @property
     def auroc(self) -> float:
@@ -116,12 +117,13 @@ def measure(part: Path, work: Path) -> TypeResult:
     export_s = time.perf_counter() - start
     recipe = Recipe.load(recipe_folder)
     calibration = Scan.open(part / "golden").calibration
-    inspector = Inspector(recipe, calibration, open_engine(recipe), Limits(), THREADS)
+    inspector = Inspector.open(
+        recipe, calibration, Limits(), threads=THREADS, now_ns=time.monotonic_ns
+    )
     try:
         tests = sorted(path for path in (part / "test").iterdir() if path.is_dir())
         parts = tuple(_inspected(test, inspector) for test in tests)
-        stage_ms = _stage_ms(inspector, calibration, tests[0])
-        return TypeResult(part.name, export_s, stage_ms, parts)
+        return TypeResult(part.name, export_s, parts)
     finally:
         inspector.close()
 
@@ -151,7 +153,13 @@ def _inspected(scan: Path, inspector: Inspector) -> Inspected:
     finish_ms = (time.perf_counter() - start) * 1e3
     labelled = _labelled(scan, inspector.volume)
     return Inspected(
-        scan.name, verdict, labelled, _missed(scan, labelled), tuple(view_ms), finish_ms
+        scan.name,
+        verdict,
+        labelled,
+        _missed(scan, labelled),
+        tuple(view_ms),
+        finish_ms,
+        inspector.take_timings(),
     )
 
 
@@ -159,12 +167,6 @@ def _timed_add(inspector: Inspector, view: View) -> float:
     start = time.perf_counter()
     inspector.add(view)
     return (time.perf_counter() - start) * 1e3
-
-
-def _views(scan: Path) -> Iterator[View]:
-    for found in views_of(Scan.open(scan), MAX_GAP_NS, math.inf):
-        if isinstance(found, View):
-            yield found
 
 
 def _labelled(scan: Path, volume: Volume) -> LabelledVolume:
@@ -196,43 +198,6 @@ def _missed(scan: Path, labelled: LabelledVolume) -> tuple[str, ...]:
         for defect in defects
         if found[defect["id"]] < 1.0
     )
-
-
-def _stage_ms(inspector: Inspector, calibration: Calibration, scan: Path) -> dict[str, float]:
-    """Median time per view of each stage alone, on one scan, after a first view to warm up."""
-    recipe, rays, views = inspector.recipe, Rays.from_calibration(calibration), list(_views(scan))
-    table_mm = recipe.manifest.grid.table_z_mm
-    golden = [
-        expect(g.image, g.depth_mm, rays, g.part_from_camera, table_mm, gloss=g.gloss)
-        for g in recipe.reference
-    ]
-    volume = Volume(recipe.grid, table_mm)
-    stages: dict[str, list[float]] = {"register": [], "model": [], "lift": []}
-    placed = align(views[:ALIGNMENT_VIEWS], golden[:ALIGNMENT_VIEWS], rays)
-    pose = placed.reference_from_part if isinstance(placed, Alignment) else np.eye(4)
-    with Crew(THREADS) as crew:
-        for view in views:
-            planned = recipe.plan.match(view.part_from_camera)
-            assert isinstance(planned, int)
-            assert view.depth_mm is not None
-            begun = time.perf_counter()
-            found = register(view, planned, golden, rays, pose, crew)
-            registered = time.perf_counter()
-            score = score_map(inspector.engine, _inputs(recipe, view, found)).score
-            scored = time.perf_counter()
-            lift(volume, score, view.depth_mm, rays, view.part_from_camera, planned, crew)
-            for stage, seconds in zip(
-                stages,
-                (registered - begun, scored - registered, time.perf_counter() - scored),
-                strict=True,
-            ):
-                stages[stage].append(seconds * 1e3)
-    return {stage: float(np.median(times[1:])) for stage, times in stages.items()}
-
-
-def _inputs(recipe: Recipe, view: View, found: Registered) -> dict[str, Tensor]:
-    planes = {"image": view.image, "reference": found.reference, "gloss": found.gloss}
-    return {spec.name: planes[spec.name][None, None] for spec in recipe.manifest.inputs}
 
 
 def _show(result: TypeResult, console: Console) -> None:

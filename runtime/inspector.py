@@ -10,6 +10,7 @@ lines. What goes wrong on the way becomes a note, and a verdict with such a note
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +21,7 @@ from runtime.calibration import Calibration
 from runtime.coverage import coverage
 from runtime.crew import Crew
 from runtime.decide import Evidence, Limits, decide
-from runtime.engine import Engine, Tensor, score_map
+from runtime.engine import DEFAULT_BACKEND, Engine, Tensor, open_engine, score_map
 from runtime.errors import EngineError, RecipeError
 from runtime.expected import ExpectedView, expect
 from runtime.lift import LiftCounts, lift, lift_points
@@ -78,6 +79,28 @@ class Inspector:
         self._crew = Crew(threads)
         self._watch = Stopwatch(now_ns)
         self._part = _Part()
+
+    @classmethod
+    def open(
+        cls,
+        recipe: Recipe,
+        calibration: Calibration,
+        limits: Limits,
+        backend: str = DEFAULT_BACKEND,
+        threads: int = 2,
+        now_ns: Callable[[], int] = lambda: 0,
+    ) -> Inspector:
+        """With the recipe's engine, proven; nothing is left open when one of them refuses.
+
+        Raises RecipeError, EngineError or CalibrationError.
+        """
+        recipe.check_calibration(calibration)  # before the seconds that a proof takes
+        with ExitStack() as undo:
+            engine = open_engine(recipe, backend, threads)
+            undo.callback(engine.close)
+            inspector = cls(recipe, calibration, engine, limits, threads, now_ns)
+            undo.pop_all()
+        return inspector
 
     def close(self) -> None:
         """End the helper threads and give the engine's memory back."""
@@ -237,20 +260,18 @@ class Inspector:
         score: npt.NDArray[np.float32],
         registered: Registered | None,
     ) -> None:
-        if view.depth_mm is None:
-            return
+        assert view.depth_mm is not None  # `_unusable` has refused it
         pose = view.part_from_camera
         fused = lift(self.volume, score, view.depth_mm, self._rays, pose, planned, self._crew)
         self._part.counts.append(fused)
         if registered is not None:
             gone, lost = registered.vanished_mm, registered.lost_mm
-            vanished = lift_points(
-                self.volume, gone, registered.vanished_score, planned, self._crew
-            )
-            self._part.counts.append(vanished)
             # the picture speaks also where the depth is silent
             weak = np.maximum(score[registered.lost], np.float32(LOST_SCORE))
-            lift_points(self.volume, lost, weak, planned, self._crew, seen=False)
+            self._part.counts += [
+                lift_points(self.volume, gone, registered.vanished_score, planned, self._crew),
+                lift_points(self.volume, lost, weak, planned, self._crew, seen=False),
+            ]
 
     def _note_doubts(self, planned: int, registered: Registered | None) -> None:
         """A view that came but saw nothing, or saw the part elsewhere, is no proof."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.config_sections import CellConfig
 from runtime.decide import Limits
-from runtime.engine import DEFAULT_BACKEND, open_engine
+from runtime.engine import DEFAULT_BACKEND
 from runtime.inspector import Inspector
 from runtime.messages import VerdictMessage
 from runtime.nouns import Outcome, Verdict, View
@@ -79,8 +79,10 @@ def inspect_folder(
     """Inspect one recorded scan. Raises VoxGateError (one line) for input that cannot be used."""
     scan = Scan.open(folder, calibration)
     recipe = Recipe.load(recipe_folder)
-    recipe.check_calibration(scan.calibration)
-    with closing(_open(scan, recipe, settings)) as inspector:
+    opened = Inspector.open(
+        recipe, scan.calibration, settings.limits, settings.backend, settings.threads
+    )
+    with closing(opened) as inspector:
         verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)
         return Inspection(
             verdict,
@@ -110,18 +112,6 @@ def inspect_scan(
         on_progress(done, len(scan.frames))
     verdict = inspector.finish()
     return verdict.timed(total=(time.monotonic_ns() - begun_ns) / 1e6)
-
-
-def _open(scan: Scan, recipe: Recipe, settings: Settings) -> Inspector:
-    """The inspector with an engine that is proven; none is left open when one of them refuses."""
-    with ExitStack() as undo:
-        engine = open_engine(recipe, settings.backend, settings.threads)
-        undo.callback(engine.close)
-        inspector = Inspector(
-            recipe, scan.calibration, engine, settings.limits, threads=settings.threads
-        )
-        undo.pop_all()
-    return inspector
 
 
 def _header(folder: Path, inspector: Inspector, settings: Settings) -> Header:

@@ -9,7 +9,7 @@ from pathlib import Path
 from runtime.calibration import Calibration
 from runtime.config_sections import CellConfig
 from runtime.decide import Limits
-from runtime.errors import RecipeError, VoxGateError
+from runtime.errors import RecipeError
 from runtime.worker import Prepare, Prepared
 
 
@@ -18,29 +18,22 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
 
     def prepare(name: str) -> Prepared:
         # these pull in the engine and the compiled kernels: loaded beside the cameras' start
-        from runtime.engine import open_engine
         from runtime.inspector import Inspector
         from runtime.recipe import Recipe
 
         folder = recipe_folder(config.recipes.folder, name)
         recipe = Recipe.load(folder)
         _check_place(recipe.label, folder)
-        recipe.check_calibration(calibration)
-        engine = open_engine(recipe, config.engine.backend, config.engine.threads)
-        try:
-            inspector = Inspector(
-                recipe,
-                calibration,
-                engine,
-                Limits(**config.limits.model_dump()),
-                threads=config.engine.threads,
-                now_ns=time.monotonic_ns,
-            )
-            inspector.warm_up()
-        except VoxGateError:
-            engine.close()
-            raise
-        return Prepared(inspector, recipe.label, engine.backend, len(recipe.plan.views))
+        inspector = Inspector.open(
+            recipe,
+            calibration,
+            Limits(**config.limits.model_dump()),
+            config.engine.backend,
+            config.engine.threads,
+            now_ns=time.monotonic_ns,
+        )
+        inspector.warm_up()
+        return Prepared(inspector, recipe.label, inspector.engine.backend, len(recipe.plan.views))
 
     return prepare
 

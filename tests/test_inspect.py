@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime import cli, offline
+from runtime import cli, inspector, offline
 from runtime.config import load_cell
 from runtime.engine import Engine, open_engine
 from runtime.errors import EngineError, RecipeError
@@ -212,8 +212,8 @@ def test_no_engine_stays_open_when_the_inspector_refuses(
     def refuse(*arguments: object, **named: object) -> None:
         raise RecipeError("no surface is expected: export it again")
 
-    monkeypatch.setattr(offline, "open_engine", remembered)
-    monkeypatch.setattr(offline, "Inspector", refuse)
+    monkeypatch.setattr(inspector, "open_engine", remembered)
+    monkeypatch.setattr(inspector.Inspector, "__init__", refuse)
     with pytest.raises(RecipeError, match="export it again"):
         offline.inspect_folder(scan, bracket_recipe)
     (engine,) = opened
