@@ -32,7 +32,7 @@ class TensorSpec(_Section):
 
     name: str
     dtype: Literal["uint8", "float32"]
-    shape: tuple[int, int, int, int]
+    shape: tuple[int, ...] = Field(min_length=4, max_length=5)
 
     def __str__(self) -> str:
         return f"{self.name} {self.dtype} {list(self.shape)}"
@@ -47,6 +47,28 @@ class GridSection(_Section):
     table_z_mm: Millimetres = Field(description="what lies below is the table, not the part")
 
 
+class FpfhSection(_Section):
+    """How the box describes the shape around each point: FPFH, as SiM3D (S.6) takes it.
+
+    Normals from points within normal_radius_mm, features from points within feature_radius_mm, at
+    most so many nearest ones; a descriptor at every step_px-th pixel of both directions.
+    """
+
+    normal_radius_mm: Annotated[float, Field(gt=0, le=100)] = 4.0
+    normal_neighbours: Annotated[int, Field(ge=3, le=1000)] = 30
+    feature_radius_mm: Annotated[float, Field(gt=0, le=200)] = 10.0
+    feature_neighbours: Annotated[int, Field(ge=3, le=1000)] = 100
+    step_px: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class VoxelSection(_Section):
+    """The cube of voxels that a volume detector sees, in the frame of the golden part."""
+
+    origin_mm: tuple[Millimetres, Millimetres, Millimetres]
+    cell_mm: Annotated[float, Field(gt=0, le=100)]
+    cells: Annotated[int, Field(ge=8, le=128)] = 64
+
+
 class Manifest(_Section):
     """Everything the box must know before it opens another file of the recipe."""
 
@@ -55,7 +77,13 @@ class Manifest(_Section):
     version: Version
     part: Annotated[str, Field(min_length=1, max_length=1000)]
     method: Annotated[str, Field(min_length=1, max_length=64)]
-    detector: Literal["view"] = Field(description="shape of the detector; design section 3")
+    detector: Literal["view", "volume", "scene"] = Field(
+        description="shape of the detector; design section 3"
+    )
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    geometry: bool = Field(
+        default=True, description="whether deviation from the golden surface scores too"
+    )
     created_utc: datetime
     tools: dict[str, str] = Field(description="name -> version of what made it")
     provenance: dict[str, Any] = Field(description="where it comes from: scan, options")
@@ -66,4 +94,9 @@ class Manifest(_Section):
     tolerance_mm: Annotated[float, Field(gt=0, le=100)] = Field(
         description="deviation from the golden surface that scores 1.0"
     )
+    probe_tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
+        default=1e-3, description="of the threshold, by which the probe may differ at load"
+    )
+    fpfh: FpfhSection | None = None
+    voxels: VoxelSection | None = None
     files: dict[str, Digest] = Field(description="file -> sha256")

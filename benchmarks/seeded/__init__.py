@@ -1,0 +1,17 @@
+"""Seeded models in each method's published form: files as a user would bring them, made here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way to export: `voxgate export <arguments> --scan GOLDEN --out RECIPE`.
+
+    small: whether it is quick enough for the tests (a few seconds on two cores at 200 x 150 px).
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    small: bool = True

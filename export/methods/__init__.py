@@ -1,0 +1,1 @@
+"""One file per method of the papers: its published form becomes a `Source`."""

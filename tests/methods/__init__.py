@@ -1,0 +1,1 @@
+"""Tests that need the workstation: torch, timm, anomalib."""
