@@ -1,17 +1,25 @@
 # Two commands do everything on a fresh Linux machine with Python >= 3.10:
 #   make demo    a virtual cell inspects good and bad brackets
 #   make test    the tests
+# The exporters of trained models need a workstation's libraries, several GB, in a place of their own:
+#   make test-export
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+EXPORT_BIN := .venv-export/bin
+EXPORT_READY := .venv-export/.ready
+EXPORT_TESTS := tests/methods
 
-.PHONY: demo test check nightly bench format lock clean
+.PHONY: demo test test-export check nightly bench bench-export format lock clean
 
 demo: $(READY)
 	$(BIN)/voxgate demo
 
 test: $(READY)
 	$(BIN)/pytest -q
+
+test-export: $(EXPORT_READY)
+	$(EXPORT_BIN)/pytest -q $(EXPORT_TESTS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -20,11 +28,15 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q
 
-nightly: $(READY)
+nightly: $(READY) $(EXPORT_READY)
 	$(BIN)/pytest -q -m nightly --timeout 1800
+	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
 
 bench: $(READY)
 	$(BIN)/voxgate bench
+
+bench-export: $(EXPORT_READY)
+	$(EXPORT_BIN)/voxgate bench export knn
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -32,17 +44,29 @@ format: $(READY)
 
 # Every version and hash is in the lock; the project itself is installed without looking for more.
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(call install,.venv,requirements.lock)
+
+$(EXPORT_READY): requirements-export.lock pyproject.toml
+	$(call install,.venv-export,requirements-export.lock)
+
+define install
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --require-hashes -r $(2)
+	$(1)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
+endef
 
 lock:
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet uv
+	$(call resolve,--extra dev,requirements.lock)
+	$(call resolve,--extra dev --extra export --extra dev-export,requirements-export.lock)
+
+define resolve
 	.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 		--no-annotate --no-emit-index-url --custom-compile-command "make lock" \
-		--extra dev pyproject.toml -o requirements.lock
+		$(1) pyproject.toml -o $(2)
+endef
 
 clean:
-	rm -rf .venv out
+	rm -rf .venv .venv-export out
