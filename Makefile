@@ -36,7 +36,7 @@ bench: $(READY)
 	$(BIN)/voxgate bench
 
 bench-export: $(EXPORT_READY)
-	$(EXPORT_BIN)/voxgate bench export knn
+	$(EXPORT_BIN)/voxgate bench exporters knn fpfh
 
 format: $(READY)
 	$(BIN)/ruff format .
