@@ -1,0 +1,172 @@
+"""Preprocessing as part of the graph: camera picture or depth -> what a network was trained on.
+
+Downsizing with antialiasing is a linear map of rows and of columns, so it is two matrix products
+in the graph: exactly torchvision's `Resize(antialias=True)` on float pictures, with no operator
+that TensorRT lacks. Nothing depends on the picture's own content.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn import functional
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+GREY_LEVELS = 255.0
+
+Fit = Literal["stretch", "pad"]
+Size = tuple[int, int]
+"""(height, width), px."""
+
+
+class Picture(nn.Module):
+    """uint8 (1, 1, h, w) -> float32 (1, channels, *model_px), as the network wants it.
+
+    The grey level stands in every channel (SiM3D 4.2 stacks it thrice), over 255, resized, then
+    (x - mean) / std unless mean is None. fit "pad" adds zeros at the bottom or right to a square
+    before it is resized (SiM3D 4.2); "stretch" resizes both directions on their own.
+    """
+
+    def __init__(
+        self,
+        size_px: Size,
+        model_px: Size,
+        *,
+        mean: tuple[float, ...] | None = IMAGENET_MEAN,
+        std: tuple[float, ...] = IMAGENET_STD,
+        fit: Fit = "stretch",
+        antialias: bool = True,
+        channels: int = 3,
+    ) -> None:
+        super().__init__()
+        self.resize = Resize(size_px, model_px, fit=fit, antialias=antialias)
+        self.normalise = Normalise(mean, std, channels)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.normalise(self.resize(image.float() / GREY_LEVELS))
+
+
+class DepthPicture(nn.Module):
+    """float32 depth (1, 1, h, w), mm, 0 = no return -> float32 (1, channels, *model_px).
+
+    near_mm .. far_mm becomes 0..1, clipped, 0 where there is no return: constants of the recipe,
+    so that a picture's score does not depend on what else it holds. Then as `Picture`.
+    """
+
+    def __init__(
+        self,
+        size_px: Size,
+        model_px: Size,
+        near_mm: float,
+        far_mm: float,
+        *,
+        mean: tuple[float, ...] | None = IMAGENET_MEAN,
+        std: tuple[float, ...] = IMAGENET_STD,
+        fit: Fit = "stretch",
+        antialias: bool = True,
+        channels: int = 3,
+    ) -> None:
+        super().__init__()
+        if not 0 <= near_mm < far_mm:
+            raise ValueError(f"depth range must be 0 <= near < far, got {near_mm} .. {far_mm} mm")
+        self.near_mm, self.span_mm = near_mm, far_mm - near_mm
+        self.resize = Resize(size_px, model_px, fit=fit, antialias=antialias)
+        self.normalise = Normalise(mean, std, channels)
+
+    def forward(self, depth_mm: torch.Tensor) -> torch.Tensor:
+        scaled = ((depth_mm - self.near_mm) / self.span_mm).clamp(0.0, 1.0)
+        return self.normalise(self.resize(scaled * (depth_mm > 0).float()))
+
+
+class Normalise(nn.Module):
+    """One plane into `channels` equal ones, each (x - mean) / std; mean None: as they are."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, mean: tuple[float, ...] | None, std: tuple[float, ...], channels: int):
+        super().__init__()
+        self.channels = channels
+        self.plain = mean is None
+        self.register_buffer("mean", _per_channel(mean or (0.0,) * channels))
+        self.register_buffer("std", _per_channel(std))
+
+    def forward(self, plane: torch.Tensor) -> torch.Tensor:
+        planes = torch.cat([plane] * self.channels, dim=1)
+        return planes if self.plain else (planes - self.mean) / self.std
+
+
+class Resize(nn.Module):
+    """float32 (1, c, *size_px) -> (1, c, *model_px): bilinear, rows then columns as matrices."""
+
+    rows: torch.Tensor
+    columns: torch.Tensor
+
+    def __init__(self, size_px: Size, model_px: Size, *, fit: Fit, antialias: bool) -> None:
+        super().__init__()
+        square = max(size_px)
+        height, width = (square, square) if fit == "pad" else size_px
+        rows = resize_matrix(height, model_px[0], antialias)[:, : size_px[0]]
+        columns = resize_matrix(width, model_px[1], antialias)[:, : size_px[1]]
+        self.same = size_px == model_px
+        self.register_buffer("rows", torch.from_numpy(np.ascontiguousarray(rows)))
+        self.register_buffer("columns", torch.from_numpy(np.ascontiguousarray(columns.T)))
+
+    def forward(self, plane: torch.Tensor) -> torch.Tensor:
+        if self.same:
+            return plane
+        return torch.matmul(torch.matmul(self.rows, plane), self.columns)
+
+
+class ToCamera(nn.Module):
+    """A map of the network's picture (1, 1, *model_px) back to the camera's (1, 1, *size_px).
+
+    Undoes `fit`: with "pad" the padding is cut off. Bilinear with half-pixel centres, or nearest.
+    """
+
+    def __init__(
+        self,
+        model_px: Size,
+        size_px: Size,
+        fit: Fit = "stretch",
+        mode: Literal["bilinear", "nearest"] = "bilinear",
+    ) -> None:
+        super().__init__()
+        square = max(size_px)
+        self.size_px, self.mode = size_px, mode
+        self.full_px = (square, square) if fit == "pad" else size_px
+        self.same = self.full_px == model_px
+
+    def forward(self, score: torch.Tensor) -> torch.Tensor:
+        if not self.same:
+            corners = None if self.mode == "nearest" else False
+            score = functional.interpolate(
+                score, size=self.full_px, mode=self.mode, align_corners=corners
+            )
+        height, width = self.size_px
+        return score if self.full_px == self.size_px else score[:, :, :height, :width]
+
+
+def resize_matrix(n_in: int, n_out: int, antialias: bool) -> npt.NDArray[np.float32]:
+    """(n_out, n_in): bilinear weights with half-pixel centres; each row sums to 1.
+
+    With antialias a triangle as wide as the step is the filter, as in PIL and torchvision; without
+    it, two neighbours as in torch.nn.functional.interpolate(align_corners=False).
+    """
+    step = n_in / n_out
+    reach = max(step, 1.0) if antialias else 1.0
+    centres = (np.arange(n_out) + 0.5) * step
+    pixels = np.arange(n_in) + 0.5
+    if not antialias:
+        centres = np.clip(centres, 0.5, n_in - 0.5)  # the border pixel repeats
+    weights = np.maximum(0.0, 1.0 - np.abs(pixels - centres[:, None]) / reach)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def _per_channel(values: tuple[float, ...]) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float32)[None, :, None, None]
