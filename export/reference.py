@@ -6,17 +6,14 @@ golden scan -> views with poses -> gloss -> seen again under other placement, li
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 
 from export import backbone as user_backbone
 from export import filter_bank
@@ -35,22 +32,20 @@ from export.nominal import (
 )
 from export.package import (
     RecipeParts,
-    ReferenceViews,
     check_free,
     check_label,
     name_of,
     write_recipe,
 )
-from runtime import __version__
+from export.progress import Bar, Progress, silent
+from export.recipe_parts import expected_views, manifest_of, probes_of, reference_views
 from runtime.crew import Crew
-from runtime.engine import score_map
 from runtime.engine_onnxruntime import open_cpu
-from runtime.expected import ExpectedView, expect
-from runtime.manifest import GridSection, Manifest, TensorSpec
+from runtime.expected import ExpectedView
+from runtime.manifest import Manifest, TensorSpec
 from runtime.nouns import GreyImage
 from runtime.recipe import Probe, sha256
 from runtime.register import TOLERANCE_MM
-from runtime.wall_clock import utc_now
 
 METHOD = "reference"
 # Score 1.0 in tolerances. A tolerance is one sigma of what good parts differ by; a part shows some
@@ -59,8 +54,6 @@ FULL_SCALE = 6.0
 NOISE_PAIRS = 3  # golden views on which a backbone's noise is measured: a quarter of a ring
 PROBES = 2
 THREADS = 2
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +94,7 @@ def export_reference_recipe(
     version: str = "1",
     backbone: Path | None = None,
     calibration: Path | None = None,
-    on_progress: Progress = lambda done, of, what: None,
+    on_progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write the recipe folder `out` from one golden scan; returns a summary for people and JSON.
 
@@ -109,12 +102,12 @@ def export_reference_recipe(
     EngineError (a backbone that cannot be used) or RecipeError (`out` exists).
     """
     check_free(out)
-    bar = _Bar(on_progress)
+    bar = Bar(on_progress)
     bar.say("read the golden scan")
     golden = load_golden(scan, calibration)
     name = name or name_of(golden.scan.calibration.part)
     check_label(name, version)
-    bar.begin(len(golden.views))
+    bar.begin(len(golden.views) * (1 + 2 * REPEATS))  # fitted once, seen again REPEATS times
     parts = build_parts(golden, name=name, version=version, backbone=backbone, bar=bar)
     bar.say("write the recipe")
     write_recipe(out, parts)
@@ -128,13 +121,13 @@ def build_parts(
     name: str,
     version: str = "1",
     backbone: Path | None = None,
-    bar: _Bar | None = None,
+    bar: Bar | None = None,
 ) -> RecipeParts:
     """Everything of the recipe, in memory. Raises as `export_reference_recipe` does."""
-    bar = bar or _Bar(lambda done, of, what: None)
+    bar = bar or Bar(silent)
     bar.say("gloss")
     flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
-    expected = _expected(golden, flicker, bar)
+    expected = expected_views(golden, flicker, bar)
     detector = _detector(golden, expected, flicker, _modeller(golden, backbone), bar)
     manifest = _manifest(golden, detector, name, version, backbone)
     return RecipeParts(
@@ -142,46 +135,13 @@ def build_parts(
         model=detector.model,
         plan=golden.plan,
         expected_ijk=golden.expected_ijk(),
-        reference=_reference(golden, flicker),
+        reference=reference_views(golden, flicker),
         probes=detector.probes,
         threshold=detector.scores.record(detector.full_scale, detector.tolerance_mm),
     )
 
 
-class _Bar:
-    """Counts steps for a progress bar: each view is fitted once and seen again REPEATS times."""
-
-    def __init__(self, on_progress: Progress) -> None:
-        self._report = on_progress
-        self._done, self._of, self._what = 0, 1, ""
-
-    def begin(self, views: int) -> None:
-        self._of = views * (1 + 2 * REPEATS)
-
-    def say(self, what: str) -> None:
-        self._what = what
-        self._report(self._done, self._of, what)
-
-    def step(self) -> None:
-        self._done = min(self._done + 1, self._of)
-        self._report(self._done, self._of, self._what)
-
-    def end(self) -> None:
-        self._report(self._of, self._of, "done")
-
-
 # --- one function per step, in their order ------------------------------------------------------
-
-
-def _expected(golden: Golden, flicker: Gloss, bar: _Bar) -> tuple[ExpectedView, ...]:
-    bar.say("fit the golden surface")
-    found = []
-    for view, shine in zip(golden.views, flicker.grey, strict=True):
-        assert view.depth_mm is not None  # load_golden refuses a scan without
-        pose, table = view.part_from_camera, golden.table_z_mm
-        found.append(expect(view.image, view.depth_mm, golden.rays, pose, table, gloss=shine))
-        bar.step()
-    return tuple(found)
 
 
 def _modeller(golden: Golden, backbone: Path | None) -> Callable[[float], Model]:
@@ -201,7 +161,7 @@ def _detector(
     expected: tuple[ExpectedView, ...],
     flicker: Gloss,
     model_of: Callable[[float], Model],
-    bar: _Bar,
+    bar: Bar,
 ) -> Detector:
     rng = np.random.default_rng(SEED)
     bar.say("see the golden part again")
@@ -222,7 +182,7 @@ def _scaled(
     runs: list[list[Again]],
     left_out: Scores,
     expected: tuple[ExpectedView, ...],
-    bar: _Bar,
+    bar: Bar,
 ) -> Detector:
     model = model_of(FULL_SCALE)
     runs = [[Again(_named(again, model.inputs), again.registered) for again in r] for r in runs]
@@ -240,7 +200,7 @@ def _scores(
     runs: list[list[Again]],
     left_out: Scores,
     expected: tuple[ExpectedView, ...],
-    bar: _Bar,
+    bar: Bar,
 ) -> NominalScores:
     engine = open_cpu(model.content, THREADS)
     try:
@@ -250,21 +210,11 @@ def _scores(
 
 
 def _probes(model: Model, run: list[Again]) -> tuple[Probe, ...]:
-    """Golden inputs with a mark on them, so that scores beyond the threshold are compared too."""
     engine = open_cpu(model.content, THREADS)
     try:
-        inputs = [_marked(again.inputs) for again in run[:PROBES]]
-        return tuple(Probe(dict(i), score_map(engine, dict(i)).score) for i in inputs)
+        return probes_of(engine, [again.inputs for again in run[:PROBES]])
     finally:
         engine.close()
-
-
-def _marked(inputs: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.generic]]:
-    image = np.array(inputs["image"], np.uint8)
-    height, width = image.shape[2:]
-    centre = (width // 2, height // 2)
-    cv2.circle(image[0, 0], centre, max(2, height // 60), 0, thickness=-1)
-    return {**inputs, "image": image}
 
 
 def _named(again: Again, names: tuple[str, ...]) -> dict[str, npt.NDArray[np.generic]]:
@@ -276,60 +226,20 @@ def _noise_pairs(golden: Golden) -> list[tuple[GreyImage, GreyImage]]:
     return [(view.image, disturbed(view.image, rng)) for view in golden.views[:NOISE_PAIRS]]
 
 
-def _reference(golden: Golden, flicker: Gloss) -> ReferenceViews:
-    unit_mm = golden.scan.calibration.depth_unit_mm
-    depth = np.stack([view.depth_mm for view in golden.views if view.depth_mm is not None])
-    return ReferenceViews(
-        image=np.stack([view.image for view in golden.views]),
-        depth_counts=np.rint(np.nan_to_num(depth) / unit_mm).astype(np.uint16),
-        depth_unit_mm=unit_mm,
-        part_from_camera=np.stack([view.part_from_camera for view in golden.views]),
-        gloss=flicker.grey,
-    )
-
-
 def _manifest(
     golden: Golden, detector: Detector, name: str, version: str, backbone: Path | None
 ) -> Manifest:
-    height, width = golden.rays.x.shape
-    shape = (1, 1, height, width)
-    grid = golden.grid
-    return Manifest(
-        schema_version=1,
+    shape = (1, 1, *golden.rays.x.shape)
+    return manifest_of(
+        golden,
         name=name,
         version=version,
-        part=golden.scan.calibration.part,
         method=METHOD if backbone is None else f"{METHOD}+backbone",
-        detector="view",
-        created_utc=utc_now(),
-        tools=_tools(),
-        provenance={
-            "golden_scan": golden.scan.folder.name,
-            "views": len(golden.views),
-            "backbone": None if backbone is None else _described(backbone),
-        },
-        calibration_digest=golden.scan.calibration.digest,
+        provenance={"backbone": None if backbone is None else _described(backbone)},
         inputs=tuple(TensorSpec(name=i, dtype="uint8", shape=shape) for i in detector.inputs),
         output=TensorSpec(name="score", dtype="float32", shape=shape),
-        grid=GridSection(
-            origin_mm=grid.origin_mm,
-            shape=grid.shape,
-            voxel_mm=grid.voxel_mm,
-            table_z_mm=golden.table_z_mm,
-        ),
         tolerance_mm=detector.tolerance_mm,
-        files={},
     )
-
-
-def _tools() -> dict[str, str]:
-    return {
-        "voxgate": __version__,
-        "onnx": onnx.__version__,
-        "onnxruntime": onnxruntime.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def _described(backbone: Path) -> dict[str, str]:
