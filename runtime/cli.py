@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from export.commands import app as export_app
 from runtime import __version__
+from runtime.console import errors_as_json, one_line, progress_bar
 from runtime.errors import VoxGateError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from runtime.nouns import Verdict
     from sim.cell import JobReport
 
@@ -32,7 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-export_app = typer.Typer(help="Turn a golden scan or a model into a recipe.", no_args_is_help=True)
 app.add_typer(export_app, name="export")
 
 CalibrationFile = Annotated[
@@ -123,7 +120,7 @@ def inspect(
     from runtime.config import load_cell
     from runtime.offline import DEFAULTS, EXIT_CODES, Settings, inspect_folder
 
-    with _errors_as_json(as_json), _progress(as_json) as progress:
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
         settings = Settings.from_config(load_cell(config).config) if config else DEFAULTS
         task = progress.add_task("inspect", total=None)
         result = inspect_folder(
@@ -155,7 +152,7 @@ def demo(
     """A virtual cell inspects good and bad brackets over real sockets; exit 0 if all came true."""
     from sim.demo import run_demo
 
-    with _errors_as_json(as_json):
+    with errors_as_json(as_json):
         raise typer.Exit(run_demo(out, examples, jobs, speed, as_json=as_json))
 
 
@@ -176,7 +173,7 @@ def play(
     from sim.faults import fault_from_text
     from sim.robot import RobotError
 
-    with _errors_as_json(as_json):
+    with errors_as_json(as_json):
         for text in fault or ():
             fault_from_text(text)
         loaded = load_cell(config)
@@ -205,37 +202,6 @@ def bench(
     run(names or [])
 
 
-@export_app.command("reference")
-def export_reference(
-    scan: Annotated[Path, typer.Option(help="Folder of the golden scan.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")],
-    name: Annotated[str | None, typer.Option(help="Recipe name; default: the part's.")] = None,
-    version: Annotated[str, typer.Option(help="Recipe version.")] = "1",
-    backbone: Annotated[
-        Path | None, typer.Option(help="Your own feature extractor (ONNX) for the filter bank.")
-    ] = None,
-    calibration: CalibrationFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """From ONE golden scan, without any weights: a recipe that compares every view with it."""
-    from export.reference import export_reference_recipe
-
-    with _errors_as_json(as_json), _progress(as_json) as progress:
-        task = progress.add_task("export", total=None)
-        summary = export_reference_recipe(
-            scan,
-            out,
-            name=name,
-            version=version,
-            backbone=backbone,
-            calibration=calibration,
-            on_progress=lambda done, of, what: progress.update(
-                task, completed=done, total=of, description=what
-            ),
-        )
-    typer.echo(json.dumps(summary) if as_json else f"recipe written: {out}")
-
-
 def _show(verdict: Verdict) -> None:
     from rich.console import Console
 
@@ -254,33 +220,6 @@ def _show_played(report: JobReport) -> None:
     console.print(jobs_table([job], [report], "one job", console.width))
 
 
-@contextmanager
-def _progress(as_json: bool) -> Iterator[Progress]:
-    """A progress bar on stderr; none when a program reads us or nobody watches."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    unseen = as_json or not console.is_terminal
-    with Progress(console=console, disable=unseen, transient=True) as progress:
-        yield progress
-
-
-@contextmanager
-def _errors_as_json(as_json: bool) -> Iterator[None]:
-    """With --json stdout holds one object in every case, also when the input is refused."""
-    try:
-        yield
-    except VoxGateError as error:
-        if as_json:
-            typer.echo(json.dumps({"error": _one_line(str(error))}))
-        raise
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _refuse(message: str) -> NoReturn:
-    typer.echo(f"voxgate: {_one_line(message)}", err=True)
+    typer.echo(f"voxgate: {one_line(message)}", err=True)
     sys.exit(EXIT_WRONG_INPUT)

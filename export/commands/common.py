@@ -1,0 +1,146 @@
+"""What every `voxgate export METHOD` asks for beside the method's own options, and runs."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from enum import Enum
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from runtime.console import errors_as_json, progress_bar
+from runtime.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from export.golden import Golden
+    from export.progress import Progress
+    from export.source import Source
+
+    Load = Callable[[Golden, Progress], Source]
+
+WORKSTATION = ("torch", "torchvision", "timm", "anomalib", "sklearn", "safetensors", "lightning")
+
+
+class PrecisionName(str, Enum):
+    """Types of the graph's arithmetic; what loses by it stays FP32."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """The options that all methods share."""
+
+    scan: Annotated[Path, typer.Option(help="Folder of the golden scan.")]
+    out: Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")]
+    name: Annotated[str | None, typer.Option(help="Recipe name; default: the part's.")] = None
+    version: Annotated[str, typer.Option(help="Recipe version.")] = "1"
+    precision: Annotated[
+        PrecisionName, typer.Option(help="Of the graph; distances and norms stay FP32.")
+    ] = PrecisionName.FP32
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=1e-30, help="Raw score that becomes 1.0; default: from the good scans."),
+    ] = None
+    good: Annotated[
+        list[Path] | None,
+        typer.Option(help="Scan of another good part: sets the threshold too. Repeatable."),
+    ] = None
+    verify: Annotated[
+        list[Path] | None,
+        typer.Option(help="Scan whose verdict must not change by the export. Repeatable."),
+    ] = None
+    geometry: Annotated[
+        bool, typer.Option(help="Also score deviations from the golden surface.")
+    ] = False
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
+    ] = None
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
+    ] = False
+
+
+def with_common(command: Callable[..., None]) -> Callable[..., None]:
+    """Let `command(own options, *, common: Common)` be called with Common's options spread out."""
+    names = [field.name for field in fields(Common)]
+
+    @wraps(command)
+    def spread(**options: Any) -> None:
+        shared = {name: options.pop(name) for name in names}
+        with errors_as_json(shared["as_json"]), _workstation(command.__name__):
+            command(**options, common=Common(**shared))
+
+    own = _parameters(command, skip="common")
+    spread.__signature__ = inspect.Signature([*own, *_parameters(Common)])  # type: ignore[attr-defined]
+    spread.__annotations__ = {p.name: p.annotation for p in [*own, *_parameters(Common)]}
+    return spread
+
+
+def export_recipe(load: Load, common: Common) -> None:
+    """Run the whole export of one method and print what came of it."""
+    from export.trained import Options, export_trained
+
+    with progress_bar(common.as_json) as progress:
+        task = progress.add_task("export", total=None)
+        exported = export_trained(
+            load,
+            Options(
+                scan=common.scan,
+                out=common.out,
+                name=common.name,
+                version=common.version,
+                precision=common.precision.value,
+                threshold=common.threshold,
+                good=tuple(common.good or ()),
+                verify=tuple(common.verify or ()),
+                geometry=common.geometry,
+                calibration=common.calibration,
+            ),
+            lambda done, of, what: progress.update(
+                task, completed=done, total=of, description=what
+            ),
+        )
+    if common.as_json:
+        typer.echo(json.dumps(exported.to_json()))
+        return
+    from rich.console import Console
+
+    console = Console()
+    console.print(exported.parity)
+    console.print(exported.summary, highlight=False)
+
+
+def _parameters(what: Any, skip: str = "") -> list[inspect.Parameter]:
+    """Its parameters with annotations typer can read; all by keyword."""
+    hints = get_type_hints(what, include_extras=True)
+    return [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(what).parameters.items()
+        if name != skip
+    ]
+
+
+@contextmanager
+def _workstation(method: str) -> Iterator[None]:
+    """A missing library of the workstation is one line with what to type."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in WORKSTATION:
+            raise
+        raise RecipeError(
+            f"export {method.replace('_', '-')} needs {error.name}, a library of the workstation: "
+            'pip install "voxgate[export]"'
+        ) from error
