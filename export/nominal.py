@@ -45,6 +45,8 @@ class Again:
 
     inputs: dict[str, Tensor]
     registered: Registered
+    view: View
+    reference_from_part: Transform
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,7 +189,8 @@ def _again(
 ) -> Again:
     found = register(view, planned, expected, golden.rays, reference_from_part, crew)
     planes = {"image": view.image, "reference": found.reference, "gloss": found.gloss}
-    return Again({name: plane[None, None] for name, plane in planes.items()}, found)
+    inputs: dict[str, Tensor] = {name: plane[None, None] for name, plane in planes.items()}
+    return Again(inputs, found, view, reference_from_part)
 
 
 def _rounded(scores: Scores) -> list[float]:

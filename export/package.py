@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from runtime.errors import RecipeError
 from runtime.manifest import NAME, REFERENCE_FILE, VERSION, Manifest
-from runtime.recipe import Probe, sha256
+from runtime.recipe import Probe, Recipe, sha256
 from runtime.viewplan import ViewPlan
 
 
@@ -65,6 +65,11 @@ def write_recipe(folder: Path, parts: RecipeParts) -> None:
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise RecipeError(f"{folder}: cannot be written: {error.strerror}") from error
+
+
+def recipe_of(parts: RecipeParts) -> Recipe:
+    """The recipe as the box would read it, without a folder. Raises RecipeError."""
+    return Recipe.from_files(parts.manifest, _files(parts), "this recipe")
 
 
 def check_free(folder: Path) -> None:

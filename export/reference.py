@@ -7,7 +7,7 @@ golden scan -> views with poses -> gloss -> seen again under other placement, li
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +185,7 @@ def _scaled(
     bar: Bar,
 ) -> Detector:
     model = model_of(FULL_SCALE)
-    runs = [[Again(_named(again, model.inputs), again.registered) for again in r] for r in runs]
+    runs = [[replace(again, inputs=_named(again, model.inputs)) for again in r] for r in runs]
     scores = _scores(model, runs, left_out, expected, bar)
     full_scale = FULL_SCALE * max(1.0, scores.expected_max)
     if full_scale > FULL_SCALE:

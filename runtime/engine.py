@@ -20,15 +20,20 @@ from runtime.recipe import Probe, Recipe
 
 Tensor = npt.NDArray[np.generic]
 
-INPUTS = ("image", "reference", "gloss", "depth_mm")
-"""uint8 (1, 1, h, w); depth_mm: float32 (1, 1, h, w), NaN = no return. reference and gloss are
-those of the golden view as this camera would have seen it."""
+INPUTS = {
+    "image": "uint8",  # (1, 1, h, w)
+    "reference": "uint8",  # (1, 1, h, w), the golden view as this camera would have seen it
+    "gloss": "uint8",  # (1, 1, h, w), its flicker
+    "view": "uint8",  # (1, 1, 1, 1), number of the planned viewpoint
+    "depth_mm": "float32",  # (1, 1, h, w), 0 = no return: NaN does not survive every engine
+    "fpfh": "float32",  # (1, 33, h', w'), shape around each point, 0 = no point
+    "occupied": "uint8",  # (1, 1, n, n, n), 1 where a point was measured
+    "grey": "float32",  # (1, 1, n, n, n), mean grey level 0..255 of the points there
+}
+"""What the runtime can hand to a graph, by name, and its type."""
 
 OUTPUT = "score"
 WARM_UP_RUNS = 2  # the first run allocates, the second shows the steady state
-PROBE_TOLERANCE = (
-    1e-3  # of the threshold: float32 on another CPU differs by 1e-5, a wrong op by far more
-)
 
 
 class Engine(Protocol):
@@ -89,32 +94,50 @@ def open_engine(recipe: Recipe, backend: str = DEFAULT_BACKEND, threads: int = 2
     engine = _opener(backend)(recipe.model, threads)
     try:
         _check_contract(engine, recipe.manifest)
-        prove(engine, recipe.probes)
+        prove(engine, recipe.probes, recipe.manifest.probe_tolerance)
     except EngineError:
         engine.close()
         raise
     return engine
 
 
-def prove(engine: Engine, probes: tuple[Probe, ...]) -> None:
+def prove(engine: Engine, probes: tuple[Probe, ...], tolerance: float) -> None:
     """Warm up on the probes, then hold their scores against the recorded ones (promise 3)."""
     if not probes:
         raise EngineError("the recipe has no probe: export it again")
+    for number, probe in enumerate(probes):
+        _check_probe(engine, probe, number)
     for _ in range(WARM_UP_RUNS):
         engine.run(probes[0].inputs)
     for number, probe in enumerate(probes):
-        _hold_against(score_map(engine, probe.inputs).score, probe.score, number, engine.backend)
+        _hold_against(_scores(engine, probe.inputs), probe.score, number, engine, tolerance)
 
 
 def score_map(engine: Engine, inputs: dict[str, Tensor]) -> ScoreMap:
     """One view's scores, (h, w). Raises EngineError when they are not finite or not a map."""
+    score = _scores(engine, inputs)
+    if score.ndim != 2:
+        raise EngineError(f"the model's output is (1, 1, h, w) float32, got {(1, 1, *score.shape)}")
+    return ScoreMap(score)
+
+
+def score_volume(engine: Engine, inputs: dict[str, Tensor]) -> npt.NDArray[np.float32]:
+    """The part's scores per cell, (n, n, n). Raises EngineError as `score_map` does."""
+    score = _scores(engine, inputs)
+    if score.ndim != 3:
+        raise EngineError(f"the model's output is (1, 1, n, n, n), got {(1, 1, *score.shape)}")
+    return score
+
+
+def _scores(engine: Engine, inputs: dict[str, Tensor]) -> npt.NDArray[np.float32]:
+    """Without batch and channel; finite. Raises EngineError."""
     raw = engine.run(inputs)
-    if raw.ndim != 4 or raw.shape[:2] != (1, 1):
-        raise EngineError(f"the model's output is (1, 1, h, w) float32, got {raw.shape}")
-    try:
-        return ScoreMap(raw[0, 0])
-    except ValueError as error:
-        raise EngineError(f"the model on {engine.backend} gave no score: {error}") from error
+    if raw.ndim < 4 or raw.shape[:2] != (1, 1):
+        raise EngineError(f"the model's output is (1, 1, ...) float32, got {raw.shape}")
+    if not np.isfinite(raw).all():
+        raise EngineError(f"the model on {engine.backend} gave no score: it must be finite")
+    score: npt.NDArray[np.float32] = raw[0, 0]
+    return score
 
 
 def _check_contract(engine: Engine, manifest: Manifest) -> None:
@@ -123,6 +146,11 @@ def _check_contract(engine: Engine, manifest: Manifest) -> None:
         raise EngineError(
             f"the model wants {sorted(unknown)}, this runtime has {', '.join(INPUTS)}"
         )
+    for spec in manifest.inputs:
+        if INPUTS[spec.name] != spec.dtype:
+            raise EngineError(
+                f"input {spec}: this runtime hands {INPUTS[spec.name]} under this name"
+            )
     for what, found, promised in (
         ("inputs", engine.inputs, manifest.inputs),
         ("output", engine.outputs, (manifest.output,)),
@@ -134,19 +162,30 @@ def _check_contract(engine: Engine, manifest: Manifest) -> None:
             )
 
 
+def _check_probe(engine: Engine, probe: Probe, number: int) -> None:
+    """Raises EngineError unless the probe holds exactly what the graph takes."""
+    promised = {spec.name: (spec.dtype, spec.shape) for spec in engine.inputs}
+    held = {name: (str(t.dtype), t.shape) for name, t in probe.inputs.items()}
+    if held != promised:
+        raise EngineError(f"probe {number} holds {held}, the model takes {promised}: export again")
+
+
 def _hold_against(
     score: npt.NDArray[np.float32],
     expected: npt.NDArray[np.float32],
     number: int,
-    backend: str,
+    engine: Engine,
+    tolerance: float,
 ) -> None:
     if score.shape != expected.shape:
         raise EngineError(f"probe {number}: score map {score.shape}, expected {expected.shape}")
+    if np.ptp(score) == 0 < np.ptp(expected):
+        raise EngineError(f"probe {number}: {engine.backend} gives the same score everywhere")
     worst = float(np.abs(score - expected).max())
-    if not worst <= PROBE_TOLERANCE:  # so that NaN does not pass
+    if not worst <= tolerance:  # so that NaN does not pass
         raise EngineError(
-            f"probe {number}: {backend} is off by {worst:.4f} of the threshold, "
-            f"at most {PROBE_TOLERANCE} is allowed: this engine does not serve this recipe"
+            f"probe {number}: {engine.backend} is off by {worst:.4f} of the threshold, "
+            f"at most {tolerance} is allowed: this engine does not serve this recipe"
         )
 
 

@@ -3,6 +3,8 @@
     view -> planned viewpoint -> [first views: how does the part stand?] -> golden view re-rendered
     into this view -> appearance and geometry scores -> volume -> coverage, defects -> truth table
 
+A volume detector scores the part as a whole: its views only fill the volume, it speaks at the end.
+
 No thread, socket, clock or file in here: live service, offline inspection and replay run the same
 lines. What goes wrong on the way becomes a note, and a verdict with such a note is never PASS.
 """
@@ -21,10 +23,11 @@ from runtime.calibration import Calibration
 from runtime.coverage import coverage
 from runtime.crew import Crew
 from runtime.decide import Evidence, Limits, decide
-from runtime.engine import DEFAULT_BACKEND, Engine, Tensor, open_engine, score_map
+from runtime.engine import DEFAULT_BACKEND, Engine, open_engine, score_map
 from runtime.errors import EngineError, RecipeError
 from runtime.expected import ExpectedView, expect
 from runtime.lift import LiftCounts, lift, lift_points
+from runtime.model_inputs import view_inputs
 from runtime.nouns import Alignment, Note, Reason, Verdict, View, ViewReport
 from runtime.rays import Rays
 from runtime.recipe import Recipe
@@ -33,6 +36,7 @@ from runtime.segment import segment
 from runtime.timings import Stopwatch, Timing, Work
 from runtime.transforms import Transform
 from runtime.volume import Volume
+from runtime.volume_detector import VolumeDetector
 from runtime.warm_up import warm_up
 
 ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
@@ -68,6 +72,7 @@ class Inspector:
         now_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         recipe.check_calibration(calibration)
+        recipe.check_detector()
         self.recipe = recipe
         self.engine = engine
         self.limits = limits
@@ -79,6 +84,8 @@ class Inspector:
         self._crew = Crew(threads)
         self._watch = Stopwatch(now_ns)
         self._part = _Part()
+        section = recipe.manifest.voxels
+        self._whole = None if section is None else VolumeDetector(section)
 
     @classmethod
     def open(
@@ -95,6 +102,7 @@ class Inspector:
         Raises RecipeError, EngineError or CalibrationError.
         """
         recipe.check_calibration(calibration)  # before the seconds that a proof takes
+        recipe.check_detector()
         with ExitStack() as undo:
             engine = open_engine(recipe, backend, threads)
             undo.callback(engine.close)
@@ -114,6 +122,8 @@ class Inspector:
     def start(self) -> None:
         """Forget the last part."""
         self.volume.clear()
+        if self._whole is not None:
+            self._whole.clear()
         self._watch.take()
         self._part = _Part()
 
@@ -145,6 +155,7 @@ class Inspector:
     def finish(self) -> Verdict:
         """The verdict on everything that was added; `start` begins the next part."""
         self._inspect_waiting(last=True)
+        self._inspect_whole()
         self._note_missing_views()
         evidence = self._evidence()
         outcome, notes = decide(evidence, self.limits)
@@ -212,12 +223,11 @@ class Inspector:
         with self._watch.time(Work.REGISTER):
             registered = self._register(planned, view)
         try:
-            with self._watch.time(Work.ENGINE):
-                score = score_map(self.engine, self._inputs(view, registered)).score
+            score = self._score(planned, view, registered)
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {error}"))
             return
-        if registered is not None:
+        if registered is not None and self.recipe.manifest.geometry:
             score = np.maximum(score, registered.geometry)
         with self._watch.time(Work.FUSE):
             self._fuse(planned, view, score, registered)
@@ -225,6 +235,37 @@ class Inspector:
         self._part.reports.append(
             ViewReport(planned, view.frame_id, view.uncertainty_mm, float(score.max()))
         )
+
+    def _score(
+        self, planned: int, view: View, registered: Registered | None
+    ) -> npt.NDArray[np.float32]:
+        """(h, w) what the model says of this view; a volume detector only takes it in."""
+        manifest = self.recipe.manifest
+        with self._watch.time(Work.DESCRIBE):
+            if self._whole is not None:
+                reference_from_part = self._reference_from_part()
+                self._whole.add(view, self._rays, reference_from_part, manifest.grid.table_z_mm)
+                return np.zeros(view.image.shape, np.float32)
+            inputs = view_inputs(manifest, planned, view, registered, self._rays, self._crew)
+        with self._watch.time(Work.ENGINE):
+            return score_map(self.engine, inputs).score
+
+    def _inspect_whole(self) -> None:
+        """The volume detector's word on all views together."""
+        if self._whole is None or not self._part.reports:
+            return
+        try:
+            with self._watch.time(Work.ENGINE):
+                score = self._whole.score(self.engine)
+        except EngineError as error:
+            self.reject(Note(Reason.ENGINE_FAILED, str(error)))
+            return
+        with self._watch.time(Work.FUSE):
+            reference_from_part = self._reference_from_part()
+            counts, note = self._whole.fuse(score, self.volume, reference_from_part, self._crew)
+        self._part.counts.append(counts)
+        if note is not None:
+            self.reject(note)
 
     def _register(self, planned: int, view: View) -> Registered | None:
         """The golden view as this view would have seen it; None when the recipe has none."""
@@ -240,19 +281,6 @@ class Inspector:
             self.recipe.manifest.tolerance_mm,
         )
 
-    def _inputs(self, view: View, registered: Registered | None) -> dict[str, Tensor]:
-        """What the recipe's model asks for by name, batch and channel in front."""
-        offered: dict[str, Tensor | None] = {
-            "image": view.image,
-            "depth_mm": view.depth_mm,
-            "reference": None if registered is None else registered.reference,
-            "gloss": None if registered is None else registered.gloss,
-        }
-        wanted = {spec.name: offered[spec.name] for spec in self.recipe.manifest.inputs}
-        if missing := [name for name, tensor in wanted.items() if tensor is None]:
-            raise EngineError(f"the model wants {missing}, the recipe holds no golden views")
-        return {name: tensor[None, None] for name, tensor in wanted.items() if tensor is not None}
-
     def _fuse(
         self,
         planned: int,
@@ -264,7 +292,7 @@ class Inspector:
         pose = view.part_from_camera
         fused = lift(self.volume, score, view.depth_mm, self._rays, pose, planned, self._crew)
         self._part.counts.append(fused)
-        if registered is not None:
+        if registered is not None and self.recipe.manifest.geometry:
             gone, lost = registered.vanished_mm, registered.lost_mm
             # the picture speaks also where the depth is silent
             weak = np.maximum(score[registered.lost], np.float32(LOST_SCORE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
 
@@ -60,6 +60,13 @@ class FpfhSection(_Section):
     feature_neighbours: Annotated[int, Field(ge=3, le=1000)] = 100
     step_px: Annotated[int, Field(ge=1, le=64)] = 1
 
+    @model_validator(mode="after")
+    def _normals_look_no_farther(self) -> FpfhSection:
+        farther = self.normal_radius_mm > self.feature_radius_mm
+        if farther or self.normal_neighbours > self.feature_neighbours:
+            raise ValueError("normals are taken from the neighbours that features are taken from")
+        return self
+
 
 class VoxelSection(_Section):
     """The cube of voxels that a volume detector sees, in the frame of the golden part."""
@@ -100,3 +107,20 @@ class Manifest(_Section):
     fpfh: FpfhSection | None = None
     voxels: VoxelSection | None = None
     files: dict[str, Digest] = Field(description="file -> sha256")
+
+    @model_validator(mode="after")
+    def _detector_has_what_it_needs(self) -> Manifest:
+        volume = self.detector == "volume"
+        if volume != (self.voxels is not None):
+            raise ValueError(f"a {self.detector} detector {'needs' if volume else 'has no'} voxels")
+        if (self.fpfh is not None) != any(spec.name == "fpfh" for spec in self.inputs):
+            raise ValueError("fpfh says how the input fpfh is made: both or neither")
+        if self.detector != "scene":
+            _check_dimensions((*self.inputs, self.output), 5 if volume else 4)
+        return self
+
+
+def _check_dimensions(tensors: tuple[TensorSpec, ...], dimensions: int) -> None:
+    for spec in tensors:
+        if len(spec.shape) != dimensions:
+            raise ValueError(f"tensor {spec} must have {dimensions} dimensions")

@@ -42,6 +42,7 @@ class Stage(str, Enum):
     INSPECT = "inspect"  # one view: align (the first views), register, engine, fuse
     ALIGN = "align"  # how the part stands
     REGISTER = "register"  # the golden view as this view would have seen it
+    DESCRIBE = "describe"  # what the model gets: shape descriptors, voxels
     ENGINE = "engine"
     FUSE = "fuse"  # lift into the volume
     FINISH = "finish"  # the verdict: coverage, segment, decide

@@ -79,10 +79,23 @@ class Recipe:
         """Read and check a recipe folder. Raises RecipeError: one line with what to do."""
         manifest = _manifest(folder)
         content = {name: _read(folder, name, digest) for name, digest in manifest.files.items()}
+        return cls.from_files(manifest, content, str(folder))
+
+    @classmethod
+    def from_files(cls, manifest: Manifest, content: Mapping[str, bytes], where: str) -> Recipe:
+        """Take the files apart. Raises RecipeError, naming `where` they come from."""
         try:
             return _from_files(manifest, content)
         except _BROKEN as error:
-            raise RecipeError(f"{folder}: {_one(error)}; export the recipe again") from error
+            raise RecipeError(f"{where}: {_one(error)}; export the recipe again") from error
+
+    def check_detector(self) -> None:
+        """Raises RecipeError for a detector that this runtime cannot serve."""
+        if self.manifest.detector == "scene":
+            raise RecipeError(
+                f"recipe {self.label}: scene detectors (Odd-One-Out) are not served yet: "
+                "choose a view or volume detector"
+            )
 
     def check_calibration(self, calibration: Calibration) -> None:
         """Raises RecipeError unless `calibration` places pixels where this recipe expects them."""

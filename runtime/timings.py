@@ -14,8 +14,9 @@ class Work(str, Enum):
     """What the inspector does, in its order; the names are labels of the stage histogram."""
 
     ALIGN = "align"  # once a part
-    REGISTER = "register"  # once a view, as the two below
-    ENGINE = "engine"
+    REGISTER = "register"  # once a view, as the three below
+    DESCRIBE = "describe"  # what the model gets beside the picture: shape descriptors, voxels
+    ENGINE = "engine"  # for a volume detector once a part
     FUSE = "fuse"
     COVERAGE = "coverage"  # once a part
     SEGMENT = "segment"  # once a part

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto
 
 from export.package import write_recipe
-from runtime.engine import BACKENDS, PROBE_TOLERANCE, Engine, open_engine, score_map
+from runtime.engine import BACKENDS, Engine, open_engine, score_map
 from runtime.errors import EngineError
 from runtime.recipe import Probe, Recipe
 from tests import tiny
@@ -34,7 +34,7 @@ def test_scores_are_those_of_the_graph(engine: Engine) -> None:
 
 def test_an_engine_that_gives_other_scores_is_refused(tmp_path: Path) -> None:
     probe = tiny.probe()
-    off = Probe(probe.inputs, probe.score + np.float32(2 * PROBE_TOLERANCE))
+    off = Probe(probe.inputs, probe.score + np.float32(2 * tiny.manifest().probe_tolerance))
     with pytest.raises(EngineError, match="does not serve this recipe"):
         open_engine(_recipe(tmp_path, probes=(probe, off)))
 

@@ -1,0 +1,281 @@
+"""A trained model becomes a recipe whose verdicts are the trained model's verdicts.
+
+golden scan -> source model -> graph -> golden part seen again -> threshold -> precision
+            -> parity with the source, maps and whole scans -> probes -> recipe
+
+Every step is the same for all methods; what differs is `export.source.Source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from export.gloss import Gloss, gloss
+from export.golden import Golden, load_golden
+from export.half import to_half
+from export.int8 import quantized
+from export.package import RecipeParts, check_free, check_label, name_of, recipe_of, write_recipe
+from export.parity import LIMITS, ParityTable, Precision, gate
+from export.progress import Bar, Progress, silent
+from export.recipe_parts import expected_views, manifest_of, probes_of, reference_views, tools
+from export.samples import Sample, seen_again_samples
+from export.source import Source
+from export.tensorrt_rules import check
+from export.threshold import Threshold, given_threshold, nominal_threshold
+from export.tracing import raw_as_score, scaled, trace
+from export.whole_scans import part_scores, verdicts_of
+from runtime.engine import Engine
+from runtime.engine_onnxruntime import open_cpu
+from runtime.manifest import Manifest, TensorSpec
+from runtime.recipe import Probe
+from runtime.register import TOLERANCE_MM
+
+THREADS = 2
+PROBES = 2
+PARITY_SAMPLES = 6  # half a ring of views; whole scans are compared besides
+# the same graph on another CPU differs by 1e-5, on a GPU by its precision
+PROBE_TOLERANCE: dict[Precision, float] = {
+    "fp32": 1e-3,
+    "fp16": LIMITS["fp16"],
+    "int8": LIMITS["int8"],
+}
+MB = 1e6
+
+Load = Callable[[Golden, Progress], Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person may choose for any method.
+
+    threshold: raw score that becomes 1.0; None: from the golden part seen again and `good` scans.
+    verify: scans whose verdicts must be the source model's, besides the golden and the good ones.
+    """
+
+    scan: Path
+    out: Path
+    name: str | None = None
+    version: str = "1"
+    precision: Precision = "fp32"
+    threshold: float | None = None
+    good: tuple[Path, ...] = ()
+    verify: tuple[Path, ...] = ()
+    geometry: bool = False
+    calibration: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exported:
+    """What was written and what it was proven by."""
+
+    folder: Path
+    manifest: Manifest
+    threshold: Threshold
+    parity: ParityTable
+
+    @property
+    def megabytes(self) -> float:
+        """Size of the recipe folder."""
+        return sum(file.stat().st_size for file in self.folder.iterdir()) / MB
+
+    @property
+    def summary(self) -> str:
+        """For people, one line."""
+        return (
+            f"recipe written: {self.folder} ({self.megabytes:.1f} MB); "
+            f"raw score {self.threshold.raw:.4g} is the threshold 1.0"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "recipe": str(self.folder),
+            "name": self.manifest.name,
+            "version": self.manifest.version,
+            "method": self.manifest.method,
+            "detector": self.manifest.detector,
+            "precision": self.manifest.precision,
+            "threshold_raw": self.threshold.raw,
+            "parity": self.parity.to_json(),
+            "megabytes": round(self.megabytes, 3),
+        }
+
+
+def export_trained(load: Load, options: Options, on_progress: Progress = silent) -> Exported:
+    """Write the recipe of the model that `load` gives; see the head of this file.
+
+    Raises ScanError, CalibrationError, RecipeError, or EngineError: a model that cannot be read,
+    traced or built by TensorRT, or whose graph does not say what the model says.
+    """
+    check_free(options.out)
+    bar = Bar(on_progress)
+    bar.say("read the golden scan")
+    golden = load_golden(options.scan, options.calibration)
+    name = options.name or name_of(golden.scan.calibration.part)
+    check_label(name, options.version)
+    source = load(golden, on_progress)
+    bar.say("trace the graph")
+    raw = trace(source)
+    check(raw, source.method)
+    nominal = _see_again(golden, source, bar)
+    bar.say("find the threshold")
+    draft = _Draft(golden, source, nominal.flicker, options, name)
+    threshold = _threshold(draft, raw, nominal.runs)
+    bar.say("convert and compare with the source")
+    graphs = _graphs(scaled(raw, threshold.raw), source, nominal.samples, options.precision)
+    parity = _proven(draft, graphs, threshold, nominal.samples)
+    parts = draft.parts(graphs[options.precision], threshold, nominal.samples, parity)
+    bar.say("write the recipe")
+    write_recipe(options.out, parts)
+    bar.end()
+    return Exported(options.out, parts.manifest, threshold, parity)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Nominal:
+    """The golden part put down again some times."""
+
+    flicker: Gloss
+    runs: list[list[Sample]]
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The first time: what INT8 is calibrated on and parity is measured on."""
+        return self.runs[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Draft:
+    """A recipe in the making: everything of it but the model."""
+
+    golden: Golden
+    source: Source
+    flicker: Gloss
+    options: Options
+    name: str
+
+    def parts(
+        self,
+        graph: onnx.ModelProto,
+        threshold: Threshold,
+        samples: Sequence[Sample],
+        parity: ParityTable | None = None,
+    ) -> RecipeParts:
+        """The whole recipe with this graph."""
+        model: bytes = graph.SerializeToString()
+        return RecipeParts(
+            manifest=self._manifest(parity),
+            model=model,
+            plan=self.golden.plan,
+            expected_ijk=self.golden.expected_ijk(),
+            reference=reference_views(self.golden, self.flicker),
+            probes=_probes(model, samples),
+            threshold=threshold.record,
+        )
+
+    def _manifest(self, parity: ParityTable | None) -> Manifest:
+        source, options = self.source, self.options
+        return manifest_of(
+            self.golden,
+            name=self.name,
+            version=options.version,
+            method=source.method,
+            inputs=source.inputs,
+            output=_output(source, self.golden),
+            provenance={
+                **source.provenance,
+                "parity": [] if parity is None else parity.to_json(),
+            },
+            tolerance_mm=TOLERANCE_MM,
+            tools={**tools("torch"), **source.tools},
+            detector=source.detector,
+            precision=options.precision,
+            geometry=options.geometry,
+            probe_tolerance=PROBE_TOLERANCE[options.precision],
+            fpfh=source.fpfh,
+            voxels=source.voxels,
+        )
+
+
+# --- one function per step, in their order ------------------------------------------------------
+
+
+def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
+    flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
+    bar.begin(2 * len(golden.views))
+    expected = expected_views(golden, flicker, bar)
+    bar.say("see the golden part again")
+    return _Nominal(flicker, seen_again_samples(golden, expected, source, bar))
+
+
+def _threshold(draft: _Draft, raw: onnx.ModelProto, runs: Sequence[Sequence[Sample]]) -> Threshold:
+    options = draft.options
+    if options.threshold is not None:
+        return given_threshold(options.threshold)
+    with closing(_engine(raw_as_score(raw))) as engine:
+        found = nominal_threshold(runs, engine, draft.source)
+    if not options.good:
+        return found
+    graph = scaled(raw, found.raw)
+    recipe = recipe_of(draft.parts(graph, found, runs[0]))
+    with closing(_engine(graph)) as engine:
+        scores = part_scores(options.good, recipe, engine, options.calibration)
+    return found.raised_to(scores)
+
+
+def _graphs(
+    graph: onnx.ModelProto, source: Source, samples: Sequence[Sample], precision: Precision
+) -> dict[Precision, onnx.ModelProto]:
+    """The FP32 graph, and the reduced one if asked for."""
+    graphs: dict[Precision, onnx.ModelProto] = {"fp32": graph}
+    inputs = _inputs(samples)
+    if precision == "fp16":
+        graphs["fp16"] = to_half(graph, source.keep_float32, inputs)
+    elif precision == "int8":
+        graphs["int8"] = quantized(graph, inputs, source.keep_float32)
+    for name, reduced in graphs.items():
+        check(reduced, f"{source.method} {name}")
+    return graphs
+
+
+def _proven(
+    draft: _Draft,
+    graphs: Mapping[Precision, onnx.ModelProto],
+    threshold: Threshold,
+    samples: Sequence[Sample],
+) -> ParityTable:
+    options = draft.options
+    recipe = recipe_of(draft.parts(graphs["fp32"], threshold, samples))
+    scans = (options.scan, *options.good, *options.verify)
+
+    def inspections(engine: Engine) -> Any:
+        return verdicts_of(scans, recipe, engine, options.calibration)
+
+    return gate(draft.source, threshold.raw, graphs, _inputs(samples)[:PARITY_SAMPLES], inspections)
+
+
+def _probes(model: bytes, samples: Sequence[Sample]) -> tuple[Probe, ...]:
+    with closing(open_cpu(model, THREADS)) as engine:
+        return probes_of(engine, _inputs(samples)[:PROBES])
+
+
+def _engine(graph: onnx.ModelProto) -> Engine:
+    return open_cpu(graph.SerializeToString(), THREADS)
+
+
+def _inputs(samples: Sequence[Sample]) -> list[Mapping[str, Any]]:
+    return [sample.inputs for sample in samples]
+
+
+def _output(source: Source, golden: Golden) -> TensorSpec:
+    if source.voxels is not None:
+        shape: tuple[int, ...] = (1, 1, *(source.voxels.cells,) * 3)
+    else:
+        shape = (1, 1, *golden.rays.x.shape)
+    return TensorSpec(name="score", dtype="float32", shape=shape)
