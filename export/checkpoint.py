@@ -1,0 +1,203 @@
+"""Read what others trained: weights without running code that is hidden in the file."""
+
+from __future__ import annotations
+
+import pickle  # noqa: TID251 - only the class of the error that a refused file raises
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+
+from runtime.errors import EngineError
+
+LISTED = 3  # layers named in a message; the rest is counted
+WRAPPERS = ("state_dict", "model_state_dict", "model", "teacher", "student")
+NOT_WEIGHTS = (b"version https://git-lfs", b"<!DOCTYPE", b"<html")
+ANOMALIB_MODEL = "model."
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """What the checkpoint's pre-processor does to a picture in 0..1, read from its own words."""
+
+    resize_px: tuple[int, int]
+    antialias: bool
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnomalibCheckpoint:
+    """An anomalib 2.x checkpoint: how the model was built, its weights, its preprocessing."""
+
+    path: Path
+    hyper_parameters: Mapping[str, Any]
+    state: State
+    preprocess: Preprocess
+    version: str
+
+
+def load_weights(path: Path, what: str) -> State:
+    """Name -> tensor from .pth, .pt, .ckpt or .safetensors; a usual wrapper is taken off.
+
+    Raises EngineError: no such file, truncated, not weights, or holding code.
+    """
+    content = _load(path, what)
+    if isinstance(content, torch.nn.Module):
+        content = content.state_dict()
+    for key in WRAPPERS:
+        inner = content.get(key) if isinstance(content, Mapping) else None
+        if isinstance(inner, Mapping) and inner:
+            content = inner
+            break
+    if not isinstance(content, Mapping):
+        raise EngineError(f"{path}: holds {type(content).__name__}, not the layers of {what}")
+    state = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
+    if not state:
+        raise EngineError(f"{path}: holds no tensors: is it {what}?")
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Fill `module`, every layer of it. Raises EngineError that names the layers that do not fit."""
+    own = module.state_dict()
+    missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
+    unknown = [name for name in state if name not in own]
+    shapes = [
+        f"{name} {tuple(state[name].shape)} for {tuple(own[name].shape)}"
+        for name in own
+        if name in state and own[name].shape != state[name].shape
+    ]
+    for problem, layers in (("lacks", missing), ("has unknown", unknown), ("has", shapes)):
+        if layers:
+            raise EngineError(
+                f"{path}: {problem} {_listed(layers)}: these are weights of another model or size"
+            )
+    module.load_state_dict(dict(state), strict=False)
+
+
+def anomalib_checkpoint(
+    path: Path, method: str, default_px: tuple[int, int] = (256, 256)
+) -> AnomalibCheckpoint:
+    """Read a Lightning checkpoint of anomalib 2.x. Raises EngineError, one line."""
+    content = _load(path, f"an anomalib checkpoint of {method}")
+    if not isinstance(content, Mapping) or "state_dict" not in content:
+        raise EngineError(f"{path}: is no Lightning checkpoint: save it with anomalib's Engine")
+    state = {
+        name.removeprefix(ANOMALIB_MODEL): tensor
+        for name, tensor in content["state_dict"].items()
+        if name.startswith(ANOMALIB_MODEL)
+    }
+    if not state:
+        raise EngineError(f"{path}: has no layers {ANOMALIB_MODEL}*: is it an anomalib checkpoint?")
+    config = content.get("anomalib_pre_processor_config")
+    return AnomalibCheckpoint(
+        path=path,
+        hyper_parameters=dict(content.get("hyper_parameters", {})),
+        state=state,
+        preprocess=_preprocess(config, path, default_px),
+        version=str(content.get("pytorch-lightning_version", "unknown")),
+    )
+
+
+def _load(path: Path, what: str) -> Any:
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise EngineError(f"{path}: {error.strerror}: name a file with {what}") from error
+    if head.lstrip().startswith(NOT_WEIGHTS):
+        raise EngineError(f"{path}: is a pointer or a web page, not {what}: fetch the file itself")
+    try:
+        return _read(path)
+    except pickle.UnpicklingError as error:
+        raise EngineError(
+            f"{path}: holds more than tensors ({_unsafe(error)}), and what it holds could run as "
+            "code: save model.state_dict() instead"
+        ) from error
+    except (RuntimeError, EOFError, BadZipFile, ValueError, KeyError, OSError) as error:
+        raise EngineError(f"{path}: is damaged or not {what}: {_one(error)}") from error
+
+
+def _read(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    with torch.serialization.safe_globals(_harmless()):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _harmless() -> list[Any]:
+    """Plain containers of layers and words: what published checkpoints hold beside tensors."""
+    layers = torch.nn
+    found: list[Any] = [
+        layers.Sequential, layers.Conv2d, layers.ReLU, layers.AvgPool2d, layers.Upsample,
+        layers.Dropout, layers.LeakyReLU, layers.BatchNorm2d,
+    ]  # fmt: skip
+    try:
+        from anomalib import PrecisionType
+    except ImportError:
+        return found
+    return [*found, PrecisionType]
+
+
+def _preprocess(config: Any, path: Path, default_px: tuple[int, int]) -> Preprocess:
+    """From the checkpoint's own description, or what anomalib 2.x does by default."""
+    from export.picture import IMAGENET_MEAN, IMAGENET_STD
+
+    if not config:
+        return Preprocess(default_px, True, IMAGENET_MEAN, IMAGENET_STD)
+    size: tuple[int, int] = default_px
+    antialias, mean, std = True, None, (1.0, 1.0, 1.0)
+    for step in _steps(config.get("transform")):
+        kind, arguments = step["class_path"].rpartition(".")[2], step.get("init_args", {})
+        if kind == "Resize":
+            size, antialias = _size(arguments, path), bool(arguments.get("antialias", True))
+        elif kind == "Normalize":
+            mean, std = tuple(arguments["mean"]), tuple(arguments["std"])
+        elif kind == "CenterCrop":
+            raise EngineError(
+                f"{path}: its pre-processor crops the picture to {arguments.get('size')}: what lies "
+                "outside would be unproven; train it without the crop"
+            )
+        else:
+            raise EngineError(f"{path}: its pre-processor does {kind}: Resize and Normalize only")
+    return Preprocess(size, antialias, mean, std)
+
+
+def _steps(transform: Any) -> list[dict[str, Any]]:
+    if not transform:
+        return []
+    if transform["class_path"].endswith(".Compose"):
+        return list(transform["init_args"]["transforms"])
+    return [transform]
+
+
+def _size(arguments: Mapping[str, Any], path: Path) -> tuple[int, int]:
+    size = arguments.get("size")
+    if arguments.get("interpolation", "bilinear") != "bilinear" or arguments.get("max_size"):
+        raise EngineError(f"{path}: its pre-processor resizes other than bilinear to a fixed size")
+    if not (isinstance(size, (list, tuple)) and len(size) == 2):
+        raise EngineError(f"{path}: its pre-processor resizes to {size}: height and width needed")
+    return int(size[0]), int(size[1])
+
+
+def _listed(layers: list[str]) -> str:
+    more = f" and {len(layers) - LISTED} more" if len(layers) > LISTED else ""
+    return ", ".join(layers[:LISTED]) + more
+
+
+def _unsafe(error: Exception) -> str:
+    """The class that torch refused, out of its many words."""
+    words = str(error).split("GLOBAL ", 1)
+    return words[1].split()[0] if len(words) > 1 else "a pickled object"
+
+
+def _one(error: BaseException) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
