@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle  # noqa: TID251 - only the class of the error that a refused file raises
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,6 +14,7 @@ import torch
 
 from runtime.errors import EngineError
 
+BLOCK_BYTES = 1 << 20
 LISTED = 3  # layers named in a message; the rest is counted
 WRAPPERS = ("state_dict", "model_state_dict", "model", "teacher", "student")
 NOT_WEIGHTS = (b"version https://git-lfs", b"<!DOCTYPE", b"<html")
@@ -39,7 +41,15 @@ class AnomalibCheckpoint:
     hyper_parameters: Mapping[str, Any]
     state: State
     preprocess: Preprocess
-    version: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, for the recipe's provenance."""
+        return sha256_of(self.path)
+
+    def resized(self, side_px: int) -> AnomalibCheckpoint:
+        """The same model on pictures of another size; only where the network allows it."""
+        return replace(self, preprocess=replace(self.preprocess, resize_px=(side_px, side_px)))
 
 
 def load_weights(path: Path, what: str) -> State:
@@ -64,7 +74,7 @@ def load_weights(path: Path, what: str) -> State:
 
 
 def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Fill `module`, every layer of it. Raises EngineError that names the layers that do not fit."""
+    """Fill every layer of `module`. Raises EngineError that names the layers that do not fit."""
     own = module.state_dict()
     missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
     unknown = [name for name in state if name not in own]
@@ -101,8 +111,16 @@ def anomalib_checkpoint(
         hyper_parameters=dict(content.get("hyper_parameters", {})),
         state=state,
         preprocess=_preprocess(config, path, default_px),
-        version=str(content.get("pytorch-lightning_version", "unknown")),
     )
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file of any size."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _load(path: Path, what: str) -> Any:
@@ -142,9 +160,11 @@ def _harmless() -> list[Any]:
     ]  # fmt: skip
     try:
         from anomalib import PrecisionType
+        from anomalib.models.image.efficient_ad.torch_model import EfficientAdModelSize
+        from anomalib.models.image.reverse_distillation.anomaly_map import AnomalyMapGenerationMode
     except ImportError:
         return found
-    return [*found, PrecisionType]
+    return [*found, PrecisionType, EfficientAdModelSize, AnomalyMapGenerationMode]
 
 
 def _preprocess(config: Any, path: Path, default_px: tuple[int, int]) -> Preprocess:
@@ -163,8 +183,8 @@ def _preprocess(config: Any, path: Path, default_px: tuple[int, int]) -> Preproc
             mean, std = tuple(arguments["mean"]), tuple(arguments["std"])
         elif kind == "CenterCrop":
             raise EngineError(
-                f"{path}: its pre-processor crops the picture to {arguments.get('size')}: what lies "
-                "outside would be unproven; train it without the crop"
+                f"{path}: its pre-processor crops the picture to {arguments.get('size')}: what "
+                "lies outside would be unproven; train it without the crop"
             )
         else:
             raise EngineError(f"{path}: its pre-processor does {kind}: Resize and Normalize only")

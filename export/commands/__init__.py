@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
+from export.commands.efficientad import efficientad
+from export.commands.fastflow import fastflow
+from export.commands.padim import padim
 from export.commands.reference import reference
+from export.commands.reverse_distillation import reverse_distillation
+
+COMMANDS = {
+    "reference": reference,
+    "efficientad": efficientad,
+    "reverse-distillation": reverse_distillation,
+    "fastflow": fastflow,
+    "padim": padim,
+}
 
 app = typer.Typer(help="Turn a golden scan or a trained model into a recipe.", no_args_is_help=True)
-app.command("reference")(reference)
+for name, command in COMMANDS.items():
+    app.command(name)(command)
