@@ -7,11 +7,13 @@ import typer
 from export.commands.efficientad import efficientad
 from export.commands.fastflow import fastflow
 from export.commands.padim import padim
+from export.commands.patchcore import patchcore
 from export.commands.reference import reference
 from export.commands.reverse_distillation import reverse_distillation
 
 COMMANDS = {
     "reference": reference,
+    "patchcore": patchcore,
     "efficientad": efficientad,
     "reverse-distillation": reverse_distillation,
     "fastflow": fastflow,

@@ -37,6 +37,13 @@ class PrecisionName(str, Enum):
     INT8 = "int8"
 
 
+class FitName(str, Enum):
+    """How a picture becomes the square that a network sees."""
+
+    PAD = "pad"
+    STRETCH = "stretch"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """The options that all methods share."""
