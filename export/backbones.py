@@ -43,8 +43,12 @@ def load_pyramid(name: str, weights: Path, layers: Sequence[str]) -> nn.Module:
         raise EngineError(
             f"backbone {name}: no layers {unknown}, choose from {list(PYRAMID_LAYERS)}"
         )
-    indices = tuple(PYRAMID_LAYERS[layer] for layer in layers)
-    network = _created(name, features_only=True, out_indices=indices)
+    return load_stages(name, weights, tuple(PYRAMID_LAYERS[layer] for layer in layers))
+
+
+def load_stages(name: str, weights: Path, stages: tuple[int, ...]) -> nn.Module:
+    """As `load_pyramid`, by the numbers of timm's stages."""
+    network = _created(name, features_only=True, out_indices=stages)
     load_state(network, _needed(load_weights(weights, f"weights of {name}"), network), weights)
     return _frozen(network)
 

@@ -1,10 +1,11 @@
 """Distance to the nearest row of a memory bank, inside the graph.
 
-Which row is nearest is asked of one matrix product per chunk of the bank, |b|^2 - 2 q b; how far it
-is, of the difference itself. The product is taken of values rounded to FP16, with |b|^2 of the
-rounded rows in columns that FP16 holds exactly: such a product loses nothing on TF32 tensor cores,
-which TensorRT uses for FP32 unless told otherwise. Rounding can then only confuse rows that are
-equally near, and the distance, free of cancellation, is right to float32 in every precision.
+Which rows are nearest is asked of one matrix product per chunk of the bank, |b|^2 - 2 q b; how far
+they are, of the differences themselves. The product is taken of values rounded to FP16, with |b|^2
+of the rounded rows in columns that FP16 holds exactly: such a product loses nothing on TF32 tensor
+cores, which TensorRT uses for FP32 unless told otherwise. Rounding can then only confuse rows that
+are almost equally near; the best of several chunks are measured exactly, neighbouring rows being
+dealt out to different chunks, so the distance, free of cancellation, is right to float32.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import nn
 
 CHUNK_ROWS = 512  # the distances of 3,000 patches to a chunk stay in a CPU's cache (measured)
 NORM_PARTS = 3  # FP16 holds 11 bits: three parts hold the 24 of a float32 and more
+RESCORED = 4  # chunks whose best row is measured exactly
 HALF_MAX = 60_000.0  # largest |b|^2 that FP16 holds, with room for rounding
 TINY = 1e-12
 
@@ -34,13 +36,12 @@ class Nearest(nn.Module):
         mean = bank.mean(axis=0, dtype=np.float64)
         centred = (bank - mean).astype(np.float32)
         self.scale = _scale(centred)
-        self.chunk_rows = chunk_rows
         self.register_buffer("mean", torch.from_numpy(mean.astype(np.float32)))
         self.register_buffer("bank", torch.from_numpy(np.ascontiguousarray(bank)))
-        for number, start in enumerate(range(0, len(bank), chunk_rows)):
-            rows = centred[start : start + chunk_rows] * np.float32(self.scale)
-            self.register_buffer(f"chunk_{number}", torch.from_numpy(_columns(rows)))
         self.chunks = -(-len(bank) // chunk_rows)
+        for number in range(self.chunks):
+            rows = centred[number :: self.chunks] * np.float32(self.scale)
+            self.register_buffer(f"chunk_{number}", torch.from_numpy(_columns(rows)))
 
     def forward(self, queries: torch.Tensor) -> torch.Tensor:
         return self.distance(queries, self.index(queries))
@@ -55,9 +56,16 @@ class Nearest(nn.Module):
             relative = torch.matmul(extended, getattr(self, f"chunk_{number}"))
             row = relative.argmin(dim=1, keepdim=True)
             values.append(relative.gather(1, row))
-            rows.append(row + number * self.chunk_rows)
-        best = torch.cat(values, dim=1).argmin(dim=1, keepdim=True)
-        return torch.cat(rows, dim=1).gather(1, best).reshape(-1)
+            rows.append(row * self.chunks + number)
+        few = torch.cat(values, dim=1).topk(min(RESCORED, self.chunks), largest=False).indices
+        return self._nearest_of(queries, torch.cat(rows, dim=1).gather(1, few))
+
+    def _nearest_of(self, queries: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """(n,) the nearest of a few rows (n, k) each, by their exact distances."""
+        if rows.shape[1] == 1:
+            return rows.reshape(-1)
+        exact = (queries[:, None] - self.bank[rows]).square().sum(dim=2)
+        return rows.gather(1, exact.argmin(dim=1, keepdim=True)).reshape(-1)
 
     def distance(self, queries: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """(n, 1) Euclidean distance of each query to the row of its number."""

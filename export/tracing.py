@@ -53,7 +53,7 @@ def scaled(model: onnx.ModelProto, threshold: float) -> onnx.ModelProto:
     graph = copy.graph
     factor = numpy_helper.from_array(np.array(1.0 / threshold, np.float32), PER_THRESHOLD)
     graph.initializer.append(factor)
-    multiply = helper.make_node("Mul", [RAW, PER_THRESHOLD], [OUTPUT], name=f"/{OUTPUT}/Mul")
+    multiply = helper.make_node("Mul", [RAW, PER_THRESHOLD], [OUTPUT], name=f"/{PER_THRESHOLD}/Mul")
     graph.node.append(multiply)
     shape = [dim.dim_value for dim in graph.output[0].type.tensor_type.shape.dim]
     del graph.output[:]

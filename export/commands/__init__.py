@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from export.commands.btf import btf
+from export.commands.cfm import cfm
 from export.commands.efficientad import efficientad
 from export.commands.fastflow import fastflow
+from export.commands.omnipose import omnipose
 from export.commands.padim import padim
 from export.commands.patchcore import patchcore
 from export.commands.reference import reference
@@ -18,6 +21,9 @@ COMMANDS = {
     "reverse-distillation": reverse_distillation,
     "fastflow": fastflow,
     "padim": padim,
+    "btf": btf,
+    "cfm": cfm,
+    "omnipose": omnipose,
 }
 
 app = typer.Typer(help="Turn a golden scan or a trained model into a recipe.", no_args_is_help=True)

@@ -44,6 +44,13 @@ class FitName(str, Enum):
     STRETCH = "stretch"
 
 
+class ShapeName(str, Enum):
+    """What a method takes the shape from."""
+
+    FPFH = "fpfh"
+    DEPTH = "depth"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """The options that all methods share."""

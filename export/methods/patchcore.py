@@ -18,47 +18,31 @@ from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from torch import nn
 from torch.nn import functional
 
-from export.backbones import is_transformer, load_pyramid, load_tokens
-from export.bank import (
-    Bank,
-    BankOptions,
-    Embed,
-    bank_mb,
-    build_bank,
-    features_of,
-    spacing,
-)
+from export.bank import Bank, BankOptions, Embed, bank_mb, build_bank, features_of, spacing
+from export.bank_score import BankNetwork, BankScore, published_score
 from export.checkpoint import Preprocess, anomalib_checkpoint, sha256_of
+from export.eye import open_eye
 from export.golden import Golden
-from export.golden_inputs import golden_inputs, golden_range_mm, size_px, spec
+from export.golden_inputs import golden_inputs, size_px, spec
 from export.methods.anomalib_source import anomalib_source, filled, picture_of, versions
-from export.nearest import Nearest, Reweight
-from export.picture import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    DepthPicture,
-    Fit,
-    Picture,
-    Size,
-    ToCamera,
-)
+from export.nearest import Nearest
+from export.patches import INPUT_OF, Eye, Kind, PictureFeatures, published_patches
+from export.picture import Fit, Size, ToCamera
 from export.progress import Progress
-from export.published import camera_map, depth_plane, grey_plane, published_picture
+from export.published import camera_map
 from export.source import RawScore, Source
 from runtime.engine import Tensor
 from runtime.errors import EngineError
 
 METHOD = "patchcore"
 Modality = Literal["image", "depth", "both"]
-INPUT_OF = {"image": "image", "depth": "depth_mm"}
 
 
 @dataclass(frozen=True, slots=True)
 class PatchcoreOptions:
     """Either a checkpoint, or a backbone with its weights and how to build the bank.
 
-    reweight: neighbours in equation 7; 0: not. A view's whole map is multiplied by the weight of
-    its farthest patch, so that the map's maximum is the paper's image score.
+    reweight: neighbours in equation 7, see `export.bank_score`; below 2: not.
     """
 
     checkpoint: Path | None = None
@@ -76,9 +60,10 @@ def load_patchcore(golden: Golden, options: PatchcoreOptions, on_progress: Progr
     """Raises EngineError for files that do not fit, or a bank beyond its budget."""
     if (options.checkpoint is None) == (options.weights is None):
         raise EngineError("patchcore takes either --checkpoint, or --backbone with --weights")
-    if options.checkpoint is not None:
-        return _from_anomalib(golden, options.checkpoint)
-    return _from_golden(golden, options, options.weights, on_progress)
+    if options.weights is not None:
+        return _from_golden(golden, options, options.weights, on_progress)
+    assert options.checkpoint is not None  # one of the two is there
+    return _from_anomalib(golden, options.checkpoint)
 
 
 # --- anomalib -----------------------------------------------------------------------------------
@@ -134,53 +119,12 @@ def _from_anomalib(golden: Golden, path: Path) -> Source:
 # --- backbone weights and one golden scan -------------------------------------------------------
 
 
-class Features(nn.Module):
-    """uint8 picture or float32 depth -> vectors of its patches (n, d), and their grid."""
-
-    def __init__(self, picture: nn.Module, backbone: nn.Module, transformer: bool) -> None:
-        super().__init__()
-        self.picture, self.backbone = picture, backbone
-        self.embed = Embed(pooled=not transformer)
-        self.transformer = transformer
-
-    def maps(self, plane: torch.Tensor) -> list[torch.Tensor]:
-        """What the backbone sees."""
-        found = self.backbone(self.picture(plane))
-        return [found] if self.transformer else list(found)
-
-    def forward(self, plane: torch.Tensor) -> torch.Tensor:
-        return self.embed(self.maps(plane))
-
-
-class Branch(nn.Module):
-    """One modality: map of distances at the camera's size, in units of the bank's own spacing."""
-
-    def __init__(self, features: Features, bank: Bank, reweight: int, size: Size, fit: Fit) -> None:
-        super().__init__()
-        self.features = features
-        self.nearest = Nearest(bank)
-        self.weight = Reweight(self.nearest, reweight) if reweight > 1 else None
-        self.spacing = spacing(bank)
-        self.size, self.fit = size, fit
-
-    def forward(self, plane: torch.Tensor) -> torch.Tensor:
-        maps = self.features.maps(plane)
-        grid = maps[0].shape[-2], maps[0].shape[-1]
-        queries = self.features.embed(maps)
-        rows = self.nearest.index(queries)
-        distance = self.nearest.distance(queries, rows)
-        if self.weight is not None:
-            distance = distance * self.weight(queries, rows, distance)
-        score = (distance / self.spacing).reshape(1, 1, *grid)
-        return ToCamera(grid, self.size, self.fit)(score)
-
-
 class PatchcoreNetwork(nn.Module):
-    """One branch, or the mean of two."""
+    """One branch, or the mean of two, each in units of its own bank's spacing."""
 
-    def __init__(self, branches: Mapping[str, Branch]) -> None:
+    def __init__(self, branches: Mapping[Kind, BankNetwork]) -> None:
         super().__init__()
-        self.branches = nn.ModuleDict(dict(branches))
+        self.branches = nn.ModuleDict({str(kind): branch for kind, branch in branches.items()})
 
     def forward(self, *planes: torch.Tensor) -> torch.Tensor:
         pairs = zip(self.branches.values(), planes, strict=True)
@@ -189,115 +133,56 @@ class PatchcoreNetwork(nn.Module):
 
 
 def _from_golden(
-    golden: Golden, options: PatchcoreOptions, weights: Path | None, on_progress: Progress
+    golden: Golden, options: PatchcoreOptions, weights: Path, on_progress: Progress
 ) -> Source:
-    assert weights is not None  # the caller looked
-    size, side = size_px(golden), (options.input_px, options.input_px)
-    transformer = is_transformer(options.backbone)
-    if transformer:
-        backbone = load_tokens(options.backbone, weights, side)
-    else:
-        backbone = load_pyramid(options.backbone, weights, options.layers)
-    kinds = ("image", "depth") if options.modality == "both" else (options.modality,)
-    range_mm = golden_range_mm(golden)
-    branches, originals = {}, {}
+    size = size_px(golden)
+    eye = open_eye(golden, options.backbone, weights, options.layers, options.input_px, options.fit)
+    kinds: tuple[Kind, ...] = ("image", "depth")
+    kinds = kinds if options.modality == "both" else (options.modality,)
+    branches, banks = {}, {}
     for kind in kinds:
-        picture: nn.Module = (
-            Picture(size, side, fit=options.fit)
-            if kind == "image"
-            else DepthPicture(size, side, *range_mm, fit=options.fit)
-        )
-        features = Features(picture, backbone, transformer).eval()
+        features = PictureFeatures(eye, kind).eval()
         inputs = golden_inputs(golden, [INPUT_OF[kind]])
         bank = build_bank(features_of(features, inputs), options.bank, on_progress)
-        branches[kind] = Branch(features, bank, options.reweight, size, options.fit)
-        originals[kind] = Original(backbone, transformer, bank, options, size)
+        score = BankScore(bank, features.grid, options.reweight, spacing(bank))
+        branches[kind] = BankNetwork(features, score, size, options.fit)
+        banks[kind] = bank
     return Source(
         method=METHOD,
         inputs=tuple(spec(INPUT_OF[kind], golden) for kind in kinds),
         network=PatchcoreNetwork(branches),
-        original=_combined(originals, range_mm),
+        original=_original(eye, banks, branches, options),
         provenance={
             "backbone": options.backbone,
             "weights_sha256": sha256_of(weights),
             "modality": options.modality,
-            "input_px": list(side),
+            "input_px": list(eye.side),
             "fit": options.fit,
             "coreset": options.bank.ratio,
             "reweight": options.reweight,
-            "banks": {kind: list(branch.nearest.bank.shape) for kind, branch in branches.items()},
-            "depth_range_mm": list(range_mm),
+            "banks": {kind: list(bank.shape) for kind, bank in banks.items()},
+            "depth_range_mm": list(eye.range_mm),
         },
         keep_float32=tuple(
-            f"branches.{kind}.{part}"
-            for kind in kinds
-            for part in ("nearest", "weight", "features.picture")
+            f"branches.{kind}.{part}" for kind in kinds for part in ("score", "features.picture")
         ),
         tools=versions("timm"),
     )
 
 
-class Original:
-    """The same by torch's and torchvision's own functions: transforms, cdist, topk."""
-
-    def __init__(
-        self,
-        backbone: nn.Module,
-        transformer: bool,
-        bank: Bank,
-        options: PatchcoreOptions,
-        size: Size,
-    ) -> None:
-        side = (options.input_px, options.input_px)
-        self.steps = Preprocess(side, True, IMAGENET_MEAN, IMAGENET_STD)
-        self.backbone, self.transformer = backbone, transformer
-        self.bank = torch.from_numpy(bank).double()
-        self.spacing = spacing(bank)
-        self.options, self.size = options, size
-
-    def __call__(self, plane: torch.Tensor) -> RawScore:
-        options = self.options
-        with torch.no_grad():
-            maps = self.backbone(published_picture(plane, self.steps, options.fit))
-            patches, grid = self._patches(maps)
-            distance, row = torch.cdist(patches, self.bank).min(dim=1)
-            distance = distance * self._weight(patches, distance, row)
-            score = (distance / self.spacing).float().reshape(1, 1, *grid)
-            return camera_map(score, self.size, options.fit)
-
-    def _patches(
-        self, maps: torch.Tensor | list[torch.Tensor]
-    ) -> tuple[torch.Tensor, tuple[int, int]]:
-        if self.transformer:
-            assert isinstance(maps, torch.Tensor)
-            return maps[0].flatten(1).T.double(), (maps.shape[2], maps.shape[3])
-        pooled = [functional.avg_pool2d(layer, 3, 1, 1) for layer in maps]
-        grid = (pooled[0].shape[2], pooled[0].shape[3])
-        same = [functional.interpolate(m, size=grid, mode="bilinear") for m in pooled]
-        return torch.cat(same, dim=1)[0].flatten(1).T.double(), grid
-
-    def _weight(
-        self, patches: torch.Tensor, distance: torch.Tensor, row: torch.Tensor
-    ) -> torch.Tensor | float:
-        neighbours = min(self.options.reweight, len(self.bank))
-        if neighbours < 2:
-            return 1.0
-        worst = int(distance.argmax())
-        nearest = self.bank[row[worst]][None]
-        support = torch.cdist(nearest, self.bank)[0].topk(neighbours, largest=False).indices
-        around = torch.cdist(patches[worst][None], self.bank[support])[0]
-        return 1.0 - functional.softmax(around, dim=0)[0]
-
-
-def _combined(
-    originals: Mapping[str, Original], range_mm: tuple[float, float]
+def _original(
+    eye: Eye,
+    banks: Mapping[Kind, Bank],
+    branches: Mapping[Kind, BankNetwork],
+    options: PatchcoreOptions,
 ) -> Callable[[Mapping[str, Tensor]], RawScore]:
     def original(inputs: Mapping[str, Tensor]) -> RawScore:
-        found = []
-        for kind, score in originals.items():
-            given = inputs[INPUT_OF[kind]]
-            plane = grey_plane(given) if kind == "image" else depth_plane(given, *range_mm)
-            found.append(score(plane))
-        return np.asarray(np.mean(found, axis=0), np.float32)
+        maps = []
+        for kind, bank in banks.items():
+            grid = branches[kind].score.grid
+            patches = published_patches(eye, kind, grid, inputs)
+            score = published_score(patches, bank, grid, options.reweight) / spacing(bank)
+            maps.append(camera_map(score.float(), eye.size, options.fit))
+        return np.asarray(np.mean(maps, axis=0), np.float32)
 
     return original
