@@ -54,5 +54,6 @@ def published_score(patches: torch.Tensor, bank: Bank, grid: Size, reweight: int
         near = torch.cdist(rows[row[worst]][None], rows)[0]
         support = near.topk(neighbours, largest=False).indices
         around = torch.cdist(patches[worst][None], rows[support])[0]
-        distance = distance * (1.0 - functional.softmax(around, dim=0)[0])
+        softer = around / patches.shape[1] ** 0.5
+        distance = distance * (1.0 - functional.softmax(softer, dim=0)[0])
     return distance.reshape(1, 1, *grid)

@@ -17,7 +17,8 @@ from torch import nn
 
 CHUNK_ROWS = 512  # the distances of 3,000 patches to a chunk stay in a CPU's cache (measured)
 NORM_PARTS = 3  # FP16 holds 11 bits: three parts hold the 24 of a float32 and more
-RESCORED = 4  # chunks whose best row is measured exactly
+RESCORED = 6  # chunks whose best row is measured exactly
+LEAST_CHUNKS = 16  # so that the best of a small bank too come from different chunks
 HALF_MAX = 60_000.0  # largest |b|^2 that FP16 holds, with room for rounding
 TINY = 1e-12
 
@@ -38,7 +39,7 @@ class Nearest(nn.Module):
         self.scale = _scale(centred)
         self.register_buffer("mean", torch.from_numpy(mean.astype(np.float32)))
         self.register_buffer("bank", torch.from_numpy(np.ascontiguousarray(bank)))
-        self.chunks = -(-len(bank) // chunk_rows)
+        self.chunks = min(len(bank), max(LEAST_CHUNKS, -(-len(bank) // chunk_rows)))
         for number in range(self.chunks):
             rows = centred[number :: self.chunks] * np.float32(self.scale)
             self.register_buffer(f"chunk_{number}", torch.from_numpy(_columns(rows)))
@@ -76,7 +77,8 @@ class Reweight(nn.Module):
     """The weight of a picture's score by its neighbourhood in the bank (PatchCore, equation 7).
 
     For the patch that is farthest from the bank: 1 - softmax of its distances to the `neighbours`
-    rows nearest to its nearest row, taken at that nearest row. One number in (0, 1).
+    rows nearest to its nearest row, taken at that nearest row; over the root of the number of
+    features, as the code that SiM3D builds on does, lest the exponential explode. One number.
     """
 
     table: torch.Tensor
@@ -85,6 +87,7 @@ class Reweight(nn.Module):
         super().__init__()
         self.nearest = [nearest]  # its own child elsewhere: a list keeps it from being one here too
         bank = nearest.bank.numpy()
+        self.softness = float(np.sqrt(bank.shape[1]))
         self.register_buffer("table", torch.from_numpy(nearest_rows(bank, neighbours)))
 
     def forward(
@@ -94,7 +97,7 @@ class Reweight(nn.Module):
         patch, row = queries[farthest], rows[farthest]
         support = self.nearest[0].bank[self.table[row].reshape(-1)]
         around = (patch - support).square().sum(dim=1).sqrt()
-        return 1.0 - torch.softmax(around, dim=0)[0]
+        return 1.0 - torch.softmax(around / self.softness, dim=0)[0]
 
 
 def nearest_rows(bank: Bank, neighbours: int, block_rows: int = 1024) -> npt.NDArray[np.int64]:
