@@ -46,6 +46,8 @@ def blamed_modules(
     """The first module of the source's network whose output the graph does not give."""
     import torch
 
+    if source.network is None:
+        return UNKNOWN
     seen: dict[str, npt.NDArray[np.generic]] = {}
     hooks = [
         module.register_forward_hook(_keep(f"/{name.replace('.', '/')}", seen))

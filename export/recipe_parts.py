@@ -15,7 +15,7 @@ from export.golden import Golden
 from export.package import ReferenceViews
 from export.progress import Bar
 from runtime import __version__
-from runtime.engine import Engine, Tensor, score_map
+from runtime.engine import Engine, Tensor, raw_scores
 from runtime.expected import ExpectedView, expect
 from runtime.manifest import GridSection, Manifest, TensorSpec
 from runtime.recipe import Probe
@@ -100,7 +100,7 @@ def tools(*further: str) -> dict[str, str]:
 def probes_of(engine: Engine, inputs: Sequence[Mapping[str, Tensor]]) -> tuple[Probe, ...]:
     """Golden inputs with a mark on them, so that scores beyond the threshold are compared too."""
     marked = [with_mark(given) for given in inputs]
-    return tuple(Probe(dict(given), score_map(engine, dict(given)).score) for given in marked)
+    return tuple(Probe(dict(given), raw_scores(engine, dict(given))) for given in marked)
 
 
 def with_mark(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:

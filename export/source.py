@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
+import onnx
 
 from runtime.engine import Tensor
 from runtime.manifest import FpfhSection, TensorSpec, VoxelSection
+
+if TYPE_CHECKING:
+    import torch
 
 RawScore = npt.NDArray[np.float32]
 """(h, w) of the camera's picture, or (n, n, n) of the voxel grid; >= 0, the model's own scale."""
@@ -22,14 +25,15 @@ class Source:
     """What every method's loader returns; everything after it is the same for all methods.
 
     inputs: what the graph takes, names among runtime.engine.INPUTS, in the order of `network`.
-    network: forward(*inputs) -> raw score, float32 (1, 1, h, w) or (1, 1, n, n, n); traced.
+    network: forward(*inputs) -> raw score, float32 (1, 1, h, w) or (1, 1, n, n, n); traced. None
+        when the model came as a graph.
     original: the library's own forward on the same arrays; the parity gate holds `network` to it.
     keep_float32: dotted prefixes of submodules of `network` that no precision may touch.
     """
 
     method: str
     inputs: tuple[TensorSpec, ...]
-    network: torch.nn.Module
+    network: torch.nn.Module | None
     original: Callable[[Mapping[str, Tensor]], RawScore]
     provenance: Mapping[str, Any]
     detector: Literal["view", "volume"] = "view"
@@ -37,3 +41,4 @@ class Source:
     fpfh: FpfhSection | None = None
     voxels: VoxelSection | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
+    graph: onnx.ModelProto | None = None

@@ -30,10 +30,13 @@ def trace(source: Source) -> onnx.ModelProto:
     Nodes are named after the modules they come from, `/nearest/MatMul`: by that the parity gate
     finds the layers to blame, and the precision steps those to leave alone.
     """
-    _check_size(source)
-    network = source.network.eval()
+    if source.network is None:
+        assert source.graph is not None  # a source has one of the two
+        return source.graph
+    _check_size(source.method, source.network)
     try:
-        model = folded(onnx.load_from_string(_exported(network, source.inputs)))
+        exported = _exported(source.network.eval(), source.inputs)
+        model = folded(onnx.load_from_string(exported))
     except (RuntimeError, ValueError, onnx.shape_inference.InferenceError) as error:
         raise EngineError(f"{source.method}: the graph cannot be traced: {_one(error)}") from error
     _unique_names(model.graph)
@@ -83,12 +86,12 @@ def _exported(network: torch.nn.Module, inputs: tuple[TensorSpec, ...]) -> bytes
     return buffer.getvalue()
 
 
-def _check_size(source: Source) -> None:
-    tensors = [*source.network.parameters(), *source.network.buffers()]
+def _check_size(method: str, network: torch.nn.Module) -> None:
+    tensors = [*network.parameters(), *network.buffers()]
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     if size > MAX_BYTES:
         raise EngineError(
-            f"{source.method}: the model holds {size / 1e9:.1f} GB, one graph can hold "
+            f"{method}: the model holds {size / 1e9:.1f} GB, one graph can hold "
             f"{MAX_BYTES / 1e9:.1f}: use a smaller bank or backbone"
         )
 

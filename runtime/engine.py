@@ -110,12 +110,12 @@ def prove(engine: Engine, probes: tuple[Probe, ...], tolerance: float) -> None:
     for _ in range(WARM_UP_RUNS):
         engine.run(probes[0].inputs)
     for number, probe in enumerate(probes):
-        _hold_against(_scores(engine, probe.inputs), probe.score, number, engine, tolerance)
+        _hold_against(raw_scores(engine, probe.inputs), probe.score, number, engine, tolerance)
 
 
 def score_map(engine: Engine, inputs: dict[str, Tensor]) -> ScoreMap:
     """One view's scores, (h, w). Raises EngineError when they are not finite or not a map."""
-    score = _scores(engine, inputs)
+    score = raw_scores(engine, inputs)
     if score.ndim != 2:
         raise EngineError(f"the model's output is (1, 1, h, w) float32, got {(1, 1, *score.shape)}")
     return ScoreMap(score)
@@ -123,13 +123,13 @@ def score_map(engine: Engine, inputs: dict[str, Tensor]) -> ScoreMap:
 
 def score_volume(engine: Engine, inputs: dict[str, Tensor]) -> npt.NDArray[np.float32]:
     """The part's scores per cell, (n, n, n). Raises EngineError as `score_map` does."""
-    score = _scores(engine, inputs)
+    score = raw_scores(engine, inputs)
     if score.ndim != 3:
         raise EngineError(f"the model's output is (1, 1, n, n, n), got {(1, 1, *score.shape)}")
     return score
 
 
-def _scores(engine: Engine, inputs: dict[str, Tensor]) -> npt.NDArray[np.float32]:
+def raw_scores(engine: Engine, inputs: dict[str, Tensor]) -> npt.NDArray[np.float32]:
     """Without batch and channel; finite. Raises EngineError."""
     raw = engine.run(inputs)
     if raw.ndim < 4 or raw.shape[:2] != (1, 1):

@@ -51,6 +51,13 @@ class ShapeName(str, Enum):
     DEPTH = "depth"
 
 
+class RepresentationName(str, Enum):
+    """What MVTec 3D-AD's methods see."""
+
+    DEPTH = "depth"
+    VOXEL = "voxel"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """The options that all methods share."""

@@ -1,0 +1,133 @@
+"""Any ONNX file that keeps the contract: validated, never trusted.
+
+Its inputs carry the names the runtime hands over, its one output is a score map of the camera's
+size, at least 0. What it computes is its author's; that it computes something, finite and not the
+same everywhere, on the golden scan, is checked like everything else of a trained model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from export.fold import folded
+from export.golden import Golden
+from export.golden_inputs import spec
+from export.source import RawScore, Source
+from runtime.engine import INPUTS, Tensor
+from runtime.errors import EngineError
+from runtime.manifest import TensorSpec
+from runtime.recipe import sha256
+
+METHOD = "onnx"
+RAW = "raw"
+MAX_BYTES = 1_900_000_000
+SERVED = tuple(name for name in INPUTS if name not in ("fpfh", "occupied", "grey"))
+"""fpfh and voxels need settings that an ONNX file does not carry."""
+
+
+def load_onnx_file(golden: Golden, path: Path) -> Source:
+    """Raises EngineError that says what to change in the file."""
+    content = _read(path)
+    try:
+        model = onnx.load_from_string(content)
+        onnx.checker.check_model(model, full_check=True)
+    except (
+        DecodeError,
+        onnx.checker.ValidationError,
+        onnx.shape_inference.InferenceError,
+    ) as error:
+        raise EngineError(f"{path}: not a readable ONNX file: {_one(error)}") from error
+    if any(c.data_location == onnx.TensorProto.EXTERNAL for c in model.graph.initializer):
+        raise EngineError(f"{path}: keeps weights in other files: save it as one file")
+    inputs = _inputs(model, golden, path)
+    _check_output(model, golden, path)
+    try:
+        session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises undocumented types of its own
+        raise EngineError(f"{path}: cannot be run: {_one(error)}") from error
+
+    def original(given: Mapping[str, Tensor]) -> RawScore:
+        (score,) = session.run(None, dict(given))
+        return np.asarray(score[0, 0], np.float32)
+
+    return Source(
+        method=METHOD,
+        inputs=inputs,
+        network=None,
+        graph=_plain(model, path),
+        original=original,
+        provenance={"file": path.name, "sha256": sha256(content)},
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise EngineError(f"{path}: larger than {MAX_BYTES} bytes, one recipe holds no more")
+        return path.read_bytes()
+    except OSError as error:
+        raise EngineError(f"{path}: {error.strerror}: name an ONNX file") from error
+
+
+def _inputs(model: onnx.ModelProto, golden: Golden, path: Path) -> tuple[TensorSpec, ...]:
+    weights = {weight.name for weight in model.graph.initializer}
+    found = []
+    for value in model.graph.input:
+        if value.name in weights:
+            continue
+        if value.name not in SERVED:
+            raise EngineError(
+                f"{path}: input {value.name!r}: rename it to one of {', '.join(SERVED)}"
+            )
+        wanted = spec(value.name, golden)
+        if _described(value) != (wanted.dtype, wanted.shape):
+            dtype, shape = _described(value)
+            raise EngineError(
+                f"{path}: input {value.name} is {dtype} {list(shape)}, the runtime hands "
+                f"{wanted.dtype} {list(wanted.shape)}: put scaling and resizing into the graph"
+            )
+        found.append(wanted)
+    if not found:
+        raise EngineError(f"{path}: takes no input: name one of {', '.join(SERVED)}")
+    return tuple(found)
+
+
+def _check_output(model: onnx.ModelProto, golden: Golden, path: Path) -> None:
+    shape = (1, 1, *golden.rays.x.shape)
+    outputs = list(model.graph.output)
+    if len(outputs) != 1:
+        raise EngineError(f"{path}: has {len(outputs)} outputs, the score map is the only one")
+    if _described(outputs[0]) != ("float32", shape):
+        dtype, found = _described(outputs[0])
+        raise EngineError(
+            f"{path}: output {outputs[0].name} is {dtype} {list(found)}, a score map is float32 "
+            f"{list(shape)}: enlarge it in the graph"
+        )
+
+
+def _plain(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """With the output named `raw` and every shape fixed."""
+    output = model.graph.output[0].name
+    model.graph.node.append(onnx.helper.make_node("Identity", [output], [RAW], name="/raw"))
+    model.graph.output[0].name = RAW
+    del model.graph.value_info[:]
+    try:
+        return folded(model)
+    except (ValueError, onnx.shape_inference.InferenceError) as error:
+        raise EngineError(f"{path}: {_one(error)}") from error
+
+
+def _described(value: onnx.ValueInfoProto) -> tuple[str, tuple[int, ...]]:
+    tensor = value.type.tensor_type
+    dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
+    return dtype, tuple(dim.dim_value for dim in tensor.shape.dim)
+
+
+def _one(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
