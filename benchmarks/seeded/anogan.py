@@ -1,0 +1,43 @@
+"""Encoder and generator of MVTec 3D-AD's benchmark, seeded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from benchmarks.seeded import Case
+from benchmarks.seeded.checkpoints import SEED
+from export.methods.mvtec_networks import decoder, encoder
+
+NARROW = (4, 8, 8, 16)  # of the small voxel network
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    voxel = ("--shape", "voxel")
+    return [
+        Case("anogan depth", ("anogan", "--colour", *_pair(folder / "sd", 4, 16, False))),
+        Case("anogan voxel", ("anogan", *voxel, *_pair(folder / "sv", 1, 16, True, NARROW))),
+        Case(
+            "anogan depth",
+            ("anogan", *_pair(folder / "fd", 1, 512, False)),
+            small=False,
+            source="two state dicts",
+        ),
+        Case(
+            "anogan voxel",
+            ("anogan", *voxel, *_pair(folder / "fv", 1, 512, True)),
+            small=False,
+            source="two state dicts",
+        ),
+    ]
+
+
+def _pair(
+    stem: Path, channels: int, latent: int, volume: bool, widths: tuple[int, ...] = ()
+) -> tuple[str, ...]:
+    torch.manual_seed(SEED)
+    down, up = stem.with_suffix(".encoder.pth"), stem.with_suffix(".generator.pth")
+    torch.save(encoder(channels, latent, volume, widths).state_dict(), down)
+    torch.save(decoder(channels, latent, volume, widths).state_dict(), up)
+    return "--encoder", str(down), "--generator", str(up)

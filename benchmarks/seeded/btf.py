@@ -1,0 +1,24 @@
+"""BTF: a backbone's weights, the bank from the golden scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.seeded import Case
+from benchmarks.seeded.weights import SMALL_PYRAMID, save_backbone
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    small = save_backbone(SMALL_PYRAMID, folder / "small.pth")
+    full = save_backbone("wide_resnet101_2", folder / "full.pth")
+    own = ("btf", "--backbone", SMALL_PYRAMID, "--weights", str(small), "--input-px", "96")
+    return [
+        Case("btf FPFH", (*own, "--fpfh-step-px", "1")),
+        Case("btf depth", (*own, "--shape", "depth")),
+        Case(
+            "btf WRN-101 + FPFH",
+            ("btf", "--weights", str(full), "--input-px", "256"),
+            small=False,
+            source="backbone weights + golden scan or saved bank",
+        ),
+    ]

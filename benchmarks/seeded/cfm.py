@@ -1,0 +1,47 @@
+"""CFM: a transformer's weights and the two mappings' state dicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from anomalib.models.image.cfm.components import FeatureProjectionMLP
+
+from benchmarks.seeded import Case
+from benchmarks.seeded.checkpoints import SEED
+from benchmarks.seeded.weights import SMALL_VIT, save_backbone
+
+FPFH_CHANNELS = 33
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    small = save_backbone(SMALL_VIT, folder / "small.pth")
+    full = save_backbone("vit_base_patch14_dinov2", folder / "full.pth", img_size=518)
+    tiny = ("cfm", "--backbone", SMALL_VIT, "--weights", str(small), "--input-px", "96")
+    return [
+        Case(
+            "cfm FPFH",
+            (*tiny, "--shape", "fpfh", "--fpfh-step-px", "1", *_pair(folder, 192, FPFH_CHANNELS)),
+        ),
+        Case("cfm depth", (*tiny, *_pair(folder, 192, 192))),
+        Case(
+            "cfm DINOv2 B/14 + depth",
+            ("cfm", "--weights", str(full), "--input-px", "224", *_pair(folder, 768, 768)),
+            small=False,
+            source="two mappings, or anomalib's; backbone weights",
+        ),
+    ]
+
+
+def _pair(folder: Path, picture: int, shape: int) -> tuple[str, ...]:
+    """Linear layers, as the public implementation saves them."""
+    torch.manual_seed(SEED)
+    arguments: list[str] = []
+    widths = {"picture-to-shape": (picture, shape), "shape-to-picture": (shape, picture)}
+    for name, (given, found) in widths.items():
+        state = FeatureProjectionMLP(given, found).state_dict()
+        flat = {n: t[:, :, 0, 0] if t.ndim == 4 else t for n, t in state.items()}
+        path = folder / f"{name}-{given}-{found}.pth"
+        torch.save(flat, path)
+        arguments += [f"--{name}", str(path)]
+    return tuple(arguments)

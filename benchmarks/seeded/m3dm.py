@@ -1,0 +1,24 @@
+"""M3DM: a transformer's weights; banks and SVMs from the golden scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.seeded import Case
+from benchmarks.seeded.weights import SMALL_VIT, save_backbone
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    small = save_backbone(SMALL_VIT, folder / "small.pth")
+    full = save_backbone("vit_small_patch14_dinov2", folder / "full.pth", img_size=518)
+    tiny = ("m3dm", "--backbone", SMALL_VIT, "--weights", str(small), "--input-px", "96")
+    return [
+        Case("m3dm FPFH", (*tiny, "--shape", "fpfh", "--fpfh-step-px", "1")),
+        Case("m3dm depth", tiny),
+        Case(
+            "m3dm DINOv2 S/14 + depth",
+            ("m3dm", "--backbone", "dinov2_vits14", "--weights", str(full), "--input-px", "224"),
+            small=False,
+            source="saved banks and SVM, or backbone weights + golden scan",
+        ),
+    ]
