@@ -25,7 +25,10 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
         pass
     _drop_identities(graph)
     _drop_unused(graph)
-    _check_static(_with_shapes(model))
+    typed = _with_shapes(model)
+    _check_static(typed)
+    for output, known in zip(graph.output, typed.graph.output, strict=True):
+        output.CopyFrom(known)  # the tracer may have left sizes open that follow from the graph
     return model
 
 

@@ -16,17 +16,27 @@ CHANNELS = 32  # of the small ones; 384 in the paper
 
 def cases(folder: Path, scan: Path) -> list[Case]:
     small = _checkpoint(folder / "small.ckpt", "small", CHANNELS)
-    medium = _checkpoint(folder / "medium.ckpt", "medium", CHANNELS)
     full = _checkpoint(folder / "full.ckpt", "small", 384)
+    medium = _checkpoint(folder / "medium.ckpt", "medium", 384)
     return [
         Case("efficientad S", ("efficientad", "--checkpoint", str(small))),
-        Case("efficientad M", ("efficientad", "--checkpoint", str(medium))),
-        Case("efficientad public", ("efficientad", *_public(folder))),
         Case(
             "efficientad S",
             ("efficientad", "--checkpoint", str(full)),
             small=False,
-            source="anomalib checkpoint, or the public networks",
+            source="anomalib checkpoint",
+        ),
+        Case(
+            "efficientad M",
+            ("efficientad", "--checkpoint", str(medium)),
+            small=False,
+            source="anomalib checkpoint",
+        ),
+        Case(
+            "efficientad public S",
+            ("efficientad", *public_networks(folder)),
+            small=False,
+            source="teacher, student, autoencoder",
         ),
     ]
 
@@ -42,7 +52,7 @@ def _checkpoint(path: Path, size: str, channels: int) -> Path:
     return save_lightning(module, path)
 
 
-def _public(folder: Path) -> tuple[str, ...]:
+def public_networks(folder: Path) -> tuple[str, ...]:
     """As torch.save(network.state_dict()) writes numbered layers."""
     torch.manual_seed(SEED)
     files = {

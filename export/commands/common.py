@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -155,9 +156,11 @@ def _parameters(what: Any, skip: str = "") -> list[inspect.Parameter]:
 
 @contextmanager
 def _workstation(method: str) -> Iterator[None]:
-    """A missing library of the workstation is one line with what to type."""
+    """A missing library of the workstation is one line; what they say of each other is not."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in WORKSTATION:
             raise

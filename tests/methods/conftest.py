@@ -3,5 +3,22 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from export.golden import Golden, load_golden
+from tests.small_scan import write_small_scans
 
 collect_ignore_glob = ["test_*.py"] if find_spec("torch") is None else []
+
+
+@pytest.fixture(scope="session")
+def small_scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """golden, good and bad at 200 x 150 px."""
+    return write_small_scans(tmp_path_factory.mktemp("scans") / "bracket")
+
+
+@pytest.fixture(scope="session")
+def small_golden(small_scans: Path) -> Golden:
+    return load_golden(small_scans / "golden")

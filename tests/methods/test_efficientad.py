@@ -1,0 +1,61 @@
+"""EfficientAD's published forms, without the time a whole export takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+
+from benchmarks.seeded.efficientad import public_networks
+from export.golden import Golden
+from export.golden_inputs import golden_inputs
+from export.methods.efficientad import EfficientAdOptions, load_efficientad
+from export.source import Source
+from export.tracing import RAW, trace
+from runtime.errors import EngineError
+
+
+def options(folder: Path, **more: object) -> EfficientAdOptions:
+    given = public_networks(folder)
+    files = {role[2:]: Path(path) for role, path in zip(given[::2], given[1::2], strict=True)}
+    return EfficientAdOptions(**files, **more)  # type: ignore[arg-type]
+
+
+def agree(source: Source, golden: Golden) -> float:
+    """Largest error of the traced graph on a golden view, of the map's maximum."""
+    inputs = next(iter(golden_inputs(golden, ["image"])))
+    session = ort.InferenceSession(trace(source).SerializeToString())
+    (found,) = session.run([RAW], inputs)
+    want = source.original(inputs)
+    assert want.max() > 0
+    return float(np.abs(found[0, 0] - want).max() / want.max())
+
+
+@pytest.mark.parametrize("teacher_normalisation", [True, False])
+def test_the_public_networks_map_is_the_graphs(
+    small_golden: Golden, tmp_path: Path, teacher_normalisation: bool
+) -> None:
+    given = options(tmp_path, teacher_normalisation=teacher_normalisation)
+    assert agree(load_efficientad(small_golden, given), small_golden) < 1e-4
+
+
+def test_a_normalisation_file_is_used(small_golden: Golden, tmp_path: Path) -> None:
+    file = tmp_path / "normalisation.npz"
+    np.savez(file, mean=np.zeros(32), std=np.ones(32), q_st=[0.0, 0.2], q_ae=[0.0, 0.01])
+    given = options(tmp_path, normalisation=file)
+    assert agree(load_efficientad(small_golden, given), small_golden) < 1e-4
+    np.savez(file, mean=np.zeros(32))
+    with pytest.raises(EngineError, match="q_st"):
+        load_efficientad(small_golden, given)
+
+
+def test_half_of_a_network_is_named(small_golden: Golden, tmp_path: Path) -> None:
+    given = options(tmp_path)
+    assert given.student is not None
+    state = torch.load(given.student)
+    torch.save({n: t for n, t in state.items() if not n.startswith("6.")}, given.student)
+    with pytest.raises(EngineError, match=r"student\.pth: lacks conv3"):
+        load_efficientad(small_golden, given)

@@ -1,0 +1,86 @@
+"""Every method from its published form to verdicts, by the command line, on whole scans."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.seeded import MODULES, Case
+from runtime.cli import app
+from runtime.nouns import Outcome
+from runtime.offline import inspect_folder
+from runtime.recipe import Recipe
+
+
+def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> dict[str, Any]:
+    """What `voxgate export ... --json` says."""
+    verify = ["--verify", str(scans / "good"), "--verify", str(scans / "bad")]
+    command = ["export", *arguments, "--scan", str(scans / "golden"), "--out", str(out)]
+    done = CliRunner().invoke(app, [*command, *verify, "--json", *more])
+    assert done.exit_code == 0, done.output + str(done.exception)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("module", MODULES)
+def test_a_recipes_verdicts_are_the_source_models(
+    module: str, small_scans: Path, tmp_path: Path
+) -> None:
+    cases = importlib.import_module(f"benchmarks.seeded.{module}").cases
+    small: list[Case] = [c for c in cases(tmp_path, small_scans / "golden") if c.small]
+    assert small
+    for number, case in enumerate(small):
+        said = exported(case.arguments, small_scans, tmp_path / f"recipe{number}")
+        (row,) = said["parity"]
+        assert row["relative_error"] <= 1e-4, case.name
+        assert row["agreeing"] == row["scans"] == 3, case.name
+        recipe = tmp_path / f"recipe{number}"
+        assert Recipe.load(recipe).manifest.method == case.arguments[0]
+        for scan in ("good", "bad"):
+            result = inspect_folder(small_scans / scan, recipe)
+            assert result.message.backend == "onnxruntime-cpu"
+            assert result.verdict.score is not None
+            assert len(result.verdict.views) == 12
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("module", MODULES)
+def test_full_size_models_agree_too(module: str, small_scans: Path, tmp_path: Path) -> None:
+    cases = importlib.import_module(f"benchmarks.seeded.{module}").cases
+    for number, case in enumerate(cases(tmp_path, small_scans / "golden")):
+        if not case.small:
+            said = exported(case.arguments, small_scans, tmp_path / f"recipe{number}")
+            assert said["parity"][0]["relative_error"] <= 1e-4, case.name
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize("module", ["reverse_distillation", "m3dm"])
+def test_a_reduced_graph_flips_no_verdict(
+    module: str, precision: str, small_scans: Path, tmp_path: Path
+) -> None:
+    cases = importlib.import_module(f"benchmarks.seeded.{module}").cases
+    case = next(c for c in cases(tmp_path, small_scans / "golden") if c.small)
+    said = exported(case.arguments, small_scans, tmp_path / "recipe", "--precision", precision)
+    full, reduced = said["parity"]
+    assert (full["graph"], reduced["graph"]) == ("fp32", precision)
+    assert reduced["max_error"] > 0
+    assert reduced["relative_error"] <= reduced["limit"]
+    assert reduced["agreeing"] == reduced["scans"] == 3
+    assert Recipe.load(tmp_path / "recipe").manifest.precision == precision
+
+
+def test_another_good_part_raises_the_threshold(small_scans: Path, tmp_path: Path) -> None:
+    alone = exported(("variation", "--shape", "voxel"), small_scans, tmp_path / "alone")
+    good = ("--good", str(small_scans / "good"), "--threshold", "1")
+    given = exported(("variation", "--shape", "voxel"), small_scans, tmp_path / "given", *good)
+    assert given["threshold_raw"] == 1.0
+    more = exported(("variation", "--shape", "voxel"), small_scans, tmp_path / "more", *good[:2])
+    assert more["threshold_raw"] >= alone["threshold_raw"]
+    found = inspect_folder(small_scans / "good", tmp_path / "more").verdict
+    assert found.outcome is Outcome.PASS

@@ -1,0 +1,71 @@
+"""The nearest row's distance is right to float32, whatever the product was rounded to."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export.nearest import Nearest, nearest_rows
+
+Bank = npt.NDArray[np.float32]
+
+
+def exact(queries: Bank, bank: Bank) -> npt.NDArray[np.float64]:
+    found: npt.NDArray[np.float64] = (
+        torch.cdist(torch.from_numpy(queries).double(), torch.from_numpy(bank).double())
+        .min(dim=1)
+        .values.numpy()
+    )
+    return found
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.integers(1, 700),
+    features=st.integers(1, 80),
+    scale=st.sampled_from([1e-3, 1.0, 300.0]),
+    seed=st.integers(0, 99),
+)
+def test_the_distance_is_the_nearest_rows(
+    rows: int, features: int, scale: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    bank = (scale * np.abs(rng.standard_normal((rows, features)))).astype(np.float32)
+    queries = (scale * np.abs(rng.standard_normal((40, features)))).astype(np.float32)
+    queries[:5] = bank[rng.integers(rows, size=5)]
+    found = Nearest(bank)(torch.from_numpy(queries)).numpy()[:, 0]
+    want = exact(queries, bank)
+    assert np.abs(found - want).max() <= 1e-4 * max(want.max(), 1e-6)
+
+
+def test_tf32_products_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    bank = np.abs(rng.standard_normal((900, 300))).astype(np.float32)
+    queries = torch.from_numpy(bank[:200] + 0.02 * rng.standard_normal((200, 300), np.float32))
+    nearest = Nearest(bank)
+    want = nearest(queries)
+    product = torch.matmul
+
+    def as_tf32(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return product(_ten_bits(a), _ten_bits(b))
+
+    monkeypatch.setattr(torch, "matmul", as_tf32)
+    assert torch.equal(nearest(queries), want)
+
+
+def _ten_bits(x: torch.Tensor) -> torch.Tensor:
+    """Rounded to the 10 bits of mantissa that TF32 keeps."""
+    bits = x.contiguous().view(torch.int32)
+    return ((bits + (1 << 12)) & ~((1 << 13) - 1)).view(torch.float32)
+
+
+def test_each_row_is_its_own_nearest() -> None:
+    bank = np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
+    table = nearest_rows(bank, 3, block_rows=7)
+    assert (table[:, 0] == np.arange(50)).all()
+    apart = np.linalg.norm(bank[:, None] - bank[None], axis=2)
+    assert (table == np.argsort(apart, axis=1)[:, :3]).all()
