@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from export.progress import Progress, silent
+from runtime.crew import Crew
 
 PROJECTION_EPS = 0.9
 BLOCK_ROWS = 4096
+THREADS = 2
 REPORT_EVERY = 64  # rows between two steps of the progress bar
 
 Vectors = npt.NDArray[np.float32]
@@ -49,12 +51,18 @@ def farthest_first(
     distance2 = np.full(len(points), np.inf, np.float32)
     taken = np.empty(count, np.int64)
     taken[0] = first
-    for number in range(1, count):
-        _approach(points, taken[number - 1], distance2)
-        taken[number] = int(distance2.argmax())
-        if number % REPORT_EVERY == 0:
-            on_progress(number, count, "choose the coreset")
+    with Crew(THREADS) as crew:
+        for number in range(1, count):
+            row = taken[number - 1]
+            crew.run(lambda i, row=row: _approach(_span(crew, i, points), points, row, distance2))
+            taken[number] = int(distance2.argmax())
+            if number % REPORT_EVERY == 0:
+                on_progress(number, count, "choose the coreset")
     return taken
+
+
+def _span(crew: Crew, index: int, points: Vectors) -> npt.NDArray[np.int64]:
+    return np.array(crew.span(index, len(points)))
 
 
 def projected(vectors: Vectors, eps: float, rng: np.random.Generator) -> Vectors:
@@ -80,14 +88,14 @@ def least_width(rows: int, eps: float) -> int:
     return int(4.0 * np.log(rows) / (eps**2 / 2.0 - eps**3 / 3.0))
 
 
-@njit(parallel=True, cache=True, fastmath=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _approach(points, row, distance2):  # type: ignore[no-untyped-def]
-    """Every row's distance to the taken ones, now that `row` is one of them; in place.
+@njit(nogil=True, cache=True, fastmath=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _approach(span, points, row, distance2):  # type: ignore[no-untyped-def]
+    """The span's distances to the taken rows, now that `row` is one of them; in place.
 
     A row is left alone as soon as it is sure to be farther from `row` than from the others.
     """
     width = points.shape[1]
-    for p in prange(points.shape[0]):
+    for p in range(span[0], span[1]):
         limit = distance2[p]
         total = np.float32(0.0)
         for start in range(0, width, 32):
