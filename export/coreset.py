@@ -53,16 +53,20 @@ def farthest_first(
     taken[0] = first
     with Crew(THREADS) as crew:
         for number in range(1, count):
-            row = taken[number - 1]
-            crew.run(lambda i, row=row: _approach(_span(crew, i, points), points, row, distance2))
+            _take(crew, points, int(taken[number - 1]), distance2)
             taken[number] = int(distance2.argmax())
             if number % REPORT_EVERY == 0:
                 on_progress(number, count, "choose the coreset")
     return taken
 
 
-def _span(crew: Crew, index: int, points: Vectors) -> npt.NDArray[np.int64]:
-    return np.array(crew.span(index, len(points)))
+def _take(crew: Crew, points: Vectors, row: int, distance2: Vectors) -> None:
+    """Every row's distance to the taken ones, now that `row` is one of them; in place."""
+
+    def part(index: int) -> None:
+        _approach(np.array(crew.span(index, len(points))), points, row, distance2)
+
+    crew.run(part)
 
 
 def projected(vectors: Vectors, eps: float, rng: np.random.Generator) -> Vectors:
