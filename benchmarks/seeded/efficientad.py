@@ -15,33 +15,20 @@ CHANNELS = 32  # of the small ones; 384 in the paper
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:
-    small = _checkpoint(folder / "small.ckpt", "small", CHANNELS)
-    full = _checkpoint(folder / "full.ckpt", "small", 384)
-    medium = _checkpoint(folder / "medium.ckpt", "medium", 384)
+    small = save_checkpoint(folder / "small.ckpt", "small", CHANNELS)
+    full = save_checkpoint(folder / "full.ckpt", "small", 384)
     return [
         Case("efficientad S", ("efficientad", "--checkpoint", str(small))),
         Case(
             "efficientad S",
             ("efficientad", "--checkpoint", str(full)),
             small=False,
-            source="anomalib checkpoint",
-        ),
-        Case(
-            "efficientad M",
-            ("efficientad", "--checkpoint", str(medium)),
-            small=False,
-            source="anomalib checkpoint",
-        ),
-        Case(
-            "efficientad public S",
-            ("efficientad", *public_networks(folder)),
-            small=False,
-            source="teacher, student, autoencoder",
+            source="anomalib checkpoint, public networks",
         ),
     ]
 
 
-def _checkpoint(path: Path, size: str, channels: int) -> Path:
+def save_checkpoint(path: Path, size: str, channels: int) -> Path:
     torch.manual_seed(SEED)
     module = EfficientAd(model_size=size, teacher_out_channels=channels)
     statistics, quantiles = module.model.mean_std, module.model.quantiles

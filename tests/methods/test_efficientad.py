@@ -9,7 +9,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from benchmarks.seeded.efficientad import public_networks
+from benchmarks.seeded.efficientad import CHANNELS, public_networks, save_checkpoint
 from export.golden import Golden
 from export.golden_inputs import golden_inputs
 from export.methods.efficientad import EfficientAdOptions, load_efficientad
@@ -32,6 +32,17 @@ def agree(source: Source, golden: Golden) -> float:
     want = source.original(inputs)
     assert want.max() > 0
     return float(np.abs(found[0, 0] - want).max() / want.max())
+
+
+def test_the_medium_size_is_the_graphs(small_golden: Golden, tmp_path: Path) -> None:
+    given = EfficientAdOptions(checkpoint=save_checkpoint(tmp_path / "m.ckpt", "medium", CHANNELS))
+    assert agree(load_efficientad(small_golden, given), small_golden) < 1e-4
+
+
+def test_a_larger_input_is_the_graphs(small_golden: Golden, tmp_path: Path) -> None:
+    checkpoint = save_checkpoint(tmp_path / "s.ckpt", "small", CHANNELS)
+    given = EfficientAdOptions(checkpoint=checkpoint, input_px=320)
+    assert agree(load_efficientad(small_golden, given), small_golden) < 1e-4
 
 
 @pytest.mark.parametrize("teacher_normalisation", [True, False])
