@@ -117,7 +117,7 @@ class Inspector:
 
     def warm_up(self) -> None:
         """Compile or load every kernel, so that the first part is inspected as fast as the next."""
-        warm_up(self._crew)
+        warm_up(self._crew, describes=self.recipe.manifest.fpfh is not None)
 
     def start(self) -> None:
         """Forget the last part."""

@@ -34,7 +34,7 @@ from export.published import camera_map
 from export.source import RawScore, Source
 from runtime.engine import Tensor
 from runtime.errors import EngineError
-from runtime.manifest import FpfhSection
+from runtime.manifest import FpfhSection, TensorSpec
 
 METHOD = "btf"
 
@@ -100,7 +100,9 @@ def load_btf(golden: Golden, options: BtfOptions, on_progress: Progress) -> Sour
     )
 
 
-def _check_width(width: int, features: JointFeatures, inputs, options: BtfOptions) -> None:  # type: ignore[no-untyped-def]
+def _check_width(
+    width: int, features: JointFeatures, inputs: tuple[TensorSpec, ...], options: BtfOptions
+) -> None:
     with torch.no_grad():
         zeros = (torch.zeros(tensor.shape) for tensor in inputs)
         own = features(*zeros).shape[1]
