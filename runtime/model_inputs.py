@@ -24,7 +24,8 @@ def view_inputs(
 ) -> dict[str, Tensor]:
     """The inputs of a view detector, batch and channel in front (see engine.INPUTS).
 
-    Raises EngineError when the recipe lacks what its model compares with.
+    Raises EngineError when the recipe lacks what its model compares with, or a shape cannot be
+    described.
     """
     offered: dict[str, Tensor | None] = {
         "image": view.image,
@@ -36,7 +37,10 @@ def view_inputs(
     wanted = [spec.name for spec in manifest.inputs]
     inputs = {name: t[None, None] for name in wanted if (t := offered.get(name)) is not None}
     if manifest.fpfh is not None and view.depth_mm is not None:
-        inputs["fpfh"] = fpfh(view.depth_mm, rays, manifest.fpfh, crew)[None]
+        try:
+            inputs["fpfh"] = fpfh(view.depth_mm, rays, manifest.fpfh, crew)[None]
+        except ValueError as error:
+            raise EngineError(f"no shape descriptors: {error}") from error
     if missing := set(wanted) - set(inputs):
         raise EngineError(f"the model wants {sorted(missing)}, the recipe holds no golden views")
     return inputs

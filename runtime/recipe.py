@@ -27,6 +27,8 @@ from runtime.transforms import Transform, rigid
 from runtime.viewplan import ViewPlan
 
 MAX_FILE_BYTES = 1 << 31  # no model of the methods we serve comes near 2 GiB
+PICTURES = ("image", "reference", "gloss", "depth_mm", "score")
+"""Tensors of the camera's own size."""
 MAX_VIEWS = 64  # a bound on memory; a ring of viewpoints has a dozen
 
 
@@ -109,6 +111,17 @@ class Recipe:
                 f"recipe {self.label} was made with another calibration of {calibration.part!r}: "
                 "export it again from a golden scan taken with this one"
             )
+        size = (calibration.height_px, calibration.width_px)
+        for tensor in (*self.manifest.inputs, self.manifest.output):
+            if (
+                tensor.name in PICTURES
+                and self.manifest.voxels is None
+                and tensor.shape[2:] != size
+            ):
+                raise RecipeError(
+                    f"recipe {self.label}: {tensor} does not fit the camera's pictures of {size}: "
+                    "export it again for this camera"
+                )
 
 
 def sha256(content: bytes) -> str:

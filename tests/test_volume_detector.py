@@ -15,7 +15,7 @@ from runtime.decide import Limits
 from runtime.engine import Tensor
 from runtime.errors import RecipeError
 from runtime.inspector import Inspector
-from runtime.manifest import Manifest, TensorSpec, VoxelSection
+from runtime.manifest import FpfhSection, Manifest, TensorSpec, VoxelSection
 from runtime.nouns import Outcome, Reason, Verdict, View
 from runtime.offline import MAX_GAP_NS
 from runtime.recipe import Recipe
@@ -163,6 +163,29 @@ def test_scene_detectors_are_refused_by_name(recipe: Recipe) -> None:
     calibration = Scan.open(BRACKET / "good").calibration
     with pytest.raises(RecipeError, match="Odd-One-Out"):
         Inspector.open(scene, calibration, Limits())
+
+
+def test_a_recipe_for_pictures_of_another_size_is_refused(recipe: Recipe) -> None:
+    small = TensorSpec(name="score", dtype="float32", shape=(1, 1, 60, 80))
+    other = replace(recipe, manifest=recipe.manifest.model_copy(update={"output": small}))
+    calibration = Scan.open(BRACKET / "good").calibration
+    with pytest.raises(RecipeError, match="this camera"):
+        other.check_calibration(calibration)
+
+
+def test_descriptors_that_cannot_be_made_are_never_a_pass(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crowded(*_: object) -> None:
+        raise ValueError("too many points")
+
+    monkeypatch.setattr("runtime.model_inputs.fpfh", crowded)
+    shape = TensorSpec(name="fpfh", dtype="float32", shape=(1, 33, 75, 100))
+    changes = {"inputs": (shape,), "fpfh": FpfhSection(step_px=8)}
+    asked = replace(recipe, manifest=recipe.manifest.model_copy(update=changes))
+    verdict = inspect(asked, CubeEngine(quiet()), "good")
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.ENGINE_FAILED in verdict.reasons
 
 
 @pytest.mark.parametrize(
