@@ -8,6 +8,8 @@ Every step is the same for all methods; what differs is `export.source.Source`.
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -38,6 +40,7 @@ from runtime.register import TOLERANCE_MM
 
 THREADS = 2
 PROBES = 2
+RUNS = 3
 PARITY_SAMPLES = 6  # half a ring of views; whole scans are compared besides
 # the same graph on another CPU differs by 1e-5, on a GPU by its precision
 PROBE_TOLERANCE: dict[Precision, float] = {
@@ -78,6 +81,7 @@ class Exported:
     manifest: Manifest
     threshold: Threshold
     parity: ParityTable
+    ms: float  # one run of the graph on this machine's processor
 
     @property
     def megabytes(self) -> float:
@@ -88,8 +92,8 @@ class Exported:
     def summary(self) -> str:
         """For people, one line."""
         return (
-            f"recipe written: {self.folder} ({self.megabytes:.1f} MB); "
-            f"raw score {self.threshold.raw:.4g} is the threshold 1.0"
+            f"recipe written: {self.folder} ({self.megabytes:.1f} MB, {self.ms:.0f} ms a run on "
+            f"{THREADS} threads here); raw score {self.threshold.raw:.4g} is the threshold 1.0"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -104,6 +108,7 @@ class Exported:
             "threshold_raw": self.threshold.raw,
             "parity": self.parity.to_json(),
             "megabytes": round(self.megabytes, 3),
+            "ms": round(self.ms, 1),
         }
 
 
@@ -134,7 +139,7 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     bar.say("write the recipe")
     write_recipe(options.out, parts)
     bar.end()
-    return Exported(options.out, parts.manifest, threshold, parity)
+    return Exported(options.out, parts.manifest, threshold, parity, _run_ms(parts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,6 +268,17 @@ def _proven(
 def _probes(model: bytes, samples: Sequence[Sample]) -> tuple[Probe, ...]:
     with closing(open_cpu(model, THREADS)) as engine:
         return probes_of(engine, _inputs(samples)[:PROBES])
+
+
+def _run_ms(parts: RecipeParts) -> float:
+    """Median time of one run; what a larger bank or input costs shows here first."""
+    times = []
+    with closing(open_cpu(parts.model, THREADS)) as engine:
+        for _ in range(RUNS):
+            begun = time.perf_counter()
+            engine.run(dict(parts.probes[0].inputs))
+            times.append((time.perf_counter() - begun) * 1e3)
+    return statistics.median(times)
 
 
 def _engine(graph: onnx.ModelProto) -> Engine:

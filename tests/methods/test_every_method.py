@@ -40,6 +40,7 @@ def test_a_recipes_verdicts_are_the_source_models(
         (row,) = said["parity"]
         assert row["relative_error"] <= 1e-4, case.name
         assert row["agreeing"] == row["scans"] == 3, case.name
+        assert said["ms"] > 0
         recipe = tmp_path / f"recipe{number}"
         assert Recipe.load(recipe).manifest.method == case.arguments[0]
         for scan in ("good", "bad"):
