@@ -1,4 +1,4 @@
-"""The nearest row's distance is right to float32, whatever the product was rounded to."""
+"""The nearest row's distance, up to rows that FP16 cannot tell apart."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def test_the_distance_is_the_nearest_rows(
     queries[:5] = bank[rng.integers(rows, size=5)]
     found = Nearest(bank)(torch.from_numpy(queries)).numpy()[:, 0]
     want = exact(queries, bank)
-    assert np.abs(found - want).max() <= 1e-4 * max(want.max(), 1e-6)
+    equally_near = np.abs(bank - bank.mean(axis=0)).max() * 2.0**-12  # half a step of FP16
+    assert np.abs(found - want).max() <= 1e-4 * want.max() + equally_near
 
 
 def test_tf32_products_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
