@@ -21,6 +21,7 @@ from onnx import TensorProto, helper, version_converter
 from export.comparison_head import Features, per_channel, tolerances_apart, without_light_change
 from export.disturbance import GREY_NOISE
 from export.filter_bank import BLOCK_PX, UNSTEADY, finish
+from export.fold import folded
 from export.onnx_graph import OPSET, GraphBuilder
 from runtime.errors import EngineError
 from runtime.nouns import GreyImage
@@ -87,7 +88,11 @@ def backbone_graph(
         graph.grow(_apart(graph, test, golden, channel_noise, size, size_px), 1, size_px)
         for test, golden, channel_noise, size in zip(tests, goldens, noise, sizes, strict=True)
     ]
-    return finish(graph, maps, full_scale, size_px, INPUTS, backbone.opset)
+    made = finish(graph, maps, full_scale, size_px, INPUTS, backbone.opset)
+    try:
+        return folded(made)
+    except (ValueError, onnx.shape_inference.InferenceError) as error:
+        raise EngineError(f"the backbone: {_one_line(error)}") from error
 
 
 def _apart(

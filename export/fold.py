@@ -12,15 +12,19 @@ from onnx.reference import ReferenceEvaluator
 
 Array = npt.NDArray[np.generic]
 RANDOM = frozenset({"RandomNormal", "RandomUniform", "Bernoulli", "Multinomial"})
+QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})  # on a weight: they say that it is INT8
+
+STANDARD = ("", "ai.onnx")
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same function, changed in place: every shape known, every constant an initializer.
 
-    Raises ValueError when a tensor's shape stays unknown: TensorRT would need it at run time.
+    Raises ValueError when a tensor's shape stays unknown: TensorRT would need it at run time; and
+    for graphs within graphs.
     """
     graph = model.graph
-    _lift_constants(graph)
+    _check_flat(graph)
     while _fold_shapes(model) + _fold_constants(graph, model.opset_import):
         pass
     _drop_identities(graph)
@@ -32,12 +36,13 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _lift_constants(graph: onnx.GraphProto) -> None:
-    """Constant nodes become initializers."""
-    found = [node for node in graph.node if node.op_type == "Constant"]
-    for node in found:
-        value = helper.get_node_attr_value(node, "value")
-        _replace(graph, node, numpy_helper.to_array(value))
+def _check_flat(graph: onnx.GraphProto) -> None:
+    for node in graph.node:
+        if any(attribute.type == onnx.AttributeProto.GRAPH for attribute in node.attribute):
+            raise ValueError(
+                f"{node.op_type} {node.name} decides at run time what is computed: export the "
+                "model without branches and loops"
+            )
 
 
 def _fold_shapes(model: onnx.ModelProto) -> int:
@@ -54,12 +59,13 @@ def _fold_shapes(model: onnx.ModelProto) -> int:
 
 
 def _fold_constants(graph: onnx.GraphProto, opsets: Iterable[onnx.OperatorSetIdProto]) -> int:
-    """Nodes of constants only, computed; returns how many were found."""
+    """Nodes of constants only, or of nothing, computed; returns how many were found."""
     constants = {constant.name: constant for constant in graph.initializer}
     done = 0
     for node in list(graph.node):
         given = [name for name in node.input if name]
-        if node.op_type in RANDOM or not all(name in constants for name in given):
+        is_kept = node.op_type in RANDOM | QDQ or node.domain not in STANDARD
+        if is_kept or not all(name in constants for name in given):
             continue
         arrays = {name: numpy_helper.to_array(constants[name]) for name in given}
         values = _evaluated(node, arrays, opsets)
