@@ -3,48 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from export.disturbance import LIGHT, SHIFT_MM, TURN_DEG
-from export.nominal import FALSE_REJECTS, part_quantile
+from export.nominal import FALSE_REJECTS, Scores, part_quantile
 from export.samples import Sample
 from export.source import Source
 from runtime.engine import Engine
 from runtime.errors import EngineError
 
 GOOD_MARGIN = 1.1  # above the worst good part that was seen: the next one is as likely to be worse
+GIVEN = "given by the user"
+FITTED = "the golden scan seen again"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Threshold:
-    """The raw score that becomes 1.0, and for threshold.json how it was found."""
+    """The raw score that becomes 1.0, and for threshold.json how it was found.
+
+    maxima: raw, of the golden part seen again, one per view; good: raw part score of further scans.
+    """
 
     raw: float
-    record: Mapping[str, Any]
+    source: str
+    maxima: Scores
+    good: Mapping[str, float] = field(default_factory=dict)
 
     def raised_to(self, part_scores: Mapping[str, float]) -> Threshold:
         """Above every good part too; scores in units of this threshold."""
-        raw = self.raw * max(1.0, GOOD_MARGIN * max(part_scores.values()))
-        good = {name: round(score * self.raw / raw, 4) for name, score in part_scores.items()}
-        return Threshold(raw, {**self.record, "threshold_raw": raw, "good_parts": good})
+        good = {name: score * self.raw for name, score in part_scores.items()}
+        return replace(self, raw=max(self.raw, GOOD_MARGIN * max(good.values())), good=good)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """For threshold.json; scores in units of the threshold."""
+        return {
+            "threshold": 1.0,
+            "threshold_raw": self.raw,
+            "source": self.source,
+            "nominal": {
+                "source": FITTED,
+                "shift_mm": SHIFT_MM,
+                "turn_deg": TURN_DEG,
+                "light": LIGHT,
+                "maxima": [self._of_threshold(score) for score in self.maxima],
+            },
+            "good_parts": {name: self._of_threshold(score) for name, score in self.good.items()},
+            **(_claims(bool(self.good)) if self.source == FITTED else {}),
+        }
+
+    def _of_threshold(self, raw: float) -> float:
+        return round(float(raw) / self.raw, 4)
 
 
-def given_threshold(raw: float) -> Threshold:
-    """As the user says. Raises EngineError unless it is a positive number."""
-    if not (np.isfinite(raw) and raw > 0):
-        raise EngineError(f"the threshold must be a positive raw score, got {raw}")
-    return Threshold(raw, {"threshold": 1.0, "threshold_raw": raw, "source": "given by the user"})
+def nominal_maxima(runs: Sequence[Sequence[Sample]], engine: Engine, source: Source) -> Scores:
+    """Largest raw score on the golden part in every run and view.
 
-
-def nominal_threshold(
-    runs: Sequence[Sequence[Sample]], engine: Engine, source: Source
-) -> Threshold:
-    """The score that a good part exceeds once in 1 / FALSE_REJECTS, by the golden part seen again.
-
-    Raises EngineError when the model says nothing about the part: zero, or the same everywhere.
+    Raises EngineError when the model says nothing: no numbers, or the same everywhere.
     """
     maps = [(sample, engine.run(dict(sample.inputs))[0, 0]) for run in runs for sample in run]
     if not all(np.isfinite(score).all() for _, score in maps):
@@ -53,32 +71,45 @@ def nominal_threshold(
         raise EngineError(
             f"{source.method}: the model gives the same score everywhere: are these its weights?"
         )
-    maxima = np.array([float(sample.of_part(score).max(initial=0.0)) for sample, score in maps])
+    return np.array([float(sample.of_part(score).max(initial=0.0)) for sample, score in maps])
+
+
+def given_threshold(raw: float, maxima: Scores) -> Threshold:
+    """As the user says. Raises EngineError unless it is a positive number."""
+    if not (np.isfinite(raw) and raw > 0):
+        raise EngineError(f"the threshold must be a positive raw score, got {raw}")
+    return Threshold(raw, GIVEN, maxima)
+
+
+def nominal_threshold(maxima: Scores, views: int, source: Source) -> Threshold:
+    """The score that a good part of so many views exceeds once in 1 / FALSE_REJECTS.
+
+    Raises EngineError when the golden part scores nothing at all.
+    """
     largest = float(maxima.max())
     if not largest > 0:
         raise EngineError(
             f"{source.method}: the golden part scores 0 in every view, no threshold follows from "
-            "it: name one with --threshold, or good scans with --good"
+            "it: name one with --threshold"
         )
-    raw = part_quantile(maxima / largest, len(runs[0])) * largest
-    return Threshold(raw, _record(raw, maxima / raw))
+    return Threshold(part_quantile(maxima / largest, views) * largest, FITTED, maxima)
 
 
-def _record(raw: float, maxima: Any) -> dict[str, Any]:
+def _claims(has_good_parts: bool) -> dict[str, Any]:
+    """What a threshold that was found here rests on, and what it leaves open."""
+    fit = {
+        "law": "Gumbel, maxima per view, to a part of all views",
+        "target_false_rejects": FALSE_REJECTS,
+    }
+    if has_good_parts:
+        return {
+            "fit": fit,
+            "proves": "placement, light, noise and the good parts that were seen are not rejected",
+            "cannot_prove": f"how parts differ that were not seen: {GOOD_MARGIN} times the worst "
+            "good part is a margin, not a law",
+        }
     return {
-        "threshold": 1.0,
-        "threshold_raw": raw,
-        "nominal": {
-            "source": "the golden scan seen again",
-            "shift_mm": SHIFT_MM,
-            "turn_deg": TURN_DEG,
-            "light": LIGHT,
-            "maxima": [round(float(score), 4) for score in maxima],
-        },
-        "fit": {
-            "law": "Gumbel, maxima per view, to a part of all views",
-            "target_false_rejects": FALSE_REJECTS,
-        },
+        "fit": fit,
         "proves": "placement, light and noise alone do not reject a good part",
         "cannot_prove": "how other good parts differ: a model that knows this very part scores it "
         "low; export again with --good SCAN of some other good parts",

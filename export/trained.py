@@ -29,7 +29,7 @@ from export.recipe_parts import expected_views, manifest_of, probes_of, referenc
 from export.samples import Sample, seen_again_samples
 from export.source import Source
 from export.tensorrt_rules import check
-from export.threshold import Threshold, given_threshold, nominal_threshold
+from export.threshold import Threshold, given_threshold, nominal_maxima, nominal_threshold
 from export.tracing import raw_as_score, scaled, trace
 from export.whole_scans import part_scores, verdicts_of
 from runtime.engine import Engine
@@ -221,10 +221,11 @@ def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
 
 def _threshold(draft: _Draft, raw: onnx.ModelProto, runs: Sequence[Sequence[Sample]]) -> Threshold:
     options = draft.options
-    if options.threshold is not None:
-        return given_threshold(options.threshold)
     with closing(_engine(raw_as_score(raw))) as engine:
-        found = nominal_threshold(runs, engine, draft.source)
+        maxima = nominal_maxima(runs, engine, draft.source)
+    if options.threshold is not None:
+        return given_threshold(options.threshold, maxima)
+    found = nominal_threshold(maxima, len(runs[0]), draft.source)
     if not options.good:
         return found
     graph = scaled(raw, found.raw)
