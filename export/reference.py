@@ -39,6 +39,7 @@ from export.package import (
 )
 from export.progress import Bar, Progress, silent
 from export.recipe_parts import expected_views, manifest_of, probes_of, reference_views
+from export.tensorrt_rules import check
 from runtime.crew import Crew
 from runtime.engine_onnxruntime import open_cpu
 from runtime.expected import ExpectedView
@@ -128,7 +129,9 @@ def build_parts(
     bar.say("gloss")
     flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
     expected = expected_views(golden, flicker, bar)
-    detector = _detector(golden, expected, flicker, _modeller(golden, backbone), bar)
+    model_of = _modeller(golden, backbone)
+    check(model_of(FULL_SCALE).graph, METHOD)
+    detector = _detector(golden, expected, flicker, model_of, bar)
     manifest = _manifest(golden, detector, name, version, backbone)
     return RecipeParts(
         manifest=manifest,
