@@ -12,7 +12,7 @@ from export.commands.efficientad import efficientad
 from export.commands.fastflow import fastflow
 from export.commands.m3dm import m3dm
 from export.commands.omnipose import omnipose
-from export.commands.onnx_file import onnx_file
+from export.commands.onnx_file import onnx
 from export.commands.padim import padim
 from export.commands.patchcore import patchcore
 from export.commands.reference import reference
@@ -33,7 +33,7 @@ COMMANDS = {
     "variation": variation,
     "autoencoder": autoencoder,
     "anogan": anogan,
-    "onnx": onnx_file,
+    "onnx": onnx,
 }
 
 app = typer.Typer(help="Turn a golden scan or a trained model into a recipe.", no_args_is_help=True)

@@ -11,7 +11,7 @@ from export.commands.common import Common, export_recipe, with_common
 
 
 @with_common
-def onnx_file(
+def onnx(
     file: Annotated[
         Path,
         typer.Argument(help="ONNX: image, depth_mm, ... in; one score map out.", metavar="FILE"),
