@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.seeded import Case
-from benchmarks.seeded.weights import SMALL_PYRAMID, save_backbone
+from benchmarks.seeded.weights import SMALL_PYRAMID, save_backbone, save_bank
+
+FEATURES = 128 + 256 + 33  # layers 2 and 3 of the small pyramid, and FPFH
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:
@@ -15,6 +17,10 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     return [
         Case("btf FPFH", (*own, "--fpfh-step-px", "1")),
         Case("btf depth", (*own, "--shape", "depth")),
+        Case(
+            "btf saved bank",
+            (*own, "--fpfh-step-px", "1", "--bank", str(save_bank(folder / "bank.npz", FEATURES))),
+        ),
         Case(
             "btf WRN-101 + FPFH",
             ("btf", "--weights", str(full), "--input-px", "256"),

@@ -24,6 +24,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
             (*tiny, "--shape", "fpfh", "--fpfh-step-px", "1", *_pair(folder, 192, FPFH_CHANNELS)),
         ),
         Case("cfm depth", (*tiny, *_pair(folder, 192, 192))),
+        Case("cfm anomalib", (*tiny, "--checkpoint", str(save_checkpoint(folder, 192, 192)))),
         Case(
             "cfm DINOv2 B/14 + depth",
             ("cfm", "--weights", str(full), "--input-px", "224", *_pair(folder, 768, 768)),
@@ -31,6 +32,23 @@ def cases(folder: Path, scan: Path) -> list[Case]:
             source="two mappings, or anomalib's; backbone weights",
         ),
     ]
+
+
+def save_checkpoint(folder: Path, picture: int, shape: int) -> Path:
+    """The layers of an anomalib checkpoint that CFM trains, with mappings of these widths."""
+    torch.manual_seed(SEED)
+    mappings = {
+        "rgb_to_xyz_mapper": FeatureProjectionMLP(picture, shape),
+        "xyz_to_rgb_mapper": FeatureProjectionMLP(shape, picture),
+    }
+    state = {
+        f"model.{name}.{layer}": tensor
+        for name, mapping in mappings.items()
+        for layer, tensor in mapping.state_dict().items()
+    }
+    path = folder / f"cfm-{picture}-{shape}.ckpt"
+    torch.save({"state_dict": state}, path)
+    return path
 
 
 def _pair(folder: Path, picture: int, shape: int) -> tuple[str, ...]:

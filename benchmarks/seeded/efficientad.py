@@ -16,9 +16,12 @@ CHANNELS = 32  # of the small ones; 384 in the paper
 
 def cases(folder: Path, scan: Path) -> list[Case]:
     small = save_checkpoint(folder / "small.ckpt", "small", CHANNELS)
+    medium = save_checkpoint(folder / "medium.ckpt", "medium", CHANNELS)
     full = save_checkpoint(folder / "full.ckpt", "small", 384)
     return [
         Case("efficientad S", ("efficientad", "--checkpoint", str(small))),
+        Case("efficientad M", ("efficientad", "--checkpoint", str(medium))),
+        Case("efficientad public", ("efficientad", *public_networks(folder))),
         Case(
             "efficientad S",
             ("efficientad", "--checkpoint", str(full)),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.seeded import Case
-from benchmarks.seeded.weights import SMALL_VIT, save_backbone
+from benchmarks.seeded.weights import SMALL_VIT, save_backbone, save_bank
+
+FEATURES = 192  # of the small transformer
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:
@@ -15,6 +19,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     return [
         Case("m3dm FPFH", (*tiny, "--shape", "fpfh", "--fpfh-step-px", "1")),
         Case("m3dm depth", tiny),
+        Case("m3dm saved banks and SVM", (*tiny, *_saved(folder))),
         Case(
             "m3dm DINOv2 S/14 + depth",
             ("m3dm", "--backbone", "dinov2_vits14", "--weights", str(full), "--input-px", "224"),
@@ -22,3 +27,12 @@ def cases(folder: Path, scan: Path) -> list[Case]:
             source="saved banks and SVM, or backbone weights + golden scan",
         ),
     ]
+
+
+def _saved(folder: Path) -> tuple[str, ...]:
+    """What an earlier training left: both banks, and the SVM of the maps."""
+    svm = folder / "svm.npz"
+    np.savez(svm, coef=[[0.6, 0.3]], offset=[0.2])
+    picture = save_bank(folder / "pictures.npz", FEATURES)
+    shape = save_bank(folder / "shapes.pt", FEATURES)
+    return ("--picture-bank", str(picture), "--shape-bank", str(shape), "--svm", str(svm))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import timm
 import torch
 
@@ -20,5 +21,16 @@ def save_backbone(name: str, path: Path, **options: Any) -> Path:
     return path
 
 
+def save_bank(path: Path, features: int) -> Path:
+    """A memory bank that was built elsewhere: seeded rows, as .npz or as one tensor."""
+    rows = np.random.default_rng(SEED).random((BANK_ROWS, features), np.float32)
+    if path.suffix == ".npz":
+        np.savez(path, bank=rows)
+    else:
+        torch.save({"bank": torch.from_numpy(rows)}, path)
+    return path
+
+
+BANK_ROWS = 64
 SMALL_PYRAMID = "resnet18"
 SMALL_VIT = "vit_tiny_patch16_224"

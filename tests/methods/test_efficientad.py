@@ -5,44 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 
-from benchmarks.seeded.efficientad import CHANNELS, public_networks, save_checkpoint
+from benchmarks.seeded.efficientad import public_networks
 from export.golden import Golden
-from export.golden_inputs import golden_inputs
 from export.methods.efficientad import EfficientAdOptions, load_efficientad
-from export.source import Source
-from export.tracing import RAW, trace
 from runtime.errors import EngineError
+from tests.methods.agreement import agree
 
 
 def options(folder: Path, **more: object) -> EfficientAdOptions:
     given = public_networks(folder)
     files = {role[2:]: Path(path) for role, path in zip(given[::2], given[1::2], strict=True)}
     return EfficientAdOptions(**files, **more)  # type: ignore[arg-type]
-
-
-def agree(source: Source, golden: Golden) -> float:
-    """Largest error of the traced graph on a golden view, of the map's maximum."""
-    inputs = next(iter(golden_inputs(golden, ["image"])))
-    session = ort.InferenceSession(trace(source).SerializeToString())
-    (found,) = session.run([RAW], inputs)
-    want = source.original(inputs)
-    assert want.max() > 0
-    return float(np.abs(found[0, 0] - want).max() / want.max())
-
-
-def test_the_medium_size_is_the_graphs(small_golden: Golden, tmp_path: Path) -> None:
-    given = EfficientAdOptions(checkpoint=save_checkpoint(tmp_path / "m.ckpt", "medium", CHANNELS))
-    assert agree(load_efficientad(small_golden, given), small_golden) < 1e-4
-
-
-def test_a_larger_input_is_the_graphs(small_golden: Golden, tmp_path: Path) -> None:
-    checkpoint = save_checkpoint(tmp_path / "s.ckpt", "small", CHANNELS)
-    given = EfficientAdOptions(checkpoint=checkpoint, input_px=320)
-    assert agree(load_efficientad(small_golden, given), small_golden) < 1e-4
 
 
 @pytest.mark.parametrize("teacher_normalisation", [True, False])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from benchmarks.seeded import padim, patchcore
+from benchmarks.seeded import cfm, padim, patchcore
 from benchmarks.seeded.weights import SMALL_PYRAMID, save_backbone
 from export.checkpoint import anomalib_checkpoint, load_weights
 from runtime.cli import app
@@ -49,6 +49,17 @@ def test_another_backbones_weights_name_the_layers(small_scans: Path, tmp_path: 
     )  # fmt: skip
     assert "layer1.2" in words
     assert "another model" in words
+
+
+def test_features_that_no_graph_gives_are_named(small_scans: Path, tmp_path: Path) -> None:
+    weights = save_backbone("vit_tiny_patch16_224", tmp_path / "w.pth")
+    checkpoint = cfm.save_checkpoint(tmp_path, 192, 1152)  # anomalib's own shape features
+    words = refused(
+        small_scans, tmp_path / "out", "cfm", "--backbone", "vit_tiny_patch16_224",
+        "--weights", str(weights), "--input-px", "96", "--checkpoint", str(checkpoint),
+    )  # fmt: skip
+    assert "1152" in words
+    assert "Point-MAE" in words
 
 
 def test_neither_form_is_no_form(small_scans: Path, tmp_path: Path) -> None:
