@@ -204,31 +204,47 @@ def _quantise(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
     scale = known.array(node.input[1])
     if scale is None or not (np.asarray(scale, np.float64) > 0).all():
         yield "its scale must be a positive constant"
-    zero = known.constants.get(node.input[2]) if len(node.input) > 2 and node.input[2] else None
-    if zero is not None:
-        if zero.data_type != TensorProto.INT8:
-            yield "zero points must be INT8: quantise symmetrically, and no bias"
-        elif numpy_helper.to_array(zero).any():
-            yield "zero points must be 0: quantise symmetrically"
-    if scale is not None and np.size(scale) > 1 and node.input[0] not in known.constants:
-        made = known.maker.get(node.input[0])
-        if made is None or made.input[0] not in known.constants:
-            yield "activations have one scale, only weights one per channel"
+    whole = node.output[0] if node.op_type == "QuantizeLinear" else node.input[0]
+    if known.types.get(whole) != TensorProto.INT8:
+        yield "only INT8 is quantised: zero points must be INT8, and biases stay float"
+    zero = known.array(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    if zero is not None and zero.any():
+        yield "zero points must be 0: quantise symmetrically"
+    if scale is not None and np.size(scale) > 1 and not _is_weight(node, known):
+        yield "activations have one scale, only weights one per channel"
+
+
+def _is_weight(node: onnx.NodeProto, known: _Known) -> bool:
+    """Its values are constants, as INT8 or as floats that a QuantizeLinear rounds."""
+    made = known.maker.get(node.input[0])
+    source = node.input[0] if made is None else made.input[0]
+    return source in known.constants
 
 
 def _weighted(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
     """Either both inputs come out of Q/DQ or none does; the channel axis is the output's."""
-    ends = [known.maker.get(name) for name in node.input[:2]]
+    ends = [known.maker.get(name) for name in node.input]
     pairs = [end is not None and end.op_type == "DequantizeLinear" for end in ends]
     if pairs[0] != pairs[1]:
         yield "both its inputs need Q/DQ, or none"
+    if any(pairs[2:]):
+        yield "its bias stays float: quantise without it"
     weight = ends[1]
     if weight is None or not pairs[1]:
         return
-    scale = known.array(weight.input[1])
-    wanted = 0 if node.op_type == "Conv" else 1
-    if scale is not None and np.size(scale) > 1 and _attributes(weight).get("axis", 1) != wanted:
+    scale, shape = known.array(weight.input[1]), known.shapes.get(weight.output[0])
+    if scale is None or shape is None or np.size(scale) == 1:
+        return
+    wanted = _channel_axis(node)
+    if _attributes(weight).get("axis", 1) % len(shape) != wanted:
         yield f"its weight's scales must lie along axis {wanted}"
+
+
+def _channel_axis(node: onnx.NodeProto) -> int:
+    """Axis of the weight that becomes the output's channels."""
+    if node.op_type == "Gemm" and _attributes(node).get("transB", 0):
+        return 0
+    return 0 if node.op_type == "Conv" else 1
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
@@ -252,5 +268,6 @@ RULES: dict[str, Callable[[onnx.NodeProto, _Known], Iterator[str]]] = {
     "DequantizeLinear": _quantise,
     "Conv": _weighted,
     "ConvTranspose": _weighted,
+    "Gemm": _weighted,
     "MatMul": _weighted,
 }
