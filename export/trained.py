@@ -34,6 +34,7 @@ from export.tracing import raw_as_score, scaled, trace
 from export.whole_scans import part_scores, verdicts_of
 from runtime.engine import Engine
 from runtime.engine_onnxruntime import open_cpu
+from runtime.errors import EngineError
 from runtime.manifest import Manifest, TensorSpec
 from runtime.recipe import Probe
 from runtime.register import TOLERANCE_MM
@@ -59,6 +60,7 @@ class Options:
 
     threshold: raw score that becomes 1.0; None: from the golden part seen again and `good` scans.
     verify: scans whose verdicts must be the source model's, besides the golden and the good ones.
+    most_ms: what one run of the graph may take on this machine's processor; None: anything.
     """
 
     scan: Path
@@ -70,6 +72,7 @@ class Options:
     good: tuple[Path, ...] = ()
     verify: tuple[Path, ...] = ()
     geometry: bool = False
+    most_ms: float | None = None
     calibration: Path | None = None
 
 
@@ -134,12 +137,14 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     threshold = _threshold(draft, raw, nominal.runs)
     bar.say("convert and compare with the source")
     graphs = _graphs(scaled(raw, threshold.raw), source, nominal.samples, options.precision)
+    ms = _run_ms(graphs[options.precision], nominal.samples[0])
+    _check_budget(ms, options.most_ms)
     parity = _proven(draft, graphs, threshold, nominal.samples)
     parts = draft.parts(graphs[options.precision], threshold, nominal.samples, parity)
     bar.say("write the recipe")
     write_recipe(options.out, parts)
     bar.end()
-    return Exported(options.out, parts.manifest, threshold, parity, _run_ms(parts))
+    return Exported(options.out, parts.manifest, threshold, parity, ms)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,6 +255,25 @@ def _graphs(
     return graphs
 
 
+def _run_ms(graph: onnx.ModelProto, sample: Sample) -> float:
+    """Median time of one run; what a larger bank or input costs shows here first."""
+    times = []
+    with closing(_engine(graph)) as engine:
+        for _ in range(RUNS):
+            begun = time.perf_counter()
+            engine.run(dict(sample.inputs))
+            times.append((time.perf_counter() - begun) * 1e3)
+    return statistics.median(times)
+
+
+def _check_budget(ms: float, most_ms: float | None) -> None:
+    if most_ms is not None and ms > most_ms:
+        raise EngineError(
+            f"a run takes {ms:.0f} ms on {THREADS} threads here, at most {most_ms:g} are allowed: "
+            "choose a smaller bank (--coreset) or input (--input-px), or a larger --most-ms"
+        )
+
+
 def _proven(
     draft: _Draft,
     graphs: Mapping[Precision, onnx.ModelProto],
@@ -269,17 +293,6 @@ def _proven(
 def _probes(model: bytes, samples: Sequence[Sample]) -> tuple[Probe, ...]:
     with closing(open_cpu(model, THREADS)) as engine:
         return probes_of(engine, _inputs(samples)[:PROBES])
-
-
-def _run_ms(parts: RecipeParts) -> float:
-    """Median time of one run; what a larger bank or input costs shows here first."""
-    times = []
-    with closing(open_cpu(parts.model, THREADS)) as engine:
-        for _ in range(RUNS):
-            begun = time.perf_counter()
-            engine.run(dict(parts.probes[0].inputs))
-            times.append((time.perf_counter() - begun) * 1e3)
-    return statistics.median(times)
 
 
 def _engine(graph: onnx.ModelProto) -> Engine:

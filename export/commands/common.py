@@ -85,6 +85,10 @@ class Common:
     geometry: Annotated[
         bool, typer.Option(help="Also score deviations from the golden surface.")
     ] = False
+    most_ms: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Most one run may take on this machine; default: anything."),
+    ] = None
     calibration: Annotated[
         Path | None,
         typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
@@ -128,6 +132,7 @@ def export_recipe(load: Load, common: Common) -> None:
                 good=tuple(common.good or ()),
                 verify=tuple(common.verify or ()),
                 geometry=common.geometry,
+                most_ms=common.most_ms,
                 calibration=common.calibration,
             ),
             lambda done, of, what: progress.update(

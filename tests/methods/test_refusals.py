@@ -84,6 +84,13 @@ def test_a_bank_over_its_budget_says_what_would_fit(small_scans: Path, tmp_path:
     assert "--coreset 0." in words
 
 
+def test_a_model_over_its_time_is_not_written(small_scans: Path, tmp_path: Path) -> None:
+    slow = ("variation", "--shape", "voxel", "--most-ms", "0")
+    words = refused(small_scans, tmp_path / "out", *slow)
+    assert "at most 0 are allowed" in words
+    assert "--most-ms" in words
+
+
 def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, tuple[str]]:
