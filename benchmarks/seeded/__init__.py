@@ -26,11 +26,13 @@ MODULES = (
 class Case:
     """One way to export: `voxgate export <arguments> --scan GOLDEN --out RECIPE`.
 
-    small: whether it is quick enough for the tests (a few seconds on two cores at 200 x 150 px).
+    small: a model for tests, not of the published size.
+    slow: takes minutes even so, and waits for the night.
     source: what the user brings, in a few words, for the table.
     """
 
     name: str
     arguments: tuple[str, ...]
     small: bool = True
+    slow: bool = False
     source: str = ""

@@ -20,8 +20,8 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     full = save_checkpoint(folder / "full.ckpt", "small", 384)
     return [
         Case("efficientad S", ("efficientad", "--checkpoint", str(small))),
-        Case("efficientad M", ("efficientad", "--checkpoint", str(medium))),
-        Case("efficientad public", ("efficientad", *public_networks(folder))),
+        Case("efficientad M", ("efficientad", "--checkpoint", str(medium)), slow=True),
+        Case("efficientad public", ("efficientad", *public_networks(folder)), slow=True),
         Case(
             "efficientad S",
             ("efficientad", "--checkpoint", str(full)),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.seeded.efficientad import public_networks
+from benchmarks.seeded.efficientad import CHANNELS, public_networks, save_checkpoint
 from export.golden import Golden
 from export.methods.efficientad import EfficientAdOptions, load_efficientad
 from runtime.errors import EngineError
@@ -19,6 +19,11 @@ def options(folder: Path, **more: object) -> EfficientAdOptions:
     given = public_networks(folder)
     files = {role[2:]: Path(path) for role, path in zip(given[::2], given[1::2], strict=True)}
     return EfficientAdOptions(**files, **more)  # type: ignore[arg-type]
+
+
+def test_the_medium_sizes_map_is_the_graphs(small_golden: Golden, tmp_path: Path) -> None:
+    given = EfficientAdOptions(checkpoint=save_checkpoint(tmp_path / "m.ckpt", "medium", CHANNELS))
+    assert agree(load_efficientad(small_golden, given), small_golden) < 1e-4
 
 
 @pytest.mark.parametrize("teacher_normalisation", [True, False])
