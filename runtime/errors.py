@@ -31,5 +31,9 @@ class CameraError(VoxGateError):
     """A GenTL producer or a camera is missing, busy, or not set as the cell demands."""
 
 
+class KeyFileError(VoxGateError):
+    """A key file is missing, malformed, or open to people it must be secret to."""
+
+
 class ServiceError(VoxGateError):
     """The service cannot start or cannot keep a promise: port taken, journal unwritable, ..."""
