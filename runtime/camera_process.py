@@ -22,7 +22,7 @@ from runtime.camera_settings import (
     NetworkSettings,
     settings_from_json,
 )
-from runtime.errors import CameraError
+from runtime.errors import VoxGateError
 from runtime.frame_gate import FaultKind, FrameGate, SourceFault
 from runtime.nouns import Frame
 from runtime.ring import Ring, RingShape, SlotLedger
@@ -136,7 +136,7 @@ def _serve(settings: CameraSettings, link: Link, ring: Ring) -> int:
         Worker(settings, link, ring, source).run()
     except LinkClosedError:
         return 1
-    except CameraError as e:
+    except VoxGateError as e:
         return _fail(link, str(e))
     finally:
         if source is not None:

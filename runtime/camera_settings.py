@@ -70,10 +70,14 @@ class GenicamSettings:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Frames over a ZeroMQ PULL socket that the worker binds; loopback unless allowed otherwise."""
+    """Frames over a ZeroMQ PULL socket that the worker binds; plain on loopback only.
+
+    secret_key: the box's CURVE key file; allowed: public keys (Z85) of who may send frames.
+    """
 
     endpoint: str
-    allow_remote: bool = False
+    secret_key: str | None = None
+    allowed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.endpoint)
@@ -81,10 +85,8 @@ class NetworkSettings:
             return
         if parts.scheme != "tcp":
             raise ValueError(f"an endpoint is tcp://host:port or ipc://path, got {self.endpoint}")
-        if not self.allow_remote and parts.hostname not in _LOOPBACK:
-            raise ValueError(
-                f"{self.endpoint} is open to the network: bind 127.0.0.1 or set allow_remote"
-            )
+        if self.secret_key is None and parts.hostname not in _LOOPBACK:
+            raise ValueError(f"{self.endpoint} is open to the network: bind 127.0.0.1 or give keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,13 @@ def settings_from_json(text: str) -> CameraSettings:
     values = json.loads(text)
     kind = values.pop("kind")
     source = values.pop("source")
-    made = _genicam_from_values(source) if kind == "genicam" else NetworkSettings(**source)
+    made = _genicam_from_values(source) if kind == "genicam" else _network_from_values(source)
     return CameraSettings(source=made, **values)
+
+
+def _network_from_values(values: dict[str, Any]) -> NetworkSettings:
+    values["allowed"] = tuple(values["allowed"])
+    return NetworkSettings(**values)
 
 
 def _genicam_from_values(values: dict[str, Any]) -> GenicamSettings:

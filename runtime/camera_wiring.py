@@ -39,8 +39,16 @@ def _settings(config: CellConfig, calibration: Calibration, camera: Camera) -> C
 
 def _source(config: CellConfig, camera: Camera) -> GenicamSettings | NetworkSettings:
     if isinstance(camera, NetworkCamera):
-        return NetworkSettings(camera.endpoint, config.sockets.allow_plain_network)
+        return _network(config, camera)
     return _genicam(camera)
+
+
+def _network(config: CellConfig, camera: NetworkCamera) -> NetworkSettings:
+    if config.security is None:
+        return NetworkSettings(camera.endpoint)
+    access = config.security.access()
+    allowed = tuple(sorted(access.allowed["frames"]))
+    return NetworkSettings(camera.endpoint, str(access.secret_key), allowed)
 
 
 def _genicam(camera: GenicamCamera) -> GenicamSettings:

@@ -17,6 +17,8 @@ from export.commands import app as export_app
 from runtime import __version__
 from runtime.console import errors_as_json, one_line, progress_bar
 from runtime.errors import VoxGateError
+from runtime.key_commands import app as keys_app
+from runtime.key_commands import sign
 
 if TYPE_CHECKING:
     from runtime.nouns import Verdict
@@ -31,6 +33,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(export_app, name="export")
+app.add_typer(keys_app, name="keys")
+app.command()(sign)
 
 CalibrationFile = Annotated[
     Path | None,
@@ -163,6 +167,9 @@ def play(
     fault: Annotated[
         list[str] | None, typer.Option(help="Misbehave: drop:view=3, delay:frames=20ms, ...")
     ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Secret file of a peer with all roles, where keys are used.")
+    ] = None,
     speed: Speed = 1.0,
     as_json: AsJson = False,
 ) -> None:
@@ -177,7 +184,7 @@ def play(
         for text in fault or ():
             fault_from_text(text)
         loaded = load_cell(config)
-        with VirtualCell(wires_from_config(loaded.config)) as cell:
+        with VirtualCell(wires_from_config(loaded.config, key)) as cell:
             cell.wait_for_box()
             cell.wait_until_ready()
             report = cell.play(scan, faults=tuple(fault or ()), speed=speed)

@@ -8,11 +8,12 @@ from runtime.config_camera import GenicamCamera, NetworkCamera
 from runtime.config_fields import host_of, is_loopback
 from runtime.config_sections import CellConfig
 from runtime.config_yaml import Key
+from runtime.curve import Role
 
 
 def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
     """What no single field can see, and files that do not exist: the key and what to do."""
-    for check in (_times, _exposure, _endpoints, _network, _files):
+    for check in (_times, _exposure, _endpoints, _network, _peers, _signers, _files):
         yield from check(config)
 
 
@@ -76,15 +77,42 @@ def _endpoints(config: CellConfig) -> Iterator[tuple[Key, str]]:
 
 
 def _network(config: CellConfig) -> Iterator[tuple[Key, str]]:
-    if config.sockets.allow_plain_network:
-        return
     for key, endpoint in _bound(config):
-        if not is_loopback(host_of(endpoint)):
-            yield (
-                (*key[:-1], "host") if key[0] == "metrics" else key,
-                f"{endpoint} is reachable from the network without encryption: use 127.0.0.1, or "
-                "set sockets.allow_plain_network: true if the network is the cell's own",
-            )
+        is_metrics = key[0] == "metrics"
+        if is_loopback(host_of(endpoint)) or (config.security is not None and not is_metrics):
+            continue
+        yield (
+            (*key[:-1], "host") if is_metrics else key,
+            f"{endpoint} is reachable from the network without encryption: use 127.0.0.1"
+            + ("" if is_metrics else ", or make keys (voxgate keys --help) and name them here"),
+        )
+
+
+def _peers(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    """A role that nobody has is a cell that never gives a verdict."""
+    if config.security is None:
+        return
+    needed: list[Role] = ["poses", "commands"]
+    if any(isinstance(camera, NetworkCamera) for camera in config.cameras):
+        needed.append("frames")
+    allowed = config.security.access().allowed
+    for role in needed:
+        if not allowed[role]:
+            yield ("security", "peers"), f"no peer has the role {role}: add it to one of them"
+    names = [peer.name for peer in config.security.peers]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield ("security", "peers", index, "name"), f"{name}: is taken, choose another name"
+
+
+def _signers(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    recipes = config.recipes
+    if bool(recipes.signers) == recipes.allow_unsigned:
+        yield (
+            ("recipes", "allow_unsigned"),
+            f"{str(recipes.allow_unsigned).lower()}: either name signers (voxgate keys signer "
+            "makes one), or allow unsigned recipes, not both and not neither",
+        )
 
 
 def _files(config: CellConfig) -> Iterator[tuple[Key, str]]:
@@ -98,6 +126,11 @@ def _files(config: CellConfig) -> Iterator[tuple[Key, str]]:
             f"{config.recipes.default}: not in {config.recipes.folder}: `voxgate export` makes it",
         )
     yield from _producers(config)
+    if config.security is not None and not config.security.secret_key.is_file():
+        yield (
+            ("security", "secret_key"),
+            f"{config.security.secret_key}: no such file: `voxgate keys box` makes one",
+        )
     if config.journal.path.is_dir():
         yield ("journal", "path"), f"{config.journal.path}: is a folder, name a file"
 

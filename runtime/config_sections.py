@@ -8,6 +8,7 @@ from pydantic import Field
 
 from runtime.config_camera import Camera
 from runtime.config_fields import Endpoint, FilePath, Name, Section, about
+from runtime.config_security import Security, Signer
 from runtime.decide import Limits
 from runtime.manifest import LABEL
 
@@ -25,6 +26,14 @@ class Recipes(Section):
             "Default recipe", "name or name/version, prepared at start; none: wait for a command"
         ),
     ] = None
+    signers: Annotated[
+        tuple[Signer, ...],
+        Field(max_length=100),
+        about("Signers", "only recipes with the signature of one of them are opened"),
+    ] = ()
+    allow_unsigned: Annotated[
+        bool, about("Allow unsigned", "true: open recipes of anybody who can write to the folder")
+    ] = False
 
 
 class Sockets(Section):
@@ -36,10 +45,6 @@ class Sockets(Section):
     heartbeat_ms: Annotated[
         int, about("Heartbeat period", "time between heartbeats", unit="ms", low=50, high=10000)
     ] = 500
-    allow_plain_network: Annotated[
-        bool,
-        about("Allow plain network", "true: listen beyond this machine without encryption"),
-    ] = False
 
 
 class Sync(Section):
@@ -170,6 +175,10 @@ class CellConfig(Section):
         about("Cameras", "one per cell: the calibration describes one"),
     ]
     sockets: Annotated[Sockets, about("Sockets", "what the robot talks to")]
+    security: Annotated[
+        Security | None,
+        about("Security", "keys of the box and its peers; none: plain sockets on this machine"),
+    ] = None
     sync: Annotated[Sync, about("Sync", "clocks and poses")] = Sync()
     limits: Annotated[LimitsSection, about("Limits", "when a scan proves nothing")] = (
         LimitsSection()

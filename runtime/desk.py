@@ -19,6 +19,7 @@ from runtime.result import cut
 from runtime.sockets import Envelope, Request
 from runtime.state import Event, Refusal, move
 from runtime.station import Station
+from runtime.wall_clock import utc_now
 
 MAX_WAITING = 8  # robots that wait for one thing; one is usual
 ARM_NS = 2_000_000_000  # a camera drains in some ms
@@ -221,6 +222,9 @@ class Desk:
         label = station.recipe.label
         if command.recipe not in {None, label, label.partition("/")[0]}:
             return RefusalCode.RECIPE_MISMATCH, f"the prepared recipe is {label}"
+        if station.recipe.has_expired(utc_now()):
+            what = f"the signature of recipe {label} has expired: have it signed again, prepare it"
+            return RefusalCode.RECIPE_FAILED, what
         if station.runner.knows(command.job_id):
             return _duplicate(command)
         if not station.cameras.ready:

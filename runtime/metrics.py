@@ -20,6 +20,7 @@ from prometheus_client import (
 
 from runtime import __version__
 from runtime.camera import CameraCounters
+from runtime.curve import ROLES, Role
 from runtime.errors import ServiceError
 from runtime.messages import COMMANDS, FaultCode, State
 from runtime.nouns import Outcome, Reason
@@ -102,6 +103,7 @@ class Metrics:
         self.poses = self._counter("poses", "Poses that were used")
         self.poses_lost = self._counter("poses_lost", "Missing sequence numbers of the robot")
         self.poses_malformed = self._counter("poses_malformed", "Messages that are no pose")
+        self.denied = self._counter("denied_peers", "Handshakes of peers not on the list", "role")
         self.queue_drops = self._counter("queue_drops", "Views that found the queue full")
 
     def _gauges(self) -> None:
@@ -135,10 +137,16 @@ class Metrics:
         for command in (*COMMANDS, "malformed"):
             for ok in ("true", "false"):
                 self.commands.labels(command, ok)
+        for role in ROLES:
+            self.denied.labels(role)
         for camera in self._cameras:
             for event in CAMERA_EVENTS:
                 self.camera_events.labels(camera, event)
         self.show_state(State.PREOPERATIONAL)
+
+    def peer_denied(self, role: Role) -> None:
+        """Somebody who is not on the list knocked."""
+        self.denied.labels(role).inc()
 
     def show_state(self, state: State) -> None:
         """1 for `state`, 0 for the others."""

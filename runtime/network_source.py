@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ import zmq
 
 from runtime.camera_settings import CameraSettings, NetworkSettings
 from runtime.coord3d import Coord3dModel, Coordinate, depth_mm_from_planes, planes_from_bytes
+from runtime.curve import Access, Door
 from runtime.errors import CameraError
 from runtime.frame_gate import FaultKind, SourceFault
 from runtime.nouns import DepthMap, Frame, GreyImage
@@ -107,11 +109,13 @@ class NetworkSource:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PULL)
         self._poller = zmq.Poller()
+        self._door: Door | None = None
 
     def open(self) -> str:
         """Bind; returns the endpoint, with the port where the system chose it.
 
-        Raises CameraError when the address is taken or not of this machine.
+        Raises CameraError when the address is taken or not of this machine, KeyFileError when
+        the box's key cannot be used.
         """
         import runtime.picture  # noqa: F401  now, not at the first frame: it takes 0.2 s
 
@@ -119,6 +123,11 @@ class NetworkSource:
         self._socket.setsockopt(zmq.RCVHWM, self._settings.slots)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _largest_part(self._settings))
         self._socket.setsockopt(zmq.IPV6, int("[" in self._source.endpoint))
+        if self._source.secret_key is not None:
+            allowed = frozenset(self._source.allowed)
+            access = Access(Path(self._source.secret_key), {"frames": allowed})
+            self._door = Door(self._context, access)
+            self._door.guard(self._socket, "frames")
         try:
             self._socket.bind(self._source.endpoint)
         except zmq.ZMQError as e:
@@ -153,6 +162,8 @@ class NetworkSource:
     def close(self) -> None:
         """Close the socket; senders keep what they have not sent."""
         self._socket.close(linger=0)
+        if self._door is not None:
+            self._door.close()
         self._context.term()
 
     def _receive(self) -> list[bytes] | None:

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 from runtime.calibration import Calibration
-from runtime.config_sections import CellConfig
+from runtime.config_sections import CellConfig, Recipes
 from runtime.decide import Limits
 from runtime.errors import RecipeError
+from runtime.signature import Trust
 from runtime.worker import Prepare, Prepared
 
 
@@ -22,7 +23,7 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
         from runtime.recipe import Recipe
 
         folder = recipe_folder(config.recipes.folder, name)
-        recipe = Recipe.load(folder)
+        recipe = Recipe.load(folder, trust_of(config.recipes))
         _check_place(recipe.label, folder)
         inspector = Inspector.open(
             recipe,
@@ -33,9 +34,22 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
             now_ns=time.monotonic_ns,
         )
         inspector.warm_up()
-        return Prepared(inspector, recipe.label, inspector.engine.backend, len(recipe.plan.views))
+        signature = recipe.signature
+        return Prepared(
+            inspector,
+            recipe.label,
+            inspector.engine.backend,
+            len(recipe.plan.views),
+            None if signature is None else signature.not_after_utc,
+        )
 
     return prepare
+
+
+def trust_of(recipes: Recipes) -> Trust:
+    """Whose recipes this cell opens."""
+    signers = {signer.public_key: signer.name for signer in recipes.signers}
+    return Trust(signers, recipes.allow_unsigned)
 
 
 def _check_place(label: str, folder: Path) -> None:

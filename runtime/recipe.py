@@ -8,7 +8,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,14 @@ from runtime.explain import one_line
 from runtime.grid import GridSpec
 from runtime.manifest import FILES, REFERENCE_FILE, SCHEMA_VERSION, Manifest
 from runtime.nouns import DepthMap, GreyImage
+from runtime.signature import ANYBODY, Signature, Trust, verified
 from runtime.strict_json import parse_object
 from runtime.transforms import Transform, rigid
 from runtime.viewplan import ViewPlan
+from runtime.wall_clock import utc_now
 
+MANIFEST_FILE = "manifest.json"
+MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 31  # no model of the methods we serve comes near 2 GiB
 PICTURES = ("image", "reference", "gloss", "depth_mm", "score")
 """Tensors of the camera's own size."""
@@ -70,6 +74,7 @@ class Recipe:
     reference: tuple[ReferenceView, ...]
     probes: tuple[Probe, ...]
     threshold: Mapping[str, Any]
+    signature: Signature | None = None
 
     @property
     def label(self) -> str:
@@ -77,11 +82,16 @@ class Recipe:
         return f"{self.manifest.name}/{self.manifest.version}"
 
     @classmethod
-    def load(cls, folder: Path) -> Recipe:
-        """Read and check a recipe folder. Raises RecipeError: one line with what to do."""
-        manifest = _manifest(folder)
+    def load(cls, folder: Path, trust: Trust = ANYBODY) -> Recipe:
+        """Read and check a recipe folder, its signature first.
+
+        Raises RecipeError: one line with what to do.
+        """
+        text = _text(folder)
+        signature = verified(folder, text, trust, utc_now())
+        manifest = _manifest(folder / MANIFEST_FILE, text)
         content = {name: _read(folder, name, digest) for name, digest in manifest.files.items()}
-        return cls.from_files(manifest, content, str(folder))
+        return replace(cls.from_files(manifest, content, str(folder)), signature=signature)
 
     @classmethod
     def from_files(cls, manifest: Manifest, content: Mapping[str, bytes], where: str) -> Recipe:
@@ -133,16 +143,23 @@ def sha256(content: bytes) -> str:
 _BROKEN = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-def _manifest(folder: Path) -> Manifest:
-    path = folder / "manifest.json"
+def _text(folder: Path) -> bytes:
+    path = folder / MANIFEST_FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(MAX_MANIFEST_BYTES + 1)
     except FileNotFoundError as error:
-        raise RecipeError(f"{folder}: no manifest.json here, so this is no recipe") from error
-    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{folder}: no {MANIFEST_FILE} here, so this is no recipe") from error
+    except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {_one(error)}") from error
+    if len(text) > MAX_MANIFEST_BYTES:
+        raise RecipeError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes")
+    return text
+
+
+def _manifest(path: Path, text: bytes) -> Manifest:
     try:
-        version = parse_object(text).integer("schema_version", 0, 1 << 31)
+        version = parse_object(text.decode("utf-8")).integer("schema_version", 0, 1 << 31)
         if version != SCHEMA_VERSION:
             raise RecipeError(
                 f"{path}: schema_version {version} is unknown, this VoxGate reads {SCHEMA_VERSION}"
@@ -150,6 +167,8 @@ def _manifest(folder: Path) -> Manifest:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         raise RecipeError(f"{path}: {one_line(error)}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: cannot be read: {_one(error)}") from error
     except ValueError as error:
         raise RecipeError(f"{path}: {error}") from error
     _check_files(path, manifest)

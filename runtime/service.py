@@ -86,7 +86,8 @@ class Service:
         with ExitStack() as stack:
             self._journal = Journal(config.journal.path)
             stack.callback(self._journal.close)
-            self._sockets = CellSockets(config.sockets)
+            access = None if config.security is None else config.security.access()
+            self._sockets = CellSockets(config.sockets, access, self._metrics.peer_denied)
             stack.callback(self._sockets.close)
             if config.metrics.enabled:
                 server = MetricsServer(self._metrics, config.metrics.host, config.metrics.port)

@@ -1,7 +1,4 @@
-"""The three sockets the box binds, made in this one file: limits, time-outs, who may speak.
-
-Plain sockets; encryption (CURVE) and the allow-list of peers belong into `_bind`.
-"""
+"""The three sockets the box binds, made in this one file: limits, time-outs, who may speak."""
 
 from __future__ import annotations
 
@@ -13,7 +10,8 @@ import zmq
 
 from runtime.config_fields import host_of, is_loopback, remove_socket_file
 from runtime.config_sections import Sockets
-from runtime.errors import ServiceError
+from runtime.curve import Access, Door, OnDenied, Role
+from runtime.errors import ServiceError, VoxGateError
 from runtime.messages import TOPIC_POSE
 
 log = logging.getLogger(__name__)
@@ -45,17 +43,29 @@ class Request:
 
 
 class CellSockets:
-    """Bound sockets of one cell. Raises ServiceError for what cannot or may not be bound."""
+    """Bound sockets of one cell; without `access` they are plain, on this machine only.
 
-    def __init__(self, sockets: Sockets) -> None:
+    Raises ServiceError for what cannot or may not be bound, KeyFileError for a key that cannot be
+    used.
+    """
+
+    def __init__(
+        self,
+        sockets: Sockets,
+        access: Access | None = None,
+        on_denied: OnDenied = lambda role: None,
+    ) -> None:
         self._context = zmq.Context()
         self._context.linger = LINGER_MS
         self._bound: list[str] = []
+        self._door: Door | None = None
         try:
-            self.poses = self._bind(zmq.SUB, sockets.poses, sockets.allow_plain_network)
-            self.commands = self._bind(zmq.ROUTER, sockets.commands, sockets.allow_plain_network)
-            self._verdicts = self._bind(zmq.PUB, sockets.verdicts, sockets.allow_plain_network)
-        except ServiceError:
+            if access is not None:
+                self._door = Door(self._context, access, on_denied)
+            self.poses = self._bind(zmq.SUB, sockets.poses, "poses")
+            self.commands = self._bind(zmq.ROUTER, sockets.commands, "commands")
+            self._verdicts = self._bind(zmq.PUB, sockets.verdicts, "verdicts")
+        except VoxGateError:
             self._end(linger_ms=0)
             raise
         self.poses.subscribe(TOPIC_POSE)
@@ -65,6 +75,8 @@ class CellSockets:
         self._end(LINGER_MS)
 
     def _end(self, linger_ms: int) -> None:
+        if self._door is not None:
+            self._door.close()
         self._context.destroy(linger=linger_ms)
         for endpoint in self._bound:
             remove_socket_file(endpoint)
@@ -102,9 +114,12 @@ class CellSockets:
         """Tell everyone who listens; never blocks."""
         self._verdicts.send_multipart([topic, payload], zmq.NOBLOCK)
 
-    def _bind(self, kind: int, endpoint: str, plain_network: bool) -> zmq.Socket[bytes]:
-        _refuse_plain_network(endpoint, plain_network)
+    def _bind(self, kind: int, endpoint: str, role: Role) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
+        if self._door is not None:
+            self._door.guard(socket, role)
+        else:
+            _refuse_plain_network(endpoint)
         socket.linger = LINGER_MS
         socket.maxmsgsize = MAX_IN_BYTES
         socket.ipv6 = "[" in endpoint
@@ -129,12 +144,10 @@ class CellSockets:
         return socket
 
 
-def _refuse_plain_network(endpoint: str, allowed: bool) -> None:
-    if is_loopback(host_of(endpoint)):
-        return
-    if not allowed:
+def _refuse_plain_network(endpoint: str) -> None:
+    if not is_loopback(host_of(endpoint)):
         raise ServiceError(
-            f"{endpoint} is reachable from the network without encryption: bind 127.0.0.1 or set "
-            "sockets.allow_plain_network: true"
+            f"{endpoint} is reachable from the network without encryption: bind 127.0.0.1, or make "
+            "keys (voxgate keys --help) and name them under `security`"
         )
-    log.warning("UNENCRYPTED SOCKET: %s can be reached, and commanded, by anyone", endpoint)
+    log.warning("PLAIN SOCKET: every program of this machine may use %s", endpoint)

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -45,6 +46,11 @@ class Prepared:
     label: str  # name/version
     backend: str
     planned: int  # views
+    not_after_utc: datetime | None = None  # until when its signer answers for it
+
+    def has_expired(self, now_utc: datetime) -> bool:
+        """Whether its signer no longer answers for it."""
+        return self.not_after_utc is not None and now_utc > self.not_after_utc
 
 
 Prepare = Callable[[str], Prepared]

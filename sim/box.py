@@ -105,7 +105,7 @@ def _content(calibration: Path, recipes: Path, recipe: str | None, journal: Path
         "cell": "virtual-1",
         "is_simulated": True,
         "calibration": str(calibration.resolve()),
-        "recipes": {"folder": str(recipes.resolve()), "default": recipe},
+        "recipes": {"folder": str(recipes.resolve()), "default": recipe, "allow_unsigned": True},
         "cameras": [{"name": "cam0", "source": "network", "endpoint": f"tcp://127.0.0.1:{frames}"}],
         "sockets": {
             "poses": f"tcp://127.0.0.1:{poses}",

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import zmq
-
 from runtime.config_camera import NetworkCamera
 from runtime.config_sections import CellConfig
+from runtime.curve import load_key_pair
 from runtime.errors import ConfigError
 from runtime.messages import (
     Acknowledge,
@@ -38,7 +37,7 @@ from runtime.nouns import Reason
 from sim.camera import Encoding
 from sim.faults import fault_from_text
 from sim.field import command
-from sim.robot import NS_PER_MS, Robot, RobotError, Wires
+from sim.robot import NS_PER_MS, Robot, RobotError, Wires, context_for
 
 ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
 VERDICT_TIMEOUT_MS = 60_000
@@ -102,8 +101,17 @@ class JobReport:
         return self.outcome == "INDETERMINATE" and not self.faults and timely
 
 
-def wires_from_config(config: CellConfig) -> Wires:
-    """Where the robot and the camera of this cell connect to. Raises ConfigError."""
+def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
+    """Where the robot and the camera of this cell connect to, as the peer whose file `key` is.
+
+    Raises ConfigError, and KeyFileError when the box's own file cannot be read.
+    """
+    if (config.security is None) != (key is None):
+        raise ConfigError(
+            "the cell has plain sockets: leave --key out"
+            if key is not None
+            else "the cell asks its peers for keys: --key FILE of `voxgate keys peer`"
+        )
     camera = config.cameras[0]
     if not isinstance(camera, NetworkCamera):
         raise ConfigError(
@@ -116,14 +124,20 @@ def wires_from_config(config: CellConfig) -> Wires:
         verdicts=config.sockets.verdicts,
         frames=camera.endpoint,
         camera=camera.name,
+        key=None if key is None else str(key),
+        box_key=None if config.security is None else _public_key(config.security.secret_key),
     )
+
+
+def _public_key(box: Path) -> str:
+    return load_key_pair(box).public.decode()
 
 
 class VirtualCell:
     """A robot program here, its arm and its camera in a process of their own."""
 
     def __init__(self, wires: Wires, encoding: Encoding = Encoding.RAW) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context = context_for(wires)
         self.robot = Robot(self._context, wires)
         self._encoding = encoding
         self._field = subprocess.Popen(

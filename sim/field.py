@@ -28,7 +28,7 @@ from sim.camera import CameraSender, Encoding, Picture, pictures_from_scan
 from sim.clocks import DeviceClock
 from sim.events import Event, Exposed, FrameSend, PoseSend, Schedule, StepSend
 from sim.faults import Target, fault_from_text
-from sim.robot import PoseStream, Wires
+from sim.robot import PoseStream, Wires, context_for
 from sim.schedule import schedule_from_timeline
 from sim.timeline import Sample, Timeline, timeline_from_scan
 
@@ -174,8 +174,9 @@ def _say(answers: TextIO, **answer: object) -> None:
 
 def main() -> None:
     """Entry point of the process: argument 1 holds the wires as JSON."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    field = Field(context, Wires(**json.loads(sys.argv[1])))
+    wires = Wires(**json.loads(sys.argv[1]))
+    context = context_for(wires)
+    field = Field(context, wires)
     try:
         field.serve(sys.stdin, sys.stdout)
     except (KeyboardInterrupt, BrokenPipeError):

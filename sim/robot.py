@@ -17,9 +17,11 @@ import itertools
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import zmq
 
+from runtime.curve import load_key_pair
 from runtime.errors import VoxGateError
 from runtime.messages import (
     TOPIC_POSE,
@@ -43,7 +45,10 @@ class RobotError(VoxGateError):
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """Where the box listens, and what the cell is called."""
+    """Where the box listens, and what the cell is called.
+
+    key: this peer's CURVE file, box_key: the box's public key (Z85); None: plain sockets.
+    """
 
     cell: str
     poses: str
@@ -51,6 +56,19 @@ class Wires:
     verdicts: str
     frames: str
     camera: str
+    key: str | None = None
+    box_key: str | None = None
+
+
+def context_for(wires: Wires) -> zmq.Context[zmq.Socket[bytes]]:
+    """Every socket made of it shows the peer's key. Raises KeyFileError."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    if wires.key is not None and wires.box_key is not None:
+        own = load_key_pair(Path(wires.key))
+        context.setsockopt(zmq.CURVE_PUBLICKEY, own.public)
+        context.setsockopt(zmq.CURVE_SECRETKEY, own.secret)
+        context.setsockopt(zmq.CURVE_SERVERKEY, wires.box_key.encode())
+    return context
 
 
 @dataclass(frozen=True, slots=True)

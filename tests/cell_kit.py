@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from runtime import messages as wire
 from runtime.calibration import Calibration
+from runtime.curve import KeyPair
 from runtime.messages import State
 from tests.scripted_cell import Script
 
@@ -62,7 +63,7 @@ def write_cell(folder: Path, **changes: dict[str, Any]) -> Path:
         "cell": "test",
         "is_simulated": True,
         "calibration": "calibration.json",
-        "recipes": {"folder": "recipes", "default": "bracket"},
+        "recipes": {"folder": "recipes", "default": "bracket", "allow_unsigned": True},
         "cameras": [
             {
                 "name": "cam0",
@@ -137,9 +138,14 @@ class ServiceProcess:
 class Robot:
     """A robot controller and a camera in one: commands, poses, frames, and an ear for PUB."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: KeyPair | None = None, box: bytes = b"") -> None:
+        """keys: the peer's own, box: the public key of the box; None: plain sockets."""
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self._context = zmq.Context()
+        if keys is not None:
+            self._context.setsockopt(zmq.CURVE_PUBLICKEY, keys.public)
+            self._context.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)
+            self._context.setsockopt(zmq.CURVE_SERVERKEY, box)
         self._context.linger = 0
         self._commands = self._connect(zmq.DEALER, folder / "commands")
         self._frames = self._connect(zmq.PUSH, folder / "frames")

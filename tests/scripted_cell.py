@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from runtime.calibration import Calibration
 from runtime.config import load_cell
@@ -33,6 +33,7 @@ class Script(BaseModel):
     raise_in: str = ""  # "add": EngineError, "add!": a programming error, "prepare"
     nan_score: bool = False
     finish_file: str = ""  # appears when finish() begins
+    not_after_utc: AwareDatetime | None = None  # of the recipe's signature
 
 
 @dataclass(slots=True)
@@ -98,7 +99,8 @@ def scripted(script: Script) -> Prepare:
         if name.partition("/")[0] != "bracket":
             raise RecipeError(f"there is no recipe {name}")
         inspector = ScriptedInspector(script, [], [])
-        return Prepared(inspector, "bracket/1", "scripted", script.planned)
+        until = script.not_after_utc
+        return Prepared(inspector, "bracket/1", "scripted", script.planned, until)
 
     return prepare
 

@@ -186,9 +186,69 @@ def test_every_problem_is_told_at_once(cell: Path) -> None:
         load_cell(cell)
 
 
-def test_plain_network_is_allowed_only_when_asked_for(cell: Path) -> None:
+ROBOT = (
+    "{name: robot, roles: [poses, commands, frames], "
+    'public_key: "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"}'
+)
+
+
+def with_keys(cell: Path, *peers: str) -> None:
+    """Give the cell a key of its own and these peers."""
+    (cell.parent / "box.key_secret").touch()
+    lines = [
+        "security:",
+        "  secret_key: box.key_secret",
+        "  peers:",
+        *(f"    - {p}" for p in peers),
+    ]
+    cell.write_text(cell.read_text() + "\n".join(lines) + "\n")
+
+
+def test_the_network_may_reach_what_is_encrypted(cell: Path) -> None:
     change(cell, "poses: tcp://127.0.0.1:5560", "poses: tcp://0.0.0.0:5560")
-    change(cell, "allow_plain_network: false", "allow_plain_network: true ")
+    with_keys(cell, ROBOT)
+    assert check_config(cell) == []
+
+
+@pytest.mark.parametrize(
+    ("peers", "says"),
+    [
+        ([ROBOT.replace("commands, ", "")], "no peer has the role commands"),
+        ([ROBOT.replace(", frames", "")], "no peer has the role frames"),
+        ([ROBOT.replace("frames", "doors")], "roles[2]"),
+        ([ROBOT.replace("Yne", "")], "public_key"),
+        ([ROBOT, ROBOT], "robot: is taken"),
+        (["{name: robot}"], "public_key"),
+    ],
+)
+def test_a_door_that_nobody_passes_or_anybody_is_named(
+    cell: Path, peers: list[str], says: str
+) -> None:
+    with_keys(cell, *peers)
+    problems = check_config(cell)
+    assert any(says in problem for problem in problems), problems
+
+
+def test_a_key_that_is_not_there_is_named(cell: Path) -> None:
+    with_keys(cell, ROBOT)
+    (cell.parent / "box.key_secret").unlink()
+    (problem,) = check_config(cell)
+    assert "security.secret_key" in problem
+    assert "voxgate keys box" in problem
+
+
+def test_unsigned_recipes_are_allowed_only_when_said(cell: Path) -> None:
+    change(cell, "  allow_unsigned: true ", "  # nobody is named ")
+    (problem,) = check_config(cell)
+    assert "voxgate keys signer" in problem
+
+
+def test_signers_who_do_not_count_are_a_contradiction(cell: Path) -> None:
+    signers = f'  signers: [{{name: quality, public_key: "{"7f" * 32}"}}]\n  allow_unsigned: true '
+    change(cell, "  allow_unsigned: true ", signers)
+    (problem,) = check_config(cell)
+    assert "not both" in problem
+    change(cell, "  allow_unsigned: true ", "  allow_unsigned: false ")
     assert check_config(cell) == []
 
 

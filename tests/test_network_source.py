@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,10 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.camera_settings import CameraSettings, NetworkSettings
-from runtime.errors import CameraError
+from runtime.errors import CameraError, KeyFileError
 from runtime.frame_gate import SourceFault
+from runtime.keys import make_key_pair
 from runtime.network_source import NetworkSource, frame_from_message, header_from_bytes
 from runtime.nouns import Frame
+from tests.test_curve import ENDINGS
 
 SETTINGS = CameraSettings("red", NetworkSettings("tcp://127.0.0.1:*"), 6, 4, depth=True)
 IMAGE = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
@@ -246,8 +249,41 @@ def test_a_plain_socket_is_opened_to_the_network_unasked(endpoint: str) -> None:
         NetworkSettings(endpoint)
 
 
-def test_an_allowed_network_address_is_refused() -> None:
-    assert NetworkSettings("tcp://0.0.0.0:5555", allow_remote=True).allow_remote
+def test_an_encrypted_socket_is_kept_from_the_network() -> None:
+    assert NetworkSettings("tcp://0.0.0.0:5555", "box.key_secret").allowed == ()
+
+
+def test_a_frame_of_a_stranger_is_taken(tmp_path: Path) -> None:
+    keys = {name: make_key_pair(tmp_path, name)[1] for name in ("box", "camera", "stranger")}
+    secret, allowed = str(tmp_path / "box.key_secret"), (keys["camera"].public.decode(),)
+    settings = NetworkSettings("tcp://127.0.0.1:*", secret, allowed)
+    source = NetworkSource(SETTINGS, settings)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    senders = []
+    try:
+        endpoint = source.open()
+        for frame_id, name in enumerate(("stranger", "camera"), start=1):
+            senders.append(socket := context.socket(zmq.PUSH))
+            socket.curve_publickey, socket.curve_secretkey = keys[name].public, keys[name].secret
+            socket.curve_serverkey = keys["box"].public
+            with socket.get_monitor_socket(ENDINGS) as monitor:
+                socket.connect(endpoint)
+                assert monitor.poll(20_000), "the handshake never ended"
+                socket.disable_monitor()
+            with contextlib.suppress(zmq.Again):  # nobody takes it of a stranger
+                socket.send_multipart(_message(_header(frame_id=frame_id)), zmq.NOBLOCK)
+        _assert_frame(_take(source), frame_id=2)
+    finally:
+        context.destroy(linger=0)
+        source.close()
+
+
+def test_a_key_of_the_box_that_is_not_there_is_no_traceback(tmp_path: Path) -> None:
+    settings = NetworkSettings("tcp://127.0.0.1:*", str(tmp_path / "none.key_secret"))
+    source = NetworkSource(SETTINGS, settings)
+    with pytest.raises(KeyFileError, match="voxgate keys"):
+        source.open()
+    source.close()
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))

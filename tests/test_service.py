@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -414,6 +415,15 @@ def test_engine_that_breaks_ends_the_job_and_asks_for_a_reset(folder: Path, rais
 
 
 # --- recipes -------------------------------------------------------------------------------------
+
+
+def test_recipe_that_expires_while_it_serves_starts_no_further_job(folder: Path) -> None:
+    gone = datetime.now(tz=timezone.utc) - timedelta(seconds=1)
+    with serving(folder, Script(not_after_utc=gone)) as (service, robot):
+        reply = robot.ask(wire.StartJob, job_id="job-1", part_id="part-1")
+        assert refused(reply) is RefusalCode.RECIPE_FAILED
+        assert "expired" in str(reply)
+        assert service.end(signal.SIGTERM) == 0
 
 
 def test_recipe_that_fails_its_probe_never_gets_ready(folder: Path) -> None:

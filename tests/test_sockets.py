@@ -59,19 +59,16 @@ def test_no_file_is_left_after_close(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_network_endpoint_is_refused_unless_asked_for(folder: Path) -> None:
-    with pytest.raises(ServiceError, match="allow_plain_network"):
+def test_network_endpoint_without_keys_is_refused(folder: Path) -> None:
+    with pytest.raises(ServiceError, match="voxgate keys"):
         CellSockets(endpoints(folder, verdicts="tcp://0.0.0.0:5999"))
     assert list(folder.iterdir()) == []
 
 
-def test_network_endpoint_that_is_asked_for_is_logged_loudly(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    asked = endpoints(folder, verdicts="tcp://0.0.0.0:45999", allow_plain_network=True)
+def test_plain_sockets_are_logged_loudly(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        CellSockets(asked).close()
-    assert "UNENCRYPTED SOCKET: tcp://0.0.0.0:45999" in caplog.text
+        CellSockets(endpoints(folder)).close()
+    assert caplog.text.count("PLAIN SOCKET") == 3
 
 
 def test_endpoint_that_is_taken_is_told_in_one_line(folder: Path) -> None:
