@@ -90,6 +90,11 @@ class Door:
         # should the authenticator ever be gone, nobody comes in instead of everybody
         socket.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
 
+    @property
+    def alive(self) -> bool:
+        """Whether peers that knock are still judged."""
+        return self._authenticator.is_alive()
+
     def close(self) -> None:
         """Nobody new gets in."""
         self._authenticator.stop()

@@ -184,6 +184,11 @@ class MetricsServer:
                 f"metrics.port {port} on {host}: {error.strerror}: choose another port"
             ) from error
 
+    @property
+    def alive(self) -> bool:
+        """Whether somebody still answers."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop listening."""
         self._server.shutdown()

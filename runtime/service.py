@@ -26,15 +26,17 @@ from runtime.faults import Faults
 from runtime.intake import Intake
 from runtime.job_runner import JobRunner
 from runtime.journal import Journal
+from runtime.logs import set_up
 from runtime.messages import FaultCode, HeartbeatMessage, State, VerdictMessage, heartbeat_topic
 from runtime.metrics import Metrics, MetricsServer
 from runtime.nouns import Note, Reason
 from runtime.pipeline import preparer
-from runtime.sd_notify import sd_notify
+from runtime.sd_notify import Notifier, sd_notify
 from runtime.sockets import CellSockets
 from runtime.state import Event
 from runtime.station import Station
 from runtime.sync import Synchronizer
+from runtime.vitals import Pulse, Vitals
 from runtime.wake import Wake
 from runtime.worker import Prepare, Worker
 
@@ -52,9 +54,7 @@ def run_service(config: Path) -> int:
     Raises ConfigError, CalibrationError, ServiceError: one line, nothing was started.
     """
     cell = load_cell(config)
-    logging.basicConfig(
-        level=cell.config.log.level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
+    set_up(cell.config.log.level)
     calibration = Calibration.load(cell.config.calibration)
     return serve(cell, calibration, preparer(cell.config, calibration))
 
@@ -89,9 +89,11 @@ class Service:
             access = None if config.security is None else config.security.access()
             self._sockets = CellSockets(config.sockets, access, self._metrics.peer_denied)
             stack.callback(self._sockets.close)
+            self._server: MetricsServer | None = None
             if config.metrics.enabled:
-                server = MetricsServer(self._metrics, config.metrics.host, config.metrics.port)
-                stack.callback(server.close)
+                host, port = config.metrics.host, config.metrics.port
+                self._server = MetricsServer(self._metrics, host, port)
+                stack.callback(self._server.close)
             self._cameras = CameraSupervisor(camera_settings(config, calibration))
             stack.callback(self._remove_frame_sockets)  # after the workers that bound them
             stack.callback(self._cameras.close)
@@ -126,7 +128,10 @@ class Service:
         self._next_heartbeat_ns = 0
         self._next_camera_ns = 0
         self._due_ns = 0
-        self._announced = False
+        self._notifier = Notifier()
+        self._vitals = Vitals()
+        self._jobs = 0
+        self._last: VerdictMessage | None = None
 
     # --- from start to end -----------------------------------------------------------------------
 
@@ -241,7 +246,7 @@ class Service:
         self._station.look_after(now_ns)
         self._intake.show_clocks()
         self._beat(now_ns)
-        self._announce()
+        self._announce(now_ns)
 
     def _beat(self, now_ns: int) -> None:
         station = self._station
@@ -257,16 +262,39 @@ class Service:
         self._heartbeats += 1
         self._sockets.publish(heartbeat_topic(self._cell.config.cell), heartbeat.to_json())
 
-    def _announce(self) -> None:
-        """Tell systemd once that starting is over: a recipe is proven, or none will be."""
-        started = self._station.state is not State.PREOPERATIONAL
-        if started and self._station.preparing is None and not self._announced:
-            self._announced = True
-            sd_notify(f"READY=1\nSTATUS={self._station.state.value}")
+    def _announce(self, now_ns: int) -> None:
+        """Tell systemd how it goes; ready once a recipe is proven, or none will be."""
+        station = self._station
+        started = station.state is not State.PREOPERATIONAL and station.preparing is None
+        stuck = self._vitals.stuck(self._pulse(), now_ns)
+        self._notifier.tell(ready=started, alive=not stuck, status=self._status(stuck))
+
+    def _pulse(self) -> Pulse:
+        worker, threads = self._worker, {"connections": self._sockets.guarded}
+        if self._server is not None:
+            threads["metrics"] = self._server.alive
+        missing = tuple(name for name, alive in threads.items() if not alive)
+        return Pulse(worker.done, not worker.idle, self._station.preparing is not None, missing)
+
+    def _status(self, stuck: tuple[str, ...]) -> str:
+        """One line for whoever types `systemctl status`."""
+        station = self._station
+        if stuck:
+            return f"{station.state.value}: no progress: {', '.join(stuck)}"
+        if station.error is not None:
+            return f"{station.state.value}: {station.error}"
+        if station.preparing is not None:
+            return f"{station.state.value}: proving recipe {station.preparing}"
+        recipe = station.recipe
+        served = "no recipe" if recipe is None else f"{recipe.label} on {recipe.backend}"
+        last = "" if self._last is None else f", the last {self._last.outcome.value}"
+        return f"{station.state.value}: {served}, {self._jobs} jobs{last}"
 
     # --- heard from below ------------------------------------------------------------------------
 
     def _decided(self, verdict: VerdictMessage, now_ns: int) -> None:
+        self._jobs += 1
+        self._last = verdict
         self._station.go(Event.DECIDED)
         self._desk.decided(verdict)
 

@@ -81,6 +81,11 @@ class CellSockets:
         for endpoint in self._bound:
             remove_socket_file(endpoint)
 
+    @property
+    def guarded(self) -> bool:
+        """Whether new peers can be judged; plain sockets need nobody for it."""
+        return self._door is None or self._door.alive
+
     def take_pose(self) -> bytes:
         """Payload of the pose that the poller told of; b"" for any other message.
 

@@ -125,6 +125,11 @@ class Worker:
         return self._put == self._done
 
     @property
+    def done(self) -> int:
+        """Tasks that are over."""
+        return self._done
+
+    @property
     def waiting(self) -> int:
         """Views that are not inspected yet."""
         return self._views_put - self._views_done

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.sd_notify import sd_notify
+from runtime.sd_notify import Notifier, sd_notify
 
 
 def test_systemd_hears_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,3 +31,28 @@ def test_abstract_address_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_nobody_listening_is_no_error(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     sd_notify("READY=1")
+
+
+def test_ready_is_said_once_and_status_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(1)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        notifier = Notifier()
+        for ready, alive, status in (
+            (False, True, "starting"),
+            (True, True, "READY: bracket/1"),
+            (True, True, "READY: bracket/1"),
+            (True, False, "READY: bracket/1"),
+            (True, False, "two\nlines"),
+        ):
+            notifier.tell(ready=ready, alive=alive, status=status)
+        heard = [systemd.recv(200).decode() for _ in range(4)]
+    assert heard == [
+        "STATUS=starting\nWATCHDOG=1",
+        "READY=1\nSTATUS=READY: bracket/1\nWATCHDOG=1",
+        "WATCHDOG=1",
+        "STATUS=two lines",
+    ]

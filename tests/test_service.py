@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import tempfile
 import time
@@ -412,6 +413,37 @@ def test_engine_that_breaks_ends_the_job_and_asks_for_a_reset(folder: Path, rais
         assert refused(start) is RefusalCode.WRONG_STATE
         assert isinstance(robot.ask(wire.Reset), wire.Done)
         robot.wait_for(State.READY)  # the recipe was loaded and proven again
+
+
+# --- what systemd hears --------------------------------------------------------------------------
+
+
+def test_systemd_hears_of_readiness_progress_and_the_last_verdict(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(folder / "notify"))
+        systemd.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(folder / "notify"))
+        with serving(folder) as (service, robot):
+            heard = _hear_until(systemd, "READY=1")
+            assert not any("READY: bracket" in line for line in heard[:-2])
+            robot.start_job("job-1")
+            for _ in range(3):
+                robot.expose()
+            stop(robot, "job-1")
+            _hear_until(systemd, "STATUS=READY: bracket/1 on scripted, 1 jobs, the last PASS")
+            _hear_until(systemd, "WATCHDOG=1")
+            assert service.end(signal.SIGTERM) == 0
+            _hear_until(systemd, "STOPPING=1")
+
+
+def _hear_until(systemd: socket.socket, line: str) -> list[str]:
+    """Every line up to this one; fails by a time-out when it does not come."""
+    heard: list[str] = []
+    while line not in heard:
+        heard += systemd.recv(4096).decode().splitlines()
+    return heard
 
 
 # --- recipes -------------------------------------------------------------------------------------
