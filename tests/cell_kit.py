@@ -92,19 +92,20 @@ def write_cell(folder: Path, **changes: dict[str, Any]) -> Path:
 
 @dataclass(slots=True)
 class ServiceProcess:
-    """The service as its own process; `log` is its stderr."""
+    """The service as its own process; `log` is its stderr. wrapped_in: a command that starts it."""
 
     config: Path
     script: Script = field(default_factory=Script)
     process: subprocess.Popen[bytes] | None = None
+    wrapped_in: tuple[str, ...] = ()
 
     def start(self) -> ServiceProcess:
         """Start it; it is not ready yet."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    sys.executable,
-                    *("-m", "tests.scripted_cell", str(self.config)),
+                    *self.wrapped_in,
+                    *(sys.executable, "-m", "tests.scripted_cell", str(self.config)),
                     self.script.model_dump_json(),
                 ],
                 cwd=REPO,

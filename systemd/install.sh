@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Install VoxGate as a service, go back to the version before, or take it off again.
+#
+#   sudo systemd/install.sh [WHEEL]      this checkout, or a wheel; also the upgrade
+#   sudo systemd/install.sh --rollback   the version before, at once
+#   sudo systemd/install.sh --uninstall  everything that was installed; configuration, keys, recipes
+#                                        and records stay (--purge takes them too)
+#
+# Every version lies in its own /opt/voxgate/VERSION; `current` and `previous` are links, so that a
+# switch is one step. DESTDIR=DIR stages it all below DIR and leaves the running system alone.
+set -euo pipefail
+
+root=${DESTDIR:-}
+draft=
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+opt=$root/opt/voxgate
+units=$root/etc/systemd/system
+python=${PYTHON:-python3}
+
+say() { printf 'voxgate: %s\n' "$*"; }
+die() { printf 'voxgate: %s\n' "$*" >&2; exit 2; }
+live() { [[ -z $root && -d /run/systemd/system ]]; }
+
+point() { # point LINK VERSION: in one step
+  ln -sfn "$2" "$opt/.$1.new"
+  mv -T "$opt/.$1.new" "$opt/$1"
+}
+
+restart_running() {
+  live || return 0
+  systemctl daemon-reload
+  systemctl try-restart 'voxgate.service' 'voxgate@*.service'
+}
+
+install_version() {
+  local source=$1 version
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    die "$python is older than 3.10: name another with PYTHON=..."
+  mkdir -p "$opt"
+  draft=$(mktemp -d "$opt/.draft.XXXXXX")
+  trap 'rm -rf "$draft"' EXIT # whatever goes wrong, the version before stays current
+  say "installing into $opt"
+  # TensorRT's Python module comes with the system: it must stay visible
+  "$python" -m venv --system-site-packages "$draft"
+  "$draft/bin/python" -m pip install --quiet --disable-pip-version-check "$source"
+  version=$("$draft/bin/python" -c 'from importlib.metadata import version; print(version("voxgate"))')
+  rm -rf "${opt:?}/$version"
+  # scripts of a venv name their interpreter by its full path
+  mv "$draft" "$opt/$version"
+  grep -rlI --null "$draft" "$opt/$version/bin" | xargs -0 -r sed -i "s|$draft|/opt/voxgate/$version|g"
+  chmod 755 "$opt/$version"
+  trap - EXIT
+  if [[ -L $opt/current && $(readlink "$opt/current") != "$version" ]]; then
+    point previous "$(readlink "$opt/current")"
+  fi
+  point current "$version"
+  say "version $version is current"
+}
+
+install_units() {
+  install -D -m 644 "$here/voxgate.service" "$units/voxgate.service"
+  install -D -m 644 "$here/voxgate.service" "$units/voxgate@.service"
+  install -D -m 644 "$here/voxgate.sysusers" "$root/etc/sysusers.d/voxgate.conf"
+  install -D -m 644 "$here/voxgate.tmpfiles" "$root/etc/tmpfiles.d/voxgate.conf"
+  systemd-sysusers ${root:+--root="$root"} "$root/etc/sysusers.d/voxgate.conf"
+  systemd-tmpfiles --create ${root:+--root="$root"} "$root/etc/tmpfiles.d/voxgate.conf"
+}
+
+uninstall() {
+  if live; then
+    systemctl disable --now voxgate.service 'voxgate@*.service' 2>/dev/null || true
+  fi
+  rm -f "$units/voxgate.service" "$units/voxgate@.service" \
+    "$root/etc/sysusers.d/voxgate.conf" "$root/etc/tmpfiles.d/voxgate.conf"
+  rm -rf "$opt"
+  live && systemctl daemon-reload
+  if [[ ${1:-} == --purge ]]; then
+    rm -rf "$root/etc/voxgate" "$root"/var/{lib,cache}/voxgate "$root"/var/{lib,cache}/voxgate@*
+    say "removed, with configuration, keys, recipes and records"
+  else
+    say "removed; /etc/voxgate and /var/lib/voxgate stay (--uninstall --purge takes them too)"
+  fi
+}
+
+rollback() {
+  [[ -L $opt/previous ]] || die "there is no version before this one"
+  local before now
+  before=$(readlink "$opt/previous")
+  now=$(readlink "$opt/current")
+  [[ -d $opt/$before ]] || die "$opt/$before is gone: install that version again"
+  point current "$before"
+  point previous "$now"
+  restart_running
+  say "back to $before; $now is kept"
+}
+
+[[ -n $root || $(id -u) == 0 ]] || die "needs root: sudo $0"
+case ${1:-} in
+  --uninstall) uninstall "${2:-}" ;;
+  --rollback) rollback ;;
+  -*) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  *)
+    source=${1:-$here/..}
+    [[ -e $source ]] || die "$source: no such wheel or checkout"
+    install_version "$source"
+    install_units
+    restart_running
+    say "next: write /etc/voxgate/voxgate.yaml, then: systemctl enable --now voxgate"
+    ;;
+esac
