@@ -78,14 +78,14 @@ def _endpoints(config: CellConfig) -> Iterator[tuple[Key, str]]:
 
 def _network(config: CellConfig) -> Iterator[tuple[Key, str]]:
     for key, endpoint in _bound(config):
-        is_metrics = key[0] == "metrics"
-        if is_loopback(host_of(endpoint)) or (config.security is not None and not is_metrics):
+        if is_loopback(host_of(endpoint)):
             continue
-        yield (
-            (*key[:-1], "host") if is_metrics else key,
-            f"{endpoint} is reachable from the network without encryption: use 127.0.0.1"
-            + ("" if is_metrics else ", or make keys (voxgate keys --help) and name them here"),
-        )
+        words = f"{endpoint} is reachable from the network without encryption: use 127.0.0.1, or "
+        metrics = config.metrics
+        if key[0] != "metrics" and config.security is None:
+            yield key, words + "make keys (voxgate keys --help) and name them under security"
+        elif key[0] == "metrics" and (metrics.tls is None or metrics.basic_auth is None):
+            yield ("metrics", "host"), words + "give metrics.tls and metrics.basic_auth"
 
 
 def _peers(config: CellConfig) -> Iterator[tuple[Key, str]]:

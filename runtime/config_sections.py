@@ -112,6 +112,16 @@ class JobSection(Section):
             high=600_000,
         ),
     ] = 30_000
+    verdict_budget_ms: Annotated[
+        int,
+        about(
+            "Verdict budget",
+            "last exposure to verdict that the cycle allows; slower raises an alert, no fault",
+            unit="ms",
+            low=1,
+            high=600_000,
+        ),
+    ] = 150
     late_frame_ms: Annotated[
         int,
         about(
@@ -141,6 +151,20 @@ class Journal(Section):
     path: Annotated[FilePath, about("File", "SQLite; its folder is made when missing")]
 
 
+class Tls(Section):
+    """The certificate that the metrics are served with."""
+
+    certificate: Annotated[FilePath, about("Certificate", "PEM, with its chain")]
+    key: Annotated[FilePath, about("Key", "PEM")]
+
+
+class BasicAuth(Section):
+    """Who may scrape."""
+
+    user: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$"), about("User", "of Prometheus")]
+    password_file: Annotated[FilePath, about("Password file", "one line")]
+
+
 class MetricsSection(Section):
     """Where Prometheus scrapes."""
 
@@ -149,6 +173,10 @@ class MetricsSection(Section):
         str, Field(pattern=r"^[0-9A-Za-z.:-]{1,253}$"), about("Host", "address to listen on")
     ] = "127.0.0.1"
     port: Annotated[int, about("Port", "HTTP, path /metrics", low=1, high=65535)] = 9464
+    tls: Annotated[Tls | None, about("TLS", "needed beyond this machine")] = None
+    basic_auth: Annotated[BasicAuth | None, about("Basic auth", "needed beyond this machine")] = (
+        None
+    )
 
 
 class Log(Section):

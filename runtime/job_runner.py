@@ -259,14 +259,10 @@ class JobRunner:
 
     def _measure(self, job: Job, message: wire.VerdictMessage) -> None:
         now_ns = time.monotonic_ns()
-        metrics = self._metrics
-        metrics.job.observe((now_ns - job.started_ns) / 1e9)
+        waited_s = None
         if job.last_exposure_ns is not None:
-            elapsed_s = max(0, now_ns - job.last_exposure_ns) / 1e9
-            metrics.last_exposure_to_verdict.observe(elapsed_s)
-        metrics.verdicts.labels(message.outcome.value).inc()
-        for reason in dict.fromkeys(r.reason for r in message.reasons):
-            metrics.reasons.labels(reason.value).inc()
+            waited_s = max(0, now_ns - job.last_exposure_ns) / 1e9
+        self._metrics.observe_verdict(message, (now_ns - job.started_ns) / 1e9, waited_s)
         log.info(
             "job=%s part=%s recipe=%s outcome=%s reasons=%s score=%s coverage=%s defects=%d "
             "views=%d/%d job_ms=%.0f result=%s",
@@ -285,8 +281,7 @@ class JobRunner:
             message = verdict_message(Verdict(notes=(note,)), _header(record))
             self._journal.close_job(message)
             self._send(message)
-            self._metrics.verdicts.labels(Outcome.INDETERMINATE.value).inc()
-            self._metrics.reasons.labels(Reason.CRASHED.value).inc()
+            self._metrics.count_verdict(message)
             log.warning("job=%s was left open by a crash: INDETERMINATE", record.job_id)
 
     def write_unwritten(self) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from enum import Enum
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,14 +13,12 @@ from prometheus_client import (
     Histogram,
     Info,
     ProcessCollector,
-    start_http_server,
 )
 
 from runtime import __version__
 from runtime.camera import CameraCounters
 from runtime.curve import ROLES, Role
-from runtime.errors import ServiceError
-from runtime.messages import COMMANDS, FaultCode, State
+from runtime.messages import COMMANDS, FaultCode, State, VerdictMessage
 from runtime.nouns import Outcome, Reason
 from runtime.timings import Timing
 
@@ -31,6 +27,14 @@ BUCKETS_S = (
     *(0.09, 0.1, 0.125, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0),
 )
 """1 ms to 10 s; 90 ms and 150 ms are edges because they are promised."""
+
+BUCKETS_OF_THRESHOLD = (
+    *(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    *(1.25, 1.5, 2.0, 3.0, 5.0, 10.0),
+)
+"""Fine below the threshold: there a process is seen to drift before a part fails."""
+
+EXEMPLAR_CHARACTERS = 100  # OpenMetrics allows 128 for name and value together
 
 CAMERA_EVENTS = tuple(field.name for field in fields(CameraCounters))
 
@@ -83,6 +87,12 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self.registry,
         )
+        self.score = Histogram(
+            "voxgate_part_score_ratio",
+            "Part score of decided parts, as a fraction of the threshold",
+            buckets=BUCKETS_OF_THRESHOLD,
+            registry=self.registry,
+        )
         self.job = Histogram(
             "voxgate_job_seconds",
             "start_job to published verdict",
@@ -104,6 +114,7 @@ class Metrics:
         self.poses_lost = self._counter("poses_lost", "Missing sequence numbers of the robot")
         self.poses_malformed = self._counter("poses_malformed", "Messages that are no pose")
         self.denied = self._counter("denied_peers", "Handshakes of peers not on the list", "role")
+        self.heartbeats = self._counter("heartbeats", "Heartbeats that were published")
         self.queue_drops = self._counter("queue_drops", "Views that found the queue full")
 
     def _gauges(self) -> None:
@@ -114,6 +125,10 @@ class Metrics:
             "clock_residual_seconds", "Honest bound of the clock fit", "clock"
         )
         self.pose_gap = self._gauge("pose_gap_seconds", "Largest gap of the last heartbeat")
+        self.budget = self._gauge(
+            "verdict_budget_seconds", "Last exposure to verdict that the cell's cycle allows"
+        )
+        self.disk_free = self._gauge("disk_free_bytes", "Of the file system with the journal")
         self.queue_depth = self._gauge("queue_depth", "Views that wait for the inspector")
         self.state = self._gauge("state", "1 for the state the service is in", "state")
 
@@ -165,32 +180,28 @@ class Metrics:
         """One passage through `stage`."""
         self.stage.labels(stage.value).observe(max(0, duration_ns) / 1e9)
 
+    def observe_verdict(
+        self, message: VerdictMessage, job_s: float, waited_s: float | None
+    ) -> None:
+        """One published verdict; its job's id stands beside the times (an exemplar).
+
+        waited_s: from the end of the last exposure; None: nothing was exposed.
+        """
+        exemplar = {"job_id": message.job_id[:EXEMPLAR_CHARACTERS]}
+        self.job.observe(job_s, exemplar)
+        if waited_s is not None:
+            self.last_exposure_to_verdict.observe(waited_s, exemplar)
+        self.count_verdict(message)
+        if message.score is not None and message.outcome is not Outcome.INDETERMINATE:
+            self.score.observe(message.score, exemplar)
+
+    def count_verdict(self, message: VerdictMessage) -> None:
+        """Its outcome, and each of its reasons once."""
+        self.verdicts.labels(message.outcome.value).inc()
+        for reason in dict.fromkeys(note.reason for note in message.reasons):
+            self.reasons.labels(reason.value).inc()
+
     def observe_work(self, timings: Sequence[Timing]) -> None:
         """What the inspector timed, each under the stage of its name."""
         for timing in timings:
             self.observe(Stage(timing.work.value), timing.took_ns)
-
-
-class MetricsServer:
-    """HTTP for Prometheus, path /metrics. Raises ServiceError when the port is taken."""
-
-    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
-        self._server: WSGIServer
-        self._thread: Thread
-        try:
-            self._server, self._thread = start_http_server(port, host, metrics.registry)
-        except OSError as error:
-            raise ServiceError(
-                f"metrics.port {port} on {host}: {error.strerror}: choose another port"
-            ) from error
-
-    @property
-    def alive(self) -> bool:
-        """Whether somebody still answers."""
-        return self._thread.is_alive()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

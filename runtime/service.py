@@ -7,6 +7,7 @@ blocks but the journal's write, which must be on disk before a verdict may be he
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 import time
 from contextlib import ExitStack
@@ -28,7 +29,8 @@ from runtime.job_runner import JobRunner
 from runtime.journal import Journal
 from runtime.logs import set_up
 from runtime.messages import FaultCode, HeartbeatMessage, State, VerdictMessage, heartbeat_topic
-from runtime.metrics import Metrics, MetricsServer
+from runtime.metrics import Metrics
+from runtime.metrics_server import MetricsServer
 from runtime.nouns import Note, Reason
 from runtime.pipeline import preparer
 from runtime.sd_notify import Notifier, sd_notify
@@ -83,6 +85,7 @@ class Service:
         self._cell = cell
         self._wake = wake
         self._metrics = Metrics(config.cell, tuple(camera.name for camera in config.cameras))
+        self._metrics.budget.set(config.job.verdict_budget_ms / 1e3)
         with ExitStack() as stack:
             self._journal = Journal(config.journal.path)
             stack.callback(self._journal.close)
@@ -91,8 +94,7 @@ class Service:
             stack.callback(self._sockets.close)
             self._server: MetricsServer | None = None
             if config.metrics.enabled:
-                host, port = config.metrics.host, config.metrics.port
-                self._server = MetricsServer(self._metrics, host, port)
+                self._server = MetricsServer(self._metrics.registry, config.metrics)
                 stack.callback(self._server.close)
             self._cameras = CameraSupervisor(camera_settings(config, calibration))
             stack.callback(self._remove_frame_sockets)  # after the workers that bound them
@@ -245,8 +247,16 @@ class Service:
         self._next_heartbeat_ns = now_ns + self._cell.config.sockets.heartbeat_ms * NS_PER_MS
         self._station.look_after(now_ns)
         self._intake.show_clocks()
+        self._show_disk()
         self._beat(now_ns)
         self._announce(now_ns)
+
+    def _show_disk(self) -> None:
+        try:
+            free = shutil.disk_usage(self._cell.config.journal.path.parent).free
+        except OSError:
+            return  # the journal itself will say so
+        self._metrics.disk_free.set(free)
 
     def _beat(self, now_ns: int) -> None:
         station = self._station
@@ -260,6 +270,7 @@ class Service:
             is_simulated=self._cell.config.is_simulated,
         )
         self._heartbeats += 1
+        self._metrics.heartbeats.inc()
         self._sockets.publish(heartbeat_topic(self._cell.config.cell), heartbeat.to_json())
 
     def _announce(self, now_ns: int) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from runtime.camera import CameraCounters
-from runtime.errors import ServiceError
+from runtime.curve import ROLES
 from runtime.messages import FaultCode, State
-from runtime.metrics import BUCKETS_S, Metrics, MetricsServer, Stage
+from runtime.metrics import BUCKETS_S, Metrics, Stage
 from runtime.nouns import Outcome, Reason
 from runtime.timings import Timing, Work
 
@@ -20,14 +17,6 @@ from runtime.timings import Timing, Work
 @pytest.fixture
 def metrics() -> Metrics:
     return Metrics("bracket-1", ("cam0",))
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 def samples(metrics: Metrics) -> Iterator[tuple[str, dict[str, str], float]]:
@@ -57,6 +46,7 @@ def test_labels_come_from_closed_lists_only(metrics: Metrics) -> None:
         "state": {s.value for s in State},
         "camera": {"cam0"},
         "clock": {"camera", "robot"},
+        "role": {str(role) for role in ROLES},
     }
     for name, labels, _ in samples(metrics):
         for label, text in labels.items():
@@ -69,7 +59,7 @@ def test_names_follow_the_conventions(metrics: Metrics) -> None:
         assert family.name.startswith(("voxgate_", "process_"))
         assert family.documentation
         if family.type == "histogram":
-            assert family.name.endswith("_seconds")
+            assert family.name.endswith(("_seconds", "_ratio"))
 
 
 def test_every_reason_counts_from_zero(metrics: Metrics) -> None:
@@ -102,21 +92,3 @@ def test_every_piece_of_the_inspectors_work_is_a_stage(metrics: Metrics) -> None
     for work in Work:
         assert value(metrics, "voxgate_stage_seconds_count", stage=work.value) == 1
         assert value(metrics, "voxgate_stage_seconds_sum", stage=work.value) == 0.001
-
-
-def test_scrape_delivers_the_headline_and_close_frees_the_port(metrics: Metrics, port: int) -> None:
-    server = MetricsServer(metrics, "127.0.0.1", port)
-    metrics.last_exposure_to_verdict.observe(0.08)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        families = {f.name: f for f in text_string_to_metric_families(answer.read().decode())}
-    assert "voxgate_last_exposure_to_verdict_seconds" in families
-    server.close()
-    MetricsServer(metrics, "127.0.0.1", port).close()
-
-
-def test_taken_port_is_told_in_one_line(metrics: Metrics) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        with pytest.raises(ServiceError, match=r"metrics\.port"):
-            MetricsServer(metrics, "127.0.0.1", other.getsockname()[1])
