@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from runtime import messages as wire
-from runtime.messages import MalformedMessage, parse_command, parse_pose, parse_reply
+from runtime.messages import (
+    MalformedMessage,
+    messages_schema,
+    parse_command,
+    parse_pose,
+    parse_reply,
+)
 from runtime.nouns import Outcome, Reason
+from tests.cell_kit import REPO
 
 POSE: dict[str, Any] = {"seq": 1, "t_robot_ns": 5, "p_mm": [1.0, 2, 3], "q_wxyz": [1, 0, 0, 0]}
 START: dict[str, Any] = {
@@ -174,3 +181,10 @@ def test_schema_names_every_message() -> None:
     definitions = wire.messages_schema()["$defs"]
     for name in ("PoseMessage", "StartJob", "Refused", "VerdictMessage", "FaultMessage"):
         assert definitions[name]["additionalProperties"] is False
+
+
+def test_committed_schema_is_up_to_date() -> None:
+    committed = (REPO / "docs/messages.schema.json").read_text(encoding="utf-8")
+    assert json.loads(committed) == messages_schema(), (
+        "type: voxgate schema messages > docs/messages.schema.json"
+    )

@@ -1,0 +1,58 @@
+/* One part in C: cc -O2 one_part.c voxgate.c -lzmq -lpthread -o one_part
+ *
+ *   ./one_part POSES COMMANDS VERDICTS CELL JOB PART [PUBLIC SECRET BOX]
+ *
+ * Says MOVE when the job is open, waits for a line on stdin (the last exposure is over), prints the
+ * answer and exits with 0 only for a part that may go on.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "voxgate.h"
+
+static volatile int standing = 1;
+
+static void *say_where_we_stand(void *box) { /* a real robot says where it is */
+  const double p_mm[3] = {500, 0, 500}, q_wxyz[4] = {1, 0, 0, 0};
+  const struct timespec period = {0, 8000000};
+  struct timespec now;
+  for (uint64_t seq = 0; standing; seq++) {
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    voxgate_pose(box, seq, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, p_mm, q_wxyz);
+    nanosleep(&period, NULL);
+  }
+  return NULL;
+}
+
+int main(int count, char **given) {
+  char why[512] = "the job was not started", line[16];
+  voxgate_answer answer = VOXGATE_NOT_PASSED;
+  voxgate_options options = {0};
+  pthread_t poses;
+  voxgate_box *box;
+  if (count != 7 && count != 10) {
+    fprintf(stderr, "usage: %s POSES COMMANDS VERDICTS CELL JOB PART [PUBLIC SECRET BOX]\n", given[0]);
+    return 2;
+  }
+  options.poses = given[1], options.commands = given[2], options.verdicts = given[3];
+  options.cell = given[4];
+  if (count == 10) options.public_key = given[7], options.secret_key = given[8], options.box_key = given[9];
+  options.accept_simulated = 1; /* on a line: 0 */
+  if (!(box = voxgate_open(&options))) {
+    fprintf(stderr, "an endpoint or a key cannot be used\n");
+    return 2;
+  }
+  pthread_create(&poses, NULL, say_where_we_stand, box);
+  if (voxgate_ready(box, 30000) && !voxgate_start(box, given[5], given[6], 5000)) {
+    printf("MOVE\n");
+    fflush(stdout);
+    if (fgets(line, sizeof line, stdin)) answer = voxgate_stop(box, given[5], 30000, why, sizeof why);
+  }
+  standing = 0;
+  pthread_join(poses, NULL);
+  voxgate_close(box);
+  printf("%s %s\n", answer == VOXGATE_PASSED ? "PASSED" : "NOT PASSED", why);
+  return answer == VOXGATE_PASSED ? 0 : 1;
+}
