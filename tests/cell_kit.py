@@ -213,6 +213,7 @@ class Robot:
 
     def send_poses(self) -> None:
         """Stand still and say so at 125 Hz."""
+        self._poses_sent = 0
         self._poses = threading.Thread(target=self._say_poses, daemon=True)
         self._poses.start()
 
