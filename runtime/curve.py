@@ -52,7 +52,7 @@ def load_key_pair(path: Path) -> KeyPair:
         public, secret = zmq.auth.load_certificate(path)
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}: `voxgate keys` makes one") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, IndexError) as error:
         raise KeyFileError(f"{path}: is no CURVE certificate: `voxgate keys` makes one") from error
     if mode & SHARED:
         raise KeyFileError(f"{path}: others may read or change this secret: chmod 600 {path}")

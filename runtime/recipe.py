@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +19,7 @@ from runtime.explain import one_line
 from runtime.grid import GridSpec
 from runtime.manifest import FILES, REFERENCE_FILE, SCHEMA_VERSION, Manifest
 from runtime.nouns import DepthMap, GreyImage
+from runtime.npz import arrays_of
 from runtime.signature import ANYBODY, Signature, Trust, verified
 from runtime.strict_json import parse_object
 from runtime.transforms import Transform, rigid
@@ -140,7 +138,7 @@ def sha256(content: bytes) -> str:
 
 
 # what a file of the right hash but the wrong content can raise while it is taken apart
-_BROKEN = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+_BROKEN = (ValueError, KeyError, TypeError)
 
 
 def _text(folder: Path) -> bytes:
@@ -222,7 +220,7 @@ def _plan(content: bytes) -> ViewPlan:
 
 
 def _expected(content: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.int32]:
-    ijk: npt.NDArray[np.int32] = _arrays(content)["ijk"]
+    ijk: npt.NDArray[np.int32] = arrays_of(content)["ijk"]
     if ijk.ndim != 2 or ijk.shape[1] != 3 or ijk.dtype != np.int32 or not len(ijk):
         raise ValueError(f"expected.npz: ijk is (n, 3) int32, got {ijk.shape} {ijk.dtype}")
     if (ijk < 0).any() or (ijk >= shape).any():
@@ -233,7 +231,7 @@ def _expected(content: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.int
 def _reference(content: bytes | None, count: int) -> tuple[ReferenceView, ...]:
     if content is None:
         return ()
-    arrays = _arrays(content)
+    arrays = arrays_of(content)
     if len(arrays["image"]) != count:
         raise ValueError(
             f"reference.npz: {len(arrays['image'])} views, but the view plan has {count}"
@@ -255,7 +253,7 @@ def _reference(content: bytes | None, count: int) -> tuple[ReferenceView, ...]:
 
 def _probes(content: bytes) -> tuple[Probe, ...]:
     """Arrays `<n>.<input>` and `<n>.score`, n = 0, 1, ..."""
-    arrays = _arrays(content)
+    arrays = arrays_of(content)
     count = sum(key.endswith(".score") for key in arrays)
     return tuple(_probe(arrays, f"{number}.") for number in range(count))
 
@@ -264,11 +262,6 @@ def _probe(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Probe:
     own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
     score = own.pop("score")
     return Probe(own, score)
-
-
-def _arrays(content: bytes) -> dict[str, npt.NDArray[Any]]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return dict(file.items())
 
 
 def _one(error: BaseException) -> str:
