@@ -19,6 +19,7 @@ from runtime.console import errors_as_json, one_line, progress_bar
 from runtime.errors import VoxGateError
 from runtime.key_commands import app as keys_app
 from runtime.key_commands import sign
+from runtime.recipe_commands import app as recipe_app
 
 if TYPE_CHECKING:
     from runtime.nouns import Verdict
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(export_app, name="export")
 app.add_typer(keys_app, name="keys")
+app.add_typer(recipe_app, name="recipe")
 app.command()(sign)
 
 CalibrationFile = Annotated[

@@ -1,0 +1,89 @@
+"""The folder of recipes on the box: put one in whole, or not at all; see what is there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import RecipeError
+from runtime.recipe import MANIFEST_FILE, Recipe
+from runtime.signature import SIGNATURE_FILE, Trust
+
+DRAFT_PREFIX = ".draft-"  # no recipe's name begins with a dot
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One recipe of the folder; problem: why it would not be opened."""
+
+    label: str
+    signer: str | None
+    problem: str | None
+
+
+def install(source: Path, recipes: Path, trust: Trust) -> str:
+    """Copy a recipe to `recipes/name/version` and return its label.
+
+    It is read and checked, signature and all, before and after the copy, and appears under its name
+    in one step: whoever prepares it meanwhile finds all of it or nothing. Raises RecipeError; then
+    nothing is left behind.
+    """
+    recipe = Recipe.load(source, trust)
+    target = recipes / recipe.manifest.name / recipe.manifest.version
+    if target.exists():
+        raise RecipeError(
+            f"{target}: is installed already, and a recipe never changes: choose a new version"
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=target.parent))
+    except OSError as error:
+        raise RecipeError(f"{target}: {error.strerror}: install where you may write") from error
+    try:
+        _copy(source, draft, [MANIFEST_FILE, SIGNATURE_FILE, *recipe.manifest.files])
+        Recipe.load(draft, trust)  # a copy that was torn is not put in place
+        draft.chmod(0o755)
+        draft.rename(target)
+        _sync(target.parent)
+    except OSError as error:
+        raise RecipeError(f"{target}: {error.strerror}: nothing was installed") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return recipe.label
+
+
+def stored(recipes: Path, trust: Trust) -> Iterator[Stored]:
+    """Every recipe of the folder by name and version, each checked as at its preparation."""
+    for manifest in sorted(recipes.glob(f"[!.]*/[!.]*/{MANIFEST_FILE}")):
+        folder = manifest.parent
+        label = f"{folder.parent.name}/{folder.name}"
+        try:
+            signature = Recipe.load(folder, trust).signature
+        except RecipeError as error:
+            yield Stored(label, None, str(error))
+            continue
+        signer = None if signature is None else trust.signers[signature.public_key]
+        yield Stored(label, signer, None)
+
+
+def _copy(source: Path, draft: Path, names: list[str]) -> None:
+    for name in names:
+        if not (source / name).exists():
+            continue  # an unsigned recipe has no signature; the load above missed nothing else
+        shutil.copyfile(source / name, draft / name)
+        (draft / name).chmod(0o644)
+        _sync(draft / name)
+    _sync(draft)
+
+
+def _sync(path: Path) -> None:
+    """What is renamed into place must be on the disk before its name is."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
