@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.errors import CalibrationError
-from runtime.strict_json import Fields, parse_object
+from runtime.strict_json import Fields, parse_object, quoted
 from runtime.transforms import Transform, invert, rigid
 
 SCHEMA_VERSION = 1
@@ -24,6 +24,7 @@ MAX_VIEWS = 1000
 MAX_SIDE_PX = 16_384
 MAX_TICK_HZ = 100_000_000_000
 MAX_READOUT_S = 10.0
+SERVED = {"lens_model": "brown", "mounting": "eye_in_hand"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,8 @@ class Calibration:
 
     camera_matrix (3, 3) and distortion (5,) float64 px; planned: nominal part_from_camera per
     view, may be empty; readout_ns: end of exposure to frame complete, without the network;
-    digest: sha256 of every number that places a pixel in the part's frame.
+    digest: sha256 of every number that places a pixel in the part's frame. forced: steps of the
+    calibration that missed a limit and were written all the same.
     """
 
     part: str
@@ -47,6 +49,7 @@ class Calibration:
     readout_ns: int
     planned: tuple[Transform, ...]
     digest: str
+    forced: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -55,6 +58,14 @@ class Calibration:
             return _from_fields(parse_object(_text(path)))
         except ValueError as error:
             raise CalibrationError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_text(cls, text: str) -> Calibration:
+        """Check a calibration that is not a file yet. Raises CalibrationError with the key."""
+        try:
+            return _from_fields(parse_object(text))
+        except ValueError as error:
+            raise CalibrationError(f"calibration: {error}") from error
 
     def part_from_camera(self, base_from_flange: Transform) -> Transform:
         """The camera in the part's frame when the flange is at `base_from_flange`."""
@@ -100,6 +111,8 @@ def _from_fields(fields: Fields) -> Calibration:
         flange_from_camera,
         base_from_part,
     )
+    digest = _digest(placing)
+    _check_digest(fields, digest)
     return Calibration(
         part=fields.text("part"),
         width_px=width_px,
@@ -112,8 +125,25 @@ def _from_fields(fields: Fields) -> Calibration:
         camera_tick_hz=timing.integer("camera_tick_hz", 1, MAX_TICK_HZ),
         readout_ns=round(timing.number("frame_readout_s", 0.0, MAX_READOUT_S) * 1e9),
         planned=_planned(fields),
-        digest=_digest(placing),
+        digest=digest,
+        forced=_forced(fields),
     )
+
+
+def _check_digest(fields: Fields, digest: str) -> None:
+    """A file that `voxgate calib` wrote says its own digest: numbers edited since show."""
+    if fields.has("digest") and fields.text("digest") != digest:
+        raise ValueError(
+            "digest does not belong to these numbers: the file was edited after it was made; "
+            "calibrate again, or take the line out if you answer for the numbers"
+        )
+
+
+def _forced(fields: Fields) -> tuple[str, ...]:
+    if not fields.has("steps"):
+        return ()
+    steps = fields.object_at("steps")
+    return tuple(name for name in steps.values if steps.object_at(name).values.get("forced"))
 
 
 def _check_conventions(fields: Fields) -> None:
@@ -122,6 +152,12 @@ def _check_conventions(fields: Fields) -> None:
         if version != SCHEMA_VERSION:
             raise ValueError(
                 f"schema_version {version} is unknown, this VoxGate reads {SCHEMA_VERSION}"
+            )
+    for key, served in SERVED.items():
+        if fields.has(key) and fields.text(key) != served:
+            raise ValueError(
+                f'{key} must be "{served}", the one that the box serves, '
+                f"got {quoted(fields.text(key))}"
             )
     units = fields.object_at("units")
     for quantity, unit in (("length", "mm"), ("time", "s")):

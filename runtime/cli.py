@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from calib.commands import app as calib_app
 from export.commands import app as export_app
 from runtime import __version__
 from runtime.console import errors_as_json, one_line, progress_bar
@@ -37,6 +38,7 @@ app.add_typer(export_app, name="export")
 app.add_typer(keys_app, name="keys")
 app.add_typer(recipe_app, name="recipe")
 app.command()(sign)
+app.add_typer(calib_app, name="calib")
 
 CalibrationFile = Annotated[
     Path | None,

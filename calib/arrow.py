@@ -1,0 +1,127 @@
+"""Least squares with unknowns that all views share and six that each view has alone.
+
+The normal equations have the shape of an arrow: the views' own blocks are eliminated one by one
+(Schur complement), so that the cost grows with the number of views and not with its cube.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+State = TypeVar("State")
+
+ITERATIONS = 60
+DAMPING = 1e-6
+MAX_DAMPING = 1e8
+SETTLED = 1e-9  # relative fall of the cost at which nothing more is gained
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class System:
+    """Normal equations at one state, of half the weighted squares `cost`.
+
+    shared (s, s) and shared_slope (s,); own (v, 6, 6) and own_slope (v, 6); cross (v, s, 6).
+    """
+
+    cost: float
+    shared: Array
+    shared_slope: Array
+    own: Array
+    own_slope: Array
+    cross: Array
+
+
+def minimise(
+    linearise: Callable[[State], System],
+    move: Callable[[State, Array, Array], State],
+    start: State,
+    iterations: int = ITERATIONS,
+) -> tuple[State, System]:
+    """Levenberg-Marquardt: the state at the minimum and its normal equations."""
+    state, system = start, linearise(start)
+    damping = DAMPING
+    for _ in range(iterations):
+        tried, after = state, system
+        while damping < MAX_DAMPING:
+            tried = move(state, *gauss_newton(system, damping))
+            after = linearise(tried)
+            if after.cost <= system.cost:
+                break
+            damping *= 10
+        else:
+            return state, system
+        fell = system.cost - after.cost
+        state, system = tried, after
+        damping = max(damping / 10, 1e-12)
+        if fell <= SETTLED * (system.cost + 1e-12):
+            break
+    return state, system
+
+
+def covariances(system: System) -> tuple[Array, Array]:
+    """Of the shared unknowns (s, s) and of each view's own ones (v, 6, 6), all of them free.
+
+    Raises numpy.linalg.LinAlgError where the data leave a direction undetermined.
+    """
+    by_view = np.linalg.solve(system.own, np.swapaxes(system.cross, 1, 2))  # (v, 6, s)
+    shared = np.linalg.inv(system.shared - np.einsum("vsi,vit->st", system.cross, by_view))
+    own = np.linalg.inv(system.own) + np.einsum("vis,st,vjt->vij", by_view, shared, by_view)
+    return shared, own
+
+
+def gauss_newton(system: System, damping: float = 0.0) -> tuple[Array, Array]:
+    """The step to the minimum: of the shared unknowns (s,) and of the views' own (v, 6)."""
+    own = _damped(system.own, damping)
+    shared = _damped(system.shared, damping)
+    by_view = np.linalg.solve(own, np.swapaxes(system.cross, 1, 2))
+    gain = np.linalg.solve(own, system.own_slope[..., None])[..., 0]
+    reduced = shared - np.einsum("vsi,vit->st", system.cross, by_view)
+    slope = system.shared_slope - np.einsum("vsi,vi->s", system.cross, gain)
+    scale = 1 / np.sqrt(np.maximum(np.diag(shared), 1e-300))
+    scaled = reduced * scale[:, None] * scale[None, :]
+    found = -scale * np.linalg.lstsq(scaled, slope * scale, rcond=1e-14)[0]
+    return found, -gain - np.einsum("vis,s->vi", by_view, found)
+
+
+def _damped(blocks: Array, damping: float) -> Array:
+    diagonal = np.einsum("...ii->...i", blocks)
+    added = damping * np.maximum(diagonal, 1e-12)
+    damped: Array = blocks + added[..., None] * np.eye(blocks.shape[-1])
+    return damped
+
+
+def normal_equations(
+    by_shared: Array,
+    by_own: Array,
+    residuals: Array,
+    information: Array,
+    starts: npt.NDArray[np.intp],
+    cost: float,
+) -> System:
+    """From derivatives (n, 2, s) and (n, 2, 6), residuals (n, 2) and weights (n,) of n points.
+
+    The points stand view by view; `starts`: each view's first.
+    """
+    count, size = len(starts), by_shared.shape[2]
+    rows = np.concatenate([by_shared, by_own, residuals[..., None]], axis=2)
+    rows = (rows * np.sqrt(information)[:, None, None]).reshape(-1, size + 7)
+    ends = np.append(starts[1:], len(residuals))
+    blocks = np.empty((count, size + 7, size + 7))
+    for view, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        own = rows[2 * start : 2 * end]
+        blocks[view] = own.T @ own
+    total = blocks.sum(axis=0)
+    return System(
+        cost=cost if np.isfinite(cost) else np.inf,
+        shared=total[:size, :size],
+        shared_slope=total[:size, -1],
+        own=blocks[:, size:-1, size:-1],
+        own_slope=blocks[:, size:-1, -1],
+        cross=blocks[:, :size, size:-1],
+    )

@@ -1,0 +1,23 @@
+"""`voxgate calib ...`: one light module per command; the work is imported when one is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from calib.commands.board import board
+from calib.commands.handeye import handeye
+from calib.commands.intrinsics import intrinsics
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "board": board,
+    "intrinsics": intrinsics,
+    "handeye": handeye,
+}
+
+app = typer.Typer(
+    help="From board images and robot poses to calibration.json, with proof.", no_args_is_help=True
+)
+for name, command in COMMANDS.items():
+    app.command(name)(command)

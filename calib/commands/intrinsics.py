@@ -1,0 +1,48 @@
+"""`voxgate calib intrinsics`: the lens from pictures of a board."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calib.commands.common import AsJson, BoardFile, Force, LimitChanges, Out, Report, hand_over
+from runtime.console import errors_as_json, progress_bar
+
+
+class ModelName(str, Enum):
+    """How the lens bends rays."""
+
+    BROWN = "brown"
+    RATIONAL = "rational"
+    FISHEYE = "fisheye"
+
+
+def intrinsics(
+    images: Annotated[Path, typer.Argument(help="Folder of pictures of the board.")],
+    board: BoardFile,
+    out: Out = Path("calibration.json"),
+    model: Annotated[
+        ModelName,
+        typer.Option(help="brown: [k1, k2, p1, p2, k3], the one that the box serves."),
+    ] = ModelName.BROWN,
+    report: Report = None,
+    limit: LimitChanges = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find camera matrix and distortion, how sure they are, and where to hold the board next."""
+    from calib.lens_step import lens_step
+
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        task = progress.add_task("looking for the board", total=None)
+        step, sections = lens_step(
+            images,
+            board,
+            model.value,
+            limit or (),
+            lambda done, of: progress.update(task, completed=done, total=of),
+        )
+    hand_over(None, step, sections, out, report, force, as_json)
