@@ -7,6 +7,7 @@ are projected and get noise (`see`), or the board is rendered through the lens (
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -74,7 +75,7 @@ def lens(model: LensModel = LensModel.BROWN) -> Lens:
     if model is LensModel.RATIONAL:
         values += [0.05, 0.02, 0.0]
     if model is LensModel.FISHEYE:
-        values = [300.0, 301.0, 402.0, 298.0, 0.05, -0.01, 0.004, -0.001]
+        values = [420.0, 421.0, 402.0, 298.0, 0.05, -0.01, 0.004, -0.001]
     return Lens(model, *SIZE_PX, np.array(values))
 
 
@@ -125,7 +126,7 @@ def with_outliers(reported: Array, seed: int, count: int, mm: float, deg: float)
         turn *= np.radians(deg) / np.linalg.norm(turn)
         shift *= mm / np.linalg.norm(shift)
         spoilt[view] = spoilt[view] @ motion(np.concatenate([turn, shift]))
-    return spoilt
+    return np.asarray(spoilt)
 
 
 def _look(
@@ -165,7 +166,7 @@ def _inside(pixels: Array, of: Lens) -> Array:
 
 # --- pictures ------------------------------------------------------------------------------------
 
-SUPERSAMPLED = 3
+SUPERSAMPLED = 2
 INK, PAPER = 30.0, 215.0
 MARGIN_MM = 12.0
 READ_NOISE = 1.5  # grey levels
@@ -175,13 +176,7 @@ class Camera:
     """Renders a board through a lens: every pixel's ray meets the board's plane."""
 
     def __init__(self, of: Lens, board: Board, px_per_mm: float = 5.0) -> None:
-        fine = SUPERSAMPLED
-        height, width = of.height_px * fine, of.width_px * fine
-        v, u = np.mgrid[0:height, 0:width]
-        pixels = np.stack([(u + 0.5) / fine - 0.5, (v + 0.5) / fine - 0.5], axis=-1)
-        self._rays = np.dstack(
-            [of.normalised(pixels.reshape(-1, 2)).reshape(height, width, 2), np.ones_like(u)]
-        )
+        self._rays = _rays(of.model, of.width_px, of.height_px, tuple(of.values.tolist()))
         self._texture = raster(board, px_per_mm, MARGIN_MM)
         left, top, _, _ = extent_mm(board)
         # texel centre of board point (x, y): (x - left + margin) * px_per_mm - 0.5
@@ -208,3 +203,15 @@ class Camera:
         lit = INK + (PAPER - INK) / 255 * cv2.GaussianBlur(grey, (0, 0), 0.6)
         noise = np.random.default_rng(seed).normal(0, READ_NOISE, lit.shape)
         return np.clip(np.rint(lit + noise), 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=2)
+def _rays(model: LensModel, width_px: int, height_px: int, values: tuple[float, ...]) -> Array:
+    """(h, w, 3) directions of the pixels, several per side, z = 1."""
+    of = Lens(model, width_px, height_px, np.array(values))
+    fine = SUPERSAMPLED
+    height, width = height_px * fine, width_px * fine
+    v, u = np.mgrid[0:height, 0:width]
+    pixels = np.stack([(u + 0.5) / fine - 0.5, (v + 0.5) / fine - 0.5], axis=-1)
+    flat = of.normalised(pixels.reshape(-1, 2)).reshape(height, width, 2)
+    return np.dstack([flat, np.ones_like(u)])

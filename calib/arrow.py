@@ -19,6 +19,7 @@ State = TypeVar("State")
 ITERATIONS = 60
 DAMPING = 1e-6
 MAX_DAMPING = 1e8
+OPEN = 1e-14  # of the stiffest direction: below it rounding decides
 SETTLED = 1e-9  # relative fall of the cost at which nothing more is gained
 
 
@@ -67,12 +68,22 @@ def minimise(
 def covariances(system: System) -> tuple[Array, Array]:
     """Of the shared unknowns (s, s) and of each view's own ones (v, 6, 6), all of them free.
 
-    Raises numpy.linalg.LinAlgError where the data leave a direction undetermined.
+    A direction that the data leave open has a huge variance. Raises numpy.linalg.LinAlgError where
+    a view's own six are not determined at all.
     """
     by_view = np.linalg.solve(system.own, np.swapaxes(system.cross, 1, 2))  # (v, 6, s)
-    shared = np.linalg.inv(system.shared - np.einsum("vsi,vit->st", system.cross, by_view))
+    shared = _inverse(system.shared - np.einsum("vsi,vit->st", system.cross, by_view))
     own = np.linalg.inv(system.own) + np.einsum("vis,st,vjt->vij", by_view, shared, by_view)
     return shared, own
+
+
+def _inverse(matrix: Array) -> Array:
+    """Of a positive matrix whose unknowns have very different units."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    size, axes = np.linalg.eigh(matrix * scale[:, None] * scale[None, :])
+    size = np.maximum(size, OPEN * size[-1])
+    inverted: Array = (axes / size) @ axes.T * scale[:, None] * scale[None, :]
+    return inverted
 
 
 def gauss_newton(system: System, damping: float = 0.0) -> tuple[Array, Array]:

@@ -93,7 +93,9 @@ class Board:
             x, y = 2 * column + row % 2, row
         else:
             x, y = column, row
-        points: npt.NDArray[np.float64] = np.stack([x, y, np.zeros_like(x)], 1) * self.pitch_mm
+        points: npt.NDArray[np.float64] = np.stack([x, y, np.zeros_like(x)], axis=1) * np.float64(
+            self.pitch_mm
+        )
         return points
 
     @property

@@ -17,6 +17,7 @@ from runtime.transforms import Transform
 SAMPLE = 4
 SAMPLES = 150  # with half of the poses wrong, four good ones come up in nine of them
 SEED = 1  # the same data give the same answer
+HOPELESS_MM = 20.0  # median gap: no robot is so wrong
 AGREE = 4.0  # robust standard deviations
 
 
@@ -39,14 +40,16 @@ class Start:
         return np.asarray(self.gap_mm <= max(AGREE * self.median_mm, 1e-6))
 
 
-def consensus(mounts: Array, camera_from_board: Array, points_mm: Array) -> Start:
+def consensus(
+    mounts: Array, camera_from_board: Array, points_mm: Array, samples: int = SAMPLES
+) -> Start:
     """The most of the poses can agree on; points_mm (n, 3): the board's, to measure gaps by."""
     corners = _corners(points_mm)
     generator = np.random.default_rng(SEED)
     everything = solve_ax_zb(mounts, camera_from_board)
     best = _start(*everything, mounts, camera_from_board, corners)
     if len(mounts) > SAMPLE:
-        for _ in range(SAMPLES):
+        for _ in range(samples):
             few = generator.choice(len(mounts), SAMPLE, replace=False)
             if not turns(mounts[few]).enough:
                 continue

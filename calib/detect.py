@@ -75,6 +75,8 @@ def _dots(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Array] | Non
     if not found:
         return None
     pixels = np.asarray(centres, np.float64).reshape(-1, 2)
+    if board.kind is Kind.CIRCLES and pixels[0].sum() > pixels[-1].sum():
+        pixels = pixels[::-1]  # either half turn is right: begin at the picture's top left
     radius = 0.5 * _least_distance(pixels) * _dot_share(board)
     refined = np.array([_weighed_centre(image, pixel, radius) for pixel in pixels])
     return np.arange(len(refined)), refined

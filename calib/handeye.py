@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.stats import chi2
 
 from calib.arrow import Array
-from calib.consensus import Start, consensus
+from calib.consensus import HOPELESS_MM, Start, consensus
 from calib.joint import Geometry, Joint, JointState, held_lens_influence, predicted, refine
 from calib.lens import Lens
 from calib.motions import MIN_POSES, Turns, turns
@@ -114,6 +114,10 @@ def calibrate_handeye(shot: Shot, lens: Lens, options: Options, explain: Explain
     _check_motions(mounts)
     points_mm = shot.sightings.points_mm
     start = consensus(mounts, shot.seen, points_mm)
+    if start.median_mm > HOPELESS_MM:
+        raise CalibrationError(
+            f"poses and pictures do not belong together: they leave {start.median_mm:.0f} mm"
+        )
     used = [view for view in range(len(mounts)) if start.gap_mm[view] <= _gross_mm(start)]
     geometry = _geometry(shot, lens, options)
     fitted = _settle(shot, used, geometry, lens, start)

@@ -120,7 +120,7 @@ def handeye_figures(found: HandEye, held_mm: Array) -> dict[str, float]:
 def _unambiguous(board: Board) -> Board:
     if board.half_turn_ambiguous:
         raise CalibrationError(
-            f"a {board.kind.value} of {board.columns} x {board.rows} looks the same upside down, so "
+            f"a {board.kind.value} of {board.columns} x {board.rows} looks the same upside down: "
             "its pose has two answers: use ChArUco, or an even and an odd number of squares or an "
             "odd number of rows of asymmetric dots"
         )

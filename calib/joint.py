@@ -187,7 +187,10 @@ def _move(state: JointState, shared: Array, errors: Array) -> JointState:
     if len(shared) > 12:
         lens = lens.with_values(lens.values + shared[12:])
     moved = np.array(
-        [twist_of(motion(error) @ motion(step)) for error, step in zip(state.errors, errors)]
+        [
+            twist_of(motion(error) @ motion(step))
+            for error, step in zip(state.errors, errors, strict=True)
+        ]
     )
     return JointState(lens, state.x @ motion(shared[:6]), state.z @ motion(shared[6:12]), moved)
 

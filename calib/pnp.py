@@ -69,7 +69,9 @@ def _answers(sighting: Sighting, lens: Lens) -> list[Transform]:
         )
     except cv2.error:  # the points lie on a line
         return []
-    return [_transform(np.asarray(r), np.asarray(t), centre) for r, t in zip(turns, shifts)]
+    return [
+        _transform(np.asarray(r), np.asarray(t), centre) for r, t in zip(turns, shifts, strict=True)
+    ]
 
 
 def _transform(turn: Array, shift: Array, centre: Array) -> Transform:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -176,9 +177,7 @@ def _by_header(row: _Row, header: list[str]) -> _Row:
 def _without_index(row: _Row, rows: list[_Row]) -> _Row:
     """Without a leading counter or stamp that grows from row to row."""
     size = len(row.numbers)
-    grows = all(
-        after.numbers[0] > before.numbers[0] for before, after in zip(rows, rows[1:], strict=False)
-    )
+    grows = all(after.numbers[0] > before.numbers[0] for before, after in pairwise(rows))
     index = size - 1 in POSE_SIZES and grows and len(rows) > 1
     if size == 7 and abs(np.linalg.norm(row.numbers[3:]) - 1) < 0.02:
         index = False

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -126,7 +127,9 @@ def to_numbers(pose: Array, form: PoseForm) -> Array:
     if form.rotation == "rotvec":
         angles = turn.as_rotvec(degrees=form.degrees)
     else:
-        angles = turn.as_euler(EULER[form.rotation], degrees=form.degrees)
+        with warnings.catch_warnings():  # at the gimbal's lock one of many answers is as good
+            warnings.simplefilter("ignore", UserWarning)
+            angles = turn.as_euler(EULER[form.rotation], degrees=form.degrees)
     return np.concatenate([position, angles])
 
 
@@ -156,13 +159,15 @@ def _rotation(numbers: Array, form: PoseForm) -> Rotation:
 def _matrices(numbers: Array) -> Array:
     poses = np.tile(np.eye(4), (len(numbers), 1, 1))
     poses[:, :3] = numbers[:, :12].reshape(-1, 3, 4)
-    for row, pose in enumerate(poses):
-        try:
-            pose[:3, :3] = _orthonormal(pose[:3, :3])
-            rigid(pose)
-        except ValueError as error:
-            raise ValueError(f"pose {row + 1}: {error}") from error
-    return poses
+    return np.array([_checked(row, pose) for row, pose in enumerate(poses, start=1)])
+
+
+def _checked(row: int, pose: Array) -> Array:
+    pose[:3, :3] = _orthonormal(pose[:3, :3])
+    try:
+        return rigid(pose)
+    except ValueError as error:
+        raise ValueError(f"pose {row}: {error}") from error
 
 
 def _orthonormal(turn: Array) -> Array:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calib.arrow import Array
-from calib.consensus import consensus
+from calib.consensus import HOPELESS_MM, consensus
 from calib.motions import MIN_POSES, turns
 from calib.pose_forms import PoseForm, flanges, forms_for
 from calib.twist import inverse, rotation_deg
@@ -23,8 +23,8 @@ SCREEN = 0.3  # quantile of the pairs: with a third of the poses wrong, half of 
 PASS_DEG, PASS_RATIO = 0.3, 4.0
 CLEARLY = 3.0  # times better, to overrule or to be chosen
 GOOD_MM = 1.0  # a form that leaves less needs no better one
-HOPELESS_MM = 20.0  # no robot is so wrong
 MAX_SHIFT = 3
+SAMPLES = 40  # with a third of the poses wrong, eight of them are of good poses
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def choose(
         raise CalibrationError(
             f"rows of {numbers.shape[1]} numbers are no poses of the form that was asked for"
         )
-    if not np.isfinite(own[0].gap_mm):
+    if not np.isfinite(own[0].gap_mm) and not turns(inverse(seen)).enough:
         return own[0]  # the motions are too few to tell: whoever solves says which are missing
     _refuse_if_better(own[0], found[0])
     if own[0].gap_mm > HOPELESS_MM:
@@ -128,7 +128,8 @@ def _checked(
     except ValueError as error:
         raise CalibrationError(f"poses read as {form}: {error}") from error
     own = judge(numbers, form, eye_in_hand, seen, points_mm)
-    if own.gap_mm <= GOOD_MM or not _turned(numbers, form, eye_in_hand):
+    too_few = not np.isfinite(own.gap_mm) and not turns(inverse(seen)).enough
+    if own.gap_mm <= GOOD_MM or too_few:
         return own
     others = best_readings(numbers, (), seen, points_mm, eye_in_hand)
     for other in (*others[:1], shifted(numbers, form, eye_in_hand, seen, points_mm)):
@@ -136,11 +137,6 @@ def _checked(
     if own.gap_mm > HOPELESS_MM:
         raise CalibrationError(_nothing_fits(own))
     return own
-
-
-def _turned(numbers: Array, form: PoseForm, eye_in_hand: bool) -> bool:
-    poses = flanges(numbers, form)
-    return turns(poses if eye_in_hand else inverse(poses)).enough
 
 
 def _refuse_if_better(own: Reading, other: Reading | None) -> None:
@@ -156,15 +152,17 @@ def _refuse_if_better(own: Reading, other: Reading | None) -> None:
         place = "robot" if other.eye_in_hand else "cell"
         flipped = replace(other.form, inverted=not other.form.inverted)
         what = f"{flipped.options} if the poses are inverted, or --camera-on {place}"
+    left = f"leave {own.gap_mm:.2f} mm" if np.isfinite(own.gap_mm) else "hardly turn"
     raise CalibrationError(
-        f"poses read as {own} leave {own.gap_mm:.2f} mm, as {other} only {other.gap_mm:.2f}: "
+        f"poses read as {own} {left}, as {other} only {other.gap_mm:.2f}: "
         f"if that is how they are meant, say {what}"
     )
 
 
 def _nothing_fits(own: Reading) -> str:
+    left = f"leave {own.gap_mm:.0f} mm" if np.isfinite(own.gap_mm) else "hardly turn"
     return (
-        f"poses and pictures do not belong together: read as {own} they leave {own.gap_mm:.0f} mm, "
+        f"poses and pictures do not belong together: read as {own} they {left}, "
         "and no other form, unit or order does better; are the rows in the pictures' order, is the "
         "board still, is it this board?"
     )
@@ -212,4 +210,4 @@ def _gap(poses: Array | None, eye_in_hand: bool, seen: Array, points_mm: Array) 
     mounts = poses if eye_in_hand else inverse(poses)
     if not turns(mounts).enough:
         return np.inf
-    return consensus(mounts, seen, points_mm).median_mm
+    return consensus(mounts, seen, points_mm, SAMPLES).median_mm
