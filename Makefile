@@ -9,8 +9,12 @@ READY := .venv/.ready
 EXPORT_BIN := .venv-export/bin
 EXPORT_READY := .venv-export/.ready
 EXPORT_TESTS := tests/methods
+# OpenCV 4 has the hand-eye methods that ours is held against, and is a version we promise to run on
+OPENCV4_BIN := .venv-opencv4/bin
+OPENCV4_READY := .venv-opencv4/.ready
+OPENCV4_TESTS := tests/opencv4
 
-.PHONY: demo test test-export check nightly bench bench-export format lock clean
+.PHONY: demo test test-export test-opencv4 check nightly bench bench-export format lock clean
 
 demo: $(READY)
 	$(BIN)/voxgate demo
@@ -21,6 +25,10 @@ test: $(READY)
 test-export: $(EXPORT_READY)
 	$(EXPORT_BIN)/pytest -q $(EXPORT_TESTS)
 
+test-opencv4: $(OPENCV4_READY)
+	$(OPENCV4_BIN)/pytest -q $(OPENCV4_TESTS) tests/test_calib_board.py tests/test_calib_detect.py \
+		tests/test_calib_geometry.py tests/test_calib_intrinsics.py
+
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -28,9 +36,10 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q
 
-nightly: $(READY) $(EXPORT_READY)
+nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY)
 	$(BIN)/pytest -q -m nightly --timeout 1800
 	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
+	$(OPENCV4_BIN)/pytest -q -m nightly --timeout 1800 $(OPENCV4_TESTS)
 
 bench: $(READY)
 	$(BIN)/voxgate bench
@@ -49,6 +58,9 @@ $(READY): requirements.lock pyproject.toml
 $(EXPORT_READY): requirements-export.lock pyproject.toml
 	$(call install,.venv-export,requirements-export.lock)
 
+$(OPENCV4_READY): requirements-opencv4.lock pyproject.toml
+	$(call install,.venv-opencv4,requirements-opencv4.lock)
+
 define install
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/python -m pip install --quiet --require-hashes -r $(2)
@@ -61,6 +73,8 @@ lock:
 	.venv/lock/bin/pip install --quiet uv
 	$(call resolve,--extra dev,requirements.lock)
 	$(call resolve,--extra dev --extra export --extra dev-export,requirements-export.lock)
+	echo 'opencv-python-headless<5' > .venv/lock/opencv4.txt
+	$(call resolve,--extra dev --constraint .venv/lock/opencv4.txt,requirements-opencv4.lock)
 
 define resolve
 	.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes \
@@ -69,4 +83,4 @@ define resolve
 endef
 
 clean:
-	rm -rf .venv .venv-export out
+	rm -rf .venv .venv-export .venv-opencv4 out

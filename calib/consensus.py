@@ -51,8 +51,6 @@ def consensus(
     if len(mounts) > SAMPLE:
         for _ in range(samples):
             few = generator.choice(len(mounts), SAMPLE, replace=False)
-            if not turns(mounts[few]).enough:
-                continue
             x, z = solve_ax_zb(mounts[few], camera_from_board[few])
             tried = _start(x, z, mounts, camera_from_board, corners)
             best = min(best, tried, key=lambda start: start.median_mm)

@@ -17,7 +17,7 @@ from calib.lens import Lens, LensModel
 from calib.pnp import board_poses, refined_poses
 from calib.robust import huber, noise_px
 from calib.sightings import Sightings
-from calib.twist import motion
+from calib.twist import motions
 from runtime.errors import CalibrationError
 from runtime.transforms import Transform
 
@@ -219,9 +219,7 @@ def _linearise(seen: Sightings, state: _State, sigma_px: float) -> System:
 
 
 def _move(state: _State, lens_step: Array, pose_steps: Array) -> _State:
-    poses = np.array(
-        [motion(step) @ pose for step, pose in zip(pose_steps, state.poses, strict=True)]
-    )
+    poses = motions(pose_steps) @ state.poses
     return _State(state.lens.with_values(state.lens.values + lens_step), poses)
 
 

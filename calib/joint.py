@@ -18,7 +18,7 @@ from calib.arrow import Array, System, covariances, gauss_newton, minimise, norm
 from calib.lens import Lens, Linear
 from calib.robust import huber
 from calib.sightings import Sightings
-from calib.twist import adjoint, inverse, motion, twist_of
+from calib.twist import adjoint, inverse, motion, motions, twists_of
 from runtime.transforms import Transform
 
 TAILS = 4.0  # degrees of freedom of the Student-t weights
@@ -111,7 +111,7 @@ def predicted(geometry: Geometry, state: JointState) -> Array:
 
 
 def _moved_mounts(geometry: Geometry, state: JointState) -> Array:
-    off = np.array([motion(error) for error in state.errors])
+    off = motions(state.errors)
     moved: Array = geometry.mounts @ off if geometry.eye_in_hand else inverse(off) @ geometry.mounts
     return moved
 
@@ -186,12 +186,7 @@ def _move(state: JointState, shared: Array, errors: Array) -> JointState:
     lens = state.lens
     if len(shared) > 12:
         lens = lens.with_values(lens.values + shared[12:])
-    moved = np.array(
-        [
-            twist_of(motion(error) @ motion(step))
-            for error, step in zip(state.errors, errors, strict=True)
-        ]
-    )
+    moved = twists_of(motions(state.errors) @ motions(errors))
     return JointState(lens, state.x @ motion(shared[:6]), state.z @ motion(shared[6:12]), moved)
 
 

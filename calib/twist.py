@@ -27,6 +27,20 @@ def twist_of(transform: Transform) -> Array:
     return np.concatenate([turn, transform[:3, 3]])
 
 
+def motions(twists: Array) -> Array:
+    """`motion` of every row (n, 6): (n, 4, 4)."""
+    moved = np.tile(np.eye(4), (len(twists), 1, 1))
+    moved[:, :3, :3] = Rotation.from_rotvec(twists[:, :3]).as_matrix()
+    moved[:, :3, 3] = twists[:, 3:]
+    return moved
+
+
+def twists_of(transforms: Array) -> Array:
+    """`twist_of` of every transform (n, 4, 4): (n, 6)."""
+    turns = Rotation.from_matrix(transforms[:, :3, :3]).as_rotvec()
+    return np.concatenate([turns, transforms[:, :3, 3]], axis=1)
+
+
 def skew(vectors: Array) -> Array:
     """(..., 3, 3) matrices that take the cross product with vectors (..., 3) from the left."""
     x, y, z = np.moveaxis(vectors, -1, 0)

@@ -151,8 +151,7 @@ def _seen(cell: CalibCell, flanges: Array) -> Array:
             "robot poses stand in a table",
         ),
         (
-            ["handeye", "{}/images", "{}/poses.csv", "--board", "{}/board.json"]
-            + ["--calibration", "{}/none.json"],
+            "handeye {}/images {}/poses.csv --board {}/board.json --calibration {}/none.json".split(),
             "voxgate calib intrinsics",
         ),
     ],

@@ -133,7 +133,7 @@ def test_turns_about_one_axis_are_refused() -> None:
     data = shot(0)
     base = data.flanges[0]
     poses = np.array([base @ motion(np.array([0, 0, 0.1 * v, 0, 0, 3 * v])) for v in range(25)])
-    with pytest.raises(UnsettledError, match="only 0.0 deg about a second"):
+    with pytest.raises(UnsettledError, match=r"only 0\.0 deg about a second"):
         solve(Shot(data.sightings, data.seen, poses))
 
 

@@ -196,7 +196,7 @@ def test_rows_that_slipped_by_one_are_noticed(asked: tuple[PoseForm, ...]) -> No
     data = shot(0)
     table = rows(data.flanges, PoseForm("wpr"))
     slipped = np.roll(table, 1, axis=0)
-    with pytest.raises(CalibrationError, match="1 rows apart|do not belong together"):
+    with pytest.raises(CalibrationError, match=r"1 rows apart|do not belong together"):
         choose(slipped, asked, True, data.seen, data.sightings.points_mm)
 
 
