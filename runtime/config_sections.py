@@ -97,6 +97,16 @@ class LimitsSection(Section):
             "Largest uncertainty", "of a place, because of time", unit="voxels", low=0.01, high=2
         ),
     ] = _LIMITS.uncertainty_max_voxels
+    drift_max_mm: Annotated[
+        float,
+        about(
+            "Largest drift",
+            "of the camera on the robot, as the views' disagreement shows it",
+            unit="mm",
+            low=0.05,
+            high=10,
+        ),
+    ] = _LIMITS.drift_max_mm
 
 
 class JobSection(Section):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.nouns import Alignment, Defect, Note, Outcome, Reason
+from runtime.nouns import Alignment, Defect, Drift, Note, Outcome, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class Limits:
     shift_max_mm: float = 2.0  # part on the fixture, against the part the recipe knows
     rotation_max_deg: float = 1.5
     uncertainty_max_voxels: float = 0.5  # camera motion within the time residual of both clocks
+    drift_max_mm: float = (
+        0.3  # camera on the robot, against its calibration; 0.1 mm are the robot's
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Evidence:
     outside: float
     alignment: Alignment | None
     notes: tuple[Note, ...]  # what went wrong on the way
+    drift: Drift | None = None
 
 
 def decide(evidence: Evidence, limits: Limits) -> tuple[Outcome, tuple[Note, ...]]:
@@ -57,6 +61,7 @@ def _unproven(evidence: Evidence, limits: Limits) -> tuple[Note, ...]:
         _hole_note(evidence.hole_mm2, limits.hole_max_mm2),
         _outside_note(evidence.outside, limits.outside_max),
         _alignment_note(evidence.alignment, limits),
+        _drift_note(evidence.drift, limits.drift_max_mm),
     )
     return tuple(note for note in checks if note is not None)
 
@@ -115,6 +120,17 @@ def _alignment_note(alignment: Alignment | None, limits: Limits) -> Note | None:
         Reason.MISALIGNED,
         f"part shifted by {alignment.shift_mm:.2f} mm, "
         f"at most {limits.shift_max_mm:.2f}: seat it on the fixture",
+    )
+
+
+def _drift_note(drift: Drift | None, drift_max_mm: float) -> Note | None:
+    if drift is None or drift.drift_mm <= drift_max_mm:
+        return None
+    return Note(
+        Reason.CALIBRATION_DRIFT,
+        f"the views agree only if the camera sits {drift.drift_mm:.2f} mm "
+        f"({drift.drift_px:.1f} px) elsewhere on the robot, at most {drift_max_mm:.2f} mm: was it "
+        "bumped, or the part pushed meanwhile? Check with `voxgate calib verify`",
     )
 
 

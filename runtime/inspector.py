@@ -23,6 +23,7 @@ from runtime.calibration import Calibration
 from runtime.coverage import coverage
 from runtime.crew import Crew
 from runtime.decide import Evidence, Limits, decide
+from runtime.drift import DriftGauge
 from runtime.engine import DEFAULT_BACKEND, Engine, open_engine, score_map
 from runtime.errors import EngineError, RecipeError
 from runtime.expected import ExpectedView, expect
@@ -84,6 +85,7 @@ class Inspector:
         self._crew = Crew(threads)
         self._watch = Stopwatch(now_ns)
         self._part = _Part()
+        self._gauge = DriftGauge(self._rays)
         section = recipe.manifest.voxels
         self._whole = None if section is None else VolumeDetector(section)
 
@@ -122,6 +124,7 @@ class Inspector:
     def start(self) -> None:
         """Forget the last part."""
         self.volume.clear()
+        self._gauge.clear()
         if self._whole is not None:
             self._whole.clear()
         self._watch.take()
@@ -167,6 +170,7 @@ class Inspector:
             defects=evidence.defects,
             views=tuple(self._part.reports),
             alignment=evidence.alignment,
+            drift=evidence.drift,
         )
 
     def take_timings(self) -> tuple[Timing, ...]:
@@ -231,6 +235,8 @@ class Inspector:
             score = np.maximum(score, registered.geometry)
         with self._watch.time(Work.FUSE):
             self._fuse(planned, view, score, registered)
+        with self._watch.time(Work.DRIFT):
+            self._gauge.add(view)
         self._note_doubts(planned, registered)
         self._part.reports.append(
             ViewReport(planned, view.frame_id, view.uncertainty_mm, float(score.max()))
@@ -338,6 +344,8 @@ class Inspector:
             seen = coverage(self.volume, self._expected_mm, self._reference_from_part())
         with self._watch.time(Work.SEGMENT):
             defects = segment(self.volume, self._base_from_part)
+        with self._watch.time(Work.DRIFT):
+            drift = self._gauge.measure()
         return Evidence(
             score=self.volume.peak,
             defects=defects,
@@ -346,6 +354,7 @@ class Inspector:
             outside=_outside(self._part.counts),
             alignment=self._part.alignment,
             notes=tuple(self._part.notes),
+            drift=drift,
         )
 
     def _reference_from_part(self) -> Transform:

@@ -203,6 +203,14 @@ class AlignmentMessage(Message):
     inliers: Annotated[float, Field(ge=0, le=1)]
 
 
+class DriftMessage(Message):
+    """What the views say of the calibration: how far the camera must have moved, to agree."""
+
+    drift_mm: NotNegative = Field(description="rms over the measured surface")
+    drift_px: NotNegative = Field(description="the same in the picture")
+    residual_mm: NotNegative = Field(description="disagreement of two views after that motion")
+
+
 class VerdictMessage(Message):
     """Topic `verdict.<cell>`, and the `result` of a reply: the one answer to one job."""
 
@@ -229,6 +237,9 @@ class VerdictMessage(Message):
     defect_count: Count = Field(description="may be more than are listed")
     views: tuple[ViewMessage, ...] = Field(max_length=1000)
     alignment: AlignmentMessage | None
+    drift: DriftMessage | None = Field(
+        default=None, description="None: the views overlap too little to tell"
+    )
     backend: Annotated[str, Field(max_length=64)]
     timing_ms: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,48}$")], NotNegative] = Field(
         max_length=64

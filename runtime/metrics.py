@@ -50,6 +50,7 @@ class Stage(str, Enum):
     DESCRIBE = "describe"  # what the model gets: shape descriptors, voxels
     ENGINE = "engine"
     FUSE = "fuse"  # lift into the volume
+    DRIFT = "drift"  # do the views agree with each other?
     FINISH = "finish"  # the verdict: coverage, segment, decide
     COVERAGE = "coverage"
     SEGMENT = "segment"
@@ -129,6 +130,9 @@ class Metrics:
             "verdict_budget_seconds", "Last exposure to verdict that the cell's cycle allows"
         )
         self.disk_free = self._gauge("disk_free_bytes", "Of the file system with the journal")
+        self.drift = self._gauge(
+            "calibration_drift_mm", "Camera on the robot against its calibration, last job"
+        )
         self.queue_depth = self._gauge("queue_depth", "Views that wait for the inspector")
         self.state = self._gauge("state", "1 for the state the service is in", "state")
 
@@ -194,6 +198,8 @@ class Metrics:
         self.count_verdict(message)
         if message.score is not None and message.outcome is not Outcome.INDETERMINATE:
             self.score.observe(message.score, exemplar)
+        if message.drift is not None:
+            self.drift.set(message.drift.drift_mm)
 
     def count_verdict(self, message: VerdictMessage) -> None:
         """Its outcome, and each of its reasons once."""

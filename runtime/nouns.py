@@ -50,6 +50,7 @@ class Reason(str, Enum):
     MISALIGNED = "misaligned"
     ALIGNMENT_FAILED = "alignment_failed"
     COVERAGE = "coverage"
+    CALIBRATION_DRIFT = "calibration_drift"
     # what inspects
     SCORE_INVALID = "score_invalid"
     ENGINE_FAILED = "engine_failed"
@@ -177,6 +178,22 @@ class Alignment:
     inliers: float  # fraction of compared points that agree
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drift:
+    """How far the camera must have moved on the flange for the views to agree, and what is left.
+
+    drift_mm, drift_px: rms over the measured surface. residual_mm: robust spread of the distance
+    between two views' surfaces after that motion. camera_from_before: the motion itself, to be
+    multiplied from the right to flange_from_camera. compared: points that two views saw.
+    """
+
+    drift_mm: float
+    drift_px: float
+    residual_mm: float
+    camera_from_before: Transform
+    compared: int
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The one answer to one part. Without an argument it is INDETERMINATE and says so."""
@@ -188,6 +205,7 @@ class Verdict:
     defects: tuple[Defect, ...] = ()
     views: tuple[ViewReport, ...] = ()
     alignment: Alignment | None = None
+    drift: Drift | None = None  # None: the views overlap too little to tell
     timing_ms: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -34,6 +34,8 @@ def _figures(verdict: Verdict) -> str:
     if verdict.alignment is not None:
         shift_mm, rotation_deg = verdict.alignment.shift_mm, verdict.alignment.rotation_deg
         parts.append(f"part off by {shift_mm:.2f} mm, {rotation_deg:.2f} deg")
+    if verdict.drift is not None:
+        parts.append(f"camera off by {verdict.drift.drift_mm:.2f} mm")
     return ", ".join(parts)
 
 

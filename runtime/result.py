@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from runtime import messages as wire
 from runtime.explain import one_line
-from runtime.nouns import Alignment, Defect, Note, Outcome, Reason, Verdict
+from runtime.nouns import Alignment, Defect, Drift, Note, Outcome, Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ def _message(verdict: Verdict, header: Header) -> wire.VerdictMessage:
             for view in verdict.views
         ),
         alignment=_alignment(verdict.alignment),
+        drift=_drift(verdict.drift),
         backend=header.backend,
         timing_ms=verdict.timing_ms,
     )
@@ -80,6 +81,7 @@ def against(verdict: Verdict, *notes: Note) -> Verdict:
         defects=verdict.defects,
         views=verdict.views,
         alignment=verdict.alignment,
+        drift=verdict.drift,
         timing_ms=verdict.timing_ms,
     )
 
@@ -103,6 +105,14 @@ def _defect(defect: Defect) -> wire.DefectMessage:
         peak_score=defect.peak_score,
         voxels=defect.voxels,
         views=defect.views,
+    )
+
+
+def _drift(drift: Drift | None) -> wire.DriftMessage | None:
+    if drift is None:
+        return None
+    return wire.DriftMessage(
+        drift_mm=drift.drift_mm, drift_px=drift.drift_px, residual_mm=drift.residual_mm
     )
 
 

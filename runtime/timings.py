@@ -18,6 +18,7 @@ class Work(str, Enum):
     DESCRIBE = "describe"  # what the model gets beside the picture: shape descriptors, voxels
     ENGINE = "engine"  # for a volume detector once a part
     FUSE = "fuse"
+    DRIFT = "drift"  # once a view and once a part
     COVERAGE = "coverage"  # once a part
     SEGMENT = "segment"  # once a part
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime import align, coverage, fpfh, lift, register, segment
+from runtime import align, coverage, drift, fpfh, lift, register, segment
 from runtime.crew import Crew
 
 
@@ -18,5 +18,6 @@ def warm_up(crew: Crew, describes: bool = False) -> None:
     register.warm_up(crew)
     segment.warm_up()
     coverage.warm_up()
+    drift.warm_up()
     if describes:
         fpfh.warm_up(crew)

@@ -151,7 +151,10 @@ def _seen(cell: CalibCell, flanges: Array) -> Array:
             "robot poses stand in a table",
         ),
         (
-            "handeye {}/images {}/poses.csv --board {}/board.json --calibration {}/none.json".split(),
+            [
+                *("handeye", "{}/images", "{}/poses.csv", "--board", "{}/board.json"),
+                *("--calibration", "{}/none.json"),
+            ],
             "voxgate calib intrinsics",
         ),
     ],
