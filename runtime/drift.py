@@ -25,7 +25,8 @@ from runtime.transforms import Transform, invert
 Array = npt.NDArray[np.float64]
 
 STEP_PX = 8  # of the grid on which surface is sampled
-MAX_POINTS = 1000  # of one view
+GRID = (slice(STEP_PX // 2, None, STEP_PX),) * 2
+MAX_POINTS = 500  # of one view: the robot's error is what limits, not the sensor's noise
 GATE_MM = 5.0  # farther apart it is another surface
 FACING = 0.3  # least cosine between ray and normal, in both views
 SCALES_MM = (2.0, 1.0, 0.5, 0.3, 0.2, 0.2)  # of the robust weights, one per step
@@ -33,7 +34,7 @@ NOISE_MM = 0.1  # of one independent patch of surface
 PATCHES = 3000.0  # neighbouring points err alike: so many count, however many there are
 # prior, one sigma: a camera that still sees the part has not moved farther
 PRIOR_MM, PRIOR_DEG = 5.0, 1.0
-MIN_ROWS = 500
+MIN_ROWS = 300
 MAX_SIGMA_MM = 0.1  # beyond it the views do not overlap enough to tell
 
 
@@ -55,7 +56,6 @@ class DriftGauge:
         self._rays = rays
         self._plane = np.zeros((*shape, 4), np.float32)
         self._grid = np.zeros(shape, np.bool_)
-        self._grid[STEP_PX // 2 :: STEP_PX, STEP_PX // 2 :: STEP_PX] = True
         self._views: list[_Sampled] = []
         self._rows: list[Array] = []
 
@@ -94,15 +94,16 @@ class DriftGauge:
 
     def _sample(self, part_from_camera: Transform, depth_mm: DepthMap) -> _Sampled:
         depth = np.require(depth_mm, np.float32, ["C", "W"])
-        wanted = self._grid & (depth > 0)
-        self._plane[self._grid] = 0
-        fit_planes(depth, wanted, self._rays.x, self._rays.y, self._plane)
-        rows, columns = np.nonzero(wanted & (self._plane[..., 2] != 0))
-        every = max(1, -(-len(rows) // MAX_POINTS))
-        at = rows[::every], columns[::every]
-        z = depth[at]
-        points = np.stack([self._rays.x[at] * z, self._rays.y[at] * z, z], axis=1)
-        return _Sampled(part_from_camera, depth, points, self._plane[at][:, :3].copy())
+        self._grid[GRID] = depth[GRID] > 0
+        self._plane[GRID] = 0
+        fit_planes(depth, self._grid, self._rays.x, self._rays.y, self._plane)
+        planes = self._plane[GRID]
+        found = np.flatnonzero(planes[..., 2])
+        at = found[:: max(1, -(-len(found) // MAX_POINTS))]
+        z = depth[GRID].ravel()[at]
+        x, y = (plane[GRID].ravel()[at] * z for plane in (self._rays.x, self._rays.y))
+        normals = np.ascontiguousarray(planes.reshape(-1, 4)[at, :3])
+        return _Sampled(part_from_camera, depth, np.stack([x, y, z], axis=1), normals)
 
     def _compare(self, view: _Sampled, other: _Sampled) -> Array:
         other_from_view = invert(other.part_from_camera) @ view.part_from_camera
