@@ -65,7 +65,7 @@ def handeye_step(
 ) -> tuple[Step, list[Section]]:
     """Raises CalibrationError with what to do: wrong form, too few motions, another board."""
     limits = limits_with(HANDEYE, given.limits)
-    board = _unambiguous(Board.load(given.board))
+    board = unambiguous(Board.load(given.board))
     table = read_poses(given.poses)
     pictures = find_in_pictures(list_pictures(given.images), board, on_progress)
     data = _data(given, table, pictures)
@@ -117,7 +117,8 @@ def handeye_figures(found: HandEye, held_mm: Array) -> dict[str, float]:
     }
 
 
-def _unambiguous(board: Board) -> Board:
+def unambiguous(board: Board) -> Board:
+    """The board itself. Raises CalibrationError for one whose pose has two answers."""
     if board.half_turn_ambiguous:
         raise CalibrationError(
             f"a {board.kind.value} of {board.columns} x {board.rows} looks the same upside down: "

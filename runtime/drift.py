@@ -57,7 +57,7 @@ class DriftGauge:
         self._plane = np.zeros((*shape, 4), np.float32)
         self._grid = np.zeros(shape, np.bool_)
         self._views: list[_Sampled] = []
-        self._rows: list[Array] = []
+        self._rows: list[Array] = []  # of views (1, 0), (2, 0), (2, 1), (3, 0), ...
 
     def clear(self) -> None:
         """Forget the last part."""
@@ -91,6 +91,16 @@ class DriftGauge:
             camera_from_before=_motion(twist),
             compared=len(rows),
         )
+
+    def view_disagreement_mm(self) -> list[float]:
+        """Median distance of each view's surface from what the others saw; NaN: nothing shared."""
+        shared: list[list[Array]] = [[] for _ in self._views]
+        pairs = ((new, old) for new in range(len(self._views)) for old in range(new))
+        for (new, old), rows in zip(pairs, self._rows, strict=True):
+            for view in (new, old):
+                shared[view].append(np.abs(rows[:, 0]))
+        joined = [np.concatenate([np.empty(0), *each]) for each in shared]
+        return [float(np.median(each)) if each.size else float("nan") for each in joined]
 
     def _sample(self, part_from_camera: Transform, depth_mm: DepthMap) -> _Sampled:
         depth = np.require(depth_mm, np.float32, ["C", "W"])

@@ -9,11 +9,17 @@ import typer
 from calib.commands.board import board
 from calib.commands.handeye import handeye
 from calib.commands.intrinsics import intrinsics
+from calib.commands.part import part
+from calib.commands.sensor import sensor
+from calib.commands.verify import verify
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "board": board,
     "intrinsics": intrinsics,
     "handeye": handeye,
+    "sensor": sensor,
+    "part": part,
+    "verify": verify,
 }
 
 app = typer.Typer(

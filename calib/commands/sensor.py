@@ -1,0 +1,53 @@
+"""`voxgate calib sensor`: where the 3D sensor sits beside the camera."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calib.commands.common import AsJson, BoardFile, Force, LimitChanges, Out, Report, hand_over
+from runtime.console import errors_as_json, progress_bar
+
+
+class CloudUnit(str, Enum):
+    """Unit of the clouds."""
+
+    MM = "mm"
+    M = "m"
+
+
+def sensor(
+    images: Annotated[Path, typer.Argument(help="Folder of pictures of the board.")],
+    clouds: Annotated[
+        Path,
+        typer.Argument(help="Folder of clouds named alike: .ply with grey, or tables of dots."),
+    ],
+    board: BoardFile,
+    calibration: Annotated[Path, typer.Option(help="The calibration with the camera's lens.")],
+    out: Out = Path("calibration.json"),
+    cloud_unit: Annotated[CloudUnit, typer.Option(help="Unit of the clouds.")] = CloudUnit.MM,
+    report: Report = None,
+    limit: LimitChanges = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the 3D sensor in the camera's frame, checked on views that were not used."""
+    from calib.calibration_file import CalibrationFile
+    from calib.sensor_step import sensor_step
+
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        task = progress.add_task("looking for the board", total=None)
+        base = CalibrationFile.load(calibration)
+        step, sections = sensor_step(
+            images,
+            clouds,
+            board,
+            base,
+            cloud_unit.value,
+            limit or (),
+            lambda done, of: progress.update(task, completed=done, total=of),
+        )
+    hand_over(base, step, sections, out, report, force, as_json)

@@ -1,0 +1,73 @@
+"""`voxgate calib verify`: does this scan still agree with its calibration?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from calib.commands.common import EXIT_REJECTED, AsJson, LimitChanges
+from runtime.console import errors_as_json
+
+if TYPE_CHECKING:
+    from calib.verify_step import Consistency
+
+
+def verify(
+    scan: Annotated[Path, typer.Argument(help="Folder of any recorded scan; no board needed.")],
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
+    ] = None,
+    limit: LimitChanges = None,
+    as_json: AsJson = False,
+) -> None:
+    """How well depth, poses and calibration agree across a scan's views; exit 1 if they do not."""
+    from calib.verify_step import verify_scan
+
+    with errors_as_json(as_json):
+        found = verify_scan(scan, calibration, limit or ())
+    if as_json:
+        typer.echo(json.dumps(_summary(found)))
+    else:
+        _show(found)
+    if not found.accepted:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def _summary(found: Consistency) -> object:
+    return {
+        "accepted": found.accepted,
+        "drift_mm": found.drift.drift_mm,
+        "drift_px": found.drift.drift_px,
+        "residual_mm": found.drift.residual_mm,
+        "compared": found.drift.compared,
+        "camera_from_before": found.camera_from_before.tolist(),
+        "views": [
+            {"frame_id": frame, "disagreement_mm": None if value != value else value}
+            for frame, value in zip(found.frames, found.view_mm, strict=True)
+        ],
+        "lost": list(found.lost),
+        "missed": [str(gate) for gate in found.gates if not gate.ok],
+    }
+
+
+def _show(found: Consistency) -> None:
+    drift = found.drift
+    for frame, value in zip(found.frames, found.view_mm, strict=True):
+        typer.echo(f"frame {frame}: {value:.3f} mm from the other views")
+    for words in found.lost:
+        typer.echo(f"lost: {words}")
+    for gate in found.gates:
+        typer.echo(f"{'ok  ' if gate.ok else 'miss'} {gate}")
+    typer.echo(
+        f"drift {drift.drift_mm:.3f} mm, {drift.drift_px:.2f} px; left {drift.residual_mm:.3f} mm "
+        f"over {drift.compared} comparisons"
+    )
+    if not found.accepted:
+        typer.echo(
+            f"the views agree if the camera sits {found.moved_mm:.2f} mm and "
+            f"{found.turned_deg:.3f} deg elsewhere: fasten it and run `voxgate calib handeye` again"
+        )
