@@ -14,7 +14,7 @@ OPENCV4_BIN := .venv-opencv4/bin
 OPENCV4_READY := .venv-opencv4/.ready
 OPENCV4_TESTS := tests/opencv4
 
-.PHONY: demo test test-export test-opencv4 check nightly bench bench-export format lock clean
+.PHONY: demo test test-export test-opencv4 check nightly bench bench-export bench-opencv4 format lock clean
 
 demo: $(READY)
 	$(BIN)/voxgate demo
@@ -46,6 +46,9 @@ bench: $(READY)
 
 bench-export: $(EXPORT_READY)
 	$(EXPORT_BIN)/voxgate bench exporters knn fpfh
+
+bench-opencv4: $(OPENCV4_READY)
+	$(OPENCV4_BIN)/voxgate bench handeye_methods
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -13,7 +13,12 @@ from runtime.errors import VoxGateError
 SUITES = {
     "fusion": "lift, fuse, register, segment: ms per view against numpy, memory of a fine grid",
     "detection": "I-AUROC, V-AUPRO@1% and the shipped threshold on the public scans",
+    "calibration": "lens and hand-eye against the truth, and whether their uncertainty is honest",
     "live": "last exposure to verdict over real sockets, idle CPU, start to READY, memory",
+}
+# with OpenCV 4: `make bench-opencv4`
+OPENCV4_SUITES = {
+    "handeye_methods": "hand-eye calibration against OpenCV 4's five methods, 200 cells",
 }
 # in the workstation's environment: `make bench-export`
 WORKSTATION_SUITES = {
@@ -25,7 +30,7 @@ WORKSTATION_SUITES = {
 
 def run(names: list[str]) -> None:
     """Run the named suites in order, or the box's. Raises VoxGateError for a name that is none."""
-    suites = SUITES | WORKSTATION_SUITES
+    suites = SUITES | WORKSTATION_SUITES | OPENCV4_SUITES
     if unknown := set(names) - set(suites):
         raise VoxGateError(f"no suite {sorted(unknown)}, choose from {', '.join(suites)}")
     console = Console()

@@ -117,7 +117,8 @@ class Lens:
             found = cv2.fisheye.undistortPoints(points, self.matrix, self.distortion)
         else:
             criteria = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 40, 1e-10)
-            found = cv2.undistortPoints(
-                points, self.matrix, self.distortion, None, None, None, criteria
-            )
+            # version 4 takes criteria under another name
+            undistort = getattr(cv2, "undistortPointsIter", None) or cv2.undistortPoints
+            parts = [] if undistort is not cv2.undistortPoints else [None]
+            found = undistort(points, self.matrix, self.distortion, None, None, *parts, criteria)
         return np.asarray(found, np.float64).reshape(-1, 2)

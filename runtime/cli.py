@@ -204,7 +204,7 @@ def play(
 @app.command()
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="fusion, detection, live; default: all.")
+        list[str] | None, typer.Argument(help="fusion, detection, calibration, live; default: all.")
     ] = None,
 ) -> None:
     """Measure the figures of the README on this machine."""
