@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import cv2
 import numpy as np
@@ -117,8 +118,14 @@ class Lens:
             found = cv2.fisheye.undistortPoints(points, self.matrix, self.distortion)
         else:
             criteria = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 40, 1e-10)
-            # version 4 takes criteria under another name
-            undistort = getattr(cv2, "undistortPointsIter", None) or cv2.undistortPoints
-            parts = [] if undistort is not cv2.undistortPoints else [None]
-            found = undistort(points, self.matrix, self.distortion, None, None, *parts, criteria)
+            found = _undistort(points, self.matrix, self.distortion, criteria)
         return np.asarray(found, np.float64).reshape(-1, 2)
+
+
+def _undistort(
+    points: Array, matrix: Array, distortion: Array, criteria: tuple[int, int, float]
+) -> Any:
+    """Version 4 of OpenCV takes the criteria under another name."""
+    if hasattr(cv2, "undistortPointsIter"):
+        return cv2.undistortPointsIter(points, matrix, distortion, None, None, criteria)
+    return cv2.undistortPoints(points, matrix, distortion, None, None, None, criteria)
