@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from benchmarks.calib_cell import SIZE_PX, CalibCell, Camera, Noise, make_cell
@@ -17,9 +19,10 @@ from calib.handeye import Shot
 from calib.intrinsics import Intrinsics, calibrate_lens
 from calib.pose_forms import PoseForm, to_numbers
 from calib.twist import inverse, twist_of
+from runtime.calibration import Calibration
 from runtime.cli import app
 from runtime.errors import VoxGateError
-from runtime.transforms import Transform
+from runtime.transforms import Transform, from_position_quaternion
 
 
 @cache
@@ -85,3 +88,26 @@ def refused(*words: object) -> str:
     result = CliRunner().invoke(app, ["calib", *map(str, words)])
     assert isinstance(result.exception, VoxGateError), result.output
     return str(result.exception)
+
+
+def bump(scan: Path, out: Path, moved: Transform) -> Path:
+    """The scan of a camera that was knocked on the flange before it: the robot reports as if not.
+
+    True pose = reported @ X @ moved, so the reported poses are taken back by X moved^-1 X^-1.
+    """
+    shutil.copytree(scan, out)
+    x = Calibration.load(scan.parent / "calibration.json").flange_from_camera
+    back = x @ inverse(moved[None])[0] @ inverse(x[None])[0]
+    lines = []
+    for line in (scan / "robot_poses.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        flange = from_position_quaternion(row["p"], row["q"]) @ back
+        row["p"], row["q"] = flange[:3, 3].tolist(), _wxyz(flange)
+        lines.append(json.dumps(row))
+    (out / "robot_poses.jsonl").write_text("\n".join(lines) + "\n")
+    shutil.copy(scan.parent / "calibration.json", out)
+    return out
+
+
+def _wxyz(pose: Transform) -> list[float]:
+    return np.roll(Rotation.from_matrix(pose[:3, :3]).as_quat(), 1).tolist()  # type: ignore[no-any-return]

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-import shutil
 import struct
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.calib_cell import SIZE_PX, Camera, lens
+from benchmarks.calib_cell import SIZE_PX, Camera, lens, make_cell
 from calib.arrow import Array
 from calib.board import Board, Kind
 from calib.board_print import raster
+from calib.calibration_file import CalibrationFile
 from calib.cloud import Cloud, read_cloud
 from calib.kabsch import absolute_orientation
+from calib.pose_forms import PoseForm
+from calib.scan_surface import scan_in_base
 from calib.sensor import Pairs, locate_sensor, points_in_cloud
 from calib.twist import inverse, motion
 from runtime.calibration import Calibration
 from runtime.errors import CalibrationError
-from runtime.transforms import Transform, apply, from_position_quaternion
-from tests.calib_kit import calib, off, refused, write_pictures, write_poses
+from runtime.transforms import Transform, apply
+from tests.calib_kit import bump, calib, off, refused, write_pictures, write_poses
 from tests.small_scan import EXAMPLES, write_small_scans
 from tests.test_calib_detect import pose
 
@@ -138,8 +141,6 @@ def test_sensor_command_from_pictures_and_ply(tmp_path: Path) -> None:
     (tmp_path / "lens.json").write_text(json.dumps(lens_file()))
     for number in range(5):
         at = pose("dots", 20.0 * number, 10.0 + 5 * number)
-        import cv2
-
         cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), camera.render(at, number))
         write_ply(tmp_path / "clouds" / f"{number}.ply", scanned(DOTS, at, number))
     out = tmp_path / "calibration.json"
@@ -278,9 +279,6 @@ def test_edited_file_is_refused_and_a_forced_one_says_so(tmp_path: Path) -> None
 
 
 def test_board_on_the_fixture_places_the_part(tmp_path: Path) -> None:
-    from benchmarks.calib_cell import make_cell
-    from calib.pose_forms import PoseForm
-
     cell = make_cell(7, 5)
     made = write_pictures(tmp_path / "fixture", cell)
     write_poses(made / "poses.csv", cell.reported, PoseForm("zyx"))
@@ -327,9 +325,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_golden_scan_is_laid_onto_its_cad(small: Path, tmp_path: Path) -> None:
     """The mesh is made of the golden scan itself, moved: small triangles on what it measured."""
-    from calib.calibration_file import CalibrationFile
-    from calib.scan_surface import scan_in_base
-
     data = json.loads((small / "calibration.json").read_text())
     base_from_part = np.array(data.pop("T_base_part"))
     data.pop("views", None)
@@ -369,31 +364,6 @@ def test_scan_agrees_with_its_own_calibration(small: Path) -> None:
     assert found["accepted"]
     assert found["drift_mm"] < 0.25
     assert len(found["views"]) == 12
-
-
-def bump(scan: Path, out: Path, moved: Transform) -> Path:
-    """The scan of a camera that was knocked on the flange before it: the robot reports as if not.
-
-    True pose = reported @ X @ moved, so the reported poses are taken back by X moved^-1 X^-1.
-    """
-    shutil.copytree(scan, out)
-    x = Calibration.load(scan.parent / "calibration.json").flange_from_camera
-    back = x @ inverse(moved[None])[0] @ inverse(x[None])[0]
-    lines = []
-    for line in (scan / "robot_poses.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        flange = from_position_quaternion(row["p"], row["q"]) @ back
-        row["p"], row["q"] = flange[:3, 3].tolist(), _wxyz(flange)
-        lines.append(json.dumps(row))
-    (out / "robot_poses.jsonl").write_text("\n".join(lines) + "\n")
-    shutil.copy(scan.parent / "calibration.json", out)
-    return out
-
-
-def _wxyz(pose_: Transform) -> list[float]:
-    from scipy.spatial.transform import Rotation
-
-    return np.roll(Rotation.from_matrix(pose_[:3, :3]).as_quat(), 1).tolist()  # type: ignore[no-any-return]
 
 
 def test_bumped_camera_is_told_by_how_much(small: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,10 @@ from scipy.spatial.transform import Rotation
 from runtime.decide import Evidence, Limits, decide
 from runtime.drift import DriftGauge
 from runtime.nouns import Drift, Outcome, Reason, View
+from runtime.offline import inspect_folder
 from runtime.transforms import Transform, distance_mm, invert
+from tests.calib_kit import bump
+from tests.conftest import BRACKET
 from tests.scene import camera, look, offset, rays
 
 RING = [camera(azimuth, elevation) for azimuth in range(0, 360, 60) for elevation in (35.0, 55.0)]
@@ -130,3 +134,20 @@ def test_correction_is_a_rigid_transform() -> None:
     assert found is not None
     turn: npt.NDArray[np.float64] = found.camera_from_before
     assert invert(turn) @ turn == pytest.approx(np.eye(4), abs=1e-9)
+
+
+def test_bumped_camera_does_not_pass_a_good_part(bracket_recipe: Path, tmp_path: Path) -> None:
+    moved = offset((0.6, 0.0, 0.0), (0.05, 0.0, 0.0))
+    folder = bump(BRACKET / "good", tmp_path / "bumped", moved)
+    verdict = inspect_folder(folder, bracket_recipe).verdict
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.CALIBRATION_DRIFT in verdict.reasons
+    assert verdict.drift is not None
+    assert verdict.drift.drift_mm > 0.3
+
+
+def test_good_part_is_not_accused(bracket_recipe: Path) -> None:
+    found = inspect_folder(BRACKET / "good", bracket_recipe)
+    assert found.verdict.outcome is Outcome.PASS
+    assert found.message.drift is not None
+    assert found.message.drift.drift_mm < 0.2
