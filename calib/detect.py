@@ -44,9 +44,11 @@ def _charuco(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Array] | 
         return None
     pixels = np.asarray(corners, np.float32).reshape(-1, 2)
     order = np.asarray(numbers).ravel().astype(np.intp)
-    refined = _refined(image, pixels, _least_distance(pixels))
+    white = (board.pitch_mm - board.feature_mm) / 2 / board.pitch_mm
+    refined = _refined(image, pixels, min(WINDOW, white) * _least_distance(pixels))
     # a corner that wandered away from where the markers put it lies on something else
     near = np.linalg.norm(refined - pixels, axis=1) < LARGEST_WINDOW / 3
+    near &= _inside(refined, image.shape)
     return order[near], refined[near]
 
 
@@ -95,12 +97,19 @@ _FINDERS: dict[Kind, Callable[[Grey, Board], tuple[npt.NDArray[np.intp], Array] 
 }
 
 
-def _refined(image: Grey, pixels: npt.NDArray[np.float32], side_px: float) -> Array:
-    half = int(np.clip(round(WINDOW * side_px), SMALLEST_WINDOW, LARGEST_WINDOW))
+def _refined(image: Grey, pixels: npt.NDArray[np.float32], window_px: float) -> Array:
+    """Corners where all grey gradients within the window meet; no marker's edge may be in it."""
+    half = int(np.clip(int(window_px), SMALLEST_WINDOW, LARGEST_WINDOW))
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, SUBPIX_STEPS, SUBPIX_PX)
     start = np.ascontiguousarray(pixels).reshape(-1, 1, 2).copy()
     refined = cv2.cornerSubPix(image, start, (half, half), (-1, -1), criteria)
     return np.asarray(refined, np.float64).reshape(-1, 2)
+
+
+def _inside(pixels: Array, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Far enough from the picture's edge that the refinement saw all of the corner."""
+    low, high = LARGEST_WINDOW + 1, np.array(shape[::-1]) - LARGEST_WINDOW - 2
+    return np.asarray(((pixels >= low) & (pixels <= high)).all(axis=1))
 
 
 def _least_distance(pixels: npt.NDArray[np.floating]) -> float:
