@@ -162,11 +162,12 @@ def _mounts(flanges: Array, eye_in_hand: bool) -> Array:
 
 
 def _check_motions(mounts: Array) -> None:
-    if len(mounts) < MIN_POSES:
-        raise CalibrationError(
-            f"hand-eye calibration needs at least {MIN_POSES} poses (better 15), got {len(mounts)}"
-        )
     found = turns(mounts)
+    if len(mounts) < MIN_POSES:
+        raise UnsettledError(
+            f"hand-eye calibration needs at least {MIN_POSES} poses (better 15), got {len(mounts)}",
+            found,
+        )
     if not found.enough:
         raise UnsettledError(
             f"the flange turned by {found.spread_deg[0]:.1f} deg about one axis but only "

@@ -18,7 +18,7 @@ from calib.calibration_file import (
     lens_uncertainty,
     motion_uncertainty,
 )
-from calib.gates import HANDEYE, gates, limits_with
+from calib.gates import HANDEYE, Gate, gates, limits_with
 from calib.handeye import HandEye, Options, Shot, UnsettledError, calibrate_handeye, held_out
 from calib.intrinsics import calibrate_lens
 from calib.lens import Lens
@@ -33,6 +33,9 @@ from calib.reading import Reading, choose
 from calib.report import Section, distortion_field, handeye_sections, lens_table
 from calib.sightings import Sightings
 from runtime.errors import CalibrationError
+
+
+CURED_BY_POSES = ("poses_min", "second_turn_min_deg", "sigma_max_mm", "sigma_max_deg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,10 @@ def handeye_step(
             "poses_read_as": str(reading.form),
             "lens_refined": given.refine_lens,
         },
-        remarks=_remarks(pictures, found, reading, forms),
+        remarks=[
+            *_remarks(pictures, found, reading, forms),
+            *_advice(gates(figures, limits), found, reading),
+        ],
     )
     sections = handeye_sections(found, held_mm, step)
     if found.lens_covariance is not None:
@@ -206,6 +212,13 @@ def _pose_inputs(path: Path) -> dict[str, object]:
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file()))
     return {"poses": path.name, "poses_sha256": digest.hexdigest()}
+
+
+def _advice(judged: tuple[Gate, ...], found: HandEye, reading: Reading) -> list[str]:
+    """The next pose, where more poses are what is missing."""
+    if all(gate.ok for gate in judged if gate.name in CURED_BY_POSES):
+        return []
+    return [next_pose(found.shot.flanges, reading.form)]
 
 
 def _remarks(

@@ -58,6 +58,12 @@ def run_service(config: Path) -> int:
     cell = load_cell(config)
     set_up(cell.config.log.level)
     calibration = Calibration.load(cell.config.calibration)
+    if calibration.forced:
+        log.warning(
+            "%s: written by --force although %s missed its limits",
+            cell.config.calibration,
+            ", ".join(calibration.forced),
+        )
     return serve(cell, calibration, preparer(cell.config, calibration))
 
 
