@@ -34,7 +34,6 @@ from calib.report import Section, distortion_field, handeye_sections, lens_table
 from calib.sightings import Sightings
 from runtime.errors import CalibrationError
 
-
 CURED_BY_POSES = ("poses_min", "second_turn_min_deg", "sigma_max_mm", "sigma_max_deg")
 
 
