@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle  # noqa: TID251 - only the class of the error that a refused file raises
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +23,12 @@ NOT_WEIGHTS = (b"version https://git-lfs", b"<!DOCTYPE", b"<html")
 ANOMALIB_MODEL = "model."
 
 State = dict[str, torch.Tensor]
+
+# what the readers of numpy, torch and zip raise for a file that is cut, changed or something else
+UNREADABLE = (
+    RuntimeError, EOFError, BadZipFile, ValueError, LookupError, OSError, TypeError, AttributeError,
+    AssertionError, ArithmeticError, struct.error, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,7 @@ def _load(path: Path, what: str) -> Any:
             "code: save model.state_dict() instead"
         ) from error
     except (RuntimeError, EOFError, BadZipFile, ValueError, KeyError, OSError) as error:
-        raise EngineError(f"{path}: is damaged or not {what}: {_one(error)}") from error
+        raise EngineError(f"{path}: is damaged or not {what}: {one_line(error)}") from error
 
 
 def _read(path: Path) -> Any:
@@ -219,5 +227,6 @@ def _unsafe(error: Exception) -> str:
     return words[1].split()[0] if len(words) > 1 else "a pickled object"
 
 
-def _one(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """What a library says, for a message."""
     return (" ".join(str(error).split()) or type(error).__name__)[:200]

@@ -25,8 +25,9 @@ from export.int8 import quantized
 from export.package import RecipeParts, check_free, check_label, name_of, recipe_of, write_recipe
 from export.parity import LIMITS, ParityTable, Precision, gate
 from export.progress import Bar, Progress, silent
+from export.reach import check_bound, check_reach
 from export.recipe_parts import expected_views, manifest_of, probes_of, reference_views, tools
-from export.samples import Sample, seen_again_samples
+from export.samples import Sample, SeenAgain, seen_again_samples
 from export.source import Source
 from export.tensorrt_rules import check
 from export.threshold import Threshold, given_threshold, nominal_maxima, nominal_threshold
@@ -134,7 +135,7 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     nominal = _see_again(golden, source, bar)
     bar.say("find the threshold")
     draft = _Draft(golden, source, nominal.flicker, options, name)
-    threshold = _threshold(draft, raw, nominal.runs)
+    threshold = _threshold(draft, raw, nominal.seen)
     bar.say("convert and compare with the source")
     graphs = _graphs(scaled(raw, threshold.raw), source, nominal.samples, options.precision)
     ms = _run_ms(graphs[options.precision], nominal.samples[0])
@@ -152,12 +153,12 @@ class _Nominal:
     """The golden part put down again some times."""
 
     flicker: Gloss
-    runs: list[list[Sample]]
+    seen: SeenAgain
 
     @property
     def samples(self) -> list[Sample]:
         """The first time: what INT8 is calibrated on and parity is measured on."""
-        return self.runs[0]
+        return self.seen.runs[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,7 +225,17 @@ def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
     return _Nominal(flicker, seen_again_samples(golden, expected, source, bar))
 
 
-def _threshold(draft: _Draft, raw: onnx.ModelProto, runs: Sequence[Sequence[Sample]]) -> Threshold:
+def _threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Threshold:
+    found = _found_threshold(draft, raw, seen.runs)
+    check_bound(found.raw, draft.source)
+    with closing(_engine(scaled(raw, found.raw))) as engine:
+        check_reach(engine, found.raw, draft.source, seen.runs[-1], seen.strange)
+    return found
+
+
+def _found_threshold(
+    draft: _Draft, raw: onnx.ModelProto, runs: Sequence[Sequence[Sample]]
+) -> Threshold:
     options = draft.options
     with closing(_engine(raw_as_score(raw))) as engine:
         maxima = nominal_maxima(runs, engine, draft.source)

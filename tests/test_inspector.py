@@ -360,7 +360,8 @@ class SpotEngine:
     def run(self, inputs: dict[str, Tensor]) -> Output:
         assert list(inputs) == ["image"]
         score = np.zeros(inputs["image"].shape, np.float32)
-        score[(..., *self.spot)] = self._peak
+        rows, columns = self.spot
+        score[..., rows, columns] = self._peak
         return score
 
     def close(self) -> None:
@@ -480,4 +481,6 @@ class SilentSpots(SpotEngine):
         super().__init__(9.0)
 
     def run(self, inputs: dict[str, Tensor]) -> Output:
-        return np.where(inputs["depth_mm"] > 0, 0.0, self._peak).astype(np.float32)
+        return np.where(np.asarray(inputs["depth_mm"], np.float32) > 0, 0, self._peak).astype(
+            np.float32
+        )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.checkpoints import SEED
 from export.methods.mvtec_networks import decoder, encoder
 
@@ -16,17 +16,19 @@ NARROW = (4, 8, 8, 16)  # of the small voxel network
 def cases(folder: Path, scan: Path) -> list[Case]:
     voxel = ("--shape", "voxel")
     return [
-        Case("anogan depth", ("anogan", "--colour", *_pair(folder / "sd", 4, 16, False))),
-        Case("anogan voxel", ("anogan", *voxel, *_pair(folder / "sv", 1, 16, True, NARROW))),
+        Case("anogan depth", ("anogan", "--colour", *at(2.0), *_pair(folder / "sd", 4, 16, False))),
+        Case(
+            "anogan voxel", ("anogan", *voxel, *at(3.0), *_pair(folder / "sv", 1, 16, True, NARROW))
+        ),
         Case(
             "anogan depth",
-            ("anogan", *_pair(folder / "fd", 1, 512, False)),
+            ("anogan", *at(1.0), *_pair(folder / "fd", 1, 512, False)),
             small=False,
             source="two state dicts",
         ),
         Case(
             "anogan voxel",
-            ("anogan", *voxel, *_pair(folder / "fv", 1, 512, True)),
+            ("anogan", *voxel, *at(3.0), *_pair(folder / "fv", 1, 512, True)),
             small=False,
             source="two state dicts",
         ),

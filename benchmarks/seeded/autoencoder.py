@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.checkpoints import SEED
 from export.methods.mvtec_networks import decoder, encoder
 
@@ -16,19 +16,23 @@ NARROW = (4, 8, 8, 16)  # of the small voxel network
 def cases(folder: Path, scan: Path) -> list[Case]:
     voxel = ("--shape", "voxel")
     return [
-        Case("autoencoder depth", ("autoencoder", "--colour", *_pair(folder / "sd", 4, 16, False))),
         Case(
-            "autoencoder voxel", ("autoencoder", *voxel, *_pair(folder / "sv", 1, 16, True, NARROW))
+            "autoencoder depth",
+            ("autoencoder", "--colour", *at(2.0), *_pair(folder / "sd", 4, 16, False)),
+        ),
+        Case(
+            "autoencoder voxel",
+            ("autoencoder", *voxel, *at(3.0), *_pair(folder / "sv", 1, 16, True, NARROW)),
         ),
         Case(
             "autoencoder depth",
-            ("autoencoder", *_pair(folder / "fd", 1, 512, False)),
+            ("autoencoder", *at(1.0), *_pair(folder / "fd", 1, 512, False)),
             small=False,
             source="two state dicts",
         ),
         Case(
             "autoencoder voxel",
-            ("autoencoder", *voxel, *_pair(folder / "fv", 1, 512, True)),
+            ("autoencoder", *voxel, *at(3.0), *_pair(folder / "fv", 1, 512, True)),
             small=False,
             source="two state dicts",
         ),

@@ -34,6 +34,7 @@ from runtime.manifest import FpfhSection
 METHOD = "cfm"
 LAYERS = ("input", "projection", "output")  # of a mapping, in every published form
 TO_SHAPE, TO_PICTURE = "rgb_to_xyz_mapper.", "xyz_to_rgb_mapper."  # in an anomalib checkpoint
+FARTHEST = 2.0  # two vectors of length 1 are no farther apart
 LEAST_NORM = 1e-12  # torch.nn.functional.normalize's
 
 
@@ -149,6 +150,7 @@ def load_cfm(golden: Golden, options: CfmOptions) -> Source:
         keep_float32=("distance", "picture.picture", "shape.picture", "shape.pool"),
         fpfh=section,
         tools=versions("timm", "anomalib"),
+        bound=FARTHEST**2,
     )
 
 

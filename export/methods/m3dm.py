@@ -184,10 +184,10 @@ def _svm(
             "of_pictures": [float(c) for c in np.ravel(pictures.coef_)],
         }
     coefficients = [float(c) for c in np.ravel(svm.coef_)]
-    if not max(coefficients) > 0:
+    if not (min(coefficients) >= 0 and max(coefficients) > 0):  # so that NaN does not pass
         raise EngineError(
-            f"the one-class SVM weights distances by {coefficients}: it would call the farthest "
-            "patch the most normal; fit it again"
+            f"the one-class SVM weights distances by {coefficients}: where one is negative, the "
+            "farthest patch would be the most normal; fit it again"
         )
     return svm, {**record, "of_maps": coefficients}
 
