@@ -24,9 +24,10 @@ from export.half import to_half
 from export.int8 import quantized
 from export.package import RecipeParts, check_free, check_label, name_of, recipe_of, write_recipe
 from export.parity import LIMITS, ParityTable, Precision, gate
+from export.probes import proving_probes
 from export.progress import Bar, Progress, silent
 from export.reach import check_bound, check_reach
-from export.recipe_parts import expected_views, manifest_of, probes_of, reference_views, tools
+from export.recipe_parts import expected_views, manifest_of, reference_views, tools
 from export.samples import Sample, SeenAgain, seen_again_samples
 from export.source import Source
 from export.tensorrt_rules import check
@@ -41,7 +42,6 @@ from runtime.recipe import Probe
 from runtime.register import TOLERANCE_MM
 
 THREADS = 2
-PROBES = 2
 RUNS = 3
 PARITY_SAMPLES = 6  # half a ring of views; whole scans are compared besides
 # the same graph on another CPU differs by 1e-5, on a GPU by its precision
@@ -140,8 +140,10 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     graphs = _graphs(scaled(raw, threshold.raw), source, nominal.samples, options.precision)
     ms = _run_ms(graphs[options.precision], nominal.samples[0])
     _check_budget(ms, options.most_ms)
-    parity = _proven(draft, graphs, threshold, nominal.samples)
-    parts = draft.parts(graphs[options.precision], threshold, nominal.samples, parity)
+    parity = _proven(draft, graphs, threshold, nominal.seen)
+    graph = graphs[options.precision]
+    probes = _probes(graph, source, nominal.seen)
+    parts = draft.parts(graph, threshold, probes, parity)
     bar.say("write the recipe")
     write_recipe(options.out, parts)
     bar.end()
@@ -175,18 +177,17 @@ class _Draft:
         self,
         graph: onnx.ModelProto,
         threshold: Threshold,
-        samples: Sequence[Sample],
+        probes: Sequence[Probe] = (),
         parity: ParityTable | None = None,
     ) -> RecipeParts:
-        """The whole recipe with this graph."""
-        model: bytes = graph.SerializeToString()
+        """The whole recipe with this graph; without probes it is good for inspections here."""
         return RecipeParts(
             manifest=self._manifest(parity),
-            model=model,
+            model=graph.SerializeToString(),
             plan=self.golden.plan,
             expected_ijk=self.golden.expected_ijk(),
             reference=reference_views(self.golden, self.flicker),
-            probes=_probes(model, samples),
+            probes=probes,
             threshold=threshold.record,
         )
 
@@ -226,17 +227,15 @@ def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
 
 
 def _threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Threshold:
-    found = _found_threshold(draft, raw, seen.runs)
+    found = _found_threshold(draft, raw, seen)
     check_bound(found.raw, draft.source)
     with closing(_engine(scaled(raw, found.raw))) as engine:
         check_reach(engine, found.raw, draft.source, seen.runs[-1], seen.strange)
     return found
 
 
-def _found_threshold(
-    draft: _Draft, raw: onnx.ModelProto, runs: Sequence[Sequence[Sample]]
-) -> Threshold:
-    options = draft.options
+def _found_threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Threshold:
+    options, runs = draft.options, seen.runs
     with closing(_engine(raw_as_score(raw))) as engine:
         maxima = nominal_maxima(runs, engine, draft.source)
     if options.threshold is not None:
@@ -245,7 +244,7 @@ def _found_threshold(
     if not options.good:
         return found
     graph = scaled(raw, found.raw)
-    recipe = recipe_of(draft.parts(graph, found, runs[0]))
+    recipe = recipe_of(draft.parts(graph, found))
     with closing(_engine(graph)) as engine:
         scores = part_scores(options.good, recipe, engine, options.calibration)
     return found.raised_to(scores)
@@ -289,10 +288,10 @@ def _proven(
     draft: _Draft,
     graphs: Mapping[Precision, onnx.ModelProto],
     threshold: Threshold,
-    samples: Sequence[Sample],
+    seen: SeenAgain,
 ) -> ParityTable:
-    options = draft.options
-    recipe = recipe_of(draft.parts(graphs["fp32"], threshold, samples))
+    options, samples = draft.options, seen.runs[0]
+    recipe = recipe_of(draft.parts(graphs["fp32"], threshold))
     scans = (options.scan, *options.good, *options.verify)
 
     def inspections(engine: Engine) -> Any:
@@ -301,9 +300,9 @@ def _proven(
     return gate(draft.source, threshold.raw, graphs, _inputs(samples)[:PARITY_SAMPLES], inspections)
 
 
-def _probes(model: bytes, samples: Sequence[Sample]) -> tuple[Probe, ...]:
-    with closing(open_cpu(model, THREADS)) as engine:
-        return probes_of(engine, _inputs(samples)[:PROBES])
+def _probes(graph: onnx.ModelProto, source: Source, seen: SeenAgain) -> tuple[Probe, ...]:
+    with closing(_engine(graph)) as engine:
+        return proving_probes(engine, source, seen)
 
 
 def _engine(graph: onnx.ModelProto) -> Engine:
