@@ -87,6 +87,18 @@ def seen_again_samples(
         )
 
 
+def compared(seen: SeenAgain) -> tuple[list[Sample], list[Sample]]:
+    """Samples to hold a graph to its model by, and the strange ones that must not fall below 1.0.
+
+    Every viewpoint is there once, as it is or marked, none as the graph was calibrated on; and
+    under other light.
+    """
+    plain = seen.runs[-1][::2]
+    mild = [s for s in seen.mild if s.part is None or s.strange != "marked" or s.view % 2]
+    chosen = [*plain, *mild]
+    return chosen, [sample for sample in seen.strange if sample not in mild]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Maker:
     """Makes the samples of one source."""

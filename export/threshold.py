@@ -38,6 +38,17 @@ class Threshold:
         good = {name: score * self.raw for name, score in part_scores.items()}
         return replace(self, raw=max(self.raw, GOOD_MARGIN * max(good.values())), good=good)
 
+    def above(self, part_scores: Mapping[str, float]) -> Threshold:
+        """As it was given, with what good parts score. Raises EngineError if one is rejected."""
+        for name, score in part_scores.items():
+            if score >= 1.0:
+                raise EngineError(
+                    f"the good scan {name} scores {score:.3g} of the threshold that was given, raw "
+                    f"{score * self.raw:.4g}: name a higher --threshold, or leave it out"
+                )
+        good = {name: score * self.raw for name, score in part_scores.items()}
+        return replace(self, good=good)
+
     @property
     def record(self) -> dict[str, Any]:
         """For threshold.json; scores in units of the threshold."""

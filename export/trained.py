@@ -28,7 +28,7 @@ from export.probes import proving_probes
 from export.progress import Bar, Progress, silent
 from export.reach import check_bound, check_reach
 from export.recipe_parts import expected_views, manifest_of, reference_views, tools
-from export.samples import Sample, SeenAgain, seen_again_samples
+from export.samples import Sample, SeenAgain, compared, seen_again_samples
 from export.source import Source
 from export.tensorrt_rules import check
 from export.threshold import Threshold, given_threshold, nominal_maxima, nominal_threshold
@@ -43,7 +43,6 @@ from runtime.register import TOLERANCE_MM
 
 THREADS = 2
 RUNS = 3
-PARITY_SAMPLES = 6  # half a ring of views; whole scans are compared besides
 # the same graph on another CPU differs by 1e-5, on a GPU by its precision
 PROBE_TOLERANCE: dict[Precision, float] = {
     "fp32": 1e-3,
@@ -238,16 +237,17 @@ def _found_threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Th
     options, runs = draft.options, seen.runs
     with closing(_engine(raw_as_score(raw))) as engine:
         maxima = nominal_maxima(runs, engine, draft.source)
-    if options.threshold is not None:
-        return given_threshold(options.threshold, maxima)
-    found = nominal_threshold(maxima, len(runs[0]), draft.source)
+    if options.threshold is None:
+        found = nominal_threshold(maxima, len(runs[0]), draft.source)
+    else:
+        found = given_threshold(options.threshold, maxima)
     if not options.good:
         return found
     graph = scaled(raw, found.raw)
     recipe = recipe_of(draft.parts(graph, found))
     with closing(_engine(graph)) as engine:
         scores = part_scores(options.good, recipe, engine, options.calibration)
-    return found.raised_to(scores)
+    return found.raised_to(scores) if options.threshold is None else found.above(scores)
 
 
 def _graphs(
@@ -290,14 +290,15 @@ def _proven(
     threshold: Threshold,
     seen: SeenAgain,
 ) -> ParityTable:
-    options, samples = draft.options, seen.runs[0]
+    options = draft.options
     recipe = recipe_of(draft.parts(graphs["fp32"], threshold))
     scans = (options.scan, *options.good, *options.verify)
 
     def inspections(engine: Engine) -> Any:
         return verdicts_of(scans, recipe, engine, options.calibration)
 
-    return gate(draft.source, threshold.raw, graphs, _inputs(samples)[:PARITY_SAMPLES], inspections)
+    samples, strange = compared(seen)
+    return gate(draft.source, threshold.raw, graphs, samples, inspections, strange=strange)
 
 
 def _probes(graph: onnx.ModelProto, source: Source, seen: SeenAgain) -> tuple[Probe, ...]:

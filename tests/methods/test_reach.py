@@ -112,3 +112,10 @@ def test_a_threshold_close_to_the_most_a_model_can_say_is_refused() -> None:
     for raw in (9.5, 10.063, float("nan")):
         with pytest.raises(EngineError, match="the most this model can say"):
             check_bound(raw, source)
+
+
+def test_a_good_part_over_the_given_threshold_is_told() -> None:
+    found = given_threshold(2.0, np.ones(3))
+    assert found.above({"good": 0.8}).record["good_parts"] == {"good": 0.8}
+    with pytest.raises(EngineError, match=r"scores 1\.3 of the threshold that was given, raw 2\.6"):
+        found.above({"good": 1.3})
