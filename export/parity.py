@@ -13,6 +13,7 @@ import onnx
 from rich.table import Table
 
 from export.blame import blamed_layers, blamed_modules
+from export.half import rounded
 from runtime.engine import Engine, Tensor
 from runtime.engine_onnxruntime import open_cpu
 from runtime.errors import EngineError
@@ -140,7 +141,7 @@ def gate(
     told = _Told.by(SourceEngine(source, threshold), samples, strange, inspections)
     rows = []
     for name, graph in graphs.items():
-        with _opened(graph) as engine:
+        with _opened(rounded(graph) if name == "fp16" else graph) as engine:
             rows.append(_row(name, name, engine, told))
         _hold(rows[-1], lambda name=name: _blame(name, source, graphs, samples))  # type: ignore[misc]
     for label, (precision, engine) in (engines or {}).items():
@@ -250,7 +251,8 @@ def _blame(
     first = samples[0].inputs
     if name == "fp32":
         return blamed_modules(source, graphs["fp32"], first, LIMITS["fp32"])
-    return blamed_layers(graphs["fp32"], graphs[name], first, LIMITS[name])
+    reduced = rounded(graphs[name]) if name == "fp16" else graphs[name]
+    return blamed_layers(graphs["fp32"], reduced, first, LIMITS[name])
 
 
 def _flipped(theirs: Sequence[ScanVerdict], ours: Sequence[ScanVerdict]) -> str:

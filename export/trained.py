@@ -136,8 +136,8 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     draft = _Draft(golden, source, nominal.flicker, options, name)
     threshold = _threshold(draft, raw, nominal.seen)
     bar.say("convert and compare with the source")
-    graphs = _graphs(scaled(raw, threshold.raw), source, nominal.samples, options.precision)
-    ms = _run_ms(graphs[options.precision], nominal.samples[0])
+    graphs = _graphs(scaled(raw, threshold.raw), source, nominal.seen, options.precision)
+    ms = _run_ms(graphs[options.precision], nominal.seen.runs[0][0])
     _check_budget(ms, options.most_ms)
     parity = _proven(draft, graphs, threshold, nominal.seen)
     graph = graphs[options.precision]
@@ -155,11 +155,6 @@ class _Nominal:
 
     flicker: Gloss
     seen: SeenAgain
-
-    @property
-    def samples(self) -> list[Sample]:
-        """The first time: what INT8 is calibrated on and parity is measured on."""
-        return self.seen.runs[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,11 +246,12 @@ def _found_threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Th
 
 
 def _graphs(
-    graph: onnx.ModelProto, source: Source, samples: Sequence[Sample], precision: Precision
+    graph: onnx.ModelProto, source: Source, seen: SeenAgain, precision: Precision
 ) -> dict[Precision, onnx.ModelProto]:
-    """The FP32 graph, and the reduced one if asked for."""
+    """The FP32 graph, and the reduced one if asked for: its ranges are those of the golden part,
+    of a flaw on it and of other light, lest a defect be cut off at what good parts give."""
     graphs: dict[Precision, onnx.ModelProto] = {"fp32": graph}
-    inputs = _inputs(samples)
+    inputs = [sample.inputs for sample in (*seen.runs[0], *seen.teaching)]
     if precision == "fp16":
         graphs["fp16"] = to_half(graph, source.keep_float32, inputs)
     elif precision == "int8":
@@ -308,10 +304,6 @@ def _probes(graph: onnx.ModelProto, source: Source, seen: SeenAgain) -> tuple[Pr
 
 def _engine(graph: onnx.ModelProto) -> Engine:
     return open_cpu(graph.SerializeToString(), THREADS)
-
-
-def _inputs(samples: Sequence[Sample]) -> list[Mapping[str, Any]]:
-    return [sample.inputs for sample in samples]
 
 
 def _output(source: Source, golden: Golden) -> TensorSpec:

@@ -9,11 +9,15 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
-from export.half import to_half
+from export.half import rounded, to_half
 from export.int8 import quantized
 from export.onnx_graph import GraphBuilder
+from export.samples import Sample, SeenAgain
+from export.source import Source
 from export.tensorrt_rules import check
+from export.trained import _graphs
 from runtime.engine_onnxruntime import open_cpu
 from runtime.errors import EngineError
 
@@ -71,13 +75,63 @@ def test_what_is_kept_stays_float() -> None:
     assert TensorProto.FLOAT16 not in types(model).values()
 
 
-def test_a_layer_beyond_halfs_range_stays_float() -> None:
+def gained(factor: float) -> onnx.ModelProto:
+    """One layer's weights times a factor, the next one's divided by it."""
     model = small_net()
-    weight = model.graph.initializer[1]
-    huge = numpy_helper.to_array(weight) * np.float32(1e6)
-    weight.CopyFrom(numpy_helper.from_array(huge, weight.name))
-    found = to_half(model, samples=SAMPLES)
-    assert np.isfinite(run(found)).all()
+    weights = [c for c in model.graph.initializer if len(c.dims) == 4]
+    for weight, gain in zip(weights[1:3], (factor, 1 / factor), strict=True):
+        values = numpy_helper.to_array(weight) * np.float32(gain)
+        weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    return model
+
+
+@pytest.mark.parametrize("factor", [2e4, 1e6])
+def test_a_layer_beyond_halfs_range_stays_float(factor: float) -> None:
+    model = gained(factor)
+    want = run(model)
+    assert not np.isfinite(run(rounded(to_half(model)))).all()  # without samples it overflows
+    found = run(rounded(to_half(model, samples=SAMPLES)))
+    assert np.abs(found - want).max() < 1e-2 * want.max()
+
+
+def test_values_cast_to_half_at_the_first_product_are_watched() -> None:
+    builder = GraphBuilder()
+    large = builder.scaled(builder.to_float("image"), 2000.0)
+    score = builder.op("Conv", large, builder.constant(np.full((1, 1, 1, 1), 5e-4)))
+    model = builder.model(
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, SHAPE)],
+        [helper.make_tensor_value_info(builder.op("Abs", score), TensorProto.FLOAT, SHAPE)],
+    )
+    assert np.isfinite(run(rounded(to_half(model, samples=SAMPLES)))).all()
+    assert np.isinf(run(rounded(to_half(model)))).any()
+
+
+def test_onnxruntime_keeps_the_casts_that_round() -> None:
+    """60 x 2000 in half is infinite, whatever it is divided by next; as ONNX's reference says."""
+    builder = GraphBuilder()
+    x = builder.op("Cast", builder.to_float("image"), to=TensorProto.FLOAT16)
+    weight = builder.constant(np.full((1, 1, 1, 1), 2000.0), np.float16)
+    large = builder.op("Conv", x, weight)
+    small = builder.op("Mul", large, builder.constant(1 / 2000, np.float16))
+    score = builder.op("Cast", small, to=TensorProto.FLOAT)
+    model = builder.model(
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, SHAPE)],
+        [helper.make_tensor_value_info(score, TensorProto.FLOAT, SHAPE)],
+    )
+    given = {"image": np.full(SHAPE, 60, np.uint8)}
+    found = ort.InferenceSession(rounded(model).SerializeToString()).run(None, given)[0]
+    assert np.isinf(np.asarray(found)).all()
+    with np.errstate(over="ignore"):
+        want = ReferenceEvaluator(model).run(None, given)[0]
+    assert np.isinf(np.asarray(want)).all()
+
+
+def test_rounded_half_is_the_reference_evaluators_half() -> None:
+    model = to_half(small_net(), samples=SAMPLES)
+    exact, want = run(small_net()), np.asarray(ReferenceEvaluator(model).run(None, SAMPLES[0])[0])
+    found = run(rounded(model))
+    true = np.abs(want - exact).max()
+    assert 0.3 * true < np.abs(found - exact).max() < 3 * true
 
 
 def test_int8_is_laid_out_as_tensorrt_wants_it() -> None:
@@ -86,6 +140,16 @@ def test_int8_is_laid_out_as_tensorrt_wants_it() -> None:
     assert {"QuantizeLinear", "DequantizeLinear"} <= {n.op_type for n in model.graph.node}
     want = run(small_net())
     assert np.abs(run(model) - want).max() < 0.1 * want.max()
+
+
+def test_int8_does_not_cut_off_what_is_brighter_than_the_golden_part() -> None:
+    dim = [Sample({"image": s["image"] // 4}) for s in SAMPLES]
+    seen = SeenAgain([dim], mild=[], wild=[], teaching=[Sample(dict(SAMPLES[1]))])
+    source = Source("small", (), None, lambda _: np.zeros((16, 16), np.float32), {})
+    graphs = _graphs(small_net(), source, seen, "int8")
+    want, found = run(graphs["fp32"]), run(graphs["int8"])
+    assert found.max() > 0.95 * want.max()
+    assert run(quantized(small_net(), [s.inputs for s in dim])).max() < 0.7 * want.max()
 
 
 def test_int8_is_never_calibrated_on_nothing() -> None:
