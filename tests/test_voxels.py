@@ -85,8 +85,10 @@ def burr(across_px: int, beside_mm: float) -> VoxelGrid:
     rays, view = scene.rays(), scene.look(scene.camera(0.0))
     assert view.depth_mm is not None
     depth_mm = np.full(view.depth_mm.shape, np.nan, np.float32)
-    rows, columns = (slice(n // 2, n // 2 + across_px) for n in depth_mm.shape)
-    depth_mm[rows, columns] = 100.0  # above everything: the camera looks down on the part
+    row, column = depth_mm.shape[0] // 2, depth_mm.shape[1] // 2
+    depth_mm[row : row + across_px, column : column + across_px] = (
+        100.0  # above everything: the camera looks down on the part
+    )
     moved = np.eye(4)
     moved[0, 3] = 140.0 + beside_mm
     grid.add(replace(view, depth_mm=depth_mm), rays, moved, -1e4)
