@@ -63,15 +63,15 @@ def at_least_zero(score: RawScore) -> RawScore:
 
 def from_picture(
     model: Callable[[torch.Tensor], torch.Tensor],
-    steps: Preprocess,
     size_px: Size,
     finish: Finish = at_least_zero,
 ) -> Callable[[Mapping[str, Tensor]], RawScore]:
-    """A model of one picture, (1, 3, h, w) -> map (1, 1, h', w'), as `Source.original`."""
+    """A model with its preprocessing, picture (1, 3, h, w) in 0..1 -> map (1, 1, h', w'), as
+    `Source.original`."""
 
     def original(inputs: Mapping[str, Tensor]) -> RawScore:
         with torch.no_grad():
-            picture = published_picture(grey_plane(inputs["image"]), steps)
+            picture = grey_plane(inputs["image"]).repeat(1, CHANNELS, 1, 1)
             return finish(camera_map(model(picture), size_px))
 
     return original

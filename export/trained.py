@@ -18,6 +18,7 @@ from typing import Any
 
 import onnx
 
+from export.checkpoint import UNREADABLE, one_line
 from export.gloss import Gloss, gloss
 from export.golden import Golden, load_golden
 from export.half import to_half
@@ -127,7 +128,7 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     golden = load_golden(options.scan, options.calibration)
     name = options.name or name_of(golden.scan.calibration.part)
     check_label(name, options.version)
-    source = load(golden, on_progress)
+    source = _loaded(load, golden, on_progress)
     bar.say("trace the graph")
     raw = trace(source)
     check(raw, source.method)
@@ -210,6 +211,16 @@ class _Draft:
 
 
 # --- one function per step, in their order ------------------------------------------------------
+
+
+def _loaded(load: Load, golden: Golden, on_progress: Progress) -> Source:
+    """A library's complaint about what is in a file is one line, too."""
+    try:
+        return load(golden, on_progress)
+    except UNREADABLE as error:
+        raise EngineError(
+            f"the model cannot be built from what its files say: {one_line(error)}"
+        ) from error
 
 
 def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:

@@ -59,7 +59,9 @@ def anomalib_source(
         inputs=(spec("image", golden),),
         network=network or AnomalibNetwork(model, steps, size, finish),
         original=from_picture(
-            lambda picture: model(picture).anomaly_map, steps, size, published_finish
+            lambda picture: model(checkpoint.transform(picture)).anomaly_map,
+            size,
+            published_finish,
         ),
         provenance={
             "checkpoint": checkpoint.path.name,

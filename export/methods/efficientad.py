@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from anomalib.models import EfficientAd
 from anomalib.models.image.efficient_ad.torch_model import (
     AutoEncoder,
     EfficientAdModel,
@@ -98,7 +99,7 @@ def load_efficientad(golden: Golden, options: EfficientAdOptions) -> Source:
 
 
 def _from_anomalib(golden: Golden, path: Path, input_px: int | None) -> Source:
-    read = anomalib_checkpoint(path, METHOD)
+    read = anomalib_checkpoint(path, METHOD, EfficientAd.configure_pre_processor)
     if input_px is not None:
         read = read.resized(input_px)
     built = read.hyper_parameters
@@ -364,7 +365,7 @@ def _quantiles(score: torch.Tensor) -> tuple[float, float]:
 
 def _read_normalisation(path: Path, channels: int) -> _Normalisation:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             mean, std = (np.asarray(file[name], np.float32).reshape(-1) for name in ("mean", "std"))
             q_st, q_ae = (
                 np.asarray(file[name], np.float64).reshape(2) for name in ("q_st", "q_ae")

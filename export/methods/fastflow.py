@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from anomalib.models import Fastflow
 from anomalib.models.image.fastflow.torch_model import FastflowModel
 from torch import nn
 
@@ -38,7 +39,7 @@ def _published_score(score: RawScore) -> RawScore:
 
 def load_fastflow(golden: Golden, checkpoint: Path) -> Source:
     """Raises EngineError for a file that is not such a checkpoint."""
-    read = anomalib_checkpoint(checkpoint, METHOD)
+    read = anomalib_checkpoint(checkpoint, METHOD, Fastflow.configure_pre_processor)
     built = read.hyper_parameters
     model = FastflowModel(
         input_size=read.preprocess.resize_px,

@@ -21,7 +21,7 @@ from torch import nn
 
 from export.bank import Bank, BankOptions, build_bank, features_of, load_bank
 from export.bank_score import BankScore, published_score
-from export.checkpoint import sha256_of
+from export.checkpoint import UNREADABLE, one_line, sha256_of
 from export.eye import open_eye
 from export.golden import Golden
 from export.golden_inputs import golden_inputs, size_px, spec
@@ -194,11 +194,11 @@ def _svm(
 
 def _saved_svm(path: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             coefficients = np.asarray(file["coef"], np.float64).reshape(1, 2)
             return coefficients, np.asarray(file["offset"], np.float64).reshape(1)
-    except (OSError, KeyError, ValueError) as error:
+    except UNREADABLE as error:
         raise EngineError(
             f"{path}: needs coef (2,) and offset: np.savez(file, coef=svm.coef_, "
-            f"offset=svm.offset_): {error}"
+            f"offset=svm.offset_): {one_line(error)}"
         ) from error
