@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from export.checkpoint import UNREADABLE, load_weights, one_line
 from export.coreset import coreset
 from export.nearest import nearest_rows
 from export.progress import Progress
@@ -55,8 +56,13 @@ class Embed(nn.Module):
 
 
 def build_bank(vectors: Iterable[Bank], options: BankOptions, on_progress: Progress) -> Bank:
-    """The coreset of all views' vectors (n, d). Raises EngineError when it would be too large."""
+    """The coreset of all views' vectors (n, d). Raises EngineError when it would be too large, or
+    holds no numbers."""
     found = np.concatenate(list(vectors)).astype(np.float32)
+    if not np.isfinite(found).all():
+        raise EngineError(
+            "the golden scan's features are not finite: are these the weights of this backbone?"
+        )
     check_budget(int(len(found) * options.ratio), found.shape[1], options, len(found))
     kept = coreset(found, options.ratio, seed=options.seed, on_progress=on_progress)
     return np.ascontiguousarray(found[np.sort(kept)])
@@ -83,8 +89,6 @@ def load_bank(path: Path) -> Bank:
 
     Raises EngineError.
     """
-    from export.checkpoint import load_weights
-
     if path.suffix == ".npz":
         found = _from_npz(path)
     else:
@@ -122,8 +126,10 @@ def features_of(
 
 def _from_npz(path: Path) -> Bank:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             found: Bank = file["bank"]
             return found
-    except (OSError, KeyError, ValueError) as error:
-        raise EngineError(f"{path}: needs an array `bank` (rows, features): {error}") from error
+    except UNREADABLE as error:
+        raise EngineError(
+            f"{path}: needs an array `bank` (rows, features): {one_line(error)}"
+        ) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from export.bank import Bank
 from export.nearest import Nearest, Reweight
@@ -21,7 +20,7 @@ class BankScore(nn.Module):
     def __init__(self, bank: Bank, grid: Size, reweight: int = 0, unit: float = 1.0) -> None:
         super().__init__()
         self.nearest = Nearest(bank)
-        self.weight = Reweight(self.nearest, reweight) if reweight > 1 else None
+        self.weight = Reweight(self.nearest, reweight) if min(reweight, len(bank)) > 1 else None
         self.grid, self.unit = grid, unit
 
     def forward(self, queries: torch.Tensor) -> torch.Tensor:
@@ -53,7 +52,8 @@ def published_score(patches: torch.Tensor, bank: Bank, grid: Size, reweight: int
         worst = int(distance.argmax())
         near = torch.cdist(rows[row[worst]][None], rows)[0]
         support = near.topk(neighbours, largest=False).indices
-        around = torch.cdist(patches[worst][None], rows[support])[0]
-        softer = around / patches.shape[1] ** 0.5
-        distance = distance * (1.0 - functional.softmax(softer, dim=0)[0])
+        around = torch.cdist(patches[worst][None], rows[support[1:]])[0]
+        root = patches.shape[1] ** 0.5
+        weight = 1.0 - torch.exp(distance[worst] / root - torch.logsumexp(around / root, dim=0))
+        distance = distance * weight
     return distance.reshape(1, 1, *grid)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import pickle  # noqa: TID251 - only the class of the error that a refused file raises
-from collections.abc import Mapping
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import torch
+from safetensors import SafetensorError
 
 from runtime.errors import EngineError
+
+if TYPE_CHECKING:
+    from anomalib.pre_processing import PreProcessor
 
 BLOCK_BYTES = 1 << 20
 LISTED = 3  # layers named in a message; the rest is counted
@@ -21,6 +28,12 @@ NOT_WEIGHTS = (b"version https://git-lfs", b"<!DOCTYPE", b"<html")
 ANOMALIB_MODEL = "model."
 
 State = dict[str, torch.Tensor]
+
+# what the readers of numpy, torch and zip raise for a file that is cut, changed or something else
+UNREADABLE = (
+    RuntimeError, EOFError, BadZipFile, ValueError, LookupError, OSError, TypeError, AttributeError,
+    AssertionError, ArithmeticError, struct.error, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +48,17 @@ class Preprocess:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnomalibCheckpoint:
-    """An anomalib 2.x checkpoint: how the model was built, its weights, its preprocessing."""
+    """An anomalib 2.x checkpoint: how the model was built, its weights, its preprocessing.
+
+    preprocess: for the graph. transform: for parity, anomalib's own, (1, 3, h, w) in 0..1 -> what
+    the model takes.
+    """
 
     path: Path
     hyper_parameters: Mapping[str, Any]
     state: State
     preprocess: Preprocess
+    transform: Callable[[torch.Tensor], torch.Tensor]
 
     @property
     def sha256(self) -> str:
@@ -49,7 +67,13 @@ class AnomalibCheckpoint:
 
     def resized(self, side_px: int) -> AnomalibCheckpoint:
         """The same model on pictures of another size; only where the network allows it."""
-        return replace(self, preprocess=replace(self.preprocess, resize_px=(side_px, side_px)))
+        side = (side_px, side_px)
+        spec = _with_size(_spec_of(self.transform), side)
+        return replace(
+            self,
+            preprocess=replace(self.preprocess, resize_px=side),
+            transform=_transform(spec, self.path),
+        )
 
 
 def load_weights(path: Path, what: str) -> State:
@@ -92,11 +116,15 @@ def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path:
 
 
 def anomalib_checkpoint(
-    path: Path, method: str, default_px: tuple[int, int] = (256, 256)
+    path: Path, method: str, default: Callable[[], PreProcessor]
 ) -> AnomalibCheckpoint:
-    """Read a Lightning checkpoint of anomalib 2.x. Raises EngineError, one line."""
+    """Read a Lightning checkpoint of anomalib 2.x. Raises EngineError, one line.
+
+    default: the class's own `configure_pre_processor`, for a checkpoint that says that it had a
+    pre-processor and not which.
+    """
     content = _load(path, f"an anomalib checkpoint of {method}")
-    if not isinstance(content, Mapping) or "state_dict" not in content:
+    if not (isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping)):
         raise EngineError(f"{path}: is no Lightning checkpoint: save it with anomalib's Engine")
     state = {
         name.removeprefix(ANOMALIB_MODEL): tensor
@@ -105,13 +133,17 @@ def anomalib_checkpoint(
     }
     if not state:
         raise EngineError(f"{path}: has no layers {ANOMALIB_MODEL}*: is it an anomalib checkpoint?")
-    config = content.get("anomalib_pre_processor_config")
-    return AnomalibCheckpoint(
-        path=path,
-        hyper_parameters=dict(content.get("hyper_parameters", {})),
-        state=state,
-        preprocess=_preprocess(config, path, default_px),
-    )
+    built = content.get("hyper_parameters") or {}
+    if not isinstance(built, Mapping):
+        raise EngineError(f"{path}: its hyper_parameters are {type(built).__name__}, not names")
+    try:
+        spec = _preprocessor_spec(content, path, default)
+        preprocess = _preprocess(spec, path)
+    except UNREADABLE as error:
+        raise EngineError(
+            f"{path}: how its pictures were prepared cannot be read: {one_line(error)}"
+        ) from error
+    return AnomalibCheckpoint(path, dict(built), state, preprocess, _transform(spec, path))
 
 
 def sha256_of(path: Path) -> str:
@@ -138,8 +170,8 @@ def _load(path: Path, what: str) -> Any:
             f"{path}: holds more than tensors ({_unsafe(error)}), and what it holds could run as "
             "code: save model.state_dict() instead"
         ) from error
-    except (RuntimeError, EOFError, BadZipFile, ValueError, KeyError, OSError) as error:
-        raise EngineError(f"{path}: is damaged or not {what}: {_one(error)}") from error
+    except (*UNREADABLE, SafetensorError) as error:
+        raise EngineError(f"{path}: is damaged or not {what}: {one_line(error)}") from error
 
 
 def _read(path: Path) -> Any:
@@ -167,15 +199,65 @@ def _harmless() -> list[Any]:
     return [*found, PrecisionType, EfficientAdModelSize, AnomalyMapGenerationMode]
 
 
-def _preprocess(config: Any, path: Path, default_px: tuple[int, int]) -> Preprocess:
-    """From the checkpoint's own description, or what anomalib 2.x does by default."""
-    from export.picture import IMAGENET_MEAN, IMAGENET_STD
+def _preprocessor_spec(
+    content: Mapping[str, Any], path: Path, default: Callable[[], PreProcessor]
+) -> Any:
+    """anomalib's words for the transform. Raises EngineError where the checkpoint is silent: a
+    model that sees its pictures prepared otherwise still gives a map."""
+    config = content.get("anomalib_pre_processor_config")
+    enabled = (content.get("anomalib_components_enabled") or {}).get("pre_processor")
+    if enabled is False:
+        raise EngineError(
+            f"{path}: was trained without anomalib's pre-processor, so nothing says how its "
+            "pictures were resized and normalised: train it with one"
+        )
+    if config is not None:
+        spec = config["transform"]
+        if spec is None:
+            raise EngineError(
+                f"{path}: anomalib could not save its pre-processor's transform: train it with "
+                "Resize and Normalize only"
+            )
+        return spec
+    if enabled is None:
+        raise EngineError(
+            f"{path}: does not say how its pictures were prepared (no "
+            "anomalib_pre_processor_config): save it with anomalib 2.7 or later"
+        )
+    return _spec_of(default().transform)
 
-    if not config:
-        return Preprocess(default_px, True, IMAGENET_MEAN, IMAGENET_STD)
-    size: tuple[int, int] = default_px
+
+def _spec_of(transform: Any) -> Any:
+    from anomalib.pre_processing.utils.spec import transform_to_spec
+
+    return transform_to_spec(transform)
+
+
+def _transform(spec: Any, path: Path) -> Callable[[torch.Tensor], torch.Tensor]:
+    """anomalib's own transform. Raises EngineError."""
+    from anomalib.pre_processing.utils.spec import spec_to_transform
+
+    try:
+        found: Callable[[torch.Tensor], torch.Tensor] = spec_to_transform(spec)
+    except UNREADABLE as error:
+        raise EngineError(f"{path}: its pre-processor: {one_line(error)}") from error
+    return found
+
+
+def _with_size(spec: Any, side: tuple[int, int]) -> Any:
+    """The same steps with another Resize."""
+    changed = deepcopy(spec)
+    for step in _steps(changed):
+        if step["class_path"].endswith(".Resize"):
+            step["init_args"]["size"] = list(side)
+    return changed
+
+
+def _preprocess(spec: Any, path: Path) -> Preprocess:
+    """The same in our words. Raises EngineError for steps that the graph does not have."""
+    size: tuple[int, int] | None = None
     antialias, mean, std = True, None, (1.0, 1.0, 1.0)
-    for step in _steps(config.get("transform")):
+    for step in _steps(spec):
         kind, arguments = step["class_path"].rpartition(".")[2], step.get("init_args", {})
         if kind == "Resize":
             size, antialias = _size(arguments, path), bool(arguments.get("antialias", True))
@@ -188,14 +270,15 @@ def _preprocess(config: Any, path: Path, default_px: tuple[int, int]) -> Preproc
             )
         else:
             raise EngineError(f"{path}: its pre-processor does {kind}: Resize and Normalize only")
+    if size is None:
+        raise EngineError(f"{path}: its pre-processor does not resize: train it with Resize")
     return Preprocess(size, antialias, mean, std)
 
 
 def _steps(transform: Any) -> list[dict[str, Any]]:
-    if not transform:
-        return []
     if transform["class_path"].endswith(".Compose"):
-        return list(transform["init_args"]["transforms"])
+        steps: list[dict[str, Any]] = transform["init_args"]["transforms"]
+        return steps
     return [transform]
 
 
@@ -219,5 +302,6 @@ def _unsafe(error: Exception) -> str:
     return words[1].split()[0] if len(words) > 1 else "a pickled object"
 
 
-def _one(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """What a library says, for a message."""
     return (" ".join(str(error).split()) or type(error).__name__)[:200]

@@ -30,6 +30,7 @@ PASSING = frozenset(
 HALF_MAX = 65504.0
 SAFE_MAX = HALF_MAX / 8  # pictures of the line may be three bits brighter than golden ones
 WATCH = "voxgate_largest_"
+UNROUNDED, HALF = "_unrounded", "_as_half"
 
 
 def to_half(
@@ -40,7 +41,7 @@ def to_half(
     """The same graph in FP16; inputs and outputs keep their types.
 
     keep: dotted prefixes of submodules that stay FP32 (Source.keep_float32).
-    samples: golden inputs; a node whose values come near FP16's range on them stays FP32.
+    samples: golden inputs; a node that takes or gives values near FP16's range on them stays FP32.
     """
     typed = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     scopes = tuple(f"/{prefix.replace('.', '/')}/" for prefix in keep)
@@ -87,7 +88,9 @@ class _Plan:
         return model
 
     def _is_half(self, node: onnx.NodeProto) -> bool:
-        if node.name.startswith(self.scopes) or self.too_large.intersection(node.output):
+        if node.name.startswith(self.scopes):
+            return False
+        if self.too_large.intersection([*node.input, *node.output]):
             return False
         given = [name for name in node.input if name in self.floats]
         if not given or any(self._overflows(name) for name in given):
@@ -133,9 +136,56 @@ class _Plan:
         return other
 
 
+def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """An FP16 graph in FP32, every half tensor rounded to half where it is made.
+
+    onnxruntime on a CPU computes FP16 nodes in FP32 and leaves out the casts between them, so that
+    what overflows or is lost on a GPU is neither there. Here every result goes to half and back by
+    casts of its own, which it keeps; sums stay FP32, as in tensor cores.
+    """
+    typed = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    graph = typed.graph
+    kinds = {v.name: v.type.tensor_type.elem_type for v in [*graph.value_info, *graph.output]}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        nodes.append(copy)
+        for index, name in enumerate(node.output):
+            if kinds.get(name) == TensorProto.FLOAT16:
+                copy.output[index] = f"{name}{UNROUNDED}"
+                nodes += _to_half_and_back(f"{name}{UNROUNDED}", name)
+        for attribute in copy.attribute:
+            if copy.op_type == "Cast" and attribute.i == TensorProto.FLOAT16:
+                attribute.i = TensorProto.FLOAT
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    del found.graph.node[:], found.graph.value_info[:]
+    found.graph.node.extend(nodes)
+    for constant in found.graph.initializer:
+        if constant.data_type == TensorProto.FLOAT16:
+            values = numpy_helper.to_array(constant).astype(np.float32)
+            constant.CopyFrom(numpy_helper.from_array(values, constant.name))
+    onnx.checker.check_model(found, full_check=True)
+    return found
+
+
+def _to_half_and_back(name: str, result: str) -> list[onnx.NodeProto]:
+    half = f"{result}{HALF}"
+    return [
+        helper.make_node("Cast", [name], [half], name=f"/round/{half}", to=TensorProto.FLOAT16),
+        helper.make_node("Cast", [half], [result], name=f"/round/{result}", to=TensorProto.FLOAT),
+    ]
+
+
 def _too_large(model: onnx.ModelProto, samples: Sequence[Mapping[str, Tensor]]) -> frozenset[str]:
-    """Outputs of products that come near FP16's range on the samples."""
-    names = [node.output[0] for node in model.graph.node if node.op_type in PRODUCTS]
+    """Tensors that come near FP16's range on the samples, of all that might become FP16."""
+    typed = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    values = [*typed.value_info, *typed.output]
+    floats = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+    touched = [n for n in model.graph.node if n.op_type in PRODUCTS | PASSING]
+    both = (name for node in touched for name in (*node.input, *node.output))
+    names = [name for name in dict.fromkeys(both) if name in floats]
     if not samples or not names:
         return frozenset()
     watched = onnx.ModelProto()

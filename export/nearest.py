@@ -15,6 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from runtime.errors import EngineError
+
 CHUNK_ROWS = 512  # the distances of 3,000 patches to a chunk stay in a CPU's cache (measured)
 NORM_PARTS = 3  # FP16 holds 11 bits: three parts hold the 24 of a float32 and more
 RESCORED = 6  # chunks whose best row is measured exactly
@@ -33,7 +35,7 @@ class Nearest(nn.Module):
     def __init__(self, bank: Bank, chunk_rows: int = CHUNK_ROWS) -> None:
         super().__init__()
         if bank.ndim != 2 or not len(bank) or not np.isfinite(bank).all():
-            raise ValueError(f"a bank is (rows, features) of finite numbers, got {bank.shape}")
+            raise EngineError(f"a bank is (rows, features) of finite numbers, got {bank.shape}")
         mean = bank.mean(axis=0, dtype=np.float64)
         centred = (bank - mean).astype(np.float32)
         self.scale = _scale(centred)
@@ -76,9 +78,11 @@ class Nearest(nn.Module):
 class Reweight(nn.Module):
     """The weight of a picture's score by its neighbourhood in the bank (PatchCore, equation 7).
 
-    For the patch that is farthest from the bank: 1 - softmax of its distances to the `neighbours`
-    rows nearest to its nearest row, taken at that nearest row; over the root of the number of
-    features, as the code that SiM3D builds on does, lest the exponential explode. One number.
+    For the patch that is farthest from the bank, at distance s from its nearest row: 1 - e^s over
+    the sum of e^d, d its distances to the rows nearest to that row; all over the root of the number
+    of features, lest the exponential explode. The equation does not say whether that row is one of
+    its own neighbours: as in BTF's public code, on which SiM3D builds, `neighbours` counts it and
+    the sum leaves it out (anomalib sums it too, and takes no root). One number.
     """
 
     table: torch.Tensor
@@ -88,7 +92,8 @@ class Reweight(nn.Module):
         self.nearest = [nearest]  # its own child elsewhere: a list keeps it from being one here too
         bank = nearest.bank.numpy()
         self.softness = float(np.sqrt(bank.shape[1]))
-        self.register_buffer("table", torch.from_numpy(nearest_rows(bank, neighbours)))
+        table = nearest_rows(bank, neighbours)[:, 1:]
+        self.register_buffer("table", torch.from_numpy(np.ascontiguousarray(table)))
 
     def forward(
         self, queries: torch.Tensor, rows: torch.Tensor, distances: torch.Tensor
@@ -97,7 +102,8 @@ class Reweight(nn.Module):
         patch, row = queries[farthest], rows[farthest]
         support = self.nearest[0].bank[self.table[row].reshape(-1)]
         around = (patch - support).square().sum(dim=1).sqrt()
-        return 1.0 - torch.softmax(around / self.softness, dim=0)[0]
+        farther = (around - distances[farthest].reshape(-1)) / self.softness
+        return 1.0 - 1.0 / farther.exp().sum()
 
 
 def nearest_rows(bank: Bank, neighbours: int, block_rows: int = 1024) -> npt.NDArray[np.int64]:

@@ -13,6 +13,7 @@ import onnx
 from rich.table import Table
 
 from export.blame import blamed_layers, blamed_modules
+from export.half import rounded
 from runtime.engine import Engine, Tensor
 from runtime.engine_onnxruntime import open_cpu
 from runtime.errors import EngineError
@@ -20,6 +21,7 @@ from runtime.manifest import TensorSpec
 from runtime.nouns import Outcome, Reason
 
 if TYPE_CHECKING:
+    from export.samples import Sample
     from export.source import Source
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -46,10 +48,12 @@ Inspections = Callable[[Engine], Sequence[ScanVerdict]]
 
 @dataclass(frozen=True, slots=True)
 class GraphParity:
-    """One row of the table; errors are fractions of the threshold.
+    """One row of the table; max_error and mean_error are fractions of the threshold.
 
-    relative_error, of the larger of the threshold and the map's own maximum, is what is limited: a
-    float32 score of 1000 thresholds is right to 1000 times less, and its verdict is as sure.
+    relative_error and part_score_error are what is limited: of the larger of the threshold and the
+    source's score at the same pixel, or of the same part. A float32 score of 1000 thresholds is
+    right to 1000 times less, and its verdict is as sure; what lies beside it is not.
+    decided: scans whose verdict is PASS or FAIL. over: views and scans over the threshold.
     """
 
     graph: str
@@ -61,6 +65,8 @@ class GraphParity:
     part_score_error: float
     agreeing: int
     scans: int
+    decided: int
+    over: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class ParityTable:
                 f"{row.mean_error:.1e}",
                 f"{row.relative_error:.1e} <= {row.limit:.0e}",
                 f"{row.part_score_error:.1e}",
-                f"{row.agreeing} of {row.scans} agree",
+                f"{row.agreeing} of {row.scans} agree, {row.decided} decided",
             )
         return table
 
@@ -120,77 +126,133 @@ def gate(
     source: Source,
     threshold: float,
     graphs: Mapping[Precision, onnx.ModelProto],
-    samples: Sequence[Mapping[str, Tensor]],
+    samples: Sequence[Sample],
     inspections: Inspections,
     engines: Mapping[str, tuple[Precision, Engine]] | None = None,
+    strange: Sequence[Sample] = (),
 ) -> ParityTable:
     """Every graph (fp32 first) and every further engine against the trained model.
 
     graphs: scaled graphs, output `score`. engines: name -> what it runs, e.g. a TensorRT engine.
-    Raises EngineError with the graph, its error, the limit and the layer group to blame.
+    samples are compared pixel by pixel; of the strange ones, and of these, none that the model
+    finds over the threshold may fall below it. Raises EngineError with the graph, its error, the
+    limit and the layer group to blame, or when no scan is decided.
     """
-    original = SourceEngine(source, threshold)
-    said = [original.run(dict(sample)) for sample in samples]
-    verdicts = inspections(original)
+    told = _Told.by(SourceEngine(source, threshold), samples, strange, inspections)
     rows = []
     for name, graph in graphs.items():
-        with _opened(graph) as engine:
-            rows.append(_row(name, name, engine, samples, said, verdicts, inspections))
+        with _opened(rounded(graph) if name == "fp16" else graph) as engine:
+            rows.append(_row(name, name, engine, told))
         _hold(rows[-1], lambda name=name: _blame(name, source, graphs, samples))  # type: ignore[misc]
     for label, (precision, engine) in (engines or {}).items():
-        rows.append(_row(label, precision, engine, samples, said, verdicts, inspections))
+        rows.append(_row(label, precision, engine, told))
         _hold(rows[-1], lambda: "the engine itself")
     return ParityTable(tuple(rows))
 
 
-def _row(
-    name: str,
-    precision: Precision,
-    engine: Engine,
-    samples: Sequence[Mapping[str, Tensor]],
-    said: Sequence[Scores],
-    verdicts: Sequence[ScanVerdict],
-    inspections: Inspections,
-) -> GraphParity:
-    errors = [np.abs(engine.run(dict(s)) - was) for s, was in zip(samples, said, strict=True)]
-    tops = [max(1.0, float(was.max())) for was in said]
-    ours = inspections(engine)
-    if flipped := _flipped(verdicts, ours):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Told:
+    """What the trained model says: maps of the samples, peaks of these and of the strange ones."""
+
+    samples: Sequence[Sample]
+    strange: Sequence[Sample]
+    maps: list[Scores]
+    peaks: list[float]
+    inspections: Inspections
+    verdicts: Sequence[ScanVerdict]
+
+    @classmethod
+    def by(
+        cls,
+        original: Engine,
+        samples: Sequence[Sample],
+        strange: Sequence[Sample],
+        inspections: Inspections,
+    ) -> _Told:
+        maps = [original.run(dict(sample.inputs)) for sample in samples]
+        peaks = [sample.peak(was[0, 0]) for sample, was in zip(samples, maps, strict=True)]
+        peaks += [_peak(original, sample) for sample in strange]
+        verdicts = inspections(original)
+        _check_decided(verdicts)
+        return cls(samples, strange, maps, peaks, inspections, verdicts)
+
+
+def _row(name: str, precision: Precision, engine: Engine, told: _Told) -> GraphParity:
+    now = [engine.run(dict(sample.inputs)) for sample in told.samples]
+    errors = [np.abs(a - b) for a, b in zip(now, told.maps, strict=True)]
+    relative = [e / np.maximum(1.0, np.abs(b)) for e, b in zip(errors, told.maps, strict=True)]
+    peaks = [sample.peak(score[0, 0]) for sample, score in zip(told.samples, now, strict=True)]
+    peaks += [_peak(engine, sample) for sample in told.strange]
+    _check_none_passes(name, told, peaks)
+    ours = told.inspections(engine)
+    if flipped := _flipped(told.verdicts, ours):
         raise EngineError(f"{name}: the verdict changes on {flipped}")
+    pairs = list(zip(told.verdicts, ours, strict=True))
     return GraphParity(
         graph=name,
         backend=engine.backend,
         limit=LIMITS[precision],
         max_error=max(float(error.max()) for error in errors),
         mean_error=float(np.mean([error.mean() for error in errors])),
-        relative_error=max(float(e.max()) / top for e, top in zip(errors, tops, strict=True)),
-        part_score_error=max(
-            (_apart(a, b) for a, b in zip(verdicts, ours, strict=True)), default=0.0
-        ),
+        relative_error=max(float(error.max()) for error in relative),
+        part_score_error=max((_apart(a, b) for a, b in pairs), default=0.0),
         agreeing=len(ours),
-        scans=len(verdicts),
+        scans=len(told.verdicts),
+        decided=sum(v.outcome is not Outcome.INDETERMINATE for v in told.verdicts),
+        over=sum(p >= 1.0 for p in (*told.peaks, *((v.score or 0.0) for v in told.verdicts))),
     )
+
+
+def _peak(engine: Engine, sample: Sample) -> float:
+    return sample.peak(engine.run(dict(sample.inputs))[0, 0])
+
+
+def _check_decided(verdicts: Sequence[ScanVerdict]) -> None:
+    """Raises EngineError when all verdicts agree because none says anything."""
+    if verdicts and all(v.outcome is Outcome.INDETERMINATE for v in verdicts):
+        reasons = ", ".join(sorted(reason.value for reason in verdicts[0].reasons))
+        raise EngineError(
+            f"no scan is decided ({verdicts[0].scan}: {reasons}), so that verdicts agree proves "
+            "nothing: see that the golden scan itself is inspected to the end"
+        )
+
+
+def _check_none_passes(name: str, told: _Told, peaks: Sequence[float]) -> None:
+    """Raises EngineError for a sample over the threshold that this graph puts below it."""
+    for sample, was, now in zip((*told.samples, *told.strange), told.peaks, peaks, strict=True):
+        if was >= 1.0 and not now >= 1.0:
+            what = f"{sample.strange or 'golden'} view {sample.view}"
+            raise EngineError(
+                f"{name}: {what} scores {was:.4f} of the threshold in the source model and "
+                f"{now:.4f} in this graph: what should fail would pass; choose another --precision"
+            )
 
 
 def _hold(row: GraphParity, blame: Callable[[], str]) -> None:
     """Raises EngineError when the row is beyond its limit."""
-    if row.relative_error <= row.limit:  # so that NaN does not pass
-        return
-    raise EngineError(
-        f"{row.graph}: the graph differs from the source model by {row.relative_error:.2g}, at "
-        f"most {row.limit:g} is allowed; the first layers that are off: {blame()}"
-    )
+    if not row.relative_error <= row.limit:  # so that NaN does not pass
+        raise EngineError(
+            f"{row.graph}: the graph differs from the source model by {row.relative_error:.2g}, at "
+            f"most {row.limit:g} is allowed; the first layers that are off: {blame()}"
+        )
+    if not row.part_score_error <= row.limit:
+        raise EngineError(
+            f"{row.graph}: the part's score differs from the source model's by "
+            f"{row.part_score_error:.2g}, at most {row.limit:g} is allowed"
+        )
 
 
 def _blame(
     name: Precision,
     source: Source,
     graphs: Mapping[Precision, onnx.ModelProto],
-    samples: Sequence[Mapping[str, Tensor]],
+    samples: Sequence[Sample],
 ) -> str:
+    first = samples[0].inputs
     if name == "fp32":
-        return blamed_modules(source, graphs["fp32"], samples[0], LIMITS["fp32"])
-    return blamed_layers(graphs["fp32"], graphs[name], samples[0], LIMITS[name])
+        return blamed_modules(source, graphs["fp32"], first, LIMITS["fp32"])
+    reduced = rounded(graphs[name]) if name == "fp16" else graphs[name]
+    return blamed_layers(graphs["fp32"], reduced, first, LIMITS[name])
 
 
 def _flipped(theirs: Sequence[ScanVerdict], ours: Sequence[ScanVerdict]) -> str:
@@ -205,7 +267,8 @@ def _flipped(theirs: Sequence[ScanVerdict], ours: Sequence[ScanVerdict]) -> str:
 
 
 def _apart(theirs: ScanVerdict, ours: ScanVerdict) -> float:
-    return abs((theirs.score or 0.0) - (ours.score or 0.0))
+    was, now = theirs.score or 0.0, ours.score or 0.0
+    return abs(was - now) / max(1.0, abs(was))
 
 
 def _shown(score: float | None) -> str:

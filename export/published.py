@@ -19,6 +19,9 @@ from runtime.engine import Tensor
 
 CHANNELS = 3
 
+Finish = Callable[[RawScore], RawScore]
+"""A library's map at the camera's size -> scores >= 0."""
+
 
 def published_picture(plane: torch.Tensor, steps: Preprocess, fit: Fit = "stretch") -> torch.Tensor:
     """(1, 1, h, w) in 0..1 -> (1, 3, *resize_px) through torchvision's transforms."""
@@ -53,17 +56,22 @@ def camera_map(score: torch.Tensor, size_px: Size, fit: Fit = "stretch") -> RawS
     return found
 
 
+def at_least_zero(score: RawScore) -> RawScore:
+    """What lies below counts as most normal."""
+    return np.asarray(np.maximum(score, 0.0))
+
+
 def from_picture(
     model: Callable[[torch.Tensor], torch.Tensor],
-    steps: Preprocess,
     size_px: Size,
-    shift: float = 0.0,
+    finish: Finish = at_least_zero,
 ) -> Callable[[Mapping[str, Tensor]], RawScore]:
-    """A model of one picture, (1, 3, h, w) -> map (1, 1, h', w'), as `Source.original`."""
+    """A model with its preprocessing, picture (1, 3, h, w) in 0..1 -> map (1, 1, h', w'), as
+    `Source.original`."""
 
     def original(inputs: Mapping[str, Tensor]) -> RawScore:
         with torch.no_grad():
-            picture = published_picture(grey_plane(inputs["image"]), steps)
-            return np.asarray(np.maximum(camera_map(model(picture) + shift, size_px), 0.0))
+            picture = grey_plane(inputs["image"]).repeat(1, CHANNELS, 1, 1)
+            return finish(camera_map(model(picture), size_px))
 
     return original

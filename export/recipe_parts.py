@@ -14,6 +14,7 @@ from export.gloss import Gloss
 from export.golden import Golden
 from export.package import ReferenceViews
 from export.progress import Bar
+from export.strange import MARK_OF_HEIGHT
 from runtime import __version__
 from runtime.engine import Engine, Tensor, raw_scores
 from runtime.expected import ExpectedView, expect
@@ -22,7 +23,6 @@ from runtime.recipe import Probe
 from runtime.wall_clock import utc_now
 
 TOOLS = ("onnx", "onnxruntime", "numpy")
-MARK_OF_HEIGHT = 1 / 60  # radius of the probe's mark: a flaw of some 10 px on 600
 
 
 def expected_views(golden: Golden, flicker: Gloss, bar: Bar) -> tuple[ExpectedView, ...]:
@@ -98,15 +98,12 @@ def tools(*further: str) -> dict[str, str]:
 
 
 def probes_of(engine: Engine, inputs: Sequence[Mapping[str, Tensor]]) -> tuple[Probe, ...]:
-    """Golden inputs with a mark on them, so that scores beyond the threshold are compared too."""
-    marked = [with_mark(given) for given in inputs]
-    return tuple(Probe(dict(given), raw_scores(engine, dict(given))) for given in marked)
+    """What this engine says of these inputs."""
+    return tuple(Probe(dict(given), raw_scores(engine, dict(given))) for given in inputs)
 
 
 def with_mark(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A black spot in the middle of the picture, if there is one."""
-    if "image" not in inputs:
-        return dict(inputs)
+    """A black spot in the middle of the picture."""
     image = np.array(inputs["image"], np.uint8)
     height, width = image.shape[2:]
     radius_px = max(2, round(height * MARK_OF_HEIGHT))

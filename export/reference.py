@@ -38,7 +38,7 @@ from export.package import (
     write_recipe,
 )
 from export.progress import Bar, Progress, silent
-from export.recipe_parts import expected_views, manifest_of, probes_of, reference_views
+from export.recipe_parts import expected_views, manifest_of, probes_of, reference_views, with_mark
 from export.tensorrt_rules import check
 from runtime.crew import Crew
 from runtime.engine_onnxruntime import open_cpu
@@ -215,7 +215,7 @@ def _scores(
 def _probes(model: Model, run: list[Again]) -> tuple[Probe, ...]:
     engine = open_cpu(model.content, THREADS)
     try:
-        return probes_of(engine, [again.inputs for again in run[:PROBES]])
+        return probes_of(engine, [with_mark(again.inputs) for again in run[:PROBES]])
     finally:
         engine.close()
 

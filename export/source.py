@@ -29,6 +29,7 @@ class Source:
         when the model came as a graph.
     original: the library's own forward on the same arrays; the parity gate holds `network` to it.
     keep_float32: dotted prefixes of submodules of `network` that no precision may touch.
+    bound: the largest raw score there can be; None: not known.
     """
 
     method: str
@@ -42,3 +43,9 @@ class Source:
     voxels: VoxelSection | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     graph: onnx.ModelProto | None = None
+    bound: float | None = None
+
+    @property
+    def tells_views_apart(self) -> bool:
+        """Whether each viewpoint has constants of its own."""
+        return any(tensor.name == "view" for tensor in self.inputs)

@@ -138,6 +138,10 @@ def _of_node(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
 
 
 def _types(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
+    if node.op_type not in ("Cast", "QuantizeLinear", "DequantizeLinear"):
+        given = {known.types.get(name) for name in node.input if name}
+        if TensorProto.UINT8 in given:
+            yield "takes UINT8: cast it to float first"
     for name in node.output:
         kind = known.types.get(name, TensorProto.UNDEFINED)
         quantised = node.op_type == "QuantizeLinear"
@@ -157,6 +161,8 @@ def _resize(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
         yield f"coordinates must be one of {', '.join(RESIZE_COORDINATES)}"
     if attributes.get("antialias", 0):
         yield "antialias is not built: resize with matrix products"
+    if attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        yield "keeps no aspect ratio: give the sizes"
     before, after = known.shapes.get(node.input[0]), known.shapes.get(node.output[0])
     if before and after and sum(a != b for a, b in zip(before, after, strict=True)) > 3:
         yield "more than three axes change"
@@ -179,20 +185,56 @@ def _grid_sample(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
 
 
 def _scatter(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
-    if _attributes(node).get("reduction", "none") != "none":
+    reduction = _attributes(node).get("reduction")
+    if reduction not in (None, "none"):
         yield "a reduction is ignored or refused: gather instead"
+    elif reduction is not None and node.op_type == "ScatterND":
+        yield "leave the attribute reduction out: up to 10.8 refuses any"
 
 
 def _max_pool(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
     if len(node.output) > 1 and node.output[1]:
         yield "indices are not built"
-    if any(d != 1 for d in _attributes(node).get("dilations", [])):
-        yield "dilations must be 1"
+    yield from _pool(node)
 
 
 def _einsum(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
-    if "..." in str(_attributes(node).get("equation", "")):
+    equation = str(_attributes(node).get("equation", "")).replace(" ", "")
+    if "..." in equation:
         yield "no ellipsis: write the letters"
+        return
+    if any(letter.isupper() for letter in equation):
+        yield "letters must be a to z"
+    terms = equation.replace("->", ",").split(",")
+    if any(len(set(term)) < len(term) for term in terms):
+        yield "no letter twice in one term: take the diagonal by a product with a mask"
+
+
+def _power(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
+    if known.types.get(node.input[1]) not in FLOATS:
+        yield "its exponent must be float: 10.3 reads no other"
+
+
+def _layer_normalisation(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
+    if any(node.output[1:]):
+        yield "has one output: mean and deviation are not built"
+
+
+def _average_pool(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
+    yield from _pool(node)
+
+
+def _pool(node: onnx.NodeProto) -> Iterator[str]:
+    attributes = _attributes(node)
+    if any(d != 1 for d in attributes.get("dilations", [])):
+        yield "dilations must be 1"
+    if len(attributes.get("kernel_shape", (1, 1))) not in (2, 3):
+        yield "pools pictures or volumes: add a dimension"
+
+
+def _pad(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
+    if len(node.input) > 3 and node.input[3] and node.input[3] not in known.constants:
+        yield "its axes must be constant"
 
 
 def _cum_sum(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
@@ -262,6 +304,10 @@ RULES: dict[str, Callable[[onnx.NodeProto, _Known], Iterator[str]]] = {
     "ScatterElements": _scatter,
     "ScatterND": _scatter,
     "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
+    "Pow": _power,
+    "LayerNormalization": _layer_normalisation,
+    "Pad": _pad,
     "Einsum": _einsum,
     "CumSum": _cum_sum,
     "QuantizeLinear": _quantise,

@@ -16,6 +16,7 @@ from runtime.engine import Engine
 from runtime.errors import EngineError
 
 GOOD_MARGIN = 1.1  # above the worst good part that was seen: the next one is as likely to be worse
+LEAST_RAW, MOST_RAW = 1e-30, 1e30  # float32 holds such a number and what it is divided by
 GIVEN = "given by the user"
 FITTED = "the golden scan seen again"
 
@@ -36,6 +37,17 @@ class Threshold:
         """Above every good part too; scores in units of this threshold."""
         good = {name: score * self.raw for name, score in part_scores.items()}
         return replace(self, raw=max(self.raw, GOOD_MARGIN * max(good.values())), good=good)
+
+    def above(self, part_scores: Mapping[str, float]) -> Threshold:
+        """As it was given, with what good parts score. Raises EngineError if one is rejected."""
+        for name, score in part_scores.items():
+            if score >= 1.0:
+                raise EngineError(
+                    f"the good scan {name} scores {score:.3g} of the threshold that was given, raw "
+                    f"{score * self.raw:.4g}: name a higher --threshold, or leave it out"
+                )
+        good = {name: score * self.raw for name, score in part_scores.items()}
+        return replace(self, good=good)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -64,20 +76,22 @@ def nominal_maxima(runs: Sequence[Sequence[Sample]], engine: Engine, source: Sou
 
     Raises EngineError when the model says nothing: no numbers, or the same everywhere.
     """
-    maps = [(sample, engine.run(dict(sample.inputs))[0, 0]) for run in runs for sample in run]
+    maps = [(sample, engine.run(sample.inputs)[0, 0]) for run in runs for sample in run]
     if not all(np.isfinite(score).all() for _, score in maps):
         raise EngineError(f"{source.method}: the model gives scores that are no numbers")
     if all(np.ptp(score) == 0 for _, score in maps):
         raise EngineError(
             f"{source.method}: the model gives the same score everywhere: are these its weights?"
         )
-    return np.array([float(sample.of_part(score).max(initial=0.0)) for sample, score in maps])
+    return np.array([sample.peak(score) for sample, score in maps])
 
 
 def given_threshold(raw: float, maxima: Scores) -> Threshold:
-    """As the user says. Raises EngineError unless it is a positive number."""
-    if not (np.isfinite(raw) and raw > 0):
-        raise EngineError(f"the threshold must be a positive raw score, got {raw}")
+    """As the user says. Raises EngineError unless it is a positive number that float32 holds."""
+    if not LEAST_RAW <= raw <= MOST_RAW:
+        raise EngineError(
+            f"the threshold must be a raw score from {LEAST_RAW:g} to {MOST_RAW:g}, got {raw}"
+        )
     return Threshold(raw, GIVEN, maxima)
 
 

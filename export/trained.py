@@ -18,15 +18,18 @@ from typing import Any
 
 import onnx
 
+from export.checkpoint import UNREADABLE, one_line
 from export.gloss import Gloss, gloss
 from export.golden import Golden, load_golden
 from export.half import to_half
 from export.int8 import quantized
 from export.package import RecipeParts, check_free, check_label, name_of, recipe_of, write_recipe
 from export.parity import LIMITS, ParityTable, Precision, gate
+from export.probes import proving_probes
 from export.progress import Bar, Progress, silent
-from export.recipe_parts import expected_views, manifest_of, probes_of, reference_views, tools
-from export.samples import Sample, seen_again_samples
+from export.reach import check_bound, check_reach
+from export.recipe_parts import expected_views, manifest_of, reference_views, tools
+from export.samples import Sample, SeenAgain, compared, seen_again_samples
 from export.source import Source
 from export.tensorrt_rules import check
 from export.threshold import Threshold, given_threshold, nominal_maxima, nominal_threshold
@@ -40,9 +43,7 @@ from runtime.recipe import Probe
 from runtime.register import TOLERANCE_MM
 
 THREADS = 2
-PROBES = 2
 RUNS = 3
-PARITY_SAMPLES = 6  # half a ring of views; whole scans are compared besides
 # the same graph on another CPU differs by 1e-5, on a GPU by its precision
 PROBE_TOLERANCE: dict[Precision, float] = {
     "fp32": 1e-3,
@@ -127,20 +128,22 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     golden = load_golden(options.scan, options.calibration)
     name = options.name or name_of(golden.scan.calibration.part)
     check_label(name, options.version)
-    source = load(golden, on_progress)
+    source = _loaded(load, golden, on_progress)
     bar.say("trace the graph")
     raw = trace(source)
     check(raw, source.method)
     nominal = _see_again(golden, source, bar)
     bar.say("find the threshold")
     draft = _Draft(golden, source, nominal.flicker, options, name)
-    threshold = _threshold(draft, raw, nominal.runs)
+    threshold = _threshold(draft, raw, nominal.seen)
     bar.say("convert and compare with the source")
-    graphs = _graphs(scaled(raw, threshold.raw), source, nominal.samples, options.precision)
-    ms = _run_ms(graphs[options.precision], nominal.samples[0])
+    graphs = _graphs(scaled(raw, threshold.raw), source, nominal.seen, options.precision)
+    ms = _run_ms(graphs[options.precision], nominal.seen.runs[0][0])
     _check_budget(ms, options.most_ms)
-    parity = _proven(draft, graphs, threshold, nominal.samples)
-    parts = draft.parts(graphs[options.precision], threshold, nominal.samples, parity)
+    parity = _proven(draft, graphs, threshold, nominal.seen)
+    graph = graphs[options.precision]
+    probes = _probes(graph, source, nominal.seen)
+    parts = draft.parts(graph, threshold, probes, parity)
     bar.say("write the recipe")
     write_recipe(options.out, parts)
     bar.end()
@@ -152,12 +155,7 @@ class _Nominal:
     """The golden part put down again some times."""
 
     flicker: Gloss
-    runs: list[list[Sample]]
-
-    @property
-    def samples(self) -> list[Sample]:
-        """The first time: what INT8 is calibrated on and parity is measured on."""
-        return self.runs[0]
+    seen: SeenAgain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,18 +172,17 @@ class _Draft:
         self,
         graph: onnx.ModelProto,
         threshold: Threshold,
-        samples: Sequence[Sample],
+        probes: Sequence[Probe] = (),
         parity: ParityTable | None = None,
     ) -> RecipeParts:
-        """The whole recipe with this graph."""
-        model: bytes = graph.SerializeToString()
+        """The whole recipe with this graph; without probes it is good for inspections here."""
         return RecipeParts(
             manifest=self._manifest(parity),
-            model=model,
+            model=graph.SerializeToString(),
             plan=self.golden.plan,
             expected_ijk=self.golden.expected_ijk(),
             reference=reference_views(self.golden, self.flicker),
-            probes=_probes(model, samples),
+            probes=probes,
             threshold=threshold.record,
         )
 
@@ -216,6 +213,16 @@ class _Draft:
 # --- one function per step, in their order ------------------------------------------------------
 
 
+def _loaded(load: Load, golden: Golden, on_progress: Progress) -> Source:
+    """A library's complaint about what is in a file is one line, too."""
+    try:
+        return load(golden, on_progress)
+    except UNREADABLE as error:
+        raise EngineError(
+            f"the model cannot be built from what its files say: {one_line(error)}"
+        ) from error
+
+
 def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
     flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
     bar.begin(2 * len(golden.views))
@@ -224,28 +231,38 @@ def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
     return _Nominal(flicker, seen_again_samples(golden, expected, source, bar))
 
 
-def _threshold(draft: _Draft, raw: onnx.ModelProto, runs: Sequence[Sequence[Sample]]) -> Threshold:
-    options = draft.options
+def _threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Threshold:
+    found = _found_threshold(draft, raw, seen)
+    check_bound(found.raw, draft.source)
+    with closing(_engine(scaled(raw, found.raw))) as engine:
+        check_reach(engine, found.raw, draft.source, seen.runs[-1], seen.strange)
+    return found
+
+
+def _found_threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Threshold:
+    options, runs = draft.options, seen.runs
     with closing(_engine(raw_as_score(raw))) as engine:
         maxima = nominal_maxima(runs, engine, draft.source)
-    if options.threshold is not None:
-        return given_threshold(options.threshold, maxima)
-    found = nominal_threshold(maxima, len(runs[0]), draft.source)
+    if options.threshold is None:
+        found = nominal_threshold(maxima, len(runs[0]), draft.source)
+    else:
+        found = given_threshold(options.threshold, maxima)
     if not options.good:
         return found
     graph = scaled(raw, found.raw)
-    recipe = recipe_of(draft.parts(graph, found, runs[0]))
+    recipe = recipe_of(draft.parts(graph, found))
     with closing(_engine(graph)) as engine:
         scores = part_scores(options.good, recipe, engine, options.calibration)
-    return found.raised_to(scores)
+    return found.raised_to(scores) if options.threshold is None else found.above(scores)
 
 
 def _graphs(
-    graph: onnx.ModelProto, source: Source, samples: Sequence[Sample], precision: Precision
+    graph: onnx.ModelProto, source: Source, seen: SeenAgain, precision: Precision
 ) -> dict[Precision, onnx.ModelProto]:
-    """The FP32 graph, and the reduced one if asked for."""
+    """The FP32 graph, and the reduced one if asked for: its ranges are those of the golden part,
+    of a flaw on it and of other light, lest a defect be cut off at what good parts give."""
     graphs: dict[Precision, onnx.ModelProto] = {"fp32": graph}
-    inputs = _inputs(samples)
+    inputs = [sample.inputs for sample in (*seen.runs[0], *seen.teaching)]
     if precision == "fp16":
         graphs["fp16"] = to_half(graph, source.keep_float32, inputs)
     elif precision == "int8":
@@ -278,29 +295,26 @@ def _proven(
     draft: _Draft,
     graphs: Mapping[Precision, onnx.ModelProto],
     threshold: Threshold,
-    samples: Sequence[Sample],
+    seen: SeenAgain,
 ) -> ParityTable:
     options = draft.options
-    recipe = recipe_of(draft.parts(graphs["fp32"], threshold, samples))
+    recipe = recipe_of(draft.parts(graphs["fp32"], threshold))
     scans = (options.scan, *options.good, *options.verify)
 
     def inspections(engine: Engine) -> Any:
         return verdicts_of(scans, recipe, engine, options.calibration)
 
-    return gate(draft.source, threshold.raw, graphs, _inputs(samples)[:PARITY_SAMPLES], inspections)
+    samples, strange = compared(seen)
+    return gate(draft.source, threshold.raw, graphs, samples, inspections, strange=strange)
 
 
-def _probes(model: bytes, samples: Sequence[Sample]) -> tuple[Probe, ...]:
-    with closing(open_cpu(model, THREADS)) as engine:
-        return probes_of(engine, _inputs(samples)[:PROBES])
+def _probes(graph: onnx.ModelProto, source: Source, seen: SeenAgain) -> tuple[Probe, ...]:
+    with closing(_engine(graph)) as engine:
+        return proving_probes(engine, source, seen)
 
 
 def _engine(graph: onnx.ModelProto) -> Engine:
     return open_cpu(graph.SerializeToString(), THREADS)
-
-
-def _inputs(samples: Sequence[Sample]) -> list[Mapping[str, Any]]:
-    return [sample.inputs for sample in samples]
 
 
 def _output(source: Source, golden: Golden) -> TensorSpec:

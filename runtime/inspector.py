@@ -29,14 +29,14 @@ from runtime.errors import EngineError, RecipeError
 from runtime.expected import ExpectedView, expect
 from runtime.lift import LiftCounts, lift, lift_points
 from runtime.model_inputs import view_inputs
-from runtime.nouns import Alignment, Note, Reason, Verdict, View, ViewReport
+from runtime.nouns import Alignment, DepthMap, Note, Reason, Verdict, View, ViewReport
 from runtime.rays import Rays
 from runtime.recipe import Recipe
 from runtime.register import LOST_SCORE, Registered, register
 from runtime.segment import segment
 from runtime.timings import Stopwatch, Timing, Work
 from runtime.transforms import Transform
-from runtime.volume import Volume
+from runtime.volume import SUPPORT_SCORE, Volume
 from runtime.volume_detector import VolumeDetector
 from runtime.warm_up import warm_up
 
@@ -88,6 +88,8 @@ class Inspector:
         self._gauge = DriftGauge(self._rays)
         section = recipe.manifest.voxels
         self._whole = None if section is None else VolumeDetector(section)
+        # what scores the picture alone is not fooled by edges that flicker in depth
+        self._picture_only = not recipe.manifest.geometry and not recipe.manifest.sees_depth
 
     @classmethod
     def open(
@@ -285,6 +287,7 @@ class Inspector:
             self._reference_from_part(),
             self._crew,
             self.recipe.manifest.tolerance_mm,
+            narrow=self._picture_only,
         )
 
     def _fuse(
@@ -298,14 +301,32 @@ class Inspector:
         pose = view.part_from_camera
         fused = lift(self.volume, score, view.depth_mm, self._rays, pose, planned, self._crew)
         self._part.counts.append(fused)
-        if registered is not None and self.recipe.manifest.geometry:
-            gone, lost = registered.vanished_mm, registered.lost_mm
-            # the picture speaks also where the depth is silent
-            weak = np.maximum(score[registered.lost], np.float32(LOST_SCORE))
-            self._part.counts += [
-                lift_points(self.volume, gone, registered.vanished_score, planned, self._crew),
-                lift_points(self.volume, lost, weak, planned, self._crew, seen=False),
-            ]
+        if registered is None:
+            self._note_unplaced(planned, view.depth_mm, score)
+            return
+        # the picture speaks also where the depth is silent
+        lost, weak = registered.lost_mm, score[registered.lost]
+        if self.recipe.manifest.geometry:
+            gone, strength = registered.vanished_mm, registered.vanished_score
+            self._part.counts.append(lift_points(self.volume, gone, strength, planned, self._crew))
+            weak = np.maximum(weak, np.float32(LOST_SCORE))
+        self._part.counts.append(
+            lift_points(self.volume, lost, weak, planned, self._crew, seen=False)
+        )
+
+    def _note_unplaced(
+        self, planned: int, depth_mm: DepthMap, score: npt.NDArray[np.float32]
+    ) -> None:
+        """Without golden views nothing tells where a pixel without return lies."""
+        peak = float(score[~(depth_mm > 0)].max(initial=0.0))
+        if peak >= SUPPORT_SCORE:
+            self.reject(
+                Note(
+                    Reason.DEPTH_MISSING,
+                    f"view {planned}: the model scores {peak:.2f} where the sensor gave no "
+                    "return, and the recipe holds no golden views to place it by: export it again",
+                )
+            )
 
     def _note_doubts(self, planned: int, registered: Registered | None) -> None:
         """A view that came but saw nothing, or saw the part elsewhere, is no proof."""

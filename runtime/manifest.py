@@ -108,6 +108,11 @@ class Manifest(_Section):
     voxels: VoxelSection | None = None
     files: dict[str, Digest] = Field(description="file -> sha256")
 
+    @property
+    def sees_depth(self) -> bool:
+        """Whether the model is shown what the 3D sensor measured."""
+        return any(spec.name in ("depth_mm", "fpfh") for spec in self.inputs)
+
     @model_validator(mode="after")
     def _detector_has_what_it_needs(self) -> Manifest:
         volume = self.detector == "volume"

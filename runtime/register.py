@@ -69,8 +69,9 @@ class Registered:
         NaN where there is no statement.
     geometry: (h, w) float32 >= 0, finite: deviation over tolerance; 1 = threshold, 0 no statement.
     vanished_mm, vanished_score: (n, 3), (n,) float32: expected surface that is gone, part frame.
-    lost_mm: (m, 3) float32, part frame: expected surface with a golden return and none here; to be
-        fused as not seen. lost: (h, w) bool, its m pixels, row by row.
+    lost_mm: (m, 3) float32, part frame: expected surface with a golden return and none here, wide
+        or, if asked for, of any width; to be fused as not seen. lost: (h, w) bool, its m pixels,
+        row by row.
     moved_mm: how far this view takes the part from its alignment; some 0.1 mm are the robot's.
     blind: pixels that gave no return where the golden view had one, over the latter's number.
     unknown: measured pixels on the part that no golden view makes a statement about.
@@ -97,9 +98,12 @@ def register(
     reference_from_part: Transform,
     crew: Crew,
     tolerance_mm: float = TOLERANCE_MM,
+    narrow: bool = False,
 ) -> Registered:
     """Compare a view with golden view `planned`, and with the others where it deviates.
 
+    narrow: whether lost surface counts however narrow it is; else what flickers at edges is left
+    out (VANISHED_OPENING_PX).
     Raises ValueError when the view has no depth or is not of the rays' size.
     """
     if view.depth_mm is None or view.image.shape != rays.x.shape:
@@ -113,7 +117,8 @@ def register(
     other = cv2.dilate((found.kind >= OTHER).view(np.uint8), rim)
     np.copyto(found.reference, view.image, where=other > 0)
     gone = _opened(found.kind == GONE)
-    lost = _opened(found.kind == LOST)
+    lost = found.kind == LOST
+    lost = lost if narrow else _opened(lost)
     geometry = _geometry(found.deviation, found.depth, crew, tolerance_mm)
     _add_strangers(found, expected, rays, golden_from_camera, geometry, tolerance_mm)
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)

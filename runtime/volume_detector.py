@@ -51,7 +51,8 @@ class VolumeDetector:
         threshold its own: what is missing or strange need not lie on a measured surface.
 
         A score proves nothing seen, so coverage does not grow. Returns the counts, with the points
-        that fell beside the cube as outside, and a note when a defect lies beside the grid.
+        that fell beside the cube as outside, and a note when something stands beside the cube or
+        a defect lies beside the grid.
         """
         surface = volume.grid.centres_mm(volume.occupied().ijk)
         at_surface = self._voxels.scores_at(score, apply(reference_from_part, surface))
@@ -61,7 +62,7 @@ class VolumeDetector:
         fused = lift_points(volume, points.astype(np.float32), scores, VOICE, crew, seen=False)
         beside = self._voxels.outside
         counts = LiftCounts(0, beside, fused.invalid, fused.table, fused.dropped)
-        return counts, _beside_grid(fused.outside)
+        return counts, _beside_cube(self._voxels.crowded_beside()) or _beside_grid(fused.outside)
 
     def _over_threshold(
         self, score: npt.NDArray[np.float32], voxel_mm: float
@@ -77,6 +78,16 @@ class VolumeDetector:
         points = np.asarray(spec.origin_mm) + spec.voxel_mm * corners
         scores = np.repeat(score[tuple(cells.T)], len(offsets))
         return points, scores.astype(np.float32)
+
+
+def _beside_cube(cells: int) -> Note | None:
+    if not cells:
+        return None
+    return Note(
+        Reason.OUT_OF_GRID,
+        f"something fills {cells} cells beside the cube that the detector sees, where the golden "
+        "part had nothing",
+    )
 
 
 def _beside_grid(outside: int) -> Note | None:

@@ -17,6 +17,10 @@ from runtime.nouns import View
 from runtime.rays import Rays
 from runtime.transforms import Transform, apply
 
+MARGIN_CELLS = 2
+CROWD = 0.5  # of the points in a usual cell: a surface; what flickers at edges is far less
+LEAST_CROWD = 4  # points
+
 Tensor = npt.NDArray[np.generic]
 
 
@@ -31,10 +35,12 @@ class VoxelGrid:
         self.outside = 0
         self._points = np.zeros(self.spec.shape, np.int32)
         self._grey = np.zeros(self.spec.shape, np.int64)
+        self._beside: list[npt.NDArray[np.int64]] = []
 
     def clear(self) -> None:
         """Forget the last part."""
         self.outside = 0
+        self._beside.clear()
         self._points[:] = 0
         self._grey[:] = 0
 
@@ -46,13 +52,23 @@ class VoxelGrid:
             raise ValueError(f"frame {view.frame_id}: a volume needs depth")
         part = height_mm(view.depth_mm, rays, view.part_from_camera) >= table_z_mm
         points = rays.points(view.depth_mm)[part].astype(np.float64)
-        cells = self._cells(apply(reference_from_part @ view.part_from_camera, points))
+        placed = apply(reference_from_part @ view.part_from_camera, points)
+        cells = self._cells(placed)
         inside = cells >= 0
         self.outside += int((~inside).sum())
+        self._beside.append(self.spec.voxels_of(placed[~inside]).astype(np.int64))
         size = self._points.size
         grey = view.image[part][inside]
         self._points += _sums(cells[inside], None, size).reshape(self.spec.shape)
         self._grey += _sums(cells[inside], grey, size).reshape(self.spec.shape)
+
+    def crowded_beside(self) -> int:
+        """Cells beside the cube that hold as many points as a surface does: something is there."""
+        if not self.outside:
+            return 0
+        usual = np.median(self._points[self._points > 0]) if self._points.any() else 0.0
+        _, counts = np.unique(np.concatenate(self._beside), axis=0, return_counts=True)
+        return int((counts >= max(LEAST_CROWD, CROWD * float(usual))).sum())
 
     def tensors(self) -> dict[str, Tensor]:
         """`occupied` uint8 0 or 1 and `grey` float32 0..255, 0 where empty; (1, 1, n, n, n)."""
@@ -79,10 +95,13 @@ class VoxelGrid:
         return np.where(inside, flat, -1).astype(np.int64)
 
 
-def section_around(points_mm: npt.NDArray[np.float64], cells: int = 64) -> VoxelSection:
-    """The cube of the paper: around the points' box (n, 3), its side the longest of the box's."""
+def section_around(
+    points_mm: npt.NDArray[np.float64], cells: int = 64, margin_cells: int = MARGIN_CELLS
+) -> VoxelSection:
+    """The cube of the paper, around the points' box (n, 3), its side the longest of the box's; and
+    a margin on every side of it, so that what stands out at the part's ends is seen."""
     low, high = points_mm.min(axis=0), points_mm.max(axis=0)
-    side_mm = float((high - low).max())
+    side_mm = float((high - low).max()) * cells / (cells - 2 * margin_cells)
     origin = (low + high - side_mm) / 2
     x, y, z = (float(value) for value in origin)
     return VoxelSection(origin_mm=(x, y, z), cell_mm=side_mm / cells, cells=cells)

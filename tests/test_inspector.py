@@ -355,11 +355,13 @@ class SpotEngine:
 
     def __init__(self, peak: float) -> None:
         self._peak = peak
+        self.spot = slice(290, 310), slice(390, 410)
 
     def run(self, inputs: dict[str, Tensor]) -> Output:
         assert list(inputs) == ["image"]
         score = np.zeros(inputs["image"].shape, np.float32)
-        score[..., 290:310, 390:410] = self._peak
+        rows, columns = self.spot
+        score[..., rows, columns] = self._peak
         return score
 
     def close(self) -> None:
@@ -375,12 +377,21 @@ def test_a_recipe_without_golden_views_inspects_by_its_model_alone(
     bare = replace(recipe, reference=(), manifest=manifest)
     inspector = Inspector(bare, good_scan.calibration, SpotEngine(peak), Limits())
     try:
-        verdict = _inspect(inspector, good)
+        verdict = _inspect(inspector, [_returning(view) for view in good])
     finally:
         inspector.close()
     assert verdict.outcome is outcome, verdict.notes
     assert verdict.score == pytest.approx(peak)
     assert verdict.alignment is None
+
+
+def _returning(view: View) -> View:
+    """With a return in every pixel of the spot: as far as the farthest of it."""
+    assert view.depth_mm is not None
+    depth_mm = view.depth_mm.copy()
+    spot = depth_mm[290:310, 390:410]
+    np.copyto(spot, np.nanmax(spot), where=np.isnan(spot))
+    return replace(view, depth_mm=depth_mm)
 
 
 def test_a_model_that_wants_golden_views_which_its_recipe_lacks_is_never_a_pass(
@@ -394,3 +405,82 @@ def test_a_model_that_wants_golden_views_which_its_recipe_lacks_is_never_a_pass(
         inspector.close()
     assert verdict.outcome is Outcome.INDETERMINATE
     assert {Reason.ENGINE_FAILED, Reason.NO_VIEWS} <= set(verdict.reasons)
+
+
+# --- trained models, which score alone ----------------------------------------------------------
+
+
+def _alone(recipe: Recipe, scan: Scan, peak: float, *, golden: bool = True) -> Inspector:
+    """A model that sees the picture, without the golden surface's geometry."""
+    image_only = tuple(spec for spec in recipe.manifest.inputs if spec.name == "image")
+    manifest = recipe.manifest.model_copy(update={"inputs": image_only, "geometry": False})
+    reference = recipe.reference if golden else ()
+    trained = replace(recipe, reference=reference, manifest=manifest)
+    return Inspector(trained, scan.calibration, SpotEngine(peak), Limits())
+
+
+def _without_return(view: View, rows: slice, columns: slice) -> View:
+    """As over gloss, black glue or a hole: the sensor says nothing there."""
+    assert view.depth_mm is not None
+    depth_mm = view.depth_mm.copy()
+    depth_mm[rows, columns] = np.nan
+    return replace(view, depth_mm=depth_mm)
+
+
+@pytest.mark.parametrize("side_px", [20, 3])
+def test_a_defect_that_returns_no_depth_is_found_by_a_model_that_scores_alone(
+    side_px: int, recipe: Recipe, good_scan: Scan, good: Views
+) -> None:
+    rows, columns = slice(300 - side_px, 300), slice(400 - side_px, 400)
+    inspector = _alone(recipe, good_scan, 10.0)
+    engine = inspector.engine
+    assert isinstance(engine, SpotEngine)
+    engine.spot = rows, columns
+    try:
+        verdict = _inspect(inspector, [_without_return(view, rows, columns) for view in good])
+    finally:
+        inspector.close()
+    assert verdict.outcome is Outcome.FAIL, verdict.notes
+    assert verdict.score == pytest.approx(10.0)
+
+
+def test_a_score_that_nothing_places_is_never_a_pass(
+    recipe: Recipe, good_scan: Scan, good: Views
+) -> None:
+    inspector = _alone(recipe, good_scan, 10.0, golden=False)
+    spot = slice(290, 310), slice(390, 410)
+    try:
+        verdict = _inspect(inspector, [_without_return(view, *spot) for view in good])
+    finally:
+        inspector.close()
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.DEPTH_MISSING in verdict.reasons
+
+
+def test_edges_that_flicker_are_no_defects_to_a_model_that_sees_depth(
+    recipe: Recipe, good_scan: Scan, good: Views
+) -> None:
+    shape = recipe.manifest.output.shape
+    depth = (TensorSpec(name="depth_mm", dtype="float32", shape=shape),)
+    manifest = recipe.manifest.model_copy(update={"inputs": depth, "geometry": False})
+    seeing = replace(recipe, manifest=manifest)
+    inspector = Inspector(seeing, good_scan.calibration, SilentSpots(), Limits())
+    try:
+        few = _inspect(inspector, good).defects
+        assert sum(defect.voxels for defect in few) < 20  # of some hundred that flicker
+        hidden = [_without_return(v, slice(290, 310), slice(390, 410)) for v in good]
+        assert len(_inspect(inspector, hidden).defects) > len(few)
+    finally:
+        inspector.close()
+
+
+class SilentSpots(SpotEngine):
+    """A model that is shown the depth and calls every pixel without return strange."""
+
+    def __init__(self) -> None:
+        super().__init__(9.0)
+
+    def run(self, inputs: dict[str, Tensor]) -> Output:
+        return np.where(np.asarray(inputs["depth_mm"], np.float32) > 0, 0, self._peak).astype(
+            np.float32
+        )

@@ -67,6 +67,41 @@ BROKEN: dict[str, tuple[Build, str]] = {
         lambda b, x: b.op("Cast", b.op("Cast", x, to=TensorProto.DOUBLE), to=TensorProto.FLOAT),
         "gives DOUBLE",
     ),
+    "uint8 arithmetic": (
+        lambda b, x: b.op(
+            "Cast",
+            b.op("Greater", "image", b.constant(np.zeros(1), np.uint8)),
+            to=TensorProto.FLOAT,
+        ),
+        "takes UINT8",
+    ),
+    "whole exponent": (
+        lambda b, x: b.op("Pow", x, b.constant(2, np.int64)),
+        "exponent must be float",
+    ),
+    "diagonal": (
+        lambda b, x: b.op("Einsum", x, equation="abii->abi"),
+        "no letter twice",
+    ),
+    "capitals": (lambda b, x: b.op("Einsum", x, equation="ABij->ABji"), "a to z"),
+    "mixed types": (
+        lambda b, x: b.op("Add", x, b.op("Cast", x, to=TensorProto.FLOAT16)),
+        "mixes FP32 and FP16|shapes contradict",
+    ),
+    "normalisation's deviation": (
+        lambda b, x: _second_output(b, x),
+        "has one output",
+    ),
+    "pooling of rows": (
+        lambda b, x: b.op("AveragePool", _as_row(b, x), kernel_shape=[3]),
+        "pools pictures or volumes",
+    ),
+    "scattering none": (
+        lambda b, x: b.op(
+            "ScatterND", x, b.constant(np.zeros((1, 1)), np.int64), x, reduction="none"
+        ),
+        "leave the attribute",
+    ),
     "scatter": (
         lambda b, x: b.op(
             "ScatterElements", x, b.constant(np.zeros(SHAPE), np.int64), x, reduction="add", axis=3
@@ -74,6 +109,18 @@ BROKEN: dict[str, tuple[Build, str]] = {
         "a reduction is ignored",
     ),
 }
+
+
+def _as_row(builder: GraphBuilder, x: str) -> str:
+    return builder.op("Reshape", x, builder.constant([1, 1, -1], np.int64))
+
+
+def _second_output(builder: GraphBuilder, x: str) -> str:
+    node = helper.make_node(
+        "LayerNormalization", [x, builder.constant(np.ones(16))], ["normed", "mean"], name="norm"
+    )
+    builder.nodes.append(node)
+    return "normed"
 
 
 def _top_k(builder: GraphBuilder, x: str) -> str:
@@ -102,12 +149,29 @@ def test_an_opset_it_does_not_read_is_named() -> None:
         check(graph(lambda b, x: b.op("Abs", x), opset=21), "this model")
 
 
-def test_mixed_types_are_named() -> None:
-    def mixed(builder: GraphBuilder, x: str) -> str:
+def test_one_type_throughout_is_built() -> None:
+    def halved(builder: GraphBuilder, x: str) -> str:
         half = builder.op("Cast", x, to=TensorProto.FLOAT16)
         return builder.op("Cast", builder.op("Concat", half, half, axis=1), to=TensorProto.FLOAT)
 
-    check(graph(mixed), "this model")
+    check(graph(halved), "this model")
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "words"),
+    [
+        ("AveragePool", {"kernel_shape": [2, 2], "dilations": [2, 2]}, "dilations must be 1"),
+        ("Resize", {"mode": "linear", "keep_aspect_ratio_policy": "not_larger"}, "aspect ratio"),
+    ],
+)
+def test_what_opset_19_added_is_named(kind: str, attributes: dict[str, Any], words: str) -> None:
+    def build(builder: GraphBuilder, x: str) -> str:
+        sizes = builder.constant([1, 1, 8, 8], np.int64)
+        given = ("", "", sizes) if kind == "Resize" else ()
+        return builder.op(kind, x, *given, **attributes)
+
+    with pytest.raises(EngineError, match=words):
+        check(graph(build, opset=19), "this model")
 
 
 def test_the_default_detector_is_built() -> None:

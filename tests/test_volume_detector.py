@@ -137,6 +137,18 @@ def test_a_defect_beside_the_grid_is_never_a_pass(recipe: Recipe) -> None:
     assert Reason.OUT_OF_GRID in verdict.reasons
 
 
+def test_a_burr_beside_the_cube_is_never_a_pass(recipe: Recipe) -> None:
+    cube = section(recipe)
+    shorter = VoxelSection(  # the last of the part sticks out of it, as a burr would
+        origin_mm=(cube.origin_mm[0] + 3 * cube.cell_mm, *cube.origin_mm[1:]),
+        cell_mm=cube.cell_mm,
+        cells=CELLS,
+    )
+    verdict = inspect(as_volume(recipe, shorter), CubeEngine(quiet()), "good")
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert any("beside the cube" in note.detail for note in verdict.notes)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_volume_that_is_no_number_is_never_a_pass(recipe: Recipe, bad: float) -> None:
     score = quiet()

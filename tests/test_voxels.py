@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,37 @@ def test_scores_come_back_to_the_points_of_their_cells() -> None:
 
 def test_the_cube_is_centred_with_the_longest_side() -> None:
     points = np.array([[0.0, 0, 0], [100, 20, 40]])
-    section = section_around(points, cells=50)
+    section = section_around(points, cells=50, margin_cells=0)
     assert section.cell_mm == pytest.approx(2.0)
     assert section.origin_mm == pytest.approx((0.0, -40.0, -30.0))
+
+
+def test_the_cube_has_a_margin_at_the_parts_ends() -> None:
+    points = np.array([[0.0, 0, 0], [100, 20, 40]])
+    section = section_around(points, cells=54)
+    assert section.cell_mm == pytest.approx(2.0)
+    assert section.origin_mm[0] == pytest.approx(-4.0)
+
+
+def burr(across_px: int, beside_mm: float) -> VoxelGrid:
+    """A patch of surface of so many pixels, so far beside a cube that holds the usual part."""
+    grid = filled()
+    rays, view = scene.rays(), scene.look(scene.camera(0.0))
+    assert view.depth_mm is not None
+    depth_mm = np.full(view.depth_mm.shape, np.nan, np.float32)
+    row, column = depth_mm.shape[0] // 2, depth_mm.shape[1] // 2
+    depth_mm[row : row + across_px, column : column + across_px] = (
+        100.0  # above everything: the camera looks down on the part
+    )
+    moved = np.eye(4)
+    moved[0, 3] = 140.0 + beside_mm
+    grid.add(replace(view, depth_mm=depth_mm), rays, moved, -1e4)
+    return grid
+
+
+def test_what_stands_beside_the_cube_is_no_flicker() -> None:
+    assert filled().crowded_beside() == 0
+    found = burr(12, 100.0)
+    assert found.outside == 144
+    assert found.crowded_beside() > 0
+    assert burr(1, 100.0).crowded_beside() == 0

@@ -22,6 +22,12 @@ MODULES = (
 """One module per command, each with `cases(folder, scan) -> list[Case]`, in the README's order."""
 
 
+def at(threshold: float) -> tuple[str, ...]:
+    """A raw threshold: seeded weights find nothing stranger than the golden part by far, so that
+    the one that follows from it would be out of reach, and refused."""
+    return "--threshold", str(threshold)
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One way to export: `voxgate export <arguments> --scan GOLDEN --out RECIPE`.

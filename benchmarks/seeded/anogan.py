@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
-from benchmarks.seeded import Case
-from benchmarks.seeded.checkpoints import SEED
-from export.methods.mvtec_networks import decoder, encoder
+from benchmarks.seeded import Case, at
+from benchmarks.seeded.reconstruction import save_pair
 
 NARROW = (4, 8, 8, 16)  # of the small voxel network
 
@@ -16,28 +13,33 @@ NARROW = (4, 8, 8, 16)  # of the small voxel network
 def cases(folder: Path, scan: Path) -> list[Case]:
     voxel = ("--shape", "voxel")
     return [
-        Case("anogan depth", ("anogan", "--colour", *_pair(folder / "sd", 4, 16, False))),
-        Case("anogan voxel", ("anogan", *voxel, *_pair(folder / "sv", 1, 16, True, NARROW))),
         Case(
             "anogan depth",
-            ("anogan", *_pair(folder / "fd", 1, 512, False)),
+            (
+                "anogan",
+                "--colour",
+                *at(0.3),
+                *save_pair(folder / "sd", scan, 4, 16, False, role="generator"),
+            ),
+        ),
+        Case(
+            "anogan voxel",
+            (
+                "anogan",
+                *voxel,
+                *save_pair(folder / "sv", scan, 1, 16, True, NARROW, role="generator"),
+            ),
+        ),
+        Case(
+            "anogan depth",
+            ("anogan", *at(0.3), *save_pair(folder / "fd", scan, 1, 512, False, role="generator")),
             small=False,
             source="two state dicts",
         ),
         Case(
             "anogan voxel",
-            ("anogan", *voxel, *_pair(folder / "fv", 1, 512, True)),
+            ("anogan", *voxel, *save_pair(folder / "fv", scan, 1, 512, True, role="generator")),
             small=False,
             source="two state dicts",
         ),
     ]
-
-
-def _pair(
-    stem: Path, channels: int, latent: int, volume: bool, widths: tuple[int, ...] = ()
-) -> tuple[str, ...]:
-    torch.manual_seed(SEED)
-    down, up = stem.with_suffix(".encoder.pth"), stem.with_suffix(".generator.pth")
-    torch.save(encoder(channels, latent, volume, widths).state_dict(), down)
-    torch.save(decoder(channels, latent, volume, widths).state_dict(), up)
-    return "--encoder", str(down), "--generator", str(up)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models.image.cfm.components import FeatureProjectionMLP
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.checkpoints import SEED
 from benchmarks.seeded.weights import SMALL_VIT, save_backbone
 
@@ -17,7 +17,7 @@ FPFH_CHANNELS = 33
 def cases(folder: Path, scan: Path) -> list[Case]:
     small = save_backbone(SMALL_VIT, folder / "small.pth")
     full = save_backbone("vit_base_patch14_dinov2", folder / "full.pth", img_size=518)
-    tiny = ("cfm", "--backbone", SMALL_VIT, "--weights", str(small), "--input-px", "96")
+    tiny = ("cfm", "--backbone", SMALL_VIT, "--weights", str(small), "--input-px", "96", *at(1.5))
     return [
         Case(
             "cfm FPFH",
@@ -27,7 +27,15 @@ def cases(folder: Path, scan: Path) -> list[Case]:
         Case("cfm anomalib", (*tiny, "--checkpoint", str(save_checkpoint(folder, 192, 192)))),
         Case(
             "cfm DINOv2 B/14 + depth",
-            ("cfm", "--weights", str(full), "--input-px", "224", *_pair(folder, 768, 768)),
+            (
+                "cfm",
+                "--weights",
+                str(full),
+                "--input-px",
+                "224",
+                *at(1.5),
+                *_pair(folder, 768, 768),
+            ),
             small=False,
             source="two mappings, or anomalib's; backbone weights",
         ),

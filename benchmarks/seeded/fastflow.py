@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models import Fastflow
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.checkpoints import SEED, save_lightning, settle
 
 
@@ -15,10 +15,10 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     small = _checkpoint(folder / "small.ckpt", "resnet18", 64)
     full = _checkpoint(folder / "full.ckpt", "resnet18", 256)
     return [
-        Case("fastflow", ("fastflow", "--checkpoint", str(small))),
+        Case("fastflow", ("fastflow", "--checkpoint", str(small), *at(0.8))),
         Case(
             "fastflow ResNet-18",
-            ("fastflow", "--checkpoint", str(full)),
+            ("fastflow", "--checkpoint", str(full), *at(0.8)),
             small=False,
             source="anomalib checkpoint",
         ),

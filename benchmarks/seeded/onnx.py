@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from export.onnx_graph import GraphBuilder
 from runtime.scan import Scan
 
@@ -19,8 +19,8 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     path = folder / "contrast.onnx"
     onnx.save(contrast(calibration.height_px, calibration.width_px), path)
     return [
-        Case("onnx", ("onnx", str(path))),
-        Case("any ONNX", ("onnx", str(path)), small=False, source="ONNX file"),
+        Case("onnx", ("onnx", str(path), *at(100.0))),
+        Case("any ONNX", ("onnx", str(path), *at(100.0)), small=False, source="ONNX file"),
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models import ReverseDistillation
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.checkpoints import SEED, save_lightning, settle
 
 
@@ -15,10 +15,12 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     small = _checkpoint(folder / "small.ckpt", "resnet18", 64)
     full = _checkpoint(folder / "full.ckpt", "wide_resnet50_2", 256)
     return [
-        Case("reverse-distillation", ("reverse-distillation", "--checkpoint", str(small))),
+        Case(
+            "reverse-distillation", ("reverse-distillation", "--checkpoint", str(small), *at(1.5))
+        ),
         Case(
             "reverse-distillation WRN-50",
-            ("reverse-distillation", "--checkpoint", str(full)),
+            ("reverse-distillation", "--checkpoint", str(full), *at(1.5)),
             small=False,
             source="anomalib checkpoint",
         ),

@@ -76,7 +76,10 @@ class Common:
     ] = None
     good: Annotated[
         list[Path] | None,
-        typer.Option(help="Scan of another good part: sets the threshold too. Repeatable."),
+        typer.Option(
+            help="Scan of another good part: raises the threshold, or lies below the given one. "
+            "Repeatable."
+        ),
     ] = None
     verify: Annotated[
         list[Path] | None,

@@ -12,23 +12,26 @@ from export.checkpoint import AnomalibCheckpoint, Preprocess, load_state
 from export.golden import Golden
 from export.golden_inputs import size_px, spec
 from export.picture import Picture, Size, ToCamera
-from export.published import from_picture
+from export.published import Finish, at_least_zero, from_picture
 from export.source import Source
 
 
 class AnomalibNetwork(nn.Module):
-    """uint8 image -> anomalib's anomaly map at the camera's size, plus `shift`, at least 0."""
+    """uint8 image -> anomalib's anomaly map at the camera's size, finished: at least 0."""
 
-    def __init__(self, model: nn.Module, steps: Preprocess, size: Size, shift: float = 0.0) -> None:
+    def __init__(
+        self, model: nn.Module, steps: Preprocess, size: Size, finish: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.picture = picture_of(steps, size)
         self.model = model
         self.map = ToCamera(steps.resize_px, size)
-        self.shift = shift
+        self.finish = finish or nn.ReLU()
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         score = self.model(self.picture(image)).anomaly_map
-        return torch.relu(self.map(score) + self.shift)
+        finished: torch.Tensor = self.finish(self.map(score))
+        return finished
 
 
 def picture_of(steps: Preprocess, size: Size) -> Picture:
@@ -43,17 +46,23 @@ def anomalib_source(
     golden: Golden,
     *,
     network: nn.Module | None = None,
-    shift: float = 0.0,
+    finish: nn.Module | None = None,
+    published_finish: Finish = at_least_zero,
     keep_float32: tuple[str, ...] = (),
     provenance: Mapping[str, Any] | None = None,
+    bound: float | None = None,
 ) -> Source:
     """A model of anomalib, its weights filled in; `network` where its own does not trace."""
     size, steps = size_px(golden), checkpoint.preprocess
     return Source(
         method=method,
         inputs=(spec("image", golden),),
-        network=network or AnomalibNetwork(model, steps, size, shift),
-        original=from_picture(lambda picture: model(picture).anomaly_map, steps, size, shift),
+        network=network or AnomalibNetwork(model, steps, size, finish),
+        original=from_picture(
+            lambda picture: model(checkpoint.transform(picture)).anomaly_map,
+            size,
+            published_finish,
+        ),
         provenance={
             "checkpoint": checkpoint.path.name,
             "checkpoint_sha256": checkpoint.sha256,
@@ -62,6 +71,7 @@ def anomalib_source(
         },
         keep_float32=("picture", *keep_float32),
         tools=versions("anomalib", "timm"),
+        bound=bound,
     )
 
 

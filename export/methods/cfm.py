@@ -34,6 +34,7 @@ from runtime.manifest import FpfhSection
 METHOD = "cfm"
 LAYERS = ("input", "projection", "output")  # of a mapping, in every published form
 TO_SHAPE, TO_PICTURE = "rgb_to_xyz_mapper.", "xyz_to_rgb_mapper."  # in an anomalib checkpoint
+FARTHEST = 2.0  # two vectors of length 1 are no farther apart
 LEAST_NORM = 1e-12  # torch.nn.functional.normalize's
 
 
@@ -149,6 +150,7 @@ def load_cfm(golden: Golden, options: CfmOptions) -> Source:
         keep_float32=("distance", "picture.picture", "shape.picture", "shape.pool"),
         fpfh=section,
         tools=versions("timm", "anomalib"),
+        bound=FARTHEST**2,
     )
 
 
@@ -190,11 +192,12 @@ def _mapping(state: State, path: Path, given: int, found: int) -> nn.Module:
     weight = state.get("input.weight")
     if weight is None:
         raise EngineError(f"{path}: has no layer input.weight: is it a mapping of CFM?")
-    if weight.shape[1] != given:
+    last = state.get("output.weight", weight)
+    if (weight.shape[1], last.shape[0]) != (given, found):
         raise EngineError(
-            f"{path}: maps from {weight.shape[1]} features, but {given} are seen: choose the "
-            "backbone and --shape it was trained with (Point-MAE is no graph: train on FPFH or on "
-            "depth instead)"
+            f"{path}: maps {weight.shape[1]} features to {last.shape[0]}, but {given} and {found} "
+            "are seen: choose the backbone and --shape it was trained with (Point-MAE is no graph: "
+            "train on FPFH or on depth instead)"
         )
     mapping = FeatureProjectionMLP(given, found)
     shaped = {n: t[:, :, None, None] if t.ndim == 2 else t for n, t in state.items()}

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from anomalib.models import EfficientAd
 from anomalib.models.image.efficient_ad.torch_model import (
     AutoEncoder,
     EfficientAdModel,
@@ -25,11 +27,13 @@ from torch import nn
 from torch.nn import functional
 
 from export.checkpoint import (
+    UNREADABLE,
     Preprocess,
     State,
     anomalib_checkpoint,
     load_state,
     load_weights,
+    one_line,
     sha256_of,
 )
 from export.golden import Golden
@@ -95,7 +99,7 @@ def load_efficientad(golden: Golden, options: EfficientAdOptions) -> Source:
 
 
 def _from_anomalib(golden: Golden, path: Path, input_px: int | None) -> Source:
-    read = anomalib_checkpoint(path, METHOD)
+    read = anomalib_checkpoint(path, METHOD, EfficientAd.configure_pre_processor)
     if input_px is not None:
         read = read.resized(input_px)
     built = read.hyper_parameters
@@ -181,6 +185,7 @@ class _Networks:
     modules: tuple[nn.Module, nn.Module, nn.Module]
     states: tuple[State, State, State]
     size: str
+    channels: int
 
 
 def _from_public(golden: Golden, options: EfficientAdOptions) -> Source:
@@ -229,7 +234,7 @@ def _networks(files: list[Path], states: list[State]) -> _Networks:
         load_state(module, _renamed(state, layers), file)
         module.eval().requires_grad_(False)
     teacher, student, autoencoder = states
-    return _Networks(modules, (teacher, student, autoencoder), size)
+    return _Networks(modules, (teacher, student, autoencoder), size, channels)
 
 
 def _autoencoder_names() -> dict[str, str]:
@@ -266,6 +271,7 @@ class _Published:
         self.student = _sequential_pdn(student)
         self.autoencoder = _sequential_autoencoder(steps.resize_px[0], autoencoder)
         self.steps, self.size = steps, size
+        self.channels = networks.channels
 
     def maps(
         self, inputs: Mapping[str, Tensor], mean: torch.Tensor, std: torch.Tensor
@@ -325,7 +331,7 @@ def _normalisation(
     golden: Golden, published: _Published, options: EfficientAdOptions
 ) -> _Normalisation:
     if options.normalisation is not None:
-        return _read_normalisation(options.normalisation)
+        return _read_normalisation(options.normalisation, published.channels)
     inputs = list(golden_inputs(golden, ["image"]))
     mean, std = _teacher_statistics(published, inputs, options.teacher_normalisation)
     shaped = mean.reshape(1, -1, 1, 1), std.reshape(1, -1, 1, 1)
@@ -357,17 +363,40 @@ def _quantiles(score: torch.Tensor) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _read_normalisation(path: Path) -> _Normalisation:
+def _read_normalisation(path: Path, channels: int) -> _Normalisation:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            mean, std, q_st, q_ae = (file[name] for name in ("mean", "std", "q_st", "q_ae"))
-            return _Normalisation(
-                torch.from_numpy(mean.astype(np.float32)),
-                torch.from_numpy(std.astype(np.float32)),
-                (float(q_st[0]), float(q_st[1])),
-                (float(q_ae[0]), float(q_ae[1])),
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            mean, std = (np.asarray(file[name], np.float32).reshape(-1) for name in ("mean", "std"))
+            q_st, q_ae = (
+                np.asarray(file[name], np.float64).reshape(2) for name in ("q_st", "q_ae")
             )
-    except (OSError, KeyError, ValueError, IndexError) as error:
+    except UNREADABLE as error:
         raise EngineError(
-            f"{path}: needs arrays mean and std (channels,), q_st and q_ae (2,): {error}"
+            f"{path}: needs arrays mean and std (channels,), q_st and q_ae (2,): {one_line(error)}"
         ) from error
+    _check_normalisation(path, {"mean": mean, "std": std, "q_st": q_st, "q_ae": q_ae}, channels)
+    return _Normalisation(torch.from_numpy(mean), torch.from_numpy(std), _pair(q_st), _pair(q_ae))
+
+
+def _check_normalisation(path: Path, found: Mapping[str, npt.NDArray[Any]], channels: int) -> None:
+    """Raises EngineError for numbers that would turn the score over, or hide it."""
+    for name, values in found.items():
+        if not np.isfinite(values).all():
+            raise EngineError(f"{path}: {name} holds numbers that are not finite")
+    for name in ("mean", "std"):
+        if len(found[name]) != channels:
+            raise EngineError(
+                f"{path}: {name} is of {len(found[name])} channels, the teacher has {channels}"
+            )
+    if not (found["std"] > 0).all():
+        raise EngineError(f"{path}: std must be positive, in every channel")
+    for name in ("q_st", "q_ae"):
+        low, high = found[name]
+        if not high > low:
+            raise EngineError(
+                f"{path}: {name} is {low:g}, {high:g}: the lower quantile stands first, and apart"
+            )
+
+
+def _pair(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    return float(values[0]), float(values[1])

@@ -21,7 +21,7 @@ from torch import nn
 
 from export.bank import Bank, BankOptions, build_bank, features_of, load_bank
 from export.bank_score import BankScore, published_score
-from export.checkpoint import sha256_of
+from export.checkpoint import UNREADABLE, one_line, sha256_of
 from export.eye import open_eye
 from export.golden import Golden
 from export.golden_inputs import golden_inputs, size_px, spec
@@ -184,21 +184,21 @@ def _svm(
             "of_pictures": [float(c) for c in np.ravel(pictures.coef_)],
         }
     coefficients = [float(c) for c in np.ravel(svm.coef_)]
-    if not max(coefficients) > 0:
+    if not (min(coefficients) >= 0 and max(coefficients) > 0):  # so that NaN does not pass
         raise EngineError(
-            f"the one-class SVM weights distances by {coefficients}: it would call the farthest "
-            "patch the most normal; fit it again"
+            f"the one-class SVM weights distances by {coefficients}: where one is negative, the "
+            "farthest patch would be the most normal; fit it again"
         )
     return svm, {**record, "of_maps": coefficients}
 
 
 def _saved_svm(path: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             coefficients = np.asarray(file["coef"], np.float64).reshape(1, 2)
             return coefficients, np.asarray(file["offset"], np.float64).reshape(1)
-    except (OSError, KeyError, ValueError) as error:
+    except UNREADABLE as error:
         raise EngineError(
             f"{path}: needs coef (2,) and offset: np.savez(file, coef=svm.coef_, "
-            f"offset=svm.offset_): {error}"
+            f"offset=svm.offset_): {one_line(error)}"
         ) from error

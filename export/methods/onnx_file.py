@@ -38,6 +38,7 @@ def load_onnx_file(golden: Golden, path: Path) -> Source:
     content = _read(path)
     try:
         model = onnx.load_from_string(content)
+        _check_one_file(model, path)
         onnx.checker.check_model(model, full_check=True)
     except (
         DecodeError,
@@ -45,8 +46,6 @@ def load_onnx_file(golden: Golden, path: Path) -> Source:
         onnx.shape_inference.InferenceError,
     ) as error:
         raise EngineError(f"{path}: not a readable ONNX file: {_one(error)}") from error
-    if any(c.data_location == onnx.TensorProto.EXTERNAL for c in model.graph.initializer):
-        raise EngineError(f"{path}: keeps weights in other files: save it as one file")
     inputs = _inputs(model, golden, path)
     _check_output(model, golden, path)
     try:
@@ -66,6 +65,11 @@ def load_onnx_file(golden: Golden, path: Path) -> Source:
         original=original,
         provenance={"file": path.name, "sha256": sha256(content)},
     )
+
+
+def _check_one_file(model: onnx.ModelProto, path: Path) -> None:
+    if any(c.data_location == onnx.TensorProto.EXTERNAL for c in model.graph.initializer):
+        raise EngineError(f"{path}: keeps weights in other files: save it as one file")
 
 
 def _read(path: Path) -> bytes:
@@ -127,7 +131,12 @@ def _plain(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
 
 
 def _described(value: onnx.ValueInfoProto) -> tuple[str, tuple[int, ...]]:
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return f"a {str(kind).removesuffix('_type')}", ()
     tensor = value.type.tensor_type
+    if tensor.elem_type == onnx.TensorProto.UNDEFINED:
+        return "of no type", ()
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     return dtype, tuple(dim.dim_value for dim in tensor.shape.dim)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from anomalib.models import Padim
 from anomalib.models.image.padim.torch_model import PadimModel
 
 from export.checkpoint import AnomalibCheckpoint, anomalib_checkpoint
@@ -20,7 +21,7 @@ FLOAT_BYTES = 4
 
 def load_padim(golden: Golden, checkpoint: Path) -> Source:
     """Raises EngineError for a file that is not such a checkpoint, or too large for one graph."""
-    read = anomalib_checkpoint(checkpoint, METHOD)
+    read = anomalib_checkpoint(checkpoint, METHOD, Padim.configure_pre_processor)
     _check_size(read)
     built = read.hyper_parameters
     model = PadimModel(

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from anomalib.models import Patchcore
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from torch import nn
 from torch.nn import functional
@@ -92,7 +93,7 @@ class AnomalibPatchcore(nn.Module):
 
 
 def _from_anomalib(golden: Golden, path: Path) -> Source:
-    read = anomalib_checkpoint(path, METHOD)
+    read = anomalib_checkpoint(path, METHOD, Patchcore.configure_pre_processor)
     bank = read.state.get("memory_bank")
     if bank is None or bank.ndim != 2 or not len(bank):
         raise EngineError(f"{path}: has no memory bank: is it PatchCore, and was it fitted?")

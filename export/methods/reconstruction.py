@@ -48,6 +48,7 @@ class ReconstructionOptions:
     decoder: Path
     volume: bool = False
     colour: bool = False
+    far_mm: float | None = None  # the distance that is 1 to the networks; None: the golden scan's
 
     @property
     def channels(self) -> int:
@@ -85,7 +86,7 @@ def load_reconstruction(method: str, golden: Golden, options: ReconstructionOpti
     }
     if options.volume:
         return _volume(method, golden, options, networks, provenance)
-    far, size = far_mm(golden), size_px(golden)
+    far, size = options.far_mm or far_mm(golden), size_px(golden)
     planes = DepthPlanes(golden.rays, SIDE, far, options.colour)
 
     def original(inputs: Mapping[str, Tensor]) -> RawScore:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from anomalib.models import ReverseDistillation
 from anomalib.models.image.reverse_distillation.anomaly_map import AnomalyMapGenerationMode
 from anomalib.models.image.reverse_distillation.torch_model import ReverseDistillationModel
 
@@ -21,7 +22,7 @@ METHOD = "reverse-distillation"
 
 def load_reverse_distillation(golden: Golden, checkpoint: Path) -> Source:
     """Raises EngineError for a file that is not such a checkpoint."""
-    read = anomalib_checkpoint(checkpoint, METHOD)
+    read = anomalib_checkpoint(checkpoint, METHOD, ReverseDistillation.configure_pre_processor)
     built = read.hyper_parameters
     model = ReverseDistillationModel(
         backbone=built.get("backbone", "wide_resnet50_2"),

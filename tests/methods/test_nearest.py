@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.nearest import Nearest, nearest_rows
+from export.bank_score import BankScore, published_score
+from export.nearest import Nearest, Reweight, nearest_rows
 
 Bank = npt.NDArray[np.float32]
 
@@ -62,6 +63,22 @@ def _ten_bits(x: torch.Tensor) -> torch.Tensor:
     """Rounded to the 10 bits of mantissa that TF32 keeps."""
     bits = x.contiguous().view(torch.int32)
     return ((bits + (1 << 12)) & ~((1 << 13) - 1)).view(torch.float32)
+
+
+def test_the_weight_is_equation_7_without_the_nearest_row_itself() -> None:
+    bank = np.array([[0, 0], [1, 0], [0, 2], [9, 9]], np.float32)
+    patches = np.array([[-3, 0], [0, 0.5]], np.float32)  # the first is farthest, 3 from row 0
+    weigh = Reweight(nearest := Nearest(bank), 3)
+    queries = torch.from_numpy(patches)
+    rows = nearest.index(queries)
+    found = float(weigh(queries, rows, nearest.distance(queries, rows)))
+    root = 2**0.5
+    others = np.exp(4 / root) + np.exp(np.hypot(3, 2) / root)  # rows 1 and 2 are next to row 0
+    assert found == pytest.approx(1 - np.exp(3 / root) / others, rel=1e-5)
+    score = BankScore(bank, (1, 2), 3)(queries).reshape(-1).numpy()
+    assert score == pytest.approx([3 * found, 0.5 * found], rel=1e-5)
+    published = published_score(queries.double(), bank, (1, 2), 3).reshape(-1).numpy()
+    assert published == pytest.approx([3 * found, 0.5 * found], rel=1e-5)
 
 
 def test_each_row_is_its_own_nearest() -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
+from anomalib.models import EfficientAd, Patchcore
 from typer.testing import CliRunner
 
 from benchmarks.seeded import cfm, padim, patchcore
+from benchmarks.seeded.onnx import contrast
 from benchmarks.seeded.weights import SMALL_PYRAMID, save_backbone
-from export.checkpoint import anomalib_checkpoint, load_weights
+from export.bank import load_bank
+from export.checkpoint import AnomalibCheckpoint, anomalib_checkpoint, load_weights
+from export.golden import Golden
+from export.methods.onnx_file import load_onnx_file
 from runtime.cli import app
 from runtime.errors import EngineError, VoxGateError
 
@@ -109,6 +116,125 @@ def test_a_pointer_instead_of_weights_is_named(tmp_path: Path, content: bytes) -
         load_weights(tmp_path / "w.pth", "weights")
 
 
+def read_checkpoint(path: Path) -> AnomalibCheckpoint:
+    return anomalib_checkpoint(path, "patchcore", Patchcore.configure_pre_processor)
+
+
+LAYERS = {"state_dict": {"model.x": torch.zeros(1)}}
+RESIZE = {"class_path": "torchvision.transforms.v2.Resize", "init_args": {"size": [9, 9]}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "does not say how its pictures were prepared"),
+        ({"anomalib_components_enabled": {"pre_processor": False}}, "without anomalib's"),
+        ({"anomalib_pre_processor_config": {"transform": None}}, "could not save"),
+        ({"anomalib_pre_processor_config": "Resize"}, "cannot be read"),
+        ({"anomalib_pre_processor_config": {}}, "cannot be read"),
+        (
+            {
+                "anomalib_pre_processor_config": {
+                    "transform": {"class_path": "torchvision.transforms.v2.Normalize"}
+                }
+            },
+            "cannot be read",
+        ),
+        ({"state_dict": [1, 2]}, "no Lightning checkpoint"),
+        ({"hyper_parameters": [1]}, "hyper_parameters are list"),
+    ],
+)
+def test_a_checkpoint_that_does_not_say_what_its_model_sees_is_refused(
+    changes: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    torch.save({**LAYERS, **changes}, tmp_path / "c.ckpt")
+    with pytest.raises(EngineError, match=words):
+        read_checkpoint(tmp_path / "c.ckpt")
+
+
+def test_a_pre_processor_that_was_on_but_not_saved_is_the_classes_own(tmp_path: Path) -> None:
+    said = {"anomalib_components_enabled": {"pre_processor": True}, "hyper_parameters": None}
+    torch.save({**LAYERS, **said}, tmp_path / "c.ckpt")
+    own = anomalib_checkpoint(
+        tmp_path / "c.ckpt", "efficientad", EfficientAd.configure_pre_processor
+    )
+    assert own.preprocess.mean is None  # EfficientAD normalises on its own
+    assert own.resized(300).preprocess.resize_px == (300, 300)
+    picture = torch.rand(1, 3, 40, 50)
+    assert own.resized(300).transform(picture).shape == (1, 3, 300, 300)
+    assert read_checkpoint(tmp_path / "c.ckpt").preprocess.mean is not None
+
+
+@pytest.mark.parametrize("cut", [0, 100, 1000])
+def test_cut_weights_of_any_kind_are_one_line(cut: int, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(900)}, tmp_path / "w.safetensors")
+    torch.save({"x": torch.zeros(900)}, tmp_path / "w.pth", _use_new_zipfile_serialization=False)
+    np.savez(tmp_path / "bank.npz", bank=np.zeros((30, 30), np.float32))
+    for name in ("w.safetensors", "w.pth", "bank.npz"):
+        path = tmp_path / name
+        path.write_bytes(path.read_bytes()[:cut])
+        with pytest.raises(EngineError, match=name):
+            load_bank(path)
+
+
+def test_an_array_called_npz_is_one_line(tmp_path: Path) -> None:
+    with (tmp_path / "bank.npz").open("wb") as file:
+        np.save(file, np.zeros((3, 3)))
+    with pytest.raises(EngineError, match="needs an array"):
+        load_bank(tmp_path / "bank.npz")
+
+
+def test_weights_that_are_no_numbers_are_one_line(small_scans: Path, tmp_path: Path) -> None:
+    weights = save_backbone(SMALL_PYRAMID, tmp_path / "w.pth")
+    state = torch.load(weights)
+    state["conv1.weight"][0] = float("nan")
+    torch.save(state, weights)
+    words = refused(
+        small_scans, tmp_path / "out", "patchcore", "--backbone", SMALL_PYRAMID,
+        "--weights", str(weights), "--input-px", "64",
+    )  # fmt: skip
+    assert "not finite" in words
+
+
+def test_a_checkpoint_of_an_unknown_backbone_is_one_line(small_scans: Path, tmp_path: Path) -> None:
+    said = {
+        "state_dict": {"model.memory_bank": torch.zeros(3, 8)},
+        "anomalib_pre_processor_config": {"transform": RESIZE},
+        "hyper_parameters": {"backbone": "nonesuch"},
+    }
+    torch.save(said, tmp_path / "c.ckpt")
+    words = refused(
+        small_scans, tmp_path / "out", "patchcore", "--checkpoint", str(tmp_path / "c.ckpt")
+    )
+    assert "cannot be built" in words
+
+
+def test_an_onnx_of_sequences_or_several_files_is_one_line(
+    small_golden: Golden, tmp_path: Path
+) -> None:
+    tensor = onnx.helper.make_tensor_type_proto(onnx.TensorProto.UINT8, [1, 1, 150, 200])
+    sequence = onnx.helper.make_sequence_type_proto(tensor)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["image"], ["score"])],
+        "sequences",
+        [onnx.helper.make_value_info("image", sequence)],
+        [onnx.helper.make_value_info("score", sequence)],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    path = tmp_path / "m.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    with pytest.raises(EngineError, match="input image is a sequence"):
+        load_onnx_file(small_golden, path)
+    model = contrast(150, 200)
+    weights = onnx.numpy_helper.from_array(np.ones(900, np.float32), "weights")
+    model.graph.initializer.append(weights)
+    onnx.save_model(model, path, save_as_external_data=True, size_threshold=0, location="e.bin")
+    with pytest.raises(EngineError, match="save it as one file"):
+        load_onnx_file(small_golden, path)
+
+
 def test_a_cropped_border_is_refused(tmp_path: Path) -> None:
     crop = {"class_path": "torchvision.transforms.v2.CenterCrop", "init_args": {"size": [9, 9]}}
     torch.save(
@@ -119,13 +245,12 @@ def test_a_cropped_border_is_refused(tmp_path: Path) -> None:
         tmp_path / "c.ckpt",
     )
     with pytest.raises(EngineError, match="unproven"):
-        anomalib_checkpoint(tmp_path / "c.ckpt", "patchcore")
+        read_checkpoint(tmp_path / "c.ckpt")
 
 
 def test_a_model_that_says_the_same_everywhere_is_refused(
     small_scans: Path, tmp_path: Path
 ) -> None:
-    import onnx
     from onnx import TensorProto, helper
 
     shape = [1, 1, 150, 200]
@@ -145,10 +270,6 @@ def test_a_model_that_says_the_same_everywhere_is_refused(
 
 
 def test_an_onnx_of_another_size_is_told_the_size(small_scans: Path, tmp_path: Path) -> None:
-    import onnx
-
-    from benchmarks.seeded.onnx import contrast
-
     onnx.save(contrast(60, 80), tmp_path / "small.onnx")
     words = refused(small_scans, tmp_path / "out", "onnx", str(tmp_path / "small.onnx"))
     assert "[1, 1, 150, 200]" in words
