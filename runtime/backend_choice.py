@@ -1,0 +1,73 @@
+"""Which backend serves a recipe, and why: the word `auto` of a cell's configuration.
+
+TensorRT that is missing may be chosen around, and that is said; TensorRT that is broken, or a plan
+that does not fit any more, is an error: somebody set this box up to use it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from runtime.cuda_device import open_device
+from runtime.engine import DEFAULT_BACKEND
+from runtime.errors import EngineError, PlanError
+from runtime.plan_cache import PlanCache
+from runtime.recipe import Recipe
+from runtime.tensorrt_module import TensorRTMissing, load_tensorrt
+
+AUTO = "auto"
+TENSORRT = "tensorrt"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A backend of the table in engine.py, what the configuration asked for, and why."""
+
+    backend: str
+    asked: str
+    why: str
+
+    @property
+    def automatic(self) -> bool:
+        return self.asked == AUTO
+
+
+def choose(asked: str, recipe: Recipe, plans: PlanCache) -> Choice:
+    """What `asked` means here. Raises EngineError when TensorRT is broken or a plan is stale."""
+    if asked != AUTO:
+        return Choice(asked, asked, "the configuration names it")
+    choice = _automatic(recipe, plans)
+    level = logging.INFO if choice.backend == TENSORRT else logging.WARNING
+    log.log(level, "backend auto chose %s: %s", choice.backend, choice.why)
+    return choice
+
+
+def _automatic(recipe: Recipe, plans: PlanCache) -> Choice:
+    built = plans.sidecars(recipe)
+    try:
+        tensorrt = load_tensorrt()
+    except TensorRTMissing as error:
+        if built:
+            raise EngineError(
+                f"{plans.folder} has a plan of recipe {recipe.label}, but {error}; or choose "
+                f"backend: {DEFAULT_BACKEND}"
+            ) from error
+        return Choice(DEFAULT_BACKEND, AUTO, "TensorRT is not installed")
+    if not built:
+        why = f"recipe {recipe.label} has no plan; type: voxgate build {recipe.label}"
+        return Choice(DEFAULT_BACKEND, AUTO, why)
+    _check_plan(recipe, plans, tensorrt.__version__)
+    return Choice(TENSORRT, AUTO, f"recipe {recipe.label} has a plan for this GPU")
+
+
+def _check_plan(recipe: Recipe, plans: PlanCache, version: str) -> None:
+    device = open_device()
+    try:
+        plans.load(recipe, version, device.info)
+    except PlanError as error:
+        raise PlanError(f"{error}; or choose backend: {DEFAULT_BACKEND}") from error
+    finally:
+        device.close()
