@@ -59,7 +59,7 @@ endef
 lock:
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet uv
-	$(call resolve,--extra dev,requirements.lock)
+	$(call resolve,--extra dev --extra dev-gpu,requirements.lock)
 	$(call resolve,--extra dev --extra export --extra dev-export,requirements-export.lock)
 
 define resolve

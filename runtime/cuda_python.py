@@ -191,7 +191,7 @@ def _initialise() -> None:
         _did(driver.cuInit(0))
     except EngineError:
         raise
-    except Exception as error:  # noqa: BLE001 - its own class for "no libcuda" varies by version
+    except Exception as error:
         raise EngineError(f"the NVIDIA driver is missing: {error}; type: voxgate doctor") from error
 
 

@@ -16,22 +16,25 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from runtime.align import align
 from runtime.calibration import Calibration
 from runtime.coverage import coverage
 from runtime.crew import Crew
 from runtime.decide import Evidence, Limits, decide
-from runtime.engine import DEFAULT_BACKEND, Engine, open_engine, score_map
+from runtime.device_fusion import DeviceFusion
+from runtime.engine import DEFAULT_BACKEND, Engine, Tensor, open_engine
+from runtime.engine_tensorrt import DeviceEngine
 from runtime.errors import EngineError, RecipeError
 from runtime.expected import ExpectedView, expect
-from runtime.lift import LiftCounts, lift, lift_points
+from runtime.fusion import Fusion, HostFusion, Scored
+from runtime.lift import LiftCounts
 from runtime.model_inputs import view_inputs
 from runtime.nouns import Alignment, Note, Reason, Verdict, View, ViewReport
+from runtime.plan_cache import PlanCache
 from runtime.rays import Rays
 from runtime.recipe import Recipe
-from runtime.register import LOST_SCORE, Registered, register
+from runtime.register import Registered, register
 from runtime.segment import segment
 from runtime.timings import Stopwatch, Timing, Work
 from runtime.transforms import Transform
@@ -86,6 +89,7 @@ class Inspector:
         self._part = _Part()
         section = recipe.manifest.voxels
         self._whole = None if section is None else VolumeDetector(section)
+        self._fusion = self._fuse_where_the_scores_are()
 
     @classmethod
     def open(
@@ -96,6 +100,7 @@ class Inspector:
         backend: str = DEFAULT_BACKEND,
         threads: int = 2,
         now_ns: Callable[[], int] = lambda: 0,
+        plans: PlanCache | None = None,
     ) -> Inspector:
         """With the recipe's engine, proven; nothing is left open when one of them refuses.
 
@@ -104,7 +109,7 @@ class Inspector:
         recipe.check_calibration(calibration)  # before the seconds that a proof takes
         recipe.check_detector()
         with ExitStack() as undo:
-            engine = open_engine(recipe, backend, threads)
+            engine = open_engine(recipe, backend, threads, plans)
             undo.callback(engine.close)
             inspector = cls(recipe, calibration, engine, limits, threads, now_ns)
             undo.pop_all()
@@ -124,6 +129,7 @@ class Inspector:
         self.volume.clear()
         if self._whole is not None:
             self._whole.clear()
+        self._fusion.start()
         self._watch.take()
         self._part = _Part()
 
@@ -155,6 +161,7 @@ class Inspector:
     def finish(self) -> Verdict:
         """The verdict on everything that was added; `start` begins the next part."""
         self._inspect_waiting(last=True)
+        self._take_fused()
         self._inspect_whole()
         self._note_missing_views()
         evidence = self._evidence()
@@ -223,32 +230,36 @@ class Inspector:
         with self._watch.time(Work.REGISTER):
             registered = self._register(planned, view)
         try:
-            score = self._score(planned, view, registered)
+            with self._watch.time(Work.DESCRIBE):
+                inputs = self._inputs(planned, view, registered)
+            self._fusion.add(Scored(planned, view, inputs, registered))
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {error}"))
             return
-        if registered is not None and self.recipe.manifest.geometry:
-            score = np.maximum(score, registered.geometry)
-        with self._watch.time(Work.FUSE):
-            self._fuse(planned, view, score, registered)
         self._note_doubts(planned, registered)
-        self._part.reports.append(
-            ViewReport(planned, view.frame_id, view.uncertainty_mm, float(score.max()))
-        )
 
-    def _score(
+    def _inputs(
         self, planned: int, view: View, registered: Registered | None
-    ) -> npt.NDArray[np.float32]:
-        """(h, w) what the model says of this view; a volume detector only takes it in."""
+    ) -> dict[str, Tensor] | None:
+        """What the model gets of this view; a volume detector only takes it in."""
         manifest = self.recipe.manifest
-        with self._watch.time(Work.DESCRIBE):
-            if self._whole is not None:
-                reference_from_part = self._reference_from_part()
-                self._whole.add(view, self._rays, reference_from_part, manifest.grid.table_z_mm)
-                return np.zeros(view.image.shape, np.float32)
-            inputs = view_inputs(manifest, planned, view, registered, self._rays, self._crew)
-        with self._watch.time(Work.ENGINE):
-            return score_map(self.engine, inputs).score
+        if self._whole is None:
+            return view_inputs(manifest, planned, view, registered, self._rays, self._crew)
+        reference_from_part = self._reference_from_part()
+        self._whole.add(view, self._rays, reference_from_part, manifest.grid.table_z_mm)
+        return None
+
+    def _take_fused(self) -> None:
+        """Wait for the views that are still on their way into the volume."""
+        try:
+            fused = self._fusion.finish()
+        except EngineError as error:
+            self.reject(Note(Reason.ENGINE_FAILED, f"the views are lost: {error}"))
+            return
+        for planned, words in fused.failed:
+            self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {words}"))
+        self._part.reports += fused.reports
+        self._part.counts += fused.counts
 
     def _inspect_whole(self) -> None:
         """The volume detector's word on all views together."""
@@ -280,26 +291,6 @@ class Inspector:
             self._crew,
             self.recipe.manifest.tolerance_mm,
         )
-
-    def _fuse(
-        self,
-        planned: int,
-        view: View,
-        score: npt.NDArray[np.float32],
-        registered: Registered | None,
-    ) -> None:
-        assert view.depth_mm is not None  # `_unusable` has refused it
-        pose = view.part_from_camera
-        fused = lift(self.volume, score, view.depth_mm, self._rays, pose, planned, self._crew)
-        self._part.counts.append(fused)
-        if registered is not None and self.recipe.manifest.geometry:
-            gone, lost = registered.vanished_mm, registered.lost_mm
-            # the picture speaks also where the depth is silent
-            weak = np.maximum(score[registered.lost], np.float32(LOST_SCORE))
-            self._part.counts += [
-                lift_points(self.volume, gone, registered.vanished_score, planned, self._crew),
-                lift_points(self.volume, lost, weak, planned, self._crew, seen=False),
-            ]
 
     def _note_doubts(self, planned: int, registered: Registered | None) -> None:
         """A view that came but saw nothing, or saw the part elsewhere, is no proof."""
@@ -347,6 +338,16 @@ class Inspector:
             alignment=self._part.alignment,
             notes=tuple(self._part.notes),
         )
+
+    def _fuse_where_the_scores_are(self) -> Fusion:
+        """On the GPU when they are there already, and it has given the CPU's numbers."""
+        geometry = self.recipe.manifest.geometry
+        if self._whole is None and isinstance(self.engine, DeviceEngine):
+            views = len(self.recipe.plan.views)
+            return DeviceFusion.proven(
+                self.engine, self.volume, self._rays, geometry, views, self._crew, self._watch
+            )
+        return HostFusion(self.engine, self.volume, self._rays, geometry, self._crew, self._watch)
 
     def _reference_from_part(self) -> Transform:
         found = self._part.alignment

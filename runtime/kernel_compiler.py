@@ -1,4 +1,4 @@
-"""CUDA source to a cubin for one kind of GPU: by NVRTC, a library, or by nvcc where that is missing.
+"""CUDA source to a cubin for one kind of GPU: by NVRTC, or by nvcc where that is missing.
 
 Neither needs a GPU or a driver. NVRTC comes with CUDA and JetPack, and as the wheel
 nvidia-cuda-nvrtc.
@@ -42,12 +42,15 @@ def find_compiler() -> Callable[[bytes, str, int], bytes]:
 
 def load_nvrtc() -> ctypes.CDLL | None:
     """The newest NVRTC that the wheels, the system or /usr/local/cuda have."""
-    for candidate in _candidates():
-        try:
-            return ctypes.CDLL(candidate)
-        except OSError:
-            continue
-    return None
+    loaded = (_loaded(candidate) for candidate in _candidates())
+    return next((library for library in loaded if library is not None), None)
+
+
+def _loaded(name: str) -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(name)
+    except OSError:
+        return None
 
 
 def _candidates() -> Iterator[str]:

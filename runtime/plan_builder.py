@@ -160,5 +160,3 @@ def _made(thing: Any, what: str, said: Said) -> Any:
     if thing is None:
         raise said.error(what, "voxgate doctor says what is missing")
     return thing
-
-

@@ -6,7 +6,6 @@ multiprocessors off) and one way of building. Anything else is named, never load
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -191,7 +190,7 @@ class PlanCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_bytes(content)
-            os.replace(fresh, path)
+            fresh.replace(path)
         except OSError as error:
             raise PlanError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -1,4 +1,4 @@
-"""pycuda.driver over a GPU of numpy: only names that the real pycuda has, and its ways of failing."""
+"""pycuda.driver over a GPU of numpy: only names that the real pycuda has, failing as it does."""
 
 from __future__ import annotations
 

@@ -41,9 +41,7 @@ def names_of(version: str, cls: str) -> dict[str, Any]:
     return {name: m for name, m in members.items() if version in m["in"]}
 
 
-def install(
-    monkeypatch: pytest.MonkeyPatch, gpu: NumpyGpu, version: str = "10.3"
-) -> FakeTensorRT:
+def install(monkeypatch: pytest.MonkeyPatch, gpu: NumpyGpu, version: str = "10.3") -> FakeTensorRT:
     """`import tensorrt` gives this version on this GPU."""
     fake = FakeTensorRT(version, gpu)
     monkeypatch.setitem(sys.modules, "tensorrt", fake.module)
@@ -269,7 +267,9 @@ class FakeTensorRT:
             }
             layer = self._make("ILayer", **members)
             object.__setattr__(
-                layer, "set_output_type", lambda at, kind, layer=layer: layer._fake_pinned.append(kind)
+                layer,
+                "set_output_type",
+                lambda at, kind, layer=layer: layer._fake_pinned.append(kind),
             )
             self.layers.append(layer)
         object.__setattr__(network, "num_layers", len(self.layers))
@@ -288,7 +288,8 @@ class FakeTensorRT:
                 self.say("ERROR", "Error Code 4: Internal Error (Engine deserialization failed.)")
                 return None
             model = bytes(plan).split(b"/", 2)[2]
-            return self._make("ICudaEngine", _fake_model=model, _fake_life=self._life("engine"))
+            life = self._life("engine", runtime._fake_life)
+            return self._make("ICudaEngine", _fake_model=model, _fake_life=life)
 
         return {"__init__": init, "deserialize_cuda_engine": deserialize_cuda_engine}
 
@@ -296,7 +297,8 @@ class FakeTensorRT:
         if not plan.startswith(MAGIC):
             self.say(
                 "ERROR",
-                "Serialization assertion magicTagRead == kMAGIC_TAG failed.Magic tag does not match",
+                "Serialization assertion magicTagRead == kMAGIC_TAG failed.Magic tag does not "
+                "match",
             )
             return False
         version, capability = plan[len(MAGIC) :].split(b"/", 2)[:2]
@@ -327,7 +329,9 @@ class FakeTensorRT:
 
         def dtype(engine: Any, name: str) -> Any:
             kinds = {1: "FLOAT", 2: "UINT8", 10: "HALF"}
-            return self._enums["DataType"][kinds[tensors(engine)[name][1].type.tensor_type.elem_type]]
+            return self._enums["DataType"][
+                kinds[tensors(engine)[name][1].type.tensor_type.elem_type]
+            ]
 
         def shape(engine: Any, name: str) -> tuple[int, ...]:
             dims = tensors(engine)[name][1].type.tensor_type.shape.dim
@@ -346,7 +350,7 @@ class FakeTensorRT:
                 _fake_session=session,
                 _fake_address={},
                 _fake_thread=threading.get_ident(),
-                _fake_life=self._life("context"),
+                _fake_life=self._life("context", engine._fake_life),
             )
 
         return {
@@ -412,24 +416,23 @@ class FakeTensorRT:
             if self.gpu.spoil is not None:
                 self.gpu.spoil(into)
 
-    def _life(self, what: str) -> Life:
-        return Life(self, what)
+    def _life(self, what: str, parent: Life | None = None) -> Life:
+        return Life(self, what, parent)
 
 
 class Life:
-    """Checks the order in which things end: context, engine, runtime, and all in a live context."""
+    """Checks the order in which things end: a context before its engine, that before its runtime."""
 
-    ORDER = ("context", "engine", "runtime")
-
-    def __init__(self, fake: FakeTensorRT, what: str) -> None:
+    def __init__(self, fake: FakeTensorRT, what: str, parent: Life | None = None) -> None:
         self._fake = fake
         self._what = what
+        self._children = [0]
+        self._siblings = [0] if parent is None else parent._children
+        self._siblings[0] += 1
         fake.alive.append(what)
 
     def __del__(self) -> None:
-        alive = self._fake.alive
-        before = self.ORDER[: self.ORDER.index(self._what)]
-        alive.remove(self._what)
-        wrong = [what for what in before if what in alive]
-        if wrong:
-            alive.append(f"{self._what} was dropped before {wrong}")
+        self._fake.alive.remove(self._what)
+        self._siblings[0] -= 1
+        if self._children[0]:
+            self._fake.alive.append(f"{self._what} was dropped before what it made")

@@ -34,7 +34,9 @@ class HostKernels:
     def run(self, kernel: str, launch: npt.NDArray[np.uint8], order: npt.NDArray[np.int32]) -> None:
         """Run the threads `order` of `kernel`; ctypes releases the GIL meanwhile."""
         function = self._library[f"host_{kernel}"]
-        function(ctypes.c_void_p(launch.ctypes.data), ctypes.c_void_p(order.ctypes.data), order.size)
+        function(
+            ctypes.c_void_p(launch.ctypes.data), ctypes.c_void_p(order.ctypes.data), order.size
+        )
 
 
 def compiler() -> str | None:
@@ -54,5 +56,7 @@ def compiled(sources: tuple[Path, ...], name: str, *flags: str) -> Path:
     if found is None:
         pytest.skip("no C++ compiler is here; type: apt-get install g++")
     made = Path(mkdtemp()) / f"lib{name}.so"
-    subprocess.run([found, "-x", "c++", *FLAGS, *flags, "-shared", *sources, "-o", made], check=True)
+    subprocess.run(
+        [found, "-x", "c++", *FLAGS, *flags, "-shared", *sources, "-o", made], check=True
+    )
     return made

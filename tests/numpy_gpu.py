@@ -17,6 +17,7 @@ from tests.host_kernels import host_kernels
 
 Bytes = npt.NDArray[np.uint8]
 ALIGNMENT = 256
+BLOCK = 256  # threads
 
 
 class GpuFault(Exception):
@@ -48,6 +49,8 @@ class NumpyGpu:
         """Note a call; raises where the test wants it to fail, or without a context."""
         self.calls.append(name)
         if (words := self.fail.pop(name, None)) is not None:
+            for queue in self.queues.values():
+                queue.clear()  # what was enqueued is lost with the context
             raise GpuFault(words)
 
     def need_context(self) -> None:
@@ -91,9 +94,10 @@ class NumpyGpu:
             queue.pop(0)()
 
     def launch(self, kernel: str, arguments: Bytes, threads: int) -> None:
-        order = np.arange(threads, dtype=np.int32)
         if kernel == "pack_blocks":  # one lane a warp on the host
-            order = order[: threads // 32]
-        if self.seed is not None:
+            threads //= 32
+        order = np.arange(-(-threads // BLOCK) * BLOCK, dtype=np.int32).reshape(-1, BLOCK)
+        if self.seed is not None:  # blocks run in any order
             np.random.default_rng(self.seed).shuffle(order)
-        host_kernels().run(kernel, arguments, order)
+        order = order.reshape(-1)
+        host_kernels().run(kernel, arguments, order[order < threads])

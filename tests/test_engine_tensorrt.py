@@ -171,7 +171,7 @@ def test_a_plan_that_gives_other_scores_is_not_kept(
         output.view(np.float32)[:] *= np.float32(1.01)
 
     gpu.spoil = drift
-    with pytest.raises(EngineError, match="not kept.*does not serve"):
+    with pytest.raises(EngineError, match=r"not kept.*does not serve"):
         build(recipe, plans)
     assert not plans.sidecars(recipe)
 

@@ -1,0 +1,209 @@
+"""A whole part on the GPU path gives the CPU's verdict, with one wait and without round trips."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runtime.decide import Limits
+from runtime.device_fusion import DeviceFusion
+from runtime.errors import EngineError
+from runtime.inspector import Inspector
+from runtime.nouns import Outcome, Reason, Verdict, View
+from runtime.offline import MAX_GAP_NS
+from runtime.plan_cache import PlanCache
+from runtime.recipe import Recipe
+from runtime.replay import views_of
+from runtime.scan import Scan
+from runtime.volume import Voxels
+from tests import gpu_kit
+from tests.conftest import BRACKET
+from tests.gpu_kit import Box
+from tests.host_kernels import host_kernels
+
+MAX_UNCERTAINTY_MM = 1.0
+
+pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
+
+
+@pytest.fixture(scope="module")
+def recipe(bracket_recipe: Path) -> Recipe:
+    return Recipe.load(bracket_recipe)
+
+
+@pytest.fixture(scope="module")
+def scans() -> dict[str, tuple[Scan, list[View]]]:
+    found = {}
+    for name in ("good", "bad"):
+        scan = Scan.open(BRACKET / name)
+        views = views_of(scan, MAX_GAP_NS, MAX_UNCERTAINTY_MM)
+        found[name] = (scan, [view for view in views if isinstance(view, View)])
+    return found
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Box]:
+    host_kernels()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield gpu_kit.install(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def plans(box: Box, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> PlanCache:
+    plans = PlanCache(tmp_path_factory.mktemp("plans"))
+    gpu_kit.build(recipe, plans)
+    return plans
+
+
+@pytest.fixture(scope="module")
+def only_inspector(
+    box: Box, recipe: Recipe, plans: PlanCache, scans: dict[str, tuple[Scan, list[View]]]
+) -> Iterator[Inspector]:
+    made = Inspector.open(recipe, scans["good"][0].calibration, Limits(), "tensorrt", plans=plans)
+    yield made
+    box.gpu.fail.clear()
+    made.close()
+    assert not box.gpu.memory
+    assert not box.tensorrt.alive
+    assert not box.gpu.contexts[threading.get_ident()]
+
+
+@pytest.fixture
+def inspector(only_inspector: Inspector, box: Box) -> Inspector:
+    """As new, on a GPU that works."""
+    box.gpu.fail.clear()
+    box.gpu.spoil = None
+    return only_inspector
+
+
+def _inspect(inspector: Inspector, views: list[View]) -> tuple[Verdict, Voxels]:
+    inspector.start()
+    for view in views:
+        inspector.add(view)
+    return inspector.finish(), inspector.volume.occupied()
+
+
+def test_good_and_bad_parts_get_the_cpus_verdict_and_the_cpus_voxels(
+    inspector: Inspector, recipe: Recipe, scans: dict[str, tuple[Scan, list[View]]]
+) -> None:
+    on_cpu = Inspector.open(recipe, scans["good"][0].calibration, Limits())
+    for name, outcome in (("good", Outcome.PASS), ("bad", Outcome.FAIL), ("good", Outcome.PASS)):
+        wanted, wanted_voxels = _inspect(on_cpu, scans[name][1])
+        verdict, voxels = _inspect(inspector, scans[name][1])
+        assert verdict.outcome is outcome
+        alike = replace(verdict, alignment=None, timing_ms={})
+        assert alike == replace(wanted, alignment=None, timing_ms={})
+        np.testing.assert_array_equal(voxels.ijk, wanted_voxels.ijk)
+        np.testing.assert_array_equal(voxels.score, wanted_voxels.score)
+        np.testing.assert_array_equal(voxels.hits, wanted_voxels.hits)
+    on_cpu.close()
+
+
+def test_a_part_costs_one_wait_whatever_its_number_of_views(
+    inspector: Inspector, box: Box, scans: dict[str, tuple[Scan, list[View]]]
+) -> None:
+    box.gpu.calls.clear()
+    _inspect(inspector, scans["bad"][1])
+    calls = box.gpu.calls
+    assert calls.count("Stream.synchronize") == 1
+    assert "Event.synchronize" not in calls  # no view waits for the one before it
+    assert calls.count("execute") == len(scans["bad"][1])
+
+
+def test_scores_stay_on_the_gpu_and_only_counts_are_copied_back(
+    inspector: Inspector, box: Box, scans: dict[str, tuple[Scan, list[View]]]
+) -> None:
+    box.gpu.calls.clear()
+    _inspect(inspector, scans["good"][1])
+    # occupied blocks are written by the kernel into host memory
+    assert box.gpu.calls.count("memcpy_dtoh_async") == 1
+    assert box.gpu.calls.count("pack_blocks") == 1
+
+
+def test_a_score_that_is_not_finite_is_never_a_pass(
+    inspector: Inspector, box: Box, scans: dict[str, tuple[Scan, list[View]]]
+) -> None:
+    runs = iter(range(100))
+
+    def once(output: Any) -> None:
+        if next(runs) == 4:
+            output.view(np.float32)[1234] = np.nan
+
+    box.gpu.spoil = once
+    verdict, _ = _inspect(inspector, scans["good"][1])
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.ENGINE_FAILED in verdict.reasons
+    assert any("view 4: the model on tensorrt-10.3.0" in note.detail for note in verdict.notes)
+    box.gpu.spoil = None
+    assert _inspect(inspector, scans["good"][1])[0].outcome is Outcome.PASS
+
+
+FAILURES = {
+    "memcpy_htod_async": "an illegal memory access was encountered",
+    "execute": "unspecified launch failure",
+    "fuse_pixels": "unspecified launch failure",
+    "pack_blocks": "unspecified launch failure",
+    "Stream.synchronize": "an illegal memory access was encountered",
+}
+
+
+@pytest.mark.parametrize("call", FAILURES)
+def test_a_gpu_that_fails_in_mid_part_is_never_a_pass(
+    inspector: Inspector, box: Box, scans: dict[str, tuple[Scan, list[View]]], call: str
+) -> None:
+    inspector.start()
+    box.gpu.fail[call] = FAILURES[call]
+    for view in scans["good"][1]:
+        inspector.add(view)
+    verdict = inspector.finish()
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.ENGINE_FAILED in verdict.reasons
+
+
+def test_a_gpu_that_fuses_other_numbers_does_not_serve(
+    box: Box,
+    recipe: Recipe,
+    plans: PlanCache,
+    scans: dict[str, tuple[Scan, list[View]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = set(box.gpu.memory)
+    launch = box.gpu.launch
+
+    def sloppy(kernel: str, arguments: Any, threads: int) -> None:
+        launch(kernel, arguments, threads // 2 if kernel == "fuse_pixels" else threads)
+
+    monkeypatch.setattr(box.gpu, "launch", sloppy)
+    calibration = scans["good"][0].calibration
+    with pytest.raises(EngineError, match="fuses other numbers than the CPU"):
+        Inspector.open(recipe, calibration, Limits(), "tensorrt", plans=plans)
+    assert set(box.gpu.memory) == before
+
+
+def test_the_gpu_path_is_what_a_tensorrt_engine_gets(inspector: Inspector) -> None:
+    assert isinstance(inspector._fusion, DeviceFusion)
+
+
+def test_a_fine_grid_is_sparse_on_the_gpu_too(
+    recipe: Recipe, plans: PlanCache, scans: dict[str, tuple[Scan, list[View]]]
+) -> None:
+    grid = replace(recipe.grid, shape=tuple(4 * n for n in recipe.grid.shape), voxel_mm=0.5)
+    fine = replace(recipe, grid=grid, expected_ijk=np.unique(recipe.expected_ijk * 4 + 2, axis=0))
+    calibration = scans["bad"][0].calibration
+    on_cpu = Inspector.open(fine, calibration, Limits())
+    assert on_cpu.volume.sparse
+    on_gpu = Inspector.open(fine, calibration, Limits(), "tensorrt", plans=plans)
+    _, wanted = _inspect(on_cpu, scans["bad"][1][:4])
+    for _ in range(2):
+        _, voxels = _inspect(on_gpu, scans["bad"][1][:4])
+        np.testing.assert_array_equal(voxels.ijk, wanted.ijk)
+        np.testing.assert_array_equal(voxels.score, wanted.score)
+        np.testing.assert_array_equal(voxels.hits, wanted.hits)
+    on_cpu.close()
+    on_gpu.close()
