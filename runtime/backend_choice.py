@@ -57,7 +57,7 @@ def _automatic(recipe: Recipe, plans: PlanCache) -> Choice:
             ) from error
         return Choice(DEFAULT_BACKEND, AUTO, "TensorRT is not installed")
     if not built:
-        why = f"recipe {recipe.label} has no plan; type: voxgate build {recipe.label}"
+        why = f"recipe {recipe.label} has no plan; {plans.command(recipe)}"
         return Choice(DEFAULT_BACKEND, AUTO, why)
     _check_plan(recipe, plans, tensorrt.__version__)
     return Choice(TENSORRT, AUTO, f"recipe {recipe.label} has a plan for this GPU")

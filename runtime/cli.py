@@ -200,6 +200,40 @@ def play(
 
 
 @app.command()
+def build(
+    recipe: Annotated[Path, typer.Argument(help="Folder of the recipe, or name/version with -c.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A cell's YAML: its recipes and plans.")
+    ] = None,
+    plans: Annotated[
+        Path | None, typer.Option(help="Folder of plans; default: .plans beside the recipes.")
+    ] = None,
+    workspace_mb: Annotated[
+        int, typer.Option(min=16, max=65536, help="Scratch memory that a kernel may ask for.")
+    ] = 1024,
+    level: Annotated[
+        int, typer.Option(min=0, max=5, help="Optimisation level; 4 and 5 build very long.")
+    ] = 3,
+    tf32: Annotated[
+        bool, typer.Option("--tf32", help="Allow TF32; the probe must still agree.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build a recipe's TensorRT plan, on the machine that will serve it, and prove it."""
+    from runtime.build_command import run_build
+    from runtime.plan_builder import BuildOptions
+
+    options = BuildOptions(workspace_mb, level, tf32)
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        outcome = run_build(recipe, config, plans, options, force, progress)
+    if as_json:
+        typer.echo(outcome.sidecar.model_dump_json())
+    else:
+        typer.echo(outcome.sentence)
+
+
+@app.command()
 def bench(
     names: Annotated[
         list[str] | None, typer.Argument(help="fusion, detection, live; default: all.")

@@ -135,7 +135,7 @@ class _Packed:
     @property
     def count(self) -> int:
         """Blocks that the kernel found; more than `blocks` did not fit."""
-        return int(self._arrays["packed_count"][0])  # type: ignore[call-overload]
+        return int(self._arrays["packed_count"][0])
 
     def name_in(self, record: npt.NDArray[np.void]) -> None:
         """Write the addresses into a launch, and start at nothing."""

@@ -61,15 +61,15 @@ def open_plan(recipe: Recipe, plans: PlanCache) -> Engine:
     device = open_device()
     try:
         plan = plans.load(recipe, tensorrt.__version__, device.info)
-        engine = TensorRTEngine(tensorrt, device, plan.plan, plan.kernels)
+        opened = TensorRTEngine(tensorrt, device, plan.plan, plan.kernels)
     except BaseException:
         device.close()
         raise
     log.info(
         "TensorRT %s by %s on %s, CUDA graph: %s",
-        *(tensorrt.__version__, device.library, device.info, engine.uses_graph),
+        *(tensorrt.__version__, device.library, device.info, opened.uses_graph),
     )
-    return engine
+    return opened
 
 
 class TensorRTEngine:

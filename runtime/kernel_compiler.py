@@ -111,7 +111,8 @@ class Nvcc:
         with tempfile.TemporaryDirectory() as folder:
             given, made = Path(folder) / name, Path(folder) / "out.cubin"
             given.write_bytes(source)
-            command = [self._path, "-cubin", f"-arch=sm_{sm}", SAME_NUMBERS, "-o", made, given]
+            command: list[str | Path] = [self._path, "-cubin", f"-arch=sm_{sm}", SAME_NUMBERS]
+            command += ["-o", made, given]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S)
             except (OSError, subprocess.TimeoutExpired) as error:

@@ -131,6 +131,11 @@ class Metrics:
         self.disk_free = self._gauge("disk_free_bytes", "Of the file system with the journal")
         self.queue_depth = self._gauge("queue_depth", "Views that wait for the inspector")
         self.state = self._gauge("state", "1 for the state the service is in", "state")
+        self.engine = Info(
+            "voxgate_engine",
+            "Recipe and backend that serve, and the backend the configuration asks for",
+            registry=self.registry,
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"voxgate_{name}_total", text, labels, registry=self.registry)
@@ -167,6 +172,10 @@ class Metrics:
         """1 for `state`, 0 for the others."""
         for each in State:
             self.state.labels(each.value).set(each is state)
+
+    def show_backend(self, recipe: str, backend: str, asked: str) -> None:
+        """What serves now; there is one such series at a time."""
+        self.engine.info({"recipe": recipe, "backend": backend, "asked": asked})
 
     def show_camera(self, camera: str, counters: CameraCounters) -> None:
         """Follow the cumulative counts of the camera supervisor."""

@@ -154,8 +154,17 @@ class PlanCache:
         for tf32 in (False, True):
             place = self.folder / PlanKey.of(recipe, tensorrt, gpu, tf32).folder
             if (place / SIDECAR).exists():
-                return _load(place, recipe, tensorrt, gpu, tf32)
+                return _load(place, PlanKey.of(recipe, tensorrt, gpu, tf32), self.command(recipe))
         raise PlanError(self._why_not(recipe, tensorrt, gpu))
+
+    def command(self, recipe: Recipe) -> str:
+        """What to type, so that a plan of `recipe` lies here."""
+        beside = self.folder.parent / recipe.label
+        if self.folder.name == FOLDER and (beside / "manifest.json").is_file():
+            return f"type: voxgate build {beside}"
+        return (
+            f"type: voxgate build RECIPE --plans {self.folder}, RECIPE is {recipe.label}'s folder"
+        )
 
     def save(self, key: PlanKey, plan: bytes, kernels: bytes, sidecar: Sidecar) -> Path:
         """Put a plan in its place as a whole, or not at all. Raises PlanError."""
@@ -196,7 +205,7 @@ class PlanCache:
 
     def _why_not(self, recipe: Recipe, tensorrt: str, gpu: DeviceInfo) -> str:
         wanted = PlanKey.of(recipe, tensorrt, gpu)
-        type_this = f"type: voxgate build {recipe.label}"
+        type_this = self.command(recipe)
         others = self.sidecars(recipe)
         if not others:
             return f"recipe {recipe.label} has no plan in {self.folder}; {type_this}"
@@ -226,10 +235,9 @@ def differences(wanted: PlanKey, other: PlanKey) -> list[str]:
     return found
 
 
-def _load(place: Path, recipe: Recipe, tensorrt: str, gpu: DeviceInfo, tf32: bool) -> Plan:
-    again = f"type: voxgate build {recipe.label}"
+def _load(place: Path, wanted: PlanKey, again: str) -> Plan:
     sidecar = _sidecar(place / SIDECAR)
-    apart = differences(PlanKey.of(recipe, tensorrt, gpu, tf32), sidecar.key)
+    apart = differences(wanted, sidecar.key)
     if apart:
         raise PlanError(f"{place}: {'; '.join(apart)}; {again}")
     if sidecar.kernels_source != source_digest():

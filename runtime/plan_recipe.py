@@ -30,6 +30,17 @@ class Outcome:
     sidecar: Sidecar
     fresh: bool
 
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        sidecar = self.sidecar
+        built = f"built in {sidecar.build_s:.0f} s" if self.fresh else "was there already (--force)"
+        return (
+            f"{sidecar.recipe} for TensorRT {sidecar.tensorrt} on {sidecar.gpu}, "
+            f"{sidecar.precision}: {built}, the probe is off by {sidecar.probe_off:.1e} of the "
+            f"threshold; {self.place}"
+        )
+
 
 def build_recipe(
     recipe: Recipe,

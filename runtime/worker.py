@@ -47,6 +47,8 @@ class Prepared:
     backend: str
     planned: int  # views
     not_after_utc: datetime | None = None  # until when its signer answers for it
+    asked: str = ""  # backend of the configuration; `auto` chose another name
+    why: str = ""  # this backend
 
     def has_expired(self, now_utc: datetime) -> bool:
         """Whether its signer no longer answers for it."""

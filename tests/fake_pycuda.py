@@ -132,7 +132,7 @@ def make_driver(gpu: NumpyGpu) -> ModuleType:
         def synchronize(self) -> None:
             guarded("Event.synchronize")
             queue = gpu.queues[self.stream]
-            while not self.done:
+            while not self.done and queue:  # an empty queue: it was lost in a failure
                 queue.pop(0)()
 
         def time_since(self, event: Event) -> float:

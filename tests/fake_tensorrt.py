@@ -123,7 +123,8 @@ class FakeTensorRT:
             own = attribute.startswith("_")
             if not own and real.get(attribute, {}).get("kind") not in ("property", "attribute"):
                 raise AttributeError(f"{name}.{attribute} cannot be set in {fake.version}")
-            fake.touched.add((name, attribute))
+            if not own:
+                fake.touched.add((name, attribute))
             object.__setattr__(self, attribute, value)
 
         members: Members = {"__getattribute__": getattribute, "__setattr__": setattribute}
@@ -133,7 +134,7 @@ class FakeTensorRT:
         return type(name, (), members | behaviour)
 
     def _make(self, cls: str, **fields: Any) -> Any:
-        made = object.__new__(self.classes[cls])
+        made: Any = object.__new__(self.classes[cls])
         for name, value in fields.items():
             object.__setattr__(made, name, value)
         return made
@@ -421,7 +422,7 @@ class FakeTensorRT:
 
 
 class Life:
-    """Checks the order in which things end: a context before its engine, that before its runtime."""
+    """Checks the order in which things end: context before engine, engine before runtime."""
 
     def __init__(self, fake: FakeTensorRT, what: str, parent: Life | None = None) -> None:
         self._fake = fake

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def install(monkeypatch: pytest.MonkeyPatch, version: str = "10.3") -> Box:
     return Box(gpu, fake_tensorrt.install(monkeypatch, gpu, version))
 
 
-def build(recipe: Recipe, plans: PlanCache, force: bool = True, **options: int) -> Outcome:
+def build(recipe: Recipe, plans: PlanCache, force: bool = True, **options: Any) -> Outcome:
     """`voxgate build` without its console."""
     return build_recipe(
         recipe, plans, BuildOptions(**options), lambda phase, step, steps: None, force

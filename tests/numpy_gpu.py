@@ -99,5 +99,5 @@ class NumpyGpu:
         order = np.arange(-(-threads // BLOCK) * BLOCK, dtype=np.int32).reshape(-1, BLOCK)
         if self.seed is not None:  # blocks run in any order
             np.random.default_rng(self.seed).shuffle(order)
-        order = order.reshape(-1)
-        host_kernels().run(kernel, arguments, order[order < threads])
+        flat = order.reshape(-1)
+        host_kernels().run(kernel, arguments, flat[flat < threads])

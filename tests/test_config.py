@@ -298,7 +298,7 @@ def test_schema_offers_the_backends_there_are() -> None:
     from runtime.engine import BACKENDS
 
     backend = dict(_properties(config_schema()))["backend"]
-    assert backend["enum"] == list(BACKENDS)
+    assert backend["enum"] == ["auto", *BACKENDS]
 
 
 def test_every_field_is_titled_described_and_ranged() -> None:

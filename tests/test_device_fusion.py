@@ -193,7 +193,8 @@ def test_the_gpu_path_is_what_a_tensorrt_engine_gets(inspector: Inspector) -> No
 def test_a_fine_grid_is_sparse_on_the_gpu_too(
     recipe: Recipe, plans: PlanCache, scans: dict[str, tuple[Scan, list[View]]]
 ) -> None:
-    grid = replace(recipe.grid, shape=tuple(4 * n for n in recipe.grid.shape), voxel_mm=0.5)
+    nx, ny, nz = recipe.grid.shape
+    grid = replace(recipe.grid, shape=(4 * nx, 4 * ny, 4 * nz), voxel_mm=0.5)
     fine = replace(recipe, grid=grid, expected_ijk=np.unique(recipe.expected_ijk * 4 + 2, axis=0))
     calibration = scans["bad"][0].calibration
     on_cpu = Inspector.open(fine, calibration, Limits())

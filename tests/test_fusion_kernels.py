@@ -74,6 +74,7 @@ def test_the_struct_has_one_layout_on_both_sides() -> None:
     assert host_kernels().launch_bytes == LAUNCH.itemsize
     text = SOURCE_FILE.read_text(encoding="utf-8")
     body = text[text.index("struct Launch {") : text.index("enum { LIFTED")]
+    assert LAUNCH.names is not None
     places = [
         body.index(f"{name}[" if f" {name}[" in body else f"{name};") for name in LAUNCH.names
     ]
@@ -249,7 +250,7 @@ def test_the_volume_is_the_cpus_bit_for_bit(seed: int, sparse: bool, threads: in
         memory = Memory(Volume(GRID, TABLE_Z_MM, sparse=sparse), 2 * views)
         assert _fuse_by_kernels(memory, views, seed, threads) == wanted
     memory.pack()
-    count = int(memory.arrays["packed_count"][0])  # type: ignore[call-overload]
+    count = int(memory.arrays["packed_count"][0])
     got_score = np.zeros((GRID.block_count, BLOCK_CELLS), np.float32)
     got_hits = np.zeros((GRID.block_count, BLOCK_CELLS), np.int32)
     blocks = memory.arrays["packed_block"][:count].astype(np.int64)
