@@ -6,6 +6,7 @@ invalid. Everything pycuda made is freed before its context is popped, as its cl
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -120,6 +121,7 @@ class PycudaDevice:
         with _words():
             driver.Context.pop()
             context.detach()
+        _leave()
 
 
 class _Event:
@@ -145,6 +147,15 @@ def _enter(device: Any) -> Any:
         raise EngineError(FOREIGN_CONTEXT)
     context.push()
     return context
+
+
+def _leave() -> None:
+    """To release a primary context pycuda makes it current, and leaves it so: pop it again."""
+    try:
+        libcuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return
+    libcuda.cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
 
 
 def _info(device: Any) -> DeviceInfo:

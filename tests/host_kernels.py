@@ -17,7 +17,7 @@ from runtime.fusion_launch import SOURCE
 
 SOURCE_FILE = Path(__file__).parents[1] / "runtime" / SOURCE
 # the same rounding as -fmad=false on the GPU; warnings of a second compiler are free advice
-FLAGS = ("-std=c++14", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-fPIC")
+FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-fPIC")
 
 
 class HostKernels:
@@ -57,6 +57,6 @@ def compiled(sources: tuple[Path, ...], name: str, *flags: str) -> Path:
         pytest.skip("no C++ compiler is here; type: apt-get install g++")
     made = Path(mkdtemp()) / f"lib{name}.so"
     subprocess.run(
-        [found, "-x", "c++", *FLAGS, *flags, "-shared", *sources, "-o", made], check=True
+        [found, "-x", "c++", *FLAGS, "-shared", *sources, *flags, "-o", made], check=True
     )
     return made

@@ -44,6 +44,7 @@ class NumpyGpu:
     next_handle: int = 0x1000
     seed: int | None = 0  # order of a kernel's threads; None: ascending
     spoil: Callable[[Bytes], None] | None = None  # damages a model's output
+    recorded: list[Callable[[], None]] | None = None  # while a graph is recorded
 
     def call(self, name: str) -> None:
         """Note a call; raises where the test wants it to fail, or without a context."""
@@ -84,7 +85,7 @@ class NumpyGpu:
         self.need_context()
         if stream not in self.queues:
             raise GpuFault("invalid resource handle")
-        self.queues[stream].append(work)
+        (self.queues[stream] if self.recorded is None else self.recorded).append(work)
 
     def drain(self, stream: int) -> None:
         """Do what waits in the stream."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -244,4 +245,93 @@ def test_every_tensor_keeps_one_aligned_address(
     engine.run(tiny.probe().inputs)
     assert before == [engine.address_of(s.name) for s in (*engine.inputs, *engine.outputs)]
     assert all(address is not None and address % 256 == 0 for address in before)
+    engine.close()
+
+
+# --- CUDA graphs, where the library has them -----------------------------------------------------
+
+
+class Recording:
+    """Graphs on the GPU of numpy; pycuda itself has none."""
+
+    def __init__(self, gpu: NumpyGpu, stream: int, fails: bool) -> None:
+        self._gpu = gpu
+        self._stream = stream
+        self._fails = fails
+
+    def begin(self) -> None:
+        self._gpu.call("begin recording")
+        self._gpu.recorded = []
+
+    def end(self) -> Any:
+        work, self._gpu.recorded = self._gpu.recorded, None
+        self._gpu.call("end recording")
+        if self._fails:
+            raise EngineError("CUDA: operation not permitted when stream is capturing")
+        return Graph(self._gpu, self._stream, work or [])
+
+
+class Graph:
+    def __init__(self, gpu: NumpyGpu, stream: int, work: list[Any]) -> None:
+        self._gpu, self._stream, self._work = gpu, stream, work
+
+    def launch(self) -> None:
+        self._gpu.call("graph")
+        for piece in self._work:
+            self._gpu.enqueue(self._stream, piece)
+
+
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch, gpu: NumpyGpu, trt: FakeTensorRT) -> dict[str, bool]:
+    state = {"fails": False}
+    monkeypatch.setattr(
+        importlib.import_module("runtime.cuda_pycuda").PycudaDevice,
+        "recording",
+        lambda device: Recording(gpu, device.stream, state["fails"]),
+    )
+    return state
+
+
+def test_a_run_is_one_launch_of_a_graph(
+    graphs: dict[str, bool], gpu: NumpyGpu, recipe: Recipe, plans: PlanCache
+) -> None:
+    build(recipe, plans)
+    engine = open_it(recipe, plans)
+    gpu.calls.clear()
+    for seed in (1, 2):
+        probe = tiny.probe(seed)
+        assert np.abs(score_map(engine, probe.inputs).score - probe.score).max() < 1e-6
+    assert gpu.calls.count("graph") == 2
+    assert "execute" not in gpu.calls
+    engine.close()
+
+
+@pytest.mark.parametrize("what", ["recording fails", "the model cannot be recorded"])
+def test_a_model_that_cannot_be_recorded_is_enqueued_and_that_is_said(
+    graphs: dict[str, bool],
+    gpu: NumpyGpu,
+    trt: FakeTensorRT,
+    recipe: Recipe,
+    plans: PlanCache,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    what: str,
+) -> None:
+    graphs["fails"] = what == "recording fails"
+    build(recipe, plans)
+    if not graphs["fails"]:
+        begin = Recording.begin
+
+        def and_refuse(recording: Recording) -> None:
+            begin(recording)
+            trt.fail["IExecutionContext.execute_async_v3"] = "loops cannot be captured"
+
+        monkeypatch.setattr(Recording, "begin", and_refuse)
+    engine = open_it(recipe, plans)
+    assert isinstance(engine, TensorRTEngine)
+    assert not engine.uses_graph
+    assert "no CUDA graph" in caplog.text
+    assert gpu.recorded is None, "the stream was left in its recording state"
+    probe = tiny.probe(1)
+    assert np.abs(score_map(engine, probe.inputs).score - probe.score).max() < 1e-6
     engine.close()
