@@ -10,7 +10,10 @@ EXPORT_BIN := .venv-export/bin
 EXPORT_READY := .venv-export/.ready
 EXPORT_TESTS := tests/methods
 
-.PHONY: demo test test-export check nightly bench bench-export format lock clean
+GPU_BIN := .venv-gpu/bin
+GPU_READY := .venv-gpu/.ready
+
+.PHONY: demo test test-export test-gpu bench-gpu check nightly bench bench-export format lock clean
 
 demo: $(READY)
 	$(BIN)/voxgate demo
@@ -20,6 +23,14 @@ test: $(READY)
 
 test-export: $(EXPORT_READY)
 	$(EXPORT_BIN)/pytest -q $(EXPORT_TESTS)
+
+# On a machine with an NVIDIA GPU, e.g. a Jetson: TensorRT comes from its packages, pycuda is built
+# against its CUDA. Where there is no GPU this fails instead of skipping.
+test-gpu: $(GPU_READY)
+	VOXGATE_GPU=required $(GPU_BIN)/pytest -q -m gpu
+
+bench-gpu: $(GPU_READY)
+	$(GPU_BIN)/voxgate bench gpu
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -56,6 +67,13 @@ define install
 	touch $@
 endef
 
+$(GPU_READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv --system-site-packages .venv-gpu
+	$(GPU_BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(GPU_BIN)/python -m pip install --quiet "pycuda>=2024.1.2"
+	$(GPU_BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
 lock:
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet uv
@@ -69,4 +87,4 @@ define resolve
 endef
 
 clean:
-	rm -rf .venv .venv-export out
+	rm -rf .venv .venv-export .venv-gpu out

@@ -9,15 +9,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from runtime.backend_names import AUTO, DEFAULT_BACKEND, TENSORRT
 from runtime.cuda_device import open_device
-from runtime.engine import DEFAULT_BACKEND
 from runtime.errors import EngineError, PlanError
 from runtime.plan_cache import PlanCache
 from runtime.recipe import Recipe
 from runtime.tensorrt_module import TensorRTMissing, load_tensorrt
-
-AUTO = "auto"
-TENSORRT = "tensorrt"
 
 log = logging.getLogger(__name__)
 

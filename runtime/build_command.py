@@ -9,6 +9,7 @@ from runtime.plan_builder import BuildOptions
 from runtime.plan_cache import PlanCache
 from runtime.plan_recipe import Outcome, build_recipe
 from runtime.recipe import Recipe
+from runtime.signature import ANYBODY, Trust
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -23,22 +24,23 @@ def run_build(
     progress: Progress,
 ) -> Outcome:
     """Raises VoxGateError: one line with what to do."""
-    folder, cache = _places(recipe, config)
-    loaded = Recipe.load(folder)
+    folder, cache, trust = _places(recipe, config)
+    loaded = Recipe.load(folder, trust)
     loaded.check_detector()
     shown = _Phases(progress)
     return build_recipe(loaded, PlanCache(plans) if plans else cache, options, shown.on_step, force)
 
 
-def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache]:
+def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache, Trust]:
+    """A cell's configuration says where recipes and plans lie, and whose recipes are opened."""
     if config is None:
-        return recipe, PlanCache.beside(recipe)
+        return recipe, PlanCache.beside(recipe), ANYBODY
     from runtime.config import load_cell
-    from runtime.pipeline import plans_of, recipe_folder
+    from runtime.pipeline import plans_of, recipe_folder, trust_of
 
     cell = load_cell(config).config
     named = recipe if recipe.exists() else recipe_folder(cell.recipes.folder, str(recipe))
-    return named, plans_of(cell)
+    return named, plans_of(cell), trust_of(cell.recipes)
 
 
 class _Phases:

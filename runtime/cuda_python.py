@@ -193,6 +193,12 @@ def _initialise() -> None:
         raise
     except Exception as error:
         raise EngineError(f"the NVIDIA driver is missing: {error}; type: voxgate doctor") from error
+    bindings, driven = version("cuda-bindings"), int(_did(driver.cuDriverGetVersion())) // 1000
+    if driven < int(bindings.split(".")[0]):
+        raise EngineError(
+            f"cuda-bindings {bindings} is newer than this driver's CUDA {driven}; "
+            f"type: pip install 'cuda-bindings<{driven + 1}', or take pycuda"
+        )
 
 
 def _enter(device: Any) -> None:

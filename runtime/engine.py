@@ -7,18 +7,17 @@ its one output is `score`, float32 (1, 1, h, w), 1.0 = threshold.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from runtime.backend_names import BACKENDS, DEFAULT_BACKEND
 from runtime.errors import EngineError
 from runtime.manifest import Manifest, TensorSpec
 from runtime.nouns import ScoreMap
 from runtime.plan_cache import PlanCache
 from runtime.recipe import Probe, Recipe
-from runtime.tensorrt_module import INSTALL
 
 Tensor = npt.NDArray[np.generic]
 
@@ -70,29 +69,6 @@ class PlanOpener(Protocol):
     """How a row of the table opens what `voxgate build` made of a graph."""
 
     def __call__(self, recipe: Recipe, plans: PlanCache) -> Engine: ...
-
-
-@dataclass(frozen=True, slots=True)
-class BackendRow:
-    """Where a backend lives; imported when chosen, so that nothing optional is a dependency."""
-
-    module: str
-    opener: str
-    install: str
-    from_plan: bool = False
-
-
-BACKENDS: dict[str, BackendRow] = {
-    "tensorrt": BackendRow("runtime.engine_tensorrt", "open_plan", INSTALL, from_plan=True),
-    "onnxruntime-cpu": BackendRow("runtime.engine_onnxruntime", "open_cpu", "pip install voxgate"),
-    "onnxruntime-cuda": BackendRow(
-        "runtime.engine_onnxruntime", "open_cuda", "pip install onnxruntime-gpu"
-    ),
-    "onnxruntime-tensorrt": BackendRow(
-        "runtime.engine_onnxruntime", "open_tensorrt", "pip install onnxruntime-gpu tensorrt"
-    ),
-}
-DEFAULT_BACKEND = "onnxruntime-cpu"
 
 
 def open_engine(

@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from runtime.align import align
+from runtime.backend_names import DEFAULT_BACKEND
 from runtime.calibration import Calibration
 from runtime.coverage import coverage
 from runtime.crew import Crew
 from runtime.decide import Evidence, Limits, decide
 from runtime.device_fusion import DeviceFusion
-from runtime.engine import DEFAULT_BACKEND, Engine, Tensor, open_engine
+from runtime.engine import Engine, Tensor, open_engine
 from runtime.engine_tensorrt import DeviceEngine
 from runtime.errors import EngineError, RecipeError
 from runtime.expected import ExpectedView, expect

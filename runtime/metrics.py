@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 
 from runtime import __version__
+from runtime.backend_names import AUTO, BACKENDS
 from runtime.camera import CameraCounters
 from runtime.curve import ROLES, Role
 from runtime.messages import COMMANDS, FaultCode, State, VerdictMessage
@@ -131,10 +132,9 @@ class Metrics:
         self.disk_free = self._gauge("disk_free_bytes", "Of the file system with the journal")
         self.queue_depth = self._gauge("queue_depth", "Views that wait for the inspector")
         self.state = self._gauge("state", "1 for the state the service is in", "state")
-        self.engine = Info(
-            "voxgate_engine",
-            "Recipe and backend that serve, and the backend the configuration asks for",
-            registry=self.registry,
+        self.backend = self._gauge("backend", "1 for the backend that serves", "backend")
+        self.backend_automatic = self._gauge(
+            "backend_automatic", "1 where `backend: auto` chose the one that serves"
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -159,6 +159,8 @@ class Metrics:
                 self.commands.labels(command, ok)
         for role in ROLES:
             self.denied.labels(role)
+        for backend in BACKENDS:
+            self.backend.labels(backend)
         for camera in self._cameras:
             for event in CAMERA_EVENTS:
                 self.camera_events.labels(camera, event)
@@ -173,9 +175,11 @@ class Metrics:
         for each in State:
             self.state.labels(each.value).set(each is state)
 
-    def show_backend(self, recipe: str, backend: str, asked: str) -> None:
-        """What serves now; there is one such series at a time."""
-        self.engine.info({"recipe": recipe, "backend": backend, "asked": asked})
+    def show_backend(self, backend: str, asked: str) -> None:
+        """1 for the backend that serves; whether the configuration left the choice to the box."""
+        for each in BACKENDS:
+            self.backend.labels(each).set(each == backend)
+        self.backend_automatic.set(asked == AUTO)
 
     def show_camera(self, camera: str, counters: CameraCounters) -> None:
         """Follow the cumulative counts of the camera supervisor."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.backend_choice import choose
+from runtime.backend_names import DEFAULT_BACKEND
 from runtime.config_sections import CellConfig
 from runtime.decide import Limits
-from runtime.engine import DEFAULT_BACKEND
 from runtime.inspector import Inspector
 from runtime.messages import VerdictMessage
 from runtime.nouns import Outcome, Verdict, View

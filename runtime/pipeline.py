@@ -50,6 +50,7 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
             len(recipe.plan.views),
             None if signature is None else signature.not_after_utc,
             asked=choice.asked,
+            chosen=choice.backend,
             why=choice.why,
         )
 

@@ -130,7 +130,7 @@ class Station:
         self._metrics.observe(Stage.PREPARE, event.took_ns)
         self.recipe, self.preparing = event.prepared, None
         prepared = event.prepared
-        self._metrics.show_backend(prepared.label, prepared.backend, prepared.asked)
+        self._metrics.show_backend(prepared.chosen, prepared.asked)
         log.info(
             "recipe=%s backend=%s (%s) prepared in %.0f ms",
             *(prepared.label, prepared.backend, prepared.why, event.took_ns / 1e6),

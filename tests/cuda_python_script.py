@@ -1,12 +1,13 @@
 """Run by test_cuda_python.py in a process of its own: real cuda-python on a driver without a GPU.
 
-argv: the driver's library, the case. Prints what the case found as JSON.
+argv: the driver's library, calls that shall fail. Prints what every case found as JSON.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
+import os
 import sys
 from dataclasses import dataclass
 
@@ -96,19 +97,26 @@ def refuse() -> dict[str, object]:
 
 
 def main() -> None:
-    library, case = sys.argv[1:]
+    library, *failures = sys.argv[1:]
     driver = ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
-    if case == "foreign":
-        driver.fake_enter_foreign_context()
-    cases = {
-        "dense": lambda: fuse(False),
-        "sparse": lambda: fuse(True),
-        "record": record,
-        "foreign": refuse,
-        "fail": refuse,
-    }
-    found = cases[case]()
-    sys.stdout.write(json.dumps({**found, "left": driver.fake_left()}))
+    found: dict[str, dict[str, object]] = {}
+
+    def note(case: str, result: dict[str, object]) -> None:
+        found[case] = {**result, "left": driver.fake_left()}
+
+    note("dense", fuse(False))
+    note("sparse", fuse(True))
+    note("record", record())
+    for failure in failures:
+        os.environ["FAKE_CUDA_FAIL"] = failure
+        note(failure, refuse())
+    os.environ["FAKE_CUDA_FAIL"] = ""
+    os.environ["FAKE_CUDA_VERSION"] = "12060"
+    note("old driver", refuse())
+    os.environ["FAKE_CUDA_VERSION"] = "13000"
+    driver.fake_enter_foreign_context()
+    note("foreign", refuse())
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,10 @@ int give(Pointer at) {
 }  // namespace
 
 API cuInit(unsigned) { MAY_FAIL(); return OK; }
-API cuDriverGetVersion(int* version) { *version = 13000; return OK; }
+API cuDriverGetVersion(int* version) {
+  *version = getenv("FAKE_CUDA_VERSION") ? atoi(getenv("FAKE_CUDA_VERSION")) : 13000;
+  return OK;
+}
 API cuDeviceGetCount(int* count) { MAY_FAIL(); *count = 1; return OK; }
 API cuDeviceGet(int* device, int ordinal) { *device = ordinal; return ordinal ? 101 : OK; }
 API cuDeviceGetName(char* name, int n, int) { snprintf(name, n, "Fake RTX"); return OK; }

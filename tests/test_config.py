@@ -295,7 +295,7 @@ def test_limits_are_those_that_decide_asks_for() -> None:
 
 
 def test_schema_offers_the_backends_there_are() -> None:
-    from runtime.engine import BACKENDS
+    from runtime.backend_names import BACKENDS
 
     backend = dict(_properties(config_schema()))["backend"]
     assert backend["enum"] == ["auto", *BACKENDS]
