@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sim.cell import JobReport
 
 EXIT_WRONG_INPUT = 2
+EXIT_UNHEALTHY = 1
 
 app = typer.Typer(
     help="VoxGate: one part scanned, one verdict out.",
@@ -231,6 +232,29 @@ def build(
         typer.echo(outcome.sidecar.model_dump_json())
     else:
         typer.echo(outcome.sentence)
+
+
+@app.command()
+def doctor(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A cell's YAML: look at what it needs.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what this machine lacks and what to type; exit 1 if a row is red."""
+    from rich.console import Console
+
+    from runtime.doctor import healthy
+    from runtime.doctor_command import as_object, as_table, run_doctor
+
+    with errors_as_json(as_json):
+        rows = run_doctor(config)
+    ok = healthy(rows)
+    if as_json:
+        typer.echo(json.dumps(as_object(rows, ok)))
+    else:
+        Console().print(as_table(rows), highlight=False)
+    raise typer.Exit(0 if ok else EXIT_UNHEALTHY)
 
 
 @app.command()
