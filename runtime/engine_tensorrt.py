@@ -131,12 +131,20 @@ class TensorRTEngine:
         return scores.reshape(self._output.spec.shape)
 
     def enqueue(self, inputs: dict[str, Tensor], staging: PinnedRing) -> None:
+        self.upload(inputs, staging)
+        self.execute()
+
+    def upload(self, inputs: dict[str, Tensor], staging: PinnedRing) -> None:
+        """Enqueue the first half of `enqueue`."""
         self._check_caller()
         self._check_inputs(inputs)
         for binding in self._bindings.values():
             if binding.is_input:
                 staging.upload(binding.address, inputs[binding.spec.name])
         staging.mark()
+
+    def execute(self) -> None:
+        """Enqueue the second half of `enqueue`: the model, on what was uploaded."""
         if self._graph is None:
             self._execute()
         else:

@@ -90,7 +90,7 @@ class Inspector:
         self._part = _Part()
         section = recipe.manifest.voxels
         self._whole = None if section is None else VolumeDetector(section)
-        self._fusion = self._fuse_where_the_scores_are()
+        self.fusion = self._fuse_where_the_scores_are()
 
     @classmethod
     def open(
@@ -130,7 +130,7 @@ class Inspector:
         self.volume.clear()
         if self._whole is not None:
             self._whole.clear()
-        self._fusion.start()
+        self.fusion.start()
         self._watch.take()
         self._part = _Part()
 
@@ -233,7 +233,7 @@ class Inspector:
         try:
             with self._watch.time(Work.DESCRIBE):
                 inputs = self._inputs(planned, view, registered)
-            self._fusion.add(Scored(planned, view, inputs, registered))
+            self.fusion.add(Scored(planned, view, inputs, registered))
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {error}"))
             return
@@ -253,7 +253,7 @@ class Inspector:
     def _take_fused(self) -> None:
         """Wait for the views that are still on their way into the volume."""
         try:
-            fused = self._fusion.finish()
+            fused = self.fusion.finish()
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"the views are lost: {error}"))
             return

@@ -187,7 +187,7 @@ def test_a_gpu_that_fuses_other_numbers_does_not_serve(
 
 
 def test_the_gpu_path_is_what_a_tensorrt_engine_gets(inspector: Inspector) -> None:
-    assert isinstance(inspector._fusion, DeviceFusion)
+    assert isinstance(inspector.fusion, DeviceFusion)
 
 
 def test_a_fine_grid_is_sparse_on_the_gpu_too(
