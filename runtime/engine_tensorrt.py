@@ -159,7 +159,10 @@ class TensorRTEngine:
             return
         self._check_caller()
         self._drop()
-        self.device.close()
+        try:
+            self.device.close()
+        except EngineError as error:  # the GPU is lost; whoever closes has no more use for it
+            log.warning("the GPU did not take everything back: %s", error)
 
     def _drop(self) -> None:
         """Context before engine before runtime, as TensorRT wants it."""
