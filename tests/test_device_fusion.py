@@ -11,19 +11,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runtime.config import load_cell
 from runtime.decide import Limits
 from runtime.device_fusion import DeviceFusion
 from runtime.errors import EngineError
 from runtime.inspector import Inspector
 from runtime.nouns import Outcome, Reason, Verdict, View
-from runtime.offline import MAX_GAP_NS
+from runtime.offline import MAX_GAP_NS, Settings, inspect_folder
+from runtime.pipeline import preparer
 from runtime.plan_cache import PlanCache
 from runtime.recipe import Recipe
 from runtime.replay import views_of
 from runtime.scan import Scan
 from runtime.volume import Voxels
+from runtime.worker import JobFinished, RecipeReady, Worker, WorkerEvent
 from tests import gpu_kit
-from tests.conftest import BRACKET
+from tests.cell_kit import until
+from tests.conftest import BRACKET, ROOT
 from tests.gpu_kit import Box
 from tests.host_kernels import host_kernels
 
@@ -208,3 +212,54 @@ def test_a_fine_grid_is_sparse_on_the_gpu_too(
         np.testing.assert_array_equal(voxels.hits, wanted.hits)
     on_cpu.close()
     on_gpu.close()
+
+
+def test_auto_is_told_by_the_verdict_offline(
+    box: Box, plans: PlanCache, bracket_recipe: Path
+) -> None:
+    settings = Settings(backend="auto", plans=plans.folder)
+    result = inspect_folder(BRACKET / "bad", bracket_recipe, settings=settings)
+    assert result.message.backend == "tensorrt-10.3.0"
+    assert result.verdict.outcome is Outcome.FAIL
+
+
+def test_the_services_worker_opens_serves_and_closes_it_on_one_thread(
+    box: Box,
+    plans: PlanCache,
+    bracket_recipe: Path,
+    scans: dict[str, tuple[Scan, list[View]]],
+    tmp_path: Path,
+) -> None:
+    scan, views = scans["bad"]
+    before = set(box.gpu.memory)
+    text = (ROOT / "configs" / "bracket_cell.yaml").read_text(encoding="utf-8")
+    text = text.replace("../examples", str(ROOT / "examples"))
+    text = text.replace("../out/recipes", str(bracket_recipe.parents[1]))
+    text = text.replace("default: bracket/1 ", f"default: bracket/{bracket_recipe.name} ")
+    text = text.replace("backend: onnxruntime-cpu ", f"plans: {plans.folder}\n  backend: auto ")
+    (tmp_path / "cell.yaml").write_text(text, encoding="utf-8")
+    config = load_cell(tmp_path / "cell.yaml").config
+    worker = Worker(preparer(config, scan.calibration), lambda: None, len(views))
+    events: list[WorkerEvent] = []
+
+    def heard(kind: type[WorkerEvent]) -> WorkerEvent | None:
+        events.extend(worker.take())
+        return next((event for event in events if isinstance(event, kind)), None)
+
+    worker.start()
+    worker.prepare(f"{bracket_recipe.parent.name}/{bracket_recipe.name}")
+    ready = until(lambda: heard(RecipeReady), "ready")
+    assert isinstance(ready, RecipeReady)
+    assert ready.prepared.backend == "tensorrt-10.3.0"
+    assert (ready.prepared.asked, ready.prepared.chosen) == ("auto", "tensorrt")
+    worker.begin(1)
+    for view in views:
+        assert worker.add(1, view)
+    worker.finish(1)
+    done = until(lambda: heard(JobFinished), "finished")
+    assert isinstance(done, JobFinished)
+    assert done.verdict.outcome is Outcome.FAIL
+    assert worker.close()
+    assert set(box.gpu.memory) == before
+    main = threading.get_ident()
+    assert not any(stack for thread, stack in box.gpu.contexts.items() if thread != main)
