@@ -57,7 +57,7 @@ class DeviceVolume:
         fresh[:] = 0
         fresh[:, PEAK] = NO_PEAK
         self._packed = _Packed(device, min(self._capacity, PACKED_BLOCKS))
-        self._dirty = self._capacity  # slots that may hold something
+        self._dirty = self._capacity  # slots that may hold something, known after `collect`
         table = (like.table_z_mm - like.grid.origin_mm[2]) / like.grid.voxel_mm
         self._table = np.float32(table)
 
@@ -65,6 +65,7 @@ class DeviceVolume:
         """Enqueue forgetting everything."""
         for name, size in _CELL_BYTES.items():
             self._device.clear(self._address[name], max(1, self._dirty) * BLOCK_CELLS * size)
+        self._dirty = self._capacity  # a part that is given up is never counted
         self._device.upload(self._address["counts"], self._fresh_counts.array)
         if self._sparse:
             self._device.clear(self._address["keys"], 4 * self._entries)

@@ -128,21 +128,24 @@ def _monitor(tensorrt: Any, on_step: OnStep) -> Any:
 
 
 def _pin_types(tensorrt: Any, network: Any, config: Any, precision: str) -> None:
-    """TensorRT 8.6: allow what the recipe's precision needs, and pin what the graph keeps FP32."""
+    """TensorRT 8.6: allow the types that the graph has, and pin what it keeps FP32."""
     flag = tensorrt.BuilderFlag
-    if precision == "fp32":
-        return
-    config.set_flag(flag.FP16)
-    config.set_flag(flag.OBEY_PRECISION_CONSTRAINTS)
     if precision == "int8":
         config.set_flag(flag.INT8)
-    for number in range(network.num_layers):
-        layer = network.get_layer(number)
-        outputs = [layer.get_output(at) for at in range(layer.num_outputs)]
-        if outputs and all(tensor.dtype == tensorrt.DataType.FLOAT for tensor in outputs):
+    layers = [network.get_layer(number) for number in range(network.num_layers)]
+    if not any(tensorrt.DataType.HALF in _types(layer) for layer in layers):
+        return  # nothing but FP32 and what Q/DQ names is allowed, so nothing need be pinned
+    config.set_flag(flag.FP16)
+    config.set_flag(flag.OBEY_PRECISION_CONSTRAINTS)
+    for layer in layers:
+        if set(_types(layer)) == {tensorrt.DataType.FLOAT}:
             layer.precision = tensorrt.DataType.FLOAT
             for at in range(layer.num_outputs):
                 layer.set_output_type(at, tensorrt.DataType.FLOAT)
+
+
+def _types(layer: Any) -> list[Any]:
+    return [layer.get_output(at).dtype for at in range(layer.num_outputs)]
 
 
 def _use_timing_cache(config: Any, content: bytes, said: Said) -> Any:

@@ -198,18 +198,22 @@ def test_a_fine_grid_is_sparse_on_the_gpu_too(
     recipe: Recipe, plans: PlanCache, scans: dict[str, tuple[Scan, list[View]]]
 ) -> None:
     nx, ny, nz = recipe.grid.shape
-    grid = replace(recipe.grid, shape=(4 * nx, 4 * ny, 4 * nz), voxel_mm=0.5)
-    fine = replace(recipe, grid=grid, expected_ijk=np.unique(recipe.expected_ijk * 4 + 2, axis=0))
+    half = recipe.grid.voxel_mm / 2
+    grid = replace(recipe.grid, shape=(2 * nx, 2 * ny, 2 * nz), voxel_mm=half)
+    fine = replace(recipe, grid=grid, expected_ijk=2 * recipe.expected_ijk)
     calibration = scans["bad"][0].calibration
     on_cpu = Inspector.open(fine, calibration, Limits())
     assert on_cpu.volume.sparse
     on_gpu = Inspector.open(fine, calibration, Limits(), "tensorrt", plans=plans)
-    _, wanted = _inspect(on_cpu, scans["bad"][1][:4])
-    for _ in range(2):
-        _, voxels = _inspect(on_gpu, scans["bad"][1][:4])
-        np.testing.assert_array_equal(voxels.ijk, wanted.ijk)
-        np.testing.assert_array_equal(voxels.score, wanted.score)
-        np.testing.assert_array_equal(voxels.hits, wanted.hits)
+    _, wanted = _inspect(on_cpu, scans["bad"][1][:6])
+    _inspect(on_gpu, scans["bad"][1][:3])
+    on_gpu.start()  # a part that is given up leaves nothing to the next one
+    for view in scans["good"][1][:6]:
+        on_gpu.add(view)
+    _, voxels = _inspect(on_gpu, scans["bad"][1][:6])
+    np.testing.assert_array_equal(voxels.ijk, wanted.ijk)
+    np.testing.assert_array_equal(voxels.score, wanted.score)
+    np.testing.assert_array_equal(voxels.hits, wanted.hits)
     on_cpu.close()
     on_gpu.close()
 

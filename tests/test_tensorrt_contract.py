@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnx
 import pytest
 
 from export.package import write_recipe
@@ -30,12 +31,12 @@ HOLDS = {
     "config": "IBuilderConfig",
     "cache": "ITimingCache",
     "layer": "ILayer",
-    "tensor": "ITensor",
     "engine": "ICudaEngine",
     "_engine": "ICudaEngine",
     "_context": "IExecutionContext",
     "_runtime": "Runtime",
 }
+MADE_BY = {"get_output": "ITensor"}
 ALIASES = {"flag": {"plan_builder._network": "NetworkDefinitionCreationFlag",
                     "plan_builder._pin_types": "BuilderFlag"},
            "severity": {"tensorrt_module.logger_of": "ILogger.Severity"}}  # fmt: skip
@@ -86,6 +87,8 @@ class Touched(ast.NodeVisitor):
                 return "module"
             alias = ALIASES.get(node.id, {}).get(self._function)
             return alias or HOLDS.get(node.id)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            return MADE_BY.get(node.func.attr)
         if isinstance(node, ast.Attribute):
             if isinstance(node.value, ast.Name) and node.value.id == "self":
                 return HOLDS.get(node.attr)
@@ -151,18 +154,34 @@ def test_no_enum_of_tensorrt_is_stored_as_a_number() -> None:
                 assert not piece[0].isdigit(), f"{file}: {call}{piece[:20]}"
 
 
+def half_model() -> bytes:
+    """The tiny model with one tensor in FP16."""
+    model = onnx.load_from_string(tiny.difference_model())
+    last = model.graph.node[-1]
+    half = onnx.helper.make_node("Cast", [last.input[0]], ["half"], to=onnx.TensorProto.FLOAT16)
+    last.input[0] = "half"
+    model.graph.node.insert(len(model.graph.node) - 1, half)
+    return bytes(model.SerializeToString())
+
+
+PRECISIONS = {"fp32": tiny.difference_model, "fp16": half_model, "int8": tiny.difference_model}
+
+
+def recipe_of(precision: str, tmp_path: Path) -> Recipe:
+    manifest = tiny.manifest(precision=precision)
+    model = PRECISIONS[precision]()
+    write_recipe(tmp_path / "r" / "tiny" / "1", tiny.parts(manifest=manifest, model=model))
+    return Recipe.load(tmp_path / "r" / "tiny" / "1")
+
+
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_name_touched_while_running_exists_in(
     version: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fake raises for any other; this also says that the run touched what it should."""
     box = gpu_kit.install(monkeypatch, version)
-    write_recipe(
-        tmp_path / "r" / "tiny" / "1", tiny.parts(manifest=tiny.manifest(precision=precision))
-    )
-    recipe = Recipe.load(tmp_path / "r" / "tiny" / "1")
-    plans = PlanCache(tmp_path / "plans")
+    recipe, plans = recipe_of(precision, tmp_path), PlanCache(tmp_path / "plans")
     gpu_kit.build(recipe, plans)
     open_engine(recipe, "tensorrt", plans=plans).close()
     used = box.tensorrt.touched
@@ -171,7 +190,8 @@ def test_every_name_touched_while_running_exists_in(
     assert ("IExecutionContext", "execute_async_v3") in used
     flags = box.tensorrt.built_with["flags"]
     weak = version == "8.6"
-    assert ("OBEY_PRECISION_CONSTRAINTS" in flags) == (weak and precision != "fp32")
+    assert ("FP16" in flags) == ("OBEY_PRECISION_CONSTRAINTS" in flags)
+    assert ("FP16" in flags) == (weak and precision == "fp16")
     assert ("INT8" in flags) == (weak and precision == "int8")
 
 
@@ -179,15 +199,12 @@ def test_on_8_6_what_the_graph_keeps_in_fp32_is_pinned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box = gpu_kit.install(monkeypatch, "8.6")
-    write_recipe(
-        tmp_path / "r" / "tiny" / "1", tiny.parts(manifest=tiny.manifest(precision="fp16"))
-    )
-    recipe = Recipe.load(tmp_path / "r" / "tiny" / "1")
-    gpu_kit.build(recipe, PlanCache(tmp_path / "plans"))
+    gpu_kit.build(recipe_of("fp16", tmp_path), PlanCache(tmp_path / "plans"))
     dtype = box.tensorrt.module.DataType
-    for layer in box.tensorrt.layers:
-        wanted = [dtype.FLOAT] if layer.get_output(0).dtype == dtype.FLOAT else []
-        assert layer._fake_pinned == wanted
+    kinds = [layer.get_output(0).dtype for layer in box.tensorrt.layers]
+    assert {dtype.FLOAT, dtype.HALF} == set(kinds)
+    for layer, kind in zip(box.tensorrt.layers, kinds, strict=True):
+        assert layer._fake_pinned == ([dtype.FLOAT] if kind == dtype.FLOAT else [])
 
 
 def test_a_name_of_another_version_fails_on_the_fake(monkeypatch: pytest.MonkeyPatch) -> None:
