@@ -23,7 +23,7 @@ from runtime.manifest import TensorSpec
 from runtime.pinned_ring import PinnedRing, aligned
 from runtime.plan_cache import PlanCache
 from runtime.recipe import Recipe
-from runtime.tensorrt_module import Said, load_tensorrt, logger_of
+from runtime.tensorrt_module import load_tensorrt, logger_of, made
 from runtime.tensorrt_remedies import REBUILD
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,10 @@ class TensorRTEngine:
         self._engine: Any = None
         self._context: Any = None
         self._graph: Captured | None = None
-        self._runtime: Any = _made(tensorrt.Runtime(logger), "TensorRT cannot start", self._said)
+        look = "voxgate doctor says what is missing"
+        self._runtime: Any = made(
+            "TensorRT cannot start", self._said, look, tensorrt.Runtime, logger
+        )
         try:
             self._open(tensorrt, plan)
         except BaseException:
@@ -95,9 +98,11 @@ class TensorRTEngine:
     def _open(self, tensorrt: Any, plan: bytes) -> None:
         # no local names: a traceback would keep engine and context alive beyond the runtime
         self._engine = self._runtime.deserialize_cuda_engine(plan)
-        _made(self._engine, "the plan cannot be loaded", self._said)
+        if self._engine is None:
+            raise self._said.error("the plan cannot be loaded", REBUILD)
         self._context = self._engine.create_execution_context()
-        _made(self._context, "the plan gets no memory to run in", self._said)
+        if self._context is None:
+            raise self._said.error("the plan gets no memory to run in", REBUILD)
         self._bindings = self._bind(tensorrt)
         self._output = self._bindings[OUTPUT]
         ring = sum(aligned(b.nbytes) for b in self._bindings.values() if b.is_input)
@@ -188,10 +193,19 @@ class TensorRTEngine:
             bindings[name] = binding
         if OUTPUT not in bindings:
             raise EngineError(f"the plan has no output {OUTPUT!r}; {REBUILD}")
-        missing = self._context.infer_shapes()
+        self._check_shapes()
+        return bindings
+
+    def _check_shapes(self) -> None:
+        contradiction = ""
+        try:
+            missing = self._context.infer_shapes()
+        except RuntimeError as error:
+            contradiction = str(error)
+        if contradiction:  # raised here, so that no traceback keeps the context alive
+            raise EngineError(f"the plan's shapes contradict: {contradiction}; {REBUILD}")
         if missing:
             raise self._said.error(f"shapes of {missing} are open", REBUILD)
-        return bindings
 
     def _set(self, binding: _Binding) -> None:
         name, shape = binding.spec.name, binding.spec.shape
@@ -258,10 +272,3 @@ def _spec(tensorrt: Any, name: str, location: Any, kind: Any, shape: tuple[int, 
         )
     except ValidationError as error:
         raise EngineError(f"tensor {name} of the plan: {one_line(error)}") from error
-
-
-def _made(thing: Any, what: str, said: Said) -> Any:
-    """TensorRT gives None instead of raising."""
-    if thing is None:
-        raise said.error(what, REBUILD)
-    return thing

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.tensorrt_module import Said, logger_of, version_of
+from runtime.tensorrt_module import Said, logger_of, made, version_of
+
+NO_BUILDER = "TensorRT's builder cannot start"
+LOOK = "voxgate doctor says what is missing"
 
 OnStep = Callable[[str, int, int], None]
 """Phase, step of it, steps of it."""
@@ -51,11 +54,11 @@ def build(
     """Takes seconds to many minutes; never called while parts are inspected. Raises EngineError."""
     logger, said = logger_of(tensorrt)
     said.take()
-    builder = _made(tensorrt.Builder(logger), "TensorRT's builder cannot start", said)
+    builder = made(NO_BUILDER, said, LOOK, tensorrt.Builder, logger)
     strongly_typed = version_of(tensorrt) >= (10, 0)
     network = _network(tensorrt, builder, said)
     _parse(tensorrt, network, logger, model, said)
-    config = _made(builder.create_builder_config(), "TensorRT's builder cannot start", said)
+    config = made(NO_BUILDER, said, LOOK, builder.create_builder_config)
     monitor = _configure(tensorrt, config, options, on_step)
     if not strongly_typed:
         _pin_types(tensorrt, network, config, precision)
@@ -77,11 +80,13 @@ def _network(tensorrt: Any, builder: Any, said: Said) -> Any:
         flags = 1 << int(flag.STRONGLY_TYPED)
     else:
         flags = 0  # nothing else is left
-    return _made(builder.create_network(flags), "TensorRT makes no network", said)
+    return made("TensorRT makes no network", said, LOOK, builder.create_network, flags)
 
 
 def _parse(tensorrt: Any, network: Any, logger: Any, model: bytes, said: Said) -> None:
-    parser = tensorrt.OnnxParser(network, logger)
+    parser = made(
+        "TensorRT's parser cannot start", said, LOOK, tensorrt.OnnxParser, network, logger
+    )
     if parser.parse(model):
         said.take()
         return
@@ -153,13 +158,6 @@ def _use_timing_cache(config: Any, content: bytes, said: Said) -> Any:
     cache = config.create_timing_cache(content)
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         said.take()
-        cache = _made(config.create_timing_cache(b""), "TensorRT makes no timing cache", said)
+        cache = made("TensorRT makes no timing cache", said, LOOK, config.create_timing_cache, b"")
         config.set_timing_cache(cache, ignore_mismatch=False)
     return cache
-
-
-def _made(thing: Any, what: str, said: Said) -> Any:
-    """TensorRT's factories give None instead of raising."""
-    if thing is None:
-        raise said.error(what, "voxgate doctor says what is missing")
-    return thing

@@ -76,6 +76,20 @@ class Said:
         return EngineError(f"{what}: {explain(self.take(), otherwise)}")
 
 
+def made(what: str, said: Said, otherwise: str, factory: Any, *arguments: Any) -> Any:
+    """What `factory` makes. TensorRT's factories give None, and its constructors raise TypeError
+    where the library gave a null pointer; both become one EngineError with TensorRT's words.
+    """
+    try:
+        thing = factory(*arguments)
+    except (TypeError, RuntimeError) as error:
+        said.add(str(error))
+        raise said.error(what, otherwise) from error
+    if thing is None:
+        raise said.error(what, otherwise)
+    return thing
+
+
 @cache
 def logger_of(tensorrt: Any) -> tuple[Any, Said]:
     """The one logger of this process: TensorRT ignores a second one."""

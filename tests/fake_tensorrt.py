@@ -33,6 +33,8 @@ ENUMS = (
 )
 
 Members = dict[str, Any]
+# what a constructor of the bindings raises where the library gave a null pointer
+NULL = "pybind11::init(): factory function returned nullptr"
 
 
 def names_of(version: str, cls: str) -> dict[str, Any]:
@@ -155,6 +157,10 @@ class FakeTensorRT:
     # --- building --------------------------------------------------------------------------------
 
     def _builder(self) -> Members:
+        def init(builder: Any, logger: Any) -> None:
+            if self._failing("Builder"):
+                raise TypeError(NULL)
+
         def create_network(builder: Any, flags: int = 0) -> Any:
             if self._failing("Builder.create_network"):
                 return None
@@ -179,7 +185,7 @@ class FakeTensorRT:
             return self.plan(network._fake_model)
 
         return {
-            "__init__": lambda builder, logger: None,
+            "__init__": init,
             "create_network": create_network,
             "create_builder_config": create_builder_config,
             "build_serialized_network": build_serialized_network,
@@ -221,6 +227,8 @@ class FakeTensorRT:
 
     def _parser(self) -> Members:
         def init(parser: Any, network: Any, logger: Any) -> None:
+            if self._failing("OnnxParser"):
+                raise TypeError(NULL)
             parser._fake_network = network
             parser._fake_errors = []
 
@@ -280,6 +288,8 @@ class FakeTensorRT:
 
     def _runtime(self) -> Members:
         def init(runtime: Any, logger: Any) -> None:
+            if self._failing("Runtime"):
+                raise TypeError(NULL)
             runtime._fake_logger = logger
             runtime._fake_life = self._life("runtime")
 
@@ -381,6 +391,8 @@ class FakeTensorRT:
             return True
 
         def infer_shapes(context: Any) -> list[str]:
+            if self._failing("IExecutionContext.infer_shapes: raises"):
+                raise RuntimeError("infer_shapes error code: 1")
             return ["x"] if self._failing("IExecutionContext.infer_shapes") else []
 
         def execute_async_v3(context: Any, stream_handle: int) -> bool:
