@@ -111,7 +111,7 @@ def bytes_moved(recipe: Recipe, scan: Scan, views: list[View]) -> dict[Stage, in
     finally:
         opened.close()
     pixels = views[0].image.size
-    inputs = sum(_bytes(spec.dtype, spec.shape) for spec in recipe.manifest.inputs)
+    inputs = sum(spec.nbytes for spec in recipe.manifest.inputs)
     planes = 4 * pixels * (1 + recipe.manifest.geometry)
     blocks = len(np.unique(voxels.ids // BLOCK_CELLS))
     hits = int(voxels.hits.sum()) // len(views)
@@ -141,10 +141,6 @@ def model_bytes(model: bytes) -> int:
 def _proto_bytes(elem_type: int, dims: object) -> int:
     dtype = onnx.helper.tensor_dtype_to_np_dtype(elem_type) if elem_type else np.dtype(np.uint8)
     return int(np.prod(list(dims), dtype=np.int64)) * dtype.itemsize  # type: ignore[call-overload]
-
-
-def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape)) * np.dtype(dtype).itemsize
 
 
 def _estimate_ms(stage: Stage, size: int, gpu: Gpu) -> float:

@@ -132,6 +132,9 @@ class DeviceFusion:
         with self._watch.time(Work.FUSE):
             return self._told(self.collect(self._volume))
 
+    def close(self) -> None:
+        self._staging.forget()  # events must not outlive the context they were made in
+
     def fuse_made_up(
         self,
         number: int,
@@ -216,10 +219,10 @@ class DeviceFusion:
 
     def _staging_bytes(self, views: int) -> int:
         """Room for every view of a part, so that no view waits for the one before it."""
-        planes = 12  # depth, geometry; points at their most take ten
-        most = planes * aligned(4 * self._pixels)
-        inputs = sum(aligned(4 * self._pixels) for _ in range(4))
-        usual = views * (2 * aligned(4 * self._pixels) + inputs)
+        plane = aligned(4 * self._pixels)
+        inputs = sum(aligned(spec.nbytes) for spec in self._engine.inputs)
+        most = 12 * plane  # depth, geometry; points at their most take ten
+        usual = views * (2 * plane + inputs)
         return max(most + inputs, min(usual, STAGING_MB << 20))
 
     def _told(self, rows: npt.NDArray[np.int32]) -> Fused:

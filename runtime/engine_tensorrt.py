@@ -37,6 +37,10 @@ class DeviceEngine(Protocol):
     kernels: bytes
     """The fusion kernels, compiled for this GPU."""
 
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The graph's inputs."""
+
     def enqueue(self, inputs: dict[str, Tensor], staging: PinnedRing) -> None:
         """Upload and run, without waiting; the scores are at `address_of("score")` then."""
 
@@ -49,10 +53,6 @@ class _Binding:
     spec: TensorSpec
     address: int
     is_input: bool
-
-    @property
-    def nbytes(self) -> int:
-        return int(np.prod(self.spec.shape)) * np.dtype(self.spec.dtype).itemsize
 
 
 def open_plan(recipe: Recipe, plans: PlanCache) -> Engine:
@@ -105,9 +105,9 @@ class TensorRTEngine:
             raise self._said.error("the plan gets no memory to run in", REBUILD)
         self._bindings = self._bind(tensorrt)
         self._output = self._bindings[OUTPUT]
-        ring = sum(aligned(b.nbytes) for b in self._bindings.values() if b.is_input)
+        ring = sum(aligned(b.spec.nbytes) for b in self._bindings.values() if b.is_input)
         self._staging = PinnedRing(self.device, ring)
-        self._scores = self.device.pinned(self._output.nbytes)
+        self._scores = self.device.pinned(self._output.spec.nbytes)
         self._graph = self._first_run()
 
     @property
@@ -187,8 +187,8 @@ class TensorRTEngine:
             name = self._engine.get_tensor_name(number)
             spec = _spec(tensorrt, name, *_told(self._engine, name))
             is_input = self._engine.get_tensor_mode(name) == tensorrt.TensorIOMode.INPUT
-            binding = _Binding(spec, 0, is_input)
-            binding = _Binding(spec, self.device.allocate(aligned(binding.nbytes)), is_input)
+            address = self.device.allocate(aligned(spec.nbytes))
+            binding = _Binding(spec, address, is_input)
             self._set(binding)
             bindings[name] = binding
         if OUTPUT not in bindings:
@@ -217,7 +217,7 @@ class TensorRTEngine:
     def _first_run(self) -> Captured | None:
         """Run once, for work that is put off until then; then record it, where that is possible."""
         for binding in self._bindings.values():
-            self.device.clear(binding.address, binding.nbytes)
+            self.device.clear(binding.address, binding.spec.nbytes)
         self._execute()
         self.device.synchronize()
         recording = self.device.recording()

@@ -56,6 +56,9 @@ class Fusion(Protocol):
     def finish(self) -> Fused:
         """Wait until everything is in the volume. Raises EngineError when the part is lost."""
 
+    def close(self) -> None:
+        """Let go of the device, before the engine gives it back."""
+
 
 class HostFusion:
     """Each view at once: the engine gives a score map, the CPU fuses it.
@@ -95,6 +98,9 @@ class HostFusion:
 
     def finish(self) -> Fused:
         return Fused(tuple(self._reports), tuple(self._counts))
+
+    def close(self) -> None:
+        self.start()
 
     def _score(self, scored: Scored) -> npt.NDArray[np.float32]:
         """(h, w) what model and geometry say."""

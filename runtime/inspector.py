@@ -119,6 +119,7 @@ class Inspector:
     def close(self) -> None:
         """End the helper threads and give the engine's memory back."""
         self._crew.close()
+        self.fusion.close()
         self.engine.close()
 
     def warm_up(self) -> None:

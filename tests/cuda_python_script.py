@@ -19,6 +19,7 @@ from runtime.device_fusion import DeviceFusion
 from runtime.engine import Tensor
 from runtime.errors import EngineError
 from runtime.grid import GridSpec
+from runtime.manifest import TensorSpec
 from runtime.pinned_ring import PinnedRing
 from runtime.rays import Rays
 from runtime.timings import Stopwatch
@@ -35,6 +36,7 @@ class NoEngine:
     device: Device
     kernels: bytes = CUBIN
     scores: int = 0
+    inputs: tuple[TensorSpec, ...] = ()
 
     def enqueue(self, inputs: dict[str, Tensor], staging: PinnedRing) -> None:
         raise NotImplementedError

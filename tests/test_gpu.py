@@ -106,6 +106,8 @@ def test_bytes_come_back_as_they_went(device: Device) -> None:
 class NoEngine:
     """A device without a model."""
 
+    inputs: tuple[TensorSpec, ...] = ()
+
     def __init__(self, device: Device) -> None:
         self.device = device
         self.kernels = compile_cubin(source(), SOURCE, device.info.sm)
