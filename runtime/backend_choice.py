@@ -26,23 +26,21 @@ class Choice:
     backend: str
     asked: str
     why: str
-
-    @property
-    def automatic(self) -> bool:
-        return self.asked == AUTO
+    installed: bool = True  # TensorRT is
 
 
 def choose(asked: str, recipe: Recipe, plans: PlanCache) -> Choice:
     """What `asked` means here. Raises EngineError when TensorRT is broken or a plan is stale."""
     if asked != AUTO:
         return Choice(asked, asked, "the configuration names it")
-    choice = _automatic(recipe, plans)
+    choice = automatic(recipe, plans)
     level = logging.INFO if choice.backend == TENSORRT else logging.WARNING
     log.log(level, "backend auto chose %s: %s", choice.backend, choice.why)
     return choice
 
 
-def _automatic(recipe: Recipe, plans: PlanCache) -> Choice:
+def automatic(recipe: Recipe, plans: PlanCache) -> Choice:
+    """What `auto` chooses, without a word in the log. Raises as `choose` does."""
     built = plans.sidecars(recipe)
     try:
         tensorrt = load_tensorrt()
@@ -52,7 +50,7 @@ def _automatic(recipe: Recipe, plans: PlanCache) -> Choice:
                 f"{plans.folder} has a plan of recipe {recipe.label}, but {error}; or choose "
                 f"backend: {DEFAULT_BACKEND}"
             ) from error
-        return Choice(DEFAULT_BACKEND, AUTO, "TensorRT is not installed")
+        return Choice(DEFAULT_BACKEND, AUTO, "TensorRT is not installed", installed=False)
     if not built:
         why = f"recipe {recipe.label} has no plan; {plans.command(recipe)}"
         return Choice(DEFAULT_BACKEND, AUTO, why)

@@ -192,7 +192,9 @@ def _initialise() -> None:
     except EngineError:
         raise
     except Exception as error:
-        raise EngineError(f"the NVIDIA driver is missing: {error}; type: voxgate doctor") from error
+        raise EngineError(
+            "the NVIDIA driver is missing (no libcuda.so.1); type: voxgate doctor"
+        ) from error
     bindings, driven = version("cuda-bindings"), int(_did(driver.cuDriverGetVersion())) // 1000
     if driven < int(bindings.split(".")[0]):
         raise EngineError(

@@ -27,7 +27,9 @@ def run_doctor(config: Path | None) -> list[Row]:
 
 def as_table(rows: list[Row]) -> Table:
     """For a person."""
-    table = Table("check", "", "found", "what to type or do")
+    table = Table("check", "")
+    table.add_column("found", overflow="fold")
+    table.add_column("what to type or do", overflow="fold")
     for row in rows:
         colour = _COLOURS[row.finding.light]
         light = f"[{colour}]{row.finding.light.value}[/]"

@@ -45,7 +45,7 @@ def driver(machine: Machine) -> Finding:
     if said is None:
         return red(
             "nvidia-smi is missing or fails",
-            "install the NVIDIA driver (apt-get install nvidia-driver-580-open), then reboot",
+            "install the NVIDIA driver (sudo ubuntu-drivers install), then reboot",
         )
     return green(said.strip().splitlines()[0])
 
@@ -157,13 +157,12 @@ def cuda(machine: Machine) -> Finding:
     try:
         device = open_device()
     except EngineError as error:
-        said, _, remedy = str(error).partition(": ")
         if str(error) == FOREIGN_CONTEXT:
             return red("a foreign CUDA context is current (pycuda.autoinit?)", FOREIGN_CONTEXT)
-        if "no CUDA binding" in said:
+        if "no CUDA binding" in str(error):
             needed = " or ".join(row.install for row in LIBRARIES.values())
             return (red if machine.needs_gpu else yellow)("no CUDA binding is installed", needed)
-        return red(str(error), remedy or "look at the rows above first")
+        return red(str(error).replace("; type: voxgate doctor", ""), "mend the rows above first")
     info, library = device.info, device.library
     device.close()
     if "pycuda.autoinit" in sys.modules:
@@ -195,20 +194,23 @@ def plan(machine: Machine) -> Finding:
         return off(f"the cell serves by {config.engine.backend}")
     if config.recipes.default is None:
         return off("the cell names no default recipe")
-    from runtime.backend_choice import choose
+    from runtime.backend_choice import automatic
     from runtime.pipeline import plans_of, recipe_folder, trust_of
     from runtime.recipe import Recipe
 
     try:
         folder = recipe_folder(config.recipes.folder, config.recipes.default)
         recipe = Recipe.load(folder, trust_of(config.recipes))
-        choice = choose("auto", recipe, plans_of(config))
+        choice = automatic(recipe, plans_of(config))
     except VoxGateError as error:
         return red(str(error), f"voxgate build {config.recipes.default} -c CELL.yaml")
     if choice.backend == "tensorrt":
         return green(f"{recipe.label}: {choice.why}")
     say = red if config.engine.backend == "tensorrt" else yellow
-    return say(f"{recipe.label}: {choice.why}", f"voxgate build {recipe.label} -c CELL.yaml")
+    if not choice.installed:
+        return say(f"{recipe.label}: {choice.why}", "mend the row of TensorRT, then voxgate build")
+    command = f"voxgate build {recipe.label} -c CELL.yaml"
+    return say(f"{recipe.label} has no plan for this GPU", command)
 
 
 def power(machine: Machine) -> Finding:

@@ -118,7 +118,7 @@ def test_auto_chooses_and_says_why(
     spoil(monkeypatch, box)
     with caplog.at_level(logging.INFO, "runtime.backend_choice"):
         choice = choose("auto", recipe, plans)
-    assert (choice.backend, choice.automatic) == (backend, True)
+    assert (choice.backend, choice.asked) == (backend, "auto")
     assert why in choice.why
     assert f"backend auto chose {backend}: " in caplog.text
     engine = open_engine(recipe, choice.backend, plans=plans)
