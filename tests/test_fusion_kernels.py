@@ -44,11 +44,26 @@ def test_every_kernel_compiles_for(sm: int) -> None:
         assert kernel.encode() in cubin
 
 
-def test_both_compilers_are_told_not_to_fuse_products_and_sums() -> None:
-    library = load_nvrtc()
-    assert library is not None
-    fused = Nvrtc(library).compile(source().replace(b"__fmul_rn(a, b)", b"a * b"), SOURCE, 87)
-    assert fused.startswith(ELF)  # the option alone holds too; the intrinsics hold without it
+def ptx(text: bytes, fmad: bool) -> bytes:
+    """What NVRTC makes of a source, in letters."""
+    nvrtc = pytest.importorskip("cuda.bindings.nvrtc", reason="cuda-bindings is for Linux")
+    options = [b"--gpu-architecture=compute_87", b"--fmad=true" if fmad else b"--fmad=false"]
+    _, program = nvrtc.nvrtcCreateProgram(text, SOURCE.encode(), 0, [], [])
+    (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
+    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS
+    _, size = nvrtc.nvrtcGetPTXSize(program)
+    made = bytes(size)
+    nvrtc.nvrtcGetPTX(program, made)
+    return made
+
+
+def test_no_product_is_fused_with_a_sum() -> None:
+    """By the intrinsics whatever the option says, and by the option without them."""
+    careless = source().replace(b"__fmul_rn(a, b)", b"a * b").replace(b"__fadd_rn(a, b)", b"a + b")
+    assert b"fma.rn.f32" in ptx(careless, fmad=True)
+    for kernels in (ptx(source(), fmad=True), ptx(careless, fmad=False)):
+        assert b"fma.rn.f32" not in kernels
+        assert kernels.count(b"mul.") > 10
 
 
 def test_a_kernel_that_does_not_compile_says_where() -> None:
@@ -321,3 +336,47 @@ def test_ordered_integers_order_as_floats_do(values: list[float]) -> None:
     keys = np.where(bits >= 0, bits, bits ^ np.int32(0x7FFFFFFF)).astype(np.int32)
     assert unordered(keys[keys.argmax()][None])[0] == floats.max()
     np.testing.assert_array_equal(unordered(keys).view(np.int32), bits)
+
+
+FINE = GridSpec((-50.0, -50.0, -50.0), (1000, 1000, 1000), 0.1)
+
+
+def test_pixels_whose_voxel_hangs_on_the_last_bit_are_rounded_as_the_cpu_does() -> None:
+    """Of a million pixels, those that a fused multiply-add would put into another voxel."""
+    random = np.random.default_rng(3)
+    _, _, _, pose, _ = _view(11, (2, 2))
+    m = voxel_from(FINE, pose)
+    depth, ray_x, ray_y = (
+        random.uniform(low, high, 1_000_000).astype(np.float32)
+        for low, high in ((50, 70), (-0.2, 0.2), (-0.2, 0.2))
+    )
+    x, y = ray_x * depth, ray_y * depth
+    rounded = [m[a, 0] * x + m[a, 1] * y + m[a, 2] * depth + m[a, 3] for a in range(3)]
+    m64, z64 = m.astype(np.float64), depth.astype(np.float64)
+    exact = [m64[a, 0] * x + m64[a, 1] * y + m64[a, 2] * z64 + m64[a, 3] for a in range(3)]
+    hangs = np.any([np.floor(r) != np.floor(e) for r, e in zip(rounded, exact, strict=True)], 0)
+    assert hangs.sum() > 50
+    planes = {"depth_mm": depth, "ray_x": ray_x, "ray_y": ray_y}
+    planes = {name: np.ascontiguousarray(plane[hangs][None]) for name, plane in planes.items()}
+    planes["score_map"] = random.uniform(0.1, 2, planes["depth_mm"].shape).astype(np.float32)
+    host = Volume(FINE, memory_mb=8)
+    rays = Rays(planes["ray_x"], planes["ray_y"], np.zeros(9))
+    with Crew(1) as crew:
+        lift(host, planes["score_map"], planes["depth_mm"], rays, pose, 0, crew)
+    memory = Memory(Volume(FINE, memory_mb=8), 1)
+    record = memory.launch()
+    record["n"], record["voxel_from"] = hangs.sum(), m.reshape(-1)
+    for name, plane in planes.items():
+        record[name] = plane.ctypes.data
+    _run_both(memory, "pixels", record, seed=0, threads=1)
+    memory.pack()
+    count = int(memory.arrays["packed_count"][0])
+    order = np.argsort(memory.arrays["packed_block"][:count])
+    used = int(host.used[0])
+    hosts_order = np.argsort(host.block_of_slot[:used])
+    np.testing.assert_array_equal(
+        memory.arrays["packed_block"][:count][order], host.block_of_slot[:used][hosts_order]
+    )
+    for name, kept in (("packed_hits", host.hits), ("packed_score", host.score)):
+        blocks = kept.reshape(-1, BLOCK_CELLS)[:used][hosts_order]
+        np.testing.assert_array_equal(memory.arrays[name][:count][order], blocks)
