@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -15,7 +16,10 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from runtime.cuda_errors import LibraryTooNew
 from runtime.errors import EngineError
+
+log = logging.getLogger(__name__)
 
 ALIGNMENT = 256  # bytes, of every address that TensorRT is given
 Bytes = npt.NDArray[np.uint8]
@@ -139,8 +143,10 @@ LIBRARIES: dict[str, Library] = {
 def open_device(ordinal: int = 0, library: str | None = None) -> Device:
     """The GPU, through the first library that is installed, or the named one.
 
-    One that is installed but broken is an error, not a reason to try the next. Raises EngineError.
+    One that is installed but broken is an error, not a reason to try the next; one that is only too
+    new for this driver is passed over, and that is said. Raises EngineError.
     """
+    too_new: LibraryTooNew | None = None
     for name in [library] if library else LIBRARIES:
         row = LIBRARIES[name]
         if not _installed(row.needs):
@@ -152,7 +158,13 @@ def open_device(ordinal: int = 0, library: str | None = None) -> Device:
                 f"{name} is installed but does not load: {error}; is the NVIDIA driver there? "
                 "voxgate doctor says more"
             ) from error
-        return cast(Opener, module.open_device)(ordinal)
+        try:
+            return cast(Opener, module.open_device)(ordinal)
+        except LibraryTooNew as error:
+            log.warning("%s is passed over: %s", name, error)
+            too_new = error
+    if too_new is not None:
+        raise too_new
     wanted = [LIBRARIES[library]] if library else list(LIBRARIES.values())
     raise EngineError(f"no CUDA binding is installed; type: {wanted[-1].install}")
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from runtime.errors import EngineError
 
+
+class LibraryTooNew(EngineError):
+    """A CUDA binding that wants a newer driver than the one here; another one may do."""
+
+
 FOREIGN_CONTEXT = (
     "another CUDA context is current in this thread, so TensorRT's memory would be invalid: "
     "remove `import pycuda.autoinit` (or import pycuda.autoprimaryctx in its place)"

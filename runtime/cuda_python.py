@@ -23,7 +23,7 @@ from runtime.cuda_device import (
     Pinned,
     Recording,
 )
-from runtime.cuda_errors import FOREIGN_CONTEXT, cuda_error
+from runtime.cuda_errors import FOREIGN_CONTEXT, LibraryTooNew, cuda_error
 from runtime.errors import EngineError
 from runtime.fusion_launch import THREADS
 
@@ -197,7 +197,7 @@ def _initialise() -> None:
         ) from error
     bindings, driven = version("cuda-bindings"), int(_did(driver.cuDriverGetVersion())) // 1000
     if driven < int(bindings.split(".")[0]):
-        raise EngineError(
+        raise LibraryTooNew(
             f"cuda-bindings {bindings} is newer than this driver's CUDA {driven}; "
             f"type: pip install 'cuda-bindings<{driven + 1}', or take pycuda"
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,8 @@ import pytest
 
 from export.package import write_recipe
 from runtime import plan_recipe
-from runtime.cuda_device import open_device
+from runtime.cuda_device import LIBRARIES, Library, open_device
+from runtime.cuda_errors import LibraryTooNew
 from runtime.engine import Engine, open_engine, score_map
 from runtime.engine_tensorrt import TensorRTEngine
 from runtime.errors import EngineError
@@ -230,6 +233,26 @@ def test_a_foreign_context_is_named(
     with pytest.raises(EngineError, match=r"pycuda\.autoinit"):
         open_device()
     gpu.contexts.clear()
+
+
+def test_a_binding_too_new_for_the_driver_is_passed_over_aloud(
+    trt: FakeTensorRT, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(ordinal: int) -> None:
+        raise LibraryTooNew("cuda-bindings 13.5.0 is newer than this driver's CUDA 12")
+
+    adapter = ModuleType("tests.cuda_too_new")
+    adapter.__dict__["open_device"] = refuse
+    monkeypatch.setitem(sys.modules, "tests.cuda_too_new", adapter)
+    rows = {"too new": Library("json", "tests.cuda_too_new", "pip install something older")}
+    monkeypatch.setattr("runtime.cuda_device.LIBRARIES", rows | LIBRARIES)
+    device = open_device()
+    assert device.library.startswith("pycuda")
+    assert "too new is passed over" in caplog.text
+    device.close()
+    monkeypatch.setattr("runtime.cuda_device.LIBRARIES", rows)
+    with pytest.raises(LibraryTooNew, match="is newer than this driver"):
+        open_device()
 
 
 def test_progress_is_told_where_tensorrt_tells_it(
