@@ -14,7 +14,11 @@ OPENCV4_BIN := .venv-opencv4/bin
 OPENCV4_READY := .venv-opencv4/.ready
 OPENCV4_TESTS := tests/opencv4
 
-.PHONY: demo test test-export test-opencv4 check nightly bench bench-export bench-opencv4 format lock clean
+GPU_BIN := .venv-gpu/bin
+GPU_READY := .venv-gpu/.ready
+
+.PHONY: demo test test-export test-opencv4 test-gpu check nightly bench bench-export bench-opencv4 \
+	bench-gpu format lock clean
 
 demo: $(READY)
 	$(BIN)/voxgate demo
@@ -28,6 +32,13 @@ test-export: $(EXPORT_READY)
 test-opencv4: $(OPENCV4_READY)
 	$(OPENCV4_BIN)/pytest -q $(OPENCV4_TESTS) tests/test_calib_board.py tests/test_calib_detect.py \
 		tests/test_calib_geometry.py tests/test_calib_intrinsics.py
+# On a machine with an NVIDIA GPU, e.g. a Jetson: TensorRT comes from its packages, pycuda is built
+# against its CUDA. Where there is no GPU this fails instead of skipping.
+test-gpu: $(GPU_READY)
+	VOXGATE_GPU=required $(GPU_BIN)/pytest -q -m gpu
+
+bench-gpu: $(GPU_READY)
+	$(GPU_BIN)/voxgate bench gpu
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -71,10 +82,17 @@ define install
 	touch $@
 endef
 
+$(GPU_READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv --system-site-packages .venv-gpu
+	$(GPU_BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(GPU_BIN)/python -m pip install --quiet "pycuda>=2024.1.2"
+	$(GPU_BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
 lock:
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet uv
-	$(call resolve,--extra dev,requirements.lock)
+	$(call resolve,--extra dev --extra dev-gpu,requirements.lock)
 	$(call resolve,--extra dev --extra export --extra dev-export,requirements-export.lock)
 	echo 'opencv-python-headless<5' > .venv/lock/opencv4.txt
 	$(call resolve,--extra dev --constraint .venv/lock/opencv4.txt,requirements-opencv4.lock)
@@ -86,4 +104,4 @@ define resolve
 endef
 
 clean:
-	rm -rf .venv .venv-export .venv-opencv4 out
+	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu out

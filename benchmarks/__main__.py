@@ -20,6 +20,8 @@ SUITES = {
 OPENCV4_SUITES = {
     "handeye_methods": "hand-eye calibration against OpenCV 4's five methods, 200 cells",
 }
+# estimates everywhere, measured where a GPU is: `make bench-gpu`
+GPU_SUITES = {"gpu": "the GPU path stage by stage: bytes, estimated and measured ms"}
 # in the workstation's environment: `make bench-export`
 WORKSTATION_SUITES = {
     "exporters": "every method from its published form to verdicts: parity, ms per view, size",
@@ -30,7 +32,7 @@ WORKSTATION_SUITES = {
 
 def run(names: list[str]) -> None:
     """Run the named suites in order, or the box's. Raises VoxGateError for a name that is none."""
-    suites = SUITES | WORKSTATION_SUITES | OPENCV4_SUITES
+    suites = SUITES | GPU_SUITES | WORKSTATION_SUITES | OPENCV4_SUITES
     if unknown := set(names) - set(suites):
         raise VoxGateError(f"no suite {sorted(unknown)}, choose from {', '.join(suites)}")
     console = Console()

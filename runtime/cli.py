@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sim.cell import JobReport
 
 EXIT_WRONG_INPUT = 2
+EXIT_UNHEALTHY = 1
 
 app = typer.Typer(
     help="VoxGate: one part scanned, one verdict out.",
@@ -199,6 +200,63 @@ def play(
     else:
         _show_played(report)
     raise typer.Exit(EXIT_CODES[report.verdict.outcome])
+
+
+@app.command()
+def build(
+    recipe: Annotated[Path, typer.Argument(help="Folder of the recipe, or name/version with -c.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A cell's YAML: its recipes and plans.")
+    ] = None,
+    plans: Annotated[
+        Path | None, typer.Option(help="Folder of plans; default: .plans beside the recipes.")
+    ] = None,
+    workspace_mb: Annotated[
+        int, typer.Option(min=16, max=65536, help="Scratch memory that a kernel may ask for.")
+    ] = 1024,
+    level: Annotated[
+        int, typer.Option(min=0, max=5, help="Optimisation level; 4 and 5 build very long.")
+    ] = 3,
+    tf32: Annotated[
+        bool, typer.Option("--tf32", help="Allow TF32; the probe must still agree.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build a recipe's TensorRT plan, on the machine that will serve it, and prove it."""
+    from runtime.build_command import run_build
+    from runtime.plan_builder import BuildOptions
+
+    options = BuildOptions(workspace_mb, level, tf32)
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        outcome = run_build(recipe, config, plans, options, force, progress)
+    if as_json:
+        typer.echo(outcome.sidecar.model_dump_json())
+    else:
+        typer.echo(outcome.sentence)
+
+
+@app.command()
+def doctor(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A cell's YAML: look at what it needs.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what this machine lacks and what to type; exit 1 if a row is red."""
+    from rich.console import Console
+
+    from runtime.doctor import healthy
+    from runtime.doctor_command import as_object, as_table, run_doctor
+
+    with errors_as_json(as_json):
+        rows = run_doctor(config)
+    ok = healthy(rows)
+    if as_json:
+        typer.echo(json.dumps(as_object(rows, ok)))
+    else:
+        Console().print(as_table(rows), highlight=False)
+    raise typer.Exit(0 if ok else EXIT_UNHEALTHY)
 
 
 @app.command()

@@ -147,9 +147,17 @@ class EngineSection(Section):
     """What runs the model."""
 
     backend: Annotated[
-        Literal["onnxruntime-cpu", "onnxruntime-cuda", "onnxruntime-tensorrt"],
-        about("Backend", "what runs the recipe's model"),
+        Literal["auto", "tensorrt", "onnxruntime-cpu", "onnxruntime-cuda", "onnxruntime-tensorrt"],
+        about(
+            "Backend",
+            "what runs the recipe's model; auto: tensorrt where a plan was built, else "
+            "onnxruntime-cpu, and the log and the verdict say which",
+        ),
     ] = "onnxruntime-cpu"
+    plans: Annotated[
+        FilePath | None,
+        about("Plans", "where `voxgate build` puts TensorRT plans; none: recipes.folder/.plans"),
+    ] = None
     threads: Annotated[
         int, about("Threads", "of the engine; physical cores are best", low=1, high=64)
     ] = 2

@@ -7,15 +7,16 @@ its one output is `score`, float32 (1, 1, h, w), 1.0 = threshold.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from runtime.backend_names import BACKENDS, DEFAULT_BACKEND
 from runtime.errors import EngineError
 from runtime.manifest import Manifest, TensorSpec
 from runtime.nouns import ScoreMap
+from runtime.plan_cache import PlanCache
 from runtime.recipe import Probe, Recipe
 
 Tensor = npt.NDArray[np.generic]
@@ -58,59 +59,58 @@ class Engine(Protocol):
         """Give memory and device back; the engine is of no use afterwards."""
 
 
-class Backend(Protocol):
-    """How a row of the table opens a model."""
+class ModelOpener(Protocol):
+    """How a row of the table opens a graph."""
 
     def __call__(self, model: bytes, threads: int) -> Engine: ...
 
 
-@dataclass(frozen=True, slots=True)
-class BackendRow:
-    """Where a backend lives; imported when chosen, so that nothing optional is a dependency."""
+class PlanOpener(Protocol):
+    """How a row of the table opens what `voxgate build` made of a graph."""
 
-    module: str
-    opener: str
-    install: str
+    def __call__(self, recipe: Recipe, plans: PlanCache) -> Engine: ...
 
 
-BACKENDS: dict[str, BackendRow] = {
-    "onnxruntime-cpu": BackendRow("runtime.engine_onnxruntime", "open_cpu", "pip install voxgate"),
-    "onnxruntime-cuda": BackendRow(
-        "runtime.engine_onnxruntime", "open_cuda", "pip install onnxruntime-gpu"
-    ),
-    "onnxruntime-tensorrt": BackendRow(
-        "runtime.engine_onnxruntime", "open_tensorrt", "pip install onnxruntime-gpu tensorrt"
-    ),
-}
-DEFAULT_BACKEND = "onnxruntime-cpu"
-
-
-def open_engine(recipe: Recipe, backend: str = DEFAULT_BACKEND, threads: int = 2) -> Engine:
+def open_engine(
+    recipe: Recipe,
+    backend: str = DEFAULT_BACKEND,
+    threads: int = 2,
+    plans: PlanCache | None = None,
+) -> Engine:
     """The recipe's model on `backend`, warm and proven to give the recipe's own scores.
 
+    plans: where `voxgate build` put plans; only the backend tensorrt asks for them.
     Raises EngineError when the backend is unknown or not installed, when the model does not keep
-    its manifest, or when the probe's scores differ from the recorded ones.
+    its manifest, or when the probe's scores differ from the recorded ones; PlanError without a plan
+    that fits.
     """
-    engine = _opener(backend)(recipe.model, threads)
+    engine = _open(recipe, backend, threads, plans)
     try:
-        _check_contract(engine, recipe.manifest)
-        prove(engine, recipe.probes, recipe.manifest.probe_tolerance)
+        prove(engine, recipe)
     except EngineError:
         engine.close()
         raise
     return engine
 
 
-def prove(engine: Engine, probes: tuple[Probe, ...], tolerance: float) -> None:
-    """Warm up on the probes, then hold their scores against the recorded ones (promise 3)."""
+def prove(engine: Engine, recipe: Recipe) -> float:
+    """Hold the graph against its manifest, warm up on the probes, hold their scores against the
+    recorded ones (promise 3).
+
+    Returns the largest difference, in thresholds. Raises EngineError.
+    """
+    _check_contract(engine, recipe.manifest)
+    probes, tolerance = recipe.probes, recipe.manifest.probe_tolerance
     if not probes:
         raise EngineError("the recipe has no probe: export it again")
     for number, probe in enumerate(probes):
         _check_probe(engine, probe, number)
     for _ in range(WARM_UP_RUNS):
         engine.run(probes[0].inputs)
-    for number, probe in enumerate(probes):
+    return max(
         _hold_against(raw_scores(engine, probe.inputs), probe.score, number, engine, tolerance)
+        for number, probe in enumerate(probes)
+    )
 
 
 def score_map(engine: Engine, inputs: dict[str, Tensor]) -> ScoreMap:
@@ -176,7 +176,7 @@ def _hold_against(
     number: int,
     engine: Engine,
     tolerance: float,
-) -> None:
+) -> float:
     if score.shape != expected.shape:
         raise EngineError(f"probe {number}: score map {score.shape}, expected {expected.shape}")
     if np.ptp(score) == 0 < np.ptp(expected):
@@ -188,9 +188,10 @@ def _hold_against(
             f"probe {number}: {engine.backend} is off by {worst:.4f} of the threshold or score, "
             f"at most {tolerance} is allowed: this engine does not serve this recipe"
         )
+    return worst
 
 
-def _opener(backend: str) -> Backend:
+def _open(recipe: Recipe, backend: str, threads: int, plans: PlanCache | None) -> Engine:
     row = BACKENDS.get(backend)
     if row is None:
         raise EngineError(f"backend {backend!r} is unknown, choose one of {', '.join(BACKENDS)}")
@@ -198,4 +199,8 @@ def _opener(backend: str) -> Backend:
         module = importlib.import_module(row.module)
     except ImportError as error:
         raise EngineError(f"backend {backend}: {error}; type: {row.install}") from error
-    return cast(Backend, getattr(module, row.opener))
+    if not row.from_plan:
+        return cast(ModelOpener, getattr(module, row.opener))(recipe.model, threads)
+    if plans is None:
+        raise EngineError(f"backend {backend} needs the folder of plans")
+    return cast(PlanOpener, getattr(module, row.opener))(recipe, plans)

@@ -68,6 +68,9 @@ def open_tensorrt(model: bytes, threads: int) -> Engine:
     return OnnxRuntimeEngine(model, "TensorrtExecutionProvider", threads)
 
 
+# TF32 keeps 10 bits of a distance; onnxruntime switches it on unless told otherwise
+_PROVIDER_OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
+
 _SHORT_NAMES = {
     "CPUExecutionProvider": "cpu",
     "CUDAExecutionProvider": "cuda",
@@ -87,8 +90,9 @@ def _session(model: bytes, provider: str, threads: int) -> ort.InferenceSession:
     options.log_severity_level = WARNINGS_AND_WORSE
     # idle between views: spinning would burn a core of the box while the robot moves
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    chosen = (provider, _PROVIDER_OPTIONS.get(provider, {}))
     try:
-        session = ort.InferenceSession(model, sess_options=options, providers=[provider])
+        session = ort.InferenceSession(model, sess_options=options, providers=[chosen])
     except _ERRORS as error:
         raise EngineError(f"the model cannot be loaded: {_one_line(error)}") from error
     if session.get_providers()[0] != provider:  # onnxruntime falls back without a word

@@ -37,3 +37,7 @@ class KeyFileError(VoxGateError):
 
 class ServiceError(VoxGateError):
     """The service cannot start or cannot keep a promise: port taken, journal unwritable, ..."""
+
+
+class PlanError(EngineError):
+    """A TensorRT plan is missing, damaged, or built for something else than what is here."""

@@ -16,23 +16,27 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from runtime.align import align
+from runtime.backend_names import DEFAULT_BACKEND
 from runtime.calibration import Calibration
 from runtime.coverage import coverage
 from runtime.crew import Crew
 from runtime.decide import Evidence, Limits, decide
+from runtime.device_fusion import DeviceFusion
 from runtime.drift import DriftGauge
-from runtime.engine import DEFAULT_BACKEND, Engine, open_engine, score_map
+from runtime.engine import Engine, Tensor, open_engine
+from runtime.engine_tensorrt import DeviceEngine
 from runtime.errors import EngineError, RecipeError
 from runtime.expected import ExpectedView, expect
-from runtime.lift import LiftCounts, lift, lift_points
+from runtime.fusion import Fusion, HostFusion, Scored
+from runtime.lift import LiftCounts
 from runtime.model_inputs import view_inputs
-from runtime.nouns import Alignment, DepthMap, Note, Reason, Verdict, View, ViewReport
+from runtime.nouns import Alignment, Note, Reason, Verdict, View, ViewReport
+from runtime.plan_cache import PlanCache
 from runtime.rays import Rays
 from runtime.recipe import Recipe
-from runtime.register import LOST_SCORE, Registered, register
+from runtime.register import Registered, register
 from runtime.segment import segment
 from runtime.timings import Stopwatch, Timing, Work
 from runtime.transforms import Transform
@@ -90,6 +94,7 @@ class Inspector:
         self._whole = None if section is None else VolumeDetector(section)
         # what scores the picture alone is not fooled by edges that flicker in depth
         self._picture_only = not recipe.manifest.geometry and not recipe.manifest.sees_depth
+        self.fusion = self._fuse_where_the_scores_are()
 
     @classmethod
     def open(
@@ -100,6 +105,7 @@ class Inspector:
         backend: str = DEFAULT_BACKEND,
         threads: int = 2,
         now_ns: Callable[[], int] = lambda: 0,
+        plans: PlanCache | None = None,
     ) -> Inspector:
         """With the recipe's engine, proven; nothing is left open when one of them refuses.
 
@@ -108,7 +114,7 @@ class Inspector:
         recipe.check_calibration(calibration)  # before the seconds that a proof takes
         recipe.check_detector()
         with ExitStack() as undo:
-            engine = open_engine(recipe, backend, threads)
+            engine = open_engine(recipe, backend, threads, plans)
             undo.callback(engine.close)
             inspector = cls(recipe, calibration, engine, limits, threads, now_ns)
             undo.pop_all()
@@ -117,6 +123,7 @@ class Inspector:
     def close(self) -> None:
         """End the helper threads and give the engine's memory back."""
         self._crew.close()
+        self.fusion.close()
         self.engine.close()
 
     def warm_up(self) -> None:
@@ -129,6 +136,7 @@ class Inspector:
         self._gauge.clear()
         if self._whole is not None:
             self._whole.clear()
+        self.fusion.start()
         self._watch.take()
         self._part = _Part()
 
@@ -160,6 +168,7 @@ class Inspector:
     def finish(self) -> Verdict:
         """The verdict on everything that was added; `start` begins the next part."""
         self._inspect_waiting(last=True)
+        self._take_fused()
         self._inspect_whole()
         self._note_missing_views()
         evidence = self._evidence()
@@ -229,34 +238,51 @@ class Inspector:
         with self._watch.time(Work.REGISTER):
             registered = self._register(planned, view)
         try:
-            score = self._score(planned, view, registered)
+            with self._watch.time(Work.DESCRIBE):
+                inputs = self._inputs(planned, view, registered)
+            self.fusion.add(Scored(planned, view, inputs, registered))
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {error}"))
             return
-        if registered is not None and self.recipe.manifest.geometry:
-            score = np.maximum(score, registered.geometry)
-        with self._watch.time(Work.FUSE):
-            self._fuse(planned, view, score, registered)
         with self._watch.time(Work.DRIFT):
             self._gauge.add(view)
         self._note_doubts(planned, registered)
-        self._part.reports.append(
-            ViewReport(planned, view.frame_id, view.uncertainty_mm, float(score.max()))
-        )
 
-    def _score(
+    def _inputs(
         self, planned: int, view: View, registered: Registered | None
-    ) -> npt.NDArray[np.float32]:
-        """(h, w) what the model says of this view; a volume detector only takes it in."""
+    ) -> dict[str, Tensor] | None:
+        """What the model gets of this view; a volume detector only takes it in."""
         manifest = self.recipe.manifest
-        with self._watch.time(Work.DESCRIBE):
-            if self._whole is not None:
-                reference_from_part = self._reference_from_part()
-                self._whole.add(view, self._rays, reference_from_part, manifest.grid.table_z_mm)
-                return np.zeros(view.image.shape, np.float32)
-            inputs = view_inputs(manifest, planned, view, registered, self._rays, self._crew)
-        with self._watch.time(Work.ENGINE):
-            return score_map(self.engine, inputs).score
+        if self._whole is None:
+            return view_inputs(manifest, planned, view, registered, self._rays, self._crew)
+        reference_from_part = self._reference_from_part()
+        self._whole.add(view, self._rays, reference_from_part, manifest.grid.table_z_mm)
+        return None
+
+    def _take_fused(self) -> None:
+        """Wait for the views that are still on their way into the volume."""
+        try:
+            fused = self.fusion.finish()
+        except EngineError as error:
+            self.reject(Note(Reason.ENGINE_FAILED, f"the views are lost: {error}"))
+            return
+        for planned, words in fused.failed:
+            self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {words}"))
+        for planned, peak in fused.unplaced:
+            self._note_unplaced(planned, peak)
+        self._part.reports += fused.reports
+        self._part.counts += fused.counts
+
+    def _note_unplaced(self, planned: int, peak: float) -> None:
+        """Without golden views nothing tells where a pixel without return lies."""
+        if peak >= SUPPORT_SCORE:
+            self.reject(
+                Note(
+                    Reason.DEPTH_MISSING,
+                    f"view {planned}: the model scores {peak:.2f} where the sensor gave no "
+                    "return, and the recipe holds no golden views to place it by: export it again",
+                )
+            )
 
     def _inspect_whole(self) -> None:
         """The volume detector's word on all views together."""
@@ -289,44 +315,6 @@ class Inspector:
             self.recipe.manifest.tolerance_mm,
             narrow=self._picture_only,
         )
-
-    def _fuse(
-        self,
-        planned: int,
-        view: View,
-        score: npt.NDArray[np.float32],
-        registered: Registered | None,
-    ) -> None:
-        assert view.depth_mm is not None  # `_unusable` has refused it
-        pose = view.part_from_camera
-        fused = lift(self.volume, score, view.depth_mm, self._rays, pose, planned, self._crew)
-        self._part.counts.append(fused)
-        if registered is None:
-            self._note_unplaced(planned, view.depth_mm, score)
-            return
-        # the picture speaks also where the depth is silent
-        lost, weak = registered.lost_mm, score[registered.lost]
-        if self.recipe.manifest.geometry:
-            gone, strength = registered.vanished_mm, registered.vanished_score
-            self._part.counts.append(lift_points(self.volume, gone, strength, planned, self._crew))
-            weak = np.maximum(weak, np.float32(LOST_SCORE))
-        self._part.counts.append(
-            lift_points(self.volume, lost, weak, planned, self._crew, seen=False)
-        )
-
-    def _note_unplaced(
-        self, planned: int, depth_mm: DepthMap, score: npt.NDArray[np.float32]
-    ) -> None:
-        """Without golden views nothing tells where a pixel without return lies."""
-        peak = float(score[~(depth_mm > 0)].max(initial=0.0))
-        if peak >= SUPPORT_SCORE:
-            self.reject(
-                Note(
-                    Reason.DEPTH_MISSING,
-                    f"view {planned}: the model scores {peak:.2f} where the sensor gave no "
-                    "return, and the recipe holds no golden views to place it by: export it again",
-                )
-            )
 
     def _note_doubts(self, planned: int, registered: Registered | None) -> None:
         """A view that came but saw nothing, or saw the part elsewhere, is no proof."""
@@ -377,6 +365,19 @@ class Inspector:
             notes=tuple(self._part.notes),
             drift=drift,
         )
+
+    def _fuse_where_the_scores_are(self) -> Fusion:
+        """On the GPU when they are there already, and it has given the CPU's numbers.
+
+        Without golden views what the depth is silent about is looked for on the host.
+        """
+        geometry = self.recipe.manifest.geometry
+        if isinstance(self.engine, DeviceEngine) and self._whole is None and self._golden:
+            views = len(self.recipe.plan.views)
+            return DeviceFusion.proven(
+                self.engine, self.volume, self._rays, geometry, views, self._crew, self._watch
+            )
+        return HostFusion(self.engine, self.volume, self._rays, geometry, self._crew, self._watch)
 
     def _reference_from_part(self) -> Transform:
         found = self._part.alignment

@@ -53,7 +53,7 @@ def lift(
     """
     _same_shape(score, depth_mm, rays)
     z, rx, ry = _flat(depth_mm), _flat(rays.x), _flat(rays.y)
-    voxel_from_camera = _voxel_from(volume.grid, part_from_camera)
+    voxel_from_camera = voxel_from(volume.grid, part_from_camera)
     box = _box(volume)
     numbers = crew.scratch("lift.numbers", (z.size,), np.int32)
 
@@ -84,7 +84,7 @@ def lift_points(
         raise ValueError(f"expected ({score.size}, 3) points, got {points_part_mm.shape}")
     numbers = np.empty(score.size, np.int32)
     counts = number_points(
-        _own(points_part_mm), _voxel_from(volume.grid, np.eye(4)), *_box(volume), numbers
+        _own(points_part_mm), voxel_from(volume.grid, np.eye(4)), *_box(volume), numbers
     )
     return _fuse(volume, numbers, _flat(score), view, crew, counts, seen)
 
@@ -144,7 +144,7 @@ def _fuse(
     )
 
 
-def _voxel_from(grid: GridSpec, part_from_a: Transform) -> npt.NDArray[np.float32]:
+def voxel_from(grid: GridSpec, part_from_a: Transform) -> npt.NDArray[np.float32]:
     """(3, 4) float32: points of frame a, mm, to voxel indices with fractions."""
     scaled = part_from_a[:3].copy()
     scaled[:, 3] -= grid.origin_mm

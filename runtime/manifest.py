@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -36,6 +37,11 @@ class TensorSpec(_Section):
 
     def __str__(self) -> str:
         return f"{self.name} {self.dtype} {list(self.shape)}"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of such a tensor."""
+        return prod(self.shape) * {"uint8": 1, "float32": 4}[self.dtype]
 
 
 class GridSection(_Section):

@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 
 from runtime import __version__
+from runtime.backend_names import AUTO, BACKENDS
 from runtime.camera import CameraCounters
 from runtime.curve import ROLES, Role
 from runtime.messages import COMMANDS, FaultCode, State, VerdictMessage
@@ -135,6 +136,10 @@ class Metrics:
         )
         self.queue_depth = self._gauge("queue_depth", "Views that wait for the inspector")
         self.state = self._gauge("state", "1 for the state the service is in", "state")
+        self.backend = self._gauge("backend", "1 for the backend that serves", "backend")
+        self.backend_automatic = self._gauge(
+            "backend_automatic", "1 where `backend: auto` chose the one that serves"
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"voxgate_{name}_total", text, labels, registry=self.registry)
@@ -158,6 +163,8 @@ class Metrics:
                 self.commands.labels(command, ok)
         for role in ROLES:
             self.denied.labels(role)
+        for backend in BACKENDS:
+            self.backend.labels(backend)
         for camera in self._cameras:
             for event in CAMERA_EVENTS:
                 self.camera_events.labels(camera, event)
@@ -171,6 +178,12 @@ class Metrics:
         """1 for `state`, 0 for the others."""
         for each in State:
             self.state.labels(each.value).set(each is state)
+
+    def show_backend(self, backend: str, asked: str) -> None:
+        """1 for the backend that serves; whether the configuration left the choice to the box."""
+        for each in BACKENDS:
+            self.backend.labels(each).set(each == backend)
+        self.backend_automatic.set(asked == AUTO)
 
     def show_camera(self, camera: str, counters: CameraCounters) -> None:
         """Follow the cumulative counts of the camera supervisor."""

@@ -9,12 +9,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runtime.backend_choice import choose
+from runtime.backend_names import DEFAULT_BACKEND
 from runtime.config_sections import CellConfig
 from runtime.decide import Limits
-from runtime.engine import DEFAULT_BACKEND
 from runtime.inspector import Inspector
 from runtime.messages import VerdictMessage
 from runtime.nouns import Outcome, Verdict, View
+from runtime.plan_cache import PlanCache
 from runtime.recipe import Recipe
 from runtime.replay import lost_frames, replay
 from runtime.result import Header, verdict_message
@@ -39,6 +41,7 @@ class Settings:
     max_gap_ns: int = MAX_GAP_NS
     backend: str = DEFAULT_BACKEND
     threads: int = 2
+    plans: Path | None = None  # none: beside the recipes
 
     @classmethod
     def from_config(cls, config: CellConfig) -> Settings:
@@ -48,6 +51,7 @@ class Settings:
             max_gap_ns=int(config.sync.max_gap_ms * NS_PER_MS),
             backend=config.engine.backend,
             threads=config.engine.threads,
+            plans=config.engine.plans,
         )
 
 
@@ -79,8 +83,10 @@ def inspect_folder(
     """Inspect one recorded scan. Raises VoxGateError (one line) for input that cannot be used."""
     scan = Scan.open(folder, calibration)
     recipe = Recipe.load(recipe_folder)
+    plans = PlanCache(settings.plans) if settings.plans else PlanCache.beside(recipe_folder)
+    choice = choose(settings.backend, recipe, plans)
     opened = Inspector.open(
-        recipe, scan.calibration, settings.limits, settings.backend, settings.threads
+        recipe, scan.calibration, settings.limits, choice.backend, settings.threads, plans=plans
     )
     with closing(opened) as inspector:
         verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)

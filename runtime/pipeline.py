@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime.calibration import Calibration
 from runtime.config_sections import CellConfig, Recipes
@@ -13,25 +14,32 @@ from runtime.errors import RecipeError
 from runtime.signature import Trust
 from runtime.worker import Prepare, Prepared
 
+if TYPE_CHECKING:
+    from runtime.plan_cache import PlanCache
+
 
 def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
     """The function that loads and proves a recipe of this cell by name or name/version."""
 
     def prepare(name: str) -> Prepared:
         # these pull in the engine and the compiled kernels: loaded beside the cameras' start
+        from runtime.backend_choice import choose
         from runtime.inspector import Inspector
         from runtime.recipe import Recipe
 
         folder = recipe_folder(config.recipes.folder, name)
         recipe = Recipe.load(folder, trust_of(config.recipes))
         _check_place(recipe.label, folder)
+        plans = plans_of(config)
+        choice = choose(config.engine.backend, recipe, plans)
         inspector = Inspector.open(
             recipe,
             calibration,
             Limits(**config.limits.model_dump()),
-            config.engine.backend,
+            choice.backend,
             config.engine.threads,
             now_ns=time.monotonic_ns,
+            plans=plans,
         )
         inspector.warm_up()
         signature = recipe.signature
@@ -41,6 +49,9 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
             inspector.engine.backend,
             len(recipe.plan.views),
             None if signature is None else signature.not_after_utc,
+            asked=choice.asked,
+            chosen=choice.backend,
+            why=choice.why,
         )
 
     return prepare
@@ -50,6 +61,13 @@ def trust_of(recipes: Recipes) -> Trust:
     """Whose recipes this cell opens."""
     signers = {signer.public_key: signer.name for signer in recipes.signers}
     return Trust(signers, recipes.allow_unsigned)
+
+
+def plans_of(config: CellConfig) -> PlanCache:
+    """The folder of TensorRT plans that this cell's recipes are served from."""
+    from runtime.plan_cache import FOLDER, PlanCache
+
+    return PlanCache(config.engine.plans or config.recipes.folder / FOLDER)
 
 
 def _check_place(label: str, folder: Path) -> None:

@@ -129,9 +129,11 @@ class Station:
     def _recipe_ready(self, event: RecipeReady) -> None:
         self._metrics.observe(Stage.PREPARE, event.took_ns)
         self.recipe, self.preparing = event.prepared, None
+        prepared = event.prepared
+        self._metrics.show_backend(prepared.chosen, prepared.asked)
         log.info(
-            "recipe=%s backend=%s prepared in %.0f ms",
-            *(event.prepared.label, event.prepared.backend, event.took_ns / 1e6),
+            "recipe=%s backend=%s (%s) prepared in %.0f ms",
+            *(prepared.label, prepared.backend, prepared.why, event.took_ns / 1e6),
         )
 
     def _recipe_failed(self, detail: str, now_ns: int) -> None:

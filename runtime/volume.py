@@ -108,7 +108,7 @@ class Volume:
         )
 
     def _voxels(self, ids: npt.NDArray[np.intp]) -> Voxels:
-        ijk = self._ijk(ids)
+        ijk = self.ijk(ids)
         _, ny, nz = self.grid.shape
         order = np.argsort((ijk[:, 0] * ny + ijk[:, 1]) * nz + ijk[:, 2])
         ids = ids[order]
@@ -119,7 +119,7 @@ class Volume:
             ids.astype(np.int32),
         )
 
-    def _ijk(self, ids: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    def ijk(self, ids: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
         """Voxel indices (n, 3) of the volume's own voxel numbers."""
         slots, cells = ids // BLOCK_CELLS, ids % BLOCK_CELLS
         blocks = self.block_of_slot[slots].astype(np.int64) if self.sparse else slots

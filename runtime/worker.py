@@ -16,6 +16,7 @@ from datetime import datetime
 from queue import SimpleQueue
 from typing import Protocol
 
+from runtime.backend_names import DEFAULT_BACKEND
 from runtime.errors import VoxGateError
 from runtime.nouns import Note, Verdict, View
 from runtime.timings import Timing
@@ -47,6 +48,9 @@ class Prepared:
     backend: str
     planned: int  # views
     not_after_utc: datetime | None = None  # until when its signer answers for it
+    asked: str = DEFAULT_BACKEND  # backend of the configuration
+    chosen: str = DEFAULT_BACKEND  # row of the table of backends
+    why: str = "the configuration names it"
 
     def has_expired(self, now_utc: datetime) -> bool:
         """Whether its signer no longer answers for it."""

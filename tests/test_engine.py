@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto
 
 from export.package import write_recipe
-from runtime.engine import BACKENDS, Engine, open_engine, score_map
+from runtime.backend_names import BACKENDS
+from runtime.engine import Engine, open_engine, score_map
 from runtime.errors import EngineError
 from runtime.recipe import Probe, Recipe
 from tests import tiny

@@ -19,6 +19,7 @@ from runtime.config import load_cell
 from runtime.engine import Engine, open_engine
 from runtime.errors import EngineError, RecipeError
 from runtime.offline import Settings
+from runtime.plan_cache import PlanCache
 from runtime.recipe import Recipe
 from tests.conftest import BRACKET
 
@@ -144,7 +145,7 @@ def _cell(scan: Path, **sections: object) -> Path:
         "cell": "virtual-1",
         "is_simulated": True,
         "calibration": "calibration.json",
-        "recipes": {"folder": "recipes"},
+        "recipes": {"folder": "recipes", "allow_unsigned": True},
         "cameras": [{"name": "cam0", "source": "network", "endpoint": port(5553)}],
         "sockets": {"poses": port(5550), "commands": port(5551), "verdicts": port(5552)},
         "journal": {"path": "journal.sqlite"},
@@ -205,8 +206,8 @@ def test_no_engine_stays_open_when_the_inspector_refuses(
 ) -> None:
     opened: list[Engine] = []
 
-    def remembered(recipe: Recipe, backend: str, threads: int) -> Engine:
-        opened.append(open_engine(recipe, backend, threads))
+    def remembered(recipe: Recipe, backend: str, threads: int, plans: PlanCache | None) -> Engine:
+        opened.append(open_engine(recipe, backend, threads, plans))
         return opened[-1]
 
     def refuse(*arguments: object, **named: object) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from runtime.backend_names import BACKENDS
 from runtime.camera import CameraCounters
 from runtime.curve import ROLES
 from runtime.messages import FaultCode, State
@@ -47,6 +48,7 @@ def test_labels_come_from_closed_lists_only(metrics: Metrics) -> None:
         "camera": {"cam0"},
         "clock": {"camera", "robot"},
         "role": {str(role) for role in ROLES},
+        "backend": set(BACKENDS),
     }
     for name, labels, _ in samples(metrics):
         for label, text in labels.items():
@@ -92,3 +94,13 @@ def test_every_piece_of_the_inspectors_work_is_a_stage(metrics: Metrics) -> None
     for work in Work:
         assert value(metrics, "voxgate_stage_seconds_count", stage=work.value) == 1
         assert value(metrics, "voxgate_stage_seconds_sum", stage=work.value) == 0.001
+
+
+def test_the_backend_that_serves_is_one_series_and_auto_is_told(metrics: Metrics) -> None:
+    metrics.show_backend("tensorrt", "auto")
+    assert value(metrics, "voxgate_backend", backend="tensorrt") == 1
+    assert value(metrics, "voxgate_backend_automatic") == 1
+    metrics.show_backend("onnxruntime-cpu", "onnxruntime-cpu")
+    assert value(metrics, "voxgate_backend", backend="tensorrt") == 0
+    assert value(metrics, "voxgate_backend", backend="onnxruntime-cpu") == 1
+    assert value(metrics, "voxgate_backend_automatic") == 0

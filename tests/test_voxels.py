@@ -85,7 +85,7 @@ def burr(across_px: int, beside_mm: float) -> VoxelGrid:
     rays, view = scene.rays(), scene.look(scene.camera(0.0))
     assert view.depth_mm is not None
     depth_mm = np.full(view.depth_mm.shape, np.nan, np.float32)
-    row, column = depth_mm.shape[0] // 2, depth_mm.shape[1] // 2
+    row, column = (int(side) // 2 for side in view.image.shape)
     depth_mm[row : row + across_px, column : column + across_px] = (
         100.0  # above everything: the camera looks down on the part
     )

@@ -38,17 +38,16 @@ def test_an_engine_that_never_says_more_than_the_threshold_is_not_proven(
 ) -> None:
     exported(("variation", "--shape", shape), small_scans, tmp_path / "recipe")
     recipe = Recipe.load(tmp_path / "recipe")
-    tolerance = recipe.manifest.probe_tolerance
     assert max(float(probe.score.max()) for probe in recipe.probes) > 1.0
-    prove(open_cpu(recipe.model, 1), recipe.probes, tolerance)
+    prove(open_cpu(recipe.model, 1), recipe)
     clipped = Wrong(recipe.model, lambda score: np.minimum(score, np.float32(0.9985)))
     with pytest.raises(EngineError, match="does not serve this recipe"):
-        prove(clipped, recipe.probes, tolerance)
+        prove(clipped, recipe)
     if shape == "depth":
         for view in range(12):
             spoilt = open_cpu(with_view_spoilt(recipe.model, view), 1)
             with pytest.raises(EngineError, match="does not serve this recipe"):
-                prove(spoilt, recipe.probes, tolerance)
+                prove(spoilt, recipe)
 
 
 def with_view_spoilt(model: bytes, view: int) -> bytes:

@@ -1,0 +1,68 @@
+"""Which backend serves a recipe, and why: the word `auto` of a cell's configuration.
+
+TensorRT that is missing may be chosen around, and that is said; TensorRT that is broken, or a plan
+that does not fit any more, is an error: somebody set this box up to use it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from runtime.backend_names import AUTO, DEFAULT_BACKEND, TENSORRT
+from runtime.cuda_device import open_device
+from runtime.errors import EngineError, PlanError
+from runtime.plan_cache import PlanCache
+from runtime.recipe import Recipe
+from runtime.tensorrt_module import TensorRTMissing, load_tensorrt
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A backend of the table in engine.py, what the configuration asked for, and why."""
+
+    backend: str
+    asked: str
+    why: str
+    installed: bool = True  # TensorRT is
+
+
+def choose(asked: str, recipe: Recipe, plans: PlanCache) -> Choice:
+    """What `asked` means here. Raises EngineError when TensorRT is broken or a plan is stale."""
+    if asked != AUTO:
+        return Choice(asked, asked, "the configuration names it")
+    choice = automatic(recipe, plans)
+    level = logging.INFO if choice.backend == TENSORRT else logging.WARNING
+    log.log(level, "backend auto chose %s: %s", choice.backend, choice.why)
+    return choice
+
+
+def automatic(recipe: Recipe, plans: PlanCache) -> Choice:
+    """What `auto` chooses, without a word in the log. Raises as `choose` does."""
+    built = plans.sidecars(recipe)
+    try:
+        tensorrt = load_tensorrt()
+    except TensorRTMissing as error:
+        if built:
+            raise EngineError(
+                f"{plans.folder} has a plan of recipe {recipe.label}, but {error}; or choose "
+                f"backend: {DEFAULT_BACKEND}"
+            ) from error
+        return Choice(DEFAULT_BACKEND, AUTO, "TensorRT is not installed", installed=False)
+    if not built:
+        why = f"recipe {recipe.label} has no plan; {plans.command(recipe)}"
+        return Choice(DEFAULT_BACKEND, AUTO, why)
+    _check_plan(recipe, plans, tensorrt.__version__)
+    return Choice(TENSORRT, AUTO, f"recipe {recipe.label} has a plan for this GPU")
+
+
+def _check_plan(recipe: Recipe, plans: PlanCache, version: str) -> None:
+    device = open_device()
+    try:
+        plans.load(recipe, version, device.info)
+    except PlanError as error:
+        raise PlanError(f"{error}; or choose backend: {DEFAULT_BACKEND}") from error
+    finally:
+        device.close()

@@ -1,0 +1,57 @@
+"""What `voxgate build` does with its words: find the recipe and the plans, show progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.plan_builder import BuildOptions
+from runtime.plan_cache import PlanCache
+from runtime.plan_recipe import Outcome, build_recipe
+from runtime.recipe import Recipe
+from runtime.signature import ANYBODY, Trust
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def run_build(
+    recipe: Path,
+    config: Path | None,
+    plans: Path | None,
+    options: BuildOptions,
+    force: bool,
+    progress: Progress,
+) -> Outcome:
+    """Raises VoxGateError: one line with what to do."""
+    folder, cache, trust = _places(recipe, config)
+    loaded = Recipe.load(folder, trust)
+    loaded.check_detector()
+    shown = _Phases(progress)
+    return build_recipe(loaded, PlanCache(plans) if plans else cache, options, shown.on_step, force)
+
+
+def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache, Trust]:
+    """A cell's configuration says where recipes and plans lie, and whose recipes are opened."""
+    if config is None:
+        return recipe, PlanCache.beside(recipe), ANYBODY
+    from runtime.config import load_cell
+    from runtime.pipeline import plans_of, recipe_folder, trust_of
+
+    cell = load_cell(config).config
+    named = recipe if recipe.exists() else recipe_folder(cell.recipes.folder, str(recipe))
+    return named, plans_of(cell), trust_of(cell.recipes)
+
+
+class _Phases:
+    """One bar per phase that TensorRT tells of."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+
+    def on_step(self, phase: str, step: int, steps: int) -> None:
+        """A step of a phase is done; called from TensorRT's threads too."""
+        if phase not in self._bars:
+            self._bars[phase] = self._progress.add_task(phase, total=steps)
+        self._progress.update(self._bars[phase], completed=step, total=steps)
