@@ -222,7 +222,7 @@ class DeviceFusion:
         plane = aligned(4 * self._pixels)
         inputs = sum(aligned(spec.nbytes) for spec in self._engine.inputs)
         most = 12 * plane  # depth, geometry; points at their most take ten
-        usual = views * (2 * plane + inputs)
+        usual = views * (3 * plane + inputs)  # a fifth of the pixels vanished or lost takes a plane
         return max(most + inputs, min(usual, STAGING_MB << 20))
 
     def _told(self, rows: npt.NDArray[np.int32]) -> Fused:
