@@ -61,6 +61,18 @@ def apply_nodes(node_map: Any, settings: tuple[NodeSetting, ...], where: str) ->
             )
 
 
+def markers_from_nodes(node_map: Any, settings: tuple[NodeSetting, ...]) -> tuple[NodeSetting, ...]:
+    """Those settings that can be read back at any time, whatever selectors stand at."""
+    last = {setting.name: setting for setting in settings}
+    return tuple(setting for setting in last.values() if holds(node_map, setting))
+
+
+def holds(node_map: Any, setting: NodeSetting) -> bool:
+    """Whether the camera still holds what was written."""
+    held = read_node(node_map, setting.name)
+    return held is not None and _same(held, setting.value)
+
+
 def coord3d_from_nodes(node_map: Any, where: str) -> Coord3dModel:
     """Scale, offset, invalid value, unit and stereo model as the camera declares them (SFNC 2.7).
 

@@ -26,6 +26,8 @@ from runtime.genicam_nodes import (
     GENICAM_ERRORS,
     apply_nodes,
     coord3d_from_nodes,
+    holds,
+    markers_from_nodes,
     one_line,
     read_node,
     read_number,
@@ -75,6 +77,7 @@ class GenicamSource:
         self._stream: Any = None
         self._events: Any = None
         self._counts_waiting = True
+        self._markers: tuple[NodeSetting, ...] = ()
 
     def open(self) -> str:
         """Find, open, set and start the camera; returns what was opened, in words.
@@ -179,6 +182,7 @@ class GenicamSource:
         handling = NodeSetting("StreamBufferHandlingMode", self._source.buffer_handling)
         apply_nodes(streams[0].node_map, (handling, *self._source.stream_nodes), self._where)
         self._check_size(node_map)
+        self._markers = markers_from_nodes(node_map, self._source.nodes)
         if self._settings.depth and self._source.coord3d is None:
             self._coord3d = coord3d_from_nodes(node_map, self._where)
 
@@ -299,7 +303,9 @@ class GenicamSource:
         return t_ns - exposure_ns if self._source.timestamp_point == "end" else t_ns
 
     def _prove_link(self, now_ns: int) -> None:
-        """A dead link delivers nothing and says nothing, but a feature access fails."""
+        """A dead link delivers nothing and says nothing, but a feature access fails. A camera that
+        was restarted delivers nothing either, answers, and has forgotten its settings.
+        """
         if now_ns - self._last_proof_ns < LINK_CHECK_NS:
             return
         self._last_proof_ns = now_ns
@@ -308,7 +314,13 @@ class GenicamSource:
         except GENICAM_ERRORS as e:
             raise CameraError(f"{self._where}: link is lost: {one_line(e)}") from e
         except AttributeError:
-            return  # no such feature on this camera: nothing to prove with
+            pass  # no such feature on this camera: nothing to prove with
+        for marker in self._markers:
+            if not holds(self._acquirer.remote_device.node_map, marker):
+                raise CameraError(
+                    f"{self._where}: {marker.name} is no longer {marker.value!r}: the camera was "
+                    f"restarted, or another program sets it"
+                )
 
     # closing
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.config_camera import NetworkCamera
+from runtime.config_camera import GenicamCamera, NetworkCamera
 from runtime.config_sections import CellConfig
 from runtime.curve import load_key_pair
 from runtime.errors import ConfigError
@@ -37,6 +37,7 @@ from runtime.nouns import Reason
 from sim.camera import Encoding
 from sim.faults import fault_from_text
 from sim.field import command
+from sim.gentl.build import NAME as PRODUCER_NAME
 from sim.robot import NS_PER_MS, Robot, RobotError, Wires, context_for
 
 ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
@@ -104,7 +105,7 @@ class JobReport:
 def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
     """Where the robot and the camera of this cell connect to, as the peer whose file `key` is.
 
-    Raises ConfigError, and KeyFileError when the box's own file cannot be read.
+    Raises ConfigError, also for a camera that cannot be a virtual one, and KeyFileError when the box's own file cannot be read.
     """
     if (config.security is None) != (key is None):
         raise ConfigError(
@@ -113,19 +114,22 @@ def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
             else "the cell asks its peers for keys: --key FILE of `voxgate keys peer`"
         )
     camera = config.cameras[0]
-    if not isinstance(camera, NetworkCamera):
+    if isinstance(camera, GenicamCamera) and camera.producer.name != PRODUCER_NAME:
         raise ConfigError(
-            f"camera {camera.name} is a real one: a virtual cell needs source: network"
+            f"camera {camera.name} is a real one: a virtual cell needs source: network, "
+            f"or {PRODUCER_NAME} as its producer"
         )
     return Wires(
         cell=config.cell,
         poses=config.sockets.poses,
         commands=config.sockets.commands,
         verdicts=config.sockets.verdicts,
-        frames=camera.endpoint,
+        frames=camera.endpoint if isinstance(camera, NetworkCamera) else "",
         camera=camera.name,
         key=None if key is None else str(key),
         box_key=None if config.security is None else _public_key(config.security.secret_key),
+        serial_number=camera.serial_number if isinstance(camera, GenicamCamera) else "",
+        calibration=str(config.calibration),
     )
 
 

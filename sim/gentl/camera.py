@@ -243,6 +243,11 @@ class VirtualCamera:
         return bool(self._control["acquiring"][0] == 1)
 
     @property
+    def exposing(self) -> bool:
+        """Whether a frame that was begun has not come to its end yet."""
+        return bool(self._control["exposed"][0] > self._control["truth_count"][0])
+
+    @property
     def counts(self) -> Counts:
         """Frames and triggers so far."""
         control = self._control

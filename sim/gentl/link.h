@@ -92,7 +92,7 @@ typedef struct {
     /* written by the producer */
     int64_t powered; /* registers hold values */
     int64_t rebooted; /* reboots that were noticed */
-    int64_t acquiring, frame_id, delivered, lost, missed_triggers;
+    int64_t acquiring, frame_id, delivered, lost, missed_triggers, exposed;
     int64_t ptp_since_host_ns, ptp_start_offset_ns, held_ns;
     int64_t truth_count;
     link_truth truths[TRUTHS];

@@ -108,7 +108,9 @@ CONTROL = np.dtype(
         ("pulses", PULSE, (PULSES,)),
         ("slot_sequence", np.int64, (SLOTS,)),
         *_int64("powered", "rebooted", "acquiring", "frame_id", "delivered", "lost"),
-        *_int64("missed_triggers", "ptp_since_host_ns", "ptp_start_offset_ns", "held_ns"),
+        *_int64(
+            "missed_triggers", "exposed", "ptp_since_host_ns", "ptp_start_offset_ns", "held_ns"
+        ),
         *_int64("truth_count"),
         ("truths", TRUTH, (TRUTHS,)),
         ("registers", np.uint8, (REGISTER_BYTES,)),

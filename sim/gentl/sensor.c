@@ -90,6 +90,7 @@ static void trigger(sensor *of, int64_t t_ns, int64_t slot) {
         return;
     }
     of->exposing = true;
+    of->shared->exposed++;
     of->start_ns = start_ns;
     of->exposure_ns = ns_of(get_float(of->shared, REG_ExposureTime));
     of->slot = slot_or_scene(of, slot);
