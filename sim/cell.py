@@ -105,7 +105,8 @@ class JobReport:
 def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
     """Where the robot and the camera of this cell connect to, as the peer whose file `key` is.
 
-    Raises ConfigError, also for a camera that cannot be a virtual one, and KeyFileError when the box's own file cannot be read.
+    Raises ConfigError, also for a camera that cannot be a virtual one, and KeyFileError when the
+    box's own file cannot be read.
     """
     if (config.security is None) != (key is None):
         raise ConfigError(
