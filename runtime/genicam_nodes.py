@@ -42,6 +42,27 @@ def read_number(node_map: Any, name: str) -> float | None:
     return None if value is None or isinstance(value, str) else float(value)
 
 
+def symbolics(node_map: Any, name: str) -> tuple[str, ...]:
+    """The words an enumeration can be set to now; none where the camera does not have it."""
+    try:
+        if not node_map.has_node(name):
+            return ()
+        return tuple(str(word) for word in getattr(node_map, name).symbolics)
+    except (*GENICAM_ERRORS, AttributeError):
+        return ()
+
+
+def execute_node(node_map: Any, name: str) -> bool:
+    """Execute a command; False where the camera does not have it, or refuses it now."""
+    try:
+        if not node_map.has_node(name):
+            return False
+        getattr(node_map, name).execute()
+    except (*GENICAM_ERRORS, AttributeError):
+        return False
+    return True
+
+
 def apply_nodes(node_map: Any, settings: tuple[NodeSetting, ...], where: str) -> None:
     """Write each setting in order and read it back.
 

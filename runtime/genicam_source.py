@@ -33,6 +33,7 @@ from runtime.genicam_nodes import (
     read_number,
 )
 from runtime.genicam_producer import check_producer, forget_cache_variables, gives
+from runtime.genicam_setup import apply_setup, ptp_complaint
 from runtime.nouns import Frame
 
 with warnings.catch_warnings():  # harvesters changes the warning filters of whoever imports it
@@ -72,6 +73,7 @@ class GenicamSource:
         self._failures = 0
         self._last_pass_ns = 0
         self._last_proof_ns = 0
+        self._last_ptp_ns = 0
         self._harvester: Any = None
         self._acquirer: Any = None
         self._stream: Any = None
@@ -92,7 +94,7 @@ class GenicamSource:
             self._acquirer.start()
         except GENICAM_ERRORS as e:
             raise CameraError(f"{self._where}: cannot be opened: {one_line(e)}") from e
-        self._last_pass_ns = self._last_proof_ns = time.monotonic_ns()
+        self._last_pass_ns = self._last_proof_ns = self._last_ptp_ns = time.monotonic_ns()
         return f"{self._where} through {Path(self._source.cti).name}"
 
     def take(self) -> Frame | SourceFault | None:
@@ -102,6 +104,7 @@ class GenicamSource:
         """
         now_ns = time.monotonic_ns()
         pause_ns, self._last_pass_ns = now_ns - self._last_pass_ns, now_ns
+        self._prove_time(now_ns)
         if self._waiting() == 0:
             self._prove_link(now_ns)
             return self._take_incomplete()
@@ -178,11 +181,12 @@ class GenicamSource:
         self._events = self._acquirer._new_buffer_event_monitor_dict[streams[0]]
         self._counts_waiting = gives(self._stream, "num_awaiting_delivery")
         node_map = self._acquirer.remote_device.node_map
+        written = apply_setup(node_map, self._source.setup, self._where)
         apply_nodes(node_map, self._source.nodes, self._where)
         handling = NodeSetting("StreamBufferHandlingMode", self._source.buffer_handling)
         apply_nodes(streams[0].node_map, (handling, *self._source.stream_nodes), self._where)
         self._check_size(node_map)
-        self._markers = markers_from_nodes(node_map, self._source.nodes)
+        self._markers = markers_from_nodes(node_map, (*written, *self._source.nodes))
         if self._settings.depth and self._source.coord3d is None:
             self._coord3d = coord3d_from_nodes(node_map, self._where)
 
@@ -321,6 +325,16 @@ class GenicamSource:
                     f"{self._where}: {marker.name} is no longer {marker.value!r}: the camera was "
                     f"restarted, or another program sets it"
                 )
+
+    def _prove_time(self, now_ns: int) -> None:
+        """A camera may lose its master, or become one, at any time and without a word."""
+        limits = self._source.setup.ptp
+        if limits is None or now_ns - self._last_ptp_ns < LINK_CHECK_NS:
+            return
+        self._last_ptp_ns = now_ns
+        complaint = ptp_complaint(self._acquirer.remote_device.node_map, limits)
+        if complaint is not None:
+            raise CameraError(f"{self._where}: its time is not the master's: {complaint}")
 
     # closing
 

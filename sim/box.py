@@ -129,25 +129,18 @@ def _network_camera(port: int) -> dict[str, Any]:
 
 def _genicam_camera(producer: Path) -> dict[str, Any]:
     """As configs/bracket_cell.yaml shows it: triggered by the robot, stamped by the camera."""
-    nodes = (
-        ("TriggerSelector", "FrameStart"),
-        ("TriggerMode", "On"),
-        ("TriggerSource", "Line1"),
-        ("TriggerActivation", "RisingEdge"),
-        ("ExposureTime", 8000.0),
-        ("ComponentSelector", "Range"),
-        ("ComponentEnable", True),
-        ("PixelFormat", "Coord3D_C16"),
-        ("ComponentSelector", "Intensity"),
-        ("PixelFormat", "Mono8"),
-        ("ChunkModeActive", True),
-    )
     return {
         "name": "cam0",
         "source": "genicam",
         "producer": str(producer),
         "serial_number": f"cell-{secrets.token_hex(4)}",
-        "nodes": [{"name": name, "value": value} for name, value in nodes],
+        "setup": {
+            "user_set": "Default",
+            "components": {"Intensity": "Mono8", "Range": "Coord3D_C16"},
+            "exposure_us": 8000.0,
+            "trigger": {"source": "Line1", "activation": "RisingEdge"},
+            "chunks": ["Timestamp", "FrameID", "ExposureTime"],
+        },
         "timestamp_node": "ChunkTimestamp",
         "exposure_node": "ChunkExposureTime",
     }
