@@ -13,6 +13,8 @@ from runtime.errors import VoxGateError
 SUITES = {
     "fusion": "lift, fuse, register, segment: ms per view against numpy, memory of a fine grid",
     "detection": "I-AUROC, V-AUPRO@1% and the shipped threshold on the public scans",
+    "flying": "views of a robot that does not stop: error, claim and refusal by kind of clock",
+    "camera": "12 Mpx Mono8 at 10 frames/s through the virtual GenICam camera, without loss",
     "live": "last exposure to verdict over real sockets, idle CPU, start to READY, memory",
 }
 # in the workstation's environment: `make bench-export`
