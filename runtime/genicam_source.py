@@ -26,6 +26,7 @@ from runtime.genicam_nodes import (
     GENICAM_ERRORS,
     apply_nodes,
     coord3d_from_nodes,
+    execute_node,
     holds,
     markers_from_nodes,
     one_line,
@@ -118,6 +119,15 @@ class GenicamSource:
                 count,
             )
         return self._fetch()
+
+    def trigger(self) -> bool:
+        """Expose now, where the camera waits for a trigger by software; whether it did."""
+        node_map = self._acquirer.remote_device.node_map
+        if read_node(node_map, "TriggerMode") != "On":
+            return False
+        if read_node(node_map, "TriggerSource") != "Software":
+            return False
+        return execute_node(node_map, "TriggerSoftware")
 
     def drain(self) -> tuple[int, int | None]:
         """Give back every waiting frame unread; how many, and the id of the last."""

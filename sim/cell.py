@@ -26,6 +26,7 @@ from runtime.messages import (
     PrepareRecipe,
     Refused,
     Reply,
+    Reset,
     ResultReply,
     StartJob,
     State,
@@ -151,6 +152,7 @@ class VirtualCell:
         self._unread = b""
         self._run_id = f"{os.getpid():x}-{time.monotonic_ns() // NS_PER_MS:x}"
         self._jobs = 0
+        self._new_camera = bool(wires.serial_number)
 
     def __enter__(self) -> VirtualCell:
         return self
@@ -183,12 +185,19 @@ class VirtualCell:
         """Until a job may start. Raises RobotError with the box's own reason."""
         deadline_ns = time.monotonic_ns() + timeout_ms * NS_PER_MS
         while (state := self.state()).state is not State.READY:
-            if state.error is not None:
+            if state.error is not None and self._plugged_in():
+                self.robot.ask(Reset(request_id=self.robot.next_id()))
+            elif state.error is not None:
                 raise RobotError(f"the box takes no job: {state.error}")
             if time.monotonic_ns() > deadline_ns:
                 raise RobotError(f"the box stays {state.state.value}: is its default recipe set?")
             self.robot.listen(50)
         return state
+
+    def _plugged_in(self) -> bool:
+        """Whether our GenICam camera is new to a box that may have given it up; asked once."""
+        new, self._new_camera = self._new_camera, False
+        return new
 
     def load(self, scan: Path, speed: float = 1.0) -> int:
         """Decode a scan ahead of time; returns its number of views. Raises RobotError."""
