@@ -508,6 +508,37 @@ def test_a_register_stands_elsewhere_for_python(camera: VirtualCamera) -> None:
             assert (words[int(held)] if words else held) == value
 
 
+def test_cameras_of_one_box_share_a_clock_or_a_picture() -> None:
+    """Three at once in one consumer, each with its own clock, exposure and pictures."""
+    with contextlib.ExitStack() as stack:
+        cameras = []
+        for number in range(3):
+            clock = Clock(offset_ns=(number + 1) * 10**12)
+            spec = virtual.spec(f"of{number}", clock=clock, seed=number)
+            cameras.append(stack.enter_context(VirtualCamera(spec)))
+            cameras[-1].show(0, virtual.grey(number), virtual.depth(number))
+        harvester = virtual.Harvester()
+        stack.callback(harvester.reset)
+        harvester.add_file(virtual.cti())
+        harvester.update()
+        acquirers = [harvester.create({"serial_number": camera.spec.serial}) for camera in cameras]
+        for number, acquirer in enumerate(acquirers):
+            node_map = acquirer.remote_device.node_map
+            node_map.TriggerMode.value, node_map.TriggerSource.value = ("On", "Line1")
+            node_map.ExposureTime.value = 500.0 * (number + 1)
+            acquirer.start()
+        t_ns = time.monotonic_ns() + MS
+        for camera in cameras:
+            camera.fire(t_ns)
+        for number, acquirer in enumerate(acquirers):
+            with acquirer.fetch(timeout=10) as buffer:
+                image = buffer.payload.components[0].data.reshape(virtual.grey(0).shape)
+                assert np.array_equal(image, virtual.grey(number))
+                assert buffer.timestamp_ns == t_ns + 5_000 + (number + 1) * 10**12
+            acquirer.stop()
+            acquirer.destroy()
+
+
 def test_a_frame_without_a_buffer_is_not_counted(camera: VirtualCamera) -> None:
     nodes = (NodeSetting("AcquisitionFrameRate", 500.0), NodeSetting("ExposureTime", 10.0))
     with virtual.opened(virtual.settings(camera, *nodes, buffers=4)) as source:
