@@ -26,6 +26,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from harvesters.core import Harvester, ParameterKey, ParameterSet
 
+__all__ = ["Harvester", "ParameterKey", "ParameterSet"]
+
 ROOT = Path(__file__).parents[1]
 WIDTH_PX, HEIGHT_PX = 64, 48
 DEADLINE_S = 4.0
