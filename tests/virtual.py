@@ -30,7 +30,7 @@ __all__ = ["Harvester", "ParameterKey", "ParameterSet"]
 
 ROOT = Path(__file__).parents[1]
 WIDTH_PX, HEIGHT_PX = 64, 48
-DEADLINE_S = 4.0
+DEADLINE_S = 20.0
 PROMPT = Timing(readout_ns=2_000_000, latency_ns=100_000, latency_jitter_ns=0)
 LINE = (
     NodeSetting("TriggerSelector", "FrameStart"),
