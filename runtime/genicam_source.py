@@ -196,9 +196,10 @@ class GenicamSource:
         handling = NodeSetting("StreamBufferHandlingMode", self._source.buffer_handling)
         apply_nodes(streams[0].node_map, (handling, *self._source.stream_nodes), self._where)
         self._check_size(node_map)
-        self._markers = markers_from_nodes(node_map, (*written, *self._source.nodes))
         if self._settings.depth and self._source.coord3d is None:
             self._coord3d = coord3d_from_nodes(node_map, self._where)
+        # last: reading the 3D nodes moves a selector
+        self._markers = markers_from_nodes(node_map, (*written, *self._source.nodes))
 
     def _check_size(self, node_map: Any) -> None:
         delivered = (read_number(node_map, "Width"), read_number(node_map, "Height"))

@@ -144,7 +144,7 @@ def _cell(scan: Path, **sections: object) -> Path:
         "cell": "virtual-1",
         "is_simulated": True,
         "calibration": "calibration.json",
-        "recipes": {"folder": "recipes"},
+        "recipes": {"folder": "recipes", "allow_unsigned": True},
         "cameras": [{"name": "cam0", "source": "network", "endpoint": port(5553)}],
         "sockets": {"poses": port(5550), "commands": port(5551), "verdicts": port(5552)},
         "journal": {"path": "journal.sqlite"},
