@@ -14,6 +14,8 @@ SUITES = {
     "fusion": "lift, fuse, register, segment: ms per view against numpy, memory of a fine grid",
     "detection": "I-AUROC, V-AUPRO@1% and the shipped threshold on the public scans",
     "calibration": "lens and hand-eye against the truth, and whether their uncertainty is honest",
+    "flying": "views of a robot that does not stop: error, claim and refusal by kind of clock",
+    "camera": "12 Mpx Mono8 at 10 frames/s through the virtual GenICam camera, without loss",
     "live": "last exposure to verdict over real sockets, idle CPU, start to READY, memory",
 }
 # with OpenCV 4: `make bench-opencv4`

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from runtime.camera_setup import CameraSetup, PtpLimits, Trigger
+from runtime.camera_values import NodeSetting, NodeValue
 from runtime.coord3d import Coord3dModel, Coordinate, Stereo
 
-NodeValue = bool | int | float | str
+__all__ = ["CameraSettings", "GenicamSettings", "NetworkSettings", "NodeSetting", "NodeValue"]
+
 Timestamp = Literal["device", "arrival"]
 TimestampPoint = Literal["start", "end"]
 
@@ -20,17 +23,10 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
-class NodeSetting:
-    """One GenICam feature and the value it must have; selectors come before what they select."""
-
-    name: str
-    value: NodeValue
-
-
-@dataclass(frozen=True, slots=True)
 class GenicamSettings:
     """One GenICam camera behind a GenTL producer.
 
+    setup: applied first; nodes: after it, for what the setup has no word for.
     timestamp: "device" takes the camera's own clock and refuses frames without it; "arrival" takes
         this host's clock at the fetch, less the exposure: transfer jitter goes into the pose.
     timestamp_node: feature or chunk that carries the stamp; None is the GenTL buffer's own stamp.
@@ -55,6 +51,7 @@ class GenicamSettings:
     exposure_node: str | None = None
     coord3d: Coord3dModel | None = None
     max_pause_ms: int = 50
+    setup: CameraSetup = field(default_factory=CameraSetup)
 
     def __post_init__(self) -> None:
         _check_range("buffers", self.buffers, 4, 256)
@@ -150,7 +147,17 @@ def _genicam_from_values(values: dict[str, Any]) -> GenicamSettings:
         values[key] = tuple(NodeSetting(**node) for node in values[key])
     if values["coord3d"] is not None:
         values["coord3d"] = _coord3d_from_values(values["coord3d"])
+    values["setup"] = _setup_from_values(values["setup"])
     return GenicamSettings(**values)
+
+
+def _setup_from_values(values: dict[str, Any]) -> CameraSetup:
+    values["components"] = tuple((name, kind) for name, kind in values["components"])
+    values["chunks"] = tuple(values["chunks"])
+    for key, made in (("trigger", Trigger), ("ptp", PtpLimits)):
+        if values[key] is not None:
+            values[key] = made(**values[key])
+    return CameraSetup(**values)
 
 
 def _coord3d_from_values(values: dict[str, Any]) -> Coord3dModel:

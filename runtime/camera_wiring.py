@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from runtime.calibration import Calibration
 from runtime.camera_settings import CameraSettings, GenicamSettings, NetworkSettings, NodeSetting
+from runtime.camera_setup import CameraSetup, PtpLimits, Trigger
 from runtime.config_camera import Camera, Coord3dSection, GenicamCamera, NetworkCamera, Node
 from runtime.config_sections import CellConfig
+from runtime.config_setup import SetupSection
 from runtime.coord3d import Coord3dModel, Coordinate, Stereo
 from runtime.errors import ConfigError
+from runtime.sync import Stamps
 
 
 def camera_settings(config: CellConfig, calibration: Calibration) -> list[CameraSettings]:
@@ -16,6 +19,14 @@ def camera_settings(config: CellConfig, calibration: Calibration) -> list[Camera
         return [_settings(config, calibration, camera) for camera in config.cameras]
     except ValueError as error:
         raise ConfigError(f"cameras: {error}") from error
+
+
+def stamps(config: CellConfig) -> Stamps:
+    """How the frames of this cell are stamped."""
+    camera = config.cameras[0]
+    if config.sync.clocks == "ptp":
+        return Stamps(shared_ns=round(config.sync.ptp_error_us * 1000))
+    return Stamps(on_arrival=isinstance(camera, GenicamCamera) and camera.timestamp == "arrival")
 
 
 def _settings(config: CellConfig, calibration: Calibration, camera: Camera) -> CameraSettings:
@@ -63,10 +74,31 @@ def _genicam(camera: GenicamCamera) -> GenicamSettings:
         timestamp_node=camera.timestamp_node,
         timestamp_point=camera.timestamp_point,
         timestamp_hz=camera.timestamp_hz,
-        exposure_us=camera.exposure_us,
+        exposure_us=_exposure_us(camera),
         exposure_node=camera.exposure_node,
         max_pause_ms=camera.max_pause_ms,
+        setup=_setup(camera.setup),
         coord3d=_coord3d(camera.coord3d) if camera.coord3d is not None else None,
+    )
+
+
+def _exposure_us(camera: GenicamCamera) -> float | None:
+    """What the runtime takes for the exposure: what is set counts where nothing else tells."""
+    if camera.exposure_us is None and camera.exposure_node is None:
+        return camera.setup.exposure_us
+    return camera.exposure_us
+
+
+def _setup(given: SetupSection) -> CameraSetup:
+    trigger, ptp = given.trigger, given.ptp
+    return CameraSetup(
+        user_set=given.user_set,
+        components=tuple(given.components.items()),
+        exposure_us=given.exposure_us,
+        frame_rate_hz=given.frame_rate_hz,
+        trigger=Trigger(trigger.source, trigger.activation, trigger.delay_us) if trigger else None,
+        chunks=given.chunks,
+        ptp=PtpLimits(ptp.max_offset_us, ptp.settle_ms) if ptp else None,
     )
 
 

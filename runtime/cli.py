@@ -16,6 +16,7 @@ import typer
 from calib.commands import app as calib_app
 from export.commands import app as export_app
 from runtime import __version__
+from runtime.camera_commands import app as camera_app
 from runtime.console import errors_as_json, one_line, progress_bar
 from runtime.errors import VoxGateError
 from runtime.key_commands import app as keys_app
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(export_app, name="export")
 app.add_typer(keys_app, name="keys")
 app.add_typer(recipe_app, name="recipe")
+app.add_typer(camera_app, name="camera")
 app.command()(sign)
 app.add_typer(calib_app, name="calib")
 
@@ -200,6 +202,31 @@ def play(
     else:
         _show_played(report)
     raise typer.Exit(EXIT_CODES[report.verdict.outcome])
+
+
+@camera_app.command()
+def build(
+    out: Annotated[Path, typer.Argument(help="Folder; the producer goes into one of its own.")],
+) -> None:
+    """Compile our GenTL producer of virtual cameras with the system's C compiler."""
+    from sim.gentl.build import build as build_producer
+
+    typer.echo(build_producer(out))
+
+
+@camera_app.command()
+def serve(
+    scan: Annotated[Path, typer.Argument(help="Folder of a recorded scan to look at.")],
+    serial: Annotated[
+        str, typer.Option(help="Serial number; with several, -1, -2 ...")
+    ] = "virtual",
+    cameras: Annotated[int, typer.Option(min=1, max=16, help="How many.")] = 1,
+    look_s: Annotated[float, typer.Option(min=0.05, help="Each view stands so long.")] = 1.0,
+) -> None:
+    """Virtual GenICam cameras for any GenICam software, until Ctrl-C; faults by lines on stdin."""
+    from sim.serve import serve_cameras
+
+    serve_cameras(scan, serial, cameras, look_s)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from runtime.config_fields import Endpoint, FilePath, Name, Section, about
+from runtime.config_setup import SetupSection
 
 
 class CameraSection(Section):
@@ -134,8 +135,13 @@ class GenicamCamera(CameraSection):
     serial_number: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$"), about("Serial number", "as on the camera")
     ]
+    setup: Annotated[SetupSection, about("Setup", "trigger, exposure, components, chunks, PTP")] = (
+        SetupSection()
+    )
     nodes: Annotated[
-        tuple[Node, ...], Field(max_length=200), about("Nodes", "settings of the camera")
+        tuple[Node, ...],
+        Field(max_length=200),
+        about("Nodes", "settings that setup has no word for, written after it"),
     ] = ()
     stream_nodes: Annotated[
         tuple[Node, ...], Field(max_length=50), about("Stream nodes", "settings of the data stream")

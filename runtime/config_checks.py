@@ -13,7 +13,7 @@ from runtime.curve import Role
 
 def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
     """What no single field can see, and files that do not exist: the key and what to do."""
-    for check in (_times, _exposure, _endpoints, _network, _peers, _signers, _files):
+    for check in (_times, _exposure, _clocks, _endpoints, _network, _peers, _signers, _files):
         yield from check(config)
 
 
@@ -43,11 +43,42 @@ def _exposure(config: CellConfig) -> Iterator[tuple[Key, str]]:
     for index, camera in enumerate(config.cameras):
         if isinstance(camera, GenicamCamera):
             given = [camera.exposure_us, camera.exposure_node]
-            if given.count(None) != 1:
+            if given.count(None) == 0 or (given.count(None) == 2 and not camera.setup.exposure_us):
                 yield (
                     ("cameras", index, "exposure_us"),
                     "give exposure_us or exposure_node, not both",
                 )
+            yield from _setup(index, camera)
+
+
+def _setup(index: int, camera: GenicamCamera) -> Iterator[tuple[Key, str]]:
+    setup, key = camera.setup, ("cameras", index, "setup")
+    if setup.trigger is not None and setup.frame_rate_hz is not None:
+        yield (*key, "frame_rate_hz"), "a triggered camera has no frame rate: leave one of them out"
+    assumed_us, set_us = camera.exposure_us, setup.exposure_us
+    if assumed_us is not None and set_us is not None and assumed_us != set_us:
+        yield (
+            (*key, "exposure_us"),
+            f"{set_us:g}: the camera's exposure_us says {assumed_us:g}; leave that one out",
+        )
+    if setup.ptp is not None and setup.ptp.settle_ms >= camera.start_ms:
+        yield (
+            (*key, "ptp", "settle_ms"),
+            f"{setup.ptp.settle_ms}: must be below start_ms, which is {camera.start_ms}",
+        )
+
+
+def _clocks(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    if config.sync.clocks != "ptp":
+        return
+    for camera in config.cameras:
+        follows = isinstance(camera, GenicamCamera) and camera.setup.ptp is not None
+        if not follows or (isinstance(camera, GenicamCamera) and camera.timestamp != "device"):
+            yield (
+                ("sync", "clocks"),
+                f"ptp: camera {camera.name} does not follow it: give it setup.ptp and timestamp: "
+                "device, or choose estimated",
+            )
 
 
 def _bound(config: CellConfig) -> Iterator[tuple[Key, str]]:

@@ -56,6 +56,14 @@ class Sync(Section):
             "Largest gap", "between the two poses around an exposure", unit="ms", low=1, high=1000
         ),
     ] = 20.0
+    clocks: Annotated[
+        Literal["estimated", "ptp"],
+        about("Clocks", "ptp: camera and robot both follow one grandmaster; proven by arrivals"),
+    ] = "estimated"
+    ptp_error_us: Annotated[
+        float,
+        about("PTP error", "largest, between robot and camera", unit="us", low=0.1, high=10_000),
+    ] = 200.0
 
 
 class LimitsSection(Section):

@@ -42,6 +42,27 @@ def read_number(node_map: Any, name: str) -> float | None:
     return None if value is None or isinstance(value, str) else float(value)
 
 
+def symbolics(node_map: Any, name: str) -> tuple[str, ...]:
+    """The words an enumeration can be set to now; none where the camera does not have it."""
+    try:
+        if not node_map.has_node(name):
+            return ()
+        return tuple(str(word) for word in getattr(node_map, name).symbolics)
+    except (*GENICAM_ERRORS, AttributeError):
+        return ()
+
+
+def execute_node(node_map: Any, name: str) -> bool:
+    """Execute a command; False where the camera does not have it, or refuses it now."""
+    try:
+        if not node_map.has_node(name):
+            return False
+        getattr(node_map, name).execute()
+    except (*GENICAM_ERRORS, AttributeError):
+        return False
+    return True
+
+
 def apply_nodes(node_map: Any, settings: tuple[NodeSetting, ...], where: str) -> None:
     """Write each setting in order and read it back.
 
@@ -59,6 +80,18 @@ def apply_nodes(node_map: Any, settings: tuple[NodeSetting, ...], where: str) ->
                 f"{where}: {setting.name} was set to {setting.value!r} but the camera holds "
                 f"{held!r}; write that value, or a possible one"
             )
+
+
+def markers_from_nodes(node_map: Any, settings: tuple[NodeSetting, ...]) -> tuple[NodeSetting, ...]:
+    """Those settings that can be read back at any time, whatever selectors stand at."""
+    last = {setting.name: setting for setting in settings}
+    return tuple(setting for setting in last.values() if holds(node_map, setting))
+
+
+def holds(node_map: Any, setting: NodeSetting) -> bool:
+    """Whether the camera still holds what was written."""
+    held = read_node(node_map, setting.name)
+    return held is not None and _same(held, setting.value)
 
 
 def coord3d_from_nodes(node_map: Any, where: str) -> Coord3dModel:

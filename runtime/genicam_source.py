@@ -26,11 +26,15 @@ from runtime.genicam_nodes import (
     GENICAM_ERRORS,
     apply_nodes,
     coord3d_from_nodes,
+    execute_node,
+    holds,
+    markers_from_nodes,
     one_line,
     read_node,
     read_number,
 )
 from runtime.genicam_producer import check_producer, forget_cache_variables, gives
+from runtime.genicam_setup import apply_setup, ptp_complaint
 from runtime.nouns import Frame
 
 with warnings.catch_warnings():  # harvesters changes the warning filters of whoever imports it
@@ -70,11 +74,13 @@ class GenicamSource:
         self._failures = 0
         self._last_pass_ns = 0
         self._last_proof_ns = 0
+        self._last_ptp_ns = 0
         self._harvester: Any = None
         self._acquirer: Any = None
         self._stream: Any = None
         self._events: Any = None
         self._counts_waiting = True
+        self._markers: tuple[NodeSetting, ...] = ()
 
     def open(self) -> str:
         """Find, open, set and start the camera; returns what was opened, in words.
@@ -89,7 +95,7 @@ class GenicamSource:
             self._acquirer.start()
         except GENICAM_ERRORS as e:
             raise CameraError(f"{self._where}: cannot be opened: {one_line(e)}") from e
-        self._last_pass_ns = self._last_proof_ns = time.monotonic_ns()
+        self._last_pass_ns = self._last_proof_ns = self._last_ptp_ns = time.monotonic_ns()
         return f"{self._where} through {Path(self._source.cti).name}"
 
     def take(self) -> Frame | SourceFault | None:
@@ -99,6 +105,7 @@ class GenicamSource:
         """
         now_ns = time.monotonic_ns()
         pause_ns, self._last_pass_ns = now_ns - self._last_pass_ns, now_ns
+        self._prove_time(now_ns)
         if self._waiting() == 0:
             self._prove_link(now_ns)
             return self._take_incomplete()
@@ -112,6 +119,15 @@ class GenicamSource:
                 count,
             )
         return self._fetch()
+
+    def trigger(self) -> bool:
+        """Expose now, where the camera waits for a trigger by software; whether it did."""
+        node_map = self._acquirer.remote_device.node_map
+        if read_node(node_map, "TriggerMode") != "On":
+            return False
+        if read_node(node_map, "TriggerSource") != "Software":
+            return False
+        return execute_node(node_map, "TriggerSoftware")
 
     def drain(self) -> tuple[int, int | None]:
         """Give back every waiting frame unread; how many, and the id of the last."""
@@ -175,12 +191,15 @@ class GenicamSource:
         self._events = self._acquirer._new_buffer_event_monitor_dict[streams[0]]
         self._counts_waiting = gives(self._stream, "num_awaiting_delivery")
         node_map = self._acquirer.remote_device.node_map
+        written = apply_setup(node_map, self._source.setup, self._where)
         apply_nodes(node_map, self._source.nodes, self._where)
         handling = NodeSetting("StreamBufferHandlingMode", self._source.buffer_handling)
         apply_nodes(streams[0].node_map, (handling, *self._source.stream_nodes), self._where)
         self._check_size(node_map)
         if self._settings.depth and self._source.coord3d is None:
             self._coord3d = coord3d_from_nodes(node_map, self._where)
+        # last: reading the 3D nodes moves a selector
+        self._markers = markers_from_nodes(node_map, (*written, *self._source.nodes))
 
     def _check_size(self, node_map: Any) -> None:
         delivered = (read_number(node_map, "Width"), read_number(node_map, "Height"))
@@ -299,7 +318,9 @@ class GenicamSource:
         return t_ns - exposure_ns if self._source.timestamp_point == "end" else t_ns
 
     def _prove_link(self, now_ns: int) -> None:
-        """A dead link delivers nothing and says nothing, but a feature access fails."""
+        """A dead link delivers nothing and says nothing, but a feature access fails. A camera that
+        was restarted delivers nothing either, answers, and has forgotten its settings.
+        """
         if now_ns - self._last_proof_ns < LINK_CHECK_NS:
             return
         self._last_proof_ns = now_ns
@@ -308,7 +329,23 @@ class GenicamSource:
         except GENICAM_ERRORS as e:
             raise CameraError(f"{self._where}: link is lost: {one_line(e)}") from e
         except AttributeError:
-            return  # no such feature on this camera: nothing to prove with
+            pass  # no such feature on this camera: nothing to prove with
+        for marker in self._markers:
+            if not holds(self._acquirer.remote_device.node_map, marker):
+                raise CameraError(
+                    f"{self._where}: {marker.name} is no longer {marker.value!r}: the camera was "
+                    f"restarted, or another program sets it"
+                )
+
+    def _prove_time(self, now_ns: int) -> None:
+        """A camera may lose its master, or become one, at any time and without a word."""
+        limits = self._source.setup.ptp
+        if limits is None or now_ns - self._last_ptp_ns < LINK_CHECK_NS:
+            return
+        self._last_ptp_ns = now_ns
+        complaint = ptp_complaint(self._acquirer.remote_device.node_map, limits)
+        if complaint is not None:
+            raise CameraError(f"{self._where}: its time is not the master's: {complaint}")
 
     # closing
 

@@ -145,7 +145,7 @@ class Intake:
             note = Note(Reason.FRAME_INVALID, f"frame {result.frame_id}: came more than once")
             return Rejection(result.frame_id, note)
         self._metrics.observe(Stage.SYNC, now_ns - under_way.t_arrival_ns)
-        end = self._sync.camera_clock.at(under_way.t_device_end_ns)
+        end = self._sync.host_time(under_way.t_device_end_ns)
         return PlacedView(result, end.t_ns, end.residual_ns)
 
 

@@ -17,7 +17,7 @@ import zmq
 
 from runtime.calibration import Calibration
 from runtime.camera import CameraSupervisor
-from runtime.camera_wiring import camera_settings
+from runtime.camera_wiring import camera_settings, stamps
 from runtime.config import Cell, load_cell
 from runtime.config_camera import NetworkCamera
 from runtime.config_fields import remove_socket_file
@@ -111,7 +111,8 @@ class Service:
 
     def _assemble(self, calibration: Calibration) -> None:
         config = self._cell.config
-        sync = Synchronizer(calibration, int(config.sync.max_gap_ms * NS_PER_MS))
+        max_gap_ns = int(config.sync.max_gap_ms * NS_PER_MS)
+        sync = Synchronizer(calibration, max_gap_ns, stamps=stamps(config))
         self._intake = Intake(sync, self._metrics)
         self._faults = Faults(config.cell, self._sockets.publish, self._metrics)
         self._runner = JobRunner(

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from runtime.calibration import Calibration
-from runtime.clock import ClockFit, DelayModel
+from runtime.clock import ClockFit, DelayModel, HostTime
 from runtime.motion import Placed, place
 from runtime.nouns import Frame, Note, Pose, Reason, View
 from runtime.poses import PoseBuffer, largest_gap_ns
@@ -23,6 +23,25 @@ MAX_WAIT_NS = 150_000_000
 MAX_PENDING = 8  # frames that wait for poses; usually one
 MAX_RESULTS = 64  # that wait for `take`; usually one
 NS_PER_MS = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """How the stamps of frames are to be read.
+
+    on_arrival: they are this host's, taken when the frame had come: how long it was on its way is
+        not known, so that each is as uncertain as the first promise about delays, whatever the fit
+        of many says.
+    shared_ns: camera and robot follow one PTP time, and differ by no more; their arrivals must not
+        contradict that.
+    """
+
+    on_arrival: bool = False
+    shared_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.shared_ns is not None and (self.on_arrival or self.shared_ns <= 0):
+            raise ValueError("a shared time needs device stamps and an error above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,7 @@ class Synchronizer:
         max_wait_ns: int = MAX_WAIT_NS,
         camera_delay: DelayModel | None = None,
         robot_delay: DelayModel | None = None,
+        stamps: Stamps | None = None,
     ) -> None:
         if max_gap_ns <= 0 or max_wait_ns <= 0 or not max_uncertainty_mm > 0:
             raise ValueError("gap, wait and uncertainty must be above 0")
@@ -77,6 +97,7 @@ class Synchronizer:
         self._max_gap_ns = max_gap_ns
         self._max_uncertainty_mm = max_uncertainty_mm
         self._max_wait_ns = max_wait_ns
+        self._stamps = stamps or Stamps()
         self._pending: deque[Frame] = deque()
         self._done: list[View | Rejection] = []
         self._last_stamp_ns: int | None = None
@@ -121,6 +142,17 @@ class Synchronizer:
         """Forget frames that wait and results not taken: a new job begins. Clocks stay."""
         self._pending.clear()
         self._done.clear()
+
+    def host_time(self, t_device_ns: int) -> HostTime:
+        """An instant of the camera's stamps on the host's clock. Raises ValueError before the
+        first frame.
+        """
+        if not self._stamps.on_arrival:
+            return self.camera_clock.at(t_device_ns)
+        model = self.camera_clock.model
+        least_ns, most_ns = model.least_ns, model.promises[0].within_ns
+        way_ns = self._calibration.readout_ns + (least_ns + most_ns) // 2
+        return HostTime(t_device_ns - way_ns, (most_ns - least_ns) // 2 + 1)
 
     @property
     def pending(self) -> int:
@@ -171,6 +203,9 @@ class Synchronizer:
         """Where the frame was taken, why that cannot be known, or None: wait for more poses."""
         if not (self.camera_clock.synced and self.robot_clock.synced):
             return None
+        apart = self._apart(frame)
+        if apart is not None:
+            return apart
         window = self._window(frame)
         if not self.poses.reaches_back_to(window.start_ns):
             return self._too_early(window)
@@ -179,8 +214,25 @@ class Synchronizer:
             return None
         return self._gap(poses) or self._placed(poses, window)
 
+    def _apart(self, frame: Frame) -> Note | None:
+        """Whether a time that is said to be shared is one: as far as arrivals can tell."""
+        if self._stamps.shared_ns is None:
+            return None
+        camera, robot = (c.at(frame.t_device_ns) for c in (self.camera_clock, self.robot_clock))
+        apart_ns = abs(camera.t_ns - robot.t_ns)
+        if apart_ns <= camera.residual_ns + robot.residual_ns + self._stamps.shared_ns:
+            return None
+        return Note(
+            Reason.CLOCK_UNSYNCED,
+            f"camera and robot are {apart_ns / NS_PER_MS:.3f} ms apart and are said to share PTP "
+            "time: is it on at both, with one grandmaster?",
+        )
+
     def _window(self, frame: Frame) -> _Window:
-        middle = self.camera_clock.at(frame.t_device_ns + frame.exposure_ns // 2)
+        middle_ns = frame.t_device_ns + frame.exposure_ns // 2
+        if self._stamps.shared_ns is not None:
+            return _Window(middle_ns, self._stamps.shared_ns)
+        middle = self.host_time(middle_ns)
         t_robot_ns = self.robot_clock.device_ns(middle.t_ns)
         residual_ns = middle.residual_ns + self.robot_clock.at(t_robot_ns).residual_ns
         # the robot's second differs from the host's by less than the drift that is allowed

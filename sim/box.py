@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import signal
 import socket
 import subprocess
@@ -52,14 +53,16 @@ class Box:
         recipes: Path,
         recipe: str | None,
         settings: Mapping[str, Mapping[str, object]] | None = None,
+        producer: Path | None = None,
     ) -> Box:
         """Write `cell.yaml` into `folder` and start the service; it may take seconds to be READY.
 
         settings: sections of the YAML to change, such as {"job": {"late_frame_ms": 500}}.
+        producer: the GenTL producer of virtual cameras; None: frames come by network.
         """
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / CONFIG_NAME
-        content = _content(calibration, recipes, recipe, folder / "journal.sqlite")
+        content = _content(calibration, recipes, recipe, folder / "journal.sqlite", producer)
         for section, values in (settings or {}).items():
             content[section] = {**content.get(section, {}), **values}
         file.write_text(json.dumps(content, indent=2), encoding="utf-8")  # JSON is YAML
@@ -98,7 +101,9 @@ class Box:
             return self.process.wait()
 
 
-def _content(calibration: Path, recipes: Path, recipe: str | None, journal: Path) -> dict[str, Any]:
+def _content(
+    calibration: Path, recipes: Path, recipe: str | None, journal: Path, producer: Path | None
+) -> dict[str, Any]:
     poses, commands, verdicts, frames, metrics = _free_ports(5)
     return {
         "schema_version": 1,
@@ -106,7 +111,7 @@ def _content(calibration: Path, recipes: Path, recipe: str | None, journal: Path
         "is_simulated": True,
         "calibration": str(calibration.resolve()),
         "recipes": {"folder": str(recipes.resolve()), "default": recipe, "allow_unsigned": True},
-        "cameras": [{"name": "cam0", "source": "network", "endpoint": f"tcp://127.0.0.1:{frames}"}],
+        "cameras": [_network_camera(frames) if producer is None else _genicam_camera(producer)],
         "sockets": {
             "poses": f"tcp://127.0.0.1:{poses}",
             "commands": f"tcp://127.0.0.1:{commands}",
@@ -115,6 +120,29 @@ def _content(calibration: Path, recipes: Path, recipe: str | None, journal: Path
         },
         "journal": {"path": str(journal.resolve())},
         "metrics": {"port": metrics},
+    }
+
+
+def _network_camera(port: int) -> dict[str, Any]:
+    return {"name": "cam0", "source": "network", "endpoint": f"tcp://127.0.0.1:{port}"}
+
+
+def _genicam_camera(producer: Path) -> dict[str, Any]:
+    """As configs/bracket_cell.yaml shows it: triggered by the robot, stamped by the camera."""
+    return {
+        "name": "cam0",
+        "source": "genicam",
+        "producer": str(producer),
+        "serial_number": f"cell-{secrets.token_hex(4)}",
+        "setup": {
+            "user_set": "Default",
+            "components": {"Intensity": "Mono8", "Range": "Coord3D_C16"},
+            "exposure_us": 8000.0,
+            "trigger": {"source": "Line1", "activation": "RisingEdge"},
+            "chunks": ["Timestamp", "FrameID", "ExposureTime"],
+        },
+        "timestamp_node": "ChunkTimestamp",
+        "exposure_node": "ChunkExposureTime",
     }
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.config_camera import NetworkCamera
+from runtime.config_camera import GenicamCamera, NetworkCamera
 from runtime.config_sections import CellConfig
 from runtime.curve import load_key_pair
 from runtime.errors import ConfigError
@@ -26,6 +26,7 @@ from runtime.messages import (
     PrepareRecipe,
     Refused,
     Reply,
+    Reset,
     ResultReply,
     StartJob,
     State,
@@ -37,6 +38,7 @@ from runtime.nouns import Reason
 from sim.camera import Encoding
 from sim.faults import fault_from_text
 from sim.field import command
+from sim.gentl.build import NAME as PRODUCER_NAME
 from sim.robot import NS_PER_MS, Robot, RobotError, Wires, context_for
 
 ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
@@ -104,7 +106,8 @@ class JobReport:
 def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
     """Where the robot and the camera of this cell connect to, as the peer whose file `key` is.
 
-    Raises ConfigError, and KeyFileError when the box's own file cannot be read.
+    Raises ConfigError, also for a camera that cannot be a virtual one, and KeyFileError when the
+    box's own file cannot be read.
     """
     if (config.security is None) != (key is None):
         raise ConfigError(
@@ -113,19 +116,22 @@ def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
             else "the cell asks its peers for keys: --key FILE of `voxgate keys peer`"
         )
     camera = config.cameras[0]
-    if not isinstance(camera, NetworkCamera):
+    if isinstance(camera, GenicamCamera) and camera.producer.name != PRODUCER_NAME:
         raise ConfigError(
-            f"camera {camera.name} is a real one: a virtual cell needs source: network"
+            f"camera {camera.name} is a real one: a virtual cell needs source: network, "
+            f"or {PRODUCER_NAME} as its producer"
         )
     return Wires(
         cell=config.cell,
         poses=config.sockets.poses,
         commands=config.sockets.commands,
         verdicts=config.sockets.verdicts,
-        frames=camera.endpoint,
+        frames=camera.endpoint if isinstance(camera, NetworkCamera) else "",
         camera=camera.name,
         key=None if key is None else str(key),
         box_key=None if config.security is None else _public_key(config.security.secret_key),
+        serial_number=camera.serial_number if isinstance(camera, GenicamCamera) else "",
+        calibration=str(config.calibration),
     )
 
 
@@ -146,6 +152,7 @@ class VirtualCell:
         self._unread = b""
         self._run_id = f"{os.getpid():x}-{time.monotonic_ns() // NS_PER_MS:x}"
         self._jobs = 0
+        self._new_camera = bool(wires.serial_number)
 
     def __enter__(self) -> VirtualCell:
         return self
@@ -178,12 +185,19 @@ class VirtualCell:
         """Until a job may start. Raises RobotError with the box's own reason."""
         deadline_ns = time.monotonic_ns() + timeout_ms * NS_PER_MS
         while (state := self.state()).state is not State.READY:
-            if state.error is not None:
+            if state.error is not None and self._plugged_in():
+                self.robot.ask(Reset(request_id=self.robot.next_id()))
+            elif state.error is not None:
                 raise RobotError(f"the box takes no job: {state.error}")
             if time.monotonic_ns() > deadline_ns:
                 raise RobotError(f"the box stays {state.state.value}: is its default recipe set?")
             self.robot.listen(50)
         return state
+
+    def _plugged_in(self) -> bool:
+        """Whether our GenICam camera is new to a box that may have given it up; asked once."""
+        new, self._new_camera = self._new_camera, False
+        return new
 
     def load(self, scan: Path, speed: float = 1.0) -> int:
         """Decode a scan ahead of time; returns its number of views. Raises RobotError."""

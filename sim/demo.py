@@ -29,6 +29,7 @@ from sim.box import Box, voxgate
 from sim.cell import JobReport, VirtualCell, wires_from_config
 from sim.cloud import Shot, cloud_from_shots
 from sim.faults import fault_from_text
+from sim.gentl.build import build
 from sim.picture import AnomalyVolume, Label, picture, write_png
 from sim.recipes import export_once
 from sim.robot import NS_PER_MS
@@ -66,7 +67,10 @@ def run_demo(
     console.print(f"recipe from ONE golden scan: {part / 'golden'}")
     recipe = export_once(part / "golden", out / "recipes")
     name = f"{PART}/{recipe.name}"
-    with Box.start(out / "box", part / "calibration.json", out / "recipes", name) as box:
+    producer, path = camera_path(out / "gentl")
+    console.print(f"camera: {path}")
+    calibration = part / "calibration.json"
+    with Box.start(out / "box", calibration, out / "recipes", name, producer=producer) as box:
         reports = play(box, part, planned, speed, console)
         exit_code = box.stop()
     console.print(latency_line(reports))
@@ -78,8 +82,21 @@ def run_demo(
     for line in wrong:
         console.print(f"[bold red]unexpected:[/] {line}")
     if as_json:
-        typer.echo(json.dumps(summary(planned, reports, ok=not wrong)))
+        told = summary(planned, reports, ok=not wrong)
+        typer.echo(json.dumps({**told, "camera": "network" if producer is None else "genicam"}))
     return EXIT_UNEXPECTED if wrong else EXIT_OK
+
+
+def camera_path(folder: Path) -> tuple[Path | None, str]:
+    """The producer that a C compiler makes of sim/gentl, and in words which way frames go.
+
+    None without a compiler, or with one that cannot: frames then come by network.
+    """
+    try:
+        producer = build(folder)
+    except VoxGateError as error:
+        return None, f"frames over ZeroMQ, as no GenTL producer could be built ({error})"
+    return producer, f"GenICam, through harvesters and our own GenTL producer ({producer})"
 
 
 def summary(planned: list[PlannedJob], reports: list[JobReport], *, ok: bool) -> dict[str, Any]:

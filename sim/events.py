@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from sim.faults import Target
+from sim.gentl.link import Fault
 from sim.timeline import Exposure, Sample
 
 
@@ -27,6 +29,34 @@ class FrameSend:
     corrupt: Target | None = None
 
 
+class Power(str, Enum):
+    """What somebody does to a GenICam camera's supply or cable."""
+
+    UNPLUG = "unplug"
+    SWAP = "swap"  # another one of the same kind is plugged in
+    REBOOT = "reboot"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """The robot raises the camera's line at the exposure's start; this is told a moment before.
+
+    faults: what the camera does wrong with the frame; power: what happens to it just before;
+    fired: False keeps the line low, and no frame comes.
+    """
+
+    send_ns: int
+    exposure: Exposure
+    faults: tuple[tuple[Fault, int], ...] = ()
+    power: Power | None = None
+    fired: bool = True
+
+    @property
+    def t_ns(self) -> int:
+        """Start of the exposure on the time line."""
+        return self.exposure.t_ns
+
+
 @dataclass(frozen=True, slots=True)
 class StepSend:
     """Somebody sets the clock of a device at `send_ns`."""
@@ -43,7 +73,7 @@ class Exposed:
     send_ns: int
 
 
-Event = PoseSend | FrameSend | StepSend | Exposed
+Event = PoseSend | FrameSend | Trigger | StepSend | Exposed
 
 
 @dataclass(frozen=True, slots=True)

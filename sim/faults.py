@@ -11,6 +11,14 @@
     nan:poses  quaternion:poses   poses around the exposure that are none
     stop:view=5            the camera dies before view 5
 
+With a GenICam camera (sim/gentl) also, each by the view it begins with:
+
+    miss:view=3   the camera does not see this trigger          stall:view=3   nor any from here on
+    jump:view=3   its frame id leaves one out                   repeat:view=3  it is that of view 2
+    zero:view=3   its stamp is 0                                back:view=3    one from a second ago
+    format:view=3 it comes in a pixel format nobody knows       error:view=3   every access fails
+    reboot:view=3 registers reset, no frame after that          swap:view=3    gone, another comes
+
 `view=N` may be left out where the middle of the scan will do.
 """
 
@@ -41,6 +49,16 @@ class Kind(str, Enum):
     NAN = "nan"
     QUATERNION = "quaternion"
     STOP = "stop"
+    MISS = "miss"
+    STALL = "stall"
+    JUMP = "jump"
+    REPEAT = "repeat"
+    ZERO = "zero"
+    BACK = "back"
+    FORMAT = "format"
+    ERROR = "error"
+    REBOOT = "reboot"
+    SWAP = "swap"
 
 
 class Target(str, Enum):
@@ -84,6 +102,16 @@ ALLOWED: dict[tuple[Kind, Target], Unit] = {
     (Kind.NAN, Target.POSES): Unit.NONE,
     (Kind.QUATERNION, Target.POSES): Unit.NONE,
     (Kind.STOP, Target.VIEW): Unit.INDEX,
+    (Kind.MISS, Target.VIEW): Unit.INDEX,
+    (Kind.STALL, Target.VIEW): Unit.INDEX,
+    (Kind.JUMP, Target.VIEW): Unit.INDEX,
+    (Kind.REPEAT, Target.VIEW): Unit.INDEX,
+    (Kind.ZERO, Target.VIEW): Unit.INDEX,
+    (Kind.BACK, Target.VIEW): Unit.INDEX,
+    (Kind.FORMAT, Target.VIEW): Unit.INDEX,
+    (Kind.ERROR, Target.VIEW): Unit.INDEX,
+    (Kind.REBOOT, Target.VIEW): Unit.INDEX,
+    (Kind.SWAP, Target.VIEW): Unit.INDEX,
 }
 
 

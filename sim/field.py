@@ -26,8 +26,9 @@ from runtime.errors import VoxGateError
 from runtime.scan import Scan
 from sim.camera import CameraSender, Encoding, Picture, pictures_from_scan
 from sim.clocks import DeviceClock
-from sim.events import Event, Exposed, FrameSend, PoseSend, Schedule, StepSend
+from sim.events import Event, Exposed, FrameSend, PoseSend, Schedule, StepSend, Trigger
 from sim.faults import Target, fault_from_text
+from sim.line_camera import LineCamera
 from sim.robot import PoseStream, Wires, context_for
 from sim.schedule import schedule_from_timeline
 from sim.timeline import Sample, Timeline, timeline_from_scan
@@ -57,7 +58,8 @@ class Field:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], wires: Wires) -> None:
         now_ns = time.monotonic_ns()
         self._poses = PoseStream(context, wires.poses)
-        self._camera = CameraSender(context, wires.frames, wires.camera)
+        self._sender = CameraSender(context, wires.frames, wires.camera) if wires.frames else None
+        self._line = _line_camera(wires) if wires.serial_number else None
         self._clocks = {
             Target.ROBOT: DeviceClock(now_ns, *ROBOT_CLOCK),
             Target.CAMERA: DeviceClock(now_ns, *CAMERA_CLOCK),
@@ -114,8 +116,13 @@ class Field:
         """One job in real time: every event at its own moment, late by what the answer tells."""
         loaded = self._load(order)
         faults = tuple(fault_from_text(text) for text in order["faults"])
-        schedule = schedule_from_timeline(loaded.timeline, faults, order["seed"])
-        lost = self._camera.lost
+        triggered = self._line is not None
+        schedule = schedule_from_timeline(
+            loaded.timeline, faults, order["seed"], triggered=triggered
+        )
+        lost = self._sender.lost if self._sender is not None else 0
+        if self._line is not None:
+            self._line.lay_out(loaded.pictures)
         zero_ns = time.monotonic_ns() + LEAD_NS
         late_ns, last_frame_ns = 0, 0
         for event in schedule.events:
@@ -128,24 +135,34 @@ class Field:
             late_ns = max(late_ns, now_ns - zero_ns - event.send_ns)
             last_frame_ns = now_ns if isinstance(event, FrameSend) else last_frame_ns
         self._rest(schedule, loaded.timeline)
+        if self._line is not None:
+            last_frame_ns, lost = self._line.rest()
+        elif self._sender is not None:
+            lost = self._sender.lost - lost
         say(
             said="done",
             last_exposure_ns=zero_ns + schedule.last_exposure_ns,
             last_frame_sent_ns=last_frame_ns,
             late_ms=late_ns / NS_PER_MS,
-            frames_lost=self._camera.lost - lost,
+            frames_lost=lost,
         )
 
     def _send(self, event: Event, zero_ns: int, pictures: tuple[Picture, ...]) -> None:
         if isinstance(event, PoseSend):
             t_robot_ns = self._clocks[Target.ROBOT].device_ns(zero_ns + event.sample.t_ns)
             self._poses.publish(self._pose_number + event.number, t_robot_ns, event.sample)
+        elif isinstance(event, Trigger):
+            assert self._line is not None
+            self._line.trigger(event, zero_ns)
         elif isinstance(event, FrameSend):
+            assert self._sender is not None
             t_camera_ns = self._clocks[Target.CAMERA].device_ns(zero_ns + event.exposure.t_ns)
             picture = pictures[event.exposure.index]
-            self._camera.send(
+            self._sender.send(
                 picture, self._frame_number + event.number, t_camera_ns, event.corrupt
             )
+        elif isinstance(event, StepSend) and self._line is not None and _is_camera(event):
+            self._line.step(event.step_ns)
         elif isinstance(event, StepSend):
             clock = self._clocks[event.device]
             self._clocks[event.device] = clock.stepped(zero_ns + event.send_ns, event.step_ns)
@@ -159,7 +176,18 @@ class Field:
     def close(self) -> None:
         """Disconnect."""
         self._poses.close()
-        self._camera.close()
+        if self._sender is not None:
+            self._sender.close()
+        if self._line is not None:
+            self._line.close()
+
+
+def _is_camera(step: StepSend) -> bool:
+    return step.device is Target.CAMERA
+
+
+def _line_camera(wires: Wires) -> LineCamera:
+    return LineCamera(wires.serial_number, Path(wires.calibration), CAMERA_CLOCK)
 
 
 def _sleep_until(deadline_ns: int) -> None:

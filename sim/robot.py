@@ -48,6 +48,8 @@ class Wires:
     """Where the box listens, and what the cell is called.
 
     key: this peer's CURVE file, box_key: the box's public key (Z85); None: plain sockets.
+    frames: where the camera sends to; empty for a GenICam camera, which has a serial_number and the
+    calibration of this file.
     """
 
     cell: str
@@ -58,6 +60,8 @@ class Wires:
     camera: str
     key: str | None = None
     box_key: str | None = None
+    serial_number: str = ""
+    calibration: str = ""
 
 
 def context_for(wires: Wires) -> zmq.Context[zmq.Socket[bytes]]:

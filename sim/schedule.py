@@ -13,6 +13,7 @@ from sim.events import Event, Exposed, FrameSend, PoseSend, Schedule, StepSend
 from sim.faults import Fault, Kind, Target
 from sim.misbehaviour import FRAME_FAULTS, POSE_FAULTS, SPOILED_NS
 from sim.timeline import Exposure, Timeline
+from sim.triggers import check_faults, triggers_from_exposures
 
 # both networks of a cell: 0.2 to 2 ms, and once in a while something holds the line
 DELAY_NS = (200_000, 2_000_000)
@@ -21,9 +22,14 @@ OUTLIER_SHARE = 0.003
 
 
 def schedule_from_timeline(
-    timeline: Timeline, faults: tuple[Fault, ...] = (), seed: int = 0
+    timeline: Timeline, faults: tuple[Fault, ...] = (), seed: int = 0, *, triggered: bool = False
 ) -> Schedule:
-    """What robot and camera send in one job, faults applied in the order they were named."""
+    """What robot and camera send in one job, faults applied in the order they were named.
+
+    triggered: the camera is a GenICam one that the robot triggers, instead of a sender of frames.
+    Raises FaultError for a fault that this camera cannot commit.
+    """
+    check_faults(faults, triggered=triggered)
     random = np.random.default_rng(seed)
     poses, frames = _undisturbed(timeline, random)
     steps: list[StepSend] = []
@@ -33,10 +39,12 @@ def schedule_from_timeline(
             steps.append(StepSend(at.t_ns - SPOILED_NS, fault.target, fault.time_ns))
         elif fault.target is Target.POSES:
             poses = POSE_FAULTS[fault.kind](poses, fault, at, random)
-        else:
+        elif not triggered:
             frames = FRAME_FAULTS[fault.kind](frames, fault, at, random)
     exposed = Exposed(timeline.exposures[-1].end_ns)
-    events: list[Event] = [*steps, *_in_line(poses), *frames, exposed]
+    placed = [(fault, _place(fault, timeline)) for fault in faults]
+    seen = triggers_from_exposures(timeline, placed, random) if triggered else frames
+    events: list[Event] = [*steps, *_in_line(poses), *seen, exposed]
     return Schedule(
         events=tuple(sorted(events, key=lambda event: event.send_ns)),
         last_exposure_ns=exposed.send_ns,

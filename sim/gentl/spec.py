@@ -1,0 +1,132 @@
+"""What a virtual camera is: its sensor, its clock, its timing; frozen, checked, with units."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.errors import VoxGateError
+from sim.gentl.features import PIXEL_FORMATS
+from sim.gentl.link import SLOTS
+
+_SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
+_LARGEST_PX = 16_384
+INTENSITY = ("Mono8", "Mono16", "RGB8")
+RANGE = ("Coord3D_C16", "Coord3D_ABC32f")
+
+
+class VirtualCameraError(VoxGateError):
+    """A camera that cannot be, or a picture that does not fit before its lens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The device's clock against the host's monotonic one.
+
+    offset_ns: what it reads more, now. drift_ppm: how much faster it runs. jitter_ns: largest
+    error of a frame's stamp, either way.
+    """
+
+    offset_ns: int = 3_000_000_000_000
+    drift_ppm: float = 0.0
+    jitter_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ptp:
+    """The grandmaster's clock, and how well the camera follows once PtpEnable is set.
+
+    settle_ns: until it calls itself Slave. residual_ns: what remains between both clocks.
+    """
+
+    master_minus_host_ns: int = 1_700_000_000_000_000_000
+    settle_ns: int = 200_000_000
+    residual_ns: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """From the trigger to the frame in the host's memory; each 0 to 10 s.
+
+    latency: fixed + uniform(0, jitter), and `late_ns` more for `late_permille` of the frames.
+    """
+
+    trigger_latency_ns: int = 5_000
+    readout_ns: int = 18_000_000
+    latency_ns: int = 200_000
+    latency_jitter_ns: int = 1_800_000
+    late_permille: int = 0
+    late_ns: int = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """A pinhole, px: where a count of depth lies in x and y, unless rays say it better."""
+
+    focal_px: float = 1000.0
+    centre_u_px: float = 0.0
+    centre_v_px: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraSpec:
+    """Everything that does not change while the camera lives.
+
+    intensity, range_format: PFNC names of what is shown to it; it delivers what its registers
+    say. range_scale_mm, range_offset_mm, range_invalid: of Coord3D_C16.
+    rays: (h, w, 2) float32, x/z and y/z of every pixel; None: the lens.
+    """
+
+    serial: str
+    width_px: int
+    height_px: int
+    slots: int = 4
+    intensity: str = "Mono8"
+    range_format: str | None = None
+    range_scale_mm: float = 1.0
+    range_offset_mm: float = 0.0
+    range_invalid: int = 0
+    has_confidence: bool = False
+    lens: Lens = field(default_factory=Lens)
+    rays: npt.NDArray[np.float32] | None = None
+    clock: Clock = field(default_factory=Clock)
+    ptp: Ptp = field(default_factory=Ptp)
+    timing: Timing = field(default_factory=Timing)
+    seed: int = 1
+    vendor: str = "VoxGate"
+    model: str = "Virtual camera"
+
+    def __post_init__(self) -> None:
+        if _SERIAL.fullmatch(self.serial) is None:
+            raise VirtualCameraError(
+                f"a serial number is 1 to 40 of A-Z a-z 0-9 . _ : -, got {self.serial!r}"
+            )
+        for name, size in (("width", self.width_px), ("height", self.height_px)):
+            if not (2 <= size <= _LARGEST_PX and size % 2 == 0):
+                raise VirtualCameraError(f"{name} is even, 2 to {_LARGEST_PX} px, got {size}")
+        if not 1 <= self.slots <= SLOTS:
+            raise VirtualCameraError(f"a camera has 1 to {SLOTS} slots, got {self.slots}")
+        if self.intensity not in INTENSITY:
+            raise VirtualCameraError(f"intensity is one of {INTENSITY}, got {self.intensity}")
+        if self.range_format not in (*RANGE, None):
+            raise VirtualCameraError(f"range is one of {RANGE} or none, got {self.range_format}")
+        if self.rays is not None and self.rays.shape != (self.height_px, self.width_px, 2):
+            raise VirtualCameraError(
+                f"rays are {(self.height_px, self.width_px, 2)}, got {self.rays.shape}"
+            )
+
+    def plane_bytes(self) -> tuple[int, int, int]:
+        """Bytes of intensity, range and confidence in a slot."""
+        pixels = self.width_px * self.height_px
+        return (
+            pixels * _pixel_bytes(self.intensity),
+            pixels * _pixel_bytes(self.range_format) if self.range_format else 0,
+            pixels if self.has_confidence else 0,
+        )
+
+
+def _pixel_bytes(pixel_format: str) -> int:
+    return (PIXEL_FORMATS[pixel_format] >> 16 & 0xFF) // 8
