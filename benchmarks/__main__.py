@@ -13,6 +13,7 @@ from runtime.errors import VoxGateError
 SUITES = {
     "fusion": "lift, fuse, register, segment: ms per view against numpy, memory of a fine grid",
     "detection": "I-AUROC, V-AUPRO@1% and the shipped threshold on the public scans",
+    "evaluation": "the exact V-AUPRO of a volume of SiM3D's size against a threshold at a time",
     "live": "last exposure to verdict over real sockets, idle CPU, start to READY, memory",
 }
 # in the workstation's environment: `make bench-export`

@@ -52,9 +52,14 @@ class Calibration:
     def load(cls, path: Path) -> Calibration:
         """Read and check `calibration.json`. Raises CalibrationError with file, key and value."""
         try:
-            return _from_fields(parse_object(_text(path)))
+            return cls.parse(_text(path))
         except ValueError as error:
             raise CalibrationError(f"{path}: {error}") from error
+
+    @classmethod
+    def parse(cls, text: str) -> Calibration:
+        """Check the content of a `calibration.json`. Raises ValueError with key and value."""
+        return _from_fields(parse_object(text))
 
     def part_from_camera(self, base_from_flange: Transform) -> Transform:
         """The camera in the part's frame when the flange is at `base_from_flange`."""

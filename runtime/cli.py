@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from export.commands import app as export_app
+from export.commands.quality import QUALITY_COMMANDS
 from runtime import __version__
 from runtime.console import errors_as_json, one_line, progress_bar
 from runtime.errors import VoxGateError
@@ -37,6 +38,8 @@ app.add_typer(export_app, name="export")
 app.add_typer(keys_app, name="keys")
 app.add_typer(recipe_app, name="recipe")
 app.command()(sign)
+for name, command in QUALITY_COMMANDS.items():
+    app.command(name)(command)
 
 CalibrationFile = Annotated[
     Path | None,

@@ -38,7 +38,11 @@ from runtime.transforms import Transform
 from runtime.volume import Volume
 from runtime.volume_detector import VolumeDetector
 from runtime.warm_up import warm_up
+from runtime.zones import Zones
 
+# A rendering has a return everywhere; a real sensor has none at grazing angles and in its
+# projector's shadow, an eighth of a view here and there. What no view sees, coverage tells.
+RENDERED_BLIND_MAX = 0.3
 ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
 
 
@@ -78,6 +82,9 @@ class Inspector:
         self.limits = limits
         self.volume = Volume(recipe.grid, recipe.manifest.grid.table_z_mm)
         self._base_from_part = calibration.base_from_part
+        self.channels = self.channel_volumes(
+            () if recipe.scorer is None else recipe.scorer.channels
+        )
         self._expected_mm = recipe.grid.centres_mm(recipe.expected_ijk).astype(np.float32)
         self._rays = Rays.from_calibration(calibration)
         self._golden = _expected_views(recipe, self._rays)
@@ -110,6 +117,11 @@ class Inspector:
             undo.pop_all()
         return inspector
 
+    def channel_volumes(self, names: Sequence[str]) -> dict[str, Volume]:
+        """An empty volume of this recipe for each detector."""
+        table_z_mm = self.recipe.manifest.grid.table_z_mm
+        return {name: Volume(self.recipe.grid, table_z_mm) for name in names}
+
     def close(self) -> None:
         """End the helper threads and give the engine's memory back."""
         self._crew.close()
@@ -121,7 +133,8 @@ class Inspector:
 
     def start(self) -> None:
         """Forget the last part."""
-        self.volume.clear()
+        for volume in (self.volume, *self.channels.values()):
+            volume.clear()
         if self._whole is not None:
             self._whole.clear()
         self._watch.take()
@@ -227,10 +240,12 @@ class Inspector:
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {error}"))
             return
+        model = score
         if registered is not None and self.recipe.manifest.geometry:
             score = np.maximum(score, registered.geometry)
         with self._watch.time(Work.FUSE):
             self._fuse(planned, view, score, registered)
+            self._fuse_channels(planned, view, model, registered)
         self._note_doubts(planned, registered)
         self._part.reports.append(
             ViewReport(planned, view.frame_id, view.uncertainty_mm, float(score.max()))
@@ -301,16 +316,38 @@ class Inspector:
                 lift_points(self.volume, lost, weak, planned, self._crew, seen=False),
             ]
 
+    def _fuse_channels(
+        self,
+        planned: int,
+        view: View,
+        model: npt.NDArray[np.float32],
+        registered: Registered | None,
+    ) -> None:
+        """Each detector alone, for a classifier that wants to know who said it."""
+        assert view.depth_mm is not None  # `_unusable` has refused it
+        geometry = None if registered is None else registered.geometry
+        planes = {"model": model, "geometry": geometry}
+        pose, depth_mm = view.part_from_camera, view.depth_mm
+        for name, volume in self.channels.items():
+            if (plane := planes[name]) is not None:
+                lift(volume, plane, depth_mm, self._rays, pose, planned, self._crew)
+        if registered is not None and "geometry" in self.channels:
+            gone, score = registered.vanished_mm, registered.vanished_score
+            lift_points(self.channels["geometry"], gone, score, planned, self._crew)
+
     def _note_doubts(self, planned: int, registered: Registered | None) -> None:
         """A view that came but saw nothing, or saw the part elsewhere, is no proof."""
         if registered is None:
             return
-        if registered.blind > self.limits.blind_max:
+        blind_max = self.limits.blind_max
+        if self.recipe.manifest.rendered:
+            blind_max = max(blind_max, RENDERED_BLIND_MAX)
+        if registered.blind > blind_max:
             self.reject(
                 Note(
                     Reason.DEPTH_MISSING,
                     f"view {planned}: {registered.blind:.0%} of the surface gave no return, "
-                    f"at most {self.limits.blind_max:.0%}: is the sensor covered or dazzled?",
+                    f"at most {blind_max:.0%}: is the sensor covered or dazzled?",
                 )
             )
         if registered.moved_mm > self.limits.moved_max_mm:
@@ -334,6 +371,10 @@ class Inspector:
             )
 
     def _evidence(self) -> Evidence:
+        scorer = self._scored_by_zones()
+        if self.recipe.zones is not None:
+            with self._watch.time(Work.SEGMENT):
+                self.recipe.zones.rescale(self.volume, self._reference_from_part())
         with self._watch.time(Work.COVERAGE):
             seen = coverage(self.volume, self._expected_mm, self._reference_from_part())
         with self._watch.time(Work.SEGMENT):
@@ -346,7 +387,17 @@ class Inspector:
             outside=_outside(self._part.counts),
             alignment=self._part.alignment,
             notes=tuple(self._part.notes),
+            scorer=scorer,
         )
+
+    def _scored_by_zones(self) -> float | None:
+        """What the recipe's classifier makes of every detector's own volume; None without one."""
+        scorer = self.recipe.scorer
+        if scorer is None or not self._part.reports:
+            return None
+        zones = self.recipe.zones or Zones.whole()
+        with self._watch.time(Work.SEGMENT):
+            return scorer.score(self.channels, zones, self._reference_from_part())
 
     def _reference_from_part(self) -> Transform:
         found = self._part.alignment

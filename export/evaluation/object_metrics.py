@@ -67,7 +67,7 @@ def box_iou(a: Boxes, b: Boxes) -> Boxes:
     high = np.minimum(a[:, None, :3] + a[:, None, 3:] / 2, b[None, :, :3] + b[None, :, 3:] / 2)
     shared = np.prod(np.maximum(high - low, 0), axis=-1)
     union = np.prod(a[:, None, 3:], axis=-1) + np.prod(b[None, :, 3:], axis=-1) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return np.where(union > 0, shared / np.where(union > 0, union, 1), 0.0)
 
 
 def matches(scene: SceneObjects) -> npt.NDArray[np.intp]:

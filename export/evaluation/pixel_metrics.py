@@ -103,7 +103,7 @@ def _regions(defect: Mask) -> tuple[int, npt.NDArray[np.int32]]:
 
 
 def _above(
-    picture: LabelledPicture, cutoff: np.float32
+    picture: LabelledPicture, cutoff: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
     """Scores, soundness and overlap shares of the pixels at or above the cutoff."""
     at = np.flatnonzero(picture.score.ravel() >= cutoff)

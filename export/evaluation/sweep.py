@@ -96,13 +96,13 @@ class Census:
         """How many were counted."""
         return int(self.counts.sum())
 
-    def cutoff(self, limit: float) -> np.float32:
+    def cutoff(self, limit: float) -> float:
         """A score at or above which more than `limit` of the counted lie, as high as the bins tell.
 
         What is below cannot change a curve up to that rate.
         """
         if limit >= 1.0:
-            return np.float32(-np.inf)
+            return -np.inf
         at_or_above = np.cumsum(self.counts[::-1])[::-1]
         enough = np.flatnonzero(at_or_above > limit * self.total)
-        return lower_edge(int(enough[-1])) if enough.size else np.float32(-np.inf)
+        return lower_edge(int(enough[-1])) if enough.size else -np.inf

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 BINS = 1 << 16
+SIGN = np.uint32(0x80000000)
 
 
 @njit(cache=True, nogil=True)
@@ -19,16 +20,12 @@ def count_sound(bits, ids, counts):
     for n in range(bits.size):
         if ids[n] == 0:
             key = bits[n]
-            if key & np.uint32(0x80000000):
-                key = ~key
-            else:
-                key = key | np.uint32(0x80000000)
+            key = ~key if key & SIGN else key | SIGN
             counts[key >> np.uint32(16)] += 1
 
 
-def lower_edge(key: int) -> np.float32:
+def lower_edge(key: int) -> float:
     """The smallest float32 in bin `key`."""
     # a negative number is larger in its bin's key the smaller its own bits are
     bits = (key << 16) & 0x7FFFFFFF if key >= BINS // 2 else ~(key << 16) & 0xFFFFFFFF
-    edge: np.float32 = np.array([bits], np.uint32).view(np.float32)[0]
-    return edge
+    return float(np.array([bits], np.uint32).view(np.float32)[0])

@@ -75,6 +75,16 @@ def label_volume(
 
     Memory grows with the voxels named, not with the grid. Raises ValueError for truth outside it.
     """
+    return listed(ijk, score, truth, shape)[0]
+
+
+def listed(
+    ijk: npt.NDArray[np.int32],
+    score: npt.NDArray[np.float32],
+    truth: VoxelTruth,
+    shape: Shape,
+) -> tuple[LabelledVolume, npt.NDArray[np.int32]]:
+    """As `label_volume`, with the voxel (n, 3) int32 of every entry."""
     numbers, ids = _non_empty(truth, shape)
     own = _numbers(ijk, shape)
     order = np.argsort(own)
@@ -82,7 +92,8 @@ def label_volume(
     found = own[order][place] == numbers if own.size else np.zeros(numbers.size, np.bool_)
     scores = np.zeros(numbers.size, np.float32)
     scores[found] = score[order][place[found]]
-    return LabelledVolume(scores, ids)
+    where = np.stack(np.unravel_index(numbers, shape), axis=1).astype(np.int32)
+    return LabelledVolume(scores, ids), where
 
 
 def label_dense(scores: npt.NDArray[np.float32], truth: VoxelTruth) -> LabelledVolume:

@@ -44,7 +44,7 @@ def voxel_aupro(volumes: Sequence[LabelledVolume], fpr_limit: float = FPR_LIMIT)
 
 
 def _above(
-    volume: LabelledVolume, cutoff: np.float32
+    volume: LabelledVolume, cutoff: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int16], npt.NDArray[np.float64]]:
     """Scores, ids and overlap shares of the voxels at or above the cutoff."""
     at = np.flatnonzero(volume.scores >= cutoff)

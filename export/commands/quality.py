@@ -1,0 +1,15 @@
+"""The commands that ask how good a recipe is; light modules, the work is imported when run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from export.commands.evaluate import evaluate
+from export.commands.review import review
+from export.commands.threshold import threshold
+
+QUALITY_COMMANDS: dict[str, Callable[..., None]] = {
+    "threshold": threshold,
+    "evaluate": evaluate,
+    "review": review,
+}
