@@ -54,9 +54,9 @@ class PartReader:
         self, recipe: Recipe, zones: Zones, scan: Path, settings: Settings = DEFAULTS
     ) -> None:
         calibration = Scan.open(scan).calibration
-        self._rays = Rays.from_calibration(calibration)
+        self.rays = Rays.from_calibration(calibration)
         self._zones = zones
-        self._table_z_mm = recipe.manifest.grid.table_z_mm
+        self.table_z_mm = recipe.manifest.grid.table_z_mm
         self._max_gap_ns = settings.max_gap_ns
         self.inspector = Inspector.open(
             recipe, calibration, settings.limits, settings.backend, settings.threads
@@ -68,8 +68,7 @@ class PartReader:
 
     def as_recorded(self, folder: Path) -> PartScores:
         """Raises ScanError for a scan that is no proof: incomplete, misplaced, of another part."""
-        scan = Scan.open(folder)
-        verdict = self.inspected([*lost_frames(scan), *self._arrived(scan)])
+        verdict = self.inspected(self.arrivals(folder))
         if verdict.outcome is Outcome.INDETERMINATE:
             words = "; ".join(note.detail for note in verdict.notes[:2])
             raise ScanError(f"{folder}: this scan proves nothing: {words}")
@@ -79,12 +78,12 @@ class PartReader:
         self, folder: Path, times: int, rng: np.random.Generator
     ) -> Iterator[PartScores]:
         """The scan disturbed `times` times. Raises ScanError when the part is not recognised."""
-        views = [view for view in self._arrived(Scan.open(folder)) if isinstance(view, View)]
+        views = [view for view in self.arrivals(folder) if isinstance(view, View)]
         known = [self._expected(view) for view in views]
         for repeat in range(1, times + 1):
             moved, left_out = placement(rng), (repeat - 1) % len(views)
             again = [
-                seen_again(view, expected, self._rays, moved, rng)
+                seen_again(view, expected, self.rays, moved, rng)
                 for number, (view, expected) in enumerate(zip(views, known, strict=True))
                 if number != left_out
             ]
@@ -93,6 +92,13 @@ class PartReader:
             if lost:
                 raise ScanError(f"{folder}: the part is not found again when it is put down anew")
             yield PartScores(str(folder), repeat, left_out, self._maxima(verdict))
+
+    def arrivals(self, folder: Path) -> list[View | Note]:
+        """Every view of a recorded scan, and what else became of its frames."""
+        scan = Scan.open(folder)
+        found = views_of(scan, self._max_gap_ns, float("inf"))
+        placed = [each if isinstance(each, View) else each.note for each in found]
+        return [*lost_frames(scan), *placed]
 
     def inspected(self, arrivals: Sequence[View | Note]) -> Verdict:
         """One part through the inspector, before the zones' thresholds are applied."""
@@ -104,15 +110,9 @@ class PartReader:
                 self.inspector.reject(arrival)
         return self.inspector.finish()
 
-    def _arrived(self, scan: Scan) -> list[View | Note]:
-        found = views_of(scan, self._max_gap_ns, float("inf"))
-        return [each if isinstance(each, View) else each.note for each in found]
-
     def _expected(self, view: View) -> ExpectedView:
         assert view.depth_mm is not None  # the inspector has refused a scan without
-        return expect(
-            view.image, view.depth_mm, self._rays, view.part_from_camera, self._table_z_mm
-        )
+        return expect(view.image, view.depth_mm, self.rays, view.part_from_camera, self.table_z_mm)
 
     def _maxima(self, verdict: Verdict) -> dict[str, float]:
         found = verdict.alignment

@@ -128,7 +128,7 @@ def escape_table(
         name: np.array([max(_relative(part, found).values()) for part in parts if part.independent])
         for name, parts in (("good", good), ("bad", bad))
     }
-    steps = np.unique(np.concatenate([relative["good"], relative["bad"], [1.0]]).round(4))
+    steps = np.unique(np.concatenate([relative["good"], relative["bad"], [1.0]]))
     return [
         {
             "threshold": float(step),

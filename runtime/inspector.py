@@ -85,6 +85,7 @@ class Inspector:
         self.channels = self.channel_volumes(
             () if recipe.scorer is None else recipe.scorer.channels
         )
+        self.scorer_score: float | None = None  # of the last part, 1.0 = threshold
         self._expected_mm = recipe.grid.centres_mm(recipe.expected_ijk).astype(np.float32)
         self._rays = Rays.from_calibration(calibration)
         self._golden = _expected_views(recipe, self._rays)
@@ -171,11 +172,12 @@ class Inspector:
         self._inspect_whole()
         self._note_missing_views()
         evidence = self._evidence()
+        self.scorer_score = evidence.scorer
         outcome, notes = decide(evidence, self.limits)
         return Verdict(
             outcome=outcome,
             notes=notes,
-            score=evidence.score,
+            score=_largest(evidence.score, evidence.scorer),
             coverage=evidence.coverage,
             defects=evidence.defects,
             views=tuple(self._part.reports),
@@ -427,6 +429,11 @@ def _duplicate(planned: int, view: View) -> Note:
         Reason.DUPLICATE_VIEW,
         f"frame {view.frame_id}: view {planned} had already come",
     )
+
+
+def _largest(score: float | None, scorer: float | None) -> float | None:
+    """A part is as bad as its worst witness says."""
+    return score if score is None or scorer is None else max(score, scorer)
 
 
 def _outside(counts: Sequence[LiftCounts]) -> float:

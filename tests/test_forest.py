@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from export.forests import FOREST_KINDS, grown, read_booster
@@ -21,7 +22,7 @@ def _booster(kind: str) -> Any:
     return grown(*_rows(0, 60), kind)
 
 
-def _rows(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _rows(seed: int, count: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     rng = np.random.default_rng(seed)
     bad = rng.random(count) > 0.6
     rows = rng.normal(0, 1, (count, COLUMNS)) + bad[:, None] * rng.random(COLUMNS)

@@ -1,4 +1,4 @@
-"""`voxgate review`: what would the new recipe have said, over an archive, and what would it cost?"""
+"""`voxgate review`: what would the new recipe have said of an archive, and what would it cost?"""
 
 from __future__ import annotations
 

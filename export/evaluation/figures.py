@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from export.evaluation.detection_metrics import instance_auroc
+from export.evaluation.detection_metrics import classification_auroc, instance_auroc
 from export.evaluation.judge import scene_of
 from export.evaluation.object_metrics import object_accuracy, object_auroc
 from export.evaluation.pixel_metrics import (
@@ -100,10 +100,14 @@ def _volume_figures(
     records: Sequence[CaseRecord], anomalous: Any, names: tuple[str, ...], store: Store
 ) -> dict[str, float | None]:
     scores = np.array([record.score for record in records])
-    return {
+    figures = {
         "I-AUROC": _defined(lambda: instance_auroc(scores, anomalous)),
         "V-AUPRO@1%": _defined(lambda: voxel_aupro(StoredVolumes(store, names))),
     }
+    if all(record.scorer is not None for record in records):
+        classified = np.array([record.scorer for record in records], np.float64)
+        figures["Cl. AUROC"] = _defined(lambda: classification_auroc(classified, anomalous))
+    return figures
 
 
 def _by_rule(

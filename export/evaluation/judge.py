@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from export.evaluation.backproject import pinhole_rays, pixel_scores
 from export.evaluation.cases import (
     Case,
     Dataset,
@@ -21,6 +22,7 @@ from export.evaluation.cases import (
     SceneCase,
     VolumeCase,
 )
+from export.evaluation.convert import lifted
 from export.evaluation.fusion_rules import RULES
 from export.evaluation.object_metrics import SceneObjects
 from export.evaluation.per_view import ListeningInspector, votes_on
@@ -28,13 +30,15 @@ from export.evaluation.pixel_metrics import LabelledPicture
 from export.evaluation.records import Arrays, CaseRecord, DefectRecord
 from export.evaluation.regrid import onto
 from export.evaluation.volumes import LabelledVolume, VoxelTruth, listed
-from runtime.engine import open_engine, score_map
+from runtime.engine import open_engine, score_map, score_volume
 from runtime.errors import EngineError, RecipeError, VoxGateError
 from runtime.inspector import Inspector
 from runtime.manifest import Manifest
 from runtime.nouns import Verdict, View
 from runtime.offline import Settings
 from runtime.recipe import Recipe
+from runtime.transforms import invert
+from runtime.voxels import VoxelGrid
 
 Judged = tuple[CaseRecord, Arrays]
 
@@ -84,6 +88,7 @@ class VolumeJudge:
             kind="volume",
             anomalous=truth.anomalous,
             score=verdict.score or 0.0,
+            scorer=inspector.scorer_score,
             outcome=verdict.outcome.value,
             reasons=tuple(dict.fromkeys(note.reason.value for note in verdict.notes)),
             coverage=verdict.coverage,
@@ -138,6 +143,49 @@ class PictureJudge:
             self._engine.close()
 
 
+@dataclass(slots=True)
+class VoxelPictureJudge:
+    """A volume detector on one organised cloud: its voxels' scores on the pixels they fall on."""
+
+    recipe: Recipe
+    settings: Settings
+    _engine: Any = None
+
+    def judge(self, case: Case, key: str) -> Judged:
+        """The map over the picture, with the mask. Raises RecipeError without depth."""
+        if self._engine is None:
+            self._engine = open_engine(self.recipe, self.settings.backend, self.settings.threads)
+        picture_case = cast(PictureCase, case)
+        picture = picture_case.picture()
+        if picture.depth_mm is None or picture.camera_matrix is None:
+            raise RecipeError(f"{case.name}: a volume detector needs depth and its camera")
+        begun = time.perf_counter()
+        score = self._pixels(picture, picture.depth_mm, picture.camera_matrix)
+        return _picture_record(picture_case, key, score, time.perf_counter() - begun)
+
+    def close(self) -> None:
+        """The engine."""
+        if self._engine is not None:
+            self._engine.close()
+
+    def _pixels(
+        self,
+        picture: Picture,
+        depth_mm: npt.NDArray[np.float32],
+        camera_matrix: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.float32]:
+        assert self.recipe.manifest.voxels is not None  # a volume detector has them
+        rays = pinhole_rays(camera_matrix, picture.image.shape)
+        pose = lifted(depth_mm)
+        cube = VoxelGrid(self.recipe.manifest.voxels)
+        table_z_mm = self.recipe.manifest.grid.table_z_mm
+        cube.add(View(0, picture.image, pose, 0.0, depth_mm), rays, np.eye(4), table_z_mm)
+        tensors = cube.tensors()
+        found = score_volume(self._engine, {s.name: tensors[s.name] for s in self._engine.inputs})
+        ijk = np.argwhere(found > 0).astype(np.int32)
+        return pixel_scores(cube.spec, ijk, found[tuple(ijk.T)], rays, invert(pose))
+
+
 @dataclass(frozen=True, slots=True)
 class StoredScores:
     """Scores that were made elsewhere: `<case>.npz` under one folder.
@@ -178,11 +226,8 @@ def judge_for(
             f"{dataset.folder}: scenes need a scene detector, which recipes do not carry yet: name "
             "a folder of scores (<scene>.npz with boxes and score) in place of the recipe"
         )
-    if source.manifest.detector != "view":
-        raise RecipeError(
-            f"recipe {source.label} is a {source.manifest.detector} detector: single pictures "
-            "need a view detector, or a folder of scores (<case>.npz with map)"
-        )
+    if source.manifest.detector == "volume":
+        return VoxelPictureJudge(source, settings)
     return PictureJudge(source, settings)
 
 

@@ -37,8 +37,8 @@ class DefectRecord(BaseModel):
 class CaseRecord(BaseModel):
     """One case: what was said and what is true.
 
-    score: the part's or picture's, 0 where nothing could be said; rules: part score by fusion rule;
-    stage_ms: every passage through a stage; problem: why the case has no figures.
+    score: the part's or picture's, 0 where nothing could be said; scorer: its classifier's;
+    rules: part score by fusion rule; stage_ms: every passage through a stage.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +49,7 @@ class CaseRecord(BaseModel):
     kind: str
     anomalous: bool
     score: float
+    scorer: float | None = None
     outcome: str | None = None
     reasons: tuple[str, ...] = ()
     coverage: float | None = None

@@ -84,7 +84,7 @@ def done_by_dask(tasks: Sequence[Task], address: str) -> Iterator[Answer]:
         raise EngineError(f"{error}; type: pip install 'voxgate[cluster]'") from error
     single = [replace(task, settings=replace(task.settings, threads=1)) for task in tasks]
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout="5s")
     except (OSError, ValueError) as error:
         raise EngineError(f"no Dask scheduler at {address}: {error}") from error
     with client:

@@ -1,9 +1,10 @@
 """SiM3D: <class>/<class>_real (training), <class>_synth (CAD renderings), other folders a test.
 
 An instance has rgb/<view>_2.png and depth/<view>.npy (h, w) mm, inf where background; synth has
-RGB/<view>_2.png and DEPTH/<view>_depth.exr. A test folder with `bad` in its name is anomalous.
-The names of calibration, poses and ground truth are not documented where we could read them; ours
-are in NAMES, and a `sim3d_layout.json` in the data set's folder replaces any of them.
+RGB/<view>_2.png and DEPTH/<view>_depth.exr (or .npy, where OpenCV reads no EXR). A test folder
+with `bad` in its name is anomalous. The names of calibration, poses and ground truth are not
+documented where we could read them; ours are in NAMES, and a `sim3d_layout.json` in the data set's
+folder replaces any of them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from export.evaluation.volumes import VoxelTruth
 from runtime.calibration import Calibration
 from runtime.errors import ScanError
 from runtime.grid import GridSpec
-from runtime.nouns import DepthMap, GreyImage, Note, View
+from runtime.nouns import DepthMap, Note, View
 from runtime.rays import Rays
 from runtime.transforms import Transform, apply, rigid
 
@@ -63,7 +64,8 @@ class Instance:
     @property
     def views(self) -> list[tuple[Path, Path]]:
         """Picture and depth of every view, by name."""
-        depths = files(self.source / "depth", ".npy") or files(self.source / "DEPTH", ".exr")
+        places = [("depth", ".npy"), ("DEPTH", ".npy"), ("DEPTH", ".exr")]
+        depths = next((f for place, end in places if (f := files(self.source / place, end))), [])
         return [(_picture_of(depth), depth) for depth in depths]
 
     def calibration(self) -> Calibration:
@@ -157,21 +159,20 @@ def depth_map(path: Path) -> DepthMap:
     if path.suffix == ".npy":
         depth = array(path, 2).astype(np.float32)
         return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(np.nan))
-    stored = any_image(path)
+    try:
+        stored = any_image(path)
+    except ScanError as error:
+        raise ScanError(
+            f"{path}: this OpenCV reads no EXR: store it as {path.stem}.npy beside it, mm"
+        ) from error
     depth = (stored if stored.ndim == 2 else stored[..., 0]).astype(np.float32)
     return np.where((depth > 0) & (depth < depth.max()), depth, np.float32(np.nan))
 
 
-def picture(path: Path) -> GreyImage:
-    """Grey levels of one view."""
-    return grey_image(path)
-
-
 def _picture_of(depth: Path) -> Path:
-    if depth.suffix == ".npy":
-        return depth.parent.parent / "rgb" / f"{depth.stem}{VIEW_SUFFIX}.png"
+    kind = "RGB" if depth.parent.name == "DEPTH" else "rgb"
     stem = depth.stem.removesuffix("_depth")
-    return depth.parent.parent / "RGB" / f"{stem}{VIEW_SUFFIX}.png"
+    return depth.parent.parent / kind / f"{stem}{VIEW_SUFFIX}.png"
 
 
 def _gaps(instance: Instance, names: dict[str, str]) -> list[str]:
