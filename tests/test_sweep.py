@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.evaluation.sweep import Census, sweep
@@ -36,6 +36,7 @@ def test_every_point_is_what_counting_at_its_threshold_gives(
 FLOATS = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, -0.0, 0.5, -0.5])
 
 
+@settings(deadline=None)  # the first example compiles the kernel
 @given(scores=st.lists(FLOATS, min_size=1, max_size=60), limit=st.floats(0.01, 1.0))
 def test_what_lies_below_the_cutoff_cannot_change_a_curve(
     scores: list[float], limit: float

@@ -86,10 +86,14 @@ class Census:
 
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
-    def add(self, scores: npt.NDArray[np.float32], ids: npt.NDArray[np.int16]) -> None:
-        """Count the scores (n,) whose id (n,) is 0."""
+    def add(
+        self, scores: npt.NDArray[np.float32], ids: npt.NDArray[np.int16]
+    ) -> npt.NDArray[np.int64]:
+        """Count the scores (n,) whose id (n,) is 0; returns how often each id >= 0 occurs."""
         bits = np.ascontiguousarray(scores, np.float32).view(np.uint32)
-        count_sound(bits, np.ascontiguousarray(ids), self.counts)
+        sizes = np.zeros(BINS, np.int64)
+        count_sound(bits, np.ascontiguousarray(ids), self.counts, sizes)
+        return sizes[: int(np.flatnonzero(sizes).max(initial=0)) + 1]
 
     @property
     def total(self) -> int:

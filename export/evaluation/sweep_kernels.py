@@ -12,12 +12,14 @@ SIGN = np.uint32(0x80000000)
 
 
 @njit(cache=True, nogil=True)
-def count_sound(bits, ids, counts):
-    """Add to counts (BINS,) int64 the scores whose id is 0; bits (n,) uint32 of float32.
+def count_sound(bits, ids, counts, sizes):
+    """Add to counts (BINS,) int64 the scores whose id is 0; bits (n,) uint32 of float32; add to
+    sizes (BINS,) int64 how often each id >= 0 occurs.
 
     The upper 16 bits, with the sign turned so that larger floats have larger keys.
     """
     for n in range(bits.size):
+        sizes[ids[n]] += 1
         if ids[n] == 0:
             key = bits[n]
             key = ~key if key & SIGN else key | SIGN

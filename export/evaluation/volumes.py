@@ -109,7 +109,7 @@ def from_dense(
     """Both (X, Y, Z); defect_ids -1 where the voxel is empty, 0 sound surface, else the defect."""
     if scores.shape != defect_ids.shape:
         raise ValueError(f"expected one shape, got {scores.shape} and {defect_ids.shape}")
-    filled = np.flatnonzero(defect_ids.reshape(-1) >= 0)
+    filled = defect_ids.reshape(-1) >= 0
     return LabelledVolume(scores.reshape(-1)[filled], defect_ids.reshape(-1)[filled])
 
 

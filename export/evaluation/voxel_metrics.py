@@ -22,14 +22,13 @@ def pro_curve(volumes: Sequence[LabelledVolume], limit: float = 1.0) -> Curve:
     `limit` below 1, what lies above the threshold of that rate. Source: SiM3D, section 4.1,
     equation 1. Raises ValueError without a defect or without a sound voxel.
     """
-    census, defects = Census(), 0
-    for volume in volumes:
-        census.add(volume.scores, volume.defect_ids)
-        defects += volume.defects.size
+    census = Census()
+    sizes = [census.add(volume.scores, volume.defect_ids) for volume in volumes]
+    defects = sum(int(np.count_nonzero(size[1:])) for size in sizes)
     if defects == 0:
         raise ValueError("expected at least one defect among the volumes, got none")
     cutoff = census.cutoff(limit)
-    kept = [_above(volume, cutoff) for volume in volumes]
+    kept = [_above(volume, size, cutoff) for volume, size in zip(volumes, sizes, strict=True)]
     scores, ids, gains = (np.concatenate(column) for column in zip(*kept, strict=True))
     return sweep(scores, ids == 0, gains / defects, census.total)
 
@@ -44,11 +43,11 @@ def voxel_aupro(volumes: Sequence[LabelledVolume], fpr_limit: float = FPR_LIMIT)
 
 
 def _above(
-    volume: LabelledVolume, cutoff: float
+    volume: LabelledVolume, sizes: npt.NDArray[np.int64], cutoff: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int16], npt.NDArray[np.float64]]:
     """Scores, ids and overlap shares of the voxels at or above the cutoff."""
     at = np.flatnonzero(volume.scores >= cutoff)
     ids = volume.defect_ids[at]
-    share = 1.0 / np.maximum(volume.defect_sizes, 1)
+    share = 1.0 / np.maximum(sizes, 1)
     share[0] = 0.0
     return volume.scores[at], ids, share[ids]
