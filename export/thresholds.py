@@ -141,6 +141,11 @@ def escape_table(
     ]
 
 
+def good_parts(count: int) -> str:
+    """How many, and what they do."""
+    return "1 good part proves" if count == 1 else f"{count} good parts prove"
+
+
 def rounded(scores: PartScores) -> PartScores:
     """As it will be stored."""
     zones = {name: round(score, DIGITS) for name, score in scores.zones.items()}
@@ -191,7 +196,7 @@ def _extrapolated(
     target: Target,
 ) -> float:
     short = (
-        f"zone {zone}: {len(own)} good parts prove at best {least_rate(len(own)):.1%} false "
+        f"zone {zone}: {good_parts(len(own))} at best {least_rate(len(own)):.1%} false "
         f"rejects, {rate:.2%} needs {parts_needed(rate)}"
     )
     if not target.extrapolate:

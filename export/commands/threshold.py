@@ -155,6 +155,8 @@ def _show(found: tuple[ZoneThreshold, ...], record: dict[str, Any], out: Path | 
     from rich.console import Console
     from rich.table import Table
 
+    from export.thresholds import good_parts
+
     console = Console()
     table = Table("zone", "threshold", "rests on", "best law", "p", "proven", "proven at 95 %")
     for each in found:
@@ -170,7 +172,7 @@ def _show(found: tuple[ZoneThreshold, ...], record: dict[str, Any], out: Path | 
         )
     console.print(table)
     console.print(
-        f"{record['parts']} good parts prove {record['proven_false_rejects']:.1%} false rejects; "
+        f"{good_parts(record['parts'])} {record['proven_false_rejects']:.1%} false rejects; "
         f"{record['target']['rate']:.2%} needs {record['parts_for_target']}",
         highlight=False,
     )
