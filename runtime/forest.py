@@ -39,6 +39,10 @@ class Forest:
 
     def __post_init__(self) -> None:
         count = len(self.feature)
+        if any(
+            array.ndim != 1 for array in (self.feature, self.value, self.yes, self.no, self.roots)
+        ):
+            raise ValueError("a forest's arrays have one dimension")
         sizes = {len(self.value), len(self.yes), len(self.no), len(self.missing_yes)}
         if sizes != {count} or not 0 < count <= MOST_NODES or not len(self.roots):
             raise ValueError(f"a forest has 1 to {MOST_NODES} whole nodes and a root")

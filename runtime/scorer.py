@@ -8,11 +8,13 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from runtime.forest import Forest
+from runtime.npz import typed
 from runtime.transforms import Transform
 from runtime.volume import Volume
 from runtime.zone_statistics import feature_names, features
@@ -79,21 +81,21 @@ def write_scorer(scorer: Scorer) -> bytes:
     return buffer.getvalue()
 
 
-def read_scorer(arrays: Mapping[str, npt.NDArray[np.generic]]) -> Scorer:
+def read_scorer(arrays: Mapping[str, npt.NDArray[Any]]) -> Scorer:
     """Raises ValueError or KeyError for what is no scorer."""
     forest = Forest(
-        feature=np.asarray(arrays["feature"], np.int32),
-        value=np.asarray(arrays["value"], np.float32),
-        yes=np.asarray(arrays["yes"], np.int32),
-        no=np.asarray(arrays["no"], np.int32),
-        missing_yes=np.asarray(arrays["missing_yes"], np.bool_),
-        roots=np.asarray(arrays["roots"], np.int32),
-        base=float(arrays["base"]),
+        feature=typed(arrays, "feature", np.int32),
+        value=typed(arrays, "value", np.float32),
+        yes=typed(arrays, "yes", np.int32),
+        no=typed(arrays, "no", np.int32),
+        missing_yes=typed(arrays, "missing_yes", np.bool_),
+        roots=typed(arrays, "roots", np.int32),
+        base=float(typed(arrays, "base", np.float64)),
         features=len(arrays["names"]),
     )
     return Scorer(
         forest,
         tuple(str(name) for name in arrays["channels"]),
         tuple(str(name) for name in arrays["names"]),
-        float(arrays["threshold"]),
+        float(typed(arrays, "threshold", np.float64)),
     )

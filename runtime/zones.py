@@ -10,12 +10,14 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from runtime.grid import BLOCK_CELLS
+from runtime.npz import typed
 from runtime.register import LOST_SCORE
 from runtime.transforms import Transform, apply
 from runtime.volume import Volume
@@ -134,15 +136,15 @@ def write_zones(zones: Zones) -> bytes:
     return buffer.getvalue()
 
 
-def read_zones(arrays: Mapping[str, npt.NDArray[np.generic]], voxel_mm: float) -> Zones:
+def read_zones(arrays: Mapping[str, npt.NDArray[Any]], voxel_mm: float) -> Zones:
     """Raises ValueError or KeyError for what is no set of zones."""
     return Zones(
-        tuple(str(name) for name in arrays["names"]),
-        np.asarray(arrays["thresholds"], np.float64),
-        np.asarray(arrays["boxes"], np.float64),
-        np.asarray(arrays["box_zone"], np.int32),
-        np.asarray(arrays["labels"], np.float64),
-        np.asarray(arrays["label_zone"], np.int32),
+        tuple(str(name) for name in np.atleast_1d(arrays["names"])),
+        typed(arrays, "thresholds", np.float64),
+        typed(arrays, "boxes", np.float64),
+        typed(arrays, "box_zone", np.int32),
+        typed(arrays, "labels", np.float64),
+        typed(arrays, "label_zone", np.int32),
         voxel_mm,
     )
 
