@@ -14,9 +14,12 @@ from export.evaluation.evaluate import Evaluation, Plan, evaluate
 from export.evaluation.layouts import open_dataset
 from export.evaluation.records import StoredVolumes
 from export.reference import export_reference_recipe
+from export.rewrite import rewritten
 from runtime.cli import app
 from runtime.errors import RecipeError, ScanError
+from runtime.manifest import ZONES_FILE
 from runtime.offline import inspect_folder
+from runtime.zones import Zones, write_zones
 from tests.small_scan import EXAMPLES, write_small_scans
 
 
@@ -56,6 +59,15 @@ def test_the_rule_of_the_runtime_is_the_maximum(found: Evaluation) -> None:
         arrays = found.store.arrays(record.name)
         assert np.array_equal(arrays["rule:max"], arrays["scores"])
         assert record.rules["max"] == record.score
+
+
+def test_zones_hold_for_every_rule(part: Path, recipe: Path, tmp_path: Path) -> None:
+    zones = write_zones(Zones.whole(0.8, 2.0))
+    rewritten(recipe, tmp_path / "2", "2", {ZONES_FILE: zones})
+    scaled = evaluate(Plan(source=tmp_path / "2", folder=part, store=tmp_path / "store"))
+    for record in scaled.records:
+        arrays = scaled.store.arrays(record.name)
+        assert np.allclose(arrays["rule:max"], arrays["scores"], rtol=1e-6)
 
 
 def test_labels_and_defects_are_the_truths(found: Evaluation) -> None:

@@ -21,6 +21,7 @@ from export.evaluation.work import (
     done_by_processes,
     done_here,
 )
+from runtime import __version__
 from runtime.errors import ScanError
 from runtime.offline import DEFAULTS, Settings
 from runtime.recipe import sha256
@@ -126,7 +127,13 @@ def _open_tasks(
             else ""
         )
         key = case_key(
-            digest, scores, stamp(case.source), limits, plan.settings.backend, plan.rules
+            __version__,
+            digest,
+            scores,
+            stamp(case.source),
+            limits,
+            plan.settings.backend,
+            plan.rules,
         )
         if found := store.find(case.name, key):
             records.append(found)

@@ -69,6 +69,8 @@ class ListeningInspector(Inspector):
         self.volume = Volume(whole.grid, whole.table_z_mm)
         try:
             super()._fuse(heard.planned, heard.view, heard.score, heard.registered)
+            if self.recipe.zones is not None:
+                self.recipe.zones.rescale(self.volume, self._reference_from_part())
             alone = self.volume.occupied()
         finally:
             self.volume = whole

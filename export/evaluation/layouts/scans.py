@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from runtime.grid import GridSpec
 from runtime.nouns import Note, View
 from runtime.offline import MAX_GAP_NS
 from runtime.replay import lost_frames, replay
-from runtime.scan import Scan
+from runtime.scan import CALIBRATION, PARENTS, Scan
 from runtime.sync import Synchronizer
 
 FRAMES = "frames.jsonl"
@@ -97,7 +98,17 @@ def _scans(folder: Path) -> list[Path]:
 
 
 def _part(scan: Path) -> str:
-    return Scan.open(scan).calibration.part
+    """The part's name, from the nearest calibration; read once per file, not per scan."""
+    places = [scan, *scan.resolve().parents[:PARENTS]]
+    found = next((place / CALIBRATION for place in places if (place / CALIBRATION).is_file()), None)
+    if found is None:
+        raise ScanError(f"{scan}: no {CALIBRATION} here or above: copy the part's whole folder")
+    return _calibrated_part(found)
+
+
+@lru_cache(maxsize=256)
+def _calibrated_part(path: Path) -> str:
+    return Calibration.load(path).part
 
 
 def _array(path: Path, name: str) -> npt.NDArray[np.generic]:
