@@ -16,6 +16,7 @@ SUITES = {
     "calibration": "lens and hand-eye against the truth, and whether their uncertainty is honest",
     "flying": "views of a robot that does not stop: error, claim and refusal by kind of clock",
     "camera": "12 Mpx Mono8 at 10 frames/s through the virtual GenICam camera, without loss",
+    "evaluation": "the exact V-AUPRO of a volume of SiM3D's size against a threshold at a time",
     "live": "last exposure to verdict over real sockets, idle CPU, start to READY, memory",
 }
 # with OpenCV 4: `make bench-opencv4`

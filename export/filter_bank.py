@@ -52,6 +52,17 @@ def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
     return finish(graph, maps, full_scale, size_px, INPUTS)
 
 
+def silent(size_px: tuple[int, int]) -> onnx.ModelProto:
+    """The graph that says nothing: 0 everywhere, for a golden scan whose pictures prove nothing."""
+    graph = GraphBuilder()
+    nothing = graph.constant(0.0)
+    graph.nodes.append(helper.make_node("Mul", [graph.to_float("image"), nothing], ["score"]))
+    shape = [1, 1, *size_px]
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, shape)
+    score = helper.make_tensor_value_info("score", TensorProto.FLOAT, shape)
+    return graph.model([image], [score], OPSET)
+
+
 def padded_size(size_px: tuple[int, int]) -> tuple[int, int]:
     """The next multiples of the block."""
     height, width = (-(-side // BLOCK_PX) * BLOCK_PX for side in size_px)

@@ -42,6 +42,7 @@ from export.recipe_parts import expected_views, manifest_of, probes_of, referenc
 from export.tensorrt_rules import check
 from runtime.crew import Crew
 from runtime.engine_onnxruntime import open_cpu
+from runtime.errors import EngineError
 from runtime.expected import ExpectedView
 from runtime.manifest import Manifest, TensorSpec
 from runtime.nouns import GreyImage
@@ -55,6 +56,11 @@ FULL_SCALE = 6.0
 NOISE_PAIRS = 3  # golden views on which a backbone's noise is measured: a quarter of a ring
 PROBES = 2
 THREADS = 2
+RENDERED_PROOF = {
+    "proves": "placement and depth noise alone do not reject a good part",
+    "cannot_prove": "marks, scratches, stains: a rendering shows no texture, print or gloss, so "
+    "the shape alone is judged; how real parts differ from CAD: inspect some good parts",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,22 +100,30 @@ def export_reference_recipe(
     name: str | None = None,
     version: str = "1",
     backbone: Path | None = None,
+    rendered: bool = False,
     calibration: Path | None = None,
     on_progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write the recipe folder `out` from one golden scan; returns a summary for people and JSON.
 
+    rendered: the scan was rendered from CAD. Such pictures have no texture, print or gloss, so
+    that every real part differs from them; the recipe judges the shape alone and says so.
+
     on_progress(done, of, what) is called as the work goes on. Raises ScanError, CalibrationError,
     EngineError (a backbone that cannot be used) or RecipeError (`out` exists).
     """
     check_free(out)
+    if rendered and backbone is not None:
+        raise EngineError("a rendered scan teaches no look: leave --backbone or --rendered away")
     bar = Bar(on_progress)
     bar.say("read the golden scan")
     golden = load_golden(scan, calibration)
     name = name or name_of(golden.scan.calibration.part)
     check_label(name, version)
     bar.begin(len(golden.views) * (1 + 2 * REPEATS))  # fitted once, seen again REPEATS times
-    parts = build_parts(golden, name=name, version=version, backbone=backbone, bar=bar)
+    parts = build_parts(
+        golden, name=name, version=version, backbone=backbone, rendered=rendered, bar=bar
+    )
     bar.say("write the recipe")
     write_recipe(out, parts)
     bar.end()
@@ -122,6 +136,7 @@ def build_parts(
     name: str,
     version: str = "1",
     backbone: Path | None = None,
+    rendered: bool = False,
     bar: Bar | None = None,
 ) -> RecipeParts:
     """Everything of the recipe, in memory. Raises as `export_reference_recipe` does."""
@@ -129,10 +144,11 @@ def build_parts(
     bar.say("gloss")
     flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
     expected = expected_views(golden, flicker, bar)
-    model_of = _modeller(golden, backbone)
+    model_of = _modeller(golden, backbone, rendered)
     check(model_of(FULL_SCALE).graph, METHOD)
     detector = _detector(golden, expected, flicker, model_of, bar)
-    manifest = _manifest(golden, detector, name, version, backbone)
+    manifest = _manifest(golden, detector, name, version, backbone, rendered)
+    record = detector.scores.record(detector.full_scale, detector.tolerance_mm)
     return RecipeParts(
         manifest=manifest,
         model=detector.model,
@@ -140,16 +156,18 @@ def build_parts(
         expected_ijk=golden.expected_ijk(),
         reference=reference_views(golden, flicker),
         probes=detector.probes,
-        threshold=detector.scores.record(detector.full_scale, detector.tolerance_mm),
+        threshold={**record, **RENDERED_PROOF} if rendered else record,
     )
 
 
 # --- one function per step, in their order ------------------------------------------------------
 
 
-def _modeller(golden: Golden, backbone: Path | None) -> Callable[[float], Model]:
+def _modeller(golden: Golden, backbone: Path | None, rendered: bool) -> Callable[[float], Model]:
     """The graph as a function of its scale."""
     size_px = golden.rays.x.shape[0], golden.rays.x.shape[1]
+    if rendered:
+        return lambda scale: Model(filter_bank.silent(size_px), ("image",))
     if backbone is None:
         return lambda scale: Model(filter_bank.filter_bank(size_px, scale), filter_bank.INPUTS)
     network = user_backbone.load_backbone(backbone)
@@ -230,7 +248,12 @@ def _noise_pairs(golden: Golden) -> list[tuple[GreyImage, GreyImage]]:
 
 
 def _manifest(
-    golden: Golden, detector: Detector, name: str, version: str, backbone: Path | None
+    golden: Golden,
+    detector: Detector,
+    name: str,
+    version: str,
+    backbone: Path | None,
+    rendered: bool,
 ) -> Manifest:
     shape = (1, 1, *golden.rays.x.shape)
     return manifest_of(
@@ -242,6 +265,7 @@ def _manifest(
         inputs=tuple(TensorSpec(name=i, dtype="uint8", shape=shape) for i in detector.inputs),
         output=TensorSpec(name="score", dtype="float32", shape=shape),
         tolerance_mm=detector.tolerance_mm,
+        rendered=rendered,
     )
 
 

@@ -15,6 +15,7 @@ import typer
 
 from calib.commands import app as calib_app
 from export.commands import app as export_app
+from export.commands.quality import QUALITY_COMMANDS
 from runtime import __version__
 from runtime.camera_commands import app as camera_app
 from runtime.console import errors_as_json, one_line, progress_bar
@@ -42,6 +43,8 @@ app.add_typer(recipe_app, name="recipe")
 app.add_typer(camera_app, name="camera")
 app.command()(sign)
 app.add_typer(calib_app, name="calib")
+for name, command in QUALITY_COMMANDS.items():
+    app.command(name)(command)
 
 CalibrationFile = Annotated[
     Path | None,

@@ -41,12 +41,13 @@ class Evidence:
     alignment: Alignment | None
     notes: tuple[Note, ...]  # what went wrong on the way
     drift: Drift | None = None
+    scorer: float | None = None  # what a classifier over zones says, 1.0 = threshold
 
 
 def decide(evidence: Evidence, limits: Limits) -> tuple[Outcome, tuple[Note, ...]]:
     """The outcome and every reason why it is not PASS; PASS has none."""
     against_scan = evidence.notes + _unproven(evidence, limits)
-    defects = _defect_notes(evidence.defects)
+    defects = _defect_notes(evidence.defects) + _scorer_notes(evidence.scorer)
     if against_scan:
         return Outcome.INDETERMINATE, against_scan + defects
     if defects:
@@ -71,6 +72,8 @@ def _score_note(evidence: Evidence) -> Note | None:
         return Note(Reason.NO_VIEWS, "no view could be inspected")
     if not 0.0 <= evidence.score < float("inf"):
         return Note(Reason.SCORE_INVALID, f"part score {evidence.score} is not a finite number")
+    if evidence.scorer is not None and not 0.0 <= evidence.scorer < float("inf"):
+        return Note(Reason.SCORE_INVALID, f"the scorer gives {evidence.scorer}: no finite number")
     if evidence.score >= 1.0 and not evidence.defects:
         return Note(
             Reason.SCORE_INVALID,
@@ -142,6 +145,18 @@ def _defect_notes(defects: tuple[Defect, ...]) -> tuple[Note, ...]:
             f"score {d.peak_score:.2f}, seen by {d.views} views",
         )
         for d in defects
+    )
+
+
+def _scorer_notes(scorer: float | None) -> tuple[Note, ...]:
+    if scorer is None or not scorer >= 1.0:
+        return ()
+    return (
+        Note(
+            Reason.DEFECT,
+            f"the zones together score {scorer:.2f}: they look like those of bad parts, "
+            "also where no place is over its threshold",
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,7 +69,8 @@ class Fusion(Protocol):
 class HostFusion:
     """Each view at once: the engine gives a score map, the CPU fuses it.
 
-    geometry: whether deviation from the golden surface scores too.
+    geometry: whether deviation from the golden surface scores too. channels: volumes of single
+    detectors, "model" and "geometry", for a classifier that wants to know who said it.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class HostFusion:
         geometry: bool,
         crew: Crew,
         watch: Stopwatch,
+        channels: Mapping[str, Volume],
     ) -> None:
         self._engine = engine
         self._volume = volume
@@ -86,6 +89,7 @@ class HostFusion:
         self._geometry = geometry
         self._crew = crew
         self._watch = watch
+        self._channels = channels
         self._reports: list[ViewReport] = []
         self._counts: list[LiftCounts] = []
         self._unplaced: list[tuple[int, float]] = []
@@ -94,9 +98,13 @@ class HostFusion:
         self._reports, self._counts, self._unplaced = [], [], []
 
     def add(self, scored: Scored) -> None:
-        score = self._score(scored)
+        model = self._score(scored)
+        score = model
+        if scored.registered is not None and self._geometry:
+            score = np.maximum(model, scored.registered.geometry)
         with self._watch.time(Work.FUSE):
             self._fuse(scored, score)
+            self._fuse_channels(scored, model)
         view = scored.view
         self._reports.append(
             ViewReport(scored.planned, view.frame_id, view.uncertainty_mm, float(score.max()))
@@ -109,15 +117,11 @@ class HostFusion:
         self.start()
 
     def _score(self, scored: Scored) -> npt.NDArray[np.float32]:
-        """(h, w) what model and geometry say."""
+        """(h, w) what the model says."""
         if scored.inputs is None:
-            score = np.zeros(scored.view.image.shape, np.float32)
-        else:
-            with self._watch.time(Work.ENGINE):
-                score = score_map(self._engine, scored.inputs).score
-        if scored.registered is not None and self._geometry:
-            score = np.maximum(score, scored.registered.geometry)
-        return score
+            return np.zeros(scored.view.image.shape, np.float32)
+        with self._watch.time(Work.ENGINE):
+            return score_map(self._engine, scored.inputs).score
 
     def _fuse(self, scored: Scored, score: npt.NDArray[np.float32]) -> None:
         view, planned, registered = scored.view, scored.planned, scored.registered
@@ -137,3 +141,16 @@ class HostFusion:
             self._counts.append(lift_points(self._volume, gone, strength, planned, self._crew))
             weak = np.maximum(weak, np.float32(LOST_SCORE))
         self._counts.append(lift_points(self._volume, lost, weak, planned, self._crew, seen=False))
+
+    def _fuse_channels(self, scored: Scored, model: npt.NDArray[np.float32]) -> None:
+        registered, view, planned = scored.registered, scored.view, scored.planned
+        assert view.depth_mm is not None  # the inspector has refused it
+        geometry = None if registered is None else registered.geometry
+        planes = {"model": model, "geometry": geometry}
+        pose = view.part_from_camera
+        for name, volume in self._channels.items():
+            if (plane := planes[name]) is not None:
+                lift(volume, plane, view.depth_mm, self._rays, pose, planned, self._crew)
+        if registered is not None and "geometry" in self._channels:
+            gone, strength = registered.vanished_mm, registered.vanished_score
+            lift_points(self._channels["geometry"], gone, strength, planned, self._crew)

@@ -43,7 +43,11 @@ from runtime.transforms import Transform
 from runtime.volume import SUPPORT_SCORE, Volume
 from runtime.volume_detector import VolumeDetector
 from runtime.warm_up import warm_up
+from runtime.zones import Zones
 
+# A rendering has a return everywhere; a real sensor has none at grazing angles and in its
+# projector's shadow, an eighth of a view here and there. What no view sees, coverage tells.
+RENDERED_BLIND_MAX = 0.3
 ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
 
 
@@ -83,6 +87,8 @@ class Inspector:
         self.limits = limits
         self.volume = Volume(recipe.grid, recipe.manifest.grid.table_z_mm)
         self._base_from_part = calibration.base_from_part
+        self.channels: dict[str, Volume] = {}
+        self.scorer_score: float | None = None  # of the last part, 1.0 = threshold
         self._expected_mm = recipe.grid.centres_mm(recipe.expected_ijk).astype(np.float32)
         self._rays = Rays.from_calibration(calibration)
         self._golden = _expected_views(recipe, self._rays)
@@ -94,7 +100,8 @@ class Inspector:
         self._whole = None if section is None else VolumeDetector(section)
         # what scores the picture alone is not fooled by edges that flicker in depth
         self._picture_only = not recipe.manifest.geometry and not recipe.manifest.sees_depth
-        self.fusion = self._fuse_where_the_scores_are()
+        self.fusion: Fusion
+        self.listen_to(() if recipe.scorer is None else recipe.scorer.channels)
 
     @classmethod
     def open(
@@ -120,6 +127,12 @@ class Inspector:
             undo.pop_all()
         return inspector
 
+    def listen_to(self, names: Sequence[str]) -> None:
+        """Before a part: give each of these detectors a volume of its own, beside the part's."""
+        table_z_mm = self.recipe.manifest.grid.table_z_mm
+        self.channels = {name: Volume(self.recipe.grid, table_z_mm) for name in names}
+        self.fusion = self._fuse_where_the_scores_are()
+
     def close(self) -> None:
         """End the helper threads and give the engine's memory back."""
         self._crew.close()
@@ -132,7 +145,8 @@ class Inspector:
 
     def start(self) -> None:
         """Forget the last part."""
-        self.volume.clear()
+        for volume in (self.volume, *self.channels.values()):
+            volume.clear()
         self._gauge.clear()
         if self._whole is not None:
             self._whole.clear()
@@ -172,11 +186,12 @@ class Inspector:
         self._inspect_whole()
         self._note_missing_views()
         evidence = self._evidence()
+        self.scorer_score = evidence.scorer
         outcome, notes = decide(evidence, self.limits)
         return Verdict(
             outcome=outcome,
             notes=notes,
-            score=evidence.score,
+            score=_largest(evidence.score, evidence.scorer),
             coverage=evidence.coverage,
             defects=evidence.defects,
             views=tuple(self._part.reports),
@@ -320,12 +335,15 @@ class Inspector:
         """A view that came but saw nothing, or saw the part elsewhere, is no proof."""
         if registered is None:
             return
-        if registered.blind > self.limits.blind_max:
+        blind_max = self.limits.blind_max
+        if self.recipe.manifest.rendered:
+            blind_max = max(blind_max, RENDERED_BLIND_MAX)
+        if registered.blind > blind_max:
             self.reject(
                 Note(
                     Reason.DEPTH_MISSING,
                     f"view {planned}: {registered.blind:.0%} of the surface gave no return, "
-                    f"at most {self.limits.blind_max:.0%}: is the sensor covered or dazzled?",
+                    f"at most {blind_max:.0%}: is the sensor covered or dazzled?",
                 )
             )
         if registered.moved_mm > self.limits.moved_max_mm:
@@ -349,6 +367,10 @@ class Inspector:
             )
 
     def _evidence(self) -> Evidence:
+        scorer = self._scored_by_zones()
+        if self.recipe.zones is not None:
+            with self._watch.time(Work.SEGMENT):
+                self.recipe.zones.rescale(self.volume, self._reference_from_part())
         with self._watch.time(Work.COVERAGE):
             seen = coverage(self.volume, self._expected_mm, self._reference_from_part())
         with self._watch.time(Work.SEGMENT):
@@ -364,20 +386,34 @@ class Inspector:
             alignment=self._part.alignment,
             notes=tuple(self._part.notes),
             drift=drift,
+            scorer=scorer,
         )
+
+    def _scored_by_zones(self) -> float | None:
+        """What the recipe's classifier makes of every detector's own volume; None without one."""
+        scorer = self.recipe.scorer
+        if scorer is None or not self._part.reports:
+            return None
+        zones = self.recipe.zones or Zones.whole()
+        with self._watch.time(Work.SEGMENT):
+            return scorer.score(self.channels, zones, self._reference_from_part())
 
     def _fuse_where_the_scores_are(self) -> Fusion:
         """On the GPU when they are there already, and it has given the CPU's numbers.
 
-        Without golden views what the depth is silent about is looked for on the host.
+        On the host what needs the scores themselves: a classifier's channels, and pixels without
+        return that no golden view places.
         """
-        geometry = self.recipe.manifest.geometry
-        if isinstance(self.engine, DeviceEngine) and self._whole is None and self._golden:
+        engine, geometry = self.engine, self.recipe.manifest.geometry
+        on_device = self._whole is None and self._golden and not self.channels
+        if isinstance(engine, DeviceEngine) and on_device:
             views = len(self.recipe.plan.views)
             return DeviceFusion.proven(
-                self.engine, self.volume, self._rays, geometry, views, self._crew, self._watch
+                engine, self.volume, self._rays, geometry, views, self._crew, self._watch
             )
-        return HostFusion(self.engine, self.volume, self._rays, geometry, self._crew, self._watch)
+        return HostFusion(
+            engine, self.volume, self._rays, geometry, self._crew, self._watch, self.channels
+        )
 
     def _reference_from_part(self) -> Transform:
         found = self._part.alignment
@@ -407,6 +443,11 @@ def _duplicate(planned: int, view: View) -> Note:
         Reason.DUPLICATE_VIEW,
         f"frame {view.frame_id}: view {planned} had already come",
     )
+
+
+def _largest(score: float | None, scorer: float | None) -> float | None:
+    """A part is as bad as its worst witness says."""
+    return score if score is None or scorer is None else max(score, scorer)
 
 
 def _outside(counts: Sequence[LiftCounts]) -> float:

@@ -20,6 +20,10 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Millimetres = Annotated[float, Field(ge=-1e5, le=1e5)]
 FILES = ("model.onnx", "viewplan.json", "expected.npz", "threshold.json", "probe.npz")
 """What every recipe holds besides its manifest."""
+ZONES_FILE = "zones.npz"
+"""Zones with thresholds of their own."""
+SCORER_FILE = "scorer.npz"
+"""A classifier over the zones."""
 REFERENCE_FILE = "reference.npz"
 """Golden views; there when the model or the geometry compares with them."""
 
@@ -96,6 +100,11 @@ class Manifest(_Section):
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     geometry: bool = Field(
         default=True, description="whether deviation from the golden surface scores too"
+    )
+    rendered: bool = Field(
+        default=False,
+        description="golden views rendered from CAD: they show the shape, not the look, and a "
+        "return at every pixel",
     )
     created_utc: datetime
     tools: dict[str, str] = Field(description="name -> version of what made it")

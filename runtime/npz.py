@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -27,6 +28,20 @@ def arrays_of(content: bytes) -> dict[str, npt.NDArray[Any]]:
     except _BROKEN as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"no archive of arrays: {words}") from error
+
+
+def typed(
+    arrays: Mapping[str, npt.NDArray[Any]], name: str, dtype: type[np.generic]
+) -> npt.NDArray[Any]:
+    """The array of this name, of exactly this type: a cast could change what it says.
+
+    Raises ValueError.
+    """
+    found = arrays.get(name)
+    if found is None or found.dtype != dtype:
+        kind = "none" if found is None else str(found.dtype)
+        raise ValueError(f"array {name} must be {np.dtype(dtype)}, got {kind}")
+    return found
 
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)

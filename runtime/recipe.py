@@ -17,14 +17,23 @@ from runtime.calibration import Calibration
 from runtime.errors import RecipeError
 from runtime.explain import one_line
 from runtime.grid import GridSpec
-from runtime.manifest import FILES, REFERENCE_FILE, SCHEMA_VERSION, Manifest
+from runtime.manifest import (
+    FILES,
+    REFERENCE_FILE,
+    SCHEMA_VERSION,
+    SCORER_FILE,
+    ZONES_FILE,
+    Manifest,
+)
 from runtime.nouns import DepthMap, GreyImage
 from runtime.npz import arrays_of
+from runtime.scorer import Scorer, read_scorer
 from runtime.signature import ANYBODY, Signature, Trust, verified
 from runtime.strict_json import parse_object
 from runtime.transforms import Transform, rigid
 from runtime.viewplan import ViewPlan
 from runtime.wall_clock import utc_now
+from runtime.zones import Zones, read_zones
 
 MANIFEST_FILE = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
@@ -62,6 +71,7 @@ class Recipe:
     expected_ijk: (n, 3) int32, voxels of `grid` through which the golden part's surface passes.
     reference: one golden view per planned view.
     threshold: how the threshold 1.0 was found, for people; nothing is computed from it.
+    zones: thresholds by zone, None for 1.0 everywhere; scorer: a classifier over them, if any.
     """
 
     manifest: Manifest
@@ -73,6 +83,8 @@ class Recipe:
     probes: tuple[Probe, ...]
     threshold: Mapping[str, Any]
     signature: Signature | None = None
+    zones: Zones | None = None
+    scorer: Scorer | None = None
 
     @property
     def label(self) -> str:
@@ -174,7 +186,7 @@ def _manifest(path: Path, text: bytes) -> Manifest:
 
 
 def _check_files(path: Path, manifest: Manifest) -> None:
-    allowed = {*FILES, REFERENCE_FILE}
+    allowed = {*FILES, REFERENCE_FILE, ZONES_FILE, SCORER_FILE}
     if missing := set(FILES) - set(manifest.files):
         raise RecipeError(f"{path}: files {sorted(missing)} are not listed")
     if unknown := set(manifest.files) - allowed:  # names are fixed, so no path can escape
@@ -197,6 +209,7 @@ def _read(folder: Path, name: str, digest: str) -> bytes:
 def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
     grid = manifest.grid
     plan = _plan(content["viewplan.json"])
+    zones = _zones(content.get(ZONES_FILE), grid.voxel_mm)
     return Recipe(
         manifest=manifest,
         model=content["model.onnx"],
@@ -206,6 +219,8 @@ def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
         reference=_reference(content.get(REFERENCE_FILE), len(plan.views)),
         probes=_probes(content["probe.npz"]),
         threshold=json.loads(content["threshold.json"]),
+        zones=zones,
+        scorer=_scorer(content.get(SCORER_FILE), zones),
     )
 
 
@@ -249,6 +264,18 @@ def _reference(content: bytes | None, count: int) -> tuple[ReferenceView, ...]:
             arrays["image"], depth_mm, arrays["part_from_camera"], arrays["gloss"], strict=True
         )
     )
+
+
+def _zones(content: bytes | None, voxel_mm: float) -> Zones | None:
+    return None if content is None else read_zones(arrays_of(content), voxel_mm)
+
+
+def _scorer(content: bytes | None, zones: Zones | None) -> Scorer | None:
+    if content is None:
+        return None
+    scorer = read_scorer(arrays_of(content))
+    scorer.check_zones(zones or Zones.whole())
+    return scorer
 
 
 def _probes(content: bytes) -> tuple[Probe, ...]:

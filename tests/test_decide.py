@@ -140,3 +140,22 @@ def test_a_pass_with_a_reason_against_it_cannot_be_made() -> None:
         Verdict(outcome=Outcome.PASS)
     with pytest.raises(ValueError, match="needs a reason"):
         Verdict(outcome=Outcome.FAIL, notes=())
+
+
+def test_a_classifier_may_fail_a_part_that_no_place_fails() -> None:
+    outcome, notes = decide(replace(GOOD, scorer=1.4), LIMITS)
+    assert outcome is Outcome.FAIL
+    assert notes[0].reason is Reason.DEFECT
+    assert "1.40" in notes[0].detail
+
+
+def test_a_classifier_never_passes_what_a_place_fails() -> None:
+    outcome, _ = decide(replace(GOOD, score=3.0, defects=(DEFECT,), scorer=0.0), LIMITS)
+    assert outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("scorer", [float("nan"), float("inf"), -0.5])
+def test_a_classifier_without_a_finite_score_is_no_proof(scorer: float) -> None:
+    outcome, notes = decide(replace(GOOD, scorer=scorer), LIMITS)
+    assert outcome is Outcome.INDETERMINATE
+    assert notes[0].reason is Reason.SCORE_INVALID

@@ -25,12 +25,15 @@ from runtime.config import check_config
 from runtime.curve import load_key_pair
 from runtime.errors import VoxGateError
 from runtime.keys import make_key_pair
+from runtime.manifest import SCORER_FILE, ZONES_FILE
 from runtime.network_source import header_from_bytes
 from runtime.npz import arrays_of
 from runtime.recipe import MANIFEST_FILE, Recipe, sha256
 from runtime.scan import Scan
+from runtime.scorer import write_scorer
 from runtime.signature import SIGNATURE_FILE, Signature, Trust
 from runtime.strict_json import parse_object
+from runtime.zones import Zones, write_zones
 from tests import tiny
 from tests.cell_kit import REPO
 
@@ -163,7 +166,10 @@ def recipes(folder: Path) -> list[tuple[Feed, bytes]]:
         finally:
             (recipe / MANIFEST_FILE).write_bytes(manifest)
 
-    parts = ("viewplan.json", "expected.npz", "probe.npz", "reference.npz", "threshold.json")
+    (recipe / ZONES_FILE).write_bytes(write_zones(Zones.whole(1.0, 2.0)))
+    (recipe / SCORER_FILE).write_bytes(write_scorer(tiny.scorer()))
+    kept = ("viewplan.json", "expected.npz", "probe.npz", "reference.npz", "threshold.json")
+    parts = (*kept, ZONES_FILE, SCORER_FILE)
     return [
         *((functools.partial(loaded, name), (recipe / name).read_bytes()) for name in parts),
         (signed, signature),

@@ -11,9 +11,13 @@ import onnx
 from onnx import TensorProto, helper
 
 from export.package import RecipeParts, ReferenceViews
+from runtime.forest import Forest
 from runtime.manifest import GridSection, Manifest, TensorSpec
 from runtime.recipe import Probe
+from runtime.scorer import Scorer
 from runtime.viewplan import ViewPlan
+from runtime.zone_statistics import feature_names
+from runtime.zones import Zones
 
 SHAPE = (1, 1, 24, 32)
 DIGEST = "0" * 64
@@ -98,6 +102,22 @@ def parts(**changes: Any) -> RecipeParts:
         "threshold": {"threshold": 1.0},
     }
     return RecipeParts(**(fields | changes))
+
+
+def scorer() -> Scorer:
+    """One tree that looks at the model's largest score."""
+    names = feature_names(("model",), Zones.whole())
+    forest = Forest(
+        feature=np.array([0, -1, -1], np.int32),
+        value=np.array([0.5, -2.0, 2.0], np.float32),
+        yes=np.array([1, 0, 0], np.int32),
+        no=np.array([2, 0, 0], np.int32),
+        missing_yes=np.zeros(3, np.bool_),
+        roots=np.array([0], np.int32),
+        base=0.0,
+        features=len(names),
+    )
+    return Scorer(forest, ("model",), names, threshold=0.5)
 
 
 def _pictures(seed: int) -> npt.NDArray[np.uint8]:

@@ -19,6 +19,10 @@ def reference(
     backbone: Annotated[
         Path | None, typer.Option(help="Your own feature extractor (ONNX) for the filter bank.")
     ] = None,
+    rendered: Annotated[
+        bool,
+        typer.Option("--rendered", help="The scan was rendered from CAD: judge the shape alone."),
+    ] = False,
     calibration: Annotated[
         Path | None,
         typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
@@ -38,9 +42,12 @@ def reference(
             name=name,
             version=version,
             backbone=backbone,
+            rendered=rendered,
             calibration=calibration,
             on_progress=lambda done, of, what: progress.update(
                 task, completed=done, total=of, description=what
             ),
         )
     typer.echo(json.dumps(summary) if as_json else f"recipe written: {out}")
+    if rendered:
+        typer.echo("it judges the shape alone: marks, scratches and stains will PASS", err=True)

@@ -9,13 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.volume_metrics import (
-    LabelledVolume,
+from export.evaluation.detection_metrics import (
+    auroc,
+    classification_auroc,
     instance_auroc,
-    label_volume,
-    pro_curve,
-    voxel_aupro,
+    roc_curve,
 )
+from export.evaluation.volumes import (
+    LabelledVolume,
+    VoxelTruth,
+    from_dense,
+    label_dense,
+    label_volume,
+)
+from export.evaluation.voxel_metrics import pro_curve, voxel_aupro
 
 FPR_STEPS = 20_000  # brute force: one threshold for each of so many uniform rates
 
@@ -92,18 +99,49 @@ def test_scaling_of_scores_changes_nothing() -> None:
 
 
 def test_the_curve_rises_to_1_1() -> None:
-    rate, overlap = pro_curve(_random_volumes(2, ties=True))
-    assert (np.diff(rate) >= 0).all()
-    assert (np.diff(overlap) >= 0).all()
-    assert (rate[-1], overlap[-1]) == (pytest.approx(1.0), pytest.approx(1.0))
+    curve = pro_curve(_random_volumes(2, ties=True))
+    assert (np.diff(curve.rate) >= 0).all()
+    assert (np.diff(curve.value) >= 0).all()
+    assert (curve.rate[-1], curve.value[-1]) == (pytest.approx(1.0), pytest.approx(1.0))
 
 
 def test_only_voxels_with_matter_are_judged() -> None:
-    scores = np.full((4, 4, 4), 9, np.float32)
+    volume = label_dense(np.full((4, 4, 4), 9, np.float32), _truth())
+    assert sorted(volume.defect_ids.tolist()) == [0, 3, 3]
+
+
+def test_a_voxel_that_was_never_seen_scores_nothing() -> None:
+    seen = np.array([[2, 2, 2], [3, 3, 3]], np.int32)
+    volume = label_volume(seen, np.array([7, 8], np.float32), _truth(), (4, 4, 4))
+    assert volume.scores[volume.defect_ids == 3].tolist() == [0, 7]
+    assert volume.scores[volume.defect_ids == 0].tolist() == [0]
+
+
+def test_a_list_of_voxels_and_a_whole_grid_are_labelled_alike() -> None:
+    rng = np.random.default_rng(0)
+    dense = rng.random((5, 6, 7)).astype(np.float32)
+    every = np.argwhere(dense >= 0).astype(np.int32)
+    chosen = rng.permutation(every)
+    truth = VoxelTruth(chosen[:90], chosen[80:100], np.repeat([1, 2], 10).astype(np.int16))
+    listed = label_volume(chosen, dense[tuple(chosen.T)], truth, (5, 6, 7))
+    whole = label_dense(dense, truth)
+    ids = np.full(dense.shape, -1, np.int16)
+    ids[tuple(truth.surface_ijk.T)] = 0
+    ids[tuple(truth.defect_ijk.T)] = truth.defect_ids
+    masked = from_dense(dense, ids)
+    assert voxel_aupro([listed], 1.0) == voxel_aupro([whole], 1.0) == voxel_aupro([masked], 1.0)
+    assert sorted(listed.scores.tolist()) == sorted(masked.scores.tolist())
+
+
+def test_truth_outside_the_grid_is_refused() -> None:
+    with pytest.raises(ValueError, match="outside the grid"):
+        label_dense(np.zeros((2, 2, 2), np.float32), _truth())
+
+
+def _truth() -> VoxelTruth:
     surface = np.array([[0, 0, 0], [1, 1, 1]], np.int32)
     defect = np.array([[1, 1, 1], [2, 2, 2]], np.int32)
-    volume = label_volume(scores, surface, defect, np.array([3, 3], np.int16))
-    assert sorted(volume.defect_ids.tolist()) == [0, 3, 3]
+    return VoxelTruth(surface, defect, np.array([3, 3], np.int16))
 
 
 def test_a_nan_score_is_refused() -> None:
@@ -130,6 +168,8 @@ def test_auroc_equals_the_share_of_ordered_pairs(good: list[int], bad: list[int]
     anomalous = np.array([False] * len(good) + [True] * len(bad))
     pairs = [1.0 if b > g else 0.5 if b == g else 0.0 for b in bad for g in good]
     assert instance_auroc(scores, anomalous) == pytest.approx(np.mean(pairs))
+    assert classification_auroc(scores, anomalous) == auroc(scores, anomalous)
+    assert roc_curve(scores, anomalous).area(1.0, "linear") == pytest.approx(np.mean(pairs))
 
 
 def test_auroc_without_bad_parts_is_refused() -> None:

@@ -1,0 +1,73 @@
+"""`voxgate review`: what would the new recipe have said of an archive, and what would it cost?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runtime.console import errors_as_json, progress_bar
+from runtime.errors import RecipeError
+
+if TYPE_CHECKING:
+    from export.review import Review
+
+
+def review(
+    scans: Annotated[
+        list[Path], typer.Argument(help="A recorded scan, or a folder of scans (an archive).")
+    ],
+    recipe: Annotated[
+        list[Path], typer.Option(help="First the recipe that decided, then the candidates.")
+    ],
+    good: Annotated[
+        Path | None,
+        typer.Option(help="Text file: one scan name a line that was a good part (for the cost)."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
+    ] = False,
+) -> None:
+    """Inspect stored scans by several recipes: what changes, at what cost in false rejects."""
+    from export.review import review_archive
+
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        if len(recipe) < 2:
+            raise RecipeError("name --recipe twice: the one that decided, then a candidate")
+        task = progress.add_task("review", total=None)
+        found = review_archive(
+            scans,
+            recipe,
+            good,
+            lambda done, of, what: progress.update(
+                task, completed=done, total=of, description=what
+            ),
+        )
+    if as_json:
+        typer.echo(json.dumps(found.to_json()))
+    else:
+        _show(found)
+
+
+def _show(found: Review) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("scan", *found.labels, "changed")
+    for row in found.rows:
+        cells = [f"{said.outcome} {said.score:.2f}" for said in row.said]
+        table.add_row(Path(row.scan).name, *cells, "" if row.same else "yes")
+    console.print(table)
+    for cost in found.costs:
+        console.print(
+            f"{cost.label}: {cost.newly_failed} newly FAIL, {cost.newly_passed} newly PASS, "
+            f"{cost.other} otherwise changed; false rejects {cost.false_rejects} of {cost.good}, "
+            f"before {cost.false_rejects_before}; escapes {cost.escapes} of {cost.bad}, "
+            f"before {cost.escapes_before}",
+            highlight=False,
+        )
+    if not found.labelled:
+        console.print("nobody says which parts were good (--good): PASS by the first recipe counts")

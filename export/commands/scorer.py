@@ -1,0 +1,83 @@
+"""`voxgate scorer`: a recipe with a classifier over its zones, trained from few scans."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runtime.console import errors_as_json, progress_bar
+from runtime.errors import RecipeError
+
+
+class ForestName(str, Enum):
+    """SegAD's classifier and the two of its ablation."""
+
+    BRF = "brf"
+    RF = "rf"
+    BT = "bt"
+
+
+def scorer(
+    recipe: Annotated[Path, typer.Argument(help="Folder of the recipe.")],
+    good: Annotated[list[Path], typer.Option(help="Scan of a good part. Repeatable.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")],
+    version: Annotated[str, typer.Option(help="Of the new recipe.")],
+    bad: Annotated[list[Path] | None, typer.Option(help="Scan of a bad part. Repeatable.")] = None,
+    generated: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Defects to put on the good scans.")
+    ] = 24,
+    kind: Annotated[
+        ForestName, typer.Option(help="Boosted random forest, random forest, boosted trees.")
+    ] = ForestName.BRF,
+    zones: Annotated[
+        Path | None, typer.Option(help="JSON of zones; default: the recipe's, else the whole part.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
+    ] = False,
+) -> None:
+    """Add a classifier (SegAD): it may fail a part that no place fails, never the reverse."""
+    from export.rewrite import rewritten
+    from export.scorer_training import Samples, train_scorer
+    from export.zone_file import load_zones
+    from runtime.manifest import SCORER_FILE, ZONES_FILE
+    from runtime.recipe import Recipe
+    from runtime.scorer import write_scorer
+    from runtime.zones import Zones, write_zones
+
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        loaded = Recipe.load(recipe)
+        if zones is not None and loaded.zones is not None:
+            raise RecipeError(f"recipe {loaded.label} has zones already: leave --zones away")
+        own = loaded.zones or Zones.whole(1.0, loaded.grid.voxel_mm)
+        if zones is not None:
+            own = load_zones(zones, loaded.grid.voxel_mm)
+        task = progress.add_task("train", total=None)
+        trained = train_scorer(
+            loaded,
+            own,
+            Samples(tuple(good), tuple(bad or ()), generated),
+            kind.value,
+            lambda done, of, what: progress.update(
+                task, completed=done, total=of, description=what
+            ),
+        )
+        threshold = {**loaded.threshold, "scorer": trained.record}
+        files = {
+            SCORER_FILE: write_scorer(trained.scorer),
+            ZONES_FILE: write_zones(own),
+            "threshold.json": (json.dumps(threshold, indent=2, allow_nan=False) + "\n").encode(),
+        }
+        written = rewritten(recipe, out, version, files)
+    summary = {"recipe": str(out), "label": written.label, **trained.record}
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        typer.echo(
+            f"recipe written: {out} (not signed); {summary['rows']} rows, {summary['bad_rows']} of "
+            f"bad parts, AUROC on them {summary['training_auroc']:.3f}"
+        )

@@ -1,0 +1,189 @@
+"""`voxgate threshold`: from good parts alone, the threshold, and what they prove of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runtime.console import errors_as_json, progress_bar
+from runtime.errors import RecipeError
+
+if TYPE_CHECKING:
+    from export.thresholds import ZoneThreshold
+    from runtime.recipe import Recipe
+
+AGAIN = 16  # a single scan seen again: twice the scores that a tail needs at least
+
+
+def threshold(
+    recipe: Annotated[Path, typer.Argument(help="Folder of the recipe.")],
+    scans: Annotated[list[Path] | None, typer.Argument(help="Scans of good parts.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a new recipe here; without it, only tell.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="Of the new recipe.")] = None,
+    false_rejects: Annotated[
+        float, typer.Option(min=1e-9, max=0.5, help="Share of good parts that may be rejected.")
+    ] = 0.01,
+    extrapolate: Annotated[
+        bool, typer.Option("--extrapolate", help="A tail law may stand in for parts not seen.")
+    ] = False,
+    again: Annotated[
+        int | None,
+        typer.Option(min=0, max=10_000, help="See each scan again so often; 16 for a single one."),
+    ] = None,
+    zones: Annotated[
+        Path | None, typer.Option(help="JSON of zones, each with a threshold of its own.")
+    ] = None,
+    bad: Annotated[
+        list[Path] | None, typer.Option(help="Scan of a bad part, for the table. Repeatable.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Derive the recipe's own thresholds again, compare.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
+    ] = False,
+) -> None:
+    """Find the threshold from good parts; exit 2 when the false reject target cannot be met."""
+    from runtime.recipe import Recipe
+
+    with errors_as_json(as_json):
+        loaded = Recipe.load(recipe)
+        if check:
+            _check(loaded, as_json)
+            return
+        if not scans:
+            raise RecipeError("name at least one scan of a good part")
+        if out is not None and version is None:
+            raise RecipeError("a new recipe needs a --version of its own")
+        found, record = _found(
+            loaded, scans, bad or [], zones, false_rejects, extrapolate, again, as_json
+        )
+        if out is not None:
+            _write(recipe, out, version or "", loaded, zones, found, record)
+    if as_json:
+        typer.echo(json.dumps(record | {"recipe": None if out is None else str(out)}))
+    else:
+        _show(found, record, out)
+
+
+def _found(
+    recipe: Recipe,
+    scans: list[Path],
+    bad: list[Path],
+    zone_file: Path | None,
+    false_rejects: float,
+    extrapolate: bool,
+    again: int | None,
+    as_json: bool,
+) -> tuple[tuple[ZoneThreshold, ...], dict[str, Any]]:
+    from export.parts_seen import scores_of
+    from export.thresholds import Target, derive, record, rounded
+
+    if recipe.zones is not None:
+        raise RecipeError(
+            f"recipe {recipe.label} has thresholds already: start from the recipe it was made from"
+        )
+    target = Target(false_rejects, extrapolate)
+    own = _zones(recipe, zone_file)
+    repeats = (AGAIN if len(scans) == 1 else 0) if again is None else again
+    steps = len(scans) * (2 if repeats else 1) + len(bad)
+    with progress_bar(as_json) as progress:
+        task = progress.add_task("inspect", total=steps)
+
+        def step(what: str) -> None:
+            progress.update(task, advance=1, description=Path(what).name)
+
+        good = [rounded(each) for each in scores_of(recipe, own, scans, repeats, step)]
+        wrong = [rounded(each) for each in scores_of(recipe, own, bad, 0, step)] if bad else []
+    found = derive(good, own.names, target)
+    return found, record(good, found, target, wrong)
+
+
+def _zones(recipe: Recipe, zone_file: Path | None) -> Any:
+    from export.zone_file import load_zones
+    from runtime.zones import Zones
+
+    voxel_mm = recipe.grid.voxel_mm
+    return Zones.whole(1.0, voxel_mm) if zone_file is None else load_zones(zone_file, voxel_mm)
+
+
+def _write(
+    source: Path,
+    out: Path,
+    version: str,
+    recipe: Recipe,
+    zone_file: Path | None,
+    found: tuple[ZoneThreshold, ...],
+    record: dict[str, Any],
+) -> None:
+    from export.rewrite import rewritten
+    from runtime.manifest import ZONES_FILE
+    from runtime.zones import write_zones
+
+    zones = _zones(recipe, zone_file).with_thresholds([each.threshold for each in found])
+    before = {"before": dict(recipe.threshold)}
+    text = json.dumps({**record, **before}, indent=2, allow_nan=False) + "\n"
+    rewritten(
+        source, out, version, {ZONES_FILE: write_zones(zones), "threshold.json": text.encode()}
+    )
+
+
+def _check(recipe: Recipe, as_json: bool) -> None:
+    from export.thresholds import derive_again
+
+    again = {each.zone: each.threshold for each in derive_again(recipe.threshold)}
+    stored = {str(z["zone"]): float(z["threshold"]) for z in recipe.threshold["zones"]}
+    served = (
+        {}
+        if recipe.zones is None
+        else dict(zip(recipe.zones.names, recipe.zones.thresholds.tolist(), strict=True))
+    )
+    if not again == stored == served:
+        raise RecipeError(
+            f"recipe {recipe.label}: its scores lead to {again}, it says {stored} and serves "
+            f"{served}: find its threshold again"
+        )
+    typer.echo(json.dumps({"ok": True, "zones": again}) if as_json else f"{recipe.label}: {again}")
+
+
+def _show(found: tuple[ZoneThreshold, ...], record: dict[str, Any], out: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from export.thresholds import good_parts
+
+    console = Console()
+    table = Table("zone", "threshold", "rests on", "best law", "p", "proven", "proven at 95 %")
+    for each in found:
+        best = each.laws[0] if each.laws else None
+        table.add_row(
+            each.zone,
+            f"{each.threshold:.3f}",
+            each.source,
+            "-" if best is None else f"{best.name}{'' if best.believed else ' (rejected)'}",
+            "-" if best is None else f"{best.p_value:.2f}",
+            f"{each.proven:.1%}",
+            f"{each.proven_95:.1%}",
+        )
+    console.print(table)
+    console.print(
+        f"{good_parts(record['parts'])} {record['proven_false_rejects']:.1%} false rejects; "
+        f"{record['target']['rate']:.2%} needs {record['parts_for_target']}",
+        highlight=False,
+    )
+    if record["table"]:
+        escapes = Table("threshold x", "escapes", "overkill")
+        for row in record["table"]:
+            escapes.add_row(
+                f"{row['threshold']:.3f}",
+                f"{row['escapes']} of {row['bad']}",
+                f"{row['overkill']} of {row['good']}",
+            )
+        console.print(escapes)
+    if out is not None:
+        console.print(f"recipe written: {out} (not signed)", highlight=False)

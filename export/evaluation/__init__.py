@@ -1,0 +1,1 @@
+"""How good is a recipe? Published layouts in, the papers' figures out. No torch in here."""

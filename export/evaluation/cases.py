@@ -1,0 +1,104 @@
+"""What a published layout becomes: cases that are read when they are asked for, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from export.evaluation.object_metrics import Boxes
+from export.evaluation.volumes import VoxelTruth
+from runtime.calibration import Calibration
+from runtime.grid import GridSpec
+from runtime.nouns import DepthMap, GreyImage, Note, View
+
+Kind = Literal["volume", "picture", "scene"]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One picture as a view detector gets it. depth_mm: NaN = no return; None without a sensor.
+
+    camera_matrix: (3, 3) float64 px, of the depth, where it is known.
+    """
+
+    image: GreyImage
+    depth_mm: DepthMap | None = None
+    camera_matrix: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureTruth:
+    """defect (h, w) bool; part (h, w) bool where the object is, None if nobody says.
+
+    anomalous: the picture's label; a bad picture may show nothing of its defect.
+    """
+
+    defect: Mask
+    anomalous: bool
+    part: Mask | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneTruth:
+    """Objects of a scene: boxes (n, 6) axis-aligned, centre and size; odd (n,) bool."""
+
+    boxes: Boxes
+    odd: npt.NDArray[np.bool_]
+
+
+class Case(Protocol):
+    """One test instance. name is unique in its data set; source is what it is read from."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def part(self) -> str: ...
+    @property
+    def source(self) -> Path: ...
+
+
+class VolumeCase(Case, Protocol):
+    """Views of one part, and a volume that says what is wrong with it."""
+
+    def calibration(self) -> Calibration: ...
+    def grid(self) -> GridSpec: ...
+    def arrivals(self) -> Iterator[View | Note]: ...
+    def truth(self) -> VoxelTruth: ...
+
+
+class PictureCase(Case, Protocol):
+    """One picture, and a mask."""
+
+    def picture(self) -> Picture: ...
+    def truth(self) -> PictureTruth: ...
+
+
+class SceneCase(Case, Protocol):
+    """Several objects of one kind, of which some are odd."""
+
+    def truth(self) -> SceneTruth: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One folder in one layout; kind says which protocol its cases keep.
+
+    missing: what a complete folder would have and this one lacks, one line each.
+    """
+
+    folder: Path
+    layout: str
+    kind: Kind
+    cases: Sequence[Case]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Part types, in the folder's order."""
+        return tuple(dict.fromkeys(case.part for case in self.cases))

@@ -1,0 +1,57 @@
+"""The published layouts. Each module finds its cases without opening a picture, and names gaps."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.evaluation.cases import Dataset
+from runtime.errors import ScanError
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutRow:
+    """Where a layout's reader lives: `recognises(folder)` and `read(folder)`."""
+
+    module: str
+    what: str
+
+
+LAYOUTS: dict[str, LayoutRow] = {
+    "scans": LayoutRow("export.evaluation.layouts.scans", "<part>/test/<scan>/frames.jsonl"),
+    "sim3d": LayoutRow("export.evaluation.layouts.sim3d", "<class>/<class>_real/rgb/*.png"),
+    "mvtec3d": LayoutRow("export.evaluation.layouts.mvtec3d", "<class>/test/<defect>/xyz/*.tiff"),
+    "mad": LayoutRow("export.evaluation.layouts.mad", "<class>/test/<defect>/*.png"),
+    "odd-one-out": LayoutRow(
+        "export.evaluation.layouts.odd_one_out", "<scene>/scene3d.metadata.json"
+    ),
+}
+
+
+def open_dataset(folder: Path, layout: str | None = None) -> Dataset:
+    """The folder's cases; without a name the layout is the first that recognises the folder.
+
+    Raises ScanError for a folder that is none, or whose layout has no complete case; the message
+    says what is missing.
+    """
+    if not folder.is_dir():
+        raise ScanError(f"{folder}: no such folder")
+    if layout is not None and layout not in LAYOUTS:
+        raise ScanError(f"layout {layout!r} is unknown, choose one of {', '.join(LAYOUTS)}")
+    for name in LAYOUTS if layout is None else [layout]:
+        module = importlib.import_module(LAYOUTS[name].module)
+        if layout is not None or module.recognises(folder):
+            found: Dataset = module.read(folder)
+            return _with_cases(found)
+    known = "; ".join(f"{name}: {row.what}" for name, row in LAYOUTS.items())
+    raise ScanError(
+        f"{folder}: none of the known layouts ({known}): name the folder above the parts"
+    )
+
+
+def _with_cases(dataset: Dataset) -> Dataset:
+    if dataset.cases:
+        return dataset
+    missing = "; ".join(dataset.missing[:5]) or LAYOUTS[dataset.layout].what
+    raise ScanError(f"{dataset.folder}: no complete case in the layout {dataset.layout}: {missing}")

@@ -1,0 +1,119 @@
+"""Scan folders of this project: <part>/test/<scan>, with truth beside them (design, section 4)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from export.evaluation.cases import Dataset
+from export.evaluation.volumes import VoxelTruth
+from runtime.calibration import Calibration
+from runtime.errors import ScanError
+from runtime.grid import GridSpec
+from runtime.nouns import Note, View
+from runtime.offline import MAX_GAP_NS
+from runtime.replay import lost_frames, replay
+from runtime.scan import CALIBRATION, PARENTS, Scan
+from runtime.sync import Synchronizer
+
+FRAMES = "frames.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanCase:
+    """One recorded scan. Only `truth` and `defect_types` open what a runtime may not read."""
+
+    source: Path
+    part: str
+
+    @property
+    def name(self) -> str:
+        """part/scan."""
+        return f"{self.part}/{self.source.name}"
+
+    def calibration(self) -> Calibration:
+        """Of the scan, or above it."""
+        return Scan.open(self.source).calibration
+
+    def grid(self) -> GridSpec:
+        """The ground truth's. Raises ScanError when the part has none."""
+        grid = Scan.open(self.source).grid
+        if grid is None:
+            raise ScanError(f"{self.source}: no grid.json beside it: what are the truth's voxels?")
+        return grid
+
+    def arrivals(self) -> Iterator[View | Note]:
+        """Replayed as `voxgate inspect` does."""
+        scan = Scan.open(self.source)
+        yield from lost_frames(scan)
+        for found in replay(scan, Synchronizer(scan.calibration, MAX_GAP_NS)):
+            yield found if isinstance(found, View) else found.note
+
+    def truth(self) -> VoxelTruth:
+        """surface.npz and, of a bad part, gt.npz."""
+        surface = _array(self.source / "surface.npz", "ijk").astype(np.int32)
+        marked = self.source / "gt.npz"
+        if not marked.exists():
+            return VoxelTruth(surface, np.zeros((0, 3), np.int32), np.zeros(0, np.int16))
+        ids = _array(marked, "defect_id").astype(np.int16)
+        return VoxelTruth(surface, _array(marked, "ijk").astype(np.int32), ids)
+
+    def defect_types(self) -> dict[int, str]:
+        """What each defect id is, if truth.json says."""
+        path = self.source / "truth.json"
+        if not path.exists():
+            return {}
+        defects = json.loads(path.read_text("utf-8")).get("defects", [])
+        return {int(defect["id"]): str(defect["type"]) for defect in defects}
+
+
+def recognises(folder: Path) -> bool:
+    """A part, a folder of parts, a folder of scans, or one scan."""
+    patterns = (FRAMES, f"*/{FRAMES}", f"test/*/{FRAMES}", f"*/test/*/{FRAMES}")
+    return any(next(folder.glob(pattern), None) is not None for pattern in patterns)
+
+
+def read(folder: Path) -> Dataset:
+    """Every scan under test/, else every scan in the folder, else the folder itself."""
+    cases, missing = [], []
+    for scan in _scans(folder):
+        if (scan / "surface.npz").exists():
+            cases.append(ScanCase(scan, _part(scan)))
+        else:
+            missing.append(f"{scan}: no surface.npz, so nothing says what is true of it")
+    return Dataset(folder, "scans", "volume", tuple(cases), tuple(missing))
+
+
+def _scans(folder: Path) -> list[Path]:
+    for pattern in (f"*/test/*/{FRAMES}", f"test/*/{FRAMES}", f"*/{FRAMES}", FRAMES):
+        if found := sorted(folder.glob(pattern)):
+            return [path.parent for path in found]
+    return []
+
+
+def _part(scan: Path) -> str:
+    """The part's name, from the nearest calibration; read once per file, not per scan."""
+    places = [scan, *scan.resolve().parents[:PARENTS]]
+    found = next((place / CALIBRATION for place in places if (place / CALIBRATION).is_file()), None)
+    if found is None:
+        raise ScanError(f"{scan}: no {CALIBRATION} here or above: copy the part's whole folder")
+    return _calibrated_part(found)
+
+
+@lru_cache(maxsize=256)
+def _calibrated_part(path: Path) -> str:
+    return Calibration.load(path).part
+
+
+def _array(path: Path, name: str) -> npt.NDArray[np.generic]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return np.asarray(file[name])
+    except (OSError, KeyError, ValueError) as error:
+        raise ScanError(f"{path}: no array {name} here ({error}): copy the scan again") from error

@@ -1,0 +1,235 @@
+"""SiM3D: <class>/<class>_real (training), <class>_synth (CAD renderings), other folders a test.
+
+An instance has rgb/<view>_2.png and depth/<view>.npy (h, w) mm, inf where background; synth has
+RGB/<view>_2.png and DEPTH/<view>_depth.exr (or .npy, where OpenCV reads no EXR). A test folder
+with `bad` in its name is anomalous. The names of calibration, poses and ground truth are not
+documented where we could read them; ours are in NAMES, and a `sim3d_layout.json` in the data set's
+folder replaces any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from export.evaluation.cases import Dataset
+from export.evaluation.layouts.camera_file import calibration_from
+from export.evaluation.layouts.files import (
+    any_image,
+    array,
+    files,
+    folders,
+    grey_image,
+    json_object,
+)
+from export.evaluation.volumes import VoxelTruth
+from runtime.calibration import Calibration
+from runtime.errors import ScanError
+from runtime.grid import GridSpec
+from runtime.nouns import DepthMap, Note, View
+from runtime.rays import Rays
+from runtime.transforms import Transform, apply, rigid
+
+Setup = Literal["real", "synth"]
+NAMES = {
+    "camera": "camera.json",  # per class: image_size, K (3, 3), distortion (5,) k1 k2 p1 p2 k3
+    "poses": "poses.json",  # per instance: views, 4 x 4 each, aligning v_i to v_1 (section 3.2)
+    "ground_truth": "gt.npy",  # per bad instance: (X, Y, Z), the id of each defect, 0 elsewhere
+    "grid": "grid.json",  # per class: origin_mm, shape, voxel_mm, in the frame of v_1
+}
+OVERRIDE = "sim3d_layout.json"
+FLOOR_MM = 2.0  # the volume is lifted above the runtime's table; SiM3D's depth has no background
+VIEW_SUFFIX = "_2"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One scanned or rendered instance, in the frame of its first view, lifted onto z >= 2 mm."""
+
+    source: Path
+    part: str
+    names: tuple[tuple[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        """class/instance."""
+        return f"{self.part}/{self.source.name}"
+
+    @property
+    def views(self) -> list[tuple[Path, Path]]:
+        """Picture and depth of every view, by name."""
+        places = [("depth", ".npy"), ("DEPTH", ".npy"), ("DEPTH", ".exr")]
+        depths = next((f for place, end in places if (f := files(self.source / place, end))), [])
+        return [(_picture_of(depth), depth) for depth in depths]
+
+    def calibration(self) -> Calibration:
+        """Of the class; the camera's pose itself comes with each view."""
+        return calibration_from(self.source.parent / dict(self.names)["camera"], self.part)
+
+    def grid(self) -> GridSpec:
+        """The ground truth's, lifted."""
+        return _lifted_grid(self.source.parent / dict(self.names)["grid"])
+
+    def arrivals(self) -> Iterator[View | Note]:
+        """Every view with its pose."""
+        for number, ((picture, depth), pose) in enumerate(
+            zip(self.views, self._poses(), strict=True)
+        ):
+            yield View(number, grey_image(picture), pose, 0.0, depth_map(depth))
+
+    def truth(self) -> VoxelTruth:
+        """Non-empty: what this instance's depth falls into. Bad: the annotated volume."""
+        grid = self.grid()
+        rays = _rays(self.source.parent / dict(self.names)["camera"], self.part)
+        seen = [_voxels(view, rays, grid) for view in self.arrivals() if isinstance(view, View)]
+        surface = np.unique(np.concatenate(seen), axis=0).astype(np.int32)
+        marked = self.source / dict(self.names)["ground_truth"]
+        if not marked.exists():
+            return VoxelTruth(surface, np.zeros((0, 3), np.int32), np.zeros(0, np.int16))
+        ids = array(marked, 3)
+        if ids.shape != grid.shape:
+            raise ScanError(f"{marked}: is {ids.shape}, the class's grid is {grid.shape}")
+        ijk = np.argwhere(ids > 0).astype(np.int32)
+        return VoxelTruth(surface, ijk, ids[tuple(ijk.T)].astype(np.int16))
+
+    def _poses(self) -> list[Transform]:
+        path = self.source / dict(self.names)["poses"]
+        lift_mm = (
+            self.grid().origin_mm[2] - _grid(self.source.parent / dict(self.names)["grid"])[0][2]
+        )
+        try:
+            poses = [rigid(np.array(pose, np.float64)) for pose in json_object(path)["views"]]
+        except (KeyError, ValueError) as error:
+            raise ScanError(f"{path}: views must be rigid 4 x 4 matrices ({error})") from error
+        if len(poses) != len(self.views):
+            raise ScanError(f"{path}: {len(poses)} poses for {len(self.views)} views")
+        lift = np.eye(4)
+        lift[2, 3] = lift_mm
+        return [lift @ pose for pose in poses]
+
+
+def recognises(folder: Path) -> bool:
+    """The data set's folder, or one class of it."""
+    return any(
+        (each / f"{each.name}_{setup}").is_dir()
+        for each in (folder, *folders(folder))
+        for setup in ("real", "synth")
+    )
+
+
+def read(folder: Path) -> Dataset:
+    """Every complete test instance of every class."""
+    names = _names(folder)
+    cases: list[Instance] = []
+    missing: list[str] = []
+    for each in _classes(folder):
+        missing += _class_gaps(each, dict(names))
+        for place in folders(each):
+            if place.name in (f"{each.name}_real", f"{each.name}_synth"):
+                continue
+            instance = Instance(place, each.name, names)
+            gaps = _gaps(instance, dict(names))
+            if gaps:
+                missing += gaps
+            else:
+                cases.append(instance)
+    return Dataset(folder, "sim3d", "volume", tuple(cases), tuple(missing))
+
+
+def training_instance(folder: Path, part: str, setup: Setup) -> Instance:
+    """The one instance that a method may learn from. Raises ScanError, with what is missing."""
+    for each in _classes(folder):
+        if each.name == part:
+            names = _names(folder)
+            instance = Instance(each / f"{part}_{setup}", part, names)
+            if gaps := _gaps(instance, dict(names)):
+                raise ScanError("; ".join(gaps))
+            return instance
+    raise ScanError(f"{folder}: no class {part!r}")
+
+
+def depth_map(path: Path) -> DepthMap:
+    """(h, w) float32 mm, NaN for background: inf in .npy; in a rendering the largest value."""
+    if path.suffix == ".npy":
+        depth = array(path, 2).astype(np.float32)
+        return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(np.nan))
+    try:
+        stored = any_image(path)
+    except ScanError as error:
+        raise ScanError(
+            f"{path}: this OpenCV reads no EXR: store it as {path.stem}.npy beside it, mm"
+        ) from error
+    depth = (stored if stored.ndim == 2 else stored[..., 0]).astype(np.float32)
+    return np.where((depth > 0) & (depth < depth.max()), depth, np.float32(np.nan))
+
+
+def _picture_of(depth: Path) -> Path:
+    kind = "RGB" if depth.parent.name == "DEPTH" else "rgb"
+    stem = depth.stem.removesuffix("_depth")
+    return depth.parent.parent / kind / f"{stem}{VIEW_SUFFIX}.png"
+
+
+def _gaps(instance: Instance, names: dict[str, str]) -> list[str]:
+    place = instance.source
+    views = instance.views
+    lacking = [] if views else ["depth/*.npy"]
+    lacking += [f"{p.parent.name}/{p.name}" for p, _ in views if not p.exists()]
+    lacking += [] if (place / names["poses"]).exists() else [names["poses"]]
+    if "bad" in place.name and not (place / names["ground_truth"]).exists():
+        lacking.append(names["ground_truth"])
+    return [f"{place}: no {' and no '.join(lacking)}"] if lacking else []
+
+
+def _class_gaps(folder: Path, names: dict[str, str]) -> list[str]:
+    wanted = (names["camera"], names["grid"], f"{folder.name}_real", f"{folder.name}_synth")
+    return [f"{folder}: no {name}" for name in wanted if not (folder / name).exists()]
+
+
+def _classes(folder: Path) -> list[Path]:
+    own = any((folder / f"{folder.name}_{setup}").is_dir() for setup in ("real", "synth"))
+    return [folder] if own else folders(folder)
+
+
+def _names(folder: Path) -> tuple[tuple[str, str], ...]:
+    for place in (folder, folder.parent):
+        if (place / OVERRIDE).exists():
+            own = json_object(place / OVERRIDE)
+            if unknown := set(own) - set(NAMES):
+                raise ScanError(f"{place / OVERRIDE}: unknown {sorted(unknown)}, known: {[*NAMES]}")
+            return tuple({**NAMES, **own}.items())
+    return tuple(NAMES.items())
+
+
+@lru_cache(maxsize=8)
+def _grid(path: Path) -> tuple[tuple[float, float, float], tuple[int, int, int], float]:
+    fields: dict[str, Any] = json_object(path)
+    try:
+        x, y, z = map(float, fields["origin_mm"])
+        nx, ny, nz = map(int, fields["shape"])
+        return (x, y, z), (nx, ny, nz), float(fields["voxel_mm"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ScanError(f"{path}: needs origin_mm, shape and voxel_mm ({error})") from error
+
+
+def _lifted_grid(path: Path) -> GridSpec:
+    (x, y, _), shape, voxel_mm = _grid(path)
+    return GridSpec((x, y, FLOOR_MM), shape, voxel_mm)
+
+
+@lru_cache(maxsize=2)
+def _rays(camera: Path, part: str) -> Rays:
+    return Rays.from_calibration(calibration_from(camera, part))
+
+
+def _voxels(view: View, rays: Rays, grid: GridSpec) -> npt.NDArray[np.int32]:
+    assert view.depth_mm is not None
+    points = rays.points(view.depth_mm)[np.isfinite(view.depth_mm)].astype(np.float64)
+    ijk = grid.voxels_of(apply(view.part_from_camera, points))
+    inside = ((ijk >= 0) & (ijk < grid.shape)).all(axis=1)
+    return np.unique(ijk[inside], axis=0)

@@ -1,0 +1,105 @@
+"""The runtime's inspector, listening in: what each view alone gave each voxel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from export.evaluation.fusion_rules import Votes
+from runtime.inspector import Inspector
+from runtime.nouns import Verdict, View
+from runtime.register import Registered
+from runtime.volume import Volume
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewVoxels:
+    """Voxels (n, 3) that one view measured or scored, and their scores (n,)."""
+
+    ijk: npt.NDArray[np.int32]
+    score: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heard:
+    """What was fused of one view."""
+
+    planned: int
+    view: View
+    score: npt.NDArray[np.float32]
+    registered: Registered | None
+
+
+class ListeningInspector(Inspector):
+    """Inspects as the box does, and keeps every view's own voxels of the last part.
+
+    The views are fused once more, alone, at the end, so that the stages' times are the box's. A
+    volume detector speaks once, for all views together: then no view has a voice of its own.
+    """
+
+    views: list[ViewVoxels]
+    _heard: list[_Heard]
+
+    def start(self) -> None:
+        """Forget the last part."""
+        super().start()
+        self.views, self._heard = [], []
+
+    def finish(self) -> Verdict:
+        """As the box's, and `views`."""
+        verdict = super().finish()
+        self.views = [self._alone(heard) for heard in self._heard]
+        self._heard = []
+        return verdict
+
+    def _fuse(
+        self,
+        planned: int,
+        view: View,
+        score: npt.NDArray[np.float32],
+        registered: Registered | None,
+    ) -> None:
+        super()._fuse(planned, view, score, registered)
+        self._heard.append(_Heard(planned, view, score, registered))
+
+    def _alone(self, heard: _Heard) -> ViewVoxels:
+        whole = self.volume
+        self.volume = Volume(whole.grid, whole.table_z_mm)
+        try:
+            super()._fuse(heard.planned, heard.view, heard.score, heard.registered)
+            if self.recipe.zones is not None:
+                self.recipe.zones.rescale(self.volume, self._reference_from_part())
+            alone = self.volume.occupied()
+        finally:
+            self.volume = whole
+        return ViewVoxels(alone.ijk, alone.score)
+
+
+def votes_on(
+    ijk: npt.NDArray[np.int32], views: list[ViewVoxels], shape: tuple[int, int, int]
+) -> Votes:
+    """The views' votes on voxels (n, 3)."""
+    numbers = _numbers(ijk, shape)
+    order = np.argsort(numbers)
+    ranked = numbers[order]
+    scores, saw = [], []
+    for view in views:
+        place = np.searchsorted(ranked, own := _numbers(view.ijk, shape))
+        place = np.minimum(place, max(len(ranked) - 1, 0))
+        hit = ranked[place] == own
+        score, seen = np.zeros(len(ijk), np.float32), np.zeros(len(ijk), np.bool_)
+        score[order[place[hit]]] = view.score[hit]
+        seen[order[place[hit]]] = True
+        scores.append(score)
+        saw.append(seen)
+    if not scores:
+        scores, saw = [np.zeros(len(ijk), np.float32)], [np.zeros(len(ijk), np.bool_)]
+    return Votes.of(scores, saw)
+
+
+def _numbers(ijk: npt.NDArray[np.int32], shape: tuple[int, int, int]) -> npt.NDArray[np.int64]:
+    i, j, k = ijk.astype(np.int64).T
+    numbers: npt.NDArray[np.int64] = (i * shape[1] + j) * shape[2] + k
+    return numbers

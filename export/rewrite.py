@@ -1,0 +1,48 @@
+"""A recipe under a new version: some files replaced, the others byte for byte."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from export.package import check_free, check_label
+from runtime.errors import RecipeError
+from runtime.recipe import Recipe, sha256
+from runtime.wall_clock import utc_now
+
+
+def rewritten(
+    source: Path, out: Path, version: str, files: Mapping[str, bytes], **changes: Any
+) -> Recipe:
+    """Write the recipe folder `out` and read it again, as the box will. It is not signed yet.
+
+    changes: further fields of the manifest. Raises RecipeError when `out` exists or is refused.
+    """
+    check_free(out)
+    recipe = Recipe.load(source)
+    check_label(recipe.manifest.name, version)
+    content = {name: (source / name).read_bytes() for name in recipe.manifest.files} | dict(files)
+    manifest = recipe.manifest.model_copy(
+        update={
+            "version": version,
+            "created_utc": utc_now(),
+            "provenance": {**recipe.manifest.provenance, "from": recipe.label},
+            "files": {name: sha256(data) for name, data in content.items()},
+            **changes,
+        }
+    )
+    Recipe.from_files(manifest, content, str(out))  # refuses before anything is written
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, data in content.items():
+            (partial / name).write_bytes(data)
+        (partial / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+        partial.rename(out)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise RecipeError(f"{out}: cannot be written: {error.strerror}") from error
+    return Recipe.load(out)
