@@ -80,15 +80,14 @@ def test_the_cube_has_a_margin_at_the_parts_ends() -> None:
 
 
 def burr(across_px: int, beside_mm: float) -> VoxelGrid:
-    """A patch of surface of so many pixels, so far beside a cube that holds the usual part."""
+    """A patch of surface of so many pixels, so far beside a cube that holds the usual part; nearer
+    to the camera, which looks down on it, than anything."""
     grid = filled()
     rays, view = scene.rays(), scene.look(scene.camera(0.0))
-    assert view.depth_mm is not None
-    depth_mm = np.full(view.depth_mm.shape, np.nan, np.float32)
-    row, column = (int(side) // 2 for side in view.image.shape)
-    depth_mm[row : row + across_px, column : column + across_px] = (
-        100.0  # above everything: the camera looks down on the part
-    )
+    height, width = rays.x.shape
+    depth_mm = np.full((height, width), np.nan, np.float32)
+    row, column = height // 2, width // 2
+    depth_mm[row : row + across_px, column : column + across_px] = 100.0
     moved = np.eye(4)
     moved[0, 3] = 140.0 + beside_mm
     grid.add(replace(view, depth_mm=depth_mm), rays, moved, -1e4)

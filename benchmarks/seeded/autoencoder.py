@@ -11,6 +11,11 @@ NARROW = (4, 8, 8, 16)  # of the small voxel network
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:
+    return [*small_cases(folder, scan), *_full(folder, scan)]
+
+
+def small_cases(folder: Path, scan: Path) -> list[Case]:
+    """Without the half minute that training the full-size networks takes."""
     voxel = ("--shape", "voxel")
     return [
         Case(
@@ -21,6 +26,12 @@ def cases(folder: Path, scan: Path) -> list[Case]:
             "autoencoder voxel",
             ("autoencoder", *voxel, *save_pair(folder / "sv", scan, 1, 16, True, NARROW)),
         ),
+    ]
+
+
+def _full(folder: Path, scan: Path) -> list[Case]:
+    voxel = ("--shape", "voxel")
+    return [
         Case(
             "autoencoder depth",
             ("autoencoder", *at(0.3), *save_pair(folder / "fd", scan, 1, 512, False)),

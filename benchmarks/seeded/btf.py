@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.weights import SMALL_PYRAMID, save_backbone, save_bank
 
 FEATURES = 128 + 256 + 33  # layers 2 and 3 of the small pyramid, and FPFH
@@ -19,7 +19,14 @@ def cases(folder: Path, scan: Path) -> list[Case]:
         Case("btf depth", (*own, "--shape", "depth")),
         Case(
             "btf saved bank",
-            (*own, "--fpfh-step-px", "1", "--bank", str(save_bank(folder / "bank.npz", FEATURES))),
+            (
+                *own,
+                *at(100.0),
+                "--fpfh-step-px",
+                "1",
+                "--bank",
+                str(save_bank(folder / "bank.npz", FEATURES)),
+            ),
         ),
         Case(
             "btf WRN-101 + FPFH",

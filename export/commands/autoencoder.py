@@ -25,6 +25,12 @@ def autoencoder(
     colour: Annotated[
         bool, typer.Option(help="Trained with colour too; grey counts thrice.")
     ] = False,
+    far_mm: Annotated[
+        float | None,
+        typer.Option(
+            min=1.0, help="Distance that is 1 to the networks; default: the golden scan's."
+        ),
+    ] = None,
     *,
     common: Common,
 ) -> None:
@@ -32,7 +38,7 @@ def autoencoder(
     from export.methods.reconstruction import ReconstructionOptions, load_reconstruction
 
     volume = shape is RepresentationName.VOXEL
-    options = ReconstructionOptions(encoder, decoder, volume, colour)
+    options = ReconstructionOptions(encoder, decoder, volume, colour, far_mm)
     export_recipe(
         lambda golden, progress: load_reconstruction("autoencoder", golden, options), common
     )

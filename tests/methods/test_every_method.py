@@ -36,7 +36,8 @@ def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> 
 def test_a_recipes_verdicts_are_the_source_models(
     module: str, small_scans: Path, tmp_path: Path
 ) -> None:
-    cases = importlib.import_module(f"benchmarks.seeded.{module}").cases
+    seeded = importlib.import_module(f"benchmarks.seeded.{module}")
+    cases = getattr(seeded, "small_cases", seeded.cases)
     quick: list[Case] = [c for c in cases(tmp_path, small_scans / "golden") if is_quick(c)]
     assert quick
     for number, case in enumerate(quick):
