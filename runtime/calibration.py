@@ -55,7 +55,7 @@ class Calibration:
     def load(cls, path: Path) -> Calibration:
         """Read and check `calibration.json`. Raises CalibrationError with file, key and value."""
         try:
-            return cls.parse(_text(path))
+            return _from_fields(parse_object(_text(path)))
         except ValueError as error:
             raise CalibrationError(f"{path}: {error}") from error
 

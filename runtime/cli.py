@@ -207,8 +207,8 @@ def play(
     raise typer.Exit(EXIT_CODES[report.verdict.outcome])
 
 
-@camera_app.command()
-def build(
+@camera_app.command("build")
+def build_camera(
     out: Annotated[Path, typer.Argument(help="Folder; the producer goes into one of its own.")],
 ) -> None:
     """Compile our GenTL producer of virtual cameras with the system's C compiler."""
@@ -217,8 +217,8 @@ def build(
     typer.echo(build_producer(out))
 
 
-@camera_app.command()
-def serve(
+@camera_app.command("serve")
+def serve_camera(
     scan: Annotated[Path, typer.Argument(help="Folder of a recorded scan to look at.")],
     serial: Annotated[
         str, typer.Option(help="Serial number; with several, -1, -2 ...")

@@ -103,7 +103,7 @@ class HostFusion:
         if scored.registered is not None and self._geometry:
             score = np.maximum(model, scored.registered.geometry)
         with self._watch.time(Work.FUSE):
-            self._fuse(scored, score)
+            self.fuse(scored, score)
             self._fuse_channels(scored, model)
         view = scored.view
         self._reports.append(
@@ -123,7 +123,8 @@ class HostFusion:
         with self._watch.time(Work.ENGINE):
             return score_map(self._engine, scored.inputs).score
 
-    def _fuse(self, scored: Scored, score: npt.NDArray[np.float32]) -> None:
+    def fuse(self, scored: Scored, score: npt.NDArray[np.float32]) -> None:
+        """Put (h, w) scores of a view into the volume, whoever gave them."""
         view, planned, registered = scored.view, scored.planned, scored.registered
         assert view.depth_mm is not None  # the inspector has refused it
         pose = view.part_from_camera

@@ -11,9 +11,10 @@ lines. What goes wrong on the way becomes a note, and a verdict with such a note
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -48,6 +49,7 @@ from runtime.zones import Zones
 # A rendering has a return everywhere; a real sensor has none at grazing angles and in its
 # projector's shadow, an eighth of a view here and there. What no view sees, coverage tells.
 RENDERED_BLIND_MAX = 0.3
+OnHost = TypeVar("OnHost", bound=HostFusion)
 ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
 
 
@@ -411,9 +413,13 @@ class Inspector:
             return DeviceFusion.proven(
                 engine, self.volume, self._rays, geometry, views, self._crew, self._watch
             )
-        return HostFusion(
-            engine, self.volume, self._rays, geometry, self._crew, self._watch, self.channels
-        )
+        return self._on_host(HostFusion, self.volume, self.channels)
+
+    def _on_host(
+        self, kind: type[OnHost], volume: Volume, channels: Mapping[str, Volume]
+    ) -> OnHost:
+        geometry = self.recipe.manifest.geometry
+        return kind(self.engine, volume, self._rays, geometry, self._crew, self._watch, channels)
 
     def _reference_from_part(self) -> Transform:
         found = self._part.alignment

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from export.evaluation.fusion_rules import Votes
+from runtime.fusion import Fusion, HostFusion, Scored
 from runtime.inspector import Inspector
-from runtime.nouns import Verdict, View
-from runtime.register import Registered
+from runtime.nouns import Verdict
 from runtime.volume import Volume
 
 
@@ -22,14 +22,18 @@ class ViewVoxels:
     score: npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Heard:
-    """What was fused of one view."""
+class _Listening(HostFusion):
+    """Fuses as the box does, and keeps what was fused of each view."""
 
-    planned: int
-    view: View
-    score: npt.NDArray[np.float32]
-    registered: Registered | None
+    heard: list[tuple[Scored, npt.NDArray[np.float32]]]
+
+    def start(self) -> None:
+        super().start()
+        self.heard = []
+
+    def fuse(self, scored: Scored, score: npt.NDArray[np.float32]) -> None:
+        super().fuse(scored, score)
+        self.heard.append((scored, score))
 
 
 class ListeningInspector(Inspector):
@@ -40,40 +44,29 @@ class ListeningInspector(Inspector):
     """
 
     views: list[ViewVoxels]
-    _heard: list[_Heard]
+    _listening: _Listening
 
     def start(self) -> None:
         """Forget the last part."""
         super().start()
-        self.views, self._heard = [], []
+        self.views = []
 
     def finish(self) -> Verdict:
         """As the box's, and `views`."""
         verdict = super().finish()
-        self.views = [self._alone(heard) for heard in self._heard]
-        self._heard = []
+        self.views = [self._alone(*heard) for heard in self._listening.heard]
         return verdict
 
-    def _fuse(
-        self,
-        planned: int,
-        view: View,
-        score: npt.NDArray[np.float32],
-        registered: Registered | None,
-    ) -> None:
-        super()._fuse(planned, view, score, registered)
-        self._heard.append(_Heard(planned, view, score, registered))
+    def _fuse_where_the_scores_are(self) -> Fusion:
+        self._listening = self._on_host(_Listening, self.volume, self.channels)
+        return self._listening
 
-    def _alone(self, heard: _Heard) -> ViewVoxels:
-        whole = self.volume
-        self.volume = Volume(whole.grid, whole.table_z_mm)
-        try:
-            super()._fuse(heard.planned, heard.view, heard.score, heard.registered)
-            if self.recipe.zones is not None:
-                self.recipe.zones.rescale(self.volume, self._reference_from_part())
-            alone = self.volume.occupied()
-        finally:
-            self.volume = whole
+    def _alone(self, scored: Scored, score: npt.NDArray[np.float32]) -> ViewVoxels:
+        volume = Volume(self.volume.grid, self.volume.table_z_mm)
+        self._on_host(HostFusion, volume, {}).fuse(scored, score)
+        if self.recipe.zones is not None:
+            self.recipe.zones.rescale(volume, self._reference_from_part())
+        alone = volume.occupied()
         return ViewVoxels(alone.ijk, alone.score)
 
 
