@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.weights import SMALL_VIT, save_backbone, save_bank
 
 FEATURES = 192  # of the small transformer
@@ -19,7 +19,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     return [
         Case("m3dm FPFH", (*tiny, "--shape", "fpfh", "--fpfh-step-px", "1")),
         Case("m3dm depth", tiny),
-        Case("m3dm saved banks and SVM", (*tiny, *_saved(folder))),
+        Case("m3dm saved banks and SVM", (*tiny, *_saved(folder), *at(8.5))),
         Case(
             "m3dm DINOv2 S/14 + depth",
             ("m3dm", "--backbone", "dinov2_vits14", "--weights", str(full), "--input-px", "224"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models import Patchcore
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.checkpoints import SEED, pictures, save_lightning, settle
 from benchmarks.seeded.weights import SMALL_PYRAMID, SMALL_VIT, save_backbone
 
@@ -21,7 +21,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     return [
         Case("patchcore", ("patchcore", "--checkpoint", str(small))),
         Case("patchcore depth", ("patchcore", *own, "--modality", "depth")),
-        Case("patchcore ViT both", ("patchcore", *tokens, "--modality", "both")),
+        Case("patchcore ViT both", ("patchcore", *tokens, "--modality", "both", *at(0.7))),
         *_full(folder),
     ]
 
