@@ -26,6 +26,7 @@ REFUSE = 0x00050000 | errno.EPERM
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16}
 KEPT = (Path(sys.base_prefix), Path(sys.prefix), Path(__file__).resolve().parents[1])
+HIDDEN = {"/tmp": "1777", "/var/tmp": "1777", "/root": "755", "/home": "755"}
 UNKNOWN = -1  # a system call that this architecture does not have
 
 
@@ -97,14 +98,14 @@ def _narrow_file_system(folder: Path) -> None:
 
 def _hide_private_places(aside: Path) -> None:
     """Empty /tmp and homes; what the interpreter needs of them stands where it stood."""
-    needed = [path for path in KEPT if path.is_relative_to("/root") or path.is_relative_to("/home")]
+    needed = [path for path in KEPT if any(path.is_relative_to(place) for place in HIDDEN)]
     for number, path in enumerate(needed):
         (aside / str(number)).mkdir(parents=True)
         _mount("--bind", path, aside / str(number))
-    for place, mode in (("/tmp", "1777"), ("/var/tmp", "1777"), ("/root", "755"), ("/home", "755")):
+    for place, mode in HIDDEN.items():
         _mount("-t", "tmpfs", "-o", f"mode={mode}", "tmpfs", place)
     for number, path in enumerate(needed):
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
         _mount("--move", aside / str(number), path)
 
 
