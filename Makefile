@@ -18,7 +18,7 @@ GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
 .PHONY: demo test test-export test-opencv4 test-gpu check nightly bench bench-export bench-opencv4 \
-	bench-gpu format lock clean
+	bench-gpu format lock audit clean
 
 demo: $(READY)
 	$(BIN)/voxgate demo
@@ -102,6 +102,12 @@ define resolve
 		--no-annotate --no-emit-index-url --custom-compile-command "make lock" \
 		$(1) pyproject.toml -o $(2)
 endef
+
+# Known vulnerabilities and withdrawn releases among what the box installs
+audit: $(READY)
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --upgrade pip pip-audit
+	.venv/audit/bin/python .ci/audit.py requirements.lock
 
 clean:
 	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu out

@@ -5,35 +5,47 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
-from runtime.doctor import Check, Light, Row, examine
+from runtime.doctor import Check, Light, Row, examine, red
+from runtime.doctor_camera import CAMERA_CHECKS
+from runtime.doctor_cell import CELL_CHECKS
 from runtime.doctor_gpu import GPU_CHECKS
+from runtime.doctor_host import HOST_CHECKS
 from runtime.doctor_machine import Machine
+from runtime.errors import ConfigError
 
-CHECKS: dict[str, Check] = {**GPU_CHECKS}
+CHECKS: dict[str, Check] = {**HOST_CHECKS, **GPU_CHECKS, **CAMERA_CHECKS, **CELL_CHECKS}
 
 _COLOURS = {Light.GREEN: "green", Light.YELLOW: "yellow", Light.RED: "bold red", Light.OFF: "dim"}
 
 
 def run_doctor(config: Path | None) -> list[Row]:
-    """Look at everything. Raises ConfigError for a configuration that would not be served."""
+    """Look at everything; without a cell that could be served, at the machine alone."""
     if config is None:
         return examine(Machine(), CHECKS)
     from runtime.config import load_cell
 
-    return examine(Machine(load_cell(config).config), CHECKS)
+    try:
+        cell = load_cell(config)
+    except ConfigError as error:
+        broken = Row("configuration", red(str(error), f"voxgate check {config}"))
+        return [broken, *examine(Machine(), CHECKS)]
+    return examine(Machine(cell.config), CHECKS)
 
 
 def as_table(rows: list[Row]) -> Table:
-    """For a person."""
-    table = Table("check", "")
+    """For a person; what does not concern this machine is one line below."""
+    silent = [row.check for row in rows if row.finding.light is Light.OFF]
+    table = Table("check", "", caption=f"not looked at: {', '.join(silent)}" if silent else None)
     table.add_column("found", overflow="fold")
     table.add_column("what to type or do", overflow="fold")
     for row in rows:
-        colour = _COLOURS[row.finding.light]
-        light = f"[{colour}]{row.finding.light.value}[/]"
-        table.add_row(row.check, light, row.finding.said, row.finding.do)
+        if row.finding.light is not Light.OFF:
+            colour = _COLOURS[row.finding.light]
+            light = f"[{colour}]{row.finding.light.value}[/]"
+            table.add_row(row.check, light, escape(row.finding.said), escape(row.finding.do))
     return table
 
 

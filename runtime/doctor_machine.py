@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runtime.port_probe import Taken, why_taken
 from runtime.power_mode import Run, run_command
 
 if TYPE_CHECKING:
@@ -31,6 +35,17 @@ def _may_use(path: str) -> bool:
     return os.access(path, os.R_OK | os.W_OK)
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _free_bytes(path: str) -> int | None:
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """config: the cell's, where one is given; without it only the machine is examined."""
@@ -40,6 +55,12 @@ class Machine:
     read: Callable[[str], str | None] = _read
     glob: Callable[[str], Sequence[str]] = _glob
     may_use: Callable[[str], bool] = _may_use
+    free_bytes: Callable[[str], int | None] = _free_bytes
+    why_taken: Callable[[str], Taken | None] = why_taken
+    cores: Callable[[], int] = _cores
+    processor: str = field(default_factory=platform.machine)
+    python: tuple[int, ...] = tuple(sys.version_info[:3])
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @property
     def board(self) -> str | None:

@@ -1,0 +1,168 @@
+"""What the doctor looks at for one cell: calibration, recipes, keys, disk, ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from runtime.calibration import Calibration
+from runtime.config_camera import NetworkCamera
+from runtime.config_sections import CellConfig
+from runtime.curve import load_key_pair
+from runtime.doctor import Check, Finding, green, off, red, yellow
+from runtime.doctor_machine import Machine
+from runtime.errors import CalibrationError, KeyFileError, RecipeError
+from runtime.pipeline import recipe_folder, trust_of
+from runtime.recipe import Recipe
+from runtime.recipe_store import stored
+from runtime.wall_clock import utc_now
+
+NO_CELL = "no cell was named: voxgate doctor -c CELL.yaml"
+SOON = timedelta(days=30)
+MIB = 1 << 20
+LEAST_DISK_MIB = 100  # a verdict takes 4 kB: a few days to react
+LOW_DISK_MIB = 2000
+
+
+def calibration(machine: Machine) -> Finding:
+    """Is it there, whole, and was it accepted?"""
+    if machine.config is None:
+        return off(NO_CELL)
+    path = machine.config.calibration
+    try:
+        found = Calibration.load(path)
+    except CalibrationError as error:
+        return red(str(error), "name the calibration.json of this camera and robot")
+    if found.forced:
+        return yellow(
+            f"written by --force although {', '.join(found.forced)} missed its limits",
+            "voxgate calib --help: take the boards again",
+        )
+    return green(f"{path.name} of part {found.part!r}, {found.width_px} x {found.height_px} px")
+
+
+def recipes(machine: Machine) -> Finding:
+    """Would the one that is prepared at start be opened, and the others?"""
+    if machine.config is None:
+        return off(NO_CELL)
+    section = machine.config.recipes
+    found = list(stored(section.folder, trust_of(section)))
+    if not found:
+        return yellow(f"{section.folder} holds none", "voxgate recipe install FOLDER -c CELL.yaml")
+    if section.default is not None:
+        problem = _of_default(machine.config, section.default)
+        if problem is not None:
+            return problem
+    refused = [recipe for recipe in found if recipe.problem is not None]
+    if refused:
+        return yellow(
+            f"{len(refused)} of {len(found)} would be refused, such as {refused[0].label}",
+            "voxgate recipe list --config CELL.yaml",
+        )
+    return green(f"{len(found)} would be opened")
+
+
+def _of_default(config: CellConfig, name: str) -> Finding | None:
+    try:
+        recipe = Recipe.load(recipe_folder(config.recipes.folder, name), trust_of(config.recipes))
+        recipe.check_detector()
+        recipe.check_calibration(Calibration.load(config.calibration))
+    except (RecipeError, CalibrationError) as error:
+        return red(f"the default: {error}", "voxgate recipe list --config CELL.yaml")
+    until = None if recipe.signature is None else recipe.signature.not_after_utc
+    if until is not None and until - utc_now() < SOON:
+        return yellow(
+            f"the signature of {recipe.label} ends on {until:%Y-%m-%d}",
+            "voxgate sign: have it signed again, and installed",
+        )
+    return None
+
+
+def keys(machine: Machine) -> Finding:
+    """Who may speak to the box, and whose recipes it opens."""
+    if machine.config is None:
+        return off(NO_CELL)
+    security, section = machine.config.security, machine.config.recipes
+    if security is not None:
+        try:
+            load_key_pair(security.secret_key)
+        except KeyFileError as error:
+            return red(str(error), "voxgate keys box --out FOLDER")
+    said = "plain sockets of this machine" if security is None else f"{len(security.peers)} peers"
+    if section.allow_unsigned:
+        return yellow(
+            f"{said}; recipes of anybody are opened",
+            "voxgate keys signer NAME --out FOLDER; then recipes.signers, allow_unsigned: false",
+        )
+    return green(f"{said}; recipes of {', '.join(s.name for s in section.signers)}")
+
+
+def disk(machine: Machine) -> Finding:
+    """Can verdicts be recorded, and how long?"""
+    if machine.config is None:
+        return off(NO_CELL)
+    folder = _nearest(machine.config.journal.path.parent)
+    if not machine.may_use(str(folder)):
+        return red(
+            f"this user may not write {folder}", "sudo -u voxgate voxgate doctor -c CELL.yaml"
+        )
+    free = machine.free_bytes(str(folder))
+    if free is None:
+        return red(f"{folder} cannot be looked at", f"df {folder}")
+    said = f"{free / MIB:,.0f} MiB are free in {folder}"
+    if free < LEAST_DISK_MIB * MIB:
+        return red(said, "without a record there is no verdict: make room, or move journal.path")
+    if free < LOW_DISK_MIB * MIB:
+        return yellow(said, "make room: du -xh --max-depth 2 / | sort -h | tail")
+    return green(said)
+
+
+def _nearest(folder: Path) -> Path:
+    """It, or what the service will make it in."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def ports(machine: Machine) -> Finding:
+    """Could the service bind what the cell names?"""
+    if machine.config is None:
+        return off(NO_CELL)
+    served = _is_served(machine, machine.config.journal.path)
+    for name, endpoint in _endpoints(machine.config):
+        taken = machine.why_taken(endpoint)
+        if taken is not None and not (served and taken.in_use):
+            return red(f"{name}: {taken.why}", taken.do)
+    return green("bound by the running service" if served else "free")
+
+
+def _endpoints(config: CellConfig) -> Iterator[tuple[str, str]]:
+    sockets, metrics = config.sockets, config.metrics
+    yield "sockets.poses", sockets.poses
+    yield "sockets.commands", sockets.commands
+    yield "sockets.verdicts", sockets.verdicts
+    for camera in config.cameras:
+        if isinstance(camera, NetworkCamera):
+            yield f"camera {camera.name}", camera.endpoint
+    if metrics.enabled:
+        host = f"[{metrics.host}]" if ":" in metrics.host else metrics.host
+        yield "metrics", f"tcp://{host}:{metrics.port}"
+
+
+def _is_served(machine: Machine, journal: Path) -> bool:
+    """Whether a service holds this cell's journal; asking for the lock could keep one out."""
+    try:
+        inode = journal.with_name(journal.name + ".lock").stat().st_ino
+    except OSError:
+        return False  # never served, or not for this user to see
+    locks = (machine.read("/proc/locks") or "").splitlines()
+    return any("FLOCK" in lock and f":{inode} " in lock for lock in locks)
+
+
+CELL_CHECKS: dict[str, Check] = {
+    "calibration": calibration,
+    "recipes": recipes,
+    "keys": keys,
+    "disk": disk,
+    "ports": ports,
+}
+"""In the order of the table."""
