@@ -26,7 +26,11 @@ class CameraSection(Section):
     heartbeat_ms: Annotated[
         int,
         about(
-            "Heartbeat", "a worker silent for longer is replaced", unit="ms", low=100, high=60_000
+            # the service looks every 0.1 s, and excuses whoever was paused together with it
+            *("Heartbeat", "a worker silent for longer is replaced"),
+            unit="ms",
+            low=500,
+            high=60_000,
         ),
     ] = 1000
     silence_ms: Annotated[

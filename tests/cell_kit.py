@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,8 @@ POSE_PERIOD_S = 0.008
 ROBOT_OFFSET_NS = 5_000_000_000_000  # the clocks of robot and camera began elsewhere
 CAMERA_OFFSET_NS = 77_000_000_000
 PATIENCE_S = 20.0  # for things that take milliseconds on a machine that is not overloaded
+
+SOCKETS = ("commands", "frames", "poses", "verdicts")
 
 T = TypeVar("T")
 
@@ -139,8 +141,17 @@ class ServiceProcess:
 class Robot:
     """A robot controller and a camera in one: commands, poses, frames, and an ear for PUB."""
 
-    def __init__(self, folder: Path, keys: KeyPair | None = None, box: bytes = b"") -> None:
-        """keys: the peer's own, box: the public key of the box; None: plain sockets."""
+    def __init__(
+        self,
+        folder: Path,
+        keys: KeyPair | None = None,
+        box: bytes = b"",
+        endpoints: Mapping[str, str] | None = None,
+    ) -> None:
+        """keys: the peer's own, box: the public key of the box; None: plain sockets.
+
+        endpoints: of commands, frames, poses, verdicts; None: the ipc files in `folder`.
+        """
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self._context = zmq.Context()
         if keys is not None:
@@ -148,14 +159,16 @@ class Robot:
             self._context.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)
             self._context.setsockopt(zmq.CURVE_SERVERKEY, box)
         self._context.linger = 0
-        self._commands = self._connect(zmq.DEALER, folder / "commands")
-        self._frames = self._connect(zmq.PUSH, folder / "frames")
-        self._ear = self._connect(zmq.SUB, folder / "verdicts")
+        self._endpoints = endpoints or {name: f"ipc://{folder}/{name}" for name in SOCKETS}
+        self._commands = self._connect(zmq.DEALER, "commands")
+        self._frames = self._connect(zmq.PUSH, "frames")
+        self._ear = self._connect(zmq.SUB, "verdicts")
         self._ear.subscribe(b"")
-        self._folder = folder
         self._requests = 0
         self._frame_id = 0
         self._poses_sent = 0
+        self.robot_offset_ns = ROBOT_OFFSET_NS
+        self.camera_offset_ns = CAMERA_OFFSET_NS
         self._stop = threading.Event()
         self._poses: threading.Thread | None = None
 
@@ -238,7 +251,7 @@ class Robot:
         fields = {
             "camera": "cam0",
             "frame_id": self._frame_id,
-            "t_device_ns": now_ns + CAMERA_OFFSET_NS,
+            "t_device_ns": now_ns + self.camera_offset_ns,
             "exposure_ns": EXPOSURE_NS,
             "width": WIDTH_PX,
             "height": HEIGHT_PX,
@@ -254,12 +267,12 @@ class Robot:
         return self._frame_id
 
     def _say_poses(self) -> None:
-        poses = self._connect(zmq.PUB, self._folder / "poses")
+        poses = self._connect(zmq.PUB, "poses")
         seq = 0
         while not self._stop.wait(POSE_PERIOD_S):
             pose = wire.PoseMessage(
                 seq=seq,
-                t_robot_ns=time.monotonic_ns() + ROBOT_OFFSET_NS,
+                t_robot_ns=time.monotonic_ns() + self.robot_offset_ns,
                 p_mm=(500.0, 0.0, 500.0),
                 q_wxyz=(1.0, 0.0, 0.0, 0.0),
             )
@@ -281,8 +294,8 @@ class Robot:
         self.listen()
         return [message for name, message in self.heard if name == f"{topic}.test"]
 
-    def _connect(self, kind: int, endpoint: Path) -> zmq.Socket[bytes]:
+    def _connect(self, kind: int, name: str) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
         socket.linger = 0
-        socket.connect(f"ipc://{endpoint}")
+        socket.connect(self._endpoints[name])
         return socket

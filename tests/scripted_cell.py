@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import AwareDatetime, BaseModel
 
 from runtime.calibration import Calibration
@@ -32,6 +33,7 @@ class Script(BaseModel):
     prepare_s: float = 0.0
     raise_in: str = ""  # "add": EngineError, "add!": a programming error, "prepare"
     nan_score: bool = False
+    allocates_mb: int = 0  # in add() and in finish(), as an engine does
     finish_file: str = ""  # appears when finish() begins
     not_after_utc: AwareDatetime | None = None  # of the recipe's signature
 
@@ -48,6 +50,7 @@ class ScriptedInspector:
 
     def add(self, view: View) -> None:
         time.sleep(self.script.add_s)
+        np.empty(self.script.allocates_mb << 20, np.uint8)
         if self.script.raise_in == "add":
             raise EngineError("the engine gave up")
         if self.script.raise_in == "add!":
@@ -65,6 +68,7 @@ class ScriptedInspector:
         if self.script.finish_file:
             Path(self.script.finish_file).touch()
         time.sleep(self.script.finish_s)
+        np.empty(self.script.allocates_mb << 20, np.uint8)
         reports = tuple(
             ViewReport(number, view.frame_id, view.uncertainty_mm, 0.1)
             for number, view in enumerate(self.views)

@@ -25,7 +25,7 @@ from ruamel.yaml import YAML
 from runtime import messages as wire
 from runtime.messages import RefusalCode, State
 from runtime.nouns import Outcome, Reason
-from tests.cell_kit import COLD_CLOCK_S, ROBOT_OFFSET_NS, Robot, ServiceProcess, until, write_cell
+from tests.cell_kit import COLD_CLOCK_S, Robot, ServiceProcess, until, write_cell
 from tests.scripted_cell import Script
 
 Serve = Callable[..., AbstractContextManager[tuple[ServiceProcess, Robot]]]
@@ -288,46 +288,6 @@ def test_frame_without_poses_is_indeterminate(robot: Robot) -> None:
     assert Reason.POSE_MISSING in reasons(verdict)
 
 
-def test_frame_of_the_wrong_size_is_indeterminate(robot: Robot) -> None:
-    job_id = new_job(robot)
-    robot.expose()
-    robot.expose(width=10)
-    robot.expose()
-    verdict = stop(robot, job_id)
-    assert Reason.FRAME_INVALID in reasons(verdict)
-    until(lambda: robot.published("fault"), "the fault")
-
-
-def test_lost_frame_is_indeterminate_although_enough_came(robot: Robot) -> None:
-    job_id = new_job(robot)
-    robot.expose()
-    robot._frame_id += 1
-    robot.expose()
-    robot.expose()
-    assert Reason.FRAME_LOST in reasons(stop(robot, job_id))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"p_mm": [1, 2, float("nan")]}, {"q_wxyz": [0, 0, 0, 0]}, {"q_wxyz": [2, 0, 0, 0]}],
-)
-def test_impossible_pose_during_a_job_is_indeterminate(
-    robot: Robot, shared: tuple[ServiceProcess, Path], change: dict[str, Any]
-) -> None:
-    job_id = new_job(robot)
-    pose = {"seq": 0, "t_robot_ns": ROBOT_OFFSET_NS, "p_mm": [0, 0, 0], "q_wxyz": [1, 0, 0, 0]}
-    payload = json.dumps(pose | change).encode()
-    with zmq.Context() as context, context.socket(zmq.PUB) as other:
-        other.connect(f"ipc://{shared[1]}/poses")
-
-        def told() -> bool:
-            other.send_multipart([wire.TOPIC_POSE, payload])
-            return any("pose refused" in fault["detail"] for fault in robot.published("fault"))
-
-        until(told, "the fault")
-    assert Reason.POSE_INVALID in reasons(stop(robot, job_id))
-
-
 def test_dead_camera_is_indeterminate_and_replaced(
     robot: Robot, shared: tuple[ServiceProcess, Path]
 ) -> None:
@@ -363,16 +323,6 @@ def test_defective_part_fails_with_its_defects(folder: Path) -> None:
         assert verdict.defects[0].centroid_base_mm == (4, 5, 6)
 
 
-def test_verdict_with_impossible_numbers_is_indeterminate(folder: Path) -> None:
-    with serving(folder, Script(nan_score=True)) as (_, robot):
-        robot.start_job("job-1")
-        for _ in range(3):
-            robot.expose()
-        verdict = stop(robot, "job-1")
-        assert verdict.outcome is Outcome.INDETERMINATE
-        assert reasons(verdict) == {Reason.SCORE_INVALID}
-
-
 def test_slow_inspector_is_indeterminate_inside_the_deadline(folder: Path) -> None:
     with serving(folder, Script(add_s=0.8), job={"deadline_ms": 1500}) as (_, robot):
         begun = time.monotonic()
@@ -387,18 +337,6 @@ def test_slow_inspector_is_indeterminate_inside_the_deadline(folder: Path) -> No
         robot.start_job("job-2")
         assert robot.ask(wire.Abort)
         until(lambda: len(robot.published("verdict")) == 2, "two verdicts, one per job")
-
-
-def test_engine_too_slow_for_the_robot_is_a_fault_not_a_growing_queue(folder: Path) -> None:
-    with serving(folder, Script(add_s=0.3), job={"queue_views": 1}) as (_, robot):
-        robot.start_job("job-1")
-        for _ in range(3):
-            robot.expose()
-        verdict = stop(robot, "job-1")
-        assert verdict.outcome is Outcome.INDETERMINATE
-        assert Reason.QUEUE_OVERFLOW in reasons(verdict)
-        codes = {fault["code"] for fault in robot.published("fault")}
-        assert "queue_overflow" in codes
 
 
 @pytest.mark.parametrize("raise_in", ["add", "add!"])
@@ -536,14 +474,12 @@ def test_sigterm_while_a_recipe_loads_ends_the_process(folder: Path) -> None:
         service.kill_if_left()
 
 
-@pytest.mark.parametrize("moment", ["started", "exposed", "stopped", "decided"])
+@pytest.mark.parametrize("moment", ["stopped", "decided"])
 def test_job_has_exactly_one_verdict_across_kill_9(folder: Path, moment: str) -> None:
     with serving(folder, job={"late_frame_ms": 1000}) as (service, robot):
         robot.start_job("job-1")
-        if moment != "started":
-            robot.expose()
-        if moment in {"stopped", "decided"}:
-            robot.send(wire.StopJob, job_id="job-1")
+        robot.expose()
+        robot.send(wire.StopJob, job_id="job-1")
         before = robot.reply() if moment == "decided" else None
         service.end(signal.SIGKILL)
     with serving(folder) as (service, robot):
@@ -695,9 +631,10 @@ def test_second_service_on_the_same_cell_is_refused_in_one_line(
 
 
 @pytest.mark.nightly
-def test_no_job_is_lost_or_doubled_over_thirty_kills(folder: Path) -> None:
+@pytest.mark.timeout(1800)
+def test_no_job_is_lost_or_doubled_over_200_kills(folder: Path) -> None:
     heard: dict[str, str] = {}
-    for round_number in range(30):
+    for round_number in range(200):
         with serving(folder) as (service, robot):
             for number in range(3):
                 job_id = f"job-{round_number}-{number}"
@@ -709,12 +646,14 @@ def test_no_job_is_lost_or_doubled_over_thirty_kills(folder: Path) -> None:
                     reply = robot.reply()
                     assert isinstance(reply, wire.ResultReply)
                     heard[job_id] = reply.result.outcome.value
-            time.sleep(0.013 * round_number)  # the moment of the kill wanders over the decision
+            time.sleep(
+                0.013 * (round_number % 30)
+            )  # the moment of the kill wanders over the decision
             service.end(signal.SIGKILL)
     with serving(folder) as (service, _):
         assert service.end(signal.SIGTERM) == 0
     journalled = rows(folder)
-    assert len(journalled) == 90
+    assert len(journalled) == 600
     assert set(journalled.values()) == {"INDETERMINATE"}  # no job had all its views
     assert journalled.items() >= heard.items()
 
