@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from scipy.spatial.transform import Rotation
 
 from runtime.messages import DefectMessage, VerdictMessage
 from sim.box import CONFIG_NAME, Box, voxgate
@@ -23,6 +27,9 @@ from sim.recipes import export_once
 ROOT = Path(__file__).parents[1]
 BRACKET = ROOT / "examples" / "bracket"
 SPEED = 8.0
+JUMP_AFTER = 400  # poses: in mid-scan
+Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+"""p_mm (3,) and q_wxyz (4,) of the flange in the robot's base."""
 VOXEL_MM = 2.0  # of the bracket's grid
 
 pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
@@ -147,6 +154,67 @@ def test_no_fault_is_ever_a_pass(
     assert report.outcome == "INDETERMINATE"
     assert reasons & set(report.reasons), report.reasons
     assert not report.may_pass
+
+
+def _in_metres(number: int, pose: Pose) -> Pose:
+    return pose[0] / 1000, pose[1]
+
+
+def _of_another_robot(number: int, pose: Pose) -> Pose:
+    return pose[0] + np.array([300.0, 0, 0]), pose[1]
+
+
+def _jump(number: int, pose: Pose) -> Pose:
+    return pose[0] + (np.array([0, 0, 1.5]) if number > JUMP_AFTER else 0), pose[1]
+
+
+def _wrong_quaternion_order(number: int, pose: Pose) -> Pose:
+    return pose[0], np.roll(pose[1], -1)
+
+
+def _bumped(number: int, pose: Pose) -> Pose:
+    """The camera was knocked: as if the flange stood 1 mm and 0.3 deg beside where it says."""
+    p_mm, q_wxyz = pose
+    w, *xyz = q_wxyz
+    flange = Rotation.from_quat([*xyz, w])
+    turned = flange * Rotation.from_euler("x", 0.3, degrees=True)
+    x, y, z, w = turned.as_quat()
+    return p_mm + flange.apply([1.0, 0, 0]), np.array([w, x, y, z])
+
+
+SPOILED = {
+    "poses in metres": (_in_metres, {"unplanned_view", "missing_view"}),
+    "poses of another robot": (_of_another_robot, {"unplanned_view", "missing_view"}),
+    "poses jump": (_jump, {"misaligned", "calibration_drift", "defect"}),
+    "quaternions the other way round": (_wrong_quaternion_order, {"unplanned_view"}),
+    "camera bumped": (_bumped, {"calibration_drift", "misaligned", "defect"}),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_poses_that_are_well_formed_and_wrong_are_never_a_pass(
+    box: Box, cell: VirtualCell, tmp_path: Path, case: str
+) -> None:
+    spoil, reasons = SPOILED[case]
+    report = play_in_time(cell, _spoiled(tmp_path, spoil), (), SPEED)
+    assert report.outcome in ("FAIL", "INDETERMINATE")
+    assert reasons & set(report.reasons), report.reasons
+    assert not report.may_pass
+
+
+def _spoiled(folder: Path, spoil: Callable[[int, Pose], Pose]) -> Path:
+    """The good scan, with other robot poses."""
+    shutil.copy(BRACKET / "calibration.json", folder)
+    scan = folder / "good"
+    shutil.copytree(BRACKET / "good", scan)
+    file = scan / "robot_poses.jsonl"
+    lines = []
+    for number, line in enumerate(file.read_text("utf-8").splitlines()):
+        fields = json.loads(line)
+        p_mm, q_wxyz = spoil(number, (np.array(fields["p"]), np.array(fields["q"])))
+        lines.append(json.dumps(fields | {"p": p_mm.tolist(), "q": q_wxyz.tolist()}))
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return scan
 
 
 def test_after_every_fault_a_good_part_passes_again(box: Box, cell: VirtualCell) -> None:
