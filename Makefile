@@ -51,6 +51,7 @@ nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY)
 	$(BIN)/pytest -q -m nightly --timeout 1800
 	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
 	$(OPENCV4_BIN)/pytest -q -m nightly --timeout 1800 $(OPENCV4_TESTS)
+	$(BIN)/voxgate bench soak
 
 bench: $(READY)
 	$(BIN)/voxgate bench

@@ -19,6 +19,10 @@ SUITES = {
     "evaluation": "the exact V-AUPRO of a volume of SiM3D's size against a threshold at a time",
     "live": "last exposure to verdict over real sockets, idle CPU, start to READY, memory",
 }
+# for a night
+LONG_SUITES = {
+    "soak": "2,000 jobs with random faults: every one accounted for, memory and descriptors flat",
+}
 # with OpenCV 4: `make bench-opencv4`
 OPENCV4_SUITES = {
     "handeye_methods": "hand-eye calibration against OpenCV 4's five methods, 200 cells",
@@ -35,7 +39,7 @@ WORKSTATION_SUITES = {
 
 def run(names: list[str]) -> None:
     """Run the named suites in order, or the box's. Raises VoxGateError for a name that is none."""
-    suites = SUITES | GPU_SUITES | WORKSTATION_SUITES | OPENCV4_SUITES
+    suites = SUITES | LONG_SUITES | GPU_SUITES | WORKSTATION_SUITES | OPENCV4_SUITES
     if unknown := set(names) - set(suites):
         raise VoxGateError(f"no suite {sorted(unknown)}, choose from {', '.join(suites)}")
     console = Console()

@@ -58,6 +58,6 @@ class Vigil:
         off = np.abs(score - expected) / np.maximum(1.0, np.abs(expected))
         if score.shape != expected.shape or not off.max() <= self._tolerance:
             raise EngineError(
-                f"{self._engine.backend} scored a view the same everywhere, and the probe not as it "
-                f"was recorded (off by {off.max():.3g}): restart the service"
+                f"{self._engine.backend} scored a view the same everywhere, and the probe not "
+                f"as it was recorded (off by {off.max():.3g}): restart the service"
             )
