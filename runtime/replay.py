@@ -22,8 +22,12 @@ def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]
 
 
 def lost_frames(scan: Scan) -> list[Note]:
-    """One note per gap in the frame ids, as the live frame gate has one: what is missing there
-    may be what mattered, also when every planned view came."""
+    """What the line held against the part, and one note per gap in the frame ids, as the live
+    frame gate has one: what is missing there may be what mattered, also when every view came."""
+    return [*scan.notes, *_gaps(scan)]
+
+
+def _gaps(scan: Scan) -> list[Note]:
     return [
         Note(
             Reason.FRAME_LOST,
