@@ -1,4 +1,4 @@
-"""`voxgate record`, `replay` and `evidence`: what a job was made of, taken, looked at, run again."""
+"""`voxgate record`, `replay`, `evidence`: what a job was made of, taken, looked at, run again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`voxgate record`: the service with an inspector that inspects nothing, so that jobs are recorded.
 
-Cameras, sockets, clocks and journal are those of `voxgate run`; the journal is one of its own, beside
-the recordings. Every verdict is INDETERMINATE: nothing was compared with anything.
+Cameras, sockets and clocks are those of `voxgate run`; the journal is one of its own, beside the
+recordings. Every verdict is INDETERMINATE: nothing was compared with anything.
 """
 
 from __future__ import annotations

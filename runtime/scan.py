@@ -100,7 +100,8 @@ class Scan:
             return open_scan(folder, calibration)
         if not folder.is_dir():
             raise ScanError(
-                f"{folder}: no such scan; it is a folder with frames.jsonl, or an .mcap file"
+                f"{folder}: no such folder or file; a scan is a folder with frames.jsonl, or an "
+                ".mcap file"
             )
         loaded = Calibration.load(calibration or above(folder, CALIBRATION))
         frames = _rows(
