@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mcap.writer import CompressionType
 
 from export.package import write_recipe
 from runtime import messages as wire
@@ -34,7 +35,7 @@ from runtime.scorer import write_scorer
 from runtime.signature import SIGNATURE_FILE, Signature, Trust
 from runtime.strict_json import parse_object
 from runtime.zones import Zones, write_zones
-from tests import tiny
+from tests import test_mcap_job, tiny
 from tests.cell_kit import REPO
 
 Feed = Callable[[bytes], object]
@@ -135,6 +136,22 @@ def scans(folder: Path) -> list[tuple[Feed, bytes]]:
     ]
 
 
+def recordings(folder: Path) -> list[tuple[Feed, bytes]]:
+    """As voxgate writes them, and without checksums, so that the damage gets to the messages."""
+    whole, plain = test_mcap_job.small_file(folder), folder / "plain.mcap"
+    test_mcap_job.repack(whole, plain, CompressionType.NONE, crcs=False)
+    feed = from_file(Scan.open, folder / "damaged.mcap")
+    content = plain.read_bytes()
+    # the pictures are most of it, and the index behind the data is not read
+    line = content.index(b"/job/event")
+    return [
+        (feed, whole.read_bytes()),
+        (feed, content),
+        (lambda cut: feed(content[:line] + cut), content[line : line + 600]),
+        (lambda head: feed(head + content[400:]), content[:400]),
+    ]
+
+
 def recipes(folder: Path) -> list[tuple[Feed, bytes]]:
     recipe = folder / "tiny" / "1"
     write_recipe(recipe, tiny.parts())
@@ -183,6 +200,7 @@ PARSERS = {
     "files": files,
     "configurations": configs,
     "scans": scans,
+    "recordings": recordings,
     "recipes": recipes,
 }
 
@@ -233,6 +251,7 @@ def test_a_damaged_input_is_told_in_one_line(name: str, tmp_path: Path) -> None:
         ("files", 100_000),
         ("configurations", 5_000),
         ("scans", 45_000),
+        ("recordings", 40_000),
         ("recipes", 50_000),
     ],
 )

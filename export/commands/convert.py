@@ -1,4 +1,4 @@
-"""`voxgate convert`: a scan in its other form, or a published data set's training instance as one."""
+"""`voxgate convert`: a scan in its other form, or a data set's training instance as a scan."""
 
 from __future__ import annotations
 
