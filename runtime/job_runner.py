@@ -208,6 +208,8 @@ class JobRunner:
         if step is Step.FINISH:
             job.finishing = True
             self._worker.finish(self._number)
+            if self._recording is not None:
+                self._recording.asked(now_ns)
         elif step is Step.EXPIRE:
             self.declare(job.expired(now_ns), now_ns)
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from runtime import mcap_schemas
 from runtime.calibration import Calibration
-from runtime.clock import ClockState
+from runtime.clock import ClockFit, ClockState
 from runtime.errors import CalibrationError, ScanError
 from runtime.explain import one_line
 from runtime.mcap_reader import McapFile, read_mcap
@@ -28,6 +28,7 @@ from runtime.messages import VerdictMessage
 from runtime.nouns import Note, Reason
 from runtime.poses import PoseRecord
 from runtime.recording import (
+    Asked,
     Declared,
     Event,
     Flushed,
@@ -239,6 +240,8 @@ def _event(fields: Fields) -> Event:
         return Took(t_ns)
     if kind is Kind.FLUSHED:
         return Flushed(t_ns)
+    if kind is Kind.ASKED:
+        return Asked(t_ns)
     if kind is Kind.HANDED:
         transform = fields.numbers("part_from_camera", (4, 4))
         rigid(transform)
@@ -278,7 +281,7 @@ def _clock(fields: Fields) -> ClockState:
     kept = fields.values.get("kept")
     if not isinstance(kept, list) or not all(isinstance(each, bool) for each in kept):
         raise ValueError("kept must be a list of true and false")
-    return ClockState(
+    state = ClockState(
         possible=tuple((float(x), float(y)) for x, y in _pairs(fields, "possible", MAX_CORNERS)),
         ref_ns=whole("ref_ns"),
         base_ns=whole("base_ns"),
@@ -289,6 +292,8 @@ def _clock(fields: Fields) -> ClockState:
         doubt_since_ns=whole("doubt_since_ns"),
         steps=whole("steps"),
     )
+    ClockFit().resume(state)  # of other promises about delays than ours: refused here
+    return state
 
 
 def _whole_in(fields: Fields, key: str) -> int:

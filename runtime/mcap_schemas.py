@@ -39,6 +39,7 @@ class Kind(str, Enum):
     FLUSHED = "flushed"  # waiting frames were given up
     HANDED = "handed"  # the inspector got a view
     HELD = "held"  # the inspector got a note
+    ASKED = "asked"  # the inspector, for its verdict
     TOLD = "told"  # a command of the robot
     DECLARED = "declared"  # ended without the inspector
     WITHDRAWN = "withdrawn"  # the verdict was taken back

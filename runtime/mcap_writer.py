@@ -28,6 +28,7 @@ from runtime.messages import VerdictMessage
 from runtime.nouns import DepthMap, Frame, GreyImage
 from runtime.poses import PoseRecord
 from runtime.recording import (
+    Asked,
     Declared,
     Event,
     Flushed,
@@ -282,7 +283,7 @@ def _time(t_ns: int) -> dict[str, int]:
 
 
 def _told(
-    event: Took | Flushed | Handed | Held | Told | Declared | Withdrawn,
+    event: Took | Flushed | Handed | Held | Asked | Told | Declared | Withdrawn,
 ) -> dict[str, object]:
     said: dict[str, object] = {"kind": _KINDS[type(event)].value, "t_host_ns": event.t_ns}
     if isinstance(event, Handed):
@@ -301,6 +302,7 @@ _KINDS: dict[type, Kind] = {
     Flushed: Kind.FLUSHED,
     Handed: Kind.HANDED,
     Held: Kind.HELD,
+    Asked: Kind.ASKED,
     Told: Kind.TOLD,
     Declared: Kind.DECLARED,
     Withdrawn: Kind.WITHDRAWN,

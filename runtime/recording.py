@@ -56,6 +56,13 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The inspector was asked for its verdict; what came later it did not know."""
+
+    t_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A command of the robot that belongs to the job, as JSON."""
 
@@ -81,7 +88,17 @@ class Withdrawn:
 
 
 Event = (
-    PoseRecord | Frame | FrameRecord | Took | Flushed | Handed | Held | Told | Declared | Withdrawn
+    PoseRecord
+    | Frame
+    | FrameRecord
+    | Took
+    | Flushed
+    | Handed
+    | Held
+    | Asked
+    | Told
+    | Declared
+    | Withdrawn
 )
 
 
@@ -151,6 +168,10 @@ class Recording:
     def held(self, note: Note) -> None:
         """The inspector was told a note."""
         self._add(Held(self.latest_ns, note), self.latest_ns)
+
+    def asked(self, now_ns: int) -> None:
+        """The inspector was asked for its verdict."""
+        self._add(Asked(now_ns), now_ns)
 
     def told(self, command: Command, now_ns: int) -> None:
         """The robot commanded something."""

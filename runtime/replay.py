@@ -12,6 +12,8 @@ from runtime.sync import MAX_WAIT_NS, Rejection, Synchronizer
 
 def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]:
     """Each frame's view or rejection as soon as it is known; raises ScanError for bad pixels."""
+    if scan.clocks is not None:
+        synchronizer.resume(scan.clocks, scan.poses[: scan.poses_before])
     for event in scan.events():
         if isinstance(event, Pose):
             synchronizer.add_pose(event)

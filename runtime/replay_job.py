@@ -30,7 +30,7 @@ from runtime.offline import DEFAULTS, Settings, inspect_scan, offline_header, op
 from runtime.pipeline import recipe_folder, trust_of
 from runtime.poses import PoseRecord
 from runtime.recipe import Recipe
-from runtime.recording import Declared, Flushed, Handed, Held, Took, Withdrawn
+from runtime.recording import Asked, Declared, Flushed, Handed, Held, Took, Withdrawn
 from runtime.result import against, verdict_message
 from runtime.scan import FrameRecord, Scan, decoded_frame
 from runtime.scan_mcap import scan_of
@@ -118,6 +118,8 @@ class _Walk:
                 yield self._view(event, placed.pop(event.frame_id, None), frames)
             elif isinstance(event, Held):
                 yield event.note
+            elif isinstance(event, Asked):
+                return
 
     def _view(self, handed: Handed, placed: View | None, frames: dict[int, Frame]) -> View:
         """The view as it is placed now; as the line placed it when that is not the same."""

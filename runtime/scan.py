@@ -23,6 +23,7 @@ from runtime.nouns import DepthMap, Frame, Note, Pose, Reason
 from runtime.picture import decode_depth, decode_grey
 from runtime.poses import PoseRecord
 from runtime.strict_json import Fields, parse_object, quoted
+from runtime.sync import SyncState
 
 CALIBRATION = "calibration.json"
 GRID = "grid.json"
@@ -77,7 +78,8 @@ class FrameRecord:
 class Scan:
     """Everything recorded for one part. Frames and poses stand in order of arrival.
 
-    notes: what the line held against the part while it was recorded.
+    notes: what the line held against the part while it was recorded. clocks: what the line's clocks
+    knew when the job began, after the first `poses_before` poses; None: they begin with this scan.
     """
 
     folder: Path
@@ -86,6 +88,8 @@ class Scan:
     frames: tuple[FrameRecord, ...]
     poses: tuple[Pose, ...]
     notes: tuple[Note, ...] = ()
+    clocks: SyncState | None = None
+    poses_before: int = 0
 
     @classmethod
     def open(cls, folder: Path, calibration: Path | None = None) -> Scan:
@@ -118,8 +122,12 @@ class Scan:
         return decoded_frame(self.frames[index], self.calibration, camera)
 
     def events(self) -> Iterator[Pose | Frame]:
-        """Poses and frames merged in order of host arrival, a frame's pixels loaded in its turn."""
-        poses = ((pose.t_arrival_ns, 0, index) for index, pose in enumerate(self.poses))
+        """Poses and frames merged in order of host arrival, a frame's pixels loaded in its turn.
+
+        With `clocks`, only what they do not know yet.
+        """
+        known = self.poses_before if self.clocks is not None else 0
+        poses = ((p.t_arrival_ns, 0, i) for i, p in enumerate(self.poses) if i >= known)
         frames = ((frame.t_arrival_ns, 1, index) for index, frame in enumerate(self.frames))
         for _, kind, index in heapq.merge(poses, frames):
             yield self.load_frame(index) if kind else self.poses[index]

@@ -23,6 +23,7 @@ def scan_of(job: RecordedJob, path: Path, calibration: Path | None = None) -> Sc
     recording = job.recording
     frames = tuple(event for event in recording.events if isinstance(event, FrameRecord))
     poses = _poses(poses_of(job))
+    before = len(_poses(recording.poses_before))
     if not recording.pictures:
         raise ScanError(f"{path}: kept without pictures: the cell's evidence section said so")
     if not frames or not poses:
@@ -31,7 +32,7 @@ def scan_of(job: RecordedJob, path: Path, calibration: Path | None = None) -> Sc
     check_order(path, frames, FRAME_ORDER)
     known = Calibration.load(calibration) if calibration else job.calibration
     grid = None if job.part.grid is None else grid_from_text(job.part.grid, path)
-    return Scan(path, known, grid, frames, poses, notes_of(job))
+    return Scan(path, known, grid, frames, poses, notes_of(job), recording.clocks, before)
 
 
 def poses_of(job: RecordedJob) -> tuple[PoseRecord, ...]:

@@ -69,7 +69,7 @@ class Box:
         for section, values in (settings or {}).items():
             content[section] = {**content.get(section, {}), **values}
         file.write_text(json.dumps(content, indent=2), encoding="utf-8")  # JSON is YAML
-        config = load_cell(file).config
+        config = load_cell(file, without=None if command == ("run",) else "recipes").config
         with (folder / LOG_NAME).open("wb") as log:
             process = subprocess.Popen(
                 voxgate(*command, str(file)), stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -142,13 +142,17 @@ def recordings(folder: Path) -> list[tuple[Feed, bytes]]:
     test_mcap_job.repack(whole, plain, CompressionType.NONE, crcs=False)
     feed = from_file(Scan.open, folder / "damaged.mcap")
     content = plain.read_bytes()
-    # the pictures are most of it, and the index behind the data is not read
-    line = content.index(b"/job/event")
+    marks = (b'"handed"', b'"held"', b'"p_mm"', b'"cam0"', b'"clocks"', b"started_ns")
+    # the pictures are most of the file: each kind of message is damaged by itself
+    places = [max(0, content.index(mark) - 100) for mark in marks]
+
+    def within(at: int) -> Feed:
+        return lambda cut: feed(content[:at] + cut + content[at + 400 :])
+
     return [
         (feed, whole.read_bytes()),
         (feed, content),
-        (lambda cut: feed(content[:line] + cut), content[line : line + 600]),
-        (lambda head: feed(head + content[400:]), content[:400]),
+        *((within(at), content[at : at + 400]) for at in places),
     ]
 
 

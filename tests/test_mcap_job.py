@@ -25,11 +25,12 @@ from runtime.errors import ScanError
 from runtime.grid import GridSpec
 from runtime.mcap_job import read_job
 from runtime.mcap_writer import PartFiles, exact_counts, write_job
-from runtime.nouns import Frame, Note, Reason
+from runtime.nouns import Frame, Note, Reason, View
 from runtime.poses import PoseRecord
 from runtime.recording import FusedVolume, JobHeader, Recording
 from runtime.scan import Scan, decoded_frame
 from runtime.scan_convert import convert_scan, recording_of
+from runtime.sync import Synchronizer
 from runtime.volume import Voxels
 from tests.cell_kit import REPO, small_calibration
 
@@ -196,10 +197,21 @@ def test_a_fault_of_the_line_is_forgotten_offline(tmp_path: Path) -> None:
 
 
 def small_file(folder: Path) -> Path:
+    """Of every kind of message one."""
     files = part(folder)
-    recording = Recording(header())
-    recording.pose(pose(0))
-    recording.frame(frame(Calibration.from_text(files.calibration)))
+    known = Calibration.from_text(files.calibration)
+    sync = Synchronizer(known, 20 * MS)
+    for number in range(5):
+        sync.add_pose(pose(number).pose())
+    recording = Recording(header(settings={"max_gap_ns": 20 * MS}))
+    recording.begin(sync.state(), tuple(pose(number) for number in range(5)))
+    recording.pose(pose(5))
+    taken = frame(known)
+    recording.frame(taken)
+    recording.took(10**12)
+    recording.handed(View(1, taken.image, np.eye(4), 0.1, taken.depth_mm))
+    recording.held(Note(Reason.POSE_GAP, "a gap"))
+    recording.asked(10**12)
     path = folder / "job.mcap"
     with path.open("wb") as file:
         write_job(file, recording, files, None)
