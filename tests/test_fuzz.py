@@ -243,7 +243,11 @@ def peak_mb() -> float:
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_damaged_input_is_told_in_one_line(name: str, tmp_path: Path) -> None:
-    fuzz(name, tmp_path, {"messages": 4000, "files": 600, "configurations": 60}.get(name, 400))
+    fuzz(
+        name,
+        tmp_path,
+        {"messages": 4000, "files": 600, "configurations": 60, "recordings": 240}.get(name, 400),
+    )
 
 
 @pytest.mark.nightly

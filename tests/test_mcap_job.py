@@ -305,7 +305,7 @@ def test_a_file_that_others_packed_anew_is_refused(
     seq=st.none() | st.integers(0, 2**62),
     exposure_ns=st.integers(0, 10**10),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_number_changes_in_the_file(
     tmp_path_factory: pytest.TempPathFactory,
     position: tuple[float, float, float],
