@@ -69,6 +69,11 @@ def load_golden(folder: Path, calibration: Path | None = None) -> Golden:
 
 
 def _proven(scan: Scan) -> list[View]:
+    for note in scan.notes:
+        raise ScanError(
+            f"{scan.folder}: {note.reason.value} while it was recorded: {note.detail}; take the "
+            "golden scan again"
+        )
     placed = views_of(scan, int(MAX_POSE_GAP_MS * 1e6), MAX_UNCERTAINTY_MM)
     views = [view for view in placed if isinstance(view, View)]
     for rejection in placed:

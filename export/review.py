@@ -115,10 +115,15 @@ def review_archive(
 
 
 def scans_in(place: Path) -> list[Path]:
-    """The scans in a folder, or the folder itself. Raises ScanError when there is none."""
+    """The scans in a folder, .mcap files too, or the scan itself. Raises ScanError without one."""
+    if place.is_file():
+        return [place]
     found = {path.parent for depth in DEPTH for path in place.glob(f"{depth}{FRAMES}")}
+    found |= {path for depth in DEPTH for path in place.glob(f"{depth}[!.]*.mcap")}
     if not found:
-        raise ScanError(f"{place}: no {FRAMES} here or below, so there is no scan to review")
+        raise ScanError(
+            f"{place}: no {FRAMES} and no .mcap here or below, so there is no scan to review"
+        )
     return sorted(found)
 
 

@@ -1,6 +1,7 @@
 """The console command. Each command imports its own room when it is asked, not before.
 
-Exit codes: 0 done (or PASS), 1 FAIL, 2 wrong input or usage, 3 INDETERMINATE.
+Exit codes: 0 done (or PASS), 1 FAIL, 2 wrong input or usage, 3 INDETERMINATE, 4 a replay that came
+to another verdict than the line.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from runtime.errors import VoxGateError
 from runtime.key_commands import app as keys_app
 from runtime.key_commands import sign
 from runtime.recipe_commands import app as recipe_app
+from runtime.record_commands import evidence_app, record, replay
 
 if TYPE_CHECKING:
     from runtime.nouns import Verdict
@@ -42,6 +44,9 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(camera_app, name="camera")
 app.command()(sign)
+app.command()(record)
+app.command()(replay)
+app.add_typer(evidence_app, name="evidence")
 app.add_typer(calib_app, name="calib")
 for name, command in QUALITY_COMMANDS.items():
     app.command(name)(command)

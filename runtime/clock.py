@@ -71,6 +71,21 @@ class HostTime:
     residual_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """Everything a fit knows; with it another process goes on to the same bits."""
+
+    possible: Polygon
+    ref_ns: int
+    base_ns: int
+    recent: tuple[tuple[int, int], ...]
+    apart: int
+    kept: tuple[bool, ...]
+    doubts: int
+    doubt_since_ns: int
+    steps: int
+
+
 class ClockFit:
     """Maps one device clock to the host's. Add every message; ask `synced` before you trust it."""
 
@@ -129,6 +144,31 @@ class ClockFit:
         low, high = extent(self._possible, 1.0, seconds)
         residual_ns = math.ceil((high - low) / 2 + self._wander_ns(seconds)) + 1
         return HostTime(t_device_ns + self._base_ns + round((low + high) / 2), residual_ns)
+
+    def state(self) -> ClockState:
+        """What is known so far."""
+        return ClockState(
+            possible=self._possible,
+            ref_ns=self._ref_ns,
+            base_ns=self._base_ns,
+            recent=tuple(self._recent),
+            apart=self._apart,
+            kept=tuple(self._kept),
+            doubts=self._doubts,
+            doubt_since_ns=self._doubt_since_ns,
+            steps=self.steps,
+        )
+
+    def resume(self, state: ClockState) -> None:
+        """Go on from what another fit knew. Raises ValueError when its promises were others."""
+        if len(state.kept) != len(self._promises):
+            raise ValueError(f"{len(state.kept)} promises, this clock has {len(self._promises)}")
+        self._possible, self._ref_ns, self._base_ns = state.possible, state.ref_ns, state.base_ns
+        self._recent.clear()
+        self._recent.extend(state.recent)
+        self._apart, self._kept = state.apart, list(state.kept)
+        self._doubts, self._doubt_since_ns = state.doubts, state.doubt_since_ns
+        self.steps = state.steps
 
     def host_ns(self, t_device_ns: int) -> int:
         """`t_device_ns` on the host's clock, best estimate."""

@@ -32,9 +32,12 @@ class Cell:
     configuration_id: str  # 16 hex digits over the YAML's data and the calibration file
 
 
-def load_cell(file: Path) -> Cell:
-    """The cell in `file`. Raises ConfigError with the first problem and how many more there are."""
-    document, config = _read(file)
+def load_cell(file: Path, without: str | None = None) -> Cell:
+    """The cell in `file`. Raises ConfigError with the first problem and how many more there are.
+
+    without: a section that nobody will use; what is contradictory or not there in it is no problem.
+    """
+    document, config = _read(file, without)
     if config is None or document.problems:
         more = len(document.problems) - 1
         hint = f" (and {more} more: voxgate check {file})" if more else ""
@@ -53,13 +56,15 @@ def config_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _read(file: Path) -> tuple[Document, CellConfig | None]:
+def _read(file: Path, without: str | None = None) -> tuple[Document, CellConfig | None]:
     document = read_yaml(file)
     if document.data is None:
         return document, None
     config = _validated(document)
     if config is not None:
-        document.problems += [document.problem(*found) for found in contradictions(config)]
+        document.problems += [
+            document.problem(key, what) for key, what in contradictions(config) if key[0] != without
+        ]
     return document, config
 
 

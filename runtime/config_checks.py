@@ -13,7 +13,17 @@ from runtime.curve import Role
 
 def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
     """What no single field can see, and files that do not exist: the key and what to do."""
-    for check in (_times, _exposure, _clocks, _endpoints, _network, _peers, _signers, _files):
+    for check in (
+        _times,
+        _exposure,
+        _clocks,
+        _endpoints,
+        _network,
+        _peers,
+        _signers,
+        _files,
+        _evidence,
+    ):
         yield from check(config)
 
 
@@ -164,6 +174,20 @@ def _files(config: CellConfig) -> Iterator[tuple[Key, str]]:
         )
     if config.journal.path.is_dir():
         yield ("journal", "path"), f"{config.journal.path}: is a folder, name a file"
+
+
+def _evidence(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    evidence = config.evidence
+    if evidence is None:
+        return
+    if evidence.keep_fail_days < evidence.max_age_days:
+        yield (
+            ("evidence", "keep_fail_days"),
+            f"{evidence.keep_fail_days:g}: must not be below max_age_days, which is "
+            f"{evidence.max_age_days:g}: what failed is asked for longest",
+        )
+    if evidence.folder.exists() and not evidence.folder.is_dir():
+        yield ("evidence", "folder"), f"{evidence.folder}: is a file, name a folder"
 
 
 def _producers(config: CellConfig) -> Iterator[tuple[Key, str]]:

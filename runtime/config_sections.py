@@ -177,6 +177,41 @@ class Journal(Section):
     path: Annotated[FilePath, about("File", "SQLite; its folder is made when missing")]
 
 
+class EvidenceSection(Section):
+    """What is kept of every job, behind its verdict: pictures, poses, volume, as one .mcap each."""
+
+    folder: Annotated[FilePath, about("Folder", "one file per job; made when missing")]
+    enabled: Annotated[bool, about("Enabled", "false: keep nothing")] = True
+    max_gb: Annotated[
+        float, about("Most", "on disk; the oldest go first", unit="GB", low=0.001, high=1e6)
+    ] = 50.0
+    max_age_days: Annotated[
+        float, about("Age", "of recordings of passed parts", unit="days", low=0.01, high=10_000)
+    ] = 30.0
+    keep_fail_days: Annotated[
+        float,
+        about("Age of the others", "FAIL and INDETERMINATE", unit="days", low=0.01, high=10_000),
+    ] = 365.0
+    min_free_gb: Annotated[
+        float,
+        about("Least free", "left on the disk for others", unit="GB", low=0, high=1e6),
+    ] = 5.0
+    pass_images_every: Annotated[
+        int,
+        about("Pictures of passed parts", "of every n-th; 0: of none", low=0, high=1_000_000),
+    ] = 1
+    queue_mb: Annotated[
+        int,
+        about(
+            "Queue",
+            "memory for jobs that wait to be written; the open one may take as much again",
+            unit="MB",
+            low=1,
+            high=65_536,
+        ),
+    ] = 512
+
+
 class Tls(Section):
     """The certificate that the metrics are served with."""
 
@@ -240,5 +275,8 @@ class CellConfig(Section):
     job: Annotated[JobSection, about("Job", "deadlines and queues")] = JobSection()
     engine: Annotated[EngineSection, about("Engine", "what runs the model")] = EngineSection()
     journal: Annotated[Journal, about("Journal", "record of every job")]
+    evidence: Annotated[
+        EvidenceSection | None, about("Evidence", "recordings of jobs; none: keep nothing")
+    ] = None
     metrics: Annotated[MetricsSection, about("Metrics", "for Prometheus")] = MetricsSection()
     log: Annotated[Log, about("Log", "to stderr")] = Log()

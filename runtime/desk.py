@@ -153,6 +153,7 @@ class Desk:
             self._refuse(asked, RefusalCode.BUSY, f"{MAX_WAITING} wait for this verdict already")
         else:
             job.stop(now_ns)
+            self._station.runner.told(asked.command, now_ns)
             self._waiting.verdict.append(asked)
 
     def _abort(self, asked: _Asked, now_ns: int) -> None:
@@ -164,6 +165,7 @@ class Desk:
             self._refuse(asked, RefusalCode.WRONG_STATE, refusal.sentence)
             return
         self._waiting.verdict.append(asked)
+        self._station.runner.told(asked.command, now_ns)
         self._station.runner.declare(Note(Reason.ABORTED, "the robot gave the job up"), now_ns)
 
     def _reset(self, asked: _Asked, now_ns: int) -> None:

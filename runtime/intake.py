@@ -6,13 +6,15 @@ machinery 125 times a second would cost four times the processor time.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from runtime.clock import ClockFit
 from runtime.messages import MalformedMessage, parse_pose
 from runtime.metrics import Metrics, Stage
 from runtime.nouns import Frame, Note, Pose, Reason, View
-from runtime.poses import pose_from_robot
+from runtime.poses import KEEP_NS, MAX_POSES, PoseRecord
+from runtime.recording import Recording
 from runtime.sync import Rejection, Synchronizer
 
 MAX_REMEMBERED = 64  # frames under way between arrival and view; the synchronizer keeps eight
@@ -44,6 +46,9 @@ class Intake:
         self._last_seq: int | None = None
         self._last_pose_ns: int | None = None
         self._largest_gap_ns = 0
+        self._recent: deque[PoseRecord] = deque(maxlen=MAX_POSES)
+        self._recording: Recording | None = None
+        self._robot_steps = 0
         self._steps = {name: clock.steps for name, clock in self._clocks.items()}
 
     def stash_pose(self, payload: bytes, t_arrival_ns: int) -> None:
@@ -59,7 +64,10 @@ class Intake:
     def _add_pose(self, payload: bytes, t_arrival_ns: int) -> Note | None:
         try:
             message = parse_pose(payload)
-            pose = pose_from_robot(message.t_robot_ns, message.p_mm, message.q_wxyz, t_arrival_ns)
+            record = PoseRecord(
+                message.seq, message.t_robot_ns, t_arrival_ns, message.p_mm, message.q_wxyz
+            )
+            pose = record.pose()
         except MalformedMessage as error:
             return self._malformed(str(error))
         except ValueError as error:
@@ -67,12 +75,20 @@ class Intake:
         self._metrics.poses.inc()
         self._follow(pose)
         self._sync.add_pose(pose)
+        self._remember(record)
         return self._lost_before(message.seq)
 
-    def begin(self) -> None:
+    def begin(self, recording: Recording | None = None) -> None:
         """A job starts: nothing of the last one is under way any more."""
         self._sync.clear()
         self._under_way.clear()
+        self._recording = recording
+        if recording is not None:
+            recording.begin(self._sync.state(), tuple(self._recent))
+
+    def end(self) -> None:
+        """The job is over: what comes now is not recorded."""
+        self._recording = None
 
     def add_frame(self, frame: Frame) -> None:
         """Take one frame of the open job."""
@@ -81,16 +97,23 @@ class Intake:
         self._under_way[frame.frame_id] = _UnderWay(
             frame.t_device_ns + frame.exposure_ns, frame.t_arrival_ns
         )
+        if self._recording is not None:
+            self._recording.frame(frame)
         self._sync.add_frame(frame)
 
     def take(self, now_ns: int) -> list[PlacedView | Rejection]:
         """What became of frames since the last call."""
-        return [self._named(result, now_ns) for result in self._sync.take(now_ns)]
+        results = self._sync.take(now_ns)
+        if results and self._recording is not None:
+            self._recording.took(now_ns)
+        return [self._named(result, now_ns) for result in results]
 
     def flush(self) -> Note:
         """Give up frames that still wait for poses; the note says so."""
         waiting = self._sync.pending
         self._sync.clear()
+        if self._recording is not None:
+            self._recording.flushed()
         return Note(
             Reason.POSE_MISSING,
             f"{waiting} frames found no robot poses around their exposure before the job had to "
@@ -127,6 +150,17 @@ class Intake:
             gap_ns = pose.t_arrival_ns - self._last_pose_ns
             self._largest_gap_ns = max(self._largest_gap_ns, gap_ns)
         self._last_pose_ns = pose.t_arrival_ns
+
+    def _remember(self, record: PoseRecord) -> None:
+        """What the synchronizer may still use, as the robot sent it."""
+        if self._sync.robot_clock.steps != self._robot_steps:
+            self._robot_steps = self._sync.robot_clock.steps
+            self._recent.clear()  # as the synchronizer did: they are of another clock
+        self._recent.append(record)
+        while record.t_arrival_ns - self._recent[0].t_arrival_ns > KEEP_NS:
+            self._recent.popleft()
+        if self._recording is not None:
+            self._recording.pose(record)
 
     def _lost_before(self, seq: int) -> Note | None:
         last, self._last_seq = self._last_seq, seq

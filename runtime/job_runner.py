@@ -12,18 +12,24 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from runtime import messages as wire
+from runtime.camera_wiring import stamps
 from runtime.config import Cell
+from runtime.config_sections import CellConfig
 from runtime.errors import ServiceError
+from runtime.evidence import EvidenceStore, VolumeSlot
 from runtime.faults import Faults, Publish
 from runtime.intake import Intake, PlacedView
 from runtime.job import Job, Step
 from runtime.journal import JobRecord, Journal
+from runtime.messages import EvidenceStatus
 from runtime.metrics import Metrics, Stage
 from runtime.nouns import Frame, Note, Outcome, Reason, Verdict
+from runtime.recording import FusedVolume, JobHeader, Recording
 from runtime.result import Header, against, verdict_message
 from runtime.timings import NS_PER_MS, JobTimes
+from runtime.volume import Volume
 from runtime.wall_clock import utc_now
-from runtime.worker import JobFinished, Prepared, ViewInspected, Worker
+from runtime.worker import JobFinished, PartInspector, Prepared, ViewInspected, Worker
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +50,7 @@ class JobRunner:
         publish: Publish,
         on_decided: Callable[[wire.VerdictMessage, int], None],
         on_journal_failed: Callable[[str, int], None],
+        evidence: EvidenceStore | None = None,
     ) -> None:
         self.job: Job | None = None
         self._cell = cell
@@ -55,6 +62,8 @@ class JobRunner:
         self._publish = publish
         self._on_decided = on_decided
         self._on_journal_failed = on_journal_failed
+        self._evidence = evidence
+        self._recording: Recording | None = None
         self._number = 0
         self._record: JobRecord | None = None
         self._notes = 0
@@ -88,9 +97,32 @@ class JobRunner:
             deadline_ns=now_ns + config.deadline_ms * NS_PER_MS,
             late_frame_ns=config.late_frame_ms * NS_PER_MS,
         )
-        self._intake.begin()
+        self._recording = self._new_recording(record, now_ns)
+        self._intake.begin(self._recording)
+        self.told(command, now_ns)
         self._worker.begin(self._number)
         return True
+
+    def _new_recording(self, record: JobRecord, now_ns: int) -> Recording | None:
+        if self._evidence is None:
+            return None
+        header = JobHeader(
+            cell=self._cell.config.cell,
+            job_id=record.job_id,
+            part_id=record.part_id,
+            recipe=record.recipe,
+            configuration_id=record.configuration_id,
+            is_simulated=record.is_simulated,
+            started_ns=now_ns,
+            started_utc=utc_now().isoformat(),
+            settings=line_settings(self._cell.config),
+        )
+        return self._evidence.begin(header)
+
+    def told(self, command: wire.Command, now_ns: int) -> None:
+        """A command of the robot that the job's recording shows."""
+        if self._recording is not None:
+            self._recording.told(command, now_ns)
 
     # --- while it runs ---------------------------------------------------------------------------
 
@@ -110,6 +142,8 @@ class JobRunner:
         if self._notes <= wire.MAX_REASONS:  # one is enough for INDETERMINATE
             self._worker.reject(self._number, note)
             self.job.notes.append(note)
+            if self._recording is not None:
+                self._recording.held(note)
 
     def pump(self, now_ns: int) -> None:
         """Move what found its pose on to the worker."""
@@ -136,6 +170,8 @@ class JobRunner:
             self._reject(job, Note(Reason.FRAME_INVALID, what), now_ns)
         elif self._worker.add(self._number, placed.view):
             job.view_placed(placed.exposure_end_ns)
+            if self._recording is not None:
+                self._recording.handed(placed.view)
         else:
             self._metrics.queue_drops.inc()
             most = self._cell.config.job.queue_views
@@ -172,6 +208,8 @@ class JobRunner:
         if step is Step.FINISH:
             job.finishing = True
             self._worker.finish(self._number)
+            if self._recording is not None:
+                self._recording.asked(now_ns)
         elif step is Step.EXPIRE:
             self.declare(job.expired(now_ns), now_ns)
 
@@ -190,56 +228,83 @@ class JobRunner:
         verdict = replace(event.verdict, timing_ms=timing)
         # the inspector was told of these; a verdict that forgot them is not believed
         forgotten = [note for note in job.notes if note.reason not in verdict.reasons]
-        self._decide(against(verdict, *forgotten) if forgotten else verdict, now_ns)
+        decided = against(verdict, *forgotten) if forgotten else verdict
+        self._decide(decided, now_ns, finished=True)
 
     def declare(self, note: Note, now_ns: int) -> None:
         """End the job without asking the inspector: INDETERMINATE."""
         if self.job is not None:
+            if self._recording is not None:
+                self._recording.declared(note, now_ns)
             self._decide(Verdict(notes=(note, *self.job.notes)), now_ns)
 
     def wake_ns(self) -> int:
         """When `step` is due although nothing comes."""
         return FOREVER_NS if self.job is None else self.job.wake_ns()
 
-    def _decide(self, verdict: Verdict, now_ns: int) -> None:
+    def _decide(self, verdict: Verdict, now_ns: int, finished: bool = False) -> None:
         job, record = self.job, self._record
         assert job is not None
         assert record is not None
         self.job = self._record = None  # decided once, also when the journal fails on the way
         self._worker.abandon()
+        self._intake.end()
         timed = replace(verdict, timing_ms=verdict.timing_ms | self._timing_ms(job, now_ns))
-        message = self._journalled(timed, record, job.deadline_ns)
+        evidence = self._promised(verdict.outcome)
+        message = self._journalled(timed, record, job.deadline_ns, evidence)
         self._send(message)
         self._measure(job, message)
         self._on_decided(message, now_ns)
+        self._keep(message, finished)
+
+    def _promised(self, outcome: Outcome) -> EvidenceStatus:
+        if self._evidence is None or self._recording is None:
+            return EvidenceStatus.OFF
+        return self._evidence.promise(self._recording, outcome)
+
+    def _keep(self, message: wire.VerdictMessage, finished: bool) -> None:
+        """Behind the verdict: the recording, and the volume that the inspector still holds."""
+        recording, self._recording = self._recording, None
+        if recording is None or message.evidence is not EvidenceStatus.QUEUED:
+            return
+        assert self._evidence is not None
+        slot = VolumeSlot() if finished else None
+        if slot is not None:
+            self._worker.call(lambda inspector: slot.put(_fused_volume(inspector)))
+        self._evidence.keep(recording, message, slot)
 
     def _journalled(
-        self, verdict: Verdict, record: JobRecord, deadline_ns: int
+        self, verdict: Verdict, record: JobRecord, deadline_ns: int, evidence: EvidenceStatus
     ) -> wire.VerdictMessage:
-        message = verdict_message(verdict, _header(record))
+        message = verdict_message(verdict, _header(record, evidence))
         begun_ns = time.monotonic_ns()
         try:
             self._journal.close_job(message)
         except ServiceError as error:
             self._on_journal_failed(str(error), begun_ns)
-            return self._withdrawn(verdict, record, Note(Reason.JOURNAL_FAILED, str(error)))
+            note = Note(Reason.JOURNAL_FAILED, str(error))
+            return self._withdrawn(verdict, record, note, evidence)
         ended_ns = time.monotonic_ns()
         self._metrics.observe(Stage.JOURNAL, ended_ns - begun_ns)
         if message.outcome is not Outcome.INDETERMINATE and ended_ns >= deadline_ns:
             took_ms = (ended_ns - begun_ns) / NS_PER_MS
             late = f"the verdict was on record after the deadline: writing took {took_ms:.0f} ms"
-            message = self._withdrawn(verdict, record, Note(Reason.DEADLINE, late))
+            message = self._withdrawn(verdict, record, Note(Reason.DEADLINE, late), evidence)
             if self._unwritten is message:  # the file still says otherwise
                 self._on_journal_failed("a late verdict could not be withdrawn", ended_ns)
         return message
 
-    def _withdrawn(self, verdict: Verdict, record: JobRecord, note: Note) -> wire.VerdictMessage:
+    def _withdrawn(
+        self, verdict: Verdict, record: JobRecord, note: Note, evidence: EvidenceStatus
+    ) -> wire.VerdictMessage:
         """INDETERMINATE in place of `verdict`, of which the file may hold nothing, or all.
 
         A write that failed can still be there after a crash, so its place is taken at once. What
         cannot be written now is kept, and written when the journal is mended.
         """
-        message = verdict_message(against(verdict, note), _header(record))
+        message = verdict_message(against(verdict, note), _header(record, evidence))
+        if self._recording is not None:
+            self._recording.withdrawn(note)
         try:
             self._journal.revoke(message, wait=False)
         except ServiceError as error:
@@ -278,7 +343,8 @@ class JobRunner:
         """Give every job that a crash left open its verdict. Raises ServiceError."""
         for record in self._journal.open_jobs():
             note = Note(Reason.CRASHED, "the service ended before this job had a verdict")
-            message = verdict_message(Verdict(notes=(note,)), _header(record))
+            lost = EvidenceStatus.OFF if self._evidence is None else EvidenceStatus.MISSING
+            message = verdict_message(Verdict(notes=(note,)), _header(record, lost))
             self._journal.close_job(message)
             self._send(message)
             self._metrics.count_verdict(message)
@@ -307,7 +373,32 @@ class JobRunner:
         return self._journal.acknowledge(result_id)
 
 
-def _header(record: JobRecord) -> Header:
+def line_settings(config: CellConfig) -> dict[str, object]:
+    """By what this cell places views and inspects: what a replay must know."""
+    how = stamps(config)
+    return {
+        "limits": config.limits.model_dump(),
+        "max_gap_ns": int(config.sync.max_gap_ms * NS_PER_MS),
+        "on_arrival": how.on_arrival,
+        "shared_ns": how.shared_ns,
+        "backend": config.engine.backend,
+        "threads": config.engine.threads,
+    }
+
+
+def _fused_volume(inspector: PartInspector) -> FusedVolume | None:
+    """The volume of the last part. Never raises: evidence is no reason to stop the line."""
+    volume = getattr(inspector, "volume", None)
+    if not isinstance(volume, Volume):
+        return None
+    try:
+        return FusedVolume(volume.occupied(), volume.grid)
+    except Exception:
+        log.exception("the volume cannot be kept")
+        return None
+
+
+def _header(record: JobRecord, evidence: EvidenceStatus) -> Header:
     return Header(
         result_id=uuid.uuid4().hex,
         job_id=record.job_id,
@@ -317,4 +408,5 @@ def _header(record: JobRecord) -> Header:
         is_simulated=record.is_simulated,
         created_utc=utc_now(),
         backend=record.backend,
+        evidence=evidence,
     )

@@ -211,6 +211,14 @@ class DriftMessage(Message):
     residual_mm: NotNegative = Field(description="disagreement of two views after that motion")
 
 
+class EvidenceStatus(str, Enum):
+    """Whether the pictures behind a verdict are kept; it changes nothing about the verdict."""
+
+    QUEUED = "queued"  # taken; written behind the verdict, a fault says if that fails
+    MISSING = "missing"  # could not be taken: queue or disk full, folder not writable
+    OFF = "off"  # the configuration asks for none
+
+
 class VerdictMessage(Message):
     """Topic `verdict.<cell>`, and the `result` of a reply: the one answer to one job."""
 
@@ -241,6 +249,9 @@ class VerdictMessage(Message):
         default=None, description="None: the views overlap too little to tell"
     )
     backend: Annotated[str, Field(max_length=64)]
+    evidence: EvidenceStatus = Field(
+        default=EvidenceStatus.OFF, description="whether the job's recording is kept"
+    )
     timing_ms: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,48}$")], NotNegative] = Field(
         max_length=64
     )
@@ -349,6 +360,7 @@ class FaultCode(str, Enum):
     JOURNAL = "journal"
     RECIPE = "recipe"
     COMMAND = "command"
+    EVIDENCE = "evidence"  # the recording of a job could not be kept; its verdict stands
 
 
 class FaultMessage(Message):

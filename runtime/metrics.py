@@ -19,6 +19,7 @@ from runtime import __version__
 from runtime.backend_names import AUTO, BACKENDS
 from runtime.camera import CameraCounters
 from runtime.curve import ROLES, Role
+from runtime.evidence import Cause, Figures
 from runtime.messages import COMMANDS, FaultCode, State, VerdictMessage
 from runtime.nouns import Outcome, Reason
 from runtime.timings import Timing
@@ -66,7 +67,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._cameras = cameras
-        self._last_counts: dict[tuple[str, str], int] = {}
+        self._last_counts: dict[tuple[str, str], float] = {}
         self._durations()
         self._counters()
         self._gauges()
@@ -117,6 +118,13 @@ class Metrics:
         self.poses_malformed = self._counter("poses_malformed", "Messages that are no pose")
         self.denied = self._counter("denied_peers", "Handshakes of peers not on the list", "role")
         self.heartbeats = self._counter("heartbeats", "Heartbeats that were published")
+        self.evidence_written = self._counter("evidence_written", "Recordings of jobs on disk")
+        self.evidence_missing = self._counter(
+            "evidence_missing", "Recordings of jobs that are not kept", "cause"
+        )
+        self.evidence_write = self._counter(
+            "evidence_write_seconds", "Time spent writing recordings"
+        )
         self.queue_drops = self._counter("queue_drops", "Views that found the queue full")
 
     def _gauges(self) -> None:
@@ -131,6 +139,14 @@ class Metrics:
             "verdict_budget_seconds", "Last exposure to verdict that the cell's cycle allows"
         )
         self.disk_free = self._gauge("disk_free_bytes", "Of the file system with the journal")
+        self.evidence_bytes = self._gauge("evidence_bytes", "What recordings of jobs take")
+        self.evidence_files = self._gauge("evidence_files", "Recordings of jobs")
+        self.evidence_age = self._gauge(
+            "evidence_oldest_age_seconds", "Age of the oldest recording; NaN: there is none"
+        )
+        self.evidence_queue = self._gauge(
+            "evidence_queue_bytes", "Recordings that wait to be written"
+        )
         self.drift = self._gauge(
             "calibration_drift_mm", "Camera on the robot against its calibration, last job"
         )
@@ -161,6 +177,8 @@ class Metrics:
         for command in (*COMMANDS, "malformed"):
             for ok in ("true", "false"):
                 self.commands.labels(command, ok)
+        for cause in Cause:
+            self.evidence_missing.labels(cause.value)
         for role in ROLES:
             self.denied.labels(role)
         for backend in BACKENDS:
@@ -188,10 +206,27 @@ class Metrics:
     def show_camera(self, camera: str, counters: CameraCounters) -> None:
         """Follow the cumulative counts of the camera supervisor."""
         for event, total in asdict(counters).items():
-            grown = total - self._last_counts.get((camera, event), 0)
-            self._last_counts[camera, event] = total
-            if grown > 0:
-                self.camera_events.labels(camera, event).inc(grown)
+            self._follow(self.camera_events.labels(camera, event), camera, event, total)
+
+    def show_evidence(self, figures: Figures) -> None:
+        """Follow what the evidence store counts."""
+        self._follow(self.evidence_written, "evidence", "written", figures.written)
+        self._follow(self.evidence_write, "evidence", "write_s", figures.write_s)
+        for cause, total in figures.missing.items():
+            counter = self.evidence_missing.labels(cause.value)
+            self._follow(counter, "evidence", cause.value, total)
+        self.evidence_bytes.set(figures.kept_bytes)
+        self.evidence_files.set(figures.kept)
+        age_s = figures.oldest_age_s
+        self.evidence_age.set(float("nan") if age_s is None else age_s)
+        self.evidence_queue.set(figures.queue_bytes)
+
+    def _follow(self, counter: Counter, owner: str, what: str, total: float) -> None:
+        """Bring a counter up to a total that is counted elsewhere."""
+        grown = total - self._last_counts.get((owner, what), 0)
+        self._last_counts[owner, what] = total
+        if grown > 0:
+            counter.inc(grown)
 
     def observe(self, stage: Stage, duration_ns: int) -> None:
         """One passage through `stage`."""

@@ -72,6 +72,15 @@ class Inspection:
         save_volume(path, self.voxels, self.recipe.grid)
 
 
+def open_inspector(recipe: Recipe, folder: Path, scan: Scan, settings: Settings) -> Inspector:
+    """An inspector of this recipe for this scan. Raises VoxGateError."""
+    plans = PlanCache(settings.plans) if settings.plans else PlanCache.beside(folder)
+    choice = choose(settings.backend, recipe, plans)
+    return Inspector.open(
+        recipe, scan.calibration, settings.limits, choice.backend, settings.threads, plans=plans
+    )
+
+
 def inspect_folder(
     folder: Path,
     recipe_folder: Path,
@@ -83,16 +92,11 @@ def inspect_folder(
     """Inspect one recorded scan. Raises VoxGateError (one line) for input that cannot be used."""
     scan = Scan.open(folder, calibration)
     recipe = Recipe.load(recipe_folder)
-    plans = PlanCache(settings.plans) if settings.plans else PlanCache.beside(recipe_folder)
-    choice = choose(settings.backend, recipe, plans)
-    opened = Inspector.open(
-        recipe, scan.calibration, settings.limits, choice.backend, settings.threads, plans=plans
-    )
-    with closing(opened) as inspector:
+    with closing(open_inspector(recipe, recipe_folder, scan, settings)) as inspector:
         verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)
         return Inspection(
             verdict,
-            verdict_message(verdict, _header(folder, inspector, settings)),
+            verdict_message(verdict, offline_header(folder, inspector, settings)),
             inspector.volume.occupied(),
             recipe,
         )
@@ -120,7 +124,7 @@ def inspect_scan(
     return verdict.timed(total=(time.monotonic_ns() - begun_ns) / 1e6)
 
 
-def _header(folder: Path, inspector: Inspector, settings: Settings) -> Header:
+def offline_header(folder: Path, inspector: Inspector, settings: Settings) -> Header:
     """An offline result is named after what it was made from, and never acts on a line."""
     configuration = f"{settings}{inspector.recipe.manifest.calibration_digest}"
     scan_id = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]

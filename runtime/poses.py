@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from runtime.nouns import Pose
@@ -21,6 +22,21 @@ def pose_from_robot(
     Raises ValueError (one line) for what is not finite or a quaternion not of unit length.
     """
     return Pose(t_robot_ns, t_arrival_ns, from_position_quaternion(p_mm, q_wxyz))
+
+
+@dataclass(frozen=True, slots=True)
+class PoseRecord:
+    """A pose as the robot sent it; seq: None where the recorder kept none."""
+
+    seq: int | None
+    t_robot_ns: int
+    t_arrival_ns: int
+    p_mm: tuple[float, float, float]
+    q_wxyz: tuple[float, float, float, float]
+
+    def pose(self) -> Pose:
+        """As the synchronizer takes it. Raises ValueError."""
+        return pose_from_robot(self.t_robot_ns, self.p_mm, self.q_wxyz, self.t_arrival_ns)
 
 
 class PoseBuffer:

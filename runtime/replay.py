@@ -12,6 +12,8 @@ from runtime.sync import MAX_WAIT_NS, Rejection, Synchronizer
 
 def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]:
     """Each frame's view or rejection as soon as it is known; raises ScanError for bad pixels."""
+    if scan.clocks is not None:
+        synchronizer.resume(scan.clocks, scan.poses[: scan.poses_before])
     for event in scan.events():
         if isinstance(event, Pose):
             synchronizer.add_pose(event)
@@ -22,8 +24,12 @@ def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]
 
 
 def lost_frames(scan: Scan) -> list[Note]:
-    """One note per gap in the frame ids, as the live frame gate has one: what is missing there
-    may be what mattered, also when every planned view came."""
+    """What the line held against the part, and one note per gap in the frame ids, as the live
+    frame gate has one: what is missing there may be what mattered, also when every view came."""
+    return [*scan.notes, *_gaps(scan)]
+
+
+def _gaps(scan: Scan) -> list[Note]:
     return [
         Note(
             Reason.FRAME_LOST,

@@ -24,6 +24,7 @@ class Header:
     is_simulated: bool
     created_utc: datetime
     backend: str
+    evidence: wire.EvidenceStatus = wire.EvidenceStatus.OFF
 
 
 def verdict_message(verdict: Verdict, header: Header) -> wire.VerdictMessage:
@@ -67,6 +68,7 @@ def _message(verdict: Verdict, header: Header) -> wire.VerdictMessage:
         alignment=_alignment(verdict.alignment),
         drift=_drift(verdict.drift),
         backend=header.backend,
+        evidence=header.evidence,
         timing_ms=verdict.timing_ms,
     )
 

@@ -10,6 +10,7 @@ import logging
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,13 +22,16 @@ from runtime.camera_wiring import camera_settings, stamps
 from runtime.config import Cell, load_cell
 from runtime.config_camera import NetworkCamera
 from runtime.config_fields import remove_socket_file
+from runtime.config_sections import CellConfig
 from runtime.desk import Desk
 from runtime.errors import ServiceError
+from runtime.evidence import EvidenceStore
 from runtime.faults import Faults
 from runtime.intake import Intake
 from runtime.job_runner import JobRunner
 from runtime.journal import Journal
 from runtime.logs import set_up
+from runtime.mcap_writer import PartFiles
 from runtime.messages import FaultCode, HeartbeatMessage, State, VerdictMessage, heartbeat_topic
 from runtime.metrics import Metrics
 from runtime.metrics_server import MetricsServer
@@ -67,13 +71,22 @@ def run_service(config: Path) -> int:
     return serve(cell, calibration, preparer(cell.config, calibration))
 
 
-def serve(cell: Cell, calibration: Calibration, prepare: Prepare) -> int:
-    """Serve with `prepare` as the maker of inspectors; ends by signal. Raises ServiceError."""
+def serve(
+    cell: Cell,
+    calibration: Calibration,
+    prepare: Prepare,
+    evidence: Callable[[Wake], EvidenceStore] | None = None,
+) -> int:
+    """Serve with `prepare` as the maker of inspectors; ends by signal. Raises ServiceError.
+
+    evidence: makes another store of recordings than the configuration's.
+    """
     sys.setswitchinterval(SWITCH_S)
     wake = Wake()
     try:
         wake.on_signals()
-        service = Service(cell, calibration, prepare, wake)
+        store = None if evidence is None else evidence(wake)
+        service = Service(cell, calibration, prepare, wake, store)
         try:
             service.run()
         finally:
@@ -83,10 +96,28 @@ def serve(cell: Cell, calibration: Calibration, prepare: Prepare) -> int:
     return 0 if clean else 1
 
 
+def _store(config: CellConfig, wake: Wake) -> EvidenceStore | None:
+    """The recordings that the configuration asks for."""
+    if config.evidence is None or not config.evidence.enabled:
+        return None
+    try:
+        part = PartFiles.beside(config.calibration)
+    except OSError as error:
+        raise ServiceError(f"{config.calibration}: {error.strerror}") from error
+    return EvidenceStore.of(config.evidence, part, wake.call)
+
+
 class Service:
     """All that is open while a cell is served. Raises ServiceError and leaves nothing open."""
 
-    def __init__(self, cell: Cell, calibration: Calibration, prepare: Prepare, wake: Wake) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        calibration: Calibration,
+        prepare: Prepare,
+        wake: Wake,
+        evidence: EvidenceStore | None = None,
+    ) -> None:
         config = cell.config
         self._cell = cell
         self._wake = wake
@@ -105,6 +136,7 @@ class Service:
             self._cameras = CameraSupervisor(camera_settings(config, calibration))
             stack.callback(self._remove_frame_sockets)  # after the workers that bound them
             stack.callback(self._cameras.close)
+            self._evidence = evidence if evidence is not None else _store(config, wake)
             self._worker = Worker(prepare, wake.call, config.job.queue_views)
             self._assemble(calibration)
             self._open = stack.pop_all()
@@ -125,6 +157,7 @@ class Service:
             publish=self._sockets.publish,
             on_decided=self._decided,
             on_journal_failed=self._journal_failed,
+            evidence=self._evidence,
         )
         self._station = Station(
             self._cell, self._cameras, self._worker, self._faults, self._metrics, self._runner
@@ -153,6 +186,8 @@ class Service:
             *(sockets.poses, sockets.commands, sockets.verdicts),
         )
         self._runner.close_crashed()
+        if self._evidence is not None:
+            self._evidence.start()
         self._worker.start()
         self._cameras.start(time.monotonic_ns())
         if self._cell.config.recipes.default is not None:
@@ -171,11 +206,19 @@ class Service:
             self._beat(time.monotonic_ns())
             self._write_unwritten()
             ended = self._worker.close()
+            self._close_evidence()
         finally:
             self._open.close()
         if not ended:
             log.error("the inspection thread hangs; the process ends without it")
         return ended
+
+    def _close_evidence(self) -> None:
+        if self._evidence is None:
+            return
+        self._evidence.close()
+        self._tell_lost()
+        self._metrics.show_evidence(self._evidence.figures)
 
     def _remove_frame_sockets(self) -> None:
         for camera in self._cell.config.cameras:
@@ -218,6 +261,7 @@ class Service:
             self._wake.drain()
             for event in self._worker.take():
                 self._station.worker_event(event, time.monotonic_ns())
+            self._tell_lost()
         if self._sockets.commands in ready:
             self._take_requests()
         self._desk.tick(time.monotonic_ns())
@@ -255,8 +299,16 @@ class Service:
         self._station.look_after(now_ns)
         self._intake.show_clocks()
         self._show_disk()
+        if self._evidence is not None:
+            self._metrics.show_evidence(self._evidence.figures)
         self._beat(now_ns)
         self._announce(now_ns)
+
+    def _tell_lost(self) -> None:
+        """Evidence that was promised and could not be written: a fault that stops nothing."""
+        for lost in () if self._evidence is None else self._evidence.take():
+            now_ns = time.monotonic_ns()
+            self._faults.tell(FaultCode.EVIDENCE, lost.detail, now_ns, lost.job_id)
 
     def _show_disk(self) -> None:
         try:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.calibration import Calibration
-from runtime.clock import ClockFit, DelayModel, HostTime
+from runtime.clock import ClockFit, ClockState, DelayModel, HostTime
 from runtime.motion import Placed, place
 from runtime.nouns import Frame, Note, Pose, Reason, View
 from runtime.poses import PoseBuffer, largest_gap_ns
@@ -50,6 +51,15 @@ class Rejection:
 
     frame_id: int
     note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """What outlives a job: both clocks, and the newest stamp of the camera."""
+
+    camera: ClockState
+    robot: ClockState
+    last_stamp_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,18 @@ class Synchronizer:
         """Forget frames that wait and results not taken: a new job begins. Clocks stay."""
         self._pending.clear()
         self._done.clear()
+
+    def state(self) -> SyncState:
+        """What is known now, poses left out."""
+        return SyncState(self.camera_clock.state(), self.robot_clock.state(), self._last_stamp_ns)
+
+    def resume(self, state: SyncState, poses: Iterable[Pose]) -> None:
+        """Go on where another one stood; `poses` are those it still had. Raises ValueError."""
+        self.camera_clock.resume(state.camera)
+        self.robot_clock.resume(state.robot)
+        self._last_stamp_ns = state.last_stamp_ns
+        for pose in poses:
+            self.poses.add(pose)
 
     def host_time(self, t_device_ns: int) -> HostTime:
         """An instant of the camera's stamps on the host's clock. Raises ValueError before the

@@ -171,6 +171,10 @@ class Worker:
         """Ask for the verdict."""
         self._ask(lambda: self._of(job, lambda inspector: self._finish(job, inspector)))
 
+    def call(self, task: Callable[[PartInspector], None]) -> None:
+        """Have `task` done after all that was asked for, before the next part; it never raises."""
+        self._ask(lambda: None if self._inspector is None else task(self._inspector))
+
     def abandon(self) -> None:
         """The open job has its verdict; what still waits for it is skipped."""
         self._job = 0

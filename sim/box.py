@@ -54,8 +54,11 @@ class Box:
         recipe: str | None,
         settings: Mapping[str, Mapping[str, object]] | None = None,
         producer: Path | None = None,
+        command: tuple[str, ...] = ("run",),
     ) -> Box:
         """Write `cell.yaml` into `folder` and start the service; it may take seconds to be READY.
+
+        command: of voxgate, the YAML's path is put behind it.
 
         settings: sections of the YAML to change, such as {"job": {"late_frame_ms": 500}}.
         producer: the GenTL producer of virtual cameras; None: frames come by network.
@@ -66,10 +69,10 @@ class Box:
         for section, values in (settings or {}).items():
             content[section] = {**content.get(section, {}), **values}
         file.write_text(json.dumps(content, indent=2), encoding="utf-8")  # JSON is YAML
-        config = load_cell(file).config
+        config = load_cell(file, without=None if command == ("run",) else "recipes").config
         with (folder / LOG_NAME).open("wb") as log:
             process = subprocess.Popen(
-                voxgate("run", str(file)), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                voxgate(*command, str(file)), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         return cls(folder, config, process)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mcap.writer import CompressionType
 
 from export.package import write_recipe
 from runtime import messages as wire
@@ -34,7 +35,7 @@ from runtime.scorer import write_scorer
 from runtime.signature import SIGNATURE_FILE, Signature, Trust
 from runtime.strict_json import parse_object
 from runtime.zones import Zones, write_zones
-from tests import tiny
+from tests import test_mcap_job, tiny
 from tests.cell_kit import REPO
 
 Feed = Callable[[bytes], object]
@@ -135,6 +136,26 @@ def scans(folder: Path) -> list[tuple[Feed, bytes]]:
     ]
 
 
+def recordings(folder: Path) -> list[tuple[Feed, bytes]]:
+    """As voxgate writes them, and without checksums, so that the damage gets to the messages."""
+    whole, plain = test_mcap_job.small_file(folder), folder / "plain.mcap"
+    test_mcap_job.repack(whole, plain, CompressionType.NONE, crcs=False)
+    feed = from_file(Scan.open, folder / "damaged.mcap")
+    content = plain.read_bytes()
+    marks = (b'"handed"', b'"held"', b'"p_mm"', b'"cam0"', b'"clocks"', b"started_ns")
+    # the pictures are most of the file: each kind of message is damaged by itself
+    places = [max(0, content.index(mark) - 100) for mark in marks]
+
+    def within(at: int) -> Feed:
+        return lambda cut: feed(content[:at] + cut + content[at + 400 :])
+
+    return [
+        (feed, whole.read_bytes()),
+        (feed, content),
+        *((within(at), content[at : at + 400]) for at in places),
+    ]
+
+
 def recipes(folder: Path) -> list[tuple[Feed, bytes]]:
     recipe = folder / "tiny" / "1"
     write_recipe(recipe, tiny.parts())
@@ -183,6 +204,7 @@ PARSERS = {
     "files": files,
     "configurations": configs,
     "scans": scans,
+    "recordings": recordings,
     "recipes": recipes,
 }
 
@@ -221,7 +243,11 @@ def peak_mb() -> float:
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_damaged_input_is_told_in_one_line(name: str, tmp_path: Path) -> None:
-    fuzz(name, tmp_path, {"messages": 4000, "files": 600, "configurations": 60}.get(name, 400))
+    fuzz(
+        name,
+        tmp_path,
+        {"messages": 4000, "files": 600, "configurations": 60, "recordings": 240}.get(name, 400),
+    )
 
 
 @pytest.mark.nightly
@@ -233,6 +259,7 @@ def test_a_damaged_input_is_told_in_one_line(name: str, tmp_path: Path) -> None:
         ("files", 100_000),
         ("configurations", 5_000),
         ("scans", 45_000),
+        ("recordings", 40_000),
         ("recipes", 50_000),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from runtime.backend_names import BACKENDS
 from runtime.camera import CameraCounters
 from runtime.curve import ROLES
+from runtime.evidence import Cause
 from runtime.messages import FaultCode, State
 from runtime.metrics import BUCKETS_S, Metrics, Stage
 from runtime.nouns import Outcome, Reason
@@ -47,6 +48,7 @@ def test_labels_come_from_closed_lists_only(metrics: Metrics) -> None:
         "state": {s.value for s in State},
         "camera": {"cam0"},
         "clock": {"camera", "robot"},
+        "cause": {c.value for c in Cause},
         "role": {str(role) for role in ROLES},
         "backend": set(BACKENDS),
     }

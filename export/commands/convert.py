@@ -1,4 +1,4 @@
-"""`voxgate convert`: a published data set's training instance as a scan that exporters read."""
+"""`voxgate convert`: a scan in its other form, or a data set's training instance as a scan."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ class SetupName(str, Enum):
 
 
 def convert(
-    folder: Annotated[Path, typer.Argument(help="Folder of the data set (SiM3D, MVTec 3D-AD).")],
-    part: Annotated[str, typer.Option(help="The class.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new scan; it must not exist.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="A scan (folder or .mcap), or with --part a data set's folder."),
+    ],
+    out: Annotated[Path, typer.Option(help="The new scan, .mcap or folder; it must not exist.")],
+    part: Annotated[
+        str | None, typer.Option(help="The class of a data set (SiM3D, MVTec 3D-AD).")
+    ] = None,
     setup: Annotated[
         SetupName, typer.Option(help="SiM3D: the real instance, or the one rendered from CAD.")
     ] = SetupName.REAL,
@@ -30,11 +35,24 @@ def convert(
         bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
     ] = False,
 ) -> None:
-    """Write a class's training instance as a scan: `voxgate export METHOD --scan OUT` goes on."""
+    """Write a scan's folder as .mcap and back, or a data set's training instance as a scan.
+
+    `voxgate export METHOD --scan OUT` goes on from there.
+    """
+    with errors_as_json(as_json):
+        said = _converted(source, out) if part is None else _trained(source, part, out, setup)
+    said = {"scan": str(out), **said}
+    lost = f" ({said['lost']})" if said.get("lost") else ""
+    typer.echo(json.dumps(said) if as_json else f"scan written: {out}{lost}")
+
+
+def _converted(source: Path, out: Path) -> dict[str, object]:
+    from runtime.scan_convert import convert_scan
+
+    return {"lost": convert_scan(source, out)}
+
+
+def _trained(source: Path, part: str, out: Path, setup: SetupName) -> dict[str, object]:
     from export.evaluation.convert import convert_training
 
-    with errors_as_json(as_json):
-        views = convert_training(folder, part, out, setup.value)
-    typer.echo(
-        json.dumps({"scan": str(out), "views": views}) if as_json else f"scan written: {out}"
-    )
+    return {"views": convert_training(source, part, out, setup.value)}

@@ -23,11 +23,16 @@ from runtime.scan import CALIBRATION, PARENTS, Scan
 from runtime.sync import Synchronizer
 
 FRAMES = "frames.jsonl"
+FILES = "[!.]*.mcap"
+PLACES = ("*/test/", "test/", "")
 
 
 @dataclass(frozen=True, slots=True)
 class ScanCase:
-    """One recorded scan. Only `truth` and `defect_types` open what a runtime may not read."""
+    """One recorded scan. Only `truth` and `defect_types` open what a runtime may not read.
+
+    The truth of x.mcap lies beside it: x.surface.npz, x.gt.npz, x.truth.json.
+    """
 
     source: Path
     part: str
@@ -57,8 +62,8 @@ class ScanCase:
 
     def truth(self) -> VoxelTruth:
         """surface.npz and, of a bad part, gt.npz."""
-        surface = _array(self.source / "surface.npz", "ijk").astype(np.int32)
-        marked = self.source / "gt.npz"
+        surface = _array(_beside(self.source, "surface.npz"), "ijk").astype(np.int32)
+        marked = _beside(self.source, "gt.npz")
         if not marked.exists():
             return VoxelTruth(surface, np.zeros((0, 3), np.int32), np.zeros(0, np.int16))
         ids = _array(marked, "defect_id").astype(np.int16)
@@ -66,7 +71,7 @@ class ScanCase:
 
     def defect_types(self) -> dict[int, str]:
         """What each defect id is, if truth.json says."""
-        path = self.source / "truth.json"
+        path = _beside(self.source, "truth.json")
         if not path.exists():
             return {}
         defects = json.loads(path.read_text("utf-8")).get("defects", [])
@@ -75,7 +80,7 @@ class ScanCase:
 
 def recognises(folder: Path) -> bool:
     """A part, a folder of parts, a folder of scans, or one scan."""
-    patterns = (FRAMES, f"*/{FRAMES}", f"test/*/{FRAMES}", f"*/test/*/{FRAMES}")
+    patterns = [f"{place}{name}" for place in PLACES for name in (f"*/{FRAMES}", FRAMES, FILES)]
     return any(next(folder.glob(pattern), None) is not None for pattern in patterns)
 
 
@@ -83,7 +88,7 @@ def read(folder: Path) -> Dataset:
     """Every scan under test/, else every scan in the folder, else the folder itself."""
     cases, missing = [], []
     for scan in _scans(folder):
-        if (scan / "surface.npz").exists():
+        if _beside(scan, "surface.npz").exists():
             cases.append(ScanCase(scan, _part(scan)))
         else:
             missing.append(f"{scan}: no surface.npz, so nothing says what is true of it")
@@ -91,14 +96,22 @@ def read(folder: Path) -> Dataset:
 
 
 def _scans(folder: Path) -> list[Path]:
-    for pattern in (f"*/test/*/{FRAMES}", f"test/*/{FRAMES}", f"*/{FRAMES}", FRAMES):
-        if found := sorted(folder.glob(pattern)):
-            return [path.parent for path in found]
-    return []
+    for place in PLACES:
+        found = [path.parent for path in folder.glob(f"{place}*/{FRAMES}")]
+        if found := sorted([*found, *folder.glob(f"{place}{FILES}")]):
+            return found
+    return [folder] if (folder / FRAMES).is_file() else []
+
+
+def _beside(scan: Path, name: str) -> Path:
+    """A file of the truth: in a scan's folder, beside a scan's file."""
+    return scan / name if scan.is_dir() else scan.with_name(f"{scan.stem}.{name}")
 
 
 def _part(scan: Path) -> str:
     """The part's name, from the nearest calibration; read once per file, not per scan."""
+    if scan.is_file():
+        return Scan.open(scan).calibration.part
     places = [scan, *scan.resolve().parents[:PARENTS]]
     found = next((place / CALIBRATION for place in places if (place / CALIBRATION).is_file()), None)
     if found is None:
