@@ -170,7 +170,8 @@ def test_a_recorded_golden_part_teaches_nothing(tmp_path: Path, as_folder: bool)
         assert report.outcome == "INDETERMINATE"
         assert "only recorded" in report.verdict.reasons[0].detail
     ending = "_INDETERMINATE" if as_folder else "_INDETERMINATE.mcap"
-    (scan,) = [path for path in out.iterdir() if path.name.endswith(ending)]
+    # a machine that stalls has the job played again: the last one counts
+    scan = max(path for path in out.iterdir() if path.name.endswith(ending))
     assert scan.is_dir() == as_folder
     assert len(Scan.open(scan).frames) == 12
     golden = load_golden(scan)  # what every exporter begins with: all views are proven
