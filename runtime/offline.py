@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runtime.backend_choice import choose
 from runtime.backend_names import DEFAULT_BACKEND
+from runtime.calibration import Calibration
 from runtime.config_sections import CellConfig
 from runtime.decide import Limits
 from runtime.inspector import Inspector
@@ -72,12 +73,14 @@ class Inspection:
         save_volume(path, self.voxels, self.recipe.grid)
 
 
-def open_inspector(recipe: Recipe, folder: Path, scan: Scan, settings: Settings) -> Inspector:
-    """An inspector of this recipe for this scan. Raises VoxGateError."""
+def open_inspector(
+    recipe: Recipe, folder: Path, calibration: Calibration, settings: Settings
+) -> Inspector:
+    """An inspector of this recipe for scans of this calibration. Raises VoxGateError."""
     plans = PlanCache(settings.plans) if settings.plans else PlanCache.beside(folder)
     choice = choose(settings.backend, recipe, plans)
     return Inspector.open(
-        recipe, scan.calibration, settings.limits, choice.backend, settings.threads, plans=plans
+        recipe, calibration, settings.limits, choice.backend, settings.threads, plans=plans
     )
 
 
@@ -92,7 +95,7 @@ def inspect_folder(
     """Inspect one recorded scan. Raises VoxGateError (one line) for input that cannot be used."""
     scan = Scan.open(folder, calibration)
     recipe = Recipe.load(recipe_folder)
-    with closing(open_inspector(recipe, recipe_folder, scan, settings)) as inspector:
+    with closing(open_inspector(recipe, recipe_folder, scan.calibration, settings)) as inspector:
         verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)
         return Inspection(
             verdict,

@@ -143,10 +143,11 @@ def replay_file(path: Path, recipe: Path | None = None, cell: Cell | None = None
     if path.is_dir():
         return _replay_scan(path, Scan.open(path), recipe, cell, _verdict_beside(path))
     job = read_job(path)
-    scan = scan_of(job, path)
     if job.recording.clocks is None:
-        return _replay_scan(path, scan, recipe, cell, job.verdict)
-    return _replay_job(path, job, scan, recipe, cell)
+        return _replay_scan(path, scan_of(job, path), recipe, cell, job.verdict)
+    if not job.recording.pictures:
+        raise ScanError(f"{path}: kept without pictures: the cell's evidence section said so")
+    return _replay_job(path, job, recipe, cell)
 
 
 def _replay_scan(
@@ -156,19 +157,17 @@ def _replay_scan(
     settings = DEFAULTS if cell is None else Settings.from_config(cell.config)
     label = None if recorded is None else recorded.recipe
     loaded, folder = _recipe(recipe, cell, label)
-    with closing(open_inspector(loaded, folder, scan, settings)) as inspector:
+    with closing(open_inspector(loaded, folder, scan.calibration, settings)) as inspector:
         verdict = inspect_scan(scan, inspector, max_gap_ns=settings.max_gap_ns)
         message = verdict_message(verdict, offline_header(path, inspector, settings))
     return _compared(verdict, message, recorded, (), fields=frozenset({"outcome"}))
 
 
-def _replay_job(
-    path: Path, job: RecordedJob, scan: Scan, recipe: Path | None, cell: Cell | None
-) -> Replay:
+def _replay_job(path: Path, job: RecordedJob, recipe: Path | None, cell: Cell | None) -> Replay:
     line = _line(job) if cell is None else _line_of(cell)
     loaded, folder = _recipe(recipe, cell, job.recording.header.recipe)
     walk = _Walk(job, line)
-    with closing(open_inspector(loaded, folder, scan, line.settings)) as inspector:
+    with closing(open_inspector(loaded, folder, job.calibration, line.settings)) as inspector:
         verdict = _decided(job, _inspected(inspector, walk.arrivals()))
         header = offline_header(path, inspector, line.settings)
         known = job.recording.header

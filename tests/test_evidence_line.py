@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from mcap.reader import make_reader
 from typer.testing import CliRunner
 
 from export.golden import load_golden
 from runtime.cli import app
 from runtime.evidence_shelf import Kept, kept_in
 from runtime.mcap_job import RecordedJob, read_job
-from runtime.messages import EvidenceStatus
-from runtime.nouns import Outcome
+from runtime.messages import Abort, Done, EvidenceStatus, ResultReply, StartJob
+from runtime.nouns import Outcome, Reason
 from runtime.offline import inspect_folder
 from runtime.recording import Handed, Held, Told
 from runtime.replay_job import EXIT_DIFFERS, replay_file
@@ -102,6 +106,8 @@ def test_a_replay_comes_to_another_verdict(
         assert getattr(again.message, name) == getattr(line, name), name
     if (scan, fault) == ("good", None):
         _others_read_it(path, recipe, line.outcome)
+    if line.outcome is Outcome.FAIL:
+        _shows_the_defect(path)
     _holds_everything(read_job(path))
 
 
@@ -111,6 +117,16 @@ def _others_read_it(path: Path, recipe: Path, outcome: Outcome) -> None:
     folder = path.with_suffix("")
     assert convert_scan(path, folder) == ""
     assert len(Scan.open(folder).frames) == 12
+
+
+def _shows_the_defect(path: Path) -> None:
+    """The volume, as a viewer gets it."""
+    with path.open("rb") as file:
+        (found,) = make_reader(file).iter_messages(topics=["/volume"])
+        cloud = json.loads(found[2].data)
+    points = np.frombuffer(base64.b64decode(cloud["data"]), "<f4,<f4,<f4,<f4,<u4")
+    assert len(points) > 1000
+    assert points["f3"].max() > 1.0
 
 
 def _holds_everything(job: RecordedJob) -> None:
@@ -123,6 +139,20 @@ def _holds_everything(job: RecordedJob) -> None:
     held = {event.note.reason for event in events if isinstance(event, Held)}
     assert held <= {reason.reason for reason in job.verdict.reasons}
     assert job.recording.poses_before
+
+
+def test_a_job_without_a_frame_cannot_be_replayed(
+    box: Box, cell: VirtualCell, recipe: Path
+) -> None:
+    robot, job_id = cell.robot, f"empty-{time.monotonic_ns()}"
+    started = robot.ask(StartJob(request_id=robot.next_id(), job_id=job_id, part_id="none"))
+    assert isinstance(started, Done), started
+    reply = robot.ask(Abort(request_id=robot.next_id()))
+    assert isinstance(reply, ResultReply)
+    again = replay_file(recorded(box, job_id), recipe)
+    assert again.recorded == reply.result
+    assert again.differs == ()
+    assert [note.reason for note in again.verdict.notes] == [Reason.ABORTED]
 
 
 def test_a_verdict_that_changed_is_not_told(
