@@ -13,7 +13,17 @@ from runtime.curve import Role
 
 def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
     """What no single field can see, and files that do not exist: the key and what to do."""
-    for check in (_times, _exposure, _clocks, _endpoints, _network, _peers, _signers, _files):
+    for check in (
+        _times,
+        _exposure,
+        _clocks,
+        _endpoints,
+        _network,
+        _peers,
+        _recipes,
+        _signers,
+        _files,
+    ):
         yield from check(config)
 
 
@@ -37,6 +47,16 @@ def _times(config: CellConfig) -> Iterator[tuple[Key, str]]:
                 f"{camera.backoff_max_ms}: must not be below backoff_ms, which is "
                 f"{camera.backoff_ms}",
             )
+
+
+def _recipes(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    default = config.recipes.default
+    if config.recipes.fallback and (default is None or "/" in default):
+        yield (
+            ("recipes", "fallback"),
+            f"true: recipes.default is {default}; there is something to fall back to only where it "
+            "names a recipe without its version",
+        )
 
 
 def _exposure(config: CellConfig) -> Iterator[tuple[Key, str]]:

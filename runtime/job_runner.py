@@ -23,7 +23,7 @@ from runtime.nouns import Frame, Note, Outcome, Reason, Verdict
 from runtime.result import Header, against, verdict_message
 from runtime.timings import NS_PER_MS, JobTimes
 from runtime.wall_clock import utc_now
-from runtime.worker import JobFinished, Prepared, ViewInspected, Worker
+from runtime.worker import JobFinished, JobWorker, Prepared, ViewInspected
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class JobRunner:
         self,
         cell: Cell,
         journal: Journal,
-        worker: Worker,
+        worker: JobWorker,
         intake: Intake,
         faults: Faults,
         metrics: Metrics,
