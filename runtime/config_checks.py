@@ -20,6 +20,7 @@ def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
         _endpoints,
         _network,
         _peers,
+        _recipes,
         _signers,
         _files,
         _evidence,
@@ -47,6 +48,16 @@ def _times(config: CellConfig) -> Iterator[tuple[Key, str]]:
                 f"{camera.backoff_max_ms}: must not be below backoff_ms, which is "
                 f"{camera.backoff_ms}",
             )
+
+
+def _recipes(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    default = config.recipes.default
+    if config.recipes.fallback and (default is None or "/" in default):
+        yield (
+            ("recipes", "fallback"),
+            f"true: recipes.default is {default}; there is something to fall back to only where it "
+            "names a recipe without its version",
+        )
 
 
 def _exposure(config: CellConfig) -> Iterator[tuple[Key, str]]:

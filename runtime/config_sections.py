@@ -26,6 +26,25 @@ class Recipes(Section):
             "Default recipe", "name or name/version, prepared at start; none: wait for a command"
         ),
     ] = None
+    fallback: Annotated[
+        bool,
+        about(
+            "Fall back",
+            "true: when the default's newest version cannot be proven at start, serve the version "
+            "that last decided a part here, and say so loudly",
+        ),
+    ] = False
+    keep_before_mb: Annotated[
+        int | None,
+        about(
+            "Keep the one before",
+            "in memory after a change of recipe, so that rollback is instant, while so much "
+            "memory stays available; null: never",
+            unit="MB",
+            low=0,
+            high=1_000_000,
+        ),
+    ] = 1024
     signers: Annotated[
         tuple[Signer, ...],
         Field(max_length=100),
@@ -149,6 +168,20 @@ class JobSection(Section):
     queue_views: Annotated[
         int, about("Queue", "views that may wait for inspection; more is a fault", low=1, high=256)
     ] = 32
+    reoffer_ms: Annotated[
+        int,
+        about(
+            "Offer again after",
+            "a verdict that nobody has acknowledged",
+            unit="ms",
+            low=100,
+            high=3_600_000,
+        ),
+    ] = 5000
+    reoffer_times: Annotated[
+        int,
+        about("Offer again", "so many times, and to whoever subscribes; 0: no", low=0, high=100),
+    ] = 3
 
 
 class EngineSection(Section):

@@ -31,6 +31,10 @@ class Send(Protocol):
     def __call__(self, envelope: Envelope, payload: bytes) -> bool: ...
 
 
+CountOpen = Callable[[], tuple[int, str | None]]
+"""How many verdicts are not acknowledged, and the oldest one's job_id."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     envelope: Envelope
@@ -56,14 +60,18 @@ class _Waiting:
 class Desk:
     """Answers for one station."""
 
-    def __init__(self, station: Station, send: Send, metrics: Metrics) -> None:
+    def __init__(
+        self, station: Station, send: Send, metrics: Metrics, count_open: CountOpen
+    ) -> None:
         self._station = station
+        self._count_open = count_open
         self._send = send
         self._metrics = metrics
         self._waiting = _Waiting()
         station.on_recipe = self._recipe_settled
         self._answers: dict[type[wire.Command], Callable[[_Asked, int], None]] = {
             wire.PrepareRecipe: self._prepare_recipe,
+            wire.Rollback: self._rollback,
             wire.StartJob: self._start_job,
             wire.StopJob: self._stop_job,
             wire.Abort: self._abort,
@@ -100,10 +108,10 @@ class Desk:
         if arming is None:
             return
         if self._station.cameras.armed and not self._station.busy:
-            self._waiting.arming = None
+            self._arm(None)
             self._open(arming, now_ns)
         elif now_ns > arming.until_ns:
-            self._waiting.arming = None
+            self._arm(None)
             self._refuse(arming.asked, *self._why_not_armed())
 
     def wake_ns(self) -> int:
@@ -122,14 +130,28 @@ class Desk:
 
     def _prepare_recipe(self, asked: _Asked, now_ns: int) -> None:
         assert isinstance(asked.command, wire.PrepareRecipe)
-        if self._station.preparing or self._station.busy or self._waiting.arming:
+        if self._station.preparing:
             self._refuse(asked, RefusalCode.BUSY, self._busy_with())
             return
-        refusal = self._station.prepare(asked.command.recipe)
-        if refusal is not None:
+        self._await_recipe(asked, self._station.prepare(asked.command.recipe))
+
+    def _rollback(self, asked: _Asked, now_ns: int) -> None:
+        assert isinstance(asked.command, wire.Rollback)
+        before, wanted = self._station.changeover.before, asked.command.recipe
+        if self._station.preparing:
+            self._refuse(asked, RefusalCode.BUSY, self._busy_with())
+        elif before is not None and wanted not in {None, before, before.partition("/")[0]}:
+            what = f"the recipe that served before is {before}"
+            self._refuse(asked, RefusalCode.RECIPE_MISMATCH, what)
+        else:
+            self._await_recipe(asked, self._station.roll_back(now_ns))
+            self._station.take_over(now_ns)
+
+    def _await_recipe(self, asked: _Asked, refusal: Refusal | None) -> None:
+        if refusal is None:
+            self._waiting.recipe.append(asked)
+        else:
             self._refuse(asked, RefusalCode.WRONG_STATE, refusal.sentence)
-            return
-        self._waiting.recipe.append(asked)
 
     def _start_job(self, asked: _Asked, now_ns: int) -> None:
         command = asked.command
@@ -139,8 +161,12 @@ class Desk:
             self._refuse(asked, *problem)
             return
         self._station.cameras.arm(now_ns)
-        self._waiting.arming = _Arming(asked, command, now_ns + ARM_NS)
+        self._arm(_Arming(asked, command, now_ns + ARM_NS))
         self.tick(now_ns)
+
+    def _arm(self, arming: _Arming | None) -> None:
+        self._waiting.arming = arming
+        self._station.starting = arming is not None
 
     def _stop_job(self, asked: _Asked, now_ns: int) -> None:
         assert isinstance(asked.command, wire.StopJob)
@@ -157,7 +183,8 @@ class Desk:
             self._waiting.verdict.append(asked)
 
     def _abort(self, asked: _Asked, now_ns: int) -> None:
-        arming, self._waiting.arming = self._waiting.arming, None
+        arming = self._waiting.arming
+        self._arm(None)
         if arming is not None:
             self._refuse(arming.asked, RefusalCode.WRONG_STATE, "aborted before it started")
         refusal = move(self._station.state, Event.ABORT)
@@ -180,18 +207,24 @@ class Desk:
 
     def _get_state(self, asked: _Asked, now_ns: int) -> None:
         station = self._station
-        job = station.runner.job
+        job, fallback = station.runner.job, station.changeover.fallback
+        count, oldest = self._count_open()
         self._answer(
             asked,
             wire.StateReply(
                 request_id=asked.command.request_id,
                 state=station.state,
                 cell=station.cell.config.cell,
-                recipe=None if station.recipe is None else station.recipe.label,
+                recipe=station.changeover.label,
+                preparing=station.preparing,
+                rollback=station.changeover.before,
+                fallback=None if fallback is None else cut(fallback),
                 configuration_id=station.cell.configuration_id,
                 is_simulated=station.cell.config.is_simulated,
                 job_id=None if job is None else job.job_id,
                 error=None if station.error is None else cut(station.error),
+                unacknowledged=count,
+                oldest_unacknowledged=oldest,
                 version=__version__,
             ),
         )
@@ -221,9 +254,10 @@ class Desk:
         if self._waiting.arming or station.runner.job is not None:
             return RefusalCode.BUSY, self._busy_with()
         assert station.recipe is not None
+        problem = station.changeover.problem_with(command.recipe)
+        if problem is not None:
+            return RefusalCode.RECIPE_MISMATCH, problem
         label = station.recipe.label
-        if command.recipe not in {None, label, label.partition("/")[0]}:
-            return RefusalCode.RECIPE_MISMATCH, f"the prepared recipe is {label}"
         if station.recipe.has_expired(utc_now()):
             what = f"the signature of recipe {label} has expired: have it signed again, prepare it"
             return RefusalCode.RECIPE_FAILED, what
@@ -277,7 +311,8 @@ class Desk:
         waiting, self._waiting.recipe = self._waiting.recipe, []
         for asked in waiting:
             if problem is None:
-                self._done(asked, "prepare_recipe")
+                rolled_back = isinstance(asked.command, wire.Rollback)
+                self._done(asked, "rollback" if rolled_back else "prepare_recipe")
             else:
                 self._refuse(asked, RefusalCode.RECIPE_FAILED, problem)
 

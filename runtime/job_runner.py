@@ -29,7 +29,7 @@ from runtime.result import Header, against, verdict_message
 from runtime.timings import NS_PER_MS, JobTimes
 from runtime.volume import Volume
 from runtime.wall_clock import utc_now
-from runtime.worker import JobFinished, PartInspector, Prepared, ViewInspected, Worker
+from runtime.worker import JobFinished, JobWorker, PartInspector, Prepared, ViewInspected
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class JobRunner:
         self,
         cell: Cell,
         journal: Journal,
-        worker: Worker,
+        worker: JobWorker,
         intake: Intake,
         faults: Faults,
         metrics: Metrics,

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,26 @@ CREATE TABLE results (
     created_utc      TEXT NOT NULL,
     acknowledged_utc TEXT
 ) STRICT;
+"""
+
+_ADDED = """
+CREATE INDEX IF NOT EXISTS unacknowledged ON results (acknowledged_utc)
+    WHERE acknowledged_utc IS NULL;
+CREATE TABLE IF NOT EXISTS good_recipes (
+    recipe      TEXT PRIMARY KEY,
+    last_result INTEGER NOT NULL
+) STRICT;
+INSERT INTO good_recipes
+    SELECT recipe, max(results.rowid) FROM results JOIN jobs USING (job_id)
+    WHERE outcome IN ('PASS', 'FAIL')
+        AND results.rowid > (SELECT coalesce(max(last_result), 0) FROM good_recipes)
+    GROUP BY recipe
+    ON CONFLICT (recipe) DO UPDATE SET last_result = excluded.last_result;
+"""
+"""What came later, made at every opening in one transaction, and brought up to date.
+
+A VoxGate from before it reads and writes the file all the same: an upgrade can be rolled back.
+good_recipes: those that decided a part, with the row of their last such verdict.
 """
 
 
@@ -150,6 +171,38 @@ class Journal:
             )
             return changed.rowcount == 1
 
+    def unacknowledged(self, most: int, since: datetime) -> list[str]:
+        """Result ids that nobody acknowledged: the newest `most` since then, oldest first."""
+        rows = self._rows(
+            "SELECT result_id, created_utc FROM results WHERE acknowledged_utc IS NULL "
+            "ORDER BY rowid DESC LIMIT ?",
+            most,
+        )
+        return [result_id for result_id, made in reversed(rows) if _utc(made) >= since]
+
+    def unacknowledged_result(self, result_id: str) -> VerdictMessage | None:
+        """The verdict under this id; None when it was acknowledged, or is not there."""
+        rows = self._rows(
+            "SELECT job_id FROM results WHERE result_id = ? AND acknowledged_utc IS NULL", result_id
+        )
+        return self.result(rows[0][0]) if rows else None
+
+    def count_unacknowledged(self, most: int) -> tuple[int, str | None]:
+        """How many verdicts nobody acknowledged, counted up to `most`; the oldest one's job_id."""
+        ((count,),) = self._rows(
+            "SELECT count(*) FROM (SELECT 1 FROM results WHERE acknowledged_utc IS NULL LIMIT ?)",
+            most,
+        )
+        oldest = self._rows(
+            "SELECT job_id FROM results WHERE acknowledged_utc IS NULL ORDER BY rowid LIMIT 1"
+        )
+        return count, oldest[0][0] if oldest else None
+
+    def good_recipes(self) -> tuple[str, ...]:
+        """Recipes that had decided a part when the file was opened, the last one first."""
+        rows = self._rows("SELECT recipe FROM good_recipes ORDER BY last_result DESC")
+        return tuple(label for (label,) in rows)
+
     def open_jobs(self) -> list[JobRecord]:
         """Jobs without a verdict, oldest first: what a crash left behind."""
         rows = self._rows(
@@ -170,7 +223,7 @@ class Journal:
             ),
         )
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         with self._told():
             return self._db.execute(query, values).fetchall()
 
@@ -196,6 +249,7 @@ class Journal:
                 f"{self._path}: journal of schema {version}, this VoxGate writes {SCHEMA_VERSION}: "
                 "name another file in journal.path"
             )
+        db.executescript(f"BEGIN IMMEDIATE; {_ADDED} COMMIT;")
 
     @contextmanager
     def _patience(self, busy_s: float) -> Iterator[None]:
@@ -220,6 +274,10 @@ class Journal:
                 f"{self._path}: the journal failed: {error}: check the disk's space and rights, "
                 "or name another file in journal.path"
             ) from error
+
+
+def _utc(written: str) -> datetime:
+    return datetime.fromisoformat(written)
 
 
 def _record(

@@ -38,6 +38,18 @@ Point = tuple[Coordinate, Coordinate, Coordinate]
 Part = Annotated[float, Field(ge=-1.001, le=1.001)]
 NotNegative = Annotated[float, Field(ge=0, le=1e12)]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
+MOST_UNACKNOWLEDGED = 1000  # counting stops there: some robots never acknowledge
+Unacknowledged = Annotated[
+    int,
+    Field(ge=0, le=MOST_UNACKNOWLEDGED, description="verdicts; 1000: so many or more"),
+]
+OldestUnacknowledged = Annotated[
+    Identifier | None, Field(description="job_id, for get_result and acknowledge")
+]
+Preparing = Annotated[
+    RecipeName | None,
+    Field(description="being prepared, or waiting for the open job's end to take over"),
+]
 
 
 class Message(BaseModel):
@@ -90,16 +102,30 @@ class CommandMessage(Message):
 
 
 class PrepareRecipe(CommandMessage):
-    """Load `recipe` (name, or name/version) and prove it with its probe; then READY."""
+    """Load `recipe` (name, or name/version) and prove it with its probe; it serves the next job.
+
+    Until then the one that serves goes on. Done: it serves; refused: the one before serves on.
+    """
 
     command: Literal["prepare_recipe"] = "prepare_recipe"
     recipe: RecipeName
 
 
+class Rollback(CommandMessage):
+    """Back to the recipe that served before this one; again: forward.
+
+    recipe: when given, it must be that one.
+    """
+
+    command: Literal["rollback"] = "rollback"
+    recipe: RecipeName | None = None
+
+
 class StartJob(CommandMessage):
     """Open a job. Only frames exposed after the reply belong to it.
 
-    job_id: chosen by the robot, never used twice. recipe: when given, it must be the prepared one.
+    job_id: chosen by the robot, never used twice. recipe: when given, it must be the one that
+    serves; while another one is being prepared it must be given.
     """
 
     command: Literal["start_job"] = "start_job"
@@ -147,9 +173,20 @@ class Acknowledge(CommandMessage):
     result_id: Identifier
 
 
-Command = PrepareRecipe | StartJob | StopJob | Abort | Reset | GetState | GetResult | Acknowledge
+Command = (
+    PrepareRecipe
+    | Rollback
+    | StartJob
+    | StopJob
+    | Abort
+    | Reset
+    | GetState
+    | GetResult
+    | Acknowledge
+)
 COMMANDS = (
     "prepare_recipe",
+    "rollback",
     "start_job",
     "stop_job",
     "abort",
@@ -292,7 +329,7 @@ class ReplyMessage(Message):
     state: State
 
 
-DoneCommand = Literal["prepare_recipe", "start_job", "reset", "acknowledge"]
+DoneCommand = Literal["prepare_recipe", "rollback", "start_job", "reset", "acknowledge"]
 
 
 class Done(ReplyMessage):
@@ -307,11 +344,22 @@ class StateReply(ReplyMessage):
 
     reply: Literal["state"] = "state"
     cell: str
-    recipe: RecipeName | None
+    recipe: RecipeName | None = Field(description="the one that serves")
+    preparing: Preparing = None
+    rollback: RecipeName | None = Field(
+        default=None, description="what `rollback` would bring back"
+    )
+    fallback: Detail | None = Field(
+        default=None, description="not null: why the configured recipe does not serve"
+    )
     configuration_id: str
     is_simulated: bool
     job_id: Identifier | None
-    error: Detail | None = Field(description="why the state is ERROR or the recipe is not ready")
+    error: Detail | None = Field(
+        description="why the state is ERROR, or the last recipe asked for does not serve"
+    )
+    unacknowledged: Unacknowledged = 0
+    oldest_unacknowledged: OldestUnacknowledged = None
     version: str
 
 
@@ -343,9 +391,30 @@ class HeartbeatMessage(Message):
     t_host_ns: Stamp = Field(description="host monotonic clock")
     heartbeat_ms: Annotated[int, Field(ge=10, le=10_000)] = Field(description="time to the next")
     state: State
-    recipe: RecipeName | None
+    recipe: RecipeName | None = Field(description="the one that serves")
+    preparing: Preparing = None
+    is_fallback: bool = Field(
+        default=False, description="true: an older version serves than the configuration asks for"
+    )
     job_id: Identifier | None
     is_simulated: bool
+    unacknowledged: Unacknowledged = 0
+    oldest_unacknowledged: OldestUnacknowledged = None
+
+
+class OfferMessage(Message):
+    """Topic `offer.<cell>`: a verdict that nobody has acknowledged, said again.
+
+    It may be of a part that is long gone: compare `job_id`, act, acknowledge `result_id`. Never
+    on the topic of verdicts, and never with an outcome on the outside, so that no program takes it
+    for the part in hand.
+    """
+
+    offered: Annotated[int, Field(ge=2, lt=2**53)] = Field(
+        description="2: the second time that it is published since the service started"
+    )
+    t_host_ns: Stamp = Field(description="host monotonic clock")
+    result: VerdictMessage
 
 
 class FaultCode(str, Enum):
@@ -385,6 +454,11 @@ def verdict_topic(cell: str) -> bytes:
 def heartbeat_topic(cell: str) -> bytes:
     """`heartbeat.<cell>`."""
     return f"heartbeat.{cell}".encode()
+
+
+def offer_topic(cell: str) -> bytes:
+    """`offer.<cell>`."""
+    return f"offer.{cell}".encode()
 
 
 def fault_topic(cell: str) -> bytes:
@@ -458,9 +532,9 @@ class _AnyObject(BaseModel):
 
 _PUBLISHED: tuple[type[Message], ...] = (
     PoseMessage,
-    *(PrepareRecipe, StartJob, StopJob, Abort, Reset, GetState, GetResult, Acknowledge),
+    *(PrepareRecipe, Rollback, StartJob, StopJob, Abort, Reset, GetState, GetResult, Acknowledge),
     *(Done, StateReply, ResultReply, Refused),
-    *(VerdictMessage, HeartbeatMessage, FaultMessage),
+    *(VerdictMessage, OfferMessage, HeartbeatMessage, FaultMessage),
 )
 
 

@@ -22,6 +22,7 @@ from runtime.curve import ROLES, Role
 from runtime.evidence import Cause, Figures
 from runtime.messages import COMMANDS, FaultCode, State, VerdictMessage
 from runtime.nouns import Outcome, Reason
+from runtime.state import How
 from runtime.timings import Timing
 
 BUCKETS_S = (
@@ -58,6 +59,7 @@ class Stage(str, Enum):
     SEGMENT = "segment"
     JOURNAL = "journal"
     PREPARE = "prepare"  # load and prove a recipe
+    SWITCH = "switch"  # no job is open, the next recipe is proven -> it serves
 
 
 class Metrics:
@@ -125,6 +127,8 @@ class Metrics:
         self.evidence_write = self._counter(
             "evidence_write_seconds", "Time spent writing recordings"
         )
+        self.reoffered = self._counter("reoffered_verdicts", "Verdicts that were offered again")
+        self.switches = self._counter("recipe_switches", "Recipes that began to serve", "how")
         self.queue_drops = self._counter("queue_drops", "Views that found the queue full")
 
     def _gauges(self) -> None:
@@ -151,6 +155,13 @@ class Metrics:
             "calibration_drift_mm", "Camera on the robot against its calibration, last job"
         )
         self.queue_depth = self._gauge("queue_depth", "Views that wait for the inspector")
+        self.unacknowledged = self._gauge(
+            "unacknowledged_verdicts", "That no robot has acknowledged, counted up to 1000"
+        )
+        self.fallback = self._gauge(
+            "recipe_fallback", "1 while an older version serves than the configuration asks for"
+        )
+        self.recipe = Info("voxgate_recipe", "The recipe that serves", registry=self.registry)
         self.state = self._gauge("state", "1 for the state the service is in", "state")
         self.backend = self._gauge("backend", "1 for the backend that serves", "backend")
         self.backend_automatic = self._gauge(
@@ -181,6 +192,8 @@ class Metrics:
             self.evidence_missing.labels(cause.value)
         for role in ROLES:
             self.denied.labels(role)
+        for how in How:
+            self.switches.labels(how.value)
         for backend in BACKENDS:
             self.backend.labels(backend)
         for camera in self._cameras:
@@ -202,6 +215,13 @@ class Metrics:
         for each in BACKENDS:
             self.backend.labels(each).set(each == backend)
         self.backend_automatic.set(asked == AUTO)
+
+    def show_recipe(self, label: str, how: How) -> None:
+        """Another recipe serves."""
+        name, _, version = label.partition("/")
+        self.recipe.info({"recipe": name, "recipe_version": version})
+        self.switches.labels(how.value).inc()
+        self.fallback.set(how is How.FELL_BACK)
 
     def show_camera(self, camera: str, counters: CameraCounters) -> None:
         """Follow the cumulative counts of the camera supervisor."""

@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import zmq
@@ -32,19 +32,29 @@ from runtime.job_runner import JobRunner
 from runtime.journal import Journal
 from runtime.logs import set_up
 from runtime.mcap_writer import PartFiles
-from runtime.messages import FaultCode, HeartbeatMessage, State, VerdictMessage, heartbeat_topic
+from runtime.messages import (
+    MOST_UNACKNOWLEDGED,
+    FaultCode,
+    HeartbeatMessage,
+    State,
+    VerdictMessage,
+    heartbeat_topic,
+    offer_topic,
+)
 from runtime.metrics import Metrics
 from runtime.metrics_server import MetricsServer
 from runtime.nouns import Note, Reason
 from runtime.pipeline import preparer
+from runtime.relay import Relay
+from runtime.reoffer import Offers, Reoffer
 from runtime.sd_notify import Notifier, sd_notify
 from runtime.sockets import CellSockets
-from runtime.state import Event
+from runtime.state import Event, How
 from runtime.station import Station
 from runtime.sync import Synchronizer
-from runtime.vitals import Pulse, Vitals
+from runtime.vitals import Vitals
 from runtime.wake import Wake
-from runtime.worker import Prepare, Worker
+from runtime.worker import Prepare
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +147,7 @@ class Service:
             stack.callback(self._remove_frame_sockets)  # after the workers that bound them
             stack.callback(self._cameras.close)
             self._evidence = evidence if evidence is not None else _store(config, wake)
-            self._worker = Worker(prepare, wake.call, config.job.queue_views)
+            self._relay = Relay(prepare, wake.call, config.job.queue_views)
             self._assemble(calibration)
             self._open = stack.pop_all()
 
@@ -150,7 +160,7 @@ class Service:
         self._runner = JobRunner(
             cell=self._cell,
             journal=self._journal,
-            worker=self._worker,
+            worker=self._relay,
             intake=self._intake,
             faults=self._faults,
             metrics=self._metrics,
@@ -160,11 +170,26 @@ class Service:
             evidence=self._evidence,
         )
         self._station = Station(
-            self._cell, self._cameras, self._worker, self._faults, self._metrics, self._runner
+            *(self._cell, self._cameras, self._relay, self._faults, self._metrics, self._runner),
+            good=self._journal.good_recipes(),
         )
-        self._desk = Desk(self._station, self._sockets.reply, self._metrics)
+        self._desk = Desk(self._station, self._sockets.reply, self._metrics, self._count_open)
+        job = config.job
+        self._reoffer = Reoffer(
+            config.cell,
+            Offers(job.reoffer_ms * NS_PER_MS, job.reoffer_times),
+            *(self._journal, self._sockets.publish, self._metrics),
+        )
+        self._open_verdicts: tuple[int, str | None] = (0, None)
         self._poller = zmq.Poller()
-        for source in (self._sockets.commands, self._sockets.poses, self._cameras, self._wake):
+        sockets = self._sockets
+        for source in (
+            sockets.commands,
+            sockets.poses,
+            sockets.verdicts,
+            self._cameras,
+            self._wake,
+        ):
             self._poller.register(source, zmq.POLLIN)
         self._heartbeats = 0
         self._next_heartbeat_ns = 0
@@ -174,6 +199,7 @@ class Service:
         self._vitals = Vitals()
         self._jobs = 0
         self._last: VerdictMessage | None = None
+        self._offer_topic = offer_topic(config.cell)
 
     # --- from start to end -----------------------------------------------------------------------
 
@@ -188,10 +214,10 @@ class Service:
         self._runner.close_crashed()
         if self._evidence is not None:
             self._evidence.start()
-        self._worker.start()
+        self._reoffer.again(time.monotonic_ns())
         self._cameras.start(time.monotonic_ns())
         if self._cell.config.recipes.default is not None:
-            self._station.prepare(self._cell.config.recipes.default)
+            self._station.prepare(self._cell.config.recipes.default, How.STARTED)
         while not self._wake.stop:
             self._turn()
 
@@ -205,7 +231,7 @@ class Service:
             self._desk.close()
             self._beat(time.monotonic_ns())
             self._write_unwritten()
-            ended = self._worker.close()
+            ended = self._relay.close()
             self._close_evidence()
         finally:
             self._open.close()
@@ -259,13 +285,16 @@ class Service:
             self._take_frames(now_ns)
         if self._wake.fileno() in ready:
             self._wake.drain()
-            for event in self._worker.take():
+            for event in self._relay.take():
                 self._station.worker_event(event, time.monotonic_ns())
             self._tell_lost()
         if self._sockets.commands in ready:
             self._take_requests()
         self._desk.tick(time.monotonic_ns())
         self._station.tick(time.monotonic_ns())
+        if self._sockets.verdicts in ready and self._sockets.subscribed(self._offer_topic):
+            self._reoffer.again(time.monotonic_ns())
+        self._reoffer.tick(time.monotonic_ns())
         if now_ns >= self._next_heartbeat_ns:
             self._look_after(now_ns)
         self._due_ns = min(
@@ -273,6 +302,7 @@ class Service:
             self._next_heartbeat_ns,
             self._station.wake_ns(),
             self._desk.wake_ns(),
+            self._reoffer.wake_ns(),
         )
 
     def _sleep_ms(self) -> int:
@@ -319,46 +349,67 @@ class Service:
 
     def _beat(self, now_ns: int) -> None:
         station = self._station
+        count, oldest = self._count_open()
         heartbeat = HeartbeatMessage(
             seq=self._heartbeats,
             t_host_ns=now_ns,
             heartbeat_ms=self._cell.config.sockets.heartbeat_ms,
             state=station.state,
-            recipe=None if station.recipe is None else station.recipe.label,
+            recipe=station.changeover.label,
+            preparing=station.preparing,
+            is_fallback=station.recipe is not None and station.changeover.fallback is not None,
             job_id=None if self._runner.job is None else self._runner.job.job_id,
             is_simulated=self._cell.config.is_simulated,
+            unacknowledged=count,
+            oldest_unacknowledged=oldest,
         )
         self._heartbeats += 1
         self._metrics.heartbeats.inc()
         self._sockets.publish(heartbeat_topic(self._cell.config.cell), heartbeat.to_json())
 
+    def _count_open(self) -> tuple[int, str | None]:
+        """Verdicts without an acknowledgement; what was known last when the file fails."""
+        with suppress(ServiceError):
+            self._open_verdicts = self._journal.count_unacknowledged(MOST_UNACKNOWLEDGED)
+        self._metrics.unacknowledged.set(self._open_verdicts[0])
+        return self._open_verdicts
+
     def _announce(self, now_ns: int) -> None:
         """Tell systemd how it goes; ready once a recipe is proven, or none will be."""
         station = self._station
-        started = station.state is not State.PREOPERATIONAL and station.preparing is None
-        stuck = self._vitals.stuck(self._pulse(), now_ns)
+        proven = station.recipe is not None or station.preparing is None
+        started = station.state is not State.PREOPERATIONAL and proven
+        stuck = self._vitals.stuck(self._relay.pulses(), now_ns, self._missing())
         self._notifier.tell(ready=started, alive=not stuck, status=self._status(stuck))
 
-    def _pulse(self) -> Pulse:
-        worker, threads = self._worker, {"connections": self._sockets.guarded}
+    def _missing(self) -> tuple[str, ...]:
+        threads = {"connections": self._sockets.guarded}
         if self._server is not None:
             threads["metrics"] = self._server.alive
-        missing = tuple(name for name, alive in threads.items() if not alive)
-        return Pulse(worker.done, not worker.idle, self._station.preparing is not None, missing)
+        return tuple(name for name, alive in threads.items() if not alive)
 
     def _status(self, stuck: tuple[str, ...]) -> str:
         """One line for whoever types `systemctl status`."""
         station = self._station
         if stuck:
             return f"{station.state.value}: no progress: {', '.join(stuck)}"
-        if station.error is not None:
-            return f"{station.state.value}: {station.error}"
-        if station.preparing is not None:
-            return f"{station.state.value}: proving recipe {station.preparing}"
         recipe = station.recipe
+        if station.error is not None and (recipe is None or station.state is State.ERROR):
+            return f"{station.state.value}: {station.error}"
+        if recipe is None and station.preparing is not None:
+            return f"{station.state.value}: proving recipe {station.preparing}"
         served = "no recipe" if recipe is None else f"{recipe.label} on {recipe.backend}"
         last = "" if self._last is None else f", the last {self._last.outcome.value}"
-        return f"{station.state.value}: {served}, {self._jobs} jobs{last}"
+        return f"{station.state.value}: {served}, {self._jobs} jobs{last}{self._aside()}"
+
+    def _aside(self) -> str:
+        """What else there is to know of recipes while one serves."""
+        station = self._station
+        if station.changeover.fallback is not None:
+            return f"; FALLBACK, not the recipe of the configuration: {station.changeover.fallback}"
+        if station.preparing is not None:
+            return f"; {station.preparing} is being prepared"
+        return "" if station.error is None else f"; {station.error}"
 
     # --- heard from below ------------------------------------------------------------------------
 
@@ -367,6 +418,8 @@ class Service:
         self._last = verdict
         self._station.go(Event.DECIDED)
         self._desk.decided(verdict)
+        self._station.take_over(now_ns)
+        self._reoffer.decided(verdict.result_id, now_ns)
 
     def _journal_failed(self, why: str, now_ns: int) -> None:
         self._station.fail(FaultCode.JOURNAL, why, now_ns)

@@ -24,6 +24,7 @@ VERDICTS_WAITING = 1000  # per subscriber; who does not read loses, PUB is a mir
 LINGER_MS = 300  # the last verdict leaves before the process does
 KEEPALIVE_IDLE_S = 10
 COMMAND_BATCH = 16
+SUBSCRIBED = b"\x01"  # then the topic, as XPUB tells it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class CellSockets:
                 self._door = Door(self._context, access, on_denied)
             self.poses = self._bind(zmq.SUB, sockets.poses, "poses")
             self.commands = self._bind(zmq.ROUTER, sockets.commands, "commands")
-            self._verdicts = self._bind(zmq.PUB, sockets.verdicts, "verdicts")
+            # a PUB that hears who subscribes
+            self.verdicts = self._bind(zmq.XPUB, sockets.verdicts, "verdicts")
         except VoxGateError:
             self._end(linger_ms=0)
             raise
@@ -117,7 +119,17 @@ class CellSockets:
 
     def publish(self, topic: bytes, payload: bytes) -> None:
         """Tell everyone who listens; never blocks."""
-        self._verdicts.send_multipart([topic, payload], zmq.NOBLOCK)
+        self.verdicts.send_multipart([topic, payload], zmq.NOBLOCK)
+
+    def subscribed(self, topic: bytes) -> bool:
+        """Whether somebody has begun to listen to `topic` since the last call."""
+        found = False
+        while True:
+            try:
+                told = self.verdicts.recv_multipart(zmq.NOBLOCK)[0]
+            except zmq.Again:
+                return found
+            found = found or (told[:1] == SUBSCRIBED and topic.startswith(told[1:]))
 
     def _bind(self, kind: int, endpoint: str, role: Role) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
@@ -138,6 +150,7 @@ class CellSockets:
             socket.router_mandatory = True  # an answer nobody gets is an error we count
         else:
             socket.sndhwm = VERDICTS_WAITING
+            socket.set(zmq.XPUB_VERBOSE, 1)  # also of a topic that somebody else has already
         try:
             socket.bind(endpoint)
         except zmq.ZMQError as error:

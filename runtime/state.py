@@ -16,8 +16,8 @@ class Event(str, Enum):
     """What can happen to the service, by command or from inside."""
 
     SET_UP = "set_up"  # sockets are bound, cameras stream
-    PREPARE = "prepare"  # a recipe is being loaded; the one before it is gone
-    PREPARED = "prepared"  # its probe passed
+    PREPARE = "prepare"  # a recipe is being loaded, beside the one that serves if there is one
+    PREPARED = "prepared"  # its probe passed, it serves from now on
     PREPARE_FAILED = "prepare_failed"
     START_JOB = "start_job"
     STOP_JOB = "stop_job"
@@ -26,6 +26,15 @@ class Event(str, Enum):
     FAULT = "fault"  # a promise cannot be kept any more
     RESET = "reset"
     SHUTDOWN = "shutdown"
+
+
+class How(str, Enum):
+    """Why a recipe takes over."""
+
+    ASKED = "asked"  # prepare_recipe
+    STARTED = "started"  # recipes.default
+    ROLLED_BACK = "rolled_back"
+    FELL_BACK = "fell_back"  # recipes.default could not be proven
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +81,9 @@ _MOVES: dict[State, dict[Event, State | Refusal]] = {
     },
     _S.READY: {
         _E.SET_UP: _S.READY,
-        _E.PREPARE: _S.INITIALIZED,
-        _E.PREPARED: _NOT_EXPECTED,
-        _E.PREPARE_FAILED: _NOT_EXPECTED,
+        _E.PREPARE: _S.READY,
+        _E.PREPARED: _S.READY,
+        _E.PREPARE_FAILED: _S.READY,  # the one that served serves on
         _E.START_JOB: _S.EXECUTING,
         _E.STOP_JOB: _NO_JOB,
         _E.ABORT: _NO_JOB,
@@ -83,9 +92,9 @@ _MOVES: dict[State, dict[Event, State | Refusal]] = {
     },
     _S.EXECUTING: {
         _E.SET_UP: _S.EXECUTING,
-        _E.PREPARE: _JOB_OPEN,
-        _E.PREPARED: _NOT_EXPECTED,
-        _E.PREPARE_FAILED: _NOT_EXPECTED,
+        _E.PREPARE: _S.EXECUTING,
+        _E.PREPARED: _JOB_OPEN,  # the service waits for DECIDED before it says so
+        _E.PREPARE_FAILED: _S.EXECUTING,
         _E.START_JOB: _JOB_OPEN,
         _E.STOP_JOB: _S.EXECUTING,
         _E.ABORT: _S.EXECUTING,

@@ -7,18 +7,23 @@ Everything is called from the service's loop with the time as a number. Commands
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from runtime.camera import CameraCounters, CameraFault, CameraStatus
+from runtime.changeover import Changeover
 from runtime.config import Cell
 from runtime.errors import ServiceError
 from runtime.faults import Faults
+from runtime.host_memory import available_mb
 from runtime.job_runner import JobRunner
 from runtime.messages import FaultCode, State
 from runtime.metrics import Metrics, Stage
 from runtime.nouns import Frame, Note, Reason
-from runtime.state import Event, Refusal, move
+from runtime.relay import Relay
+from runtime.state import Event, How, Refusal, move
+from runtime.wall_clock import utc_now
 from runtime.watchdog import Phase
 from runtime.worker import (
     JobFinished,
@@ -26,7 +31,6 @@ from runtime.worker import (
     RecipeFailed,
     RecipeReady,
     ViewInspected,
-    Worker,
     WorkerEvent,
     WorkerFailed,
 )
@@ -58,20 +62,22 @@ class Station:
         self,
         cell: Cell,
         cameras: Cameras,
-        worker: Worker,
+        relay: Relay,
         faults: Faults,
         metrics: Metrics,
         runner: JobRunner,
+        good: tuple[str, ...] = (),
     ) -> None:
+        """good: recipes that decided a part here before, the last one first."""
         self.state = State.PREOPERATIONAL
-        self.recipe: Prepared | None = None
-        self.preparing: str | None = None
+        self.changeover = Changeover(good)
         self.error: str | None = None
+        self.starting = False  # a start_job waits for the cameras: its recipe may not change
         self.on_recipe: Callable[[str | None, int], None] = _nobody
         self.cell = cell
         self.cameras = cameras
         self.runner = runner
-        self._worker = worker
+        self._relay = relay
         self._faults = faults
         self._metrics = metrics
         self._wanted: str | None = None
@@ -110,38 +116,108 @@ class Station:
             self.fail(FaultCode.JOURNAL, str(error), now_ns)
             return Refusal(str(error))
         if self._wanted is not None and self.recipe is None and self.preparing is None:
-            self.prepare(self._wanted)
+            fallback = self.changeover.fallback
+            how = How.ASKED if fallback is None else How.FELL_BACK
+            self.prepare(self._wanted, how, fallback)
         return None
 
     # --- recipe ----------------------------------------------------------------------------------
 
-    def prepare(self, recipe: str) -> Refusal | None:
-        """Begin to load a recipe; the one before it is gone at once."""
+    @property
+    def recipe(self) -> Prepared | None:
+        """The one that serves."""
+        return self.changeover.served
+
+    @property
+    def preparing(self) -> str | None:
+        """What is being prepared, or waits for the open job's end."""
+        return self.changeover.preparing
+
+    def prepare(self, recipe: str, how: How = How.ASKED, why: str | None = None) -> Refusal | None:
+        """Begin to load a recipe beside the one that serves. why: of a fallback."""
         refusal = self.go(Event.PREPARE)
         if refusal is not None:
             return refusal
-        self.recipe = None
         self.error = None
-        self.preparing = self._wanted = recipe
-        self._worker.prepare(recipe)
+        self.changeover.begin(recipe, how, why)
+        self._wanted = recipe if self.recipe is None else self.recipe.label
+        self._relay.prepare(recipe)
         return None
 
-    def _recipe_ready(self, event: RecipeReady) -> None:
-        self._metrics.observe(Stage.PREPARE, event.took_ns)
-        self.recipe, self.preparing = event.prepared, None
-        prepared = event.prepared
+    def roll_back(self, now_ns: int) -> Refusal | None:
+        """Back to the recipe before: at the next boundary while it is open, else it is loaded."""
+        before = self.changeover.before
+        if before is None:
+            return Refusal("no recipe served before this one: send prepare_recipe")
+        warm = self.changeover.warm(utc_now())
+        if warm is None or not self._relay.keeps(warm):
+            return self.prepare(before, How.ROLLED_BACK)
+        refusal = self.go(Event.PREPARE)
+        if refusal is not None:
+            return refusal
+        self.error = None
+        self._relay.recall()
+        self.changeover.begin_again()
+        return None
+
+    def take_over(self, now_ns: int) -> None:
+        """Between two jobs: a recipe that is proven and waits serves from now on."""
+        waiting = self.changeover.next
+        if waiting is None or waiting.ready is None:
+            return
+        if self.runner.job is not None or self.starting:
+            return
+        begun_ns = time.monotonic_ns()
+        old = self.recipe
+        is_another = old is not None and old.label != waiting.ready.label
+        self._relay.switch(keep=is_another and self._may_keep())
+        prepared, how = self.changeover.switch()
+        self._wanted = prepared.label
+        self.go(Event.PREPARED)
+        self._metrics.show_recipe(prepared.label, how)
         self._metrics.show_backend(prepared.chosen, prepared.asked)
+        self._metrics.observe(Stage.SWITCH, time.monotonic_ns() - begun_ns)
+        log.info("recipe=%s serves (%s)", prepared.label, how.value)
+        self.on_recipe(None, now_ns)
+
+    def _recipe_ready(self, event: RecipeReady, now_ns: int) -> None:
+        prepared = event.prepared
+        self._metrics.observe(Stage.PREPARE, event.took_ns)
         log.info(
             "recipe=%s backend=%s (%s) prepared in %.0f ms",
             *(prepared.label, prepared.backend, prepared.why, event.took_ns / 1e6),
         )
+        self.changeover.proven(prepared)
+        self.take_over(now_ns)
 
     def _recipe_failed(self, detail: str, now_ns: int) -> None:
-        self.preparing = None
-        self.error = detail
+        failed = self.changeover.failed()
+        self._relay.withdraw()
         self.go(Event.PREPARE_FAILED)
+        if self.recipe is not None:
+            detail = f"{detail}; {self.recipe.label} serves on"
+        if self.state is not State.ERROR:
+            self.error = detail
         self._faults.tell(FaultCode.RECIPE, detail, now_ns)
-        self.on_recipe(detail, now_ns)
+        if not (failed.how is How.STARTED and self._fall_back(failed.asked, detail, now_ns)):
+            self.on_recipe(detail, now_ns)
+
+    def _fall_back(self, asked: str, why: str, now_ns: int) -> bool:
+        """After a start without its recipe: the version that last decided a part, if allowed."""
+        last_good = self.changeover.last_good(asked)
+        if not self.cell.config.recipes.fallback or last_good is None or self.recipe is not None:
+            return False
+        if self.prepare(last_good, How.FELL_BACK, why) is not None:
+            return False
+        told = f"FALLBACK: {last_good}, which last decided a part here, is prepared instead: {why}"
+        log.error(told)
+        self._faults.tell(FaultCode.RECIPE, told, now_ns)
+        return True
+
+    def _may_keep(self) -> bool:
+        """Whether the recipe before may stay in memory."""
+        keep_mb = self.cell.config.recipes.keep_before_mb
+        return keep_mb is not None and available_mb() >= keep_mb
 
     # --- what comes ------------------------------------------------------------------------------
 
@@ -166,15 +242,19 @@ class Station:
         elif isinstance(event, JobFinished):
             self.runner.finished(event, now_ns)
         elif isinstance(event, RecipeReady):
-            self._recipe_ready(event)
+            self._recipe_ready(event, now_ns)
         elif isinstance(event, RecipeFailed):
             self._recipe_failed(event.detail, now_ns)
         else:
             self._worker_failed(event, now_ns)
 
     def _worker_failed(self, event: WorkerFailed, now_ns: int) -> None:
-        self.recipe = None  # it is proven again after `reset`
+        broken, self.changeover.served = self.changeover.served, None  # proven again after `reset`
+        if broken is not None:
+            self._wanted = broken.label
         self.fail(FaultCode.ENGINE, event.detail, now_ns)
+        if self.recipe is None:  # else another one was waiting for the job's end
+            self._relay.drop()
 
     # --- what time brings ------------------------------------------------------------------------
 
@@ -191,7 +271,9 @@ class Station:
             status = self.cameras.status(camera.name)
             if status.phase is Phase.GIVEN_UP and self.state is not State.ERROR:
                 self.fail(FaultCode.CAMERA, status.detail, now_ns)
-        self._metrics.queue_depth.set(self._worker.waiting)
+        self._metrics.queue_depth.set(self._relay.waiting)
+        if not self._may_keep():
+            self._relay.forget_before()
         if self._hangs(now_ns) and self.state is not State.ERROR:
             self.fail(
                 FaultCode.ENGINE,
@@ -202,7 +284,7 @@ class Station:
 
     def _hangs(self, now_ns: int) -> bool:
         """Whether the worker is stuck in a job that has its verdict already."""
-        if self._worker.idle or self.runner.job is not None or self.preparing is not None:
+        if self._relay.idle or self.runner.job is not None:
             self._busy_since_ns = None
             return False
         if self._busy_since_ns is None:
@@ -212,7 +294,7 @@ class Station:
     @property
     def busy(self) -> bool:
         """Whether the worker is not free for a new job."""
-        return not self._worker.idle
+        return not self._relay.idle
 
     def wake_ns(self) -> int:
         """When `tick` is due although nothing comes."""
@@ -221,11 +303,9 @@ class Station:
     def _settle(self, now_ns: int) -> None:
         if self.state is State.PREOPERATIONAL and self.cameras.ready:
             self.go(Event.SET_UP)
-        if self.recipe is None:
-            return
-        if self.state is State.INITIALIZED:
+        if self.recipe is not None and self.state is State.INITIALIZED:
             self.go(Event.PREPARED)
-        self.on_recipe(None, now_ns)
+        self.take_over(now_ns)
 
     def _job_id(self) -> str | None:
         return None if self.runner.job is None else self.runner.job.job_id

@@ -1,4 +1,4 @@
-"""The one thread that owns engine and volume: views go in, a verdict comes out.
+"""The thread that owns one engine and volume: views go in, a verdict comes out.
 
 What it has to tell waits in a deque until the loop, woken through `wake`, takes it. Every message
 carries the number of its job, so that what comes late for a job that was given up is ignored.
@@ -19,6 +19,7 @@ from typing import Protocol
 from runtime.backend_names import DEFAULT_BACKEND
 from runtime.errors import VoxGateError
 from runtime.nouns import Note, Verdict, View
+from runtime.priority import background
 from runtime.timings import Timing
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,17 @@ class WorkerFailed:
 WorkerEvent = RecipeReady | RecipeFailed | ViewInspected | JobFinished | WorkerFailed
 
 
+class JobWorker(Protocol):
+    """What a job needs of a worker."""
+
+    def begin(self, job: int) -> None: ...
+    def add(self, job: int, view: View) -> bool: ...
+    def reject(self, job: int, note: Note) -> None: ...
+    def finish(self, job: int) -> None: ...
+    def call(self, task: Callable[[PartInspector], None]) -> None: ...
+    def abandon(self) -> None: ...
+
+
 class Worker:
     """Inspection thread. At most `most_views` wait; `add` refuses more."""
 
@@ -132,6 +144,10 @@ class Worker:
     def done(self) -> int:
         """Tasks that are over."""
         return self._done
+
+    def holds(self, inspector: PartInspector) -> bool:
+        """Whether this one is open here."""
+        return self._inspector is inspector
 
     @property
     def waiting(self) -> int:
@@ -179,14 +195,26 @@ class Worker:
         """The open job has its verdict; what still waits for it is skipped."""
         self._job = 0
 
-    def close(self) -> bool:
-        """End the thread and the inspector; False when it hangs (the process must end then)."""
-        if self._thread.ident is None:
-            return True  # never started
+    def leave(self) -> None:
+        """End the thread and its inspector once the task in hand is done; nobody waits."""
         self.abandon()
         self._tasks.put(None)
-        self._thread.join(CLOSE_S)
+
+    @property
+    def ended(self) -> bool:
+        """Whether thread and inspector are gone."""
         return not self._thread.is_alive()
+
+    def join(self, patience_s: float) -> bool:
+        """Wait for the end after `leave`; False when it hangs (the process must end then)."""
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(max(0.0, patience_s))
+        return self.ended
+
+    def close(self) -> bool:
+        """End the thread and the inspector; False when it hangs."""
+        self.leave()
+        return self.join(CLOSE_S)
 
     def _ask(self, task: Callable[[], None]) -> None:
         self._put += 1
@@ -219,7 +247,8 @@ class Worker:
         started_ns = time.monotonic_ns()
         self._drop()
         try:
-            prepared = self._prepare(recipe)
+            with background():  # another one may be inspecting a part meanwhile
+                prepared = self._prepare(recipe)
         except VoxGateError as error:
             self._tell(RecipeFailed(str(error)))
         except Exception as error:

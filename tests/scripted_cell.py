@@ -31,6 +31,10 @@ class Script(BaseModel):
     add_s: float = 0.0
     finish_s: float = 0.0
     prepare_s: float = 0.0
+    newest: str = "bracket/1"  # what `bracket` means
+    slow: str = ""  # a label whose preparation takes slow_s
+    slow_s: float = 0.0
+    broken: str = ""  # a label that cannot be proven
     raise_in: str = ""  # "add": EngineError, "add!": a programming error, "prepare"
     nan_score: bool = False
     allocates_mb: int = 0  # in add() and in finish(), as an engine does
@@ -94,7 +98,7 @@ class ScriptedInspector:
 
 
 def scripted(script: Script) -> Prepare:
-    """A preparer that knows the recipe `bracket`."""
+    """A preparer that knows the recipe `bracket`, in every version."""
 
     def prepare(name: str) -> Prepared:
         time.sleep(script.prepare_s)
@@ -102,9 +106,14 @@ def scripted(script: Script) -> Prepare:
             raise EngineError("probe 0: off by 0.5 of the threshold")
         if name.partition("/")[0] != "bracket":
             raise RecipeError(f"there is no recipe {name}")
+        label = name if "/" in name else script.newest
+        if label == script.slow:
+            time.sleep(script.slow_s)
+        if label == script.broken:
+            raise EngineError(f"{label}: probe 0: off by 0.5 of the threshold")
         inspector = ScriptedInspector(script, [], [])
         until = script.not_after_utc
-        return Prepared(inspector, "bracket/1", "scripted", script.planned, until)
+        return Prepared(inspector, label, "scripted", script.planned, until)
 
     return prepare
 

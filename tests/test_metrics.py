@@ -13,6 +13,7 @@ from runtime.evidence import Cause
 from runtime.messages import FaultCode, State
 from runtime.metrics import BUCKETS_S, Metrics, Stage
 from runtime.nouns import Outcome, Reason
+from runtime.state import How
 from runtime.timings import Timing, Work
 
 
@@ -51,10 +52,14 @@ def test_labels_come_from_closed_lists_only(metrics: Metrics) -> None:
         "cause": {c.value for c in Cause},
         "role": {str(role) for role in ROLES},
         "backend": set(BACKENDS),
+        "how": {how.value for how in How},
     }
+    metrics.show_recipe("bracket/1", How.ASKED)
+    recipe = {"recipe", "recipe_version"}  # of voxgate_recipe_info, one series at a time
     for name, labels, _ in samples(metrics):
         for label, text in labels.items():
-            assert label in {*closed, "le", "event", "command", "ok", "version", "cell"}, name
+            known = {*closed, *recipe, "le", "event", "command", "ok", "version", "cell"}
+            assert label in known, name
             assert text in closed.get(label, {text}), name
 
 
@@ -96,6 +101,17 @@ def test_every_piece_of_the_inspectors_work_is_a_stage(metrics: Metrics) -> None
     for work in Work:
         assert value(metrics, "voxgate_stage_seconds_count", stage=work.value) == 1
         assert value(metrics, "voxgate_stage_seconds_sum", stage=work.value) == 0.001
+
+
+def test_the_recipe_that_serves_is_one_series_and_a_fallback_is_told(metrics: Metrics) -> None:
+    metrics.show_recipe("bracket/2", How.ASKED)
+    metrics.show_recipe("bracket/1", How.FELL_BACK)
+    (served,) = [own for name, own, _ in samples(metrics) if name == "voxgate_recipe_info"]
+    assert served == {"recipe": "bracket", "recipe_version": "1"}
+    assert value(metrics, "voxgate_recipe_fallback") == 1
+    assert value(metrics, "voxgate_recipe_switches_total", how="asked") == 1
+    metrics.show_recipe("bracket/3", How.ASKED)
+    assert value(metrics, "voxgate_recipe_fallback") == 0
 
 
 def test_the_backend_that_serves_is_one_series_and_auto_is_told(metrics: Metrics) -> None:

@@ -252,7 +252,6 @@ def test_commands_out_of_turn_are_refused_by_name(robot: Robot) -> None:
     assert refused(robot.ask(wire.StartJob, job_id="k", **start)) is RefusalCode.WRONG_STATE
     assert refused(robot.ask(wire.StopJob, job_id="k")) is RefusalCode.UNKNOWN_JOB
     assert refused(robot.ask(wire.GetResult, job_id=job_id)) is RefusalCode.NOT_DECIDED
-    assert refused(robot.ask(wire.PrepareRecipe, recipe="bracket")) is RefusalCode.WRONG_STATE
     robot.ask(wire.Abort)
     assert refused(robot.ask(wire.StartJob, job_id=job_id, **start)) is RefusalCode.DUPLICATE_JOB
 
@@ -413,15 +412,6 @@ def test_recipe_that_fails_its_probe_never_gets_ready(folder: Path) -> None:
         assert service.end(signal.SIGTERM) == 0
     finally:
         service.kill_if_left()
-
-
-def test_unknown_recipe_takes_the_old_one_out_of_service(folder: Path) -> None:
-    with serving(folder) as (_, robot):
-        reply = robot.ask(wire.PrepareRecipe, recipe="gear")
-        assert refused(reply) is RefusalCode.RECIPE_FAILED
-        assert robot.state() is State.INITIALIZED
-        assert isinstance(robot.ask(wire.PrepareRecipe, recipe="bracket/1"), wire.Done)
-        robot.wait_for(State.READY)
 
 
 # --- the end of the process ----------------------------------------------------------------------

@@ -1,0 +1,21 @@
+"""How much memory this machine can still give away; on a Jetson its GPU lives in the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MEMINFO = Path("/proc/meminfo")
+KB_PER_MB = 1024
+
+
+def available_mb() -> int:
+    """What new programs could have without swapping (the kernel's MemAvailable); 0: unknown."""
+    try:
+        lines = MEMINFO.read_text().splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            return int(value.split()[0]) // KB_PER_MB
+    return 0
