@@ -25,7 +25,7 @@ from runtime.expected import expect
 from runtime.nouns import Note, Outcome, View
 from runtime.offline import DEFAULTS, Settings
 from runtime.recipe import Recipe
-from runtime.scorer import CHANNELS, Scorer, chance
+from runtime.scorer import Scorer, chance
 from runtime.zone_statistics import feature_names, features
 from runtime.zones import Zones
 
@@ -62,7 +62,7 @@ def train_scorer(
     """Raises ScanError for a scan that proves nothing, EngineError without xgboost or bad parts."""
     if not samples.good:
         raise ScanError("name at least one scan of a good part")
-    channels = CHANNELS if recipe.manifest.geometry and recipe.reference else CHANNELS[:1]
+    channels = recipe.channels
     with closing(PartReader(recipe, zones, samples.good[0], settings)) as reader:
         rows = _Rows(reader, zones, channels, on_row, samples)
         rows.read(samples)
