@@ -43,6 +43,39 @@ def other_parts(**changes: Any) -> RecipeParts:
     return tiny.parts(**(fields | changes))
 
 
+def brightness_parts(method: str, dark: bool) -> RecipeParts:
+    """A model that sees the picture alone: score = image / 255, or 1 - that."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["a"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["a", "full"], ["bright"]),
+        helper.make_node("Sub", ["one", "bright"], ["dark"]),
+        helper.make_node("Identity", ["dark" if dark else "bright"], ["score"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        method,
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, tiny.SHAPE)],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, tiny.SHAPE)],
+        [
+            helper.make_tensor("full", TensorProto.FLOAT, [], [tiny.MAX_DIFFERENCE]),
+            helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    image = tiny.probe().inputs["image"]
+    bright = image[0, 0].astype(np.float32) / np.float32(tiny.MAX_DIFFERENCE)
+    manifest = tiny.manifest(
+        method=method,
+        geometry=False,
+        inputs=(TensorSpec(name="image", dtype="uint8", shape=tiny.SHAPE),),
+    )
+    return tiny.parts(
+        manifest=manifest,
+        model=model.SerializeToString(),
+        probes=(Probe({"image": image}, 1 - bright if dark else bright),),
+    )
+
+
 def write_tiny(folder: Path) -> Path:
     """Tiny recipes `a/1` and `b/1`, and both in one as `both/1`, which is returned."""
     write_recipe(folder / "a" / "1", tiny.parts())

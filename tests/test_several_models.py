@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,11 @@ import numpy.typing as npt
 import pytest
 from typer.testing import CliRunner
 
+from export.combine import combined
+from export.evaluation.cases import Picture, PictureTruth
+from export.evaluation.judge import PictureJudge
 from export.evaluation.per_view import ListeningInspector
+from export.package import write_recipe
 from runtime.cli import app
 from runtime.crew import Crew
 from runtime.decide import Limits
@@ -24,7 +28,7 @@ from runtime.inspector import Inspector
 from runtime.manifest import FpfhSection, TensorSpec
 from runtime.model_inputs import ViewInputs
 from runtime.nouns import Outcome, Reason, Verdict, View
-from runtime.offline import MAX_GAP_NS, inspect_folder
+from runtime.offline import DEFAULTS, MAX_GAP_NS, inspect_folder
 from runtime.rays import Rays
 from runtime.recipe import Recipe, sha256
 from runtime.replay import views_of
@@ -322,3 +326,35 @@ def test_a_threshold_is_found_for_all_models_together(recipes: Path, scans: Path
 def test_the_folder_can_be_moved(recipes: Path, scans: Path, tmp_path: Path) -> None:
     shutil.copytree(recipes / "both", tmp_path / "elsewhere")
     assert inspect_folder(scans / "good", tmp_path / "elsewhere").message.outcome == "PASS"
+
+
+# --- single pictures -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OnePicture:
+    """A picture with a bright pixel, or a dark one."""
+
+    grey: int
+    name: str = "one"
+    part: str = "tiny"
+    source: Path = Path()
+
+    def picture(self) -> Picture:
+        image = np.full(tiny.SHAPE[2:], 100, np.uint8)
+        image[3, 4] = self.grey
+        return Picture(image)
+
+    def truth(self) -> PictureTruth:
+        return PictureTruth(np.ones(tiny.SHAPE[2:], np.bool_), anomalous=True)
+
+
+def test_single_pictures_are_judged_by_the_worst_of_all_models(tmp_path: Path) -> None:
+    """One of the models sees what is bright, the other what is dark."""
+    for name, dark in (("bright", False), ("dark", True)):
+        write_recipe(tmp_path / name, several.brightness_parts(name, dark))
+    recipe = combined([tmp_path / "bright", tmp_path / "dark"], tmp_path / "both", "2")
+    with closing(PictureJudge(recipe, DEFAULTS)) as judge:
+        for grey, score in ((255, 1.0), (0, 1.0), (100, 155 / 255)):
+            record, _ = judge.judge(OnePicture(grey), "k")
+            assert record.score == pytest.approx(score)
