@@ -13,6 +13,7 @@ from runtime.errors import VoxGateError
 SUITES = {
     "fusion": "lift, fuse, register, segment: ms per view against numpy, memory of a fine grid",
     "detection": "I-AUROC, V-AUPRO@1% and the shipped threshold on the public scans",
+    "segad": "a classifier on one detector, on all of them, by every forest, on the public scans",
     "calibration": "lens and hand-eye against the truth, and whether their uncertainty is honest",
     "flying": "views of a robot that does not stop: error, claim and refusal by kind of clock",
     "camera": "12 Mpx Mono8 at 10 frames/s through the virtual GenICam camera, without loss",

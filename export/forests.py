@@ -67,9 +67,12 @@ def read_booster(booster: Any) -> Forest:
     """
     model = json.loads(bytes(booster.save_raw("json")))["learner"]
     trees = model["gradient_booster"]["model"]["trees"]
-    features = int(model["learner_model_param"]["num_feature"])
-    forest = _joined(trees, features, base=0.0)
-    return _with_base(forest, booster)
+    told = model["learner_model_param"]
+    # a number, or a list of one, by version; `binary:logitraw` starts its sum from it
+    base = float(np.ravel(json.loads(told["base_score"]))[0])
+    forest = _joined(trees, int(told["num_feature"]), base)
+    _hold_against(forest, booster)
+    return forest
 
 
 def _joined(trees: list[dict[str, Any]], features: int, base: float) -> Forest:
@@ -99,27 +102,19 @@ def _joined(trees: list[dict[str, Any]], features: int, base: float) -> Forest:
     )
 
 
-def _with_base(forest: Forest, booster: Any) -> Forest:
-    """The base margin is what the library says beyond the leaves; it must be one for all rows."""
+def margins(booster: Any, rows: Rows) -> npt.NDArray[np.float64]:
+    """(n,) what the library itself says of rows (n, features), before it becomes a chance."""
     import xgboost
 
+    told = booster.predict(xgboost.DMatrix(rows), output_margin=True)
+    return np.asarray(told, np.float64)
+
+
+def _hold_against(forest: Forest, booster: Any) -> None:
     rng = np.random.default_rng(SEED)
     rows = rng.normal(0, 3, (PARITY_ROWS, forest.features)).astype(np.float32)
-    theirs = booster.predict(xgboost.DMatrix(rows), output_margin=True).astype(np.float64)
-    base = float(np.median(theirs - [forest.margin(row) for row in rows]))
-    found = Forest(
-        forest.feature,
-        forest.value,
-        forest.yes,
-        forest.no,
-        forest.missing_yes,
-        forest.roots,
-        base,
-        forest.features,
-    )
-    worst = float(np.abs(theirs - [found.margin(row) for row in rows]).max())
+    worst = float(np.abs(margins(booster, rows) - [forest.margin(row) for row in rows]).max())
     if not worst <= PARITY:
         raise EngineError(
             f"the forest is off by {worst:.2g} from XGBoost, at most {PARITY} is allowed"
         )
-    return found

@@ -54,6 +54,11 @@ def write_recipe(folder: Path, parts: RecipeParts) -> None:
     check_free(folder)
     files = _files(parts)
     manifest = parts.manifest.model_copy(update={"files": _digests(files)})
+    write_files(folder, manifest, files)
+
+
+def write_files(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    """Write a recipe's files beside their place and rename them there. Raises RecipeError."""
     partial = folder.with_name(f".{folder.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)

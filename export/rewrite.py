@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from export.package import check_free, check_label
-from runtime.errors import RecipeError
+from export.package import check_free, check_label, write_files
 from runtime.recipe import Recipe, sha256
 from runtime.wall_clock import utc_now
 
@@ -34,15 +32,5 @@ def rewritten(
         }
     )
     Recipe.from_files(manifest, content, str(out))  # refuses before anything is written
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        for name, data in content.items():
-            (partial / name).write_bytes(data)
-        (partial / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
-        partial.rename(out)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise RecipeError(f"{out}: cannot be written: {error.strerror}") from error
+    write_files(out, manifest, content)
     return Recipe.load(out)

@@ -25,7 +25,7 @@ from runtime.expected import expect
 from runtime.nouns import Note, Outcome, View
 from runtime.offline import DEFAULTS, Settings
 from runtime.recipe import Recipe
-from runtime.scorer import CHANNELS, Scorer, chance
+from runtime.scorer import Scorer, chance
 from runtime.zone_statistics import feature_names, features
 from runtime.zones import Zones
 
@@ -51,44 +51,73 @@ class Trained:
     record: dict[str, Any]
 
 
-def train_scorer(
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """What was seen. rows: (n, features) float32, a column per name; bad: (n,) bool; samples: what
+    each row is."""
+
+    channels: tuple[str, ...]
+    names: tuple[str, ...]
+    rows: npt.NDArray[np.float32]
+    bad: npt.NDArray[np.bool_]
+    samples: tuple[str, ...]
+
+    def only(self, channels: Sequence[str]) -> Table:
+        """The columns of these detectors."""
+        own = [number for number, name in enumerate(self.names) if _channel(name) in channels]
+        names = tuple(self.names[number] for number in own)
+        return Table(tuple(channels), names, self.rows[:, own], self.bad, self.samples)
+
+
+def table_of(
     recipe: Recipe,
     zones: Zones,
     samples: Samples,
-    kind: str = "brf",
     on_row: OnRow = lambda done, of, what: None,
     settings: Settings = DEFAULTS,
-) -> Trained:
-    """Raises ScanError for a scan that proves nothing, EngineError without xgboost or bad parts."""
+) -> Table:
+    """Every sample through all of the recipe's detectors (SegAD: "All AD").
+
+    Raises ScanError for a scan that proves nothing.
+    """
     if not samples.good:
         raise ScanError("name at least one scan of a good part")
-    channels = CHANNELS if recipe.manifest.geometry and recipe.reference else CHANNELS[:1]
+    channels = recipe.channels
     with closing(PartReader(recipe, zones, samples.good[0], settings)) as reader:
-        rows = _Rows(reader, zones, channels, on_row, samples)
-        rows.read(samples)
-    if not any(rows.bad):
+        found = _Rows(reader, zones, channels, on_row, samples)
+        found.read(samples)
+    names = feature_names(channels, zones)
+    return Table(channels, names, np.stack(found.rows), np.array(found.bad), tuple(found.names))
+
+
+def train_scorer(table: Table, zones: Zones, kind: str = "brf") -> Trained:
+    """Raises EngineError without xgboost or bad parts."""
+    bad = table.bad
+    if not bad.any():
         raise EngineError("a classifier needs bad parts: name some with --bad, or --generated")
-    table, bad = np.stack(rows.rows), np.array(rows.bad)
-    booster = grown(table, bad, kind)
-    forest = read_booster(booster)
-    chances = np.array([chance(forest.margin(row)) for row in table])
+    forest = read_booster(grown(table.rows, bad, kind))
+    chances = np.array([chance(forest.margin(row)) for row in table.rows])
     threshold = float(chances[~bad].max() + MARGIN * (1 - chances[~bad].max()))
-    scorer = Scorer(forest, channels, feature_names(channels, zones), min(threshold, 0.999))
+    scorer = Scorer(forest, table.channels, table.names, min(threshold, 0.999))
     return Trained(
         scorer,
         {
             "kind": kind,
             "source": "SegAD, supplement A.1 and A.2",
-            "detectors": list(channels),
+            "detectors": list(table.channels),
             "zones": list(zones.names),
             "rows": len(bad),
             "bad_rows": int(bad.sum()),
-            "samples": rows.names,
+            "samples": list(table.samples),
             "threshold_chance": scorer.threshold,
             "training_auroc": classification_auroc(chances, bad),
             "cannot_prove": "anything about parts it was not trained on: evaluate it on others",
         },
     )
+
+
+def _channel(name: str) -> str:
+    return name.split("/", 1)[0]
 
 
 class _Rows:

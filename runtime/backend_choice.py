@@ -7,6 +7,7 @@ that does not fit any more, is an error: somebody set this box up to use it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runtime.backend_names import AUTO, DEFAULT_BACKEND, TENSORRT
@@ -40,8 +41,13 @@ def choose(asked: str, recipe: Recipe, plans: PlanCache) -> Choice:
 
 
 def automatic(recipe: Recipe, plans: PlanCache) -> Choice:
-    """What `auto` chooses, without a word in the log. Raises as `choose` does."""
-    built = plans.sidecars(recipe)
+    """What `auto` chooses, without a word in the log; one backend for all models of the recipe.
+
+    Raises as `choose` does.
+    """
+    models = recipe.models
+    unbuilt = [each for each in models if not plans.sidecars(each)]
+    built = len(unbuilt) < len(models)
     try:
         tensorrt = load_tensorrt()
     except TensorRTMissing as error:
@@ -51,17 +57,18 @@ def automatic(recipe: Recipe, plans: PlanCache) -> Choice:
                 f"backend: {DEFAULT_BACKEND}"
             ) from error
         return Choice(DEFAULT_BACKEND, AUTO, "TensorRT is not installed", installed=False)
-    if not built:
-        why = f"recipe {recipe.label} has no plan; {plans.command(recipe)}"
+    if unbuilt:
+        why = f"recipe {unbuilt[0].model_label} has no plan; {plans.command(recipe)}"
         return Choice(DEFAULT_BACKEND, AUTO, why)
-    _check_plan(recipe, plans, tensorrt.__version__)
+    _check_plans(models, plans, tensorrt.__version__)
     return Choice(TENSORRT, AUTO, f"recipe {recipe.label} has a plan for this GPU")
 
 
-def _check_plan(recipe: Recipe, plans: PlanCache, version: str) -> None:
+def _check_plans(models: Sequence[Recipe], plans: PlanCache, version: str) -> None:
     device = open_device()
     try:
-        plans.load(recipe, version, device.info)
+        for each in models:
+            plans.load(each, version, device.info)
     except PlanError as error:
         raise PlanError(f"{error}; or choose backend: {DEFAULT_BACKEND}") from error
     finally:

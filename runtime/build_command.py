@@ -22,13 +22,16 @@ def run_build(
     options: BuildOptions,
     force: bool,
     progress: Progress,
-) -> Outcome:
-    """Raises VoxGateError: one line with what to do."""
+) -> list[Outcome]:
+    """One per model of the recipe. Raises VoxGateError: one line with what to do."""
     folder, cache, trust = _places(recipe, config)
     loaded = Recipe.load(folder, trust)
     loaded.check_detector()
-    shown = _Phases(progress)
-    return build_recipe(loaded, PlanCache(plans) if plans else cache, options, shown.on_step, force)
+    kept = PlanCache(plans) if plans else cache
+    return [
+        build_recipe(each, kept, options, _Phases(progress, each.model_name).on_step, force)
+        for each in loaded.models
+    ]
 
 
 def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache, Trust]:
@@ -44,14 +47,15 @@ def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache, Trust]:
 
 
 class _Phases:
-    """One bar per phase that TensorRT tells of."""
+    """One bar per phase that TensorRT tells of, and model."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, model: str) -> None:
         self._progress = progress
+        self._model = f"{model}: " if model else ""
         self._bars: dict[str, TaskID] = {}
 
     def on_step(self, phase: str, step: int, steps: int) -> None:
         """A step of a phase is done; called from TensorRT's threads too."""
         if phase not in self._bars:
-            self._bars[phase] = self._progress.add_task(phase, total=steps)
+            self._bars[phase] = self._progress.add_task(f"{self._model}{phase}", total=steps)
         self._progress.update(self._bars[phase], completed=step, total=steps)

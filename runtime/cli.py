@@ -258,17 +258,19 @@ def build(
     force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build a recipe's TensorRT plan, on the machine that will serve it, and prove it."""
+    """Build the TensorRT plan of each of a recipe's models, where it will serve, and prove it."""
     from runtime.build_command import run_build
     from runtime.plan_builder import BuildOptions
 
     options = BuildOptions(workspace_mb, level, tf32)
     with errors_as_json(as_json), progress_bar(as_json) as progress:
-        outcome = run_build(recipe, config, plans, options, force, progress)
-    if as_json:
-        typer.echo(outcome.sidecar.model_dump_json())
+        outcomes = run_build(recipe, config, plans, options, force, progress)
+    if not as_json:
+        typer.echo("\n".join(outcome.sentence for outcome in outcomes))
+    elif len(outcomes) == 1:
+        typer.echo(outcomes[0].sidecar.model_dump_json())
     else:
-        typer.echo(outcome.sentence)
+        typer.echo(json.dumps({"plans": [o.sidecar.model_dump(mode="json") for o in outcomes]}))
 
 
 @app.command()

@@ -7,6 +7,8 @@ its one output is `score`, float32 (1, 1, h, w), 1.0 = threshold.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Protocol, cast
 
 import numpy as np
@@ -68,7 +70,7 @@ class ModelOpener(Protocol):
 class PlanOpener(Protocol):
     """How a row of the table opens what `voxgate build` made of a graph."""
 
-    def __call__(self, recipe: Recipe, plans: PlanCache) -> Engine: ...
+    def __call__(self, recipe: Recipe, plans: PlanCache, beside: Engine | None) -> Engine: ...
 
 
 def open_engine(
@@ -76,21 +78,50 @@ def open_engine(
     backend: str = DEFAULT_BACKEND,
     threads: int = 2,
     plans: PlanCache | None = None,
+    beside: Engine | None = None,
 ) -> Engine:
-    """The recipe's model on `backend`, warm and proven to give the recipe's own scores.
+    """The recipe's (first) model on `backend`, warm and proven to give the recipe's own scores.
 
-    plans: where `voxgate build` put plans; only the backend tensorrt asks for them.
+    plans: where `voxgate build` put plans; only the backend tensorrt asks for them. beside: an open
+    engine of the same backend and thread that is closed later than this one.
     Raises EngineError when the backend is unknown or not installed, when the model does not keep
     its manifest, or when the probe's scores differ from the recorded ones; PlanError without a plan
     that fits.
     """
-    engine = _open(recipe, backend, threads, plans)
+    engine = _open(recipe, backend, threads, plans, beside)
     try:
         prove(engine, recipe)
     except EngineError:
         engine.close()
         raise
     return engine
+
+
+def open_further(
+    recipe: Recipe, backend: str, threads: int, plans: PlanCache | None, first: Engine
+) -> dict[str, Engine]:
+    """The recipe's other models, each warm and proven as `open_engine` does, by name.
+
+    None is left open when one of them refuses. Raises as `open_engine` does, with the model's name.
+    """
+    with ExitStack() as undo:
+        opened: dict[str, Engine] = {}
+        for each in recipe.models[1:]:
+            with of_detector(each.model_name):
+                engine = open_engine(each, backend, threads, plans, beside=first)
+            undo.callback(engine.close)
+            opened[each.model_name] = engine
+        undo.pop_all()
+    return opened
+
+
+@contextmanager
+def of_detector(name: str) -> Iterator[None]:
+    """Whatever an engine says in here is said of this detector."""
+    try:
+        yield
+    except EngineError as error:
+        raise type(error)(f"detector {name}: {error}") from error
 
 
 def prove(engine: Engine, recipe: Recipe) -> float:
@@ -191,7 +222,9 @@ def _hold_against(
     return worst
 
 
-def _open(recipe: Recipe, backend: str, threads: int, plans: PlanCache | None) -> Engine:
+def _open(
+    recipe: Recipe, backend: str, threads: int, plans: PlanCache | None, beside: Engine | None
+) -> Engine:
     row = BACKENDS.get(backend)
     if row is None:
         raise EngineError(f"backend {backend!r} is unknown, choose one of {', '.join(BACKENDS)}")
@@ -203,4 +236,4 @@ def _open(recipe: Recipe, backend: str, threads: int, plans: PlanCache | None) -
         return cast(ModelOpener, getattr(module, row.opener))(recipe.model, threads)
     if plans is None:
         raise EngineError(f"backend {backend} needs the folder of plans")
-    return cast(PlanOpener, getattr(module, row.opener))(recipe, plans)
+    return cast(PlanOpener, getattr(module, row.opener))(recipe, plans, beside)

@@ -55,15 +55,21 @@ class _Binding:
     is_input: bool
 
 
-def open_plan(recipe: Recipe, plans: PlanCache) -> Engine:
-    """The recipe's plan on this GPU. Raises PlanError or EngineError: what to type."""
+def open_plan(recipe: Recipe, plans: PlanCache, beside: Engine | None = None) -> Engine:
+    """The recipe's plan on this GPU. Raises PlanError or EngineError: what to type.
+
+    beside: an engine whose GPU, stream and context this one shares; to be closed after this one.
+    """
     tensorrt = load_tensorrt()
-    device = open_device()
+    shared = beside.device if isinstance(beside, TensorRTEngine) else None
+    device = open_device() if shared is None else shared
     try:
         plan = plans.load(recipe, tensorrt.__version__, device.info)
-        opened = TensorRTEngine(tensorrt, device, plan.plan, plan.kernels)
+        owns = shared is None
+        opened = TensorRTEngine(tensorrt, device, plan.plan, plan.kernels, owns_device=owns)
     except BaseException:
-        device.close()
+        if shared is None:
+            device.close()
         raise
     log.info(
         "TensorRT %s by %s on %s, CUDA graph: %s",
@@ -73,10 +79,22 @@ def open_plan(recipe: Recipe, plans: PlanCache) -> Engine:
 
 
 class TensorRTEngine:
-    """One plan, one execution context, one stream, one thread; it owns `device` once it is made."""
+    """One plan, one execution context, one stream, one thread.
 
-    def __init__(self, tensorrt: Any, device: Device, plan: bytes, kernels: bytes = b"") -> None:
+    owns_device: whether it closes `device`, once it is made; buffers on a device that is shared
+    live as long as the device.
+    """
+
+    def __init__(
+        self,
+        tensorrt: Any,
+        device: Device,
+        plan: bytes,
+        kernels: bytes = b"",
+        owns_device: bool = True,
+    ) -> None:
         self.device = device
+        self._owns_device = owns_device
         self.kernels = kernels
         self._owner = threading.get_ident()
         self._version = str(tensorrt.__version__)
@@ -164,6 +182,8 @@ class TensorRTEngine:
             return
         self._check_caller()
         self._drop()
+        if not self._owns_device:
+            return
         try:
             self.device.close()
         except EngineError as error:  # the GPU is lost; whoever closes has no more use for it

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from runtime.crew import Crew
-from runtime.engine import Engine, Tensor, score_map
+from runtime.engine import Engine, Tensor, of_detector, score_map
+from runtime.errors import EngineError
 from runtime.lift import LiftCounts, lift, lift_points
+from runtime.manifest import GEOMETRY, MODEL
 from runtime.nouns import View, ViewReport
 from runtime.rays import Rays
 from runtime.register import LOST_SCORE, Registered
 from runtime.timings import Stopwatch, Work
 from runtime.volume import Volume
 
+Plane = npt.NDArray[np.float32]
 NOT_FINITE = "the model on {backend} gave no score: it must be finite"
 
 
@@ -28,12 +32,36 @@ class Scored:
     inputs: for the model; None where a detector of the whole part scores later, and the view only
         says what was seen.
     registered: None where the recipe compares with no golden view.
+    further: name -> inputs of each further model.
     """
 
     planned: int
     view: View
     inputs: dict[str, Tensor] | None
     registered: Registered | None
+    further: Mapping[str, dict[str, Tensor]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The recipe's models by channel, the first one first.
+
+    narrow: those that speak also where narrow edges gave no return (see the manifest).
+    """
+
+    engines: Mapping[str, Engine]
+    narrow: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """What all detectors say of one view together: the largest score of them, pixel by pixel.
+
+    score: (h, w); lost: (m,) of the registered view's lost pixels, by those who may speak there.
+    """
+
+    score: Plane
+    lost: Plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +98,14 @@ class HostFusion:
     """Each view at once: the engine gives a score map, the CPU fuses it.
 
     geometry: whether deviation from the golden surface scores too. channels: volumes of single
-    detectors, "model" and "geometry", for a classifier that wants to know who said it.
+    detectors, "model", "geometry" and further models' names, for a classifier that wants to know
+    who said it. The part itself is as bad as the worst of them says: what one detector does not
+    prove good is not PASS because others like it.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        models: Models,
         volume: Volume,
         rays: Rays,
         geometry: bool,
@@ -83,7 +113,7 @@ class HostFusion:
         watch: Stopwatch,
         channels: Mapping[str, Volume],
     ) -> None:
-        self._engine = engine
+        self._models = models
         self._volume = volume
         self._rays = rays
         self._geometry = geometry
@@ -98,17 +128,13 @@ class HostFusion:
         self._reports, self._counts, self._unplaced = [], [], []
 
     def add(self, scored: Scored) -> None:
-        model = self._score(scored)
-        score = model
-        if scored.registered is not None and self._geometry:
-            score = np.maximum(model, scored.registered.geometry)
+        planes = self._score(scored)  # all before any is fused: a view is lost as a whole
         with self._watch.time(Work.FUSE):
-            self.fuse(scored, score)
-            self._fuse_channels(scored, model)
-        view = scored.view
-        self._reports.append(
-            ViewReport(scored.planned, view.frame_id, view.uncertainty_mm, float(score.max()))
-        )
+            said = self._together(scored, planes)
+            self.fuse(scored, said)
+            self._fuse_channels(scored, planes)
+        view, peak = scored.view, float(said.score.max())
+        self._reports.append(ViewReport(scored.planned, view.frame_id, view.uncertainty_mm, peak))
 
     def finish(self) -> Fused:
         return Fused(tuple(self._reports), tuple(self._counts), unplaced=tuple(self._unplaced))
@@ -116,42 +142,72 @@ class HostFusion:
     def close(self) -> None:
         self.start()
 
-    def _score(self, scored: Scored) -> npt.NDArray[np.float32]:
-        """(h, w) what the model says."""
-        if scored.inputs is None:
-            return np.zeros(scored.view.image.shape, np.float32)
-        with self._watch.time(Work.ENGINE):
-            return score_map(self._engine, scored.inputs).score
+    def _score(self, scored: Scored) -> dict[str, Plane]:
+        """(h, w) what each detector says, by channel. Raises EngineError when one of them fails."""
+        planes = {MODEL: np.zeros(scored.view.image.shape, np.float32)}
+        if scored.inputs is not None:
+            with self._watch.time(Work.ENGINE):
+                planes = {name: self._map(name, scored) for name in self._models.engines}
+        if scored.registered is not None:
+            planes[GEOMETRY] = scored.registered.geometry
+        return planes
 
-    def fuse(self, scored: Scored, score: npt.NDArray[np.float32]) -> None:
-        """Put (h, w) scores of a view into the volume, whoever gave them."""
+    def _map(self, name: str, scored: Scored) -> Plane:
+        engine = self._models.engines[name]
+        if name == MODEL:
+            assert scored.inputs is not None
+            return _map_of(engine, scored.inputs, scored.view)
+        with of_detector(name):
+            return _map_of(engine, scored.further[name], scored.view)
+
+    def _together(self, scored: Scored, planes: Mapping[str, Plane]) -> Said:
+        speakers = [name for name in planes if name != GEOMETRY or self._geometry]
+        score = reduce(np.maximum, [planes[name] for name in speakers])
+        registered = scored.registered
+        if registered is None:
+            return Said(score, np.zeros(0, np.float32))
+        lost, weak = score[registered.lost], np.float32(LOST_SCORE if self._geometry else 0)
+        narrow = [planes[name][registered.lost] for name in speakers if name in self._models.narrow]
+        if not narrow or len(narrow) == len(speakers):
+            return Said(score, np.maximum(lost, weak))
+        return Said(
+            score,
+            np.where(registered.lost_wide, np.maximum(lost, weak), reduce(np.maximum, narrow)),
+        )
+
+    def fuse(self, scored: Scored, said: Said) -> None:
+        """Put a view's scores into the volume, whoever gave them."""
         view, planned, registered = scored.view, scored.planned, scored.registered
         assert view.depth_mm is not None  # the inspector has refused it
         pose = view.part_from_camera
         self._counts.append(
-            lift(self._volume, score, view.depth_mm, self._rays, pose, planned, self._crew)
+            lift(self._volume, said.score, view.depth_mm, self._rays, pose, planned, self._crew)
         )
         if registered is None:
-            silent = score[~(view.depth_mm > 0)]
+            silent = said.score[~(view.depth_mm > 0)]
             self._unplaced.append((planned, float(silent.max(initial=0.0))))
             return
-        # the picture speaks also where the depth is silent
-        lost, weak = registered.lost_mm, score[registered.lost]
         if self._geometry:
             gone, strength = registered.vanished_mm, registered.vanished_score
             self._counts.append(lift_points(self._volume, gone, strength, planned, self._crew))
-            weak = np.maximum(weak, np.float32(LOST_SCORE))
+        # the picture speaks also where the depth is silent
+        lost, weak = registered.lost_mm, said.lost
         self._counts.append(lift_points(self._volume, lost, weak, planned, self._crew, seen=False))
 
-    def _fuse_channels(self, scored: Scored, model: npt.NDArray[np.float32]) -> None:
+    def _fuse_channels(self, scored: Scored, planes: Mapping[str, Plane]) -> None:
         registered, view, planned = scored.registered, scored.view, scored.planned
         assert view.depth_mm is not None  # the inspector has refused it
-        geometry = None if registered is None else registered.geometry
-        planes = {"model": model, "geometry": geometry}
         pose = view.part_from_camera
         for name, volume in self._channels.items():
-            if (plane := planes[name]) is not None:
+            if (plane := planes.get(name)) is not None:
                 lift(volume, plane, view.depth_mm, self._rays, pose, planned, self._crew)
-        if registered is not None and "geometry" in self._channels:
+        if registered is not None and GEOMETRY in self._channels:
             gone, strength = registered.vanished_mm, registered.vanished_score
-            lift_points(self._channels["geometry"], gone, strength, planned, self._crew)
+            lift_points(self._channels[GEOMETRY], gone, strength, planned, self._crew)
+
+
+def _map_of(engine: Engine, inputs: dict[str, Tensor], view: View) -> Plane:
+    plane = score_map(engine, inputs).score
+    if plane.shape != view.image.shape:
+        raise EngineError(f"the model's map is {plane.shape}, the picture {view.image.shape}")
+    return plane

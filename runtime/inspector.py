@@ -3,6 +3,9 @@
     view -> planned viewpoint -> [first views: how does the part stand?] -> golden view re-rendered
     into this view -> appearance and geometry scores -> volume -> coverage, defects -> truth table
 
+A recipe of several models asks all of them about every view; the largest score counts, for whatever
+one of them does not prove good is not PASS. One that fails takes its view with it.
+
 A volume detector scores the part as a whole: its views only fill the volume, it speaks at the end.
 
 No thread, socket, clock or file in here: live service, offline inspection and replay run the same
@@ -14,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -26,13 +30,14 @@ from runtime.crew import Crew
 from runtime.decide import Evidence, Limits, decide
 from runtime.device_fusion import DeviceFusion
 from runtime.drift import DriftGauge
-from runtime.engine import Engine, Tensor, open_engine
+from runtime.engine import Engine, open_engine, open_further
 from runtime.engine_tensorrt import DeviceEngine
 from runtime.errors import EngineError, RecipeError
 from runtime.expected import ExpectedView, expect
-from runtime.fusion import Fusion, HostFusion, Scored
+from runtime.fusion import Fusion, HostFusion, Models, Scored
 from runtime.lift import LiftCounts
-from runtime.model_inputs import view_inputs
+from runtime.manifest import MODEL
+from runtime.model_inputs import ViewInputs
 from runtime.nouns import Alignment, Note, Reason, Verdict, View, ViewReport
 from runtime.plan_cache import PlanCache
 from runtime.rays import Rays
@@ -69,8 +74,9 @@ class _Part:
 class Inspector:
     """Inspects one part after the other; owned and called by one thread.
 
-    now_ns: the clock that times the stages; without one every timing is 0.
-    Raises RecipeError when recipe and calibration do not belong together.
+    now_ns: the clock that times the stages; without one every timing is 0. further: name -> engine
+    of each further model of the recipe.
+    Raises RecipeError when recipe, engines and calibration do not belong together.
     """
 
     def __init__(
@@ -81,11 +87,14 @@ class Inspector:
         limits: Limits,
         threads: int = 2,
         now_ns: Callable[[], int] = lambda: 0,
+        further: Mapping[str, Engine] = MappingProxyType({}),
     ) -> None:
         recipe.check_calibration(calibration)
         recipe.check_detector()
+        recipe.check_further(further)
         self.recipe = recipe
         self.engine = engine
+        self._further = further
         self.limits = limits
         self.volume = Volume(recipe.grid, recipe.manifest.grid.table_z_mm)
         self._base_from_part = calibration.base_from_part
@@ -100,8 +109,10 @@ class Inspector:
         self._gauge = DriftGauge(self._rays)
         section = recipe.manifest.voxels
         self._whole = None if section is None else VolumeDetector(section)
-        # what scores the picture alone is not fooled by edges that flicker in depth
-        self._picture_only = not recipe.manifest.geometry and not recipe.manifest.sees_depth
+        narrow = {each.name for each in recipe.manifest.detectors if each.narrow}
+        if recipe.manifest.narrow:
+            narrow.add(MODEL)
+        self._models = Models({MODEL: engine, **further}, frozenset(narrow))
         self.fusion: Fusion
         self.listen_to(() if recipe.scorer is None else recipe.scorer.channels)
 
@@ -125,7 +136,9 @@ class Inspector:
         with ExitStack() as undo:
             engine = open_engine(recipe, backend, threads, plans)
             undo.callback(engine.close)
-            inspector = cls(recipe, calibration, engine, limits, threads, now_ns)
+            further = open_further(recipe, backend, threads, plans, engine)
+            undo.callback(_close, further)
+            inspector = cls(recipe, calibration, engine, limits, threads, now_ns, further)
             undo.pop_all()
         return inspector
 
@@ -136,14 +149,21 @@ class Inspector:
         self.fusion = self._fuse_where_the_scores_are()
 
     def close(self) -> None:
-        """End the helper threads and give the engine's memory back."""
+        """End the helper threads and give the engines' memory back."""
         self._crew.close()
         self.fusion.close()
-        self.engine.close()
+        _close(self._further)
+        self.engine.close()  # the last: the others may share its GPU
+
+    @property
+    def backend(self) -> str:
+        """What actually runs, of every model; it goes into every verdict."""
+        return " + ".join(dict.fromkeys(each.backend for each in self._models.engines.values()))
 
     def warm_up(self) -> None:
         """Compile or load every kernel, so that the first part is inspected as fast as the next."""
-        warm_up(self._crew, describes=self.recipe.manifest.fpfh is not None)
+        describes = any(each.manifest.fpfh is not None for each in self.recipe.models)
+        warm_up(self._crew, describes=describes)
 
     def start(self) -> None:
         """Forget the last part."""
@@ -256,8 +276,8 @@ class Inspector:
             registered = self._register(planned, view)
         try:
             with self._watch.time(Work.DESCRIBE):
-                inputs = self._inputs(planned, view, registered)
-            self.fusion.add(Scored(planned, view, inputs, registered))
+                scored = self._scored(planned, view, registered)
+            self.fusion.add(scored)
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"view {planned}: {error}"))
             return
@@ -265,16 +285,16 @@ class Inspector:
             self._gauge.add(view)
         self._note_doubts(planned, registered)
 
-    def _inputs(
-        self, planned: int, view: View, registered: Registered | None
-    ) -> dict[str, Tensor] | None:
-        """What the model gets of this view; a volume detector only takes it in."""
+    def _scored(self, planned: int, view: View, registered: Registered | None) -> Scored:
+        """With what each model gets of this view; a volume detector only takes it in."""
         manifest = self.recipe.manifest
         if self._whole is None:
-            return view_inputs(manifest, planned, view, registered, self._rays, self._crew)
+            inputs = ViewInputs(planned, view, registered, self._rays, self._crew)
+            further = {each.name: inputs.of(each) for each in manifest.detectors}
+            return Scored(planned, view, inputs.of(manifest), registered, further)
         reference_from_part = self._reference_from_part()
         self._whole.add(view, self._rays, reference_from_part, manifest.grid.table_z_mm)
-        return None
+        return Scored(planned, view, None, registered)
 
     def _take_fused(self) -> None:
         """Wait for the views that are still on their way into the volume."""
@@ -330,7 +350,7 @@ class Inspector:
             self._reference_from_part(),
             self._crew,
             self.recipe.manifest.tolerance_mm,
-            narrow=self._picture_only,
+            narrow=bool(self._models.narrow),
         )
 
     def _note_doubts(self, planned: int, registered: Registered | None) -> None:
@@ -403,11 +423,12 @@ class Inspector:
     def _fuse_where_the_scores_are(self) -> Fusion:
         """On the GPU when they are there already, and it has given the CPU's numbers.
 
-        On the host what needs the scores themselves: a classifier's channels, and pixels without
-        return that no golden view places.
+        On the host what needs the scores themselves: a classifier's channels, several models, and
+        pixels without return that no golden view places.
         """
         engine, geometry = self.engine, self.recipe.manifest.geometry
-        on_device = self._whole is None and self._golden and not self.channels
+        alone = not self.channels and not self._further
+        on_device = self._whole is None and self._golden and alone
         if isinstance(engine, DeviceEngine) and on_device:
             views = len(self.recipe.plan.views)
             return DeviceFusion.proven(
@@ -419,7 +440,7 @@ class Inspector:
         self, kind: type[OnHost], volume: Volume, channels: Mapping[str, Volume]
     ) -> OnHost:
         geometry = self.recipe.manifest.geometry
-        return kind(self.engine, volume, self._rays, geometry, self._crew, self._watch, channels)
+        return kind(self._models, volume, self._rays, geometry, self._crew, self._watch, channels)
 
     def _reference_from_part(self) -> Transform:
         found = self._part.alignment
@@ -442,6 +463,11 @@ def _expected_views(recipe: Recipe, rays: Rays) -> tuple[ExpectedView, ...]:
         )
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.label}: {error}: export it again") from error
+
+
+def _close(engines: Mapping[str, Engine]) -> None:
+    for engine in engines.values():
+        engine.close()
 
 
 def _duplicate(planned: int, view: View) -> Note:

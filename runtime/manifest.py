@@ -6,9 +6,17 @@ from datetime import datetime
 from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSIONS = (1, 2)
+"""2 is for recipes of several models: who reads 1 alone must not inspect by the first of them."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
@@ -26,6 +34,16 @@ SCORER_FILE = "scorer.npz"
 """A classifier over the zones."""
 REFERENCE_FILE = "reference.npz"
 """Golden views; there when the model or the geometry compares with them."""
+MODEL, GEOMETRY = "model", "geometry"
+"""Channels of every recipe: its first model, and the deviation from the golden surface."""
+MAX_DETECTORS = 4
+"""Models besides the first: a bound on memory and on the time of a view."""
+DetectorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+
+def detector_files(name: str) -> tuple[str, str]:
+    """Graph and probes of a further model; the name's pattern lets no path escape."""
+    return f"model.{name}.onnx", f"probe.{name}.npz"
 
 
 class _Section(BaseModel):
@@ -86,10 +104,41 @@ class VoxelSection(_Section):
     cells: Annotated[int, Field(ge=8, le=128)] = 64
 
 
+class DetectorSection(_Section):
+    """A further view detector of the recipe; its threshold is 1.0 too."""
+
+    name: DetectorName = Field(description="names its channel, its files, and it in a verdict")
+    method: Annotated[str, Field(min_length=1, max_length=64)]
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    inputs: tuple[TensorSpec, ...]
+    output: TensorSpec
+    probe_tolerance: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    fpfh: FpfhSection | None = None
+    narrow: bool = Field(
+        default=False,
+        description="whether it speaks also where narrow edges gave no return: it saw the picture "
+        "alone, and nothing compared the shape beside it",
+    )
+    tools: dict[str, str] = Field(description="name -> version of what made it")
+    provenance: dict[str, Any] = Field(description="where it comes from: recipe, scan, options")
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """Graph and probes."""
+        return detector_files(self.name)
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> DetectorSection:
+        if self.name in (MODEL, GEOMETRY):
+            raise ValueError(f"a detector is not called {self.name}: that is a channel already")
+        _check_inputs(self.inputs, self.output, self.fpfh, dimensions=4)
+        return self
+
+
 class Manifest(_Section):
     """Everything the box must know before it opens another file of the recipe."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[1, 2]
     name: Name
     version: Version
     part: Annotated[str, Field(min_length=1, max_length=1000)]
@@ -121,6 +170,9 @@ class Manifest(_Section):
     )
     fpfh: FpfhSection | None = None
     voxels: VoxelSection | None = None
+    detectors: tuple[DetectorSection, ...] = Field(
+        default=(), max_length=MAX_DETECTORS, description="further models; schema_version 2"
+    )
     files: dict[str, Digest] = Field(description="file -> sha256")
 
     @property
@@ -128,19 +180,54 @@ class Manifest(_Section):
         """Whether the model is shown what the 3D sensor measured."""
         return any(spec.name in ("depth_mm", "fpfh") for spec in self.inputs)
 
+    @property
+    def narrow(self) -> bool:
+        """Whether the model speaks where narrow edges gave no return: it sees the picture alone,
+        and what scores the picture alone is not fooled by edges that flicker in depth."""
+        return not self.geometry and not self.sees_depth
+
+    @property
+    def methods(self) -> str:
+        """Of every model, for people."""
+        return " + ".join([self.method, *(each.method for each in self.detectors)])
+
     @model_validator(mode="after")
     def _detector_has_what_it_needs(self) -> Manifest:
         volume = self.detector == "volume"
         if volume != (self.voxels is not None):
             raise ValueError(f"a {self.detector} detector {'needs' if volume else 'has no'} voxels")
-        if (self.fpfh is not None) != any(spec.name == "fpfh" for spec in self.inputs):
-            raise ValueError("fpfh says how the input fpfh is made: both or neither")
-        if self.detector != "scene":
-            _check_dimensions((*self.inputs, self.output), 5 if volume else 4)
+        dimensions = {"view": 4, "volume": 5}.get(self.detector)
+        _check_inputs(self.inputs, self.output, self.fpfh, dimensions)
         return self
 
+    @model_validator(mode="after")
+    def _several_models_say_so(self) -> Manifest:
+        if (self.schema_version == 2) != bool(self.detectors):
+            raise ValueError("schema_version 2 says that there are detectors: both or neither")
+        if self.detectors and self.detector != "view":
+            raise ValueError(f"further detectors stand beside a view detector, not {self.detector}")
+        names = [each.name for each in self.detectors]
+        if len(set(names)) < len(names):
+            raise ValueError(f"detectors need names of their own, got {', '.join(names)}")
+        return self
 
-def _check_dimensions(tensors: tuple[TensorSpec, ...], dimensions: int) -> None:
-    for spec in tensors:
+    @model_serializer(mode="wrap")
+    def _one_model_as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A recipe of one model is read by every VoxGate, also by one that knows no other."""
+        written: dict[str, Any] = write(self)
+        if not self.detectors:
+            written.pop("detectors", None)
+        return written
+
+
+def _check_inputs(
+    inputs: tuple[TensorSpec, ...],
+    output: TensorSpec,
+    fpfh: FpfhSection | None,
+    dimensions: int | None,
+) -> None:
+    if (fpfh is not None) != any(spec.name == "fpfh" for spec in inputs):
+        raise ValueError("fpfh says how the input fpfh is made: both or neither")
+    for spec in (*inputs, output) if dimensions else ():
         if len(spec.shape) != dimensions:
             raise ValueError(f"tensor {spec} must have {dimensions} dimensions")

@@ -1,4 +1,4 @@
-"""What a recipe's model asks for, by name: made from one view, or from the part's voxels."""
+"""What a recipe's models ask for, by name, made from one view; what several ask for, made once."""
 
 from __future__ import annotations
 
@@ -8,39 +8,55 @@ from runtime.crew import Crew
 from runtime.engine import Tensor
 from runtime.errors import EngineError
 from runtime.fpfh import fpfh
-from runtime.manifest import Manifest
+from runtime.manifest import DetectorSection, FpfhSection, Manifest
 from runtime.nouns import View
 from runtime.rays import Rays
 from runtime.register import Registered
 
 
-def view_inputs(
-    manifest: Manifest,
-    planned: int,
-    view: View,
-    registered: Registered | None,
-    rays: Rays,
-    crew: Crew,
-) -> dict[str, Tensor]:
-    """The inputs of a view detector, batch and channel in front (see engine.INPUTS).
+class ViewInputs:
+    """The inputs of view detectors, batch and channel in front (see engine.INPUTS)."""
 
-    Raises EngineError when the recipe lacks what its model compares with, or a shape cannot be
-    described.
-    """
-    offered: dict[str, Tensor | None] = {
-        "image": view.image,
-        "depth_mm": None if view.depth_mm is None else np.nan_to_num(view.depth_mm, nan=0.0),
-        "view": np.full((1, 1), planned, np.uint8),
-        "reference": None if registered is None else registered.reference,
-        "gloss": None if registered is None else registered.gloss,
-    }
-    wanted = [spec.name for spec in manifest.inputs]
-    inputs = {name: t[None, None] for name in wanted if (t := offered.get(name)) is not None}
-    if manifest.fpfh is not None and view.depth_mm is not None:
-        try:
-            inputs["fpfh"] = fpfh(view.depth_mm, rays, manifest.fpfh, crew)[None]
-        except ValueError as error:
-            raise EngineError(f"no shape descriptors: {error}") from error
-    if missing := set(wanted) - set(inputs):
-        raise EngineError(f"the model wants {sorted(missing)}, the recipe holds no golden views")
-    return inputs
+    def __init__(
+        self, planned: int, view: View, registered: Registered | None, rays: Rays, crew: Crew
+    ) -> None:
+        self._view = view
+        self._rays = rays
+        self._crew = crew
+        self._offered: dict[str, Tensor] = {
+            "image": view.image,
+            "view": np.full((1, 1), planned, np.uint8),
+        }
+        if view.depth_mm is not None:
+            self._offered["depth_mm"] = np.nan_to_num(view.depth_mm, nan=0.0)
+        if registered is not None:
+            self._offered |= {"reference": registered.reference, "gloss": registered.gloss}
+        self._described: dict[FpfhSection, Tensor] = {}
+
+    def of(self, model: Manifest | DetectorSection) -> dict[str, Tensor]:
+        """What this model takes.
+
+        Raises EngineError when the recipe lacks what its model compares with, or a shape cannot be
+        described.
+        """
+        wanted = [spec.name for spec in model.inputs]
+        inputs = {
+            name: t[None, None] for name in wanted if (t := self._offered.get(name)) is not None
+        }
+        if model.fpfh is not None and self._view.depth_mm is not None:
+            inputs["fpfh"] = self._described_by(model.fpfh)
+        if missing := set(wanted) - set(inputs):
+            raise EngineError(
+                f"the model wants {sorted(missing)}, the recipe holds no golden views"
+            )
+        return inputs
+
+    def _described_by(self, section: FpfhSection) -> Tensor:
+        assert self._view.depth_mm is not None
+        if section not in self._described:
+            try:
+                found = fpfh(self._view.depth_mm, self._rays, section, self._crew)
+            except ValueError as error:
+                raise EngineError(f"no shape descriptors: {error}") from error
+            self._described[section] = found[None]
+        return self._described[section]

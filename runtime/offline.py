@@ -139,5 +139,5 @@ def offline_header(folder: Path, inspector: Inspector, settings: Settings) -> He
         configuration_id=hashlib.sha256(configuration.encode()).hexdigest()[:16],
         is_simulated=True,
         created_utc=utc_now(),
-        backend=inspector.engine.backend,
+        backend=inspector.backend,
     )

@@ -46,7 +46,7 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
         return Prepared(
             inspector,
             recipe.label,
-            inspector.engine.backend,
+            inspector.backend,
             len(recipe.plan.views),
             None if signature is None else signature.not_after_utc,
             asked=choice.asked,

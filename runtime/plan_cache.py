@@ -134,7 +134,8 @@ class PlanCache:
         return cls(recipe_folder.resolve().parent.parent / FOLDER)
 
     def sidecars(self, recipe: Recipe) -> list[Sidecar]:
-        """Of every plan that was built for this recipe or its model, readable ones only."""
+        """Of every plan that was built for this recipe's (first) model, or for one that this recipe
+        had; readable ones only."""
         model = sha256(recipe.model)
         found = []
         for path in sorted(self.folder.glob(f"*/{SIDECAR}")):
@@ -142,7 +143,7 @@ class PlanCache:
                 sidecar = _sidecar(path)
             except PlanError:
                 continue
-            if sidecar.model_sha256 == model or sidecar.recipe == recipe.label:
+            if sidecar.model_sha256 == model or sidecar.recipe == recipe.model_label:
                 found.append(sidecar)
         return found
 
@@ -208,10 +209,10 @@ class PlanCache:
         type_this = self.command(recipe)
         others = self.sidecars(recipe)
         if not others:
-            return f"recipe {recipe.label} has no plan in {self.folder}; {type_this}"
+            return f"recipe {recipe.model_label} has no plan in {self.folder}; {type_this}"
         nearest = min(others, key=lambda other: len(differences(wanted, other.key)))
         apart = "; ".join(differences(wanted, nearest.key))
-        return f"the plan of recipe {recipe.label} does not fit: {apart}; {type_this}"
+        return f"the plan of recipe {recipe.model_label} does not fit: {apart}; {type_this}"
 
 
 def differences(wanted: PlanKey, other: PlanKey) -> list[str]:

@@ -49,7 +49,8 @@ def build_recipe(
     on_step: OnStep,
     force: bool = False,
 ) -> Outcome:
-    """Build and prove; nothing is kept of a plan that does not give the recipe's own scores.
+    """Build and prove the plan of the recipe's (first) model; nothing is kept of a plan that does
+    not give the recipe's own scores.
 
     Raises EngineError or PlanError: one line with what to do.
     """
@@ -112,7 +113,7 @@ def _sidecar(
     build_s: float,
 ) -> Sidecar:
     return Sidecar(
-        recipe=recipe.label,
+        recipe=recipe.model_label,
         model_sha256=key.model_sha256,
         tensorrt=key.tensorrt,
         gpu=key.gpu,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,13 @@ from runtime.explain import one_line
 from runtime.grid import GridSpec
 from runtime.manifest import (
     FILES,
+    GEOMETRY,
+    MODEL,
     REFERENCE_FILE,
-    SCHEMA_VERSION,
+    SCHEMA_VERSIONS,
     SCORER_FILE,
     ZONES_FILE,
+    DetectorSection,
     Manifest,
 )
 from runtime.nouns import DepthMap, GreyImage
@@ -65,6 +68,15 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Detector:
+    """A further model of a recipe, with the runs that prove it."""
+
+    section: DetectorSection
+    model: bytes
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
     """The deployable unit for one part type.
 
@@ -72,6 +84,8 @@ class Recipe:
     reference: one golden view per planned view.
     threshold: how the threshold 1.0 was found, for people; nothing is computed from it.
     zones: thresholds by zone, None for 1.0 everywhere; scorer: a classifier over them, if any.
+    further: models besides `model`, in the manifest's order. model_name: which of a recipe's models
+        this one was taken out as (`models`); empty for the first, and for a recipe as it is.
     """
 
     manifest: Manifest
@@ -85,11 +99,31 @@ class Recipe:
     signature: Signature | None = None
     zones: Zones | None = None
     scorer: Scorer | None = None
+    further: tuple[Detector, ...] = ()
+    model_name: str = ""
 
     @property
     def label(self) -> str:
         """`name/version`, as robots and people call it."""
         return f"{self.manifest.name}/{self.manifest.version}"
+
+    @property
+    def model_label(self) -> str:
+        """The label, and which of the recipe's models, where that is not its first."""
+        return f"{self.label} ({self.model_name})" if self.model_name else self.label
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Whoever can have a volume of its own, for a classifier to hear."""
+        shape = (GEOMETRY,) if self.manifest.geometry and self.reference else ()
+        return (MODEL, *shape, *(each.section.name for each in self.further))
+
+    @property
+    def models(self) -> tuple[Recipe, ...]:
+        """Every model as a recipe of its own, the first one first: to be opened, proven, built."""
+        manifest = self.manifest.model_copy(update={"schema_version": 1, "detectors": ()})
+        first = replace(self, manifest=manifest, further=(), scorer=None)
+        return (first, *(_alone(first, each) for each in self.further))
 
     @classmethod
     def load(cls, folder: Path, trust: Trust = ANYBODY) -> Recipe:
@@ -119,6 +153,15 @@ class Recipe:
                 "choose a view or volume detector"
             )
 
+    def check_further(self, engines: Collection[str]) -> None:
+        """Raises RecipeError unless there is an engine for each further model, by its name."""
+        wanted = [each.section.name for each in self.further]
+        if sorted(engines) != sorted(wanted):
+            raise RecipeError(
+                f"recipe {self.label} has the further models {wanted}, opened are {list(engines)}: "
+                "none may be left out"
+            )
+
     def check_calibration(self, calibration: Calibration) -> None:
         """Raises RecipeError unless `calibration` places pixels where this recipe expects them."""
         if calibration.part != self.manifest.part:
@@ -132,21 +175,35 @@ class Recipe:
                 "export it again from a golden scan taken with this one"
             )
         size = (calibration.height_px, calibration.width_px)
-        for tensor in (*self.manifest.inputs, self.manifest.output):
-            if (
-                tensor.name in PICTURES
-                and self.manifest.voxels is None
-                and tensor.shape[2:] != size
-            ):
-                raise RecipeError(
-                    f"recipe {self.label}: {tensor} does not fit the camera's pictures of {size}: "
-                    "export it again for this camera"
-                )
+        for each in self.models:
+            for tensor in (*each.manifest.inputs, each.manifest.output):
+                if (
+                    tensor.name in PICTURES
+                    and self.manifest.voxels is None
+                    and tensor.shape[2:] != size
+                ):
+                    raise RecipeError(
+                        f"recipe {each.model_label}: {tensor} does not fit the camera's pictures "
+                        f"of {size}: export it again for this camera"
+                    )
 
 
 def sha256(content: bytes) -> str:
     """Hex digest, as the manifest lists it."""
     return hashlib.sha256(content).hexdigest()
+
+
+def _alone(first: Recipe, detector: Detector) -> Recipe:
+    section = detector.section
+    own = ("method", "precision", "inputs", "output", "probe_tolerance", "fpfh")
+    manifest = first.manifest.model_copy(update={name: getattr(section, name) for name in own})
+    return replace(
+        first,
+        manifest=manifest,
+        model=detector.model,
+        probes=detector.probes,
+        model_name=section.name,
+    )
 
 
 # what a file of the right hash but the wrong content can raise while it is taken apart
@@ -170,9 +227,10 @@ def _text(folder: Path) -> bytes:
 def _manifest(path: Path, text: bytes) -> Manifest:
     try:
         version = parse_object(text.decode("utf-8")).integer("schema_version", 0, 1 << 31)
-        if version != SCHEMA_VERSION:
+        if version not in SCHEMA_VERSIONS:
+            known = " and ".join(map(str, SCHEMA_VERSIONS))
             raise RecipeError(
-                f"{path}: schema_version {version} is unknown, this VoxGate reads {SCHEMA_VERSION}"
+                f"{path}: schema_version {version} is unknown, this VoxGate reads {known}"
             )
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
@@ -186,8 +244,9 @@ def _manifest(path: Path, text: bytes) -> Manifest:
 
 
 def _check_files(path: Path, manifest: Manifest) -> None:
-    allowed = {*FILES, REFERENCE_FILE, ZONES_FILE, SCORER_FILE}
-    if missing := set(FILES) - set(manifest.files):
+    needed = {*FILES, *(name for each in manifest.detectors for name in each.files)}
+    allowed = {*needed, REFERENCE_FILE, ZONES_FILE, SCORER_FILE}
+    if missing := needed - set(manifest.files):
         raise RecipeError(f"{path}: files {sorted(missing)} are not listed")
     if unknown := set(manifest.files) - allowed:  # names are fixed, so no path can escape
         raise RecipeError(f"{path}: files {sorted(unknown)} do not belong to a recipe")
@@ -210,7 +269,7 @@ def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
     grid = manifest.grid
     plan = _plan(content["viewplan.json"])
     zones = _zones(content.get(ZONES_FILE), grid.voxel_mm)
-    return Recipe(
+    recipe = Recipe(
         manifest=manifest,
         model=content["model.onnx"],
         plan=plan,
@@ -220,8 +279,14 @@ def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
         probes=_probes(content["probe.npz"]),
         threshold=json.loads(content["threshold.json"]),
         zones=zones,
-        scorer=_scorer(content.get(SCORER_FILE), zones),
+        further=tuple(_detector(each, content) for each in manifest.detectors),
     )
+    return replace(recipe, scorer=_scorer(content.get(SCORER_FILE), recipe))
+
+
+def _detector(section: DetectorSection, content: Mapping[str, bytes]) -> Detector:
+    model, probes = section.files
+    return Detector(section, content[model], _probes(content[probes]))
 
 
 def _plan(content: bytes) -> ViewPlan:
@@ -270,11 +335,12 @@ def _zones(content: bytes | None, voxel_mm: float) -> Zones | None:
     return None if content is None else read_zones(arrays_of(content), voxel_mm)
 
 
-def _scorer(content: bytes | None, zones: Zones | None) -> Scorer | None:
+def _scorer(content: bytes | None, recipe: Recipe) -> Scorer | None:
     if content is None:
         return None
     scorer = read_scorer(arrays_of(content))
-    scorer.check_zones(zones or Zones.whole())
+    scorer.check_channels(recipe.channels)
+    scorer.check_zones(recipe.zones or Zones.whole())
     return scorer
 
 

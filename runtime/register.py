@@ -89,6 +89,11 @@ class Registered:
     moved_mm: float
     unknown: int
 
+    @property
+    def lost_wide(self) -> Mask:
+        """(m,) bool: which of the lost pixels are more than an edge's flicker."""
+        return _opened(self.lost)[self.lost]
+
 
 def register(
     view: View,

@@ -1,5 +1,7 @@
 """A classifier over zones in a recipe: it may call a part bad that no voxel calls bad.
 
+It hears every detector of the recipe apart (SegAD: "All AD").
+
 It never calls a part good that a voxel calls bad: what is not proven good is not PASS.
 """
 
@@ -20,14 +22,11 @@ from runtime.volume import Volume
 from runtime.zone_statistics import feature_names, features
 from runtime.zones import Zones
 
-CHANNELS = ("model", "geometry")
-"""Detectors that feed a scorer: the recipe's model, and the deviation from the golden surface."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scorer:
-    """channels: of CHANNELS; names: of the columns, as trained; threshold: chance 0..1 of a bad
-    part that becomes a score of 1.0."""
+    """channels: detectors that feed it, of the recipe's; names: of the columns, as trained;
+    threshold: chance 0..1 of a bad part that becomes a score of 1.0."""
 
     forest: Forest
     channels: tuple[str, ...]
@@ -35,12 +34,17 @@ class Scorer:
     threshold: float
 
     def __post_init__(self) -> None:
-        if unknown := set(self.channels) - set(CHANNELS):
-            raise ValueError(f"unknown detectors {sorted(unknown)}, known: {', '.join(CHANNELS)}")
+        if len(set(self.channels)) < len(self.channels) or not self.channels:
+            raise ValueError(f"a scorer hears each of its detectors once, got {self.channels}")
         if len(self.names) != self.forest.features:
             raise ValueError(f"{len(self.names)} names for {self.forest.features} features")
         if not 0 < self.threshold < 1:
             raise ValueError(f"the threshold is a chance between 0 and 1, got {self.threshold}")
+
+    def check_channels(self, known: tuple[str, ...]) -> None:
+        """Raises ValueError when it hears a detector that the recipe has not."""
+        if unknown := set(self.channels) - set(known):
+            raise ValueError(f"unknown detectors {sorted(unknown)}, known: {', '.join(known)}")
 
     def check_zones(self, zones: Zones) -> None:
         """Raises ValueError when it was trained on other zones."""

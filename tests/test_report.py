@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -64,6 +65,11 @@ class _Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found += [value for name, value in attrs if name in ("src", "href") and value]
+
+
+def test_the_page_names_every_model_that_judged(tmp_path: Path) -> None:
+    found = replace(_evaluation(tmp_path), methods={"crate": "reference + patchcore"})
+    assert "crate by reference + patchcore" in page([found])
 
 
 def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from export.commands.combine import combine
 from export.commands.convert import convert
 from export.commands.evaluate import evaluate
 from export.commands.review import review
@@ -11,6 +12,7 @@ from export.commands.scorer import scorer
 from export.commands.threshold import threshold
 
 QUALITY_COMMANDS: dict[str, Callable[..., None]] = {
+    "combine": combine,
     "threshold": threshold,
     "scorer": scorer,
     "evaluate": evaluate,

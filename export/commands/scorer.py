@@ -33,6 +33,9 @@ def scorer(
     kind: Annotated[
         ForestName, typer.Option(help="Boosted random forest, random forest, boosted trees.")
     ] = ForestName.BRF,
+    ablation: Annotated[
+        bool, typer.Option("--ablation", help="Each detector alone, every forest: held-out rows.")
+    ] = False,
     zones: Annotated[
         Path | None, typer.Option(help="JSON of zones; default: the recipe's, else the whole part.")
     ] = None,
@@ -41,8 +44,13 @@ def scorer(
     ] = False,
 ) -> None:
     """Add a classifier (SegAD): it may fail a part that no place fails, never the reverse."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+
     from export.rewrite import rewritten
-    from export.scorer_training import Samples, train_scorer
+    from export.scorer_ablation import as_table, held_out
+    from export.scorer_training import Samples, table_of, train_scorer
     from export.zone_file import load_zones
     from runtime.manifest import SCORER_FILE, ZONES_FILE
     from runtime.recipe import Recipe
@@ -57,15 +65,16 @@ def scorer(
         if zones is not None:
             own = load_zones(zones, loaded.grid.voxel_mm)
         task = progress.add_task("train", total=None)
-        trained = train_scorer(
+        table = table_of(
             loaded,
             own,
             Samples(tuple(good), tuple(bad or ()), generated),
-            kind.value,
             lambda done, of, what: progress.update(
                 task, completed=done, total=of, description=what
             ),
         )
+        trained = train_scorer(table, own, kind.value)
+        compared = held_out(table) if ablation else ()
         threshold = {**loaded.threshold, "scorer": trained.record}
         files = {
             SCORER_FILE: write_scorer(trained.scorer),
@@ -74,10 +83,15 @@ def scorer(
         }
         written = rewritten(recipe, out, version, files)
     summary = {"recipe": str(out), "label": written.label, **trained.record}
+    if ablation:
+        summary["ablation"] = [asdict(row) for row in compared]
     if as_json:
         typer.echo(json.dumps(summary))
     else:
         typer.echo(
             f"recipe written: {out} (not signed); {summary['rows']} rows, {summary['bad_rows']} of "
-            f"bad parts, AUROC on them {summary['training_auroc']:.3f}"
+            f"bad parts by {', '.join(summary['detectors'])}; AUROC on them "
+            f"{summary['training_auroc']:.3f}"
         )
+        if compared:
+            Console().print(as_table(compared, "Cl. AUROC on rows held out of training"))

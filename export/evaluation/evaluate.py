@@ -5,7 +5,7 @@ open the layout -> recipe per part -> tasks without a record -> records as they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +23,12 @@ from export.evaluation.work import (
 )
 from runtime import __version__
 from runtime.errors import ScanError
+from runtime.manifest import Manifest
 from runtime.offline import DEFAULTS, Settings
 from runtime.recipe import sha256
 
 OnProgress = Callable[[int, int, str], None]
+SCORES = "scores"  # in place of a recipe's digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """Every figure, and what could not be evaluated, one line each."""
+    """Every figure, and what could not be evaluated, one line each. methods: part -> its recipe's,
+    of all its models; {} for scores made elsewhere."""
 
     dataset: Dataset
     source: str
@@ -56,6 +59,7 @@ class Evaluation:
     failed: tuple[str, ...]
     skipped: tuple[str, ...]
     reused: int
+    methods: Mapping[str, str] = field(default_factory=dict)
 
 
 def evaluate(plan: Plan, on_progress: OnProgress = lambda done, of, what: None) -> Evaluation:
@@ -89,6 +93,7 @@ def evaluate(plan: Plan, on_progress: OnProgress = lambda done, of, what: None) 
         failed=tuple(failed),
         skipped=(*dataset.missing, *skipped),
         reused=reused,
+        methods={part: _methods(path) for part, (path, made) in sources.items() if made != SCORES},
     )
 
 
@@ -100,7 +105,7 @@ def _sources(plan: Plan, dataset: Dataset) -> tuple[dict[str, tuple[Path, str]],
     if not plan.source.is_dir():
         raise ScanError(f"{plan.source}: no such folder; name a recipe or a folder of scores")
     if not holds_recipes(plan.source):
-        return {part: (plan.source, "scores") for part in wanted}, []
+        return {part: (plan.source, SCORES) for part in wanted}, []
     shelf = recipes_in(plan.source)
     known = {part: (shelf[part], _digest(shelf[part])) for part in wanted if part in shelf}
     if not known:
@@ -123,7 +128,7 @@ def _open_tasks(
         limits = plan.settings.limits
         scores = (
             stamp(source / f"{case.name}.npz")
-            if digest == "scores" and (source / f"{case.name}.npz").exists()
+            if digest == SCORES and (source / f"{case.name}.npz").exists()
             else ""
         )
         key = case_key(
@@ -144,7 +149,7 @@ def _open_tasks(
                 layout=dataset.layout,
                 case=index,
                 source=str(source),
-                is_recipe=digest != "scores",
+                is_recipe=digest != SCORES,
                 settings=plan.settings,
                 rules=plan.rules,
                 key=key,
@@ -163,3 +168,7 @@ def _answers(plan: Plan, tasks: Sequence[Task]) -> Iterator[Answer]:
 
 def _digest(recipe: Path) -> str:
     return sha256((recipe / "manifest.json").read_bytes())
+
+
+def _methods(recipe: Path) -> str:
+    return Manifest.model_validate_json((recipe / "manifest.json").read_bytes()).methods

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -30,7 +30,7 @@ from export.evaluation.pixel_metrics import LabelledPicture
 from export.evaluation.records import Arrays, CaseRecord, DefectRecord
 from export.evaluation.regrid import onto
 from export.evaluation.volumes import LabelledVolume, VoxelTruth, listed
-from runtime.engine import open_engine, score_map, score_volume
+from runtime.engine import Engine, open_engine, open_further, score_map, score_volume
 from runtime.errors import EngineError, RecipeError, VoxGateError
 from runtime.inspector import Inspector
 from runtime.manifest import Manifest
@@ -125,22 +125,33 @@ class PictureJudge:
 
     recipe: Recipe
     settings: Settings
-    _engine: Any = None
+    _engines: list[Engine] = field(default_factory=list)
 
     def judge(self, case: Case, key: str) -> Judged:
-        """The map over the picture, with the mask."""
-        if self._engine is None:
-            self._engine = open_engine(self.recipe, self.settings.backend, self.settings.threads)
+        """The map over the picture, the largest of all models', with the mask."""
+        if not self._engines:
+            self._open()
         picture_case = cast(PictureCase, case)
         picture = picture_case.picture()
         begun = time.perf_counter()
-        score = score_map(self._engine, _inputs(self.recipe.manifest, picture, case.name)).score
+        maps = [
+            score_map(engine, _inputs(each.manifest, picture, case.name)).score
+            for each, engine in zip(self.recipe.models, self._engines, strict=True)
+        ]
+        score = np.max(maps, axis=0)
         return _picture_record(picture_case, key, score, time.perf_counter() - begun)
 
     def close(self) -> None:
-        """The engine."""
-        if self._engine is not None:
-            self._engine.close()
+        """The engines, the first one last: others may share its GPU."""
+        for engine in reversed(self._engines):
+            engine.close()
+        self._engines.clear()
+
+    def _open(self) -> None:
+        backend, threads = self.settings.backend, self.settings.threads
+        first = open_engine(self.recipe, backend, threads)
+        self._engines.append(first)
+        self._engines += open_further(self.recipe, backend, threads, None, first).values()
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.evaluation.fusion_rules import Votes
-from runtime.fusion import Fusion, HostFusion, Scored
+from runtime.fusion import Fusion, HostFusion, Said, Scored
 from runtime.inspector import Inspector
 from runtime.nouns import Verdict
 from runtime.volume import Volume
@@ -25,15 +25,15 @@ class ViewVoxels:
 class _Listening(HostFusion):
     """Fuses as the box does, and keeps what was fused of each view."""
 
-    heard: list[tuple[Scored, npt.NDArray[np.float32]]]
+    heard: list[tuple[Scored, Said]]
 
     def start(self) -> None:
         super().start()
         self.heard = []
 
-    def fuse(self, scored: Scored, score: npt.NDArray[np.float32]) -> None:
-        super().fuse(scored, score)
-        self.heard.append((scored, score))
+    def fuse(self, scored: Scored, said: Said) -> None:
+        super().fuse(scored, said)
+        self.heard.append((scored, said))
 
 
 class ListeningInspector(Inspector):
@@ -61,9 +61,9 @@ class ListeningInspector(Inspector):
         self._listening = self._on_host(_Listening, self.volume, self.channels)
         return self._listening
 
-    def _alone(self, scored: Scored, score: npt.NDArray[np.float32]) -> ViewVoxels:
+    def _alone(self, scored: Scored, said: Said) -> ViewVoxels:
         volume = Volume(self.volume.grid, self.volume.table_z_mm)
-        self._on_host(HostFusion, volume, {}).fuse(scored, score)
+        self._on_host(HostFusion, volume, {}).fuse(scored, said)
         if self.recipe.zones is not None:
             self.recipe.zones.rescale(volume, self._reference_from_part())
         alone = volume.occupied()

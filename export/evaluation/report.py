@@ -58,6 +58,7 @@ def page(evaluations: Sequence[Evaluation], setup: str | None = None) -> str:
         f"<h1>Evaluation of {escape(Path(first.source).name)}</h1>",
         f'<p class="note">{len(first.records)} cases, layout {first.dataset.layout}; the threshold '
         "is 1.0 everywhere. Figures are exact: every threshold that changes one is counted.</p>",
+        *(f'<p class="note">{_methods(each)}</p>' for each in evaluations if each.methods),
         *(_figure_table(evaluations, name, setup) for name in first.types[0].figures),
         _rule_table(first.types),
         *(section for part in parts for section in _part(evaluations, part)),
@@ -72,6 +73,12 @@ def page(evaluations: Sequence[Evaluation], setup: str | None = None) -> str:
 
 
 # --- tables -------------------------------------------------------------------------------------
+
+
+def _methods(evaluation: Evaluation) -> str:
+    """Which models judged, all of them where a recipe has several."""
+    named = ", ".join(f"{part} by {method}" for part, method in evaluation.methods.items())
+    return escape(f"{Path(evaluation.source).name}: {named}")
 
 
 def _figure_table(evaluations: Sequence[Evaluation], name: str, setup: str | None) -> str:

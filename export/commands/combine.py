@@ -1,0 +1,46 @@
+"""`voxgate combine`: several recipes of one part become one that asks all of their models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runtime.console import errors_as_json
+
+
+def combine(
+    recipes: Annotated[list[Path], typer.Argument(help="Folders of recipes of one part.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")],
+    version: Annotated[str, typer.Option(help="Of the new recipe.")],
+    name: Annotated[
+        str | None, typer.Option(help="Of the new recipe; default: the first one's.")
+    ] = None,
+    called: Annotated[
+        list[str] | None,
+        typer.Option("--as", help="Name of each further model, in order; default: its method."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
+    ] = False,
+) -> None:
+    """Put the models of several recipes into one: what any of them fails, it fails."""
+    from export.combine import combined
+
+    with errors_as_json(as_json):
+        written = combined(recipes, out, version, called or (), name or "")
+    summary = {
+        "recipe": str(out),
+        "label": written.label,
+        "methods": written.manifest.methods,
+        "detectors": list(written.channels),
+    }
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        typer.echo(
+            f"recipe written: {out} (not signed): {summary['methods']}; every view is asked of all "
+            "of them, the worst counts; `voxgate threshold` tells the false rejects"
+        )
