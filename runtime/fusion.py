@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from runtime.crew import Crew
 from runtime.engine import Engine, Tensor, of_detector, score_map
+from runtime.engine_vigil import Vigil, seen_by
 from runtime.errors import EngineError
 from runtime.lift import LiftCounts, lift, lift_points
 from runtime.manifest import GEOMETRY, MODEL
@@ -47,10 +49,12 @@ class Models:
     """The recipe's models by channel, the first one first.
 
     narrow: those that speak also where narrow edges gave no return (see the manifest).
+    vigils: who watches the answers of each.
     """
 
     engines: Mapping[str, Engine]
     narrow: frozenset[str]
+    vigils: Mapping[str, Vigil]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,12 +157,13 @@ class HostFusion:
         return planes
 
     def _map(self, name: str, scored: Scored) -> Plane:
-        engine = self._models.engines[name]
-        if name == MODEL:
-            assert scored.inputs is not None
-            return _map_of(engine, scored.inputs, scored.view)
-        with of_detector(name):
-            return _map_of(engine, scored.further[name], scored.view)
+        engine, view = self._models.engines[name], scored.view
+        inputs = scored.inputs if name == MODEL else scored.further[name]
+        assert inputs is not None
+        with nullcontext() if name == MODEL else of_detector(name):
+            plane = _map_of(engine, inputs, view)
+            self._models.vigils[name].watch(seen_by(engine.inputs, view), plane)
+        return plane
 
     def _together(self, scored: Scored, planes: Mapping[str, Plane]) -> Said:
         speakers = [name for name in planes if name != GEOMETRY or self._geometry]

@@ -32,6 +32,7 @@ from runtime.device_fusion import DeviceFusion
 from runtime.drift import DriftGauge
 from runtime.engine import Engine, open_engine, open_further
 from runtime.engine_tensorrt import DeviceEngine
+from runtime.engine_vigil import Vigil
 from runtime.errors import EngineError, RecipeError
 from runtime.expected import ExpectedView, expect
 from runtime.fusion import Fusion, HostFusion, Models, Scored
@@ -112,7 +113,12 @@ class Inspector:
         narrow = {each.name for each in recipe.manifest.detectors if each.narrow}
         if recipe.manifest.narrow:
             narrow.add(MODEL)
-        self._models = Models({MODEL: engine, **further}, frozenset(narrow))
+        engines = {MODEL: engine, **further}
+        self._vigils = {
+            name: Vigil(each, own.probes, own.manifest.probe_tolerance)
+            for (name, each), own in zip(engines.items(), recipe.models, strict=True)
+        }
+        self._models = Models(engines, frozenset(narrow), self._vigils)
         self.fusion: Fusion
         self.listen_to(() if recipe.scorer is None else recipe.scorer.channels)
 
@@ -172,6 +178,8 @@ class Inspector:
         self._gauge.clear()
         if self._whole is not None:
             self._whole.clear()
+        for vigil in self._vigils.values():
+            vigil.start()
         self.fusion.start()
         self._watch.take()
         self._part = _Part()
@@ -206,6 +214,7 @@ class Inspector:
         self._inspect_waiting(last=True)
         self._take_fused()
         self._inspect_whole()
+        self._prove_again()
         self._note_missing_views()
         evidence = self._evidence()
         self.scorer_score = evidence.scorer
@@ -328,6 +337,7 @@ class Inspector:
         try:
             with self._watch.time(Work.ENGINE):
                 score = self._whole.score(self.engine)
+                self._vigils[MODEL].watch((), score)
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, str(error)))
             return
@@ -337,6 +347,17 @@ class Inspector:
         self._part.counts.append(counts)
         if note is not None:
             self.reject(note)
+
+    def _prove_again(self) -> None:
+        """An engine that left a doubt must give its probe's scores before the part may pass."""
+        peaks = [report.peak_score for report in self._part.reports]
+        if isinstance(self.fusion, DeviceFusion) and len(set(peaks)) < len(peaks):
+            self._vigils[MODEL].doubt()  # the maps stay on the GPU, their peaks are seen
+        try:
+            for vigil in self._vigils.values():
+                vigil.finish()
+        except EngineError as error:
+            self.reject(Note(Reason.ENGINE_FAILED, str(error)))
 
     def _register(self, planned: int, view: View) -> Registered | None:
         """The golden view as this view would have seen it; None when the recipe has none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,7 @@ def view(seed: int) -> dict[str, Tensor]:
 
 def see(watching: Vigil, engine: Stuck, seed: int) -> None:
     inputs = view(seed)
-    watching.watch(inputs, engine.run(inputs)[0, 0])
+    watching.watch((inputs["image"],), engine.run(inputs)[0, 0])
 
 
 def test_an_engine_that_works_is_never_asked_again() -> None:
@@ -96,7 +96,7 @@ def test_a_perfect_view_passes_because_the_engine_proves_itself() -> None:
     watching = vigil(engine)
     same = view(1)["image"]
     equal: dict[str, Tensor] = {"image": same, "reference": same}
-    watching.watch(equal, engine.run(equal)[0, 0])
+    watching.watch((same,), engine.run(equal)[0, 0])
     watching.finish()
     assert engine.runs == 2
 
@@ -104,15 +104,24 @@ def test_a_perfect_view_passes_because_the_engine_proves_itself() -> None:
 def test_the_doubt_of_one_part_is_none_of_the_next() -> None:
     engine = Stuck()
     watching = vigil(engine)
-    watching.watch(view(1), np.zeros(tiny.SHAPE[2:], np.float32))
+    watching.watch((view(1)["image"],), np.zeros(tiny.SHAPE[2:], np.float32))
     watching.start()
     watching.finish()
     assert engine.runs == 0
 
 
-def test_an_engine_without_a_telling_probe_proves_nothing() -> None:
+def test_a_model_that_is_silent_by_design_passes_by_its_silent_probe() -> None:
+    silence = np.zeros(tiny.SHAPE[2:], np.float32)
+    engine = Stuck(says=silence)
+    watching = Vigil(engine, (replace(tiny.probe(), score=silence),), TOLERANCE)
+    watching.watch((view(1)["image"],), silence)
+    watching.finish()
+    assert engine.runs == 1
+
+
+def test_an_engine_without_a_probe_proves_nothing() -> None:
     engine = Stuck()
     watching = Vigil(engine, (), TOLERANCE)
-    watching.watch(view(1), np.zeros(tiny.SHAPE[2:], np.float32))
-    with pytest.raises(EngineError, match="every probe"):
+    watching.watch((view(1)["image"],), np.zeros(tiny.SHAPE[2:], np.float32))
+    with pytest.raises(EngineError, match="no probe"):
         watching.finish()

@@ -275,6 +275,38 @@ def test_an_engine_that_spoils_one_view_is_never_a_pass(
     assert len(verdict.views) == len(good) - 1
 
 
+def _hang(inspector: Inspector, since: int, says: Callable[[Output], Output]) -> None:
+    """From run `since` on the engine says the same for ever."""
+    kept: list[Output] = []
+
+    def mood(output: Output) -> Output:
+        kept.append(says(output))
+        return kept[0]
+
+    _moody(inspector).moods.update({run: mood for run in range(since, 100)})
+
+
+HANGS: dict[str, Callable[[Output], Output]] = {
+    "repeats itself": lambda output: output.copy(),
+    "is silent": np.zeros_like,
+    "calls everything nearly bad": lambda output: np.full_like(output, 0.9),
+}
+
+
+@pytest.mark.parametrize("since", [0, 11])
+@pytest.mark.parametrize("case", HANGS)
+def test_an_engine_that_hangs_half_lets_no_part_pass(
+    case: str, since: int, inspector: Inspector, good: Views
+) -> None:
+    """Its scores are finite and below the threshold; what is wrong is that they do not change."""
+    if case == "repeats itself":
+        since = max(since - 1, 0)  # somebody has to be repeated
+    _hang(inspector, since, HANGS[case])
+    verdict = _inspect(inspector, good)
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.ENGINE_FAILED in verdict.reasons
+
+
 def test_a_defect_does_not_make_an_incomplete_scan_a_fail(inspector: Inspector, bad: Views) -> None:
     verdict = _inspect(inspector, bad[:-1])
     assert verdict.outcome is Outcome.INDETERMINATE
