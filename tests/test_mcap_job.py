@@ -19,6 +19,9 @@ from mcap.reader import make_reader
 from mcap.records import Chunk
 from mcap.writer import CompressionType, Writer
 
+from export.evaluation.layouts import open_dataset
+from export.evaluation.layouts.scans import ScanCase
+from export.review import scans_in
 from runtime import mcap_schemas
 from runtime.calibration import Calibration
 from runtime.errors import ScanError
@@ -191,6 +194,25 @@ def test_a_fault_of_the_line_is_forgotten_offline(tmp_path: Path) -> None:
     with path.open("wb") as file:
         write_job(file, recording, files, None)
     assert Scan.open(path).notes == (Note(Reason.CAMERA_LOST, "the camera was replaced"),)
+
+
+def test_a_command_looks_for_folders_only(tmp_path: Path) -> None:
+    """An archive of files is reviewed and evaluated as one of folders is."""
+    parts = tmp_path / "bracket/test"
+    parts.mkdir(parents=True)
+    convert_scan(GOOD, parts / "good.mcap")
+    np.savez(parts / "good.surface.npz", ijk=np.array([[1, 2, 3]]))
+    (parts / ".half.mcap").write_bytes(b"")
+    assert scans_in(tmp_path) == [parts / "good.mcap"]
+    assert scans_in(parts / "good.mcap") == [parts / "good.mcap"]
+    dataset = open_dataset(tmp_path)
+    (case,) = dataset.cases
+    assert isinstance(case, ScanCase)
+    assert (case.name, case.part) == ("bracket/good.mcap", "bracket")
+    views = [each for each in case.arrivals() if isinstance(each, View)]
+    assert len(views) == 12
+    truth = case.truth()
+    assert truth.surface_ijk.tolist() == [[1, 2, 3]]
 
 
 # --- bytes that nobody vouches for --------------------------------------------------------------
