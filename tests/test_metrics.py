@@ -56,7 +56,9 @@ def test_labels_come_from_closed_lists_only(metrics: Metrics) -> None:
     recipe = {"recipe", "recipe_version"}  # of voxgate_recipe_info, one series at a time
     for name, labels, _ in samples(metrics):
         for label, text in labels.items():
-            assert label in {*closed, "le", "event", "command", "ok", "version", "cell"} | recipe, name
+            assert label in {*closed, "le", "event", "command", "ok", "version", "cell"} | recipe, (
+                name
+            )
             assert text in closed.get(label, {text}), name
 
 
