@@ -1,8 +1,8 @@
 """Another recipe while parts are inspected: what it costs the running job, how long a change takes.
 
 The real service and the virtual cell, over real sockets. Jobs alternate in one run: nothing beside
-them, a preparation that is under way when the last view is exposed, a preparation that is proven long
-before the job ends. The change is what the robot sees: the published verdict -> `done`.
+them, a preparation that is under way when the last view is exposed, one that is proven long before
+the job ends. The change is what the robot sees: the published verdict -> `done`.
 """
 
 from __future__ import annotations
