@@ -118,7 +118,9 @@ def one_part(box: Box, job_id: str, part_id: str, recipe: str) -> tuple[bool, st
 def main(given: list[str]) -> int:
     """Entry point."""
     if len(given) not in (7, 10):
-        sys.stderr.write("usage: POSES COMMANDS VERDICTS CELL JOB PART RECIPE [PUBLIC SECRET BOX]\n")
+        sys.stderr.write(
+            "usage: POSES COMMANDS VERDICTS CELL JOB PART RECIPE [PUBLIC SECRET BOX]\n"
+        )
         return 2
     box = Box(given[0], given[1], given[2], given[3], tuple(given[7:]) or None)  # type: ignore[arg-type]
     standing = threading.Event()
