@@ -19,6 +19,7 @@ SUITES = {
     "camera": "12 Mpx Mono8 at 10 frames/s through the virtual GenICam camera, without loss",
     "evaluation": "the exact V-AUPRO of a volume of SiM3D's size against a threshold at a time",
     "evidence": "verdict latency with recordings on and off, MB and seconds of each",
+    "switch": "another recipe beside live jobs: what it costs the verdict, how long a change takes",
     "live": "last exposure to verdict over real sockets, idle CPU, start to READY, memory",
 }
 # for a night

@@ -174,8 +174,8 @@ class Journal:
     def unacknowledged(self, most: int, since: datetime) -> list[str]:
         """Result ids that nobody acknowledged: the newest `most` since then, oldest first."""
         rows = self._rows(
-            "SELECT result_id, created_utc FROM results WHERE acknowledged_utc IS NULL "
-            "ORDER BY rowid DESC LIMIT ?",
+            "SELECT result_id, created_utc FROM results INDEXED BY unacknowledged "
+            "WHERE acknowledged_utc IS NULL ORDER BY rowid DESC LIMIT ?",
             most,
         )
         return [result_id for result_id, made in reversed(rows) if _utc(made) >= since]
@@ -190,11 +190,13 @@ class Journal:
     def count_unacknowledged(self, most: int) -> tuple[int, str | None]:
         """How many verdicts nobody acknowledged, counted up to `most`; the oldest one's job_id."""
         ((count,),) = self._rows(
-            "SELECT count(*) FROM (SELECT 1 FROM results WHERE acknowledged_utc IS NULL LIMIT ?)",
+            "SELECT count(*) FROM (SELECT 1 FROM results INDEXED BY unacknowledged "
+            "WHERE acknowledged_utc IS NULL LIMIT ?)",
             most,
         )
         oldest = self._rows(
-            "SELECT job_id FROM results WHERE acknowledged_utc IS NULL ORDER BY rowid LIMIT 1"
+            "SELECT job_id FROM results INDEXED BY unacknowledged "
+            "WHERE acknowledged_utc IS NULL ORDER BY rowid LIMIT 1"
         )
         return count, oldest[0][0] if oldest else None
 

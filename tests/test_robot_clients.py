@@ -65,10 +65,12 @@ def folder() -> Iterator[Path]:
 class Client:
     """A running client program and the camera beside it."""
 
-    def __init__(self, command: list[str], folder: Path, *keys: str) -> None:
+    def __init__(
+        self, command: list[str], folder: Path, *keys: str, recipe: str = "bracket/1"
+    ) -> None:
         endpoints = [f"ipc://{folder}/{name}" for name in ENDPOINTS]
         self.process = subprocess.Popen(
-            [*command, *endpoints, "test", "job-1", "part-1", *keys],
+            [*command, *endpoints, "test", "job-1", "part-1", recipe, *keys],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -170,6 +172,18 @@ def test_a_client_with_keys_is_served(
             for _ in range(3):
                 camera.expose()
             assert client.answer()[0] == 0
+    finally:
+        service.kill_if_left()
+
+
+@pytest.mark.parametrize("language", marks())
+def test_a_part_of_another_recipe_is_not_started(
+    language: str, folder: Path, built: Callable[[str], list[str]]
+) -> None:
+    service = ServiceProcess(write_cell(folder, sockets=UNHURRIED)).start()
+    try:
+        code, told = Client(built(language), folder, recipe="bracket/2").answer()
+        assert (code, told) == (1, "NOT PASSED the job was not started")
     finally:
         service.kill_if_left()
 

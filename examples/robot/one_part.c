@@ -1,6 +1,6 @@
 /* One part in C: cc -O2 one_part.c voxgate.c -lzmq -lpthread -o one_part
  *
- *   ./one_part POSES COMMANDS VERDICTS CELL JOB PART [PUBLIC SECRET BOX]
+ *   ./one_part POSES COMMANDS VERDICTS CELL JOB PART RECIPE [PUBLIC SECRET BOX]
  *
  * Says MOVE when the job is open, waits for a line on stdin (the last exposure is over), prints the
  * answer and exits with 0 only for a part that may go on.
@@ -32,20 +32,20 @@ int main(int count, char **given) {
   voxgate_options options = {0};
   pthread_t poses;
   voxgate_box *box;
-  if (count != 7 && count != 10) {
-    fprintf(stderr, "usage: %s POSES COMMANDS VERDICTS CELL JOB PART [PUBLIC SECRET BOX]\n", given[0]);
+  if (count != 8 && count != 11) {
+    fprintf(stderr, "usage: %s POSES COMMANDS VERDICTS CELL JOB PART RECIPE [PUBLIC SECRET BOX]\n", given[0]);
     return 2;
   }
   options.poses = given[1], options.commands = given[2], options.verdicts = given[3];
   options.cell = given[4];
-  if (count == 10) options.public_key = given[7], options.secret_key = given[8], options.box_key = given[9];
+  if (count == 11) options.public_key = given[8], options.secret_key = given[9], options.box_key = given[10];
   options.accept_simulated = 1; /* on a line: 0 */
   if (!(box = voxgate_open(&options))) {
     fprintf(stderr, "an endpoint or a key cannot be used\n");
     return 2;
   }
   pthread_create(&poses, NULL, say_where_we_stand, box);
-  if (voxgate_ready(box, 30000) && !voxgate_start(box, given[5], given[6], 5000)) {
+  if (voxgate_ready(box, 30000) && !voxgate_start(box, given[5], given[6], given[7], 5000)) {
     printf("MOVE\n");
     fflush(stdout);
     if (fgets(line, sizeof line, stdin)) answer = voxgate_stop(box, given[5], 30000, why, sizeof why);

@@ -14,8 +14,9 @@ std::int64_t robot_clock_ns() {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
 }
 
-voxgate::Answer one_part(voxgate::Box& box, const std::string& job, const std::string& part) {
-  if (!box.ready(30000) || !box.start(job, part, 5000)) return {false, "the job was not started"};
+voxgate::Answer one_part(voxgate::Box& box, const std::string& job, const std::string& part,
+                         const std::string& recipe) {
+  if (!box.ready(30000) || !box.start(job, part, recipe, 5000)) return {false, "the job was not started"};
   std::cout << "MOVE" << std::endl;
   std::string line;
   if (!std::getline(std::cin, line)) return {false, "nobody said that the last exposure is over"};
@@ -29,9 +30,9 @@ int run(char** given, bool encrypted) {
   options.verdicts = given[3];
   options.cell = given[4];
   if (encrypted) {
-    options.public_key = given[7];
-    options.secret_key = given[8];
-    options.box_key = given[9];
+    options.public_key = given[8];
+    options.secret_key = given[9];
+    options.box_key = given[10];
   }
   options.accept_simulated = 1;  // on a line: 0
   voxgate::Box box(options);
@@ -42,7 +43,7 @@ int run(char** given, bool encrypted) {
       std::this_thread::sleep_for(std::chrono::milliseconds(8));
     }
   });
-  const auto answer = one_part(box, given[5], given[6]);
+  const auto answer = one_part(box, given[5], given[6], given[7]);
   standing = false;
   poses.join();
   std::cout << (answer.passed ? "PASSED " : "NOT PASSED ") << answer.why << std::endl;
@@ -52,12 +53,12 @@ int run(char** given, bool encrypted) {
 }  // namespace
 
 int main(int count, char** given) {
-  if (count != 7 && count != 10) {
-    std::cerr << "usage: " << given[0] << " POSES COMMANDS VERDICTS CELL JOB PART [PUBLIC SECRET BOX]\n";
+  if (count != 8 && count != 11) {
+    std::cerr << "usage: " << given[0] << " POSES COMMANDS VERDICTS CELL JOB PART RECIPE [PUBLIC SECRET BOX]\n";
     return 2;
   }
   try {
-    return run(given, count == 10);
+    return run(given, count == 11);
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 2;

@@ -1,6 +1,6 @@
 """One part in Python, with nothing but pyzmq.
 
-    python one_part.py POSES COMMANDS VERDICTS CELL JOB PART [PUBLIC SECRET BOX]
+    python one_part.py POSES COMMANDS VERDICTS CELL JOB PART RECIPE [PUBLIC SECRET BOX]
 
 Says MOVE when the job is open, waits for a line on stdin (the last exposure is over), prints the
 answer and exits with 0 only for a part that may go on: the box said PASS for this very job, and its
@@ -102,9 +102,10 @@ class Box:
         self._context.destroy(linger=0)
 
 
-def one_part(box: Box, job_id: str, part_id: str) -> tuple[bool, str]:
-    """From READY to the answer."""
-    started = box.ready(30.0) and box.ask("start_job", 5.0, job_id=job_id, part_id=part_id)
+def one_part(box: Box, job_id: str, part_id: str, recipe: str) -> tuple[bool, str]:
+    """From READY to the answer. recipe: name/version; when another one serves, no job starts."""
+    job = {"job_id": job_id, "part_id": part_id, "recipe": recipe}
+    started = box.ready(30.0) and box.ask("start_job", 5.0, **job)
     if not started or started["reply"] != "done":
         return False, "the job was not started"
     sys.stdout.write("MOVE\n")
@@ -116,10 +117,12 @@ def one_part(box: Box, job_id: str, part_id: str) -> tuple[bool, str]:
 
 def main(given: list[str]) -> int:
     """Entry point."""
-    if len(given) not in (6, 9):
-        sys.stderr.write("usage: POSES COMMANDS VERDICTS CELL JOB PART [PUBLIC SECRET BOX]\n")
+    if len(given) not in (7, 10):
+        sys.stderr.write(
+            "usage: POSES COMMANDS VERDICTS CELL JOB PART RECIPE [PUBLIC SECRET BOX]\n"
+        )
         return 2
-    box = Box(given[0], given[1], given[2], given[3], tuple(given[6:]) or None)  # type: ignore[arg-type]
+    box = Box(given[0], given[1], given[2], given[3], tuple(given[7:]) or None)  # type: ignore[arg-type]
     standing = threading.Event()
 
     def say_where_we_stand() -> None:  # a real robot says where it is
@@ -131,7 +134,7 @@ def main(given: list[str]) -> int:
     poses = threading.Thread(target=say_where_we_stand)
     poses.start()
     try:
-        passed, why = one_part(box, given[4], given[5])
+        passed, why = one_part(box, given[4], given[5], given[6])
     finally:
         standing.set()
         poses.join()

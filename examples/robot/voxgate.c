@@ -87,6 +87,14 @@ static int is_id(const char *text) {
   return 1;
 }
 
+static int is_recipe(const char *text) { /* name or name/version */
+  size_t length = text ? strlen(text) : 0;
+  if (length < 1 || length > 2 * ID_CHARACTERS + 1) return 0;
+  for (; *text; text++)
+    if (!isalnum((unsigned char)*text) && !strchr("._-/", *text)) return 0;
+  return 1;
+}
+
 /* --- sockets ------------------------------------------------------------------------------------ */
 
 static int64_t now_ns(void) {
@@ -144,7 +152,7 @@ static int is_alive(const voxgate_box *box) {
 /* Send a command and wait for the reply to it, in box->message; 0: it came. A box without a
  * heartbeat is not waited for. */
 static int asked(voxgate_box *box, const char *command, const char *fields, int timeout_ms) {
-  char request[512], id[32];
+  char request[640], id[32];
   int64_t until_ns = now_ns() + (int64_t)timeout_ms * 1000000;
   snprintf(id, sizeof id, "c%llu", (unsigned long long)++box->requests);
   snprintf(request, sizeof request, "{\"request_id\":\"%s\",\"command\":\"%s\"%s}", id, command, fields);
@@ -219,10 +227,23 @@ int voxgate_ready(voxgate_box *box, int timeout_ms) {
   return 0;
 }
 
-int voxgate_start(voxgate_box *box, const char *job_id, const char *part_id, int timeout_ms) {
+int voxgate_prepare(voxgate_box *box, const char *recipe, int timeout_ms) {
   char fields[256];
-  if (!is_id(job_id) || !is_id(part_id)) return -1;
-  snprintf(fields, sizeof fields, ",\"job_id\":\"%s\",\"part_id\":\"%s\"", job_id, part_id);
+  if (!is_recipe(recipe)) return -1;
+  snprintf(fields, sizeof fields, ",\"recipe\":\"%s\"", recipe);
+  return !asked(box, "prepare_recipe", fields, timeout_ms) &&
+                 is_text(member(box->message, "reply"), "done")
+             ? 0
+             : -1;
+}
+
+int voxgate_start(voxgate_box *box, const char *job_id, const char *part_id, const char *recipe,
+                  int timeout_ms) {
+  char fields[384];
+  int length;
+  if (!is_id(job_id) || !is_id(part_id) || (recipe && !is_recipe(recipe))) return -1;
+  length = snprintf(fields, sizeof fields, ",\"job_id\":\"%s\",\"part_id\":\"%s\"", job_id, part_id);
+  if (recipe) snprintf(fields + length, sizeof fields - (size_t)length, ",\"recipe\":\"%s\"", recipe);
   return !asked(box, "start_job", fields, timeout_ms) && is_text(member(box->message, "reply"), "done")
              ? 0
              : -1;

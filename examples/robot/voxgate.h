@@ -42,8 +42,15 @@ int voxgate_alive(voxgate_box *box);
 /* 1 when the box is alive and READY within timeout_ms. */
 int voxgate_ready(voxgate_box *box, int timeout_ms);
 
-/* Open a job; ids are 1 to 64 of A-Z a-z 0-9 . _ : -. 0 when it was opened: move, then trigger. */
-int voxgate_start(voxgate_box *box, const char *job_id, const char *part_id, int timeout_ms);
+/* Have a recipe (name/version) prepared beside the one that serves; 0 when it serves. Else the one
+ * before may still serve: no part of the new kind may be started. */
+int voxgate_prepare(voxgate_box *box, const char *recipe, int timeout_ms);
+
+/* Open a job; ids are 1 to 64 of A-Z a-z 0-9 . _ : -. 0 when it was opened: move, then trigger.
+ * recipe: name/version that this part is for; the box refuses the job when another one serves. NULL
+ * leaves it to the box, which refuses while a second recipe is on its way. */
+int voxgate_start(voxgate_box *box, const char *job_id, const char *part_id, const char *recipe,
+                  int timeout_ms);
 
 /* After the last exposure: the answer, and why (at most `size` bytes, always ended by 0). */
 voxgate_answer voxgate_stop(voxgate_box *box, const char *job_id, int timeout_ms, char *why,

@@ -30,8 +30,13 @@ class Box {
   }
   bool alive() { return voxgate_alive(box_.get()) != 0; }
   bool ready(int timeout_ms) { return voxgate_ready(box_.get(), timeout_ms) != 0; }
-  bool start(const std::string& job_id, const std::string& part_id, int timeout_ms) {
-    return voxgate_start(box_.get(), job_id.c_str(), part_id.c_str(), timeout_ms) == 0;
+  bool prepare(const std::string& recipe, int timeout_ms) {
+    return voxgate_prepare(box_.get(), recipe.c_str(), timeout_ms) == 0;
+  }
+  // recipe: name/version that this part is for
+  bool start(const std::string& job_id, const std::string& part_id, const std::string& recipe,
+             int timeout_ms) {
+    return voxgate_start(box_.get(), job_id.c_str(), part_id.c_str(), recipe.c_str(), timeout_ms) == 0;
   }
   Answer stop(const std::string& job_id, int timeout_ms) {
     std::array<char, 512> why{};
