@@ -18,7 +18,7 @@ from runtime.inspector import Inspector
 from runtime.manifest import FpfhSection, Manifest, TensorSpec, VoxelSection
 from runtime.nouns import Outcome, Reason, Verdict, View
 from runtime.offline import MAX_GAP_NS
-from runtime.recipe import Recipe
+from runtime.recipe import Probe, Recipe
 from runtime.replay import views_of
 from runtime.scan import Scan
 from runtime.voxels import section_around
@@ -44,7 +44,8 @@ class CubeEngine:
         self.occupied: Tensor | None = None
 
     def run(self, inputs: dict[str, Tensor]) -> Score:
-        self.occupied = inputs["occupied"]
+        if inputs["occupied"].any():  # the part, not the probe
+            self.occupied = inputs["occupied"]
         return self.score[None, None]
 
     def close(self) -> None:
@@ -68,7 +69,9 @@ def as_volume(recipe: Recipe, cube: VoxelSection) -> Recipe:
         "output": TensorSpec(name="score", dtype="float32", shape=CUBE),
         "geometry": False,
     }
-    return replace(recipe, manifest=recipe.manifest.model_copy(update=changes))
+    silence = Probe({"occupied": np.zeros(CUBE, np.uint8)}, quiet())
+    manifest = recipe.manifest.model_copy(update=changes)
+    return replace(recipe, manifest=manifest, probes=(silence,))
 
 
 def views(scan: Scan) -> list[View]:
