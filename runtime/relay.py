@@ -28,6 +28,8 @@ from runtime.worker import (
 
 log = logging.getLogger(__name__)
 
+REPLACED = "inspection that was replaced"
+
 
 class Relay:
     """The workers of one cell, at most two of them with an inspector that is open for long.
@@ -112,8 +114,10 @@ class Relay:
             yield _pulse(self._serving, "inspection")
         if self._next is not None:
             yield _pulse(self._next, "preparation")
+        if self._before is not None:  # it may still be giving its last part's volume away
+            yield _pulse(self._before, REPLACED)
         for worker in self._leaving:
-            yield Pulse(id(worker), "inspection that was replaced", worker.done, not worker.ended)
+            yield Pulse(id(worker), REPLACED, worker.done, not worker.ended)
 
     @property
     def idle(self) -> bool:

@@ -19,7 +19,6 @@ from typing import Protocol
 from runtime.backend_names import DEFAULT_BACKEND
 from runtime.errors import VoxGateError
 from runtime.nouns import Note, Verdict, View
-from runtime.priority import background
 from runtime.timings import Timing
 
 log = logging.getLogger(__name__)
@@ -247,8 +246,9 @@ class Worker:
         started_ns = time.monotonic_ns()
         self._drop()
         try:
-            with background():  # another one may be inspecting a part meanwhile
-                prepared = self._prepare(recipe)
+            # at the priority of all: a thread behind the others would hold the interpreter's lock
+            # while it waits for a core, and the thread that inspects would wait with it
+            prepared = self._prepare(recipe)
         except VoxGateError as error:
             self._tell(RecipeFailed(str(error)))
         except Exception as error:
