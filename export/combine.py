@@ -61,7 +61,7 @@ def combined(
     first, further = sources[0], sources[1:]
     check_label(name or first.recipe.manifest.name, version)
     for other in further:
-        _check_belongs(first.recipe, other.recipe)
+        _check_belongs(first, other)
     _check_models(sources)
     content = _content(first, further)
     manifest = _manifest(sources, name or first.recipe.manifest.name, version, content)
@@ -88,7 +88,7 @@ def _sources(folders: Sequence[Path], names: Sequence[str]) -> list[_Source]:
         for folder, recipe, own in zip(folders, recipes, [MODEL, *found], strict=True)
     ]
     for source in sources:
-        _check_single(source.recipe)
+        _check_single(source)
     _check_names(sources)
     return sources
 
@@ -97,9 +97,9 @@ def _named_after(method: str) -> str:
     return NO_NAME.sub("-", method.lower()).strip("-_")[:32] or "detector"
 
 
-def _check_single(recipe: Recipe) -> None:
+def _check_single(source: _Source) -> None:
     """Raises RecipeError for what cannot stand beside another as it is."""
-    label = f"recipe {recipe.label}"
+    recipe, label = source.recipe, f"recipe {source.folder}"
     if recipe.manifest.detector != "view":
         raise RecipeError(
             f"{label} has a {recipe.manifest.detector} detector: only view detectors are combined"
@@ -118,7 +118,7 @@ def _check_names(sources: Sequence[_Source]) -> None:
     for source in sources[1:]:
         if source.name in taken:
             raise RecipeError(
-                f"recipe {source.recipe.label}: there is a detector called {source.name} already: "
+                f"{source.folder}: there is a detector called {source.name} already: "
                 "give each recipe after the first a name, --as NAME"
             )
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", source.name):
@@ -129,37 +129,36 @@ def _check_names(sources: Sequence[_Source]) -> None:
 
 
 def _check_models(sources: Sequence[_Source]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[str, Path] = {}
     for source in sources:
         digest = sha256(source.recipe.model)
         if digest in seen:
             raise RecipeError(
-                f"recipe {source.recipe.label} has the very model of {seen[digest]}: "
-                "it adds nothing"
+                f"{source.folder} has the very model of {seen[digest]}: it adds nothing"
             )
-        seen[digest] = source.recipe.label
+        seen[digest] = source.folder
 
 
-def _check_belongs(first: Recipe, other: Recipe) -> None:
+def _check_belongs(first: _Source, other: _Source) -> None:
     """Raises RecipeError, with the difference, unless both look at one part in one way."""
-    one, two = first.manifest, other.manifest
-    pair = f"recipes {first.label} and {other.label} do not belong together"
+    one, two = first.recipe.manifest, other.recipe.manifest
+    pair = f"{first.folder} and {other.folder} do not belong together"
     if one.part != two.part:
         raise RecipeError(f"{pair}: parts {one.part!r} and {two.part!r}")
     if one.calibration_digest != two.calibration_digest:
         raise RecipeError(f"{pair}: made with two calibrations; export one of them again")
     if one.grid != two.grid:
         raise RecipeError(f"{pair}: their grids differ; export both from one golden scan")
-    if not _same_plan(first, other):
+    if not _same_plan(first.recipe, other.recipe):
         raise RecipeError(f"{pair}: their view plans differ; export both from one golden scan")
-    if not np.array_equal(first.expected_ijk, other.expected_ijk):
+    if not np.array_equal(first.recipe.expected_ijk, other.recipe.expected_ijk):
         raise RecipeError(f"{pair}: they expect other surfaces; export both from one golden scan")
-    if one.rendered != two.rendered or not _same_reference(first, other):
+    if one.rendered != two.rendered or not _same_reference(first.recipe, other.recipe):
         raise RecipeError(f"{pair}: their golden views differ; export both from one golden scan")
     if two.geometry and not one.geometry:
         raise RecipeError(
-            f"recipe {other.label} compares the shape too, {first.label} does not: name "
-            f"{other.label} first"
+            f"{other.folder} compares the shape too, {first.folder} does not: name {other.folder} "
+            "first"
         )
 
 
