@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.live import BRACKET, EXPECTED, _box, _processes
+from benchmarks.live import BRACKET, EXPECTED, _processes
 from runtime.errors import VoxGateError
 from sim.box import Box
 from sim.cell import JobReport, VirtualCell, wires_from_config
@@ -31,6 +31,7 @@ SPEED = 20.0
 SEED = 8
 SAMPLES = 20
 WARM_UP = 0.1  # of the jobs: caches, pools and SQLite's pages fill
+EVIDENCE_GB = 0.1
 FLAT = 0.02  # of the memory after the warm-up
 FAULTS = (
     *("drop:view=3", "drop:view=11", "drop:frames=30%", "drop:poses=90%", "delay:frames=2s,view=5"),
@@ -74,6 +75,7 @@ def measure(console: Console, jobs: int) -> bool:
         wait_until_ready(box, cell)
         reports, samples = _play(console, box, cell, jobs)
         lost = _not_on_record(box, reports)
+        kept_mb = sum(f.stat().st_size for f in (box.folder / "evidence").rglob("*.mcap")) / 1e6
     wrong = [report for report in reports if not _as_promised(report)]
     _show(console, reports, samples)
     grown = _growth(samples)
@@ -81,9 +83,24 @@ def measure(console: Console, jobs: int) -> bool:
         f"{len(lost)} jobs without a verdict on record, {len(wrong)} with a verdict that was not "
         f"earned; memory {grown:+.1%} after the first tenth (promised: 0, 0, within {FLAT:.0%})"
     )
+    console.print(
+        f"recordings on disk at the end: {kept_mb:.0f} MB, allowed {1e3 * EVIDENCE_GB:.0f}"
+    )
     for report in wrong:
         console.print(f"  {report.job_id} {report.scan} {report.faults}: {report.outcome}")
     return not lost and not wrong and abs(grown) <= FLAT
+
+
+def _box(folder: Path, recipe: Path) -> Box:
+    """A cell that keeps recordings too, and has to throw most of them away again."""
+    evidence = {"folder": str(folder / "evidence"), "max_gb": EVIDENCE_GB, "pass_images_every": 1}
+    return Box.start(
+        folder,
+        BRACKET / "calibration.json",
+        recipe.parents[1],
+        f"{recipe.parent.name}/{recipe.name}",
+        {"evidence": evidence},
+    )
 
 
 def _play(
