@@ -20,7 +20,9 @@ from runtime.wall_clock import utc_now
 
 NO_CELL = "no cell was named: voxgate doctor -c CELL.yaml"
 SOON = timedelta(days=30)
+AS_SERVICE = "sudo -u voxgate voxgate doctor -c CELL.yaml"
 MIB = 1 << 20
+GB = 1_000_000_000
 LEAST_DISK_MIB = 100  # a verdict takes 4 kB: a few days to react
 LOW_DISK_MIB = 2000
 
@@ -103,19 +105,33 @@ def disk(machine: Machine) -> Finding:
     if machine.config is None:
         return off(NO_CELL)
     folder = _nearest(machine.config.journal.path.parent)
-    if not machine.may_use(str(folder)):
-        return red(
-            f"this user may not write {folder}", "sudo -u voxgate voxgate doctor -c CELL.yaml"
-        )
     free = machine.free_bytes(str(folder))
-    if free is None:
-        return red(f"{folder} cannot be looked at", f"df {folder}")
+    if not machine.may_use(str(folder)) or free is None:
+        return red(f"this user may not write {folder}", AS_SERVICE)
     said = f"{free / MIB:,.0f} MiB are free in {folder}"
     if free < LEAST_DISK_MIB * MIB:
         return red(said, "without a record there is no verdict: make room, or move journal.path")
     if free < LOW_DISK_MIB * MIB:
         return yellow(said, "make room: du -xh --max-depth 2 / | sort -h | tail")
     return green(said)
+
+
+def evidence(machine: Machine) -> Finding:
+    """Can recordings be kept? Verdicts do without, so nothing here is red."""
+    if machine.config is None:
+        return off(NO_CELL)
+    section = machine.config.evidence
+    if section is None or not section.enabled:
+        return off("the cell keeps no recordings")
+    folder = _nearest(section.folder)
+    free = machine.free_bytes(str(folder))
+    if not machine.may_use(str(folder)) or free is None:
+        return yellow(f"this user may not write {folder}", AS_SERVICE)
+    said = f"{free / GB:,.1f} GB are free in {folder}"
+    if free < section.min_free_gb * GB:
+        words = f"make room, or lower evidence.min_free_gb: {section.min_free_gb:g}"
+        return yellow(f"{said}: nothing is kept", words)
+    return green(f"{said}, up to {section.max_gb:g} GB are kept")
 
 
 def _nearest(folder: Path) -> Path:
@@ -163,6 +179,7 @@ CELL_CHECKS: dict[str, Check] = {
     "recipes": recipes,
     "keys": keys,
     "disk": disk,
+    "evidence": evidence,
     "ports": ports,
 }
 """In the order of the table."""

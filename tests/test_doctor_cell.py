@@ -253,6 +253,20 @@ def test_a_folder_of_somebody_else_is_red_before_the_first_job(folder: Path) -> 
     assert "sudo -u voxgate" in finding.do
 
 
+@pytest.mark.parametrize(
+    ("free", "mine", "light"),
+    [(1 << 40, True, Light.GREEN), (1 << 20, True, Light.YELLOW), (1 << 40, False, Light.YELLOW)],
+)
+def test_recordings_that_cannot_be_kept_are_told_and_stop_no_line(
+    folder: Path, free: int, mine: bool, light: Light
+) -> None:
+    config = cell(folder, evidence={"folder": str(folder / "evidence")})
+    machine = replace(
+        Put().machine(config), free_bytes=lambda path: free, may_use=lambda path: mine
+    )
+    assert look(machine)["evidence"].light is light
+
+
 # --- ports ---------------------------------------------------------------------------------------
 
 
