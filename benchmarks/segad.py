@@ -90,8 +90,8 @@ def _show(part: Path, made: Path, console: Console) -> None:
     good, bad = _labelled(part)
     train = table_of(recipe, zones, Samples((part / "golden",), (), GENERATED))
     test = table_of(recipe, zones, Samples(good, bad, 0))
-    title = f"{part.name}: {recipe.manifest.methods}; Cl. AUROC, {len(good)} good, {len(bad)} bad"
-    console.print(as_table(against(train, test), title))
+    console.print(f"{recipe.manifest.methods}: {len(good)} good, {len(bad)} bad", highlight=False)
+    console.print(as_table(against(train, test), f"{part.name}, Cl. AUROC"))
     for words, name in MODELS.items():
         console.print(f"{words}: {_view_ms(made / name, good[0])} a view", highlight=False)
 
