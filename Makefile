@@ -20,11 +20,17 @@ GPU_READY := .venv-gpu/.ready
 .PHONY: demo test test-export test-opencv4 test-gpu check nightly bench bench-export bench-opencv4 \
 	bench-gpu format lock audit clean
 
+# What computes on both cores; then what runs in real time, alone
+define all_tests
+	$(BIN)/pytest -q -n 2 -m "not line and not nightly"
+	$(BIN)/pytest -q -m "line and not nightly"
+endef
+
 demo: $(READY)
 	$(BIN)/voxgate demo
 
 test: $(READY)
-	$(BIN)/pytest -q
+	$(all_tests)
 
 test-export: $(EXPORT_READY)
 	$(EXPORT_BIN)/pytest -q $(EXPORT_TESTS)
@@ -45,7 +51,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q
+	$(all_tests)
 
 nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY)
 	$(BIN)/pytest -q -m nightly --timeout 1800

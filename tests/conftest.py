@@ -1,4 +1,5 @@
-"""What several test modules share: one recipe of the example bracket, exported once."""
+"""What several test modules share: the example bracket's recipe, and which of them need a quiet
+machine."""
 
 from __future__ import annotations
 
@@ -10,6 +11,27 @@ from sim.recipes import export_once
 
 ROOT = Path(__file__).parents[1]
 BRACKET = ROOT / "examples" / "bracket"
+
+
+LINE = frozenset(
+    f"tests.test_{name}"
+    for name in (
+        *("camera", "camera_commands", "camera_setup", "changeover", "cluster", "control_room"),
+        *("door", "evidence", "evidence_line", "fault_table", "flying", "genicam_source", "line"),
+        *("lossy_line", "metrics_server", "network_source", "random_walk", "relay", "reoffer"),
+        *("ring", "robot_clients", "service", "sim_cell", "sim_demo", "sockets", "systemd"),
+        *("virtual_camera", "virtual_camera_binding", "virtual_camera_faults"),
+        *("virtual_camera_memory", "virtual_cell", "worker"),
+    )
+)
+"""Modules whose tests run processes in real time: a busy neighbour would be a fault of the line."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs alone."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.module.__name__ in LINE:
+            item.add_marker(pytest.mark.line)
 
 
 @pytest.fixture(scope="session")

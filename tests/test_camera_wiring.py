@@ -91,7 +91,7 @@ def test_a_3d_model_that_cannot_be_is_accepted(given: dict[str, Any]) -> None:
 
 
 def test_a_value_of_the_cell_does_not_reach_its_worker() -> None:
-    common = {"slots": 5, "start_ms": 700, "heartbeat_ms": 300, "silence_ms": 40, "restarts": 3}
+    common = {"slots": 5, "start_ms": 700, "heartbeat_ms": 600, "silence_ms": 40, "restarts": 3}
     more = {"restart_window_s": 50, "backoff_ms": 11, "backoff_max_ms": 99, "frame_id_bits": 16}
     settings = _settings(source="network", endpoint="ipc:///tmp/frames", **common, **more)
     assert {name: getattr(settings, name) for name in (common | more)} == common | more
