@@ -10,6 +10,7 @@ import os
 import random
 import sqlite3
 import tempfile
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from sim.recipes import export_once
 JOBS = int(os.environ.get("VOXGATE_SOAK_JOBS", "2000"))
 SPEED = 20.0
 SEED = 8
+PATIENCE_S, RETRY_S = 60.0, 0.2  # a killed camera is back within a second
 SAMPLES = 20
 WARM_UP = 0.1  # of the jobs: caches, pools and SQLite's pages fill
 EVIDENCE_GB = 0.1
@@ -120,11 +122,13 @@ def _play(
 
 def _job(box: Box, cell: VirtualCell, scan: str, faults: tuple[str, ...]) -> JobReport:
     """One job, asked for again while the box is still busy with the trouble before."""
-    for _ in range(60):
+    until_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until_s:
         box.check_alive()
         report = cell.play(BRACKET / scan, faults=faults, speed=SPEED)
         if report.refused is None:
             return report
+        time.sleep(RETRY_S)
     raise VoxGateError(f"no job is accepted any more: {report.refused}")
 
 
