@@ -16,12 +16,12 @@ BRACKET = ROOT / "examples" / "bracket"
 LINE = frozenset(
     f"tests.test_{name}"
     for name in (
-        *("camera", "camera_commands", "camera_setup", "changeover", "cluster", "control_room"),
+        *("camera", "camera_commands", "camera_setup", "changeover", "control_room"),
         *("door", "evidence", "evidence_line", "fault_table", "flying", "genicam_source", "line"),
         *("lossy_line", "metrics_server", "network_source", "random_walk", "relay", "reoffer"),
         *("ring", "robot_clients", "service", "sim_cell", "sim_demo", "sockets", "systemd"),
         *("virtual_camera", "virtual_camera_binding", "virtual_camera_faults"),
-        *("virtual_camera_memory", "virtual_cell", "worker"),
+        *("virtual_cell", "worker"),
     )
 )
 """Modules whose tests run processes in real time: a busy neighbour would be a fault of the line."""

@@ -34,6 +34,14 @@ from tests.test_service import with_cameras
 CELLS = [(name, when) for name, row in ROWS.items() for when in row.expected]
 FIRST = {name: next(iter(row.expected)) for name, row in ROWS.items()}
 """The moment that every run tries; the others are tried at night."""
+SIBLINGS = frozenset(
+    (
+        *("frame in another format", "frame of another camera", "frame has a part too many"),
+        *("pose is kilometres away", "camera clock set back", "robot clock set back"),
+        *("engine has a fault", "verdict is late", "wall clock set back"),
+    )
+)
+"""Faults much like another row's: tried at night."""
 CLOCK_REASONS = frozenset(
     {Reason.CLOCK_UNSYNCED, Reason.POSE_MISSING, Reason.POSE_GAP, Reason.MISSING_VIEW}
 )
@@ -139,6 +147,11 @@ def line(request: pytest.FixtureRequest, name: str, when: When) -> Iterator[Line
 # --- one cell ------------------------------------------------------------------------------------
 
 
+def _marks(name: str, when: When) -> tuple[pytest.MarkDecorator, ...]:
+    every_run = when is FIRST[name] and name not in SIBLINGS
+    return () if every_run else (pytest.mark.nightly,)
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("name", "when"),
@@ -147,7 +160,7 @@ def line(request: pytest.FixtureRequest, name: str, when: When) -> Iterator[Line
             name,
             when,
             id=f"{name}-{when.value}",
-            marks=() if when is FIRST[name] else pytest.mark.nightly,
+            marks=_marks(name, when),
         )
         for name, when in CELLS
     ],

@@ -27,6 +27,7 @@ from sim.recipes import export_once
 ROOT = Path(__file__).parents[1]
 BRACKET = ROOT / "examples" / "bracket"
 SPEED = 8.0
+NIGHTLY = pytest.mark.nightly  # the fault table has its kind
 JUMP_AFTER = 400  # poses: in mid-scan
 Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """p_mm (3,) and q_wxyz (4,) of the flange in the robot's base."""
@@ -76,7 +77,7 @@ def test_a_bad_part_fails_and_its_defects_have_places_and_sizes(
     assert all(max(defect.size_mm) > 0 for defect in report.verdict.defects)
 
 
-@pytest.mark.parametrize("scan", ["good", "bad"])
+@pytest.mark.parametrize("scan", [pytest.param("good", marks=pytest.mark.nightly), "bad"])
 def test_live_and_offline_give_the_same_verdict_on_the_same_scan(
     scan: str, box: Box, cell: VirtualCell
 ) -> None:
@@ -123,28 +124,30 @@ def _nearest_mm(defect: DefectMessage, verdict: VerdictMessage) -> float:
 @pytest.mark.parametrize(
     ("fault", "reasons"),
     [
-        ("drop:view=0", {"missing_view"}),
+        pytest.param("drop:view=0", {"missing_view"}, marks=NIGHTLY),
         ("drop:view=3", {"missing_view", "frame_lost"}),
         ("drop:view=11", {"missing_view"}),
-        ("drop:frames=100%", {"no_views", "missing_view"}),
+        pytest.param("drop:frames=100%", {"no_views", "missing_view"}, marks=NIGHTLY),
         ("drop:poses=90%", {"pose_gap", "pose_missing", "missing_view"}),
-        ("delay:frames=2s,view=5", {"missing_view", "frame_lost"}),
+        pytest.param("delay:frames=2s,view=5", {"missing_view", "frame_lost"}, marks=NIGHTLY),
         ("delay:poses=1s,view=5", {"clock_unsynced", "pose_gap", "pose_missing"}),
         ("freeze:frames=2s,view=6", {"missing_view", "frame_lost"}),
         ("freeze:poses=300ms,view=4", {"pose_gap", "pose_missing"}),
         ("stale:poses=300ms,view=4", {"pose_gap", "pose_missing", "pose_invalid"}),
-        ("stale:view=4", {"frame_invalid", "missing_view"}),
-        ("duplicate:view=4", {"frame_invalid", "duplicate_view"}),
-        ("reorder:view=4", {"frame_invalid", "frame_lost"}),
+        pytest.param("stale:view=4", {"frame_invalid", "missing_view"}, marks=NIGHTLY),
+        pytest.param("duplicate:view=4", {"frame_invalid", "duplicate_view"}, marks=NIGHTLY),
+        pytest.param("reorder:view=4", {"frame_invalid", "frame_lost"}, marks=NIGHTLY),
         ("step:camera=0.5s", {"clock_unsynced"}),
-        ("step:camera=-0.5s", {"clock_unsynced"}),
+        pytest.param("step:camera=-0.5s", {"clock_unsynced"}, marks=NIGHTLY),
         ("step:robot=0.5s", {"clock_unsynced", "pose_gap"}),
-        ("step:robot=-0.5s", {"clock_unsynced", "pose_invalid"}),
+        pytest.param("step:robot=-0.5s", {"clock_unsynced", "pose_invalid"}, marks=NIGHTLY),
         ("corrupt:image,view=2", {"frame_invalid"}),
-        ("corrupt:depth,view=2", {"frame_invalid"}),
+        pytest.param("corrupt:depth,view=2", {"frame_invalid"}, marks=NIGHTLY),
         ("nan:poses,view=7", {"pose_invalid", "pose_gap", "pose_missing"}),
-        ("quaternion:poses,view=7", {"pose_invalid", "pose_gap", "pose_missing"}),
-        ("stop:view=5", {"missing_view"}),
+        pytest.param(
+            "quaternion:poses,view=7", {"pose_invalid", "pose_gap", "pose_missing"}, marks=NIGHTLY
+        ),
+        pytest.param("stop:view=5", {"missing_view"}, marks=NIGHTLY),
     ],
 )
 def test_no_fault_is_ever_a_pass(

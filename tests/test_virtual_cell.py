@@ -120,6 +120,7 @@ def test_a_disturbed_job_passes(box: Box, cell: VirtualCell, fault: str, reason:
     assert reason.value in report.reasons
 
 
+@pytest.mark.nightly
 @needs_compiler
 def test_a_lost_camera_is_lost_for_good(box: Box, cell: VirtualCell) -> None:
     """After a power cycle its clock is another one: one job may pay for that."""
