@@ -78,8 +78,8 @@ def camera(machine: Machine) -> Finding:
         command = [sys.executable, "-c", _LIST, "camera", "list", str(section.producer), "--json"]
         said = machine.run(command)
         if said is None:
-            name = section.producer.name
-            return red(f"{name} does not list its cameras", f"voxgate camera list {name}")
+            producer = section.producer
+            return red(f"{producer.name} lists no cameras", f"voxgate camera list {producer}")
         found |= {row["serial_number"]: row for row in json.loads(said)["cameras"]}
     missing = [section.serial_number for section in wanted if section.serial_number not in found]
     if missing:
