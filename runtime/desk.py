@@ -19,6 +19,7 @@ from runtime.result import cut
 from runtime.sockets import Envelope, Request
 from runtime.state import Event, Refusal, move
 from runtime.station import Station
+from runtime.timings import FOREVER_NS
 from runtime.wall_clock import utc_now
 
 MAX_WAITING = 8  # robots that wait for one thing; one is usual
@@ -116,7 +117,7 @@ class Desk:
 
     def wake_ns(self) -> int:
         """When `tick` is due although nothing comes."""
-        return self._waiting.arming.until_ns if self._waiting.arming else 1 << 62
+        return self._waiting.arming.until_ns if self._waiting.arming else FOREVER_NS
 
     def close(self) -> None:
         """Nobody is left without an answer."""

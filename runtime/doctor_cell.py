@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,11 +27,9 @@ LEAST_DISK_MIB = 100  # a verdict takes 4 kB: a few days to react
 LOW_DISK_MIB = 2000
 
 
-def calibration(machine: Machine) -> Finding:
+def calibration(machine: Machine, config: CellConfig) -> Finding:
     """Is it there, whole, and was it accepted?"""
-    if machine.config is None:
-        return off(NO_CELL)
-    path = machine.config.calibration
+    path = config.calibration
     try:
         found = Calibration.load(path)
     except CalibrationError as error:
@@ -44,16 +42,16 @@ def calibration(machine: Machine) -> Finding:
     return green(f"{path.name} of part {found.part!r}, {found.width_px} x {found.height_px} px")
 
 
-def recipes(machine: Machine) -> Finding:
+def recipes(machine: Machine, config: CellConfig) -> Finding:
     """Would the one that is prepared at start be opened, and the others?"""
-    if machine.config is None:
-        return off(NO_CELL)
-    section = machine.config.recipes
+    section = config.recipes
     found = list(stored(section.folder, trust_of(section)))
     if not found:
-        return yellow(f"{section.folder} holds none", "voxgate recipe install FOLDER -c CELL.yaml")
+        return yellow(
+            f"{section.folder} holds none", "voxgate recipe install FOLDER --config CELL.yaml"
+        )
     if section.default is not None:
-        problem = _of_default(machine.config, section.default)
+        problem = _of_default(config, section.default)
         if problem is not None:
             return problem
     refused = [recipe for recipe in found if recipe.problem is not None]
@@ -81,11 +79,9 @@ def _of_default(config: CellConfig, name: str) -> Finding | None:
     return None
 
 
-def keys(machine: Machine) -> Finding:
+def keys(machine: Machine, config: CellConfig) -> Finding:
     """Who may speak to the box, and whose recipes it opens."""
-    if machine.config is None:
-        return off(NO_CELL)
-    security, section = machine.config.security, machine.config.recipes
+    security, section = config.security, config.recipes
     if security is not None:
         try:
             load_key_pair(security.secret_key)
@@ -100,11 +96,9 @@ def keys(machine: Machine) -> Finding:
     return green(f"{said}; recipes of {', '.join(s.name for s in section.signers)}")
 
 
-def disk(machine: Machine) -> Finding:
+def disk(machine: Machine, config: CellConfig) -> Finding:
     """Can verdicts be recorded, and how long?"""
-    if machine.config is None:
-        return off(NO_CELL)
-    folder = _nearest(machine.config.journal.path.parent)
+    folder = _nearest(config.journal.path.parent)
     free = machine.free_bytes(str(folder))
     if not machine.may_use(str(folder)) or free is None:
         return red(f"this user may not write {folder}", AS_SERVICE)
@@ -116,11 +110,9 @@ def disk(machine: Machine) -> Finding:
     return green(said)
 
 
-def evidence(machine: Machine) -> Finding:
+def evidence(machine: Machine, config: CellConfig) -> Finding:
     """Can recordings be kept? Verdicts do without, so nothing here is red."""
-    if machine.config is None:
-        return off(NO_CELL)
-    section = machine.config.evidence
+    section = config.evidence
     if section is None or not section.enabled:
         return off("the cell keeps no recordings")
     folder = _nearest(section.folder)
@@ -139,12 +131,10 @@ def _nearest(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
-def ports(machine: Machine) -> Finding:
+def ports(machine: Machine, config: CellConfig) -> Finding:
     """Could the service bind what the cell names?"""
-    if machine.config is None:
-        return off(NO_CELL)
-    served = _is_served(machine, machine.config.journal.path)
-    for name, endpoint in _endpoints(machine.config):
+    served = _is_served(machine, config.journal.path)
+    for name, endpoint in _endpoints(config):
         taken = machine.why_taken(endpoint)
         if taken is not None and not (served and taken.in_use):
             return red(f"{name}: {taken.why}", taken.do)
@@ -174,12 +164,21 @@ def _is_served(machine: Machine, journal: Path) -> bool:
     return any("FLOCK" in lock and f":{inode} " in lock for lock in locks)
 
 
+def _of_cell(check: Callable[[Machine, CellConfig], Finding]) -> Check:
+    """A check that needs a cell: of no concern while none was named."""
+
+    def look(machine: Machine) -> Finding:
+        return off(NO_CELL) if machine.config is None else check(machine, machine.config)
+
+    return look
+
+
 CELL_CHECKS: dict[str, Check] = {
-    "calibration": calibration,
-    "recipes": recipes,
-    "keys": keys,
-    "disk": disk,
-    "evidence": evidence,
-    "ports": ports,
+    "calibration": _of_cell(calibration),
+    "recipes": _of_cell(recipes),
+    "keys": _of_cell(keys),
+    "disk": _of_cell(disk),
+    "evidence": _of_cell(evidence),
+    "ports": _of_cell(ports),
 }
 """In the order of the table."""

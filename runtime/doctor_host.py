@@ -8,10 +8,11 @@ import re
 
 from runtime.doctor import Check, Finding, green, off, red, yellow
 from runtime.doctor_machine import Machine
+from runtime.host_memory import MEMINFO, available_mb_in
 
 OLDEST_PYTHON = (3, 10)
 PROCESSORS = ("x86_64", "aarch64")
-GIB = 1 << 30
+MB_PER_GIB = 1024
 LEAST_MEMORY_GIB = 2  # engine, golden views and volume of a 1 Mpx recipe take 1.2
 CLOCK_SOURCES = ("tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page")
 """Read without leaving the process; the others cost a microsecond and more each time."""
@@ -81,10 +82,9 @@ _GOVERNORS = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 
 def memory(machine: Machine) -> Finding:
     """What is left for a recipe."""
-    match = re.search(r"MemAvailable:\s+(\d+) kB", machine.read("/proc/meminfo") or "")
-    if match is None:
-        return off("/proc/meminfo tells nothing")
-    free_gib = int(match[1]) * 1024 / GIB
+    free_gib = available_mb_in(machine.read(str(MEMINFO)) or "") / MB_PER_GIB
+    if free_gib == 0:
+        return off(f"{MEMINFO} tells nothing")
     said = f"{free_gib:.1f} GiB are free"
     if free_gib < LEAST_MEMORY_GIB:
         return yellow(said, "end other programs: a recipe of a 1 Mpx camera takes 1.2 GiB")

@@ -171,6 +171,15 @@ def raw_scores(engine: Engine, inputs: dict[str, Tensor]) -> npt.NDArray[np.floa
     return score
 
 
+def deviation(score: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
+    """Largest difference of two equally large maps, of the threshold.
+
+    A score of many thresholds has a float32's digits, no more, and is as sure a defect: there of
+    the score.
+    """
+    return float((np.abs(score - expected) / np.maximum(1.0, np.abs(expected))).max())
+
+
 def _check_contract(engine: Engine, manifest: Manifest) -> None:
     """Hold the graph against what the manifest promises. Raises EngineError with both."""
     if unknown := {spec.name for spec in manifest.inputs} - set(INPUTS):
@@ -212,8 +221,7 @@ def _hold_against(
         raise EngineError(f"probe {number}: score map {score.shape}, expected {expected.shape}")
     if np.ptp(score) == 0 < np.ptp(expected):
         raise EngineError(f"probe {number}: {engine.backend} gives the same score everywhere")
-    # a score of many thresholds has a float32's digits, no more, and is as sure a defect
-    worst = float((np.abs(score - expected) / np.maximum(1.0, np.abs(expected))).max())
+    worst = deviation(score, expected)
     if not worst <= tolerance:  # so that NaN does not pass
         raise EngineError(
             f"probe {number}: {engine.backend} is off by {worst:.4f} of the threshold or score, "

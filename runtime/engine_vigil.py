@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from runtime.engine import Engine, raw_scores
+from runtime.engine import Engine, deviation, raw_scores
 from runtime.errors import EngineError
 from runtime.manifest import TensorSpec
 from runtime.nouns import View
@@ -63,7 +63,7 @@ class Vigil:
         if self._telling is None:
             raise EngineError("a view scored the same everywhere, and no probe tells if that is so")
         score, expected = raw_scores(self._engine, self._telling.inputs), self._telling.score
-        if score.shape != expected.shape or not _off(score, expected) <= self._tolerance:
+        if score.shape != expected.shape or not deviation(score, expected) <= self._tolerance:
             raise EngineError(
                 f"{self._engine.backend} scored a view the same everywhere, and its probe not as "
                 "it was recorded: restart the service"
@@ -72,11 +72,6 @@ class Vigil:
 
 def _differ(one: Seen, other: Seen) -> bool:
     return any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
-
-
-def _off(score: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
-    """Largest difference, of the threshold or the score, as at load."""
-    return float((np.abs(score - expected) / np.maximum(1.0, np.abs(expected))).max())
 
 
 def seen_by(model: Iterable[TensorSpec], view: View) -> Seen:

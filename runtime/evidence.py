@@ -140,11 +140,8 @@ class EvidenceStore:
         self._written = 0
         self._write_s = 0.0
         self._due_ns = 0
-        self._figures: tuple[int, int, float | None] = (
-            0,
-            0,
-            None,
-        )  # kept, bytes, oldest: the shelf is the thread's
+        # kept, bytes, oldest: the shelf is the thread's
+        self._figures: tuple[int, int, float | None] = (0, 0, None)
         self._clock_offset_s = _clock_offset_s()
         self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
 

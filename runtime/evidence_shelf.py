@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from runtime.durable import sync
 from runtime.nouns import Outcome
 
 DRAFT = ".draft"
@@ -107,7 +108,7 @@ class Shelf:
                 size = os.fstat(file.fileno()).st_size
             self._make_room(size)
             draft.rename(self.folder / name)
-            _sync_folder(self.folder)
+            sync(self.folder)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -182,11 +183,3 @@ def kept_in(folder: Path) -> list[Kept]:
 def file_name(job_id: str, outcome: Outcome, utc: datetime) -> str:
     """Sortable by time, legible to people."""
     return f"{utc:%Y%m%dT%H%M%SZ}_{job_id.replace(':', COLON)}_{outcome.value}.mcap"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,12 +9,16 @@ KB_PER_MB = 1024
 
 
 def available_mb() -> int:
-    """What new programs could have without swapping (the kernel's MemAvailable); 0: unknown."""
+    """What new programs could have without swapping; 0: unknown."""
     try:
-        lines = MEMINFO.read_text().splitlines()
+        return available_mb_in(MEMINFO.read_text())
     except OSError:
         return 0
-    for line in lines:
+
+
+def available_mb_in(meminfo: str) -> int:
+    """The kernel's MemAvailable; 0: it is not told."""
+    for line in meminfo.splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable":
             return int(value.split()[0]) // KB_PER_MB

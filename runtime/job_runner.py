@@ -26,14 +26,12 @@ from runtime.metrics import Metrics, Stage
 from runtime.nouns import Frame, Note, Outcome, Reason, Verdict
 from runtime.recording import FusedVolume, JobHeader, Recording
 from runtime.result import Header, against, verdict_message
-from runtime.timings import NS_PER_MS, JobTimes
+from runtime.timings import FOREVER_NS, NS_PER_MS, JobTimes
 from runtime.volume import Volume
 from runtime.wall_clock import utc_now
 from runtime.worker import JobFinished, JobWorker, PartInspector, Prepared, ViewInspected
 
 log = logging.getLogger(__name__)
-
-FOREVER_NS = 1 << 62
 
 
 class JobRunner:

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from mcap.writer import Writer
@@ -25,7 +24,8 @@ from runtime import __version__, mcap_schemas
 from runtime.calibration import Calibration
 from runtime.mcap_schemas import Kind, Topic
 from runtime.messages import VerdictMessage
-from runtime.nouns import DepthMap, Frame, GreyImage
+from runtime.nouns import DepthMap, Frame
+from runtime.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
 from runtime.poses import PoseRecord
 from runtime.recording import (
     Asked,
@@ -46,8 +46,6 @@ from runtime.scan import GRID, FrameRecord, Picture, Stored
 from runtime.transforms import Transform
 
 CHUNK_BYTES = 1 << 20
-PNG_LEVEL = 1  # twice as fast as the default, a few per cent larger
-MOST_COUNTS = 65_535
 SHOWN_EVERY_NS = 16_000_000  # a viewer draws 60 pictures a second
 M_PER_MM = 1e-3
 NS_PER_S = 1_000_000_000
@@ -178,7 +176,7 @@ class _JobWriter:
 
     def _frame(self, frame: Frame) -> None:
         if self._recording.pictures:
-            self._picture(mcap_schemas.IMAGE, frame.t_arrival_ns, "png", _png(frame.image))
+            self._picture(mcap_schemas.IMAGE, frame.t_arrival_ns, "png", encode_png(frame.image))
         self._row(
             camera=frame.camera,
             frame_id=frame.frame_id,
@@ -194,7 +192,7 @@ class _JobWriter:
         if not self._recording.pictures:
             return "png"
         if counts is not None:
-            self._picture(mcap_schemas.DEPTH, frame.t_arrival_ns, "png", _png(counts))
+            self._picture(mcap_schemas.DEPTH, frame.t_arrival_ns, "png", encode_png(counts))
             return "png"
         self._floats(frame.t_arrival_ns, depth_mm)
         return "float32"
@@ -238,7 +236,7 @@ class _JobWriter:
 
     def _stored(self, topic: Topic, t_ns: int, picture: Picture) -> None:
         content = picture.read_bytes()
-        kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
+        kind = "png" if content.startswith(PNG_SIGNATURE) else "jpeg"
         self._picture(topic, t_ns, kind, content)
 
     def _row(self, **row: Any) -> None:
@@ -259,19 +257,12 @@ def exact_counts(depth_mm: DepthMap, unit_mm: float) -> npt.NDArray[np.uint16] |
     """The depth in whole units, 0 for no return; None when that loses anything."""
     counts = np.rint(depth_mm / np.float32(unit_mm))
     seen = np.isfinite(depth_mm)
-    if not ((counts[seen] >= 1) & (counts[seen] <= MOST_COUNTS)).all():
+    if not ((counts[seen] >= 1) & (counts[seen] <= MAX_COUNTS)).all():
         return None
     whole = np.where(seen, counts, 0).astype(np.uint16)
     again = np.multiply(whole, np.float32(unit_mm), dtype=np.float32)
     exact = np.array_equal(again[seen], depth_mm[seen]) and np.isnan(depth_mm[~seen]).all()
     return whole if exact else None
-
-
-def _png(pixels: GreyImage | npt.NDArray[np.uint16]) -> bytes:
-    done, content = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
-    if not done:
-        raise ValueError(f"{pixels.shape} {pixels.dtype} cannot be stored as PNG")
-    return content.tobytes()
 
 
 def _base64(content: bytes) -> str:

@@ -21,6 +21,8 @@ from runtime.nouns import DepthMap, GreyImage
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_GREY = 0
 PNG_BITS = (8, 16)
+PNG_LEVEL = 1  # twice as fast as the default, a few per cent larger
+MAX_COUNTS = 65_535  # of a 16-bit depth picture
 JPEG_START = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
 JPEG_SCAN = 0xDA
@@ -37,6 +39,14 @@ class Header:
     height_px: int
     bits: int
     channels: int
+
+
+def encode_png(pixels: GreyImage | npt.NDArray[np.uint16]) -> bytes:
+    """Without loss. Raises ValueError for pixels that a PNG cannot hold."""
+    done, content = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
+    if not done:
+        raise ValueError(f"{pixels.shape} {pixels.dtype} cannot be stored as PNG")
+    return content.tobytes()
 
 
 def decode_grey(content: bytes, width_px: int, height_px: int) -> GreyImage:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.durable import sync
 from runtime.errors import RecipeError
 from runtime.recipe import MANIFEST_FILE, Recipe
 from runtime.signature import SIGNATURE_FILE, Trust
@@ -48,7 +48,7 @@ def install(source: Path, recipes: Path, trust: Trust) -> str:
         Recipe.load(draft, trust)  # a copy that was torn is not put in place
         draft.chmod(0o755)
         draft.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except OSError as error:
         raise RecipeError(f"{target}: {error.strerror}: nothing was installed") from error
     finally:
@@ -76,14 +76,5 @@ def _copy(source: Path, draft: Path, names: list[str]) -> None:
             continue  # an unsigned recipe has no signature; the load above missed nothing else
         shutil.copyfile(source / name, draft / name)
         (draft / name).chmod(0o644)
-        _sync(draft / name)
-    _sync(draft)
-
-
-def _sync(path: Path) -> None:
-    """What is renamed into place must be on the disk before its name is."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(draft / name)  # what is renamed into place must be there before its name is
+    sync(draft)

@@ -16,6 +16,7 @@ from runtime.faults import Publish
 from runtime.journal import Journal
 from runtime.messages import OfferMessage, offer_topic
 from runtime.metrics import Metrics
+from runtime.timings import FOREVER_NS
 from runtime.wall_clock import utc_now
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 MOST = 32  # the newest; older ones can be asked for
 MAX_AGE = timedelta(hours=24)  # when it begins: a part of yesterday is nobody's part in hand
 PACE_NS = 100_000_000  # between two of them, whoever subscribes however often
-FOREVER_NS = 1 << 62
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from runtime.calibration import Calibration
@@ -16,16 +15,15 @@ from runtime.errors import ScanError
 from runtime.mcap_job import RecordedJob, read_job
 from runtime.mcap_writer import PartFiles, write_job
 from runtime.messages import VerdictMessage
-from runtime.nouns import Frame, GreyImage
-from runtime.picture import PNG_SIGNATURE
+from runtime.nouns import Frame
+from runtime.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
 from runtime.poses import PoseRecord
 from runtime.recording import Held, JobHeader, Recording
 from runtime.scan import CALIBRATION, GRID, NOTES, FrameRecord, Scan, Stored, above, pose_records
-from runtime.scan_mcap import notes_of, poses_of, scan_of
+from runtime.scan_mcap import growing, notes_of, poses_of, scan_of
 from runtime.wall_clock import utc_now
 
 NS_PER_S = 1_000_000_000
-MAX_COUNTS = 65_535
 IMPORTED = "imported"
 
 
@@ -104,9 +102,10 @@ def write_folder(out: Path, job: RecordedJob, verdict: VerdictMessage | None = N
         if said is not None:
             (draft / "verdict.json").write_text(said.model_dump_json(), "utf-8")
         draft.rename(out)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         shutil.rmtree(draft, ignore_errors=True)
-        raise ScanError(f"{out}: cannot be written: {error.strerror}") from error
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ScanError(f"{out}: cannot be written: {why}") from error
     return lost
 
 
@@ -119,7 +118,7 @@ def _fill(folder: Path, job: RecordedJob) -> str:
     frames = [e for e in job.recording.events if isinstance(e, (Frame, FrameRecord))]
     written = [_frame(folder, n, frame, job.calibration) for n, frame in enumerate(frames)]
     _lines(folder / "frames.jsonl", (line for line, _ in written))
-    _lines(folder / "robot_poses.jsonl", (_pose(pose) for pose in _growing(poses_of(job))))
+    _lines(folder / "robot_poses.jsonl", (_pose(pose) for pose in growing(poses_of(job))))
     if notes := notes_of(job):
         _lines(
             folder / NOTES,
@@ -131,15 +130,6 @@ def _fill(folder: Path, job: RecordedJob) -> str:
 
 def _lines(path: Path, rows: Iterator[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-
-
-def _growing(poses: tuple[PoseRecord, ...]) -> Iterator[PoseRecord]:
-    """Without the duplicates and stragglers that a folder may not hold."""
-    newest: int | None = None
-    for pose in poses:
-        if newest is None or pose.t_robot_ns > newest:
-            newest = pose.t_robot_ns
-            yield pose
 
 
 def _pose(pose: PoseRecord) -> dict[str, object]:
@@ -170,7 +160,7 @@ def _frame(
             depth = _copied(folder, f"depth/{number:03d}", frame.depth.read_bytes())
     else:
         image = f"{image}.png"
-        _picture(folder / image, frame.image)
+        (folder / image).write_bytes(encode_png(frame.image))
         if frame.depth_mm is not None:
             depth, error_mm = _rounded(folder, number, frame.depth_mm, known.depth_unit_mm)
     line: dict[str, object] = {
@@ -207,13 +197,6 @@ def _rounded(
             f"frame {number}: depth beyond what 16 bits of {unit_mm:g} mm hold: keep the .mcap"
         )
     name = f"depth/{number:03d}.png"
-    _picture(folder / name, counts.astype(np.uint16))
+    (folder / name).write_bytes(encode_png(counts.astype(np.uint16)))
     error_mm = np.abs(counts * np.float32(unit_mm) - depth_mm)
     return name, float(np.nanmax(error_mm, initial=0.0))
-
-
-def _picture(path: Path, pixels: GreyImage | np.typing.NDArray[np.uint16]) -> None:
-    done, content = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not done:
-        raise ScanError(f"{path}: {pixels.shape} {pixels.dtype} cannot be stored as PNG")
-    path.write_bytes(content.tobytes())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from runtime.calibration import Calibration
 from runtime.errors import ScanError
 from runtime.mcap_job import RecordedJob, read_job
-from runtime.nouns import Note, Pose
+from runtime.nouns import Note
 from runtime.poses import PoseRecord
 from runtime.recording import Held
 from runtime.scan import FRAME_ORDER, FrameRecord, Scan, check_order, grid_from_text
@@ -22,8 +23,8 @@ def scan_of(job: RecordedJob, path: Path, calibration: Path | None = None) -> Sc
     """Of a job that is read already. Raises ScanError, CalibrationError."""
     recording = job.recording
     frames = tuple(event for event in recording.events if isinstance(event, FrameRecord))
-    poses = _poses(poses_of(job))
-    before = len(_poses(recording.poses_before))
+    poses = tuple(record.pose() for record in growing(poses_of(job)))
+    before = sum(1 for _ in growing(recording.poses_before))
     if not recording.pictures:
         raise ScanError(f"{path}: kept without pictures: the cell's evidence section said so")
     if not frames or not poses:
@@ -46,10 +47,10 @@ def notes_of(job: RecordedJob) -> tuple[Note, ...]:
     return tuple(event.note for event in job.recording.events if isinstance(event, Held))
 
 
-def _poses(records: tuple[PoseRecord, ...]) -> tuple[Pose, ...]:
-    """Without duplicates and stragglers, as the line leaves them out."""
-    kept: list[Pose] = []
+def growing(records: tuple[PoseRecord, ...]) -> Iterator[PoseRecord]:
+    """Without duplicates and stragglers, as the line leaves them out and a folder may not hold."""
+    newest: int | None = None
     for record in records:
-        if not kept or record.t_robot_ns > kept[-1].t_robot_ns:
-            kept.append(record.pose())
-    return tuple(kept)
+        if newest is None or record.t_robot_ns > newest:
+            newest = record.t_robot_ns
+            yield record

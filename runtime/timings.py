@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 NS_PER_MS = 1_000_000
+FOREVER_NS = 1 << 62  # later than any moment of the monotonic clock
 
 
 class Work(str, Enum):
