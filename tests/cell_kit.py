@@ -92,6 +92,16 @@ def write_cell(folder: Path, **changes: dict[str, Any]) -> Path:
     return file
 
 
+def with_cameras(cell: Path, **settings: Any) -> None:
+    """Change every camera of a YAML."""
+    yaml = YAML()
+    document = yaml.load(cell.read_text())
+    for camera in document["cameras"]:
+        camera.update(settings)
+    with cell.open("w", encoding="utf-8") as stream:
+        yaml.dump(document, stream)
+
+
 @dataclass(slots=True)
 class ServiceProcess:
     """The service as its own process; `log` is its stderr. wrapped_in: a command that starts it."""

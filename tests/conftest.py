@@ -1,8 +1,11 @@
-"""What several test modules share: the example bracket's recipe, and which of them need a quiet
-machine."""
+"""What several test modules share: a folder for sockets, the example bracket's recipe, and which
+of them need a quiet machine."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and item.module.__name__ in LINE:
             item.add_marker(pytest.mark.line)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name: a socket's path has at most 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="vg-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,16 @@ def _any(*reasons: Reason) -> frozenset[Reason]:
     return frozenset(reasons)
 
 
+def _at(moments: tuple[When, ...], expected: Expected) -> dict[When, Expected]:
+    """The same at each of these moments; every run tries the first."""
+    return dict.fromkeys(moments, expected)
+
+
+def _open_or_half(expected: Expected) -> dict[When, Expected]:
+    """While the job is open and not all views are in."""
+    return _at((When.OPEN, When.HALF), expected)
+
+
 def _nothing(line: Line) -> None:
     """The fault is in the script."""
 
@@ -155,35 +165,27 @@ FRAMES = {
     "frame twice": Row(_twice, {When.HALF: _any(Reason.FRAME_INVALID)}),
     "frames out of order": Row(
         _out_of_order,
-        {w: _any(Reason.FRAME_LOST, Reason.FRAME_INVALID) for w in (When.OPEN, When.HALF)},
+        _open_or_half(_any(Reason.FRAME_LOST, Reason.FRAME_INVALID)),
     ),
-    "frame truncated": Row(
-        _truncated, {w: _any(Reason.FRAME_INVALID) for w in (When.OPEN, When.HALF)}
-    ),
-    "frame is garbage": Row(
-        _raw(b"\xff\x00garbage"), {w: _any(Reason.FRAME_INVALID) for w in (When.OPEN, When.HALF)}
-    ),
+    "frame truncated": Row(_truncated, _open_or_half(_any(Reason.FRAME_INVALID))),
+    "frame is garbage": Row(_raw(b"\xff\x00garbage"), _open_or_half(_any(Reason.FRAME_INVALID))),
     "frame has a part too many": Row(
         _raw(b"{}", b"", b"", b""),
-        {w: _any(Reason.FRAME_INVALID) for w in (When.OPEN, When.HALF)},
+        _open_or_half(_any(Reason.FRAME_INVALID)),
     ),
-    "frame of another size": Row(
-        _with_header(width=10), {w: _any(Reason.FRAME_INVALID) for w in (When.OPEN, When.HALF)}
-    ),
+    "frame of another size": Row(_with_header(width=10), _open_or_half(_any(Reason.FRAME_INVALID))),
     "frame in another format": Row(
         _with_header(pixel_format="Mono12"),
-        {w: _any(Reason.FRAME_INVALID) for w in (When.OPEN, When.HALF)},
+        _open_or_half(_any(Reason.FRAME_INVALID)),
     ),
     "frame of another camera": Row(
         _with_header(camera="cam9"),
-        {w: _any(Reason.FRAME_INVALID) for w in (When.OPEN, When.HALF)},
+        _open_or_half(_any(Reason.FRAME_INVALID)),
     ),
-    "frame without depth": Row(
-        _with_header(depth=None), {w: _any(Reason.FRAME_INVALID) for w in (When.OPEN, When.HALF)}
-    ),
+    "frame without depth": Row(_with_header(depth=None), _open_or_half(_any(Reason.FRAME_INVALID))),
     "frame from before the job": Row(
         _with_header(age_ns=10 * HALF_A_SECOND_NS),
-        {w: _any(Reason.FRAME_INVALID, Reason.CLOCK_UNSYNCED) for w in (When.OPEN, When.HALF)},
+        _open_or_half(_any(Reason.FRAME_INVALID, Reason.CLOCK_UNSYNCED)),
     ),
     "frames come late": Row(
         _nothing,
@@ -216,16 +218,14 @@ def _starve_camera(line: Line) -> None:
 
 _GONE = _any(Reason.CAMERA_LOST, Reason.MISSING_VIEW, Reason.FRAME_LOST)
 CAMERA = {
-    "camera worker killed": Row(
-        _signal_camera(signal.SIGKILL), {w: _GONE for w in (When.OPEN, When.HALF)}
-    ),
+    "camera worker killed": Row(_signal_camera(signal.SIGKILL), _open_or_half(_GONE)),
     "camera worker stopped": Row(
         _signal_camera(signal.SIGSTOP),
-        {w: _GONE for w in (When.HALF, When.OPEN)},
+        _at((When.HALF, When.OPEN), _GONE),
         cameras={"heartbeat_ms": 500},
     ),
     "camera worker out of memory": Row(
-        _starve_camera, {w: _GONE | {Reason.FRAME_INVALID} for w in (When.OPEN, When.HALF)}
+        _starve_camera, _open_or_half(_GONE | {Reason.FRAME_INVALID})
     ),
 }
 
@@ -284,36 +284,25 @@ _BEFORE_OPEN_HALF = (When.BEFORE, When.OPEN, When.HALF)
 POSES = {
     "poses silent": Row(
         _silent,
-        {
-            w: _any(Reason.POSE_MISSING, Reason.POSE_GAP, Reason.MISSING_VIEW)
-            for w in _BEFORE_OPEN_HALF
-        },
+        _at(_BEFORE_OPEN_HALF, _any(Reason.POSE_MISSING, Reason.POSE_GAP, Reason.MISSING_VIEW)),
     ),
     "pose is not a number": Row(
         _strange_pose(p_mm=[1, 2, float("nan")]),
-        {w: _any(Reason.POSE_INVALID) for w in (When.OPEN, When.HALF)},
+        _open_or_half(_any(Reason.POSE_INVALID)),
     ),
     "pose is no rotation": Row(
         _strange_pose(q_wxyz=[0, 0, 0, 0]),
-        {w: _any(Reason.POSE_INVALID) for w in (When.OPEN, When.HALF)},
+        _open_or_half(_any(Reason.POSE_INVALID)),
     ),
     "pose is kilometres away": Row(
         _strange_pose(p_mm=[1e6, 0, 0]),
-        {w: _any(Reason.POSE_INVALID) for w in (When.OPEN, When.HALF)},
+        _open_or_half(_any(Reason.POSE_INVALID)),
     ),
-    "poses of another robot": Row(_another_robot, {w: _CLOCK for w in (When.OPEN, When.HALF)}),
-    "camera clock set": Row(
-        _step("camera_offset_ns", HALF_A_SECOND_NS), {w: _CLOCK for w in (When.HALF,)}
-    ),
-    "camera clock set back": Row(
-        _step("camera_offset_ns", -HALF_A_SECOND_NS), {w: _CLOCK for w in (When.HALF,)}
-    ),
-    "robot clock set": Row(
-        _step("robot_offset_ns", HALF_A_SECOND_NS), {w: _CLOCK for w in (When.OPEN, When.HALF)}
-    ),
-    "robot clock set back": Row(
-        _step("robot_offset_ns", -HALF_A_SECOND_NS), {w: _CLOCK for w in (When.OPEN, When.HALF)}
-    ),
+    "poses of another robot": Row(_another_robot, _open_or_half(_CLOCK)),
+    "camera clock set": Row(_step("camera_offset_ns", HALF_A_SECOND_NS), {When.HALF: _CLOCK}),
+    "camera clock set back": Row(_step("camera_offset_ns", -HALF_A_SECOND_NS), {When.HALF: _CLOCK}),
+    "robot clock set": Row(_step("robot_offset_ns", HALF_A_SECOND_NS), _open_or_half(_CLOCK)),
+    "robot clock set back": Row(_step("robot_offset_ns", -HALF_A_SECOND_NS), _open_or_half(_CLOCK)),
 }
 
 
@@ -426,32 +415,30 @@ def _set_wall_clock(by_s: int) -> Strike:
 
 _CRASHED = _any(Reason.CRASHED)
 _BAD = Script(outcome=Outcome.FAIL)
-_STILL_FAIL = {w: Outcome.FAIL for w in (When.HALF, When.BEFORE, When.OPEN, When.DECIDING)}
+_STILL_FAIL = _at((When.HALF, When.BEFORE, When.OPEN, When.DECIDING), Outcome.FAIL)
 _DURING = (When.OPEN, When.HALF, When.DECIDING)
 CARRIER = {
     "journal locked": Row(
         _lock_journal,
         {
             When.BEFORE: RefusalCode.JOURNAL_FAILED,
-            **{w: _any(Reason.JOURNAL_FAILED) for w in _DURING},
+            **_at(_DURING, _any(Reason.JOURNAL_FAILED)),
         },
     ),
-    "disk full": Row(
-        _fill_disk, {w: _any(Reason.JOURNAL_FAILED) for w in _DURING}, disk=True, mends=False
-    ),
+    "disk full": Row(_fill_disk, _at(_DURING, _any(Reason.JOURNAL_FAILED)), disk=True, mends=False),
     "disk read-only": Row(
-        _break_disk, {w: _any(Reason.JOURNAL_FAILED) for w in _DURING}, disk=True, mends=False
+        _break_disk, _at(_DURING, _any(Reason.JOURNAL_FAILED)), disk=True, mends=False
     ),
     "disk slow": Row(
         _freeze_disk,
-        {w: _any(Reason.DEADLINE) for w in (When.HALF, When.DECIDING)},
+        _at((When.HALF, When.DECIDING), _any(Reason.DEADLINE)),
         changes={"job": {"deadline_ms": 1200}},
         disk=True,
         mends=False,
     ),
     "memory exhausted": Row(
         _squeeze,
-        {w: _any(Reason.ENGINE_FAILED, Reason.CRASHED) for w in _DURING},
+        _at(_DURING, _any(Reason.ENGINE_FAILED, Reason.CRASHED)),
         Script(allocates_mb=512),
         end=End.RESTART,
         mends=False,
@@ -460,11 +447,9 @@ CARRIER = {
     "wall clock set back": Row(
         _set_wall_clock(-DAY_S), _STILL_FAIL, _BAD, wall_clock=True, mends=False
     ),
-    "service killed": Row(_kill, {w: _CRASHED for w in _DURING}, end=End.RESTART),
-    "power cut": Row(_power_cut, {w: RefusalCode.UNKNOWN_JOB for w in _DURING}, end=End.RESTART),
-    "service told to end": Row(
-        _terminate, {w: _any(Reason.SHUTDOWN) for w in (When.OPEN, When.HALF)}, end=End.RESTART
-    ),
+    "service killed": Row(_kill, _at(_DURING, _CRASHED), end=End.RESTART),
+    "power cut": Row(_power_cut, _at(_DURING, RefusalCode.UNKNOWN_JOB), end=End.RESTART),
+    "service told to end": Row(_terminate, _open_or_half(_any(Reason.SHUTDOWN)), end=End.RESTART),
 }
 
 
@@ -481,7 +466,7 @@ def _second_job(line: Line) -> None:
 
 
 ROBOT = {
-    "job given up": Row(_abort, {w: _any(Reason.ABORTED) for w in (When.OPEN, When.HALF)}),
+    "job given up": Row(_abort, _open_or_half(_any(Reason.ABORTED))),
     "robot vanishes before stop_job": Row(
         _nothing,
         {When.HALF: _any(Reason.DEADLINE)},
@@ -490,7 +475,7 @@ ROBOT = {
     ),
     "two jobs at once": Row(
         _second_job,
-        {w: Outcome.FAIL for w in _DURING},
+        _at(_DURING, Outcome.FAIL),
         Script(outcome=Outcome.FAIL),
         mends=False,
     ),

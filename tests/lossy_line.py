@@ -18,9 +18,16 @@ from pathlib import Path
 from runtime import messages as wire
 from runtime.messages import State
 from runtime.nouns import Outcome
-from tests.cell_kit import COLD_CLOCK_S, SOCKETS, Robot, ServiceProcess, until, write_cell
+from tests.cell_kit import (
+    COLD_CLOCK_S,
+    SOCKETS,
+    Robot,
+    ServiceProcess,
+    until,
+    with_cameras,
+    write_cell,
+)
 from tests.scripted_cell import Script
-from tests.test_service import with_cameras
 
 ENDPOINTS = {name: f"tcp://127.0.0.1:{47100 + number}" for number, name in enumerate(SOCKETS)}
 PLANNED = 3

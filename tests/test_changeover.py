@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -27,13 +25,6 @@ from tests.test_service import CLOCK_REASONS
 
 _numbers = itertools.count()
 SLOW = Script(slow="bracket/2", slow_s=1.0, broken="bracket/3")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="vg-"))
-    yield path
-    shutil.rmtree(path)
 
 
 @contextlib.contextmanager

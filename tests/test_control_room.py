@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -64,13 +63,6 @@ def test_every_alert_fires_when_it_should_and_only_then() -> None:
     for command in (["check", "rules", str(RULES)], ["test", "rules", *map(str, tests)]):
         done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="vg-"))
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

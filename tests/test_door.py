@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,13 +20,6 @@ ROLES = {
     "tracker": ["poses"],  # a camera-side program that only says where the camera is
 }
 QUIET_S = 1.0  # an answer takes a millisecond
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="vg-"))
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
@@ -206,13 +204,6 @@ def test_pictures_of_every_pass_are_kept_whatever_was_asked(tmp_path: Path) -> N
 
 
 # --- the service --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="vg-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def play(robot: Robot, job_id: str) -> wire.VerdictMessage:

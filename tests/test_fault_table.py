@@ -26,10 +26,17 @@ from runtime import messages as wire
 from runtime.messages import State
 from runtime.nouns import Outcome, Reason
 from runtime.wall_clock import utc_now
-from tests.cell_kit import COLD_CLOCK_S, REPO, Robot, ServiceProcess, until, write_cell
+from tests.cell_kit import (
+    COLD_CLOCK_S,
+    REPO,
+    Robot,
+    ServiceProcess,
+    until,
+    with_cameras,
+    write_cell,
+)
 from tests.fault_rows import PLANNED, ROWS, End, Expected, Line, Row, When
 from tests.scripted_cell import Script
-from tests.test_service import with_cameras
 
 CELLS = [(name, when) for name, row in ROWS.items() for when in row.expected]
 FIRST = {name: next(iter(row.expected)) for name, row in ROWS.items()}

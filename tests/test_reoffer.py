@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -18,7 +16,8 @@ from hypothesis import strategies as st
 from runtime import messages as wire
 from runtime.journal import Journal
 from runtime.messages import State
-from runtime.reoffer import FOREVER_NS, MOST, PACE_NS, Offers
+from runtime.reoffer import MOST, PACE_NS, Offers
+from runtime.timings import FOREVER_NS
 from tests.cell_kit import Robot, ServiceProcess, until, write_cell
 from tests.test_journal import record, verdict
 
@@ -149,13 +148,6 @@ def serving(folder: Path, **job: Any) -> Iterator[tuple[ServiceProcess, Robot]]:
             yield service, robot
     finally:
         service.kill_if_left()
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="vg-"))
-    yield path
-    shutil.rmtree(path)
 
 
 def test_robot_that_was_away_hears_its_verdict_again_until_it_acknowledges(folder: Path) -> None:

@@ -20,23 +20,14 @@ from typing import Any
 import psutil
 import pytest
 import zmq
-from ruamel.yaml import YAML
 
 from runtime import messages as wire
 from runtime.messages import RefusalCode, State
 from runtime.nouns import Outcome, Reason
-from tests.cell_kit import COLD_CLOCK_S, Robot, ServiceProcess, until, write_cell
+from tests.cell_kit import COLD_CLOCK_S, Robot, ServiceProcess, until, with_cameras, write_cell
 from tests.scripted_cell import Script
 
 Serve = Callable[..., AbstractContextManager[tuple[ServiceProcess, Robot]]]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a short name: a socket's path has at most 107 bytes."""
-    path = Path(tempfile.mkdtemp(prefix="vg-"))
-    yield path
-    shutil.rmtree(path)
 
 
 @contextlib.contextmanager
@@ -90,16 +81,6 @@ def robot(shared: tuple[ServiceProcess, Path]) -> Iterator[Robot]:
         if robot.state() is State.EXECUTING:
             robot.ask(wire.Abort)
         assert robot.state() is State.READY
-
-
-def with_cameras(cell: Path, **settings: Any) -> None:
-    """Change every camera of a YAML."""
-    yaml = YAML()
-    document = yaml.load(cell.read_text())
-    for camera in document["cameras"]:
-        camera.update(settings)
-    with cell.open("w", encoding="utf-8") as stream:
-        yaml.dump(document, stream)
 
 
 _numbers = iter(range(10_000))

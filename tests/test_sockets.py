@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,13 +16,6 @@ from runtime.sockets import MAX_IN_BYTES, CellSockets, Envelope, Request
 from tests.cell_kit import until
 
 Connect = Callable[[int, str], "zmq.Socket[bytes]"]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="vg-"))
-    yield path
-    shutil.rmtree(path)
 
 
 def endpoints(folder: Path, **changes: object) -> Sockets:
