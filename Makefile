@@ -22,7 +22,7 @@ GPU_READY := .venv-gpu/.ready
 
 # What computes on both cores; then what runs in real time, alone
 define all_tests
-	$(BIN)/pytest -q -n 2 -m "not line and not nightly"
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not line and not nightly"
 	$(BIN)/pytest -q -m "line and not nightly"
 endef
 

@@ -30,11 +30,22 @@ LINE = frozenset(
 """Modules whose tests run processes in real time: a busy neighbour would be a fault of the line."""
 
 
+KERNELS = frozenset(
+    f"tests.test_{name}"
+    for name in ("bench_gpu", "cuda_python", "device_fusion", "fusion_kernels", "several_plans")
+)
+"""Modules that compile the GPU's kernels for the CPU: once, in one of the processes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs alone."""
+    """Mark what runs alone, and what runs in one process."""
     for item in items:
-        if isinstance(item, pytest.Function) and item.module.__name__ in LINE:
+        if not isinstance(item, pytest.Function):
+            continue
+        if item.module.__name__ in LINE:
             item.add_marker(pytest.mark.line)
+        if item.module.__name__ in KERNELS:
+            item.add_marker(pytest.mark.xdist_group("kernels"))
 
 
 @pytest.fixture

@@ -275,7 +275,9 @@ def test_bad_newest_version_falls_back_only_where_that_is_allowed(
 # --- the end in the middle of it -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "end", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)]
+)
 def test_service_that_ends_during_a_preparation_leaves_nobody_waiting(
     folder: Path, end: signal.Signals
 ) -> None:

@@ -45,7 +45,8 @@ SIBLINGS = frozenset(
     (
         *("frame in another format", "frame of another camera", "frame has a part too many"),
         *("pose is kilometres away", "camera clock set back", "robot clock set back"),
-        *("engine has a fault", "verdict is late", "wall clock set back"),
+        *("engine has a fault", "engine is late", "verdict is late", "wall clock set back"),
+        "service told to end",
     )
 )
 """Faults much like another row's: tried at night."""

@@ -445,7 +445,7 @@ def test_sigterm_while_a_recipe_loads_ends_the_process(folder: Path) -> None:
         service.kill_if_left()
 
 
-@pytest.mark.parametrize("moment", ["stopped", "decided"])
+@pytest.mark.parametrize("moment", [pytest.param("stopped", marks=pytest.mark.nightly), "decided"])
 def test_job_has_exactly_one_verdict_across_kill_9(folder: Path, moment: str) -> None:
     with serving(folder, job={"late_frame_ms": 1000}) as (service, robot):
         robot.start_job("job-1")
