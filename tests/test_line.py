@@ -12,13 +12,16 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 from scipy.spatial.transform import Rotation
 
-from runtime.messages import DefectMessage, VerdictMessage
+from runtime.messages import DefectMessage, RefusalCode, Refused, VerdictMessage
+from runtime.recipe import sha256
 from sim.box import CONFIG_NAME, Box, voxgate
 from sim.cell import JobReport, VirtualCell, wires_from_config
 from sim.demo import play_in_time, wait_until_ready
@@ -26,6 +29,7 @@ from sim.recipes import export_once
 
 ROOT = Path(__file__).parents[1]
 BRACKET = ROOT / "examples" / "bracket"
+RECIPE = "bracket/1"
 SPEED = 8.0
 NIGHTLY = pytest.mark.nightly  # the fault table has its kind
 JUMP_AFTER = 400  # poses: in mid-scan
@@ -40,8 +44,10 @@ pytestmark = pytest.mark.timeout(300)  # the first test may have to export the r
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     recipe = export_once(BRACKET / "golden", ROOT / "out" / "recipes")
     folder = tmp_path_factory.mktemp("box")
-    name = f"{recipe.parent.name}/{recipe.name}"
-    with Box.start(folder, BRACKET / "calibration.json", recipe.parents[1], name) as running:
+    recipes = folder / "recipes"
+    shutil.copytree(recipe, recipes / RECIPE)
+    _change_manifest(recipes / RECIPE, version="1")
+    with Box.start(folder, BRACKET / "calibration.json", recipes, RECIPE) as running:
         yield running
 
 
@@ -221,6 +227,65 @@ def _spoiled(folder: Path, spoil: Callable[[int, Pose], Pose]) -> Path:
         lines.append(json.dumps(fields | {"p": p_mm.tolist(), "q": q_wxyz.tolist()}))
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return scan
+
+
+def _change_manifest(recipe: Path, **changes: Any) -> None:
+    file = recipe / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | changes), "utf-8")
+
+
+def _tamper(recipe: Path) -> None:
+    content = bytearray((recipe / "model.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (recipe / "model.onnx").write_bytes(content)
+
+
+def _mix(recipe: Path) -> None:
+    """The golden views of another export of the same part."""
+    with np.load(recipe / "reference.npz") as arrays:
+        np.savez(recipe / "reference.npz", **{name: arrays[name] for name in arrays.files})
+
+
+def _of_another_calibration(recipe: Path) -> None:
+    _change_manifest(recipe, calibration_digest="0" * 64)
+
+
+def _forge(recipe: Path) -> None:
+    """A model that sees half of every defect, under its right hash."""
+    file = recipe / "model.onnx"
+    model = onnx.load(file)
+    score = model.graph.output[0].name
+    for node in model.graph.node:
+        node.output[:] = ["whole" if name == score else name for name in node.output]
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(0.5), "half"))
+    model.graph.node.append(onnx.helper.make_node("Mul", ["whole", "half"], [score]))
+    onnx.save(model, file)
+    files = json.loads((recipe / "manifest.json").read_text("utf-8"))["files"]
+    _change_manifest(recipe, files=files | {file.name: sha256(file.read_bytes())})
+
+
+WRONG_RECIPES = {
+    "tampered": (_tamper, "differs from the manifest's sha256"),
+    "mixed": (_mix, "differs from the manifest's sha256"),
+    "calibration": (_of_another_calibration, "calibration"),
+    "forged": (_forge, "probe"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_RECIPES)
+def test_no_job_starts_with_a_recipe_that_is_not_what_was_exported(
+    box: Box, cell: VirtualCell, case: str
+) -> None:
+    spoil, words = WRONG_RECIPES[case]
+    recipes = box.config.recipes.folder
+    shutil.copytree(recipes / RECIPE, recipes / "bracket" / case)
+    _change_manifest(recipes / "bracket" / case, version=case)
+    spoil(recipes / "bracket" / case)
+    refused = cell.prepare(f"bracket/{case}")
+    assert isinstance(refused, Refused), refused
+    assert refused.code is RefusalCode.RECIPE_FAILED
+    assert words in refused.detail
+    assert cell.state().recipe == RECIPE
 
 
 def test_after_every_fault_a_good_part_passes_again(box: Box, cell: VirtualCell) -> None:
