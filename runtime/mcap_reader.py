@@ -29,6 +29,8 @@ HEAD = struct.Struct("<BQ")
 MAX_RECORD_BYTES = 128 << 20  # one picture of 64 MiB in base64, and what came before it
 MAX_FILE_BYTES = 4 << 30  # decompressed
 MAX_RECORDS = 8_000_000  # poses at 1 kHz for an hour, shown and stored
+_BROKEN = (ValueError, OverflowError, LookupError, struct.error, McapError, zstandard.ZstdError)
+"""What the libraries raise for damage; a length beyond 2^63 is OverflowError."""
 
 
 @dataclass(slots=True)
@@ -50,7 +52,7 @@ def read_mcap(path: Path, topics: frozenset[str]) -> McapFile:
                 _take(record, found, channels, topics)
     except OSError as error:
         raise ScanError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, LookupError, struct.error, McapError, zstandard.ZstdError) as error:
+    except _BROKEN as error:
         words = " ".join(f"{error}".split()) or type(error).__name__
         raise ScanError(f"{path}: not a whole MCAP file: {words[:200]}") from error
     except (EOFError, RuntimeError) as error:  # what lz4 raises

@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcap.opcode import Opcode
 from mcap.reader import make_reader
 from mcap.records import Chunk
 from mcap.writer import CompressionType, Writer
@@ -308,6 +309,16 @@ def test_a_length_from_the_file_is_believed(tmp_path: Path) -> None:
     path = tmp_path / "long.mcap"
     path.write_bytes(b"\x89MCAP0\r\n" + struct.pack("<BQ", 1, 1 << 62) + b"x")
     with pytest.raises(ScanError, match="a record of"):
+        Scan.open(path)
+
+
+@pytest.mark.parametrize("length", [1 << 40, 1 << 63])
+def test_a_length_within_a_chunk_is_believed(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "long.mcap"
+    chunk = struct.pack("<QQQIIQ", 0, 0, 1, 0, 0, length) + b"x"
+    head = struct.pack("<BQ", Opcode.CHUNK, len(chunk))
+    path.write_bytes(b"\x89MCAP0\r\n" + head + chunk)
+    with pytest.raises(ScanError, match="not a whole MCAP file"):
         Scan.open(path)
 
 

@@ -221,7 +221,9 @@ class Line(RuleBasedStateMachine):
             if self.walk.job is None:
                 engineer.reply()
             else:
-                engineer.state()  # so that the order has arrived
+                asked = engineer.send(wire.GetState)  # so that the order has arrived
+                while engineer.reply().request_id != asked:
+                    pass  # it was refused at once
 
     def _settled(self) -> str | None:
         """The recipe that serves; between two jobs none is waiting to take over."""
