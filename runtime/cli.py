@@ -299,7 +299,11 @@ def doctor(
 @app.command()
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="fusion, detection, calibration, live; default: all.")
+        list[str] | None,
+        typer.Argument(
+            help="Such as fusion, live or soak; `?` lists them. Default: all that a box can, "
+            "but the nights'.",
+        ),
     ] = None,
 ) -> None:
     """Measure the figures of the README on this machine."""

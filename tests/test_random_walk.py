@@ -83,7 +83,7 @@ class Line(RuleBasedStateMachine):
         served = self._settled()
         reply = self.robot.ask(wire.StartJob, job_id=job_id, part_id="part", recipe=served)
         if isinstance(reply, wire.Done):
-            assert self.walk.job is None, "two jobs at once"
+            self._ended_by_itself()
             assert served is not None
             self.walk.job = Model(job_id, served)
             time.sleep(0.06)  # the arm travels, as in Robot.start_job
@@ -249,6 +249,17 @@ class Line(RuleBasedStateMachine):
         self.walk.verdicts[job.job_id] = reply.result
         if reply.result.outcome is Outcome.PASS:
             assert job.earned, f"a PASS that was not earned: {job}"
+
+    def _ended_by_itself(self) -> None:
+        """A job starts: one that we still have open had all its views, or no more time."""
+        job = self.walk.job
+        if job is None:
+            return
+        reply = self.robot.ask(wire.GetResult, job_id=job.job_id)
+        self._decided(reply)
+        assert isinstance(reply, wire.ResultReply)
+        told = {reason.reason for reason in reply.result.reasons}
+        assert job.frames >= PLANNED or Reason.DEADLINE in told, f"two jobs at once: {job}"
 
     def _same_as_before(self, job_id: str) -> None:
         reply = self.robot.ask(wire.GetResult, job_id=job_id)
