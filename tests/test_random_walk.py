@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 import pytest
 import zmq
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -42,7 +42,8 @@ class Model:
 
     job_id: str
     recipe: str
-    frames: int = 0
+    exposed: int = 0
+    frames: int = 0  # of these, what a good job has
     doubt: bool = False
 
     @property
@@ -112,7 +113,7 @@ class Line(RuleBasedStateMachine):
     @rule(count=st.integers(1, PLANNED))
     def expose(self, count: int) -> None:
         for _ in range(count):
-            self.robot.expose()
+            self._expose()
         if self.walk.job is not None:
             self.walk.job.frames += count
 
@@ -168,13 +169,16 @@ class Line(RuleBasedStateMachine):
     )
     def expose_badly(self, header: dict[str, Any]) -> None:
         self._doubt()
-        self.robot.expose(**header)
+        self._expose(**header)
 
     @rule()
     def lose_a_frame(self) -> None:
+        """Seen by the gap, with the frame after it; a job's first may have any number."""
+        counted = self.walk.job is not None and self.walk.job.frames > 0
         self.robot._frame_id += 1
         self.expose(1)
-        self._doubt(before=PLANNED + 1)  # seen by the gap, with the frame after it
+        if counted:
+            self._doubt(before=PLANNED + 1)
 
     @rule(change=st.sampled_from([{"p_mm": [1, 2, 1e300]}, {"q_wxyz": [0, 0, 0, 0]}, {"seq": -1}]))
     def send_an_impossible_pose(self, change: dict[str, Any]) -> None:
@@ -189,7 +193,7 @@ class Line(RuleBasedStateMachine):
         time.sleep(0.6)  # the silence itself: longer than sync.max_gap_ms
         if self.walk.job is not None:
             self._doubt()
-            self.robot.expose()
+            self._expose()
         self.robot.send_poses()
         self.robot.send_poses_for_a_while()
 
@@ -214,6 +218,11 @@ class Line(RuleBasedStateMachine):
             if Reason.CRASHED in {reason.reason for reason in reply.result.reasons}:
                 assert reply.result.outcome is Outcome.INDETERMINATE
             self._decided(reply)
+
+    def _expose(self, **header: Any) -> None:
+        self.robot.expose(**header)
+        if self.walk.job is not None:
+            self.walk.job.exposed += 1
 
     def _order(self, command: type[wire.CommandMessage], **fields: Any) -> None:
         with Robot(self.walk.folder) as engineer:
@@ -259,7 +268,7 @@ class Line(RuleBasedStateMachine):
         self._decided(reply)
         assert isinstance(reply, wire.ResultReply)
         told = {reason.reason for reason in reply.result.reasons}
-        assert job.frames >= PLANNED or Reason.DEADLINE in told, f"two jobs at once: {job}"
+        assert job.exposed >= PLANNED or Reason.DEADLINE in told, f"two jobs at once: {job}"
 
     def _same_as_before(self, job_id: str) -> None:
         reply = self.robot.ask(wire.GetResult, job_id=job_id)
@@ -316,28 +325,35 @@ class Line(RuleBasedStateMachine):
             assert outcome != "PASS" or self.walk.earned[job_id]
 
 
-def take_walks(walks: int, steps: int) -> None:
-    """The same seed walks the same ways."""
+def take_walk(number: int, steps: int) -> None:
+    """The same number walks the same way, as far as the service lets it.
+
+    A run of its own for each: a service never answers twice in the same time, which hypothesis
+    takes for a strategy that cannot be trusted. Its first example is the simplest, one command for
+    ever; the second is the walk.
+    """
+    seed(number)(Line)
     run_state_machine_as_test(
         Line,
         settings=settings(
-            max_examples=walks,
+            max_examples=2,
             stateful_step_count=steps,
             deadline=None,
             database=None,
-            derandomize=True,
             suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate],  # a service does not repeat itself, so nothing is shrunk
+            phases=[Phase.generate],  # nothing is shrunk, for the same reason
         ),
     )
 
 
 @pytest.mark.timeout(300)
-def test_no_short_walk_ends_in_a_pass_that_was_not_earned() -> None:
-    take_walks(walks=2, steps=30)
+@pytest.mark.parametrize("number", range(2))
+def test_no_short_walk_ends_in_a_pass_that_was_not_earned(number: int) -> None:
+    take_walk(number, steps=30)
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(3600)
-def test_no_walk_of_ten_thousand_steps_ends_in_a_pass_that_was_not_earned() -> None:
-    take_walks(walks=100, steps=100)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", range(100))
+def test_no_walk_of_ten_thousand_steps_ends_in_a_pass_that_was_not_earned(number: int) -> None:
+    take_walk(number, steps=100)
