@@ -8,7 +8,7 @@ import torch
 from anomalib.models import EfficientAd
 from torch import nn
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.checkpoints import SEED, save_lightning
 
 CHANNELS = 32  # of the small ones; 384 in the paper
@@ -20,7 +20,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     full = save_checkpoint(folder / "full.ckpt", "small", 384)
     return [
         Case("efficientad S", ("efficientad", "--checkpoint", str(small))),
-        Case("efficientad M", ("efficientad", "--checkpoint", str(medium)), slow=True),
+        Case("efficientad M", ("efficientad", "--checkpoint", str(medium), *at(0.025)), slow=True),
         Case("efficientad public", ("efficientad", *public_networks(folder)), slow=True),
         Case(
             "efficientad S",
