@@ -30,7 +30,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
         ),
         Case(
             "btf WRN-101 + FPFH",
-            ("btf", "--weights", str(full), "--input-px", "256"),
+            ("btf", "--weights", str(full), "--input-px", "256", *at(28.0)),
             small=False,
             source="backbone weights + golden scan or saved bank",
         ),

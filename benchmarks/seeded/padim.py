@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models import Padim
 
-from benchmarks.seeded import Case
+from benchmarks.seeded import Case, at
 from benchmarks.seeded.checkpoints import SEED, pictures, save_lightning, settle
 
 
@@ -18,7 +18,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
         Case("padim", ("padim", "--checkpoint", str(small))),
         Case(
             "padim ResNet-18",
-            ("padim", "--checkpoint", str(full)),
+            ("padim", "--checkpoint", str(full), *at(25.0)),
             small=False,
             source="anomalib checkpoint",
         ),
