@@ -7,8 +7,6 @@ the job ends. The change is what the robot sees: the published verdict -> `done`
 
 from __future__ import annotations
 
-import json
-import shutil
 import tempfile
 import threading
 import time
@@ -27,7 +25,7 @@ from runtime.errors import ServiceError
 from sim.box import Box
 from sim.cell import JobReport, VirtualCell, wires_from_config
 from sim.demo import wait_until_ready
-from sim.recipes import export_once
+from sim.recipes import copy_as, export_once
 
 ROOT = Path(__file__).parents[1]
 BRACKET = ROOT / "examples" / "bracket"
@@ -62,11 +60,7 @@ def _two_versions(folder: Path) -> Path:
     """The reference recipe of the golden scan, twice."""
     made = export_once(BRACKET / "golden", ROOT / "out" / "recipes")
     for label in LABELS:
-        copy = folder / "recipes" / label
-        shutil.copytree(made, copy)
-        manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
-        manifest["name"], _, manifest["version"] = label.partition("/")
-        (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        copy_as(made, folder / "recipes", label)
     return folder / "recipes"
 
 

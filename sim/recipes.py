@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import runtime
 from runtime.calibration import Calibration
 from runtime.errors import ScanError, ServiceError
+from runtime.recipe import MANIFEST_FILE
 from sim.box import voxgate
 
 
@@ -21,7 +24,7 @@ def export_once(golden: Path, recipes: Path) -> Path:
     version = content_key(golden)
     part = Calibration.load(golden.parent / "calibration.json").part
     folder = recipes / part / version
-    if (folder / "manifest.json").is_file():
+    if (folder / MANIFEST_FILE).is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["--scan", str(golden), "--out", str(folder), "--name", part]
@@ -30,8 +33,19 @@ def export_once(golden: Path, recipes: Path) -> Path:
         check=False,
         stdout=sys.stderr,  # on stdout, a caller may owe one JSON object
     )
-    if done.returncode != 0 and not (folder / "manifest.json").is_file():  # someone else was faster
+    if done.returncode != 0 and not (folder / MANIFEST_FILE).is_file():  # someone else was faster
         raise ServiceError(f"the export of {golden} failed with {done.returncode}, see above")
+    return folder
+
+
+def copy_as(recipe: Path, recipes: Path, label: str) -> Path:
+    """A copy of an unsigned recipe at recipes/<name>/<version>, of that label."""
+    folder = recipes / label
+    shutil.copytree(recipe, folder)
+    file = folder / MANIFEST_FILE
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    manifest["name"], _, manifest["version"] = label.partition("/")
+    file.write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 
 

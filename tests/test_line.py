@@ -12,7 +12,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +20,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from runtime.messages import DefectMessage, RefusalCode, Refused, VerdictMessage
-from runtime.recipe import sha256
 from sim.box import CONFIG_NAME, Box, voxgate
 from sim.cell import JobReport, VirtualCell, wires_from_config
 from sim.demo import play_in_time, wait_until_ready
-from sim.recipes import export_once
+from sim.recipes import copy_as, export_once
+from tests.spoilt_recipe import change_manifest, flip_a_bit, replace_file
 
 ROOT = Path(__file__).parents[1]
 BRACKET = ROOT / "examples" / "bracket"
@@ -45,8 +44,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     recipe = export_once(BRACKET / "golden", ROOT / "out" / "recipes")
     folder = tmp_path_factory.mktemp("box")
     recipes = folder / "recipes"
-    shutil.copytree(recipe, recipes / RECIPE)
-    _change_manifest(recipes / RECIPE, version="1")
+    copy_as(recipe, recipes, RECIPE)
     with Box.start(folder, BRACKET / "calibration.json", recipes, RECIPE) as running:
         yield running
 
@@ -229,39 +227,29 @@ def _spoiled(folder: Path, spoil: Callable[[int, Pose], Pose]) -> Path:
     return scan
 
 
-def _change_manifest(recipe: Path, **changes: Any) -> None:
-    file = recipe / "manifest.json"
-    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | changes), "utf-8")
-
-
 def _tamper(recipe: Path) -> None:
-    content = bytearray((recipe / "model.onnx").read_bytes())
-    content[len(content) // 2] ^= 1
-    (recipe / "model.onnx").write_bytes(content)
+    flip_a_bit(recipe / "model.onnx")
 
 
 def _mix(recipe: Path) -> None:
-    """The golden views of another export of the same part."""
+    """The golden views as another export may have packed them, under this one's manifest."""
     with np.load(recipe / "reference.npz") as arrays:
         np.savez(recipe / "reference.npz", **{name: arrays[name] for name in arrays.files})
 
 
 def _of_another_calibration(recipe: Path) -> None:
-    _change_manifest(recipe, calibration_digest="0" * 64)
+    change_manifest(recipe, calibration_digest="0" * 64)
 
 
 def _forge(recipe: Path) -> None:
     """A model that sees half of every defect, under its right hash."""
-    file = recipe / "model.onnx"
-    model = onnx.load(file)
+    model = onnx.load(recipe / "model.onnx")
     score = model.graph.output[0].name
     for node in model.graph.node:
         node.output[:] = ["whole" if name == score else name for name in node.output]
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(0.5), "half"))
     model.graph.node.append(onnx.helper.make_node("Mul", ["whole", "half"], [score]))
-    onnx.save(model, file)
-    files = json.loads((recipe / "manifest.json").read_text("utf-8"))["files"]
-    _change_manifest(recipe, files=files | {file.name: sha256(file.read_bytes())})
+    replace_file(recipe, "model.onnx", model.SerializeToString())
 
 
 WRONG_RECIPES = {
@@ -278,10 +266,9 @@ def test_no_job_starts_with_a_recipe_that_is_not_what_was_exported(
 ) -> None:
     spoil, words = WRONG_RECIPES[case]
     recipes = box.config.recipes.folder
-    shutil.copytree(recipes / RECIPE, recipes / "bracket" / case)
-    _change_manifest(recipes / "bracket" / case, version=case)
-    spoil(recipes / "bracket" / case)
-    refused = cell.prepare(f"bracket/{case}")
+    label = f"bracket/{case}"
+    spoil(copy_as(recipes / RECIPE, recipes, label))
+    refused = cell.prepare(label)
     assert isinstance(refused, Refused), refused
     assert refused.code is RefusalCode.RECIPE_FAILED
     assert words in refused.detail

@@ -355,5 +355,6 @@ def test_no_short_walk_ends_in_a_pass_that_was_not_earned(number: int) -> None:
 @pytest.mark.nightly
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", range(100))
-def test_no_walk_of_ten_thousand_steps_ends_in_a_pass_that_was_not_earned(number: int) -> None:
+def test_none_of_a_hundred_walks_ends_in_a_pass_that_was_not_earned(number: int) -> None:
+    """Ten thousand steps."""
     take_walk(number, steps=100)

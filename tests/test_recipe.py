@@ -12,8 +12,9 @@ import pytest
 from export.package import check_label, name_of, write_recipe
 from runtime.errors import RecipeError
 from runtime.manifest import FILES
-from runtime.recipe import Recipe, sha256
+from runtime.recipe import Recipe
 from tests import tiny
+from tests.spoilt_recipe import change_manifest, flip_a_bit, replace_file
 
 
 @pytest.fixture
@@ -21,18 +22,6 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "tiny" / "1"
     write_recipe(path, tiny.parts())
     return path
-
-
-def _change_manifest(folder: Path, **changes: Any) -> None:
-    path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def _replace(folder: Path, name: str, content: bytes) -> None:
-    """Swap a file together with its hash: what is inside must be checked too."""
-    (folder / name).write_bytes(content)
-    files = json.loads((folder / "manifest.json").read_text())["files"]
-    _change_manifest(folder, files=files | {name: sha256(content)})
 
 
 def test_what_was_written_is_what_is_read(folder: Path) -> None:
@@ -52,9 +41,7 @@ def test_what_was_written_is_what_is_read(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", [*FILES, "reference.npz"])
 def test_a_file_that_was_altered_is_refused(folder: Path, name: str) -> None:
-    content = bytearray((folder / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / name).write_bytes(content)
+    flip_a_bit(folder / name)
     with pytest.raises(RecipeError, match=rf"{name}: differs from the manifest"):
         Recipe.load(folder)
 
@@ -69,7 +56,7 @@ def test_a_file_that_is_missing_is_named(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["expected.npz", "probe.npz", "reference.npz", "viewplan.json"])
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 truncated", b"[]", b"{}", b"\xff\xfe"])
 def test_garbage_with_the_right_hash_is_one_line(folder: Path, name: str, content: bytes) -> None:
-    _replace(folder, name, content)
+    replace_file(folder, name, content)
     with pytest.raises(RecipeError) as refusal:
         Recipe.load(folder)
     assert "\n" not in str(refusal.value)
@@ -89,14 +76,14 @@ def test_garbage_with_the_right_hash_is_one_line(folder: Path, name: str, conten
 def test_a_manifest_we_do_not_know_is_refused(
     folder: Path, changes: dict[str, Any], told: str
 ) -> None:
-    _change_manifest(folder, **changes)
+    change_manifest(folder, **changes)
     with pytest.raises(RecipeError, match=told):
         Recipe.load(folder)
 
 
 def test_a_manifest_cannot_name_a_file_outside_its_folder(folder: Path) -> None:
     files = json.loads((folder / "manifest.json").read_text())["files"]
-    _change_manifest(folder, files=files | {"../../secret": "0" * 64})
+    change_manifest(folder, files=files | {"../../secret": "0" * 64})
     with pytest.raises(RecipeError, match="do not belong to a recipe"):
         Recipe.load(folder)
 

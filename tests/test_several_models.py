@@ -30,13 +30,14 @@ from runtime.model_inputs import ViewInputs
 from runtime.nouns import Outcome, Reason, Verdict, View
 from runtime.offline import DEFAULTS, MAX_GAP_NS, inspect_folder
 from runtime.rays import Rays
-from runtime.recipe import Recipe, sha256
+from runtime.recipe import Recipe
 from runtime.replay import views_of
 from runtime.scan import Scan
 from runtime.scorer import write_scorer
 from runtime.volume import Volume
 from tests import several, tiny
 from tests.small_scan import write_small_scans
+from tests.spoilt_recipe import flip_a_bit, replace_file
 from tests.test_inspector import MoodyEngine
 
 MARK = slice(70, 78), slice(96, 104)  # on the bracket in every view
@@ -208,9 +209,7 @@ def test_a_second_model_that_was_altered_or_is_missing_is_refused(
     name: str, tmp_path: Path
 ) -> None:
     folder = several.write_tiny(tmp_path)
-    content = bytearray((folder / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / name).write_bytes(content)
+    flip_a_bit(folder / name)
     with pytest.raises(RecipeError, match=f"{name}: differs from the manifest"):
         Recipe.load(folder)
     (folder / name).unlink()
@@ -256,12 +255,8 @@ def test_a_manifest_whose_models_contradict_is_refused(
 def test_a_scorer_that_hears_a_model_which_is_not_there_is_refused(tmp_path: Path) -> None:
     folder = several.write_tiny(tmp_path)
     names = tuple(name.replace("model/", "ghost/") for name in tiny.scorer().names)
-    content = write_scorer(replace(tiny.scorer(), channels=("ghost",), names=names))
-    (folder / "scorer.npz").write_bytes(content)
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["files"]["scorer.npz"] = sha256(content)
-    path.write_text(json.dumps(manifest))
+    scorer = replace(tiny.scorer(), channels=("ghost",), names=names)
+    replace_file(folder, "scorer.npz", write_scorer(scorer))
     with pytest.raises(
         RecipeError, match=r"unknown detectors.*ghost.*known: model, geometry, half"
     ):
