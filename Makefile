@@ -36,8 +36,8 @@ test-export: $(EXPORT_READY)
 	$(EXPORT_BIN)/pytest -q $(EXPORT_TESTS)
 
 test-opencv4: $(OPENCV4_READY)
-	$(OPENCV4_BIN)/pytest -q $(OPENCV4_TESTS) tests/test_calib_board.py tests/test_calib_detect.py \
-		tests/test_calib_geometry.py tests/test_calib_intrinsics.py
+	$(OPENCV4_BIN)/pytest -q $(OPENCV4_TESTS) tests/calib/board tests/calib/numerics \
+		tests/calib/lens
 # On a machine with an NVIDIA GPU, e.g. a Jetson: TensorRT comes from its packages, pycuda is built
 # against its CUDA. Where there is no GPU this fails instead of skipping.
 test-gpu: $(GPU_READY)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: print every figure, or the named ones, with the machine."""
+"""`python -m voxgate.benchmarks [NAME ...]`: every figure or the named ones, and the machine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 
 from rich.console import Console
 
-from benchmarks.machine import machine
-from runtime.errors import VoxGateError
+from voxgate.benchmarks.machine import machine
+from voxgate.runtime.errors import VoxGateError
 
 SUITES = {
     "fusion": "lift, fuse, register, segment: ms per view against numpy, memory of a fine grid",
@@ -49,7 +49,7 @@ def run(names: list[str]) -> None:
     console.print(machine(), highlight=False)
     for name in names or SUITES:
         console.rule(f"{name}: {suites[name]}")
-        importlib.import_module(f"benchmarks.{name}").main()
+        importlib.import_module(f"voxgate.benchmarks.{name}").main()
 
 
 if __name__ == "__main__":

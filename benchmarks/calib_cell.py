@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calib.arrow import Array
-from calib.board import Board, Kind
-from calib.board_print import extent_mm, raster
-from calib.lens import Lens, LensModel
-from calib.sightings import Sighting, Sightings
-from calib.twist import inverse, motion
-from runtime.nouns import GreyImage
-from runtime.transforms import Transform, apply
+from voxgate.calib.board.board import Board, Kind
+from voxgate.calib.board.board_print import extent_mm, raster
+from voxgate.calib.board.sightings import Sighting, Sightings
+from voxgate.calib.lens.lens import Lens, LensModel
+from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.numerics.twist import inverse, motion
+from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.transforms import Transform, apply
 
 SIZE_PX = (800, 600)
 # the public bracket's camera

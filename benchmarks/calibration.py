@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import chi2
 
-from benchmarks.calib_cell import SIZE_PX, CalibCell, Camera, Noise, make_cell
-from calib.arrow import Array
-from calib.detect import find_board
-from calib.handeye import HandEye, Options, Shot, calibrate_handeye
-from calib.intrinsics import calibrate_lens
-from calib.outliers import Expected, OutlierPose
-from calib.sightings import Sightings
-from calib.twist import inverse, twist_of
+from voxgate.benchmarks.calib_cell import SIZE_PX, CalibCell, Camera, Noise, make_cell
+from voxgate.calib.board.detect import find_board
+from voxgate.calib.board.sightings import Sightings
+from voxgate.calib.handeye.handeye import HandEye, Options, Shot, calibrate_handeye
+from voxgate.calib.handeye.outliers import Expected, OutlierPose
+from voxgate.calib.lens.intrinsics import calibrate_lens
+from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.numerics.twist import inverse, twist_of
 
 SEEDS = 50
 RENDERED = 5

@@ -19,15 +19,15 @@ import numpy as np
 import psutil
 from rich.console import Console
 
-from runtime.camera_settings import CameraSettings, GenicamSettings
-from runtime.camera_setup import CameraSetup, Trigger
-from runtime.genicam_source import GenicamSource
-from runtime.nouns import Frame
-from sim.gentl.build import build
-from sim.gentl.camera import VirtualCamera
-from sim.gentl.spec import CameraSpec, Timing
+from voxgate.benchmarks.places import ROOT
+from voxgate.runtime.cameras.genicam.source import GenicamSource
+from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings
+from voxgate.runtime.cameras.setup import CameraSetup, Trigger
+from voxgate.runtime.nouns import Frame
+from voxgate.sim.gentl.build import build
+from voxgate.sim.gentl.camera import VirtualCamera
+from voxgate.sim.gentl.spec import CameraSpec, Timing
 
-ROOT = Path(__file__).parents[1]
 WIDTH_PX, HEIGHT_PX = 4096, 3000
 RATE_HZ, SECONDS = 10.0, 30.0
 SLOTS = 6

@@ -1,6 +1,6 @@
 """What the default detector finds from one scan: golden (real2real) and rendered (synth2real).
 
-    python -m benchmarks.detection [scans]
+    python -m voxgate.benchmarks.detection [scans]
 
 The scans are the public split (a folder per part type with golden/, synth/ and test/); the figures
 are `voxgate evaluate`'s.
@@ -17,9 +17,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from export.evaluation.evaluate import Evaluation, Plan, evaluate
-from export.evaluation.tables import figure_table, notes, rule_table, stage_table
-from export.reference import export_reference_recipe
+from voxgate.export.evaluation.report.tables import figure_table, notes, rule_table, stage_table
+from voxgate.export.evaluation.run.evaluate import Evaluation, Plan, evaluate
+from voxgate.export.reference.reference import export_reference_recipe
 
 SCANS_VARIABLE = "VOXGATE_SCANS"
 SETUPS = {"real2real": "golden", "synth2real": "synth"}

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from export.evaluation.volumes import from_dense
-from export.evaluation.voxel_metrics import FPR_LIMIT, voxel_aupro
+from voxgate.export.evaluation.metrics.labelled_volume import from_dense
+from voxgate.export.evaluation.metrics.voxels import FPR_LIMIT, voxel_aupro
 
 SIDE = 330
 DEFECTS = 10

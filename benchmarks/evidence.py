@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.live import BRACKET, RECIPES
-from sim.box import Box
-from sim.cell import VirtualCell, wires_from_config
-from sim.demo import wait_until_ready
-from sim.recipes import export_once
+from voxgate.benchmarks.places import BRACKET, RECIPES
+from voxgate.sim.box import Box
+from voxgate.sim.demo.demo import wait_until_ready
+from voxgate.sim.recipes import export_once
+from voxgate.sim.virtual_cell import VirtualCell, wires_from_config
 
 PAIRS, SPEED = 120, 8.0
 SETTINGS = {"evidence": {"folder": "evidence", "min_free_gb": 0.0}}

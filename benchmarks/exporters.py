@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.seeded import MODULES, Case
-from runtime.engine import open_engine
-from runtime.errors import VoxGateError
-from runtime.offline import inspect_folder
-from runtime.recipe import Recipe
-from sim.box import voxgate
+from voxgate.benchmarks.places import BRACKET
+from voxgate.benchmarks.seeded import MODULES, Case
+from voxgate.runtime.engines.engine import open_engine
+from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.offline.inspect_scan import inspect_folder
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.sim.box import voxgate
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "bracket"
 RUNS = 5
 THREADS = 2
 MB = 1e6
@@ -63,14 +63,16 @@ def all_cases(folder: Path) -> list[Case]:
     for name in MODULES:
         home = folder / name
         home.mkdir(parents=True)
-        cases = importlib.import_module(f"benchmarks.seeded.{name}").cases(home, EXAMPLE / "golden")
+        cases = importlib.import_module(f"voxgate.benchmarks.seeded.{name}").cases(
+            home, BRACKET / "golden"
+        )
         found += [case for case in cases if not case.small] or cases
     return found
 
 
 def measure(case: Case, out: Path) -> Row:
     """Export by the command line, as a user does; then the recipe alone."""
-    scan = ["--scan", str(EXAMPLE / "golden"), "--out", str(out), "--json"]
+    scan = ["--scan", str(BRACKET / "golden"), "--out", str(out), "--json"]
     command = voxgate("export", *case.arguments, *scan)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -130,5 +132,5 @@ def _median_ms(recipe: Recipe) -> float:
 
 
 def _verdicts(recipe: Path) -> str:
-    found = [inspect_folder(EXAMPLE / scan, recipe).verdict for scan in ("good", "bad")]
+    found = [inspect_folder(BRACKET / scan, recipe).verdict for scan in ("good", "bad")]
     return ", ".join(verdict.outcome.value for verdict in found)

@@ -7,18 +7,16 @@ the robot know the truth. A view is refused beyond half a voxel of the bracket's
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from runtime.calibration import Calibration
-from runtime.scan import Scan
-from sim.flying import PTP_ERROR_NS, Clocking, Flight, Shots, fly, shoot
-from sim.gentl.build import build
+from voxgate.benchmarks.places import BRACKET, ROOT
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.scans.scan import Scan
+from voxgate.sim.flying import PTP_ERROR_NS, Clocking, Flight, Shots, fly, shoot
+from voxgate.sim.gentl.build import build
 
-ROOT = Path(__file__).parents[1]
-BRACKET = ROOT / "examples" / "bracket"
 SPEED_MM_S = 250.0
 FRAMES, PERIOD_NS = 240, 50_000_000
 SETTLED = 120  # the promise about 100 messages must have been kept once

@@ -8,10 +8,10 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.fusion import load
-from runtime.crew import Crew
-from runtime.fpfh import fpfh, warm_up
-from runtime.manifest import FpfhSection
+from voxgate.benchmarks.fusion import load
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.inspection.fpfh import fpfh, warm_up
+from voxgate.runtime.recipe.manifest import FpfhSection
 
 RUNS = 5
 STEPS_PX = (8, 4, 2, 1)

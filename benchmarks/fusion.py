@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,22 +13,22 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from runtime.align import align
-from runtime.calibration import Calibration
-from runtime.coverage import coverage
-from runtime.crew import Crew
-from runtime.expected import ExpectedView, expect
-from runtime.grid import GridSpec
-from runtime.lift import lift, lift_points
-from runtime.nouns import Alignment, View
-from runtime.rays import Rays
-from runtime.register import register
-from runtime.segment import segment
-from runtime.transforms import Transform
-from runtime.volume import Volume
-from runtime.warm_up import warm_up
+from voxgate.benchmarks.places import BRACKET
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.geometry.align import align
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.geometry.expected import ExpectedView, expect
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.geometry.register import register
+from voxgate.runtime.inspection.warm_up import warm_up
+from voxgate.runtime.nouns import Alignment, View
+from voxgate.runtime.transforms import Transform
+from voxgate.runtime.volume.coverage import coverage
+from voxgate.runtime.volume.grid import GridSpec
+from voxgate.runtime.volume.lift import lift, lift_points
+from voxgate.runtime.volume.segment import segment
+from voxgate.runtime.volume.volume import Volume
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "bracket"
 TABLE_Z_MM = 1.5
 REPEATS = 60
 # read: depth, two ray planes, score, voxel number; written: voxel number (float32 or int32 each)
@@ -65,9 +64,9 @@ def main() -> None:
 
 def load() -> Bench:
     """Read the example; the planned poses stand for the measured ones (0.05 mm apart)."""
-    calibration = Calibration.load(EXAMPLE / "calibration.json")
+    calibration = Calibration.load(BRACKET / "calibration.json")
     rays = Rays.from_calibration(calibration)
-    grid = json.loads((EXAMPLE / "grid.json").read_text(encoding="utf-8"))
+    grid = json.loads((BRACKET / "grid.json").read_text(encoding="utf-8"))
     views, golden = [], []
     for number, pose in enumerate(calibration.planned):
         views.append(_view("bad", number, pose, calibration.depth_unit_mm))
@@ -235,10 +234,10 @@ def _fused(bench: Bench, reference_from_part: Transform, crew: Crew) -> Volume:
 
 
 def _view(scan: str, number: int, pose: Transform, depth_unit_mm: float) -> View:
-    image = cv2.imread(str(EXAMPLE / scan / f"images/{number:02d}.jpg"), cv2.IMREAD_GRAYSCALE)
-    counts = cv2.imread(str(EXAMPLE / scan / f"depth/{number:02d}.png"), cv2.IMREAD_UNCHANGED)
+    image = cv2.imread(str(BRACKET / scan / f"images/{number:02d}.jpg"), cv2.IMREAD_GRAYSCALE)
+    counts = cv2.imread(str(BRACKET / scan / f"depth/{number:02d}.png"), cv2.IMREAD_UNCHANGED)
     if image is None or counts is None:
-        raise FileNotFoundError(f"{EXAMPLE / scan}: view {number} cannot be read")
+        raise FileNotFoundError(f"{BRACKET / scan}: view {number} cannot be read")
     depth = np.where(counts > 0, counts * depth_unit_mm, np.nan).astype(np.float32)
     return View(number, np.asarray(image, np.uint8), pose, 0.0, depth)
 

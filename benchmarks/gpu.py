@@ -17,24 +17,23 @@ import onnx
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.stages import MEASURED_PARTS, Stage, measure
-from runtime.cuda_device import open_device
-from runtime.decide import Limits
-from runtime.errors import EngineError
-from runtime.grid import BLOCK_CELLS
-from runtime.inspector import Inspector
-from runtime.nouns import View
-from runtime.offline import MAX_GAP_NS
-from runtime.plan_builder import BuildOptions
-from runtime.plan_cache import PlanCache
-from runtime.plan_recipe import build_recipe
-from runtime.recipe import Recipe
-from runtime.replay import views_of
-from runtime.scan import Scan
-from sim.recipes import export_once
+from voxgate.benchmarks.places import BRACKET, RECIPES
+from voxgate.benchmarks.stages import MEASURED_PARTS, Stage, measure
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.engines.build import build_recipe
+from voxgate.runtime.engines.builder import BuildOptions
+from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.gpu.device import open_device
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import View
+from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.placed import views_of
+from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.volume.grid import BLOCK_CELLS
+from voxgate.sim.recipes import export_once
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "bracket"
-RECIPES = Path("out") / "recipes"
 REACHED = 0.75  # of a peak bandwidth, by a kernel that reads and writes in order
 CELL_BYTES = 4 + 4 + 8  # score, hits, views that saw it
 PACKED_BYTES = 4 + 2 + 8
@@ -66,8 +65,8 @@ GPUS = (
 def main() -> None:
     """Print the table; with measured times where a GPU and TensorRT are."""
     console = Console(width=150)
-    recipe = Recipe.load(export_once(EXAMPLE / "golden", RECIPES))
-    scan = Scan.open(EXAMPLE / "bad")
+    recipe = Recipe.load(export_once(BRACKET / "golden", RECIPES))
+    scan = Scan.open(BRACKET / "bad")
     views = [v for v in views_of(scan, MAX_GAP_NS, 1.0) if isinstance(v, View)]
     stages = bytes_moved(recipe, scan, views)
     measured: dict[Stage, float] = {}

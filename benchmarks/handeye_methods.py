@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from benchmarks.calib_cell import SIZE_PX, Noise, make_cell, with_outliers
-from calib.arrow import Array
-from calib.handeye import Options, Shot, calibrate_handeye
-from calib.intrinsics import calibrate_lens
-from calib.outliers import Expected, OutlierPose
-from calib.twist import inverse, twist_of
-from runtime.transforms import Transform
+from voxgate.benchmarks.calib_cell import SIZE_PX, Noise, make_cell, with_outliers
+from voxgate.calib.handeye.handeye import Options, Shot, calibrate_handeye
+from voxgate.calib.handeye.outliers import Expected, OutlierPose
+from voxgate.calib.lens.intrinsics import calibrate_lens
+from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.numerics.twist import inverse, twist_of
+from voxgate.runtime.transforms import Transform
 
 METHODS = ("tsai", "park", "horaud", "andreff", "daniilidis")
 OUTLIERS, OUTLIER_MM, OUTLIER_DEG = 2, 2.0, 0.3

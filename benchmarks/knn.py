@@ -13,11 +13,11 @@ import onnxruntime as ort
 import torch
 from rich.console import Console
 
-from export.coreset import PROJECTION_EPS, farthest_first, projected
-from export.nearest import Nearest
-from export.source import Source
-from export.tracing import RAW, trace
-from runtime.manifest import TensorSpec
+from voxgate.export.features.coreset import PROJECTION_EPS, farthest_first, projected
+from voxgate.export.features.nearest import Nearest
+from voxgate.export.graph.tracing import RAW, trace
+from voxgate.export.source import Source
+from voxgate.runtime.recipe.manifest import TensorSpec
 
 PATCHES, ROWS, FEATURES = 3025, 15_000, 768
 RUNS = 7

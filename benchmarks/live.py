@@ -17,14 +17,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from sim.box import Box
-from sim.cell import JobReport, VirtualCell, wires_from_config
-from sim.demo import wait_until_ready
-from sim.recipes import export_once
-
-ROOT = Path(__file__).parents[1]
-BRACKET = ROOT / "examples" / "bracket"
-RECIPES = ROOT / "out" / "recipes"
+from voxgate.benchmarks.places import BRACKET, RECIPES
+from voxgate.sim.box import Box
+from voxgate.sim.demo.demo import wait_until_ready
+from voxgate.sim.recipes import export_once
+from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
 
 JOBS, JOB_SPEED = 100, 2.0
 """Latency: the arm at twice the recorded speed, 6 s per job."""

@@ -1,6 +1,6 @@
 """SegAD's ablation on the public scans: each detector alone against all of them, by every forest.
 
-    python -m benchmarks.segad [scans] [folder of a further recipe per part type]
+    python -m voxgate.benchmarks.segad [scans] [folder of a further recipe per part type]
 
 Trained on the golden scan and defects generated on it, judged on the test scans. The second model
 is the comparison head on random filters in place of the filter bank: a model, not a trained one. A
@@ -22,18 +22,18 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
-from benchmarks.detection import scans_folder
-from export.combine import combined
-from export.reference import export_reference_recipe
-from export.scorer_ablation import against, as_table
-from export.scorer_training import Samples, table_of
-from runtime.decide import Limits
-from runtime.inspector import Inspector
-from runtime.offline import inspect_scan
-from runtime.recipe import Recipe
-from runtime.scan import Scan
-from runtime.timings import Work
-from runtime.zones import Zones
+from voxgate.benchmarks.detection import scans_folder
+from voxgate.export.packing.combine import combined
+from voxgate.export.quality.scorer import Samples, table_of
+from voxgate.export.quality.scorer_ablation import against, as_table
+from voxgate.export.reference.reference import export_reference_recipe
+from voxgate.runtime.common.timings import Work
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.offline.inspect_scan import inspect_scan
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.zones import Zones
+from voxgate.runtime.scans.scan import Scan
 
 GENERATED = 24
 FILTERS = 16

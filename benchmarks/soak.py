@@ -20,12 +20,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.live import BRACKET, EXPECTED, _processes
-from runtime.errors import VoxGateError
-from sim.box import Box
-from sim.cell import JobReport, VirtualCell, wires_from_config
-from sim.demo import wait_until_ready
-from sim.recipes import export_once
+from voxgate.benchmarks.live import EXPECTED, _processes
+from voxgate.benchmarks.places import BRACKET, RECIPES
+from voxgate.runtime.errors import VoxGateError
+from voxgate.sim.box import Box
+from voxgate.sim.demo.demo import wait_until_ready
+from voxgate.sim.recipes import export_once
+from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
 
 JOBS = int(os.environ.get("VOXGATE_SOAK_JOBS", "2000"))
 SPEED = 20.0
@@ -68,7 +69,7 @@ def main() -> None:
 
 def measure(console: Console, jobs: int) -> bool:
     """Play `jobs` and print what became of them; whether every promise held."""
-    recipe = export_once(BRACKET / "golden", Path(__file__).parents[1] / "out" / "recipes")
+    recipe = export_once(BRACKET / "golden", RECIPES)
     with (
         tempfile.TemporaryDirectory() as folder,
         _box(Path(folder), recipe) as box,

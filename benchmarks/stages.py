@@ -6,17 +6,17 @@ from enum import Enum
 
 import numpy as np
 
-from runtime.calibration import Calibration
-from runtime.cuda_device import Device, Moment
-from runtime.decide import Limits
-from runtime.device_fusion import DeviceFusion
-from runtime.device_points import Points
-from runtime.engine_tensorrt import TensorRTEngine
-from runtime.fusion import Scored
-from runtime.inspector import Inspector
-from runtime.nouns import View
-from runtime.plan_cache import PlanCache
-from runtime.recipe import Recipe
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
+from voxgate.runtime.fusion.device import DeviceFusion
+from voxgate.runtime.fusion.host import Scored
+from voxgate.runtime.fusion.lost_points import Points
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.gpu.device import Device, Moment
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import View
+from voxgate.runtime.recipe.recipe import Recipe
 
 MEASURED_PARTS = 20
 WARM_UP_PARTS = 5

@@ -20,15 +20,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from runtime import messages as wire
-from runtime.errors import ServiceError
-from sim.box import Box
-from sim.cell import JobReport, VirtualCell, wires_from_config
-from sim.demo import wait_until_ready
-from sim.recipes import copy_as, export_once
+from voxgate.benchmarks.places import BRACKET, RECIPES
+from voxgate.runtime.errors import ServiceError
+from voxgate.runtime.wire import messages as wire
+from voxgate.sim.box import Box
+from voxgate.sim.demo.demo import wait_until_ready
+from voxgate.sim.recipes import copy_as, export_once
+from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
 
-ROOT = Path(__file__).parents[1]
-BRACKET = ROOT / "examples" / "bracket"
 LABELS = ("bracket/1", "bracket/2")
 ROUNDS, SPEED = 30, 2.0
 """The arm at twice the recorded speed, 6 s per job: long enough to load a recipe beside it."""
@@ -58,7 +57,7 @@ def measure(console: Console, rounds: int = ROUNDS) -> None:
 
 def _two_versions(folder: Path) -> Path:
     """The reference recipe of the golden scan, twice."""
-    made = export_once(BRACKET / "golden", ROOT / "out" / "recipes")
+    made = export_once(BRACKET / "golden", RECIPES)
     for label in LABELS:
         copy_as(made, folder / "recipes", label)
     return folder / "recipes"

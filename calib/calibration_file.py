@@ -17,15 +17,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from calib.arrow import Array
-from calib.gates import Gate
-from calib.lens import COEFFICIENTS, Lens, LensModel
-from runtime import __version__
-from runtime.calibration import SCHEMA_VERSION, Calibration
-from runtime.errors import CalibrationError
-from runtime.strict_json import Fields, parse_object
-from runtime.transforms import Transform, rigid
-from runtime.wall_clock import utc_now
+from voxgate import __version__
+from voxgate.calib.gates import Gate
+from voxgate.calib.lens.lens import COEFFICIENTS, Lens, LensModel
+from voxgate.calib.numerics.least_squares import Array
+from voxgate.runtime.common.strict_json import Fields, parse_object
+from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.calibration import SCHEMA_VERSION, Calibration
+from voxgate.runtime.transforms import Transform, rigid
 
 Found = TypeVar("Found")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from runtime.errors import CalibrationError
+from voxgate.runtime.errors import CalibrationError
 
 
 @dataclass(frozen=True, slots=True)

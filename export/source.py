@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from runtime.engine import Tensor
-from runtime.manifest import FpfhSection, TensorSpec, VoxelSection
+from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec, VoxelSection
 
 if TYPE_CHECKING:
     import torch

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from calib.commands import app as calib_app
-from export.commands import app as export_app
-from export.commands.quality import QUALITY_COMMANDS
-from runtime import __version__
-from runtime.camera_commands import app as camera_app
-from runtime.console import errors_as_json, one_line, progress_bar
-from runtime.errors import VoxGateError
-from runtime.key_commands import app as keys_app
-from runtime.key_commands import sign
-from runtime.recipe_commands import app as recipe_app
-from runtime.record_commands import evidence_app, record, replay
+from voxgate import __version__
+from voxgate.calib.commands import app as calib_app
+from voxgate.export.commands import app as export_app
+from voxgate.export.commands.quality import QUALITY_COMMANDS
+from voxgate.runtime.commands.camera import app as camera_app
+from voxgate.runtime.commands.console import errors_as_json, one_line, progress_bar
+from voxgate.runtime.commands.keys import app as keys_app
+from voxgate.runtime.commands.keys import sign
+from voxgate.runtime.commands.recipe import app as recipe_app
+from voxgate.runtime.commands.record import evidence_app, record, replay
+from voxgate.runtime.errors import VoxGateError
 
 if TYPE_CHECKING:
-    from runtime.nouns import Verdict
-    from sim.cell import JobReport
+    from voxgate.runtime.nouns import Verdict
+    from voxgate.sim.virtual_cell import JobReport
 
 EXIT_WRONG_INPUT = 2
 EXIT_UNHEALTHY = 1
@@ -86,7 +86,7 @@ def _root(
 @app.command()
 def run(config: Annotated[Path, typer.Argument(help="The cell's YAML file.")]) -> None:
     """Serve a cell until SIGTERM: poses and frames in, verdicts out."""
-    from runtime.service import run_service
+    from voxgate.runtime.service.service import run_service
 
     raise typer.Exit(run_service(config))
 
@@ -96,7 +96,7 @@ def check(
     config: Annotated[Path, typer.Argument(help="The cell's YAML file.")], as_json: AsJson = False
 ) -> None:
     """Check a cell's YAML: exit 0 if it would be served, 2 with file:line:key of each problem."""
-    from runtime.config import check_config
+    from voxgate.runtime.config.cell import check_config
 
     problems = check_config(config)
     if as_json:
@@ -114,8 +114,8 @@ def schema(
     name: Annotated[SchemaName, typer.Argument(help="Which schema.")] = SchemaName.CONFIG,
 ) -> None:
     """Print the JSON Schema of the configuration (for editors) or of the messages."""
-    from runtime.config import config_schema
-    from runtime.messages import messages_schema
+    from voxgate.runtime.config.cell import config_schema
+    from voxgate.runtime.wire.messages import messages_schema
 
     chosen = config_schema() if name is SchemaName.CONFIG else messages_schema()
     typer.echo(json.dumps(chosen, indent=2))
@@ -136,8 +136,8 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Inspect a recorded scan: exit 0 PASS, 1 FAIL, 3 INDETERMINATE, 2 wrong input."""
-    from runtime.config import load_cell
-    from runtime.offline import DEFAULTS, EXIT_CODES, Settings, inspect_folder
+    from voxgate.runtime.config.cell import load_cell
+    from voxgate.runtime.offline.inspect_scan import DEFAULTS, EXIT_CODES, Settings, inspect_folder
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         settings = Settings.from_config(load_cell(config).config) if config else DEFAULTS
@@ -169,7 +169,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """A virtual cell inspects good and bad brackets over real sockets; exit 0 if all came true."""
-    from sim.demo import run_demo
+    from voxgate.sim.demo.demo import run_demo
 
     with errors_as_json(as_json):
         raise typer.Exit(run_demo(out, examples, jobs, speed, as_json=as_json))
@@ -189,11 +189,11 @@ def play(
     as_json: AsJson = False,
 ) -> None:
     """Be the robot and the camera of a served cell for one part; exits as inspect does."""
-    from runtime.config import load_cell
-    from runtime.offline import EXIT_CODES
-    from sim.cell import VirtualCell, wires_from_config
-    from sim.faults import fault_from_text
-    from sim.robot import RobotError
+    from voxgate.runtime.config.cell import load_cell
+    from voxgate.runtime.offline.inspect_scan import EXIT_CODES
+    from voxgate.sim.field.faults import fault_from_text
+    from voxgate.sim.robot import RobotError
+    from voxgate.sim.virtual_cell import VirtualCell, wires_from_config
 
     with errors_as_json(as_json):
         for text in fault or ():
@@ -217,7 +217,7 @@ def build_camera(
     out: Annotated[Path, typer.Argument(help="Folder; the producer goes into one of its own.")],
 ) -> None:
     """Compile our GenTL producer of virtual cameras with the system's C compiler."""
-    from sim.gentl.build import build as build_producer
+    from voxgate.sim.gentl.build import build as build_producer
 
     typer.echo(build_producer(out))
 
@@ -232,7 +232,7 @@ def serve_camera(
     look_s: Annotated[float, typer.Option(min=0.05, help="Each view stands so long.")] = 1.0,
 ) -> None:
     """Virtual GenICam cameras for any GenICam software, until Ctrl-C; faults by lines on stdin."""
-    from sim.serve import serve_cameras
+    from voxgate.sim.serve import serve_cameras
 
     serve_cameras(scan, serial, cameras, look_s)
 
@@ -259,8 +259,8 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build the TensorRT plan of each of a recipe's models, where it will serve, and prove it."""
-    from runtime.build_command import run_build
-    from runtime.plan_builder import BuildOptions
+    from voxgate.runtime.commands.build import run_build
+    from voxgate.runtime.engines.builder import BuildOptions
 
     options = BuildOptions(workspace_mb, level, tf32)
     with errors_as_json(as_json), progress_bar(as_json) as progress:
@@ -283,8 +283,8 @@ def doctor(
     """Say what this machine lacks and what to type; exit 1 if a row is red."""
     from rich.console import Console
 
-    from runtime.doctor import healthy
-    from runtime.doctor_command import as_object, as_table, run_doctor
+    from voxgate.runtime.commands.doctor import as_object, as_table, run_doctor
+    from voxgate.runtime.doctor.rows import healthy
 
     with errors_as_json(as_json):
         rows = run_doctor(config)
@@ -307,7 +307,7 @@ def bench(
     ] = None,
 ) -> None:
     """Measure the figures of the README on this machine."""
-    from benchmarks.__main__ import run
+    from voxgate.benchmarks.__main__ import run
 
     run(names or [])
 
@@ -315,7 +315,7 @@ def bench(
 def _show(verdict: Verdict) -> None:
     from rich.console import Console
 
-    from runtime.report import verdict_report
+    from voxgate.runtime.commands.report import verdict_report
 
     Console().print(verdict_report(verdict))
 
@@ -323,7 +323,7 @@ def _show(verdict: Verdict) -> None:
 def _show_played(report: JobReport) -> None:
     from rich.console import Console
 
-    from sim.show import PlannedJob, jobs_table
+    from voxgate.sim.demo.show import PlannedJob, jobs_table
 
     console = Console()
     job = PlannedJob(report.scan, report.outcome, report.faults)

@@ -12,7 +12,17 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from runtime.transforms import Transform, rigid
+from voxgate.runtime.transforms import Transform, rigid
+
+
+class How(str, Enum):
+    """Why a recipe takes over."""
+
+    ASKED = "asked"  # prepare_recipe
+    STARTED = "started"  # recipes.default
+    ROLLED_BACK = "rolled_back"
+    FELL_BACK = "fell_back"  # recipes.default could not be proven
+
 
 GreyImage = npt.NDArray[np.uint8]
 """(h, w) uint8, as the sensor delivers it: lens distortion included."""

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.config import load_cell
-from runtime.config_sections import CellConfig
-from runtime.errors import ServiceError
+from voxgate.runtime.config.cell import load_cell
+from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.errors import ServiceError
 
 STOP_TIMEOUT_S = 20.0
 CONFIG_NAME = "cell.yaml"
@@ -34,7 +34,7 @@ def voxgate(*arguments: str) -> list[str]:
     script = Path(sys.executable).with_name("voxgate")
     if script.exists():
         return [str(script), *arguments]
-    return [sys.executable, "-c", "from runtime.cli import main; main()", *arguments]
+    return [sys.executable, "-c", "from voxgate.runtime.cli import main; main()", *arguments]
 
 
 @dataclass(frozen=True, slots=True)

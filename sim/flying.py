@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from runtime.calibration import Calibration
-from runtime.camera_settings import CameraSettings, GenicamSettings
-from runtime.camera_setup import CameraSetup, PtpLimits, Trigger
-from runtime.genicam_source import GenicamSource
-from runtime.nouns import Frame, Pose, View
-from runtime.sync import Rejection, Stamps, Synchronizer
-from runtime.transforms import Transform, invert
-from sim.gentl.camera import Truth, VirtualCamera
-from sim.gentl.spec import CameraSpec, Clock, Ptp, Timing
+from voxgate.runtime.cameras.genicam.source import GenicamSource
+from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings
+from voxgate.runtime.cameras.setup import CameraSetup, PtpLimits, Trigger
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.nouns import Frame, Pose, View
+from voxgate.runtime.sync.synchronizer import Rejection, Stamps, Synchronizer
+from voxgate.runtime.transforms import Transform, invert
+from voxgate.sim.gentl.camera import Truth, VirtualCamera
+from voxgate.sim.gentl.spec import CameraSpec, Clock, Ptp, Timing
 
 NS_PER_S = 1_000_000_000
 MS = 1_000_000

@@ -9,11 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import runtime
-from runtime.calibration import Calibration
-from runtime.errors import ScanError, ServiceError
-from runtime.recipe import MANIFEST_FILE
-from sim.box import voxgate
+from voxgate import runtime
+from voxgate.runtime.errors import ScanError, ServiceError
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.recipe.recipe import MANIFEST_FILE
+from voxgate.sim.box import voxgate
 
 
 def export_once(golden: Path, recipes: Path) -> Path:

@@ -14,17 +14,13 @@ The part goes on only if `may_pass` says so: a PASS, from a box whose heart stil
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import zmq
 
-from runtime.curve import load_key_pair
-from runtime.errors import VoxGateError
-from runtime.messages import (
-    TOPIC_POSE,
+from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.wire.messages import (
     Command,
     HeartbeatMessage,
     Reply,
@@ -33,7 +29,7 @@ from runtime.messages import (
     parse_reply,
     verdict_topic,
 )
-from sim.timeline import Sample
+from voxgate.sim.field.wires import Wires
 
 MISSED_HEARTBEATS = 3  # so many in a row missing: the box is not there
 NS_PER_MS = 1_000_000
@@ -44,61 +40,11 @@ class RobotError(VoxGateError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wires:
-    """Where the box listens, and what the cell is called.
-
-    key: this peer's CURVE file, box_key: the box's public key (Z85); None: plain sockets.
-    frames: where the camera sends to; empty for a GenICam camera, which has a serial_number and the
-    calibration of this file.
-    """
-
-    cell: str
-    poses: str
-    commands: str
-    verdicts: str
-    frames: str
-    camera: str
-    key: str | None = None
-    box_key: str | None = None
-    serial_number: str = ""
-    calibration: str = ""
-
-
-def context_for(wires: Wires) -> zmq.Context[zmq.Socket[bytes]]:
-    """Every socket made of it shows the peer's key. Raises KeyFileError."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    if wires.key is not None and wires.box_key is not None:
-        own = load_key_pair(Path(wires.key))
-        context.setsockopt(zmq.CURVE_PUBLICKEY, own.public)
-        context.setsockopt(zmq.CURVE_SECRETKEY, own.secret)
-        context.setsockopt(zmq.CURVE_SERVERKEY, wires.box_key.encode())
-    return context
-
-
-@dataclass(frozen=True, slots=True)
 class Heard:
     """A published verdict and when it arrived here, host monotonic clock."""
 
     verdict: VerdictMessage
     t_ns: int
-
-
-class PoseStream:
-    """The controller's pose stream: PUB, topic `pose`, one message per sample."""
-
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
-        self._socket = context.socket(zmq.PUB)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.connect(endpoint)
-
-    def publish(self, seq: int, t_robot_ns: int, sample: Sample) -> None:
-        """Send one pose, stamped on the robot's clock. Not checked: a real robot errs, too."""
-        pose = {"seq": seq, "t_robot_ns": t_robot_ns, "p_mm": sample.p_mm, "q_wxyz": sample.q_wxyz}
-        self._socket.send_multipart([TOPIC_POSE, json.dumps(pose).encode()])
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._socket.close()
 
 
 class Robot:

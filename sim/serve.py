@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from runtime.errors import VoxGateError
-from runtime.scan import Scan
-from sim.camera import Encoding, Picture, pictures_from_scan
-from sim.gentl.build import build
-from sim.gentl.camera import VirtualCamera
-from sim.gentl.link import Fault
-from sim.line_camera import SLOTS, camera_spec
+from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.scans.scan import Scan
+from voxgate.sim.field.genicam_camera import SLOTS, camera_spec
+from voxgate.sim.field.network_camera import Encoding, Picture, pictures_from_scan
+from voxgate.sim.gentl.build import build
+from voxgate.sim.gentl.camera import VirtualCamera
+from voxgate.sim.gentl.link import Fault
 
 NS_PER_S = 1_000_000_000
 OUT = Path("out") / "gentl"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.seeded import Case, at
-from benchmarks.seeded.reconstruction import save_pair
+from voxgate.benchmarks.seeded import Case, at
+from voxgate.benchmarks.seeded.reconstruction import save_pair
 
 NARROW = (4, 8, 8, 16)  # of the small voxel network
 

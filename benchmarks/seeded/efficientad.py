@@ -8,8 +8,8 @@ import torch
 from anomalib.models import EfficientAd
 from torch import nn
 
-from benchmarks.seeded import Case, at
-from benchmarks.seeded.checkpoints import SEED, save_lightning
+from voxgate.benchmarks.seeded import Case, at
+from voxgate.benchmarks.seeded.checkpoints import SEED, save_lightning
 
 CHANNELS = 32  # of the small ones; 384 in the paper
 

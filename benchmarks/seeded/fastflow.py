@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from anomalib.models import Fastflow
 
-from benchmarks.seeded import Case, at
-from benchmarks.seeded.checkpoints import SEED, save_lightning, settle
+from voxgate.benchmarks.seeded import Case, at
+from voxgate.benchmarks.seeded.checkpoints import SEED, save_lightning, settle
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

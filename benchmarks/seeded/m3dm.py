@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.seeded import Case, at
-from benchmarks.seeded.weights import SMALL_VIT, save_backbone, save_bank
+from voxgate.benchmarks.seeded import Case, at
+from voxgate.benchmarks.seeded.weights import SMALL_VIT, save_backbone, save_bank
 
 FEATURES = 192  # of the small transformer
 

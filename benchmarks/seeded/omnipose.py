@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.seeded import Case
-from benchmarks.seeded.weights import save_backbone
+from voxgate.benchmarks.seeded import Case
+from voxgate.benchmarks.seeded.weights import save_backbone
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from benchmarks.seeded import Case, at
-from export.onnx_graph import GraphBuilder
-from runtime.scan import Scan
+from voxgate.benchmarks.seeded import Case, at
+from voxgate.export.graph.onnx_graph import GraphBuilder
+from voxgate.runtime.scans.scan import Scan
 
 WINDOW_PX = 9
 

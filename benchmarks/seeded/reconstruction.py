@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.seeded.checkpoints import SEED
-from export.golden import Golden, load_golden
-from export.golden_inputs import golden_inputs
-from export.methods.mvtec_inputs import far_mm, golden_cube, plain_depth, plain_voxels
-from export.methods.mvtec_networks import decoder, encoder
-from export.methods.reconstruction import SIDE
-from runtime.voxels import VoxelGrid
+from voxgate.benchmarks.seeded.checkpoints import SEED
+from voxgate.export.golden.golden import Golden, load_golden
+from voxgate.export.golden.inputs import golden_inputs
+from voxgate.export.methods.mvtec.inputs import far_mm, golden_cube, plain_depth, plain_voxels
+from voxgate.export.methods.mvtec.networks import decoder, encoder
+from voxgate.export.methods.mvtec.reconstruction import SIDE
+from voxgate.runtime.inspection.voxels import VoxelGrid
 
 STEPS = 40
 RATE = 2e-3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.seeded import Case
+from voxgate.benchmarks.seeded import Case
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

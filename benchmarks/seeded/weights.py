@@ -9,7 +9,7 @@ import numpy as np
 import timm
 import torch
 
-from benchmarks.seeded.checkpoints import SEED, settle
+from voxgate.benchmarks.seeded.checkpoints import SEED, settle
 
 
 def save_backbone(name: str, path: Path, **options: Any) -> Path:

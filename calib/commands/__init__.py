@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import typer
 
-from calib.commands.board import board
-from calib.commands.handeye import handeye
-from calib.commands.intrinsics import intrinsics
-from calib.commands.part import part
-from calib.commands.sensor import sensor
-from calib.commands.verify import verify
+from voxgate.calib.commands.board import board
+from voxgate.calib.commands.handeye import handeye
+from voxgate.calib.commands.intrinsics import intrinsics
+from voxgate.calib.commands.part import part
+from voxgate.calib.commands.sensor import sensor
+from voxgate.calib.commands.verify import verify
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "board": board,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from runtime.console import errors_as_json
+from voxgate.runtime.commands.console import errors_as_json
 
 
 class KindName(str, Enum):
@@ -53,9 +53,9 @@ def board(
     ] = False,
 ) -> None:
     """Make a board to print at true scale, and the description file that the others ask for."""
-    from calib.board import Board, Kind
-    from calib.board_print import describe, write_board
-    from runtime.errors import CalibrationError
+    from voxgate.calib.board.board import Board, Kind
+    from voxgate.calib.board.board_print import describe, write_board
+    from voxgate.runtime.errors import CalibrationError
 
     usual = USUAL[kind]
     with errors_as_json(as_json):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from calib.calibration_file import CalibrationFile, Step
-    from calib.report import Section
+    from voxgate.calib.calibration_file import CalibrationFile, Step
+    from voxgate.calib.steps.report import Section
 
 EXIT_REJECTED = 1
 
@@ -44,8 +44,8 @@ def hand_over(
     as_json: bool,
 ) -> None:
     """Write the report in any case and the file if the limits are kept; exit 1 if they are not."""
-    from calib.calibration_file import write_step
-    from calib.report import write_report
+    from voxgate.calib.calibration_file import write_step
+    from voxgate.calib.steps.report import write_report
 
     page = report or out.with_name(f"{out.stem}-{step.name}.html")
     write_report(page, f"{step.name}: {out.name}", step, sections, force)

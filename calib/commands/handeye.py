@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from calib.commands.common import (
+from voxgate.calib.commands.common import (
     AsJson,
     Base,
     BoardFile,
@@ -18,8 +18,8 @@ from calib.commands.common import (
     Report,
     hand_over,
 )
-from calib.commands.pose_options import Angles, Inverted, Robot, Rotation, Unit, asked_forms
-from runtime.console import errors_as_json, progress_bar
+from voxgate.calib.commands.pose_options import Angles, Inverted, Robot, Rotation, Unit, asked_forms
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
 
 
 class CameraPlace(str, Enum):
@@ -53,8 +53,8 @@ def handeye(
     as_json: AsJson = False,
 ) -> None:
     """Find the camera on the robot: outlier poses are named, wrong pose forms are noticed."""
-    from calib.calibration_file import CalibrationFile
-    from calib.handeye_step import HandEyeInput, handeye_step
+    from voxgate.calib.calibration_file import CalibrationFile
+    from voxgate.calib.steps.handeye_step import HandEyeInput, handeye_step
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         task = progress.add_task("looking for the board", total=None)

@@ -8,8 +8,16 @@ from typing import Annotated
 
 import typer
 
-from calib.commands.common import AsJson, BoardFile, Force, LimitChanges, Out, Report, hand_over
-from runtime.console import errors_as_json, progress_bar
+from voxgate.calib.commands.common import (
+    AsJson,
+    BoardFile,
+    Force,
+    LimitChanges,
+    Out,
+    Report,
+    hand_over,
+)
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
 
 
 class ModelName(str, Enum):
@@ -34,7 +42,7 @@ def intrinsics(
     as_json: AsJson = False,
 ) -> None:
     """Find camera matrix and distortion, how sure they are, and where to hold the board next."""
-    from calib.lens_step import lens_step
+    from voxgate.calib.steps.lens_step import lens_step
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         task = progress.add_task("looking for the board", total=None)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from calib.commands.common import AsJson, Force, LimitChanges, Out, Report, hand_over
-from calib.commands.pose_options import Angles, Inverted, Robot, Rotation, Unit, asked_forms
-from runtime.console import errors_as_json
+from voxgate.calib.commands.common import AsJson, Force, LimitChanges, Out, Report, hand_over
+from voxgate.calib.commands.pose_options import Angles, Inverted, Robot, Rotation, Unit, asked_forms
+from voxgate.runtime.commands.console import errors_as_json
 
 
 def part(
@@ -53,9 +53,16 @@ def part(
     as_json: AsJson = False,
 ) -> None:
     """Find the part in the robot's base by touched points, a board on the fixture, or its CAD."""
-    from calib.calibration_file import CalibrationFile
-    from calib.part_step import CellFacts, by_board, by_cad, by_touch, one_pose, part_step
-    from runtime.errors import CalibrationError
+    from voxgate.calib.calibration_file import CalibrationFile
+    from voxgate.calib.steps.part_step import (
+        CellFacts,
+        by_board,
+        by_cad,
+        by_touch,
+        one_pose,
+        part_step,
+    )
+    from voxgate.runtime.errors import CalibrationError
 
     with errors_as_json(as_json):
         base = CalibrationFile.load(calibration)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from calib.pose_forms import PoseForm
+    from voxgate.calib.robot_poses.pose_forms import PoseForm
 
 
 class RobotName(str, Enum):
@@ -74,7 +74,7 @@ def asked_forms(
     """Every form that the options allow; empty when they say nothing at all."""
     from dataclasses import replace
 
-    from calib.pose_forms import ROBOTS, PoseForm
+    from voxgate.calib.robot_poses.pose_forms import ROBOTS, PoseForm
 
     if robot is not None:
         usual = ROBOTS[robot.value]

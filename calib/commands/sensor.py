@@ -8,8 +8,16 @@ from typing import Annotated
 
 import typer
 
-from calib.commands.common import AsJson, BoardFile, Force, LimitChanges, Out, Report, hand_over
-from runtime.console import errors_as_json, progress_bar
+from voxgate.calib.commands.common import (
+    AsJson,
+    BoardFile,
+    Force,
+    LimitChanges,
+    Out,
+    Report,
+    hand_over,
+)
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
 
 
 class CloudUnit(str, Enum):
@@ -35,8 +43,8 @@ def sensor(
     as_json: AsJson = False,
 ) -> None:
     """Find the 3D sensor in the camera's frame, checked on views that were not used."""
-    from calib.calibration_file import CalibrationFile
-    from calib.sensor_step import sensor_step
+    from voxgate.calib.calibration_file import CalibrationFile
+    from voxgate.calib.steps.sensor_step import sensor_step
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         task = progress.add_task("looking for the board", total=None)

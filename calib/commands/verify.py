@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from calib.commands.common import EXIT_REJECTED, AsJson, LimitChanges
-from runtime.console import errors_as_json
+from voxgate.calib.commands.common import EXIT_REJECTED, AsJson, LimitChanges
+from voxgate.runtime.commands.console import errors_as_json
 
 if TYPE_CHECKING:
-    from calib.verify_step import Consistency
+    from voxgate.calib.steps.verify_step import Consistency
 
 
 def verify(
@@ -25,7 +25,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """How well depth, poses and calibration agree across a scan's views; exit 1 if they do not."""
-    from calib.verify_step import verify_scan
+    from voxgate.calib.steps.verify_step import verify_scan
 
     with errors_as_json(as_json):
         found = verify_scan(scan, calibration, limit or ())

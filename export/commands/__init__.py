@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from export.commands.anogan import anogan
-from export.commands.autoencoder import autoencoder
-from export.commands.btf import btf
-from export.commands.cfm import cfm
-from export.commands.efficientad import efficientad
-from export.commands.fastflow import fastflow
-from export.commands.m3dm import m3dm
-from export.commands.omnipose import omnipose
-from export.commands.onnx_file import onnx
-from export.commands.padim import padim
-from export.commands.patchcore import patchcore
-from export.commands.reference import reference
-from export.commands.reverse_distillation import reverse_distillation
-from export.commands.variation import variation
+from voxgate.export.commands.methods.anogan import anogan
+from voxgate.export.commands.methods.autoencoder import autoencoder
+from voxgate.export.commands.methods.btf import btf
+from voxgate.export.commands.methods.cfm import cfm
+from voxgate.export.commands.methods.efficientad import efficientad
+from voxgate.export.commands.methods.fastflow import fastflow
+from voxgate.export.commands.methods.m3dm import m3dm
+from voxgate.export.commands.methods.omnipose import omnipose
+from voxgate.export.commands.methods.onnx_file import onnx
+from voxgate.export.commands.methods.padim import padim
+from voxgate.export.commands.methods.patchcore import patchcore
+from voxgate.export.commands.methods.reverse_distillation import reverse_distillation
+from voxgate.export.commands.methods.variation import variation
+from voxgate.export.commands.reference import reference
 
 COMMANDS = {
     "reference": reference,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runtime.console import errors_as_json
+from voxgate.runtime.commands.console import errors_as_json
 
 
 def combine(
@@ -27,7 +27,7 @@ def combine(
     ] = False,
 ) -> None:
     """Put the models of several recipes into one: what any of them fails, it fails."""
-    from export.combine import combined
+    from voxgate.export.packing.combine import combined
 
     with errors_as_json(as_json):
         written = combined(recipes, out, version, called or (), name or "")

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from runtime.console import errors_as_json, progress_bar
-from runtime.errors import RecipeError
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from export.golden import Golden
-    from export.progress import Progress
-    from export.source import Source
+    from voxgate.export.golden.golden import Golden
+    from voxgate.export.progress import Progress
+    from voxgate.export.source import Source
 
     Load = Callable[[Golden, Progress], Source]
 
@@ -119,7 +119,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 
 def export_recipe(load: Load, common: Common) -> None:
     """Run the whole export of one method and print what came of it."""
-    from export.trained import Options, export_trained
+    from voxgate.export.trained.trained import Options, export_trained
 
     with progress_bar(common.as_json) as progress:
         task = progress.add_task("export", total=None)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from runtime.console import errors_as_json
+from voxgate.runtime.commands.console import errors_as_json
 
 
 class SetupName(str, Enum):
@@ -47,12 +47,12 @@ def convert(
 
 
 def _converted(source: Path, out: Path) -> dict[str, object]:
-    from runtime.scan_convert import convert_scan
+    from voxgate.runtime.scans.convert import convert_scan
 
     return {"lost": convert_scan(source, out)}
 
 
 def _trained(source: Path, part: str, out: Path, setup: SetupName) -> dict[str, object]:
-    from export.evaluation.convert import convert_training
+    from voxgate.export.evaluation.layouts.convert import convert_training
 
     return {"views": convert_training(source, part, out, setup.value)}

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runtime.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from export.evaluation.evaluate import Evaluation
+    from voxgate.export.evaluation.run.evaluate import Evaluation
 
 EXIT_INCOMPLETE = 2
 
@@ -53,8 +53,8 @@ def evaluate(
     ] = False,
 ) -> None:
     """Judge a data set: I-AUROC, V-AUPRO, AU-PRO, ... exit 2 if a case could not be judged."""
-    from export.evaluation.evaluate import Plan
-    from export.evaluation.evaluate import evaluate as run
+    from voxgate.export.evaluation.run.evaluate import Plan
+    from voxgate.export.evaluation.run.evaluate import evaluate as run
 
     cores = jobs or len(os.sched_getaffinity(0))
     with errors_as_json(as_json), progress_bar(as_json) as progress:
@@ -71,11 +71,11 @@ def evaluate(
             )
             found.append(run(plan, _shown(progress, source.name)))
         if report is not None:
-            from export.evaluation.report import write_report
+            from voxgate.export.evaluation.report.report import write_report
 
             write_report(report, found, setup)
         if pictures is not None:
-            from export.evaluation.pictures import write_pictures
+            from voxgate.export.evaluation.report.pictures import write_pictures
 
             write_pictures(pictures, found)
     if as_json:
@@ -121,7 +121,7 @@ def _json(found: list[Evaluation]) -> dict[str, Any]:
 def _show(found: list[Evaluation]) -> None:
     from rich.console import Console
 
-    from export.evaluation.tables import figure_table, notes, rule_table, stage_table
+    from voxgate.export.evaluation.report.tables import figure_table, notes, rule_table, stage_table
 
     console = Console()
     for each in found:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from export.commands.combine import combine
-from export.commands.convert import convert
-from export.commands.evaluate import evaluate
-from export.commands.review import review
-from export.commands.scorer import scorer
-from export.commands.threshold import threshold
+from voxgate.export.commands.combine import combine
+from voxgate.export.commands.convert import convert
+from voxgate.export.commands.evaluate import evaluate
+from voxgate.export.commands.review import review
+from voxgate.export.commands.scorer import scorer
+from voxgate.export.commands.threshold import threshold
 
 QUALITY_COMMANDS: dict[str, Callable[..., None]] = {
     "combine": combine,

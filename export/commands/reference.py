@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runtime.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
 
 
 def reference(
@@ -32,7 +32,7 @@ def reference(
     ] = False,
 ) -> None:
     """From ONE golden scan, without any weights: a recipe that compares every view with it."""
-    from export.reference import export_reference_recipe
+    from voxgate.export.reference.reference import export_reference_recipe
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         task = progress.add_task("export", total=None)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runtime.console import errors_as_json, progress_bar
-from runtime.errors import RecipeError
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
-    from export.review import Review
+    from voxgate.export.quality.review import Review
 
 
 def review(
@@ -31,7 +31,7 @@ def review(
     ] = False,
 ) -> None:
     """Inspect stored scans by several recipes: what changes, at what cost in false rejects."""
-    from export.review import review_archive
+    from voxgate.export.quality.review import review_archive
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         if len(recipe) < 2:

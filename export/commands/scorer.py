@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from runtime.console import errors_as_json, progress_bar
-from runtime.errors import RecipeError
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.errors import RecipeError
 
 
 class ForestName(str, Enum):
@@ -48,14 +48,14 @@ def scorer(
 
     from rich.console import Console
 
-    from export.rewrite import rewritten
-    from export.scorer_ablation import as_table, held_out
-    from export.scorer_training import Samples, table_of, train_scorer
-    from export.zone_file import load_zones
-    from runtime.manifest import SCORER_FILE, ZONES_FILE
-    from runtime.recipe import Recipe
-    from runtime.scorer import write_scorer
-    from runtime.zones import Zones, write_zones
+    from voxgate.export.packing.rewrite import rewritten
+    from voxgate.export.quality.scorer import Samples, table_of, train_scorer
+    from voxgate.export.quality.scorer_ablation import as_table, held_out
+    from voxgate.export.quality.zone_file import load_zones
+    from voxgate.runtime.recipe.manifest import SCORER_FILE, ZONES_FILE
+    from voxgate.runtime.recipe.recipe import Recipe
+    from voxgate.runtime.recipe.scorer import write_scorer
+    from voxgate.runtime.recipe.zones import Zones, write_zones
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         loaded = Recipe.load(recipe)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runtime.console import errors_as_json, progress_bar
-from runtime.errors import RecipeError
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
-    from export.thresholds import ZoneThreshold
-    from runtime.recipe import Recipe
+    from voxgate.export.quality.thresholds import ZoneThreshold
+    from voxgate.runtime.recipe.recipe import Recipe
 
 AGAIN = 16  # a single scan seen again: twice the scores that a tail needs at least
 
@@ -49,7 +49,7 @@ def threshold(
     ] = False,
 ) -> None:
     """Find the threshold from good parts; exit 2 when the false reject target cannot be met."""
-    from runtime.recipe import Recipe
+    from voxgate.runtime.recipe.recipe import Recipe
 
     with errors_as_json(as_json):
         loaded = Recipe.load(recipe)
@@ -81,8 +81,8 @@ def _found(
     again: int | None,
     as_json: bool,
 ) -> tuple[tuple[ZoneThreshold, ...], dict[str, Any]]:
-    from export.parts_seen import scores_of
-    from export.thresholds import Target, derive, record, rounded
+    from voxgate.export.quality.parts_seen import scores_of
+    from voxgate.export.quality.thresholds import Target, derive, record, rounded
 
     if recipe.zones is not None:
         raise RecipeError(
@@ -105,8 +105,8 @@ def _found(
 
 
 def _zones(recipe: Recipe, zone_file: Path | None) -> Any:
-    from export.zone_file import load_zones
-    from runtime.zones import Zones
+    from voxgate.export.quality.zone_file import load_zones
+    from voxgate.runtime.recipe.zones import Zones
 
     voxel_mm = recipe.grid.voxel_mm
     return Zones.whole(1.0, voxel_mm) if zone_file is None else load_zones(zone_file, voxel_mm)
@@ -121,9 +121,9 @@ def _write(
     found: tuple[ZoneThreshold, ...],
     record: dict[str, Any],
 ) -> None:
-    from export.rewrite import rewritten
-    from runtime.manifest import ZONES_FILE
-    from runtime.zones import write_zones
+    from voxgate.export.packing.rewrite import rewritten
+    from voxgate.runtime.recipe.manifest import ZONES_FILE
+    from voxgate.runtime.recipe.zones import write_zones
 
     zones = _zones(recipe, zone_file).with_thresholds([each.threshold for each in found])
     before = {"before": dict(recipe.threshold)}
@@ -134,7 +134,7 @@ def _write(
 
 
 def _check(recipe: Recipe, as_json: bool) -> None:
-    from export.thresholds import derive_again
+    from voxgate.export.quality.thresholds import derive_again
 
     again = {each.zone: each.threshold for each in derive_again(recipe.threshold)}
     stored = {str(z["zone"]): float(z["threshold"]) for z in recipe.threshold["zones"]}
@@ -155,7 +155,7 @@ def _show(found: tuple[ZoneThreshold, ...], record: dict[str, Any], out: Path | 
     from rich.console import Console
     from rich.table import Table
 
-    from export.thresholds import good_parts
+    from voxgate.export.quality.thresholds import good_parts
 
     console = Console()
     table = Table("zone", "threshold", "rests on", "best law", "p", "proven", "proven at 95 %")

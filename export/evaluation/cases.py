@@ -10,11 +10,11 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from export.evaluation.object_metrics import Boxes
-from export.evaluation.volumes import VoxelTruth
-from runtime.calibration import Calibration
-from runtime.grid import GridSpec
-from runtime.nouns import DepthMap, GreyImage, Note, View
+from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
+from voxgate.export.evaluation.metrics.objects import Boxes
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.nouns import DepthMap, GreyImage, Note, View
+from voxgate.runtime.volume.grid import GridSpec
 
 Kind = Literal["volume", "picture", "scene"]
 Mask = npt.NDArray[np.bool_]

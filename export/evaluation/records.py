@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from export.evaluation.pixel_metrics import LabelledPicture
-from export.evaluation.volumes import LabelledVolume
-from runtime.errors import ScanError
+from voxgate.export.evaluation.metrics.labelled_volume import LabelledVolume
+from voxgate.export.evaluation.metrics.pixels import LabelledPicture
+from voxgate.runtime.errors import ScanError
 
 SCHEMA = 1
 Arrays = Mapping[str, npt.NDArray[Any]]

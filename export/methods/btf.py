@@ -13,14 +13,11 @@ from typing import Literal
 
 import torch
 
-from export.bank import BankOptions, build_bank, features_of, load_bank
-from export.bank_score import BankNetwork, BankScore, published_score
-from export.checkpoint import sha256_of
-from export.eye import open_eye
-from export.golden import Golden
-from export.golden_inputs import golden_inputs, size_px, spec
-from export.methods.anomalib_source import versions
-from export.patches import (
+from voxgate.export.features.bank import BankOptions, build_bank, features_of, load_bank
+from voxgate.export.features.bank_score import BankNetwork, BankScore, published_score
+from voxgate.export.features.checkpoint import sha256_of
+from voxgate.export.features.eye import open_eye
+from voxgate.export.features.patches import (
     INPUT_OF,
     JointFeatures,
     Kind,
@@ -28,13 +25,16 @@ from export.patches import (
     features_from,
     published_patches,
 )
-from export.picture import Fit
-from export.progress import Progress
-from export.published import camera_map
-from export.source import RawScore, Source
-from runtime.engine import Tensor
-from runtime.errors import EngineError
-from runtime.manifest import FpfhSection, TensorSpec
+from voxgate.export.features.picture import Fit
+from voxgate.export.features.published_steps import camera_map
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import golden_inputs, size_px, spec
+from voxgate.export.methods.from_anomalib import versions
+from voxgate.export.progress import Progress
+from voxgate.export.source import RawScore, Source
+from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
 
 METHOD = "btf"
 

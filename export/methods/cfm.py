@@ -18,18 +18,24 @@ from anomalib.models.image.cfm.anomaly_map import CFMAnomalyMapGenerator
 from anomalib.models.image.cfm.components import FeatureProjectionMLP
 from torch import nn
 
-from export.checkpoint import State, load_state, load_weights, sha256_of
-from export.eye import open_eye
-from export.golden import Golden
-from export.golden_inputs import size_px, spec
-from export.methods.anomalib_source import versions
-from export.patches import INPUT_OF, Kind, PictureFeatures, features_from, published_patches
-from export.picture import Fit, Size, ToCamera
-from export.published import camera_map
-from export.source import RawScore, Source
-from runtime.engine import Tensor
-from runtime.errors import EngineError
-from runtime.manifest import FpfhSection
+from voxgate.export.features.checkpoint import State, load_state, load_weights, sha256_of
+from voxgate.export.features.eye import open_eye
+from voxgate.export.features.patches import (
+    INPUT_OF,
+    Kind,
+    PictureFeatures,
+    features_from,
+    published_patches,
+)
+from voxgate.export.features.picture import Fit, Size, ToCamera
+from voxgate.export.features.published_steps import camera_map
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import size_px, spec
+from voxgate.export.methods.from_anomalib import versions
+from voxgate.export.source import RawScore, Source
+from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.recipe.manifest import FpfhSection
 
 METHOD = "cfm"
 LAYERS = ("input", "projection", "output")  # of a mapping, in every published form

@@ -26,7 +26,7 @@ from anomalib.models.image.efficient_ad.torch_model import (
 from torch import nn
 from torch.nn import functional
 
-from export.checkpoint import (
+from voxgate.export.features.checkpoint import (
     UNREADABLE,
     Preprocess,
     State,
@@ -36,20 +36,20 @@ from export.checkpoint import (
     one_line,
     sha256_of,
 )
-from export.golden import Golden
-from export.golden_inputs import golden_inputs, size_px, spec
-from export.methods.anomalib_source import (
+from voxgate.export.features.picture import Size, ToCamera
+from voxgate.export.features.published_steps import camera_map, grey_plane, published_picture
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import golden_inputs, size_px, spec
+from voxgate.export.methods.from_anomalib import (
     AnomalibNetwork,
     anomalib_source,
     filled,
     picture_of,
     versions,
 )
-from export.picture import Size, ToCamera
-from export.published import camera_map, grey_plane, published_picture
-from export.source import RawScore, Source
-from runtime.engine import Tensor
-from runtime.errors import EngineError
+from voxgate.export.source import RawScore, Source
+from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.errors import EngineError
 
 METHOD = "efficientad"
 BORDER = 4  # pixels that the unpadded networks lose on each side of their maps
@@ -252,7 +252,7 @@ def _renamed(state: State, layers: Mapping[str, str]) -> State:
 
 
 def _public_steps(side: int) -> Preprocess:
-    from export.picture import IMAGENET_MEAN, IMAGENET_STD
+    from voxgate.export.features.picture import IMAGENET_MEAN, IMAGENET_STD
 
     return Preprocess((side, side), True, IMAGENET_MEAN, IMAGENET_STD)
 

@@ -16,10 +16,10 @@ from anomalib.models import Fastflow
 from anomalib.models.image.fastflow.torch_model import FastflowModel
 from torch import nn
 
-from export.checkpoint import anomalib_checkpoint
-from export.golden import Golden
-from export.methods.anomalib_source import anomalib_source, filled
-from export.source import RawScore, Source
+from voxgate.export.features.checkpoint import anomalib_checkpoint
+from voxgate.export.golden.golden import Golden
+from voxgate.export.methods.from_anomalib import anomalib_source, filled
+from voxgate.export.source import RawScore, Source
 
 METHOD = "fastflow"
 LEAST_LIKELIHOOD = 1e-30  # far below, float32 ends

@@ -19,21 +19,27 @@ import torch
 from sklearn.linear_model import SGDOneClassSVM
 from torch import nn
 
-from export.bank import Bank, BankOptions, build_bank, features_of, load_bank
-from export.bank_score import BankScore, published_score
-from export.checkpoint import UNREADABLE, one_line, sha256_of
-from export.eye import open_eye
-from export.golden import Golden
-from export.golden_inputs import golden_inputs, size_px, spec
-from export.methods.anomalib_source import versions
-from export.patches import INPUT_OF, Kind, PictureFeatures, features_from, published_patches
-from export.picture import Fit, Size, ToCamera
-from export.progress import Progress
-from export.published import camera_map
-from export.source import RawScore, Source
-from runtime.engine import Tensor
-from runtime.errors import EngineError
-from runtime.manifest import FpfhSection
+from voxgate.export.features.bank import Bank, BankOptions, build_bank, features_of, load_bank
+from voxgate.export.features.bank_score import BankScore, published_score
+from voxgate.export.features.checkpoint import UNREADABLE, one_line, sha256_of
+from voxgate.export.features.eye import open_eye
+from voxgate.export.features.patches import (
+    INPUT_OF,
+    Kind,
+    PictureFeatures,
+    features_from,
+    published_patches,
+)
+from voxgate.export.features.picture import Fit, Size, ToCamera
+from voxgate.export.features.published_steps import camera_map
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import golden_inputs, size_px, spec
+from voxgate.export.methods.from_anomalib import versions
+from voxgate.export.progress import Progress
+from voxgate.export.source import RawScore, Source
+from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.recipe.manifest import FpfhSection
 
 METHOD = "m3dm"
 MAP_WEIGHTS = (1.0, 0.1)  # of the picture's and the shape's distances (S.6)

@@ -18,15 +18,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from export.backbones import load_stages
-from export.checkpoint import Preprocess, sha256_of
-from export.golden import Golden
-from export.golden_inputs import size_px, spec
-from export.methods.anomalib_source import versions
-from export.picture import IMAGENET_MEAN, IMAGENET_STD, Picture, Size, ToCamera
-from export.published import camera_map, grey_plane, published_picture
-from export.source import RawScore, Source
-from runtime.engine import Tensor
+from voxgate.export.features.backbones import load_stages
+from voxgate.export.features.checkpoint import Preprocess, sha256_of
+from voxgate.export.features.picture import IMAGENET_MEAN, IMAGENET_STD, Picture, Size, ToCamera
+from voxgate.export.features.published_steps import camera_map, grey_plane, published_picture
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import size_px, spec
+from voxgate.export.methods.from_anomalib import versions
+from voxgate.export.source import RawScore, Source
+from voxgate.runtime.engines.engine import Tensor
 
 METHOD = "omnipose"
 BACKBONE = "efficientnet_b4"

@@ -16,14 +16,14 @@ import onnx.compose
 import onnxruntime as ort
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from export.fold import folded
-from export.golden import Golden
-from export.golden_inputs import spec
-from export.source import RawScore, Source
-from runtime.engine import INPUTS, Tensor
-from runtime.errors import EngineError
-from runtime.manifest import TensorSpec
-from runtime.recipe import sha256
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import spec
+from voxgate.export.graph.fold import folded
+from voxgate.export.source import RawScore, Source
+from voxgate.runtime.engines.engine import INPUTS, Tensor
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.recipe.manifest import TensorSpec
+from voxgate.runtime.recipe.recipe import sha256
 
 METHOD = "onnx"
 RAW = "raw"

@@ -8,12 +8,12 @@ import torch
 from anomalib.models import Padim
 from anomalib.models.image.padim.torch_model import PadimModel
 
-from export.checkpoint import AnomalibCheckpoint, anomalib_checkpoint
-from export.golden import Golden
-from export.methods.anomalib_source import anomalib_source, filled
-from export.source import Source
-from export.tracing import MAX_BYTES
-from runtime.errors import EngineError
+from voxgate.export.features.checkpoint import AnomalibCheckpoint, anomalib_checkpoint
+from voxgate.export.golden.golden import Golden
+from voxgate.export.graph.tracing import MAX_BYTES
+from voxgate.export.methods.from_anomalib import anomalib_source, filled
+from voxgate.export.source import Source
+from voxgate.runtime.errors import EngineError
 
 METHOD = "padim"
 FLOAT_BYTES = 4

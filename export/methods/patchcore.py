@@ -19,21 +19,29 @@ from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from torch import nn
 from torch.nn import functional
 
-from export.bank import Bank, BankOptions, Embed, bank_mb, build_bank, features_of, spacing
-from export.bank_score import BankNetwork, BankScore, published_score
-from export.checkpoint import Preprocess, anomalib_checkpoint, sha256_of
-from export.eye import open_eye
-from export.golden import Golden
-from export.golden_inputs import golden_inputs, size_px, spec
-from export.methods.anomalib_source import anomalib_source, filled, picture_of, versions
-from export.nearest import Nearest
-from export.patches import INPUT_OF, Eye, Kind, PictureFeatures, published_patches
-from export.picture import Fit, Size, ToCamera
-from export.progress import Progress
-from export.published import camera_map
-from export.source import RawScore, Source
-from runtime.engine import Tensor
-from runtime.errors import EngineError
+from voxgate.export.features.bank import (
+    Bank,
+    BankOptions,
+    Embed,
+    bank_mb,
+    build_bank,
+    features_of,
+    spacing,
+)
+from voxgate.export.features.bank_score import BankNetwork, BankScore, published_score
+from voxgate.export.features.checkpoint import Preprocess, anomalib_checkpoint, sha256_of
+from voxgate.export.features.eye import open_eye
+from voxgate.export.features.nearest import Nearest
+from voxgate.export.features.patches import INPUT_OF, Eye, Kind, PictureFeatures, published_patches
+from voxgate.export.features.picture import Fit, Size, ToCamera
+from voxgate.export.features.published_steps import camera_map
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import golden_inputs, size_px, spec
+from voxgate.export.methods.from_anomalib import anomalib_source, filled, picture_of, versions
+from voxgate.export.progress import Progress
+from voxgate.export.source import RawScore, Source
+from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.errors import EngineError
 
 METHOD = "patchcore"
 Modality = Literal["image", "depth", "both"]

@@ -12,10 +12,10 @@ from anomalib.models import ReverseDistillation
 from anomalib.models.image.reverse_distillation.anomaly_map import AnomalyMapGenerationMode
 from anomalib.models.image.reverse_distillation.torch_model import ReverseDistillationModel
 
-from export.checkpoint import anomalib_checkpoint
-from export.golden import Golden
-from export.methods.anomalib_source import anomalib_source, filled
-from export.source import Source
+from voxgate.export.features.checkpoint import anomalib_checkpoint
+from voxgate.export.golden.golden import Golden
+from voxgate.export.methods.from_anomalib import anomalib_source, filled
+from voxgate.export.source import Source
 
 METHOD = "reverse-distillation"
 

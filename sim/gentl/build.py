@@ -1,6 +1,7 @@
-"""One command makes the producer: the system's C compiler over the sources of this folder.
+"""One command makes the producer: the system's C compiler over the sources of `producer/`.
 
-cd sim/gentl && cc -O2 -std=gnu11 -shared -fPIC -fvisibility=hidden *.c -o voxgate.cti -pthread -lm
+cd sim/gentl/producer
+cc -O2 -std=gnu11 -shared -fPIC -fvisibility=hidden *.c -o voxgate.cti -pthread -lm
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.errors import VoxGateError
+from voxgate.runtime.errors import VoxGateError
 
-HERE = Path(__file__).parent
+SOURCES = Path(__file__).parent / "producer"
 NAME = "voxgate.cti"
 FLAGS = ("-O2", "-std=gnu11", "-shared", "-fPIC", "-fvisibility=hidden")
 LIBRARIES = ("-pthread", "-lm")
@@ -44,11 +45,11 @@ def build(folder: Path, extra: Sequence[str] = ()) -> Path:
         return made
     made.parent.mkdir(parents=True, exist_ok=True)
     unfinished = made.with_name(f"{NAME}.{os.getpid()}")
-    sources = sorted(file.name for file in HERE.glob("*.c"))
+    sources = sorted(file.name for file in SOURCES.glob("*.c"))
     # in the sources' folder: the descriptions are embedded by name
     done = subprocess.run(
         [found, *flags, *sources, "-o", str(unfinished), *LIBRARIES],
-        cwd=HERE,
+        cwd=SOURCES,
         capture_output=True,
         text=True,
         timeout=BUILD_S,
@@ -63,7 +64,7 @@ def build(folder: Path, extra: Sequence[str] = ()) -> Path:
 
 def _key(compiler_path: str, flags: Sequence[str]) -> str:
     digest = hashlib.sha256(" ".join([compiler_path, *flags]).encode())
-    for file in sorted(HERE.iterdir()):
+    for file in sorted(SOURCES.iterdir()):
         if file.suffix in (".c", ".h", ".xml"):
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.gentl.features import BY_NAME, PIXEL_FORMATS, WORD_BYTES, Kind
-from sim.gentl.link import (
+from voxgate.sim.gentl.features import BY_NAME, PIXEL_FORMATS, WORD_BYTES, Kind
+from voxgate.sim.gentl.link import (
     CONTROL,
     FOLDER,
     MAGIC,
@@ -38,7 +38,7 @@ from sim.gentl.link import (
     aligned,
     fence,
 )
-from sim.gentl.spec import CameraSpec, VirtualCameraError
+from voxgate.sim.gentl.spec import CameraSpec, VirtualCameraError
 
 Pixels = npt.NDArray[Any]
 

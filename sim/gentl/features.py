@@ -1,7 +1,7 @@
 """What the virtual camera offers: one row per SFNC 2.7 feature, one address per register.
 
 The XML that GenICam software reads, the C table that guards the registers and the Python that
-looks into them are all made from these rows (`python -m sim.gentl.generate`).
+looks into them are all made from these rows (`python -m voxgate.sim.gentl.generate`).
 """
 
 from __future__ import annotations

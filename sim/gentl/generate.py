@@ -1,4 +1,4 @@
-"""The C table and the XML of the features: `python -m sim.gentl.generate` writes both again.
+"""The C table and the XML of the features; `python -m voxgate.sim.gentl.generate` writes both.
 
 Node classes and element names are those of the GenApi schema 1.1.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from sim.gentl.features import (
+from voxgate.sim.gentl.features import (
     CHOICES,
     CHUNK_ID,
     CHUNKS,
@@ -25,8 +25,8 @@ from sim.gentl.features import (
     Kind,
 )
 
-HERE = Path(__file__).parent
-NOTICE = "made by python -m sim.gentl.generate from features.py"
+PRODUCER = Path(__file__).parent / "producer"
+NOTICE = "made by python -m voxgate.sim.gentl.generate from features.py"
 _C_KINDS = {
     Kind.INTEGER: "KIND_INTEGER",
     Kind.FLOAT: "KIND_FLOAT",
@@ -45,9 +45,9 @@ CHUNK_FEATURES = {
 def files() -> dict[Path, str]:
     """Every generated file and what must stand in it."""
     return {
-        HERE / "registers.h": header(),
-        HERE / "registers_table.h": table(),
-        HERE / "camera.xml": camera_xml(),
+        PRODUCER / "registers.h": header(),
+        PRODUCER / "registers_table.h": table(),
+        PRODUCER / "camera.xml": camera_xml(),
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.gentl.features import REGISTER_BYTES, TEXT_BYTES
+from voxgate.sim.gentl.features import REGISTER_BYTES, TEXT_BYTES
 
 MAGIC = b"VGCAM-01"
 FOLDER = Path("/dev/shm")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from runtime.errors import VoxGateError
-from sim.gentl.features import PIXEL_FORMATS
-from sim.gentl.link import SLOTS
+from voxgate.runtime.errors import VoxGateError
+from voxgate.sim.gentl.features import PIXEL_FORMATS
+from voxgate.sim.gentl.link import SLOTS
 
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 _LARGEST_PX = 16_384

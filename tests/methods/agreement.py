@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime as ort
 
-from export.golden import Golden
-from export.golden_inputs import golden_inputs
-from export.source import Source
-from export.tracing import RAW, trace
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import golden_inputs
+from voxgate.export.graph.tracing import RAW, trace
+from voxgate.export.source import Source
 
 
 def agree(source: Source, golden: Golden) -> float:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from export.golden import Golden, load_golden
-from tests.small_scan import write_small_scans
+from tests.kits.small_scan import write_small_scans
+from voxgate.export.golden.golden import Golden, load_golden
 
 collect_ignore_glob = ["test_*.py"] if find_spec("torch") is None else []
 

@@ -9,7 +9,7 @@ from anomalib.metrics.aupro import _AUPRO
 from anomalib.metrics.auroc import _AUROC
 from scipy import ndimage
 
-from export.evaluation.pixel_metrics import LabelledPicture, pixel_aupro, pixel_auroc
+from voxgate.export.evaluation.metrics.pixels import LabelledPicture, pixel_aupro, pixel_auroc
 
 
 def _pictures(seed: int) -> list[LabelledPicture]:

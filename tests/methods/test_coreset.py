@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.coreset import coreset, farthest_first, least_width, projected
+from voxgate.export.features.coreset import coreset, farthest_first, least_width, projected
 
 
 def test_rows_are_taken_as_brute_force_takes_them() -> None:

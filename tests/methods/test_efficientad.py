@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.seeded.efficientad import CHANNELS, public_networks, save_checkpoint
-from export.golden import Golden
-from export.methods.efficientad import EfficientAdOptions, load_efficientad
-from runtime.errors import EngineError
 from tests.methods.agreement import agree
+from voxgate.benchmarks.seeded.efficientad import CHANNELS, public_networks, save_checkpoint
+from voxgate.export.golden.golden import Golden
+from voxgate.export.methods.efficientad import EfficientAdOptions, load_efficientad
+from voxgate.runtime.errors import EngineError
 
 
 def options(folder: Path, **more: object) -> EfficientAdOptions:

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pytest
 from scipy.spatial import cKDTree
 
-from export.golden import Golden, load_golden
-from runtime.crew import Crew
-from runtime.fpfh import fpfh
-from runtime.manifest import FpfhSection
-from runtime.rays import Rays
-from tests.conftest import BRACKET
+from tests.kits.repository import BRACKET
+from voxgate.export.golden.golden import Golden, load_golden
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.inspection.fpfh import fpfh
+from voxgate.runtime.recipe.manifest import FpfhSection
 
 o3d = pytest.importorskip(
     "open3d", reason="open3d needs the system's libusb-1.0", exc_type=ImportError

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from export.int8 import quantized
-from export.samples import Sample, SeenAgain
-from export.source import Source
-from export.trained import _graphs
-from tests.test_precision import SAMPLES, run, small_net
+from tests.export.graph.test_precision import SAMPLES, run, small_net
+from voxgate.export.graph.int8 import quantized
+from voxgate.export.source import Source
+from voxgate.export.trained.samples import Sample, SeenAgain
+from voxgate.export.trained.trained import _graphs
 
 
 def test_int8_does_not_cut_off_what_is_brighter_than_the_golden_part() -> None:

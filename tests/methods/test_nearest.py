@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.bank_score import BankScore, published_score
-from export.nearest import Nearest, Reweight, nearest_rows
+from voxgate.export.features.bank_score import BankScore, published_score
+from voxgate.export.features.nearest import Nearest, Reweight, nearest_rows
 
 Bank = npt.NDArray[np.float32]
 

@@ -11,15 +11,15 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from export.blame import blamed_layers
-from export.parity import ScanVerdict, SourceEngine, gate
-from export.samples import Sample
-from export.source import RawScore, Source
-from export.tracing import scaled, trace
-from runtime.engine import Engine, Tensor
-from runtime.errors import EngineError
-from runtime.manifest import TensorSpec
-from runtime.nouns import Outcome, Reason
+from voxgate.export.graph.blame import blamed_layers
+from voxgate.export.graph.tracing import scaled, trace
+from voxgate.export.source import RawScore, Source
+from voxgate.export.trained.parity import ScanVerdict, SourceEngine, gate
+from voxgate.export.trained.samples import Sample
+from voxgate.runtime.engines.engine import Engine, Tensor
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.nouns import Outcome, Reason
+from voxgate.runtime.recipe.manifest import TensorSpec
 
 SHAPE = (1, 1, 16, 20)
 SPEC = TensorSpec(name="image", dtype="uint8", shape=SHAPE)

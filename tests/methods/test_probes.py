@@ -12,11 +12,11 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from runtime.engine import Tensor, prove
-from runtime.engine_onnxruntime import OnnxRuntimeEngine, open_cpu
-from runtime.errors import EngineError
-from runtime.recipe import Recipe
 from tests.methods.test_every_method import exported
+from voxgate.runtime.engines.engine import Tensor, prove
+from voxgate.runtime.engines.onnxruntime_engine import OnnxRuntimeEngine, open_cpu
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.recipe.recipe import Recipe
 
 Output = npt.NDArray[np.float32]
 

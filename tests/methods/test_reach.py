@@ -10,21 +10,21 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from benchmarks.seeded.weights import SMALL_VIT, save_backbone
-from export.golden import Golden
-from export.methods.efficientad import EfficientAdOptions, load_efficientad
-from export.methods.m3dm import M3dmOptions, load_m3dm
-from export.onnx_graph import GraphBuilder
-from export.progress import silent
-from export.reach import check_bound
-from export.source import Source
-from export.threshold import given_threshold
-from runtime.errors import EngineError
-from runtime.nouns import Outcome
-from runtime.offline import inspect_folder
 from tests.methods.test_efficientad import options as public_options
 from tests.methods.test_every_method import exported
 from tests.methods.test_refusals import refused
+from voxgate.benchmarks.seeded.weights import SMALL_VIT, save_backbone
+from voxgate.export.golden.golden import Golden
+from voxgate.export.graph.onnx_graph import GraphBuilder
+from voxgate.export.methods.efficientad import EfficientAdOptions, load_efficientad
+from voxgate.export.methods.m3dm import M3dmOptions, load_m3dm
+from voxgate.export.progress import silent
+from voxgate.export.source import Source
+from voxgate.export.trained.raw_threshold import given_threshold
+from voxgate.export.trained.reach import check_bound
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.offline.inspect_scan import inspect_folder
 
 SHAPE = [1, 1, 150, 200]
 

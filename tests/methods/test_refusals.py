@@ -11,15 +11,15 @@ import torch
 from anomalib.models import EfficientAd, Patchcore
 from typer.testing import CliRunner
 
-from benchmarks.seeded import cfm, padim, patchcore
-from benchmarks.seeded.onnx import contrast
-from benchmarks.seeded.weights import SMALL_PYRAMID, save_backbone
-from export.bank import load_bank
-from export.checkpoint import AnomalibCheckpoint, anomalib_checkpoint, load_weights
-from export.golden import Golden
-from export.methods.onnx_file import load_onnx_file
-from runtime.cli import app
-from runtime.errors import EngineError, VoxGateError
+from voxgate.benchmarks.seeded import cfm, padim, patchcore
+from voxgate.benchmarks.seeded.onnx import contrast
+from voxgate.benchmarks.seeded.weights import SMALL_PYRAMID, save_backbone
+from voxgate.export.features.bank import load_bank
+from voxgate.export.features.checkpoint import AnomalibCheckpoint, anomalib_checkpoint, load_weights
+from voxgate.export.golden.golden import Golden
+from voxgate.export.methods.onnx_file import load_onnx_file
+from voxgate.runtime.cli import app
+from voxgate.runtime.errors import EngineError, VoxGateError
 
 
 def refused(scans: Path, out: Path, *arguments: str) -> str:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.seeded.efficientad import save_checkpoint
-from benchmarks.seeded.weights import save_backbone, save_bank
-from export.golden import Golden
-from export.methods.efficientad import EfficientAdOptions, load_efficientad
-from export.methods.m3dm import M3dmOptions, load_m3dm
-from export.progress import silent
 from tests.methods.agreement import agree
+from voxgate.benchmarks.seeded.efficientad import save_checkpoint
+from voxgate.benchmarks.seeded.weights import save_backbone, save_bank
+from voxgate.export.golden.golden import Golden
+from voxgate.export.methods.efficientad import EfficientAdOptions, load_efficientad
+from voxgate.export.methods.m3dm import M3dmOptions, load_m3dm
+from voxgate.export.progress import silent
 
 SIM3D_PX = 1540
 TOKENS = 384  # features of DINOv2 ViT-S

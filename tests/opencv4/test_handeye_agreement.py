@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmarks.calib_cell import make_cell, with_outliers
-from benchmarks.handeye_methods import METHODS, compare, opencv_handeye, summary
-from calib.motions import solve_ax_xb, solve_ax_zb
-from calib.twist import inverse, motion
-from tests.calib_kit import off, shot, usual
+from tests.kits.calib_kit import off, shot, usual
+from voxgate.benchmarks.calib_cell import make_cell, with_outliers
+from voxgate.benchmarks.handeye_methods import METHODS, compare, opencv_handeye, summary
+from voxgate.calib.handeye.motions import solve_ax_xb, solve_ax_zb
+from voxgate.calib.numerics.twist import inverse, motion
 
 
 @pytest.mark.parametrize("method", METHODS)

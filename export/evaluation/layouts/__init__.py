@@ -6,8 +6,8 @@ import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.evaluation.cases import Dataset
-from runtime.errors import ScanError
+from voxgate.export.evaluation.cases import Dataset
+from voxgate.runtime.errors import ScanError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,16 @@ class LayoutRow:
 
 
 LAYOUTS: dict[str, LayoutRow] = {
-    "scans": LayoutRow("export.evaluation.layouts.scans", "<part>/test/<scan>/frames.jsonl"),
-    "sim3d": LayoutRow("export.evaluation.layouts.sim3d", "<class>/<class>_real/rgb/*.png"),
-    "mvtec3d": LayoutRow("export.evaluation.layouts.mvtec3d", "<class>/test/<defect>/xyz/*.tiff"),
-    "mad": LayoutRow("export.evaluation.layouts.mad", "<class>/test/<defect>/*.png"),
+    "scans": LayoutRow(
+        "voxgate.export.evaluation.layouts.scans", "<part>/test/<scan>/frames.jsonl"
+    ),
+    "sim3d": LayoutRow("voxgate.export.evaluation.layouts.sim3d", "<class>/<class>_real/rgb/*.png"),
+    "mvtec3d": LayoutRow(
+        "voxgate.export.evaluation.layouts.mvtec3d", "<class>/test/<defect>/xyz/*.tiff"
+    ),
+    "mad": LayoutRow("voxgate.export.evaluation.layouts.mad", "<class>/test/<defect>/*.png"),
     "odd-one-out": LayoutRow(
-        "export.evaluation.layouts.odd_one_out", "<scene>/scene3d.metadata.json"
+        "voxgate.export.evaluation.layouts.odd_one_out", "<scene>/scene3d.metadata.json"
     ),
 }
 

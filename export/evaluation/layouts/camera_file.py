@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from export.evaluation.layouts.files import json_object
-from runtime.calibration import Calibration
-from runtime.errors import CalibrationError, ScanError
+from voxgate.export.evaluation.layouts.files import json_object
+from voxgate.runtime.errors import CalibrationError, ScanError
+from voxgate.runtime.geometry.calibration import Calibration
 
 DEPTH_UNIT_MM = 0.05
 TICK_HZ = 1_000_000_000

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from runtime.errors import ScanError
-from runtime.nouns import GreyImage
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.nouns import GreyImage
 
 MAX_BYTES = 1 << 30
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from export.evaluation.cases import Dataset, Picture, PictureTruth
-from export.evaluation.layouts.files import any_image, files, folders, grey_image, mask
+from voxgate.export.evaluation.cases import Dataset, Picture, PictureTruth
+from voxgate.export.evaluation.layouts.files import any_image, files, folders, grey_image, mask
 
 BACKGROUND_GREY = 8  # levels around the border's median that are still background
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from export.evaluation.cases import Dataset, Picture, PictureTruth
-from export.evaluation.layouts.files import any_image, files, folders, grey_image, mask
-from runtime.errors import ScanError
+from voxgate.export.evaluation.cases import Dataset, Picture, PictureTruth
+from voxgate.export.evaluation.layouts.files import any_image, files, folders, grey_image, mask
+from voxgate.runtime.errors import ScanError
 
 MM_PER_M = 1000.0
 LEAST_POINTS = 100  # to fit a camera to

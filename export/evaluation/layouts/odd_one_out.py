@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from export.evaluation.cases import Dataset, SceneTruth
-from export.evaluation.layouts.files import files, json_object
-from runtime.errors import ScanError
+from voxgate.export.evaluation.cases import Dataset, SceneTruth
+from voxgate.export.evaluation.layouts.files import files, json_object
+from voxgate.runtime.errors import ScanError
 
 SCENE = "scene3d.metadata.json"
 TEST = "test"

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from export.evaluation.cases import Dataset
-from export.evaluation.volumes import VoxelTruth
-from runtime.calibration import Calibration
-from runtime.errors import ScanError
-from runtime.grid import GridSpec
-from runtime.nouns import Note, View
-from runtime.offline import MAX_GAP_NS
-from runtime.replay import lost_frames, replay
-from runtime.scan import CALIBRATION, PARENTS, Scan
-from runtime.sync import Synchronizer
+from voxgate.export.evaluation.cases import Dataset
+from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.nouns import Note, View
+from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
+from voxgate.runtime.scans.placed import lost_frames, replay
+from voxgate.runtime.scans.scan import CALIBRATION, PARENTS, Scan
+from voxgate.runtime.sync.synchronizer import Synchronizer
+from voxgate.runtime.volume.grid import GridSpec
 
 FRAMES = "frames.jsonl"
 FILES = "[!.]*.mcap"

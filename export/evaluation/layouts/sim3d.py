@@ -18,9 +18,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from export.evaluation.cases import Dataset
-from export.evaluation.layouts.camera_file import calibration_from
-from export.evaluation.layouts.files import (
+from voxgate.export.evaluation.cases import Dataset
+from voxgate.export.evaluation.layouts.camera_file import calibration_from
+from voxgate.export.evaluation.layouts.files import (
     any_image,
     array,
     files,
@@ -28,13 +28,13 @@ from export.evaluation.layouts.files import (
     grey_image,
     json_object,
 )
-from export.evaluation.volumes import VoxelTruth
-from runtime.calibration import Calibration
-from runtime.errors import ScanError
-from runtime.grid import GridSpec
-from runtime.nouns import DepthMap, Note, View
-from runtime.rays import Rays
-from runtime.transforms import Transform, apply, rigid
+from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.nouns import DepthMap, Note, View
+from voxgate.runtime.transforms import Transform, apply, rigid
+from voxgate.runtime.volume.grid import GridSpec
 
 Setup = Literal["real", "synth"]
 NAMES = {

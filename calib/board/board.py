@@ -1,0 +1,189 @@
+"""A calibration board: what is printed on it, where its points are, and its description file.
+
+Board frame, mm: x right, y down, z into the board, seen as printed. Origin: the top left corner of
+the squares, or the centre of the top left dot.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.common.strict_json import Fields, parse_object
+from voxgate.runtime.errors import CalibrationError
+
+SCHEMA_VERSION = 1
+MAX_BYTES = 1 << 16
+MAX_SIDE = 200
+LEAST_GAP = 0.1  # of a square, around a marker: below it the corners drown in the marker's edge
+
+DICTIONARIES = {
+    "4x4_50": cv2.aruco.DICT_4X4_50,
+    "4x4_250": cv2.aruco.DICT_4X4_250,
+    "5x5_50": cv2.aruco.DICT_5X5_50,
+    "5x5_100": cv2.aruco.DICT_5X5_100,
+    "5x5_250": cv2.aruco.DICT_5X5_250,
+    "6x6_250": cv2.aruco.DICT_6X6_250,
+    "apriltag_36h11": cv2.aruco.DICT_APRILTAG_36H11,
+}
+
+
+class Kind(str, Enum):
+    """What is printed."""
+
+    CHARUCO = "charuco"
+    CHEQUERBOARD = "chequerboard"
+    CIRCLES = "circles"  # dots in rows and columns
+    DOTS = "dots"  # every second row is shifted by half the spacing
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One board. Raises ValueError for one that cannot be printed or told apart.
+
+    columns, rows: of squares, or of dots (for asymmetric dots: dots per row, and rows).
+    pitch_mm: side of a square, or distance between neighbouring dots (asymmetric: between rows,
+    which is half the distance of two dots in a row). feature_mm: side of a marker or diameter of a
+    dot, 0 for a chequerboard. legacy: ChArUco of OpenCV before 4.6, first square a marker.
+    """
+
+    kind: Kind
+    columns: int
+    rows: int
+    pitch_mm: float
+    feature_mm: float = 0.0
+    dictionary: str = ""
+    legacy: bool = False
+
+    def __post_init__(self) -> None:
+        if not (3 <= self.columns <= MAX_SIDE and 3 <= self.rows <= MAX_SIDE):
+            raise ValueError(
+                f"a board has 3 to {MAX_SIDE} columns and rows, got {self.columns} x {self.rows}"
+            )
+        if not 0 < self.pitch_mm < 1e4:
+            raise ValueError(f"pitch_mm must be above 0, got {self.pitch_mm:g}")
+        _check_feature(self)
+        if self.kind is Kind.CHARUCO:
+            _check_dictionary(self)
+
+    @property
+    def squares(self) -> bool:
+        """Whether the points are corners of squares."""
+        return self.kind in (Kind.CHARUCO, Kind.CHEQUERBOARD)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Points per row and rows of points."""
+        return (self.columns - 1, self.rows - 1) if self.squares else (self.columns, self.rows)
+
+    @property
+    def points_mm(self) -> npt.NDArray[np.float64]:
+        """(n, 3) float64 of the board frame, row by row from the top left; z = 0."""
+        across, down = self.grid
+        row, column = (index.ravel() for index in np.mgrid[0:down, 0:across])
+        if self.squares:
+            x, y = column + 1, row + 1
+        elif self.kind is Kind.DOTS:
+            x, y = 2 * column + row % 2, row
+        else:
+            x, y = column, row
+        points: npt.NDArray[np.float64] = np.stack([x, y, np.zeros_like(x)], axis=1) * np.float64(
+            self.pitch_mm
+        )
+        return points
+
+    @property
+    def half_turn_ambiguous(self) -> bool:
+        """Whether the board looks the same upside down, so that its pose has two answers."""
+        if self.kind is Kind.CHEQUERBOARD:
+            return (self.columns + self.rows) % 2 == 0
+        if self.kind is Kind.DOTS:
+            return self.rows % 2 == 0
+        return self.kind is Kind.CIRCLES
+
+    @classmethod
+    def load(cls, path: Path) -> Board:
+        """Read a description file. Raises CalibrationError (one line)."""
+        try:
+            content = path.read_bytes()
+            if len(content) > MAX_BYTES:
+                raise ValueError("too large for a board's description")
+            return _from_fields(parse_object(content.decode("utf-8")))
+        except FileNotFoundError as error:
+            raise CalibrationError(
+                f"{path}: no such file; `voxgate calib board` writes it beside the print"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise CalibrationError(f"{path}: {error}") from error
+
+    def to_json(self) -> str:
+        """The description file's text."""
+        fields = {"schema_version": SCHEMA_VERSION, "unit": "mm"} | asdict(self)
+        return json.dumps(fields | {"kind": self.kind.value}, indent=1) + "\n"
+
+    def charuco(self) -> cv2.aruco.CharucoBoard:
+        """OpenCV's object for a ChArUco board."""
+        dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[self.dictionary])
+        size = (self.columns, self.rows)
+        board = cv2.aruco.CharucoBoard(size, self.pitch_mm, self.feature_mm, dictionary)
+        board.setLegacyPattern(self.legacy)
+        return board
+
+
+def _check_feature(board: Board) -> None:
+    largest = board.pitch_mm * (1 if board.squares else 0.9)
+    if board.kind is Kind.CHEQUERBOARD:
+        if board.feature_mm:
+            raise ValueError("a chequerboard has neither markers nor dots: feature_mm must be 0")
+    elif not 0 < board.feature_mm < largest:
+        what = "marker" if board.squares else "dot"
+        raise ValueError(
+            f"feature_mm, the {what}'s size, must be between 0 and {largest:g} mm, "
+            f"got {board.feature_mm:g}"
+        )
+    elif board.squares and board.feature_mm > (1 - LEAST_GAP) * board.pitch_mm:
+        raise ValueError(
+            f"a marker of {board.feature_mm:g} mm leaves too little white in a square of "
+            f"{board.pitch_mm:g} mm: at most {(1 - LEAST_GAP) * board.pitch_mm:g}"
+        )
+
+
+def _check_dictionary(board: Board) -> None:
+    if board.dictionary not in DICTIONARIES:
+        raise ValueError(
+            f"dictionary must be one of {', '.join(DICTIONARIES)}, got {board.dictionary!r}"
+        )
+    markers = board.columns * board.rows // 2
+    known = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary]).bytesList.shape[0]
+    if markers > known:
+        raise ValueError(
+            f"{board.columns} x {board.rows} squares need {markers} markers, "
+            f"dictionary {board.dictionary} has {known}: choose a larger one"
+        )
+
+
+def _from_fields(fields: Fields) -> Board:
+    version = fields.integer("schema_version", 0, 1 << 31)
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"schema_version {version} is unknown, this VoxGate reads 1")
+    if fields.text("unit") != "mm":
+        raise ValueError('unit must be "mm"')
+    kind = fields.text("kind")
+    if kind not in {each.value for each in Kind}:
+        raise ValueError(f"kind must be one of {', '.join(k.value for k in Kind)}, got {kind!r}")
+    charuco = kind == Kind.CHARUCO.value
+    return Board(
+        kind=Kind(kind),
+        columns=fields.integer("columns", 0, MAX_SIDE),
+        rows=fields.integer("rows", 0, MAX_SIDE),
+        pitch_mm=fields.number("pitch_mm", 0, 1e4),
+        feature_mm=0.0 if kind == "chequerboard" else fields.number("feature_mm", 0, 1e4),
+        dictionary=fields.text("dictionary") if charuco else "",
+        legacy=charuco and bool(fields.values.get("legacy", False)),
+    )

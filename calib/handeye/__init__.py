@@ -1,0 +1,1 @@
+"""Where the camera sits on the robot, or beside it."""

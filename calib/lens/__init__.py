@@ -1,0 +1,1 @@
+"""Pixels and rays: the lens and its calibration."""

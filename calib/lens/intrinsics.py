@@ -1,0 +1,253 @@
+"""The lens from pictures of a board: bundle adjustment with robust corners, Zhang (2000).
+
+start from homographies -> all poses and the lens together -> views that do not fit are named
+and left out -> covariance -> error on views that were left out on purpose
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import cv2
+import numpy as np
+
+from voxgate.calib.board.sightings import Sightings
+from voxgate.calib.lens.lens import Lens, LensModel
+from voxgate.calib.lens.pnp import board_poses, refined_poses
+from voxgate.calib.numerics.least_squares import (
+    Array,
+    System,
+    covariances,
+    minimise,
+    normal_equations,
+)
+from voxgate.calib.numerics.robust import huber, noise_px
+from voxgate.calib.numerics.twist import motions
+from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.transforms import Transform
+
+MIN_VIEWS = 4
+FOLDS = 5
+BAD_VIEW = 3.0  # a view whose error is so many times the median's
+LEAST_BAD_PX = 0.3  # below it no view is bad, however good the others are
+FOCALS = (0.6, 1.0, 1.5, 2.5, 5.0)  # of the picture's longer side: wide angle to telephoto
+FISHEYE_FOCALS = (0.25, 0.35, 0.5, 0.8)
+START_ITERATIONS = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BadView:
+    """A view that was left out, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intrinsics:
+    """A lens and how well it is known.
+
+    covariance: (p, p) of lens.values, with the noise found in these pictures. poses: (v, 4, 4)
+    camera_from_board of `sightings`, the views that were used. residuals: (n, 2) px.
+    """
+
+    lens: Lens
+    covariance: Array
+    sightings: Sightings
+    poses: Array
+    residuals: Array
+    noise_px: float
+    bad: tuple[BadView, ...]
+
+    @property
+    def sigma(self) -> Array:
+        """(p,) one standard deviation of each of lens.values."""
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
+
+    @property
+    def rms_px(self) -> float:
+        """Root mean square of the reprojection error's length."""
+        return float(np.sqrt((self.residuals**2).sum(axis=1).mean()))
+
+    @property
+    def view_rms_px(self) -> Array:
+        """(v,) the same of each view."""
+        return self.sightings.per_view((self.residuals**2).sum(axis=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    lens: Lens
+    poses: Array
+
+
+def calibrate_lens(
+    sightings: Sightings, size_px: tuple[int, int], model: LensModel = LensModel.BROWN
+) -> Intrinsics:
+    """Fit a lens. Raises CalibrationError when the views cannot settle it."""
+    _need(len(sightings), "the board was found in", sightings)
+    lens, poses = _start(sightings, size_px, model)
+    used = [view for view, pose in enumerate(poses) if pose is not None]
+    bad = [
+        BadView(sightings.names[view], "no pose of the board explains its points")
+        for view, pose in enumerate(poses)
+        if pose is None
+    ]
+    state = _State(lens, np.array([poses[view] for view in used]))
+    while True:
+        seen = sightings.only(used)
+        found = _fit(seen, state)
+        worst = _worst(found)
+        if worst is None:
+            return replace(found, bad=tuple(bad))
+        rms_px = found.view_rms_px[worst]
+        median_px = float(np.median(found.view_rms_px))
+        bad.append(
+            BadView(
+                sightings.names[used[worst]],
+                f"off by {rms_px:.2f} px, the others by {median_px:.2f}: "
+                "board bent, moved while it was exposed, or points mistaken",
+            )
+        )
+        del used[worst]
+        _need(len(used), "what fits together is only", sightings)
+        state = _State(found.lens, np.delete(found.poses, worst, axis=0))
+
+
+def held_out_px(found: Intrinsics, folds: int = FOLDS) -> Array:
+    """(v,) reprojection error of each view by a lens that was fitted without it, rms px.
+
+    Only the view's pose is fitted to it. Views are left out every `folds`-th at a time.
+    """
+    count = len(found.sightings)
+    folds = min(folds, count - MIN_VIEWS + 1, count)
+    errors = np.full(count, np.nan)
+    for fold in range(folds if folds > 1 else 0):
+        out = list(range(fold, count, folds))
+        kept = [view for view in range(count) if view % folds != fold]
+        lens = _fit(found.sightings.only(kept), _State(found.lens, found.poses[kept])).lens
+        held = found.sightings.only(out)
+        posed = _State(lens, refined_poses(held, lens, found.poses[out]))
+        errors[out] = held.per_view((_residuals(held, posed) ** 2).sum(axis=1))
+    return errors
+
+
+def _need(count: int, what: str, sightings: Sightings) -> None:
+    if count < MIN_VIEWS:
+        raise CalibrationError(
+            f"{what} {count} of {len(sightings)} pictures, at least {MIN_VIEWS} are needed (better "
+            "15): hold the board at different tilts, near and far, also into the corners"
+        )
+
+
+# --- start ---------------------------------------------------------------------------------------
+
+
+def _start(
+    sightings: Sightings, size_px: tuple[int, int], model: LensModel
+) -> tuple[Lens, list[Transform | None]]:
+    """The focal length that explains the views best after a few steps."""
+    best: tuple[float, Lens] | None = None
+    for focal_px in _focals(sightings, size_px, model):
+        lens = Lens.plain(model, size_px, focal_px)
+        poses = board_poses(sightings, lens)
+        used = [view for view, pose in enumerate(poses) if pose is not None]
+        if len(used) < MIN_VIEWS:
+            continue
+        tried = _rough(sightings.only(used), lens, np.array([poses[view] for view in used]))
+        off = float(np.median(np.abs(tried.residuals)))
+        if best is None or off < best[0]:
+            best = off, tried.lens
+    if best is None:
+        raise CalibrationError(
+            "no focal length explains the pictures: is it this board's description file?"
+        )
+    return best[1], board_poses(sightings, best[1])
+
+
+def _focals(sightings: Sightings, size_px: tuple[int, int], model: LensModel) -> list[float]:
+    side = max(size_px)
+    if model is LensModel.FISHEYE:
+        return [side * ratio for ratio in FISHEYE_FOCALS]
+    per_view = [sightings.of(view) for view in range(len(sightings))]
+    matrix = cv2.initCameraMatrix2D(
+        [view.points_mm.astype(np.float32) for view in per_view],
+        [view.pixels.astype(np.float32) for view in per_view],
+        size_px,
+        1.0,
+    )
+    zhang = float(np.asarray(matrix)[0, 0])
+    usable = np.isfinite(zhang) and 0.1 * side < zhang < 50 * side
+    return ([zhang] if usable else []) + [side * ratio for ratio in FOCALS]
+
+
+def _rough(seen: Sightings, lens: Lens, poses: Array) -> Intrinsics:
+    return _fit(seen, _State(lens, poses), rough=True)
+
+
+# --- fit -----------------------------------------------------------------------------------------
+
+
+def _fit(seen: Sightings, state: _State, rough: bool = False) -> Intrinsics:
+    """All poses and the lens, first with a wide, then with the found noise of the corners."""
+    sigma_px = max(1.0, noise_px(_residuals(seen, state)))
+    iterations = START_ITERATIONS if rough else 60
+    for _ in range(1 if rough else 3):
+        linearise = partial(_linearise, seen, sigma_px=sigma_px)
+        state, _ = minimise(linearise, _move, state, iterations)
+        sigma_px = _unbiased_noise(_residuals(seen, state), len(state.lens.values), len(seen))
+    covariance = np.full((len(state.lens.values),) * 2, np.nan)
+    if not rough:
+        covariance = _covariance(_linearise(seen, state, sigma_px))
+    return Intrinsics(
+        state.lens, covariance, seen, state.poses, _residuals(seen, state), sigma_px, ()
+    )
+
+
+def _residuals(seen: Sightings, state: _State) -> Array:
+    return state.lens.project(_in_camera(seen, state.poses)) - seen.pixels
+
+
+def _in_camera(seen: Sightings, poses: Array) -> Array:
+    own = poses[seen.view]
+    points: Array = np.einsum("nij,nj->ni", own[:, :3, :3], seen.points_mm) + own[:, :3, 3]
+    return points
+
+
+def _linearise(seen: Sightings, state: _State, sigma_px: float) -> System:
+    linear = state.lens.linearise(_in_camera(seen, state.poses))
+    residuals = linear.pixels - seen.pixels
+    weights, cost = huber(residuals, sigma_px)
+    return normal_equations(
+        linear.by_lens, linear.by_pose, residuals, weights / sigma_px**2, seen.starts, cost
+    )
+
+
+def _move(state: _State, lens_step: Array, pose_steps: Array) -> _State:
+    poses = motions(pose_steps) @ state.poses
+    return _State(state.lens.with_values(state.lens.values + lens_step), poses)
+
+
+def _unbiased_noise(residuals: Array, shared: int, views: int) -> float:
+    """Robust spread, with the degrees of freedom that the fit took."""
+    taken = (shared + 6 * views) / residuals.size
+    return noise_px(residuals) / float(np.sqrt(max(0.05, 1 - taken)))
+
+
+def _covariance(system: System) -> Array:
+    try:
+        shared, _ = covariances(system)
+    except np.linalg.LinAlgError as error:
+        raise CalibrationError(
+            "the views do not settle the lens: tilt the board more, by 20 to 45 degrees"
+        ) from error
+    return shared
+
+
+def _worst(found: Intrinsics) -> int | None:
+    """The view that fits worst, if it is bad."""
+    rms_px = found.view_rms_px
+    worst = int(rms_px.argmax())
+    limit_px = max(LEAST_BAD_PX, BAD_VIEW * float(np.median(rms_px)))
+    return worst if rms_px[worst] > limit_px else None

@@ -1,0 +1,1 @@
+"""Least squares, rigid motions, robust weights."""

@@ -1,0 +1,1 @@
+"""Where the sensor sits and where the part stands."""

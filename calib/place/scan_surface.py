@@ -1,0 +1,89 @@
+"""The surface that a recorded scan measured, in the robot's base; also without a part's place."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from voxgate.calib.calibration_file import CalibrationFile
+from voxgate.calib.place.cad import Surface
+from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.drift import DriftGauge
+from voxgate.runtime.geometry.expected_kernels import fit_planes
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.nouns import View
+from voxgate.runtime.scans.placed import views_of
+from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.transforms import apply
+
+MAX_GAP_NS = 20_000_000  # as the cell's default
+MAX_UNCERTAINTY_MM = 1.0
+STEP_PX = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedScan:
+    """views: placed in the part's frame, or in the base where no part was known; lost: why not."""
+
+    rays: Rays
+    views: tuple[View, ...]
+    lost: tuple[str, ...]
+
+
+def open_scan(folder: Path, calibration: Path | None) -> PlacedScan:
+    """A scan's views. Raises ScanError, CalibrationError."""
+    scan = Scan.open(folder, calibration)
+    found = views_of(scan, MAX_GAP_NS, MAX_UNCERTAINTY_MM)
+    views = tuple(each for each in found if isinstance(each, View) and each.depth_mm is not None)
+    lost = tuple(each.note.detail for each in found if not isinstance(each, View))
+    if len(views) < 2:
+        raise CalibrationError(
+            f"{folder}: {len(views)} views with depth and pose, at least 2 are needed"
+            + (f"; the first that was lost: {lost[0]}" if lost else "")
+        )
+    return PlacedScan(Rays.from_calibration(scan.calibration), views, lost)
+
+
+def scan_in_base(folder: Path, file: CalibrationFile) -> Surface:
+    """Points and normals in the base, mm, by a calibration whose part is not placed yet."""
+    data = dict(file.data) | {"T_base_part": np.eye(4).tolist(), "part": "unplaced"}
+    for key in ("digest", "views"):
+        data.pop(key, None)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "calibration.json"
+        path.write_text(json.dumps(data), encoding="utf-8")
+        try:
+            scan = open_scan(folder, path)
+        except CalibrationError as error:
+            raise CalibrationError(str(error).replace(str(path), str(file.path))) from error
+    parts = [_surface(view, scan.rays) for view in scan.views]
+    return Surface(
+        np.concatenate([part.points for part in parts]),
+        np.concatenate([part.normals for part in parts]),
+    )
+
+
+def gauge_of(scan: PlacedScan) -> DriftGauge:
+    """With all views taken in."""
+    gauge = DriftGauge(scan.rays)
+    for view in scan.views:
+        gauge.add(view)
+    return gauge
+
+
+def _surface(view: View, rays: Rays) -> Surface:
+    assert view.depth_mm is not None  # `open_scan` has left the others out
+    depth = np.require(view.depth_mm, np.float32, ["C", "W"])
+    grid = np.zeros(depth.shape, np.bool_)
+    grid[STEP_PX // 2 :: STEP_PX, STEP_PX // 2 :: STEP_PX] = True
+    grid &= depth > 0
+    plane = np.zeros((*depth.shape, 4), np.float32)
+    fit_planes(depth, grid, rays.x, rays.y, plane)
+    grid &= plane[..., 2] != 0
+    pose = view.part_from_camera
+    points = apply(pose, rays.points(depth)[grid].astype(np.float64))
+    return Surface(points, plane[grid][:, :3].astype(np.float64) @ pose[:3, :3].T)

@@ -1,0 +1,1 @@
+"""Robot poses from files, in any controller's form."""

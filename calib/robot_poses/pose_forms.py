@@ -1,0 +1,179 @@
+"""The forms in which robots give poses: numbers to base_from_flange.
+
+| form | columns after the position | rotation | seen on |
+|---|---|---|---|
+| quat-wxyz | w x y z | unit quaternion | ABB (q1..q4), KUKA iiwa |
+| quat-xyzw | x y z w | unit quaternion | ROS, Franka |
+| rotvec | rx ry rz | axis times angle | Universal Robots (rad, m) |
+| zyx | a b c | Rz(a) Ry(b) Rx(c) | KUKA A B C, Comau-like |
+| wpr | w p r | Rz(r) Ry(p) Rx(w) | Fanuc W P R, Yaskawa, ABB's Rx Ry Rz |
+| xyz | a b c | Rx(a) Ry(b) Rz(c) | Stäubli, Mecademic |
+| zyz | a b c | Rz(a) Ry(b) Rz(c) | Kawasaki O A T, Adept, Comau |
+| zxz | a b c | Rz(a) Rx(b) Rz(c) | Mitsubishi's older, aerospace |
+| matrix | 3x4 or 4x4, by rows | | |
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.numerics.twist import inverse
+from voxgate.runtime.transforms import rigid
+
+UNIT_LENGTH = 0.01  # a quaternion written with three digits is off by less
+EULER = {"zyx": "ZYX", "wpr": "xyz", "xyz": "XYZ", "zyz": "ZYZ", "zxz": "ZXZ"}
+QUATERNIONS = ("quat-wxyz", "quat-xyzw")
+ROTATIONS = (*QUATERNIONS, "rotvec", *EULER, "matrix")
+MM_PER_M = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoseForm:
+    """How the numbers of one pose are meant. rotation: one of ROTATIONS; degrees: of its angles.
+
+    metres: positions are m, not mm. inverted: the pose is flange_from_base.
+    """
+
+    rotation: str
+    degrees: bool = True
+    metres: bool = False
+    inverted: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rotation not in ROTATIONS:
+            raise ValueError(f"a pose form is one of {', '.join(ROTATIONS)}, got {self.rotation!r}")
+
+    @property
+    def angles(self) -> bool:
+        """Whether the rotation is given by angles, so that their unit matters."""
+        return self.rotation == "rotvec" or self.rotation in EULER
+
+    def __str__(self) -> str:
+        unit = f" in {'degrees' if self.degrees else 'radians'}" if self.angles else ""
+        ends = ", flange_from_base" if self.inverted else ""
+        return f"{self.rotation}{unit}, positions in {'m' if self.metres else 'mm'}{ends}"
+
+    @property
+    def options(self) -> str:
+        """What to type for it."""
+        angle = f" --angles {'deg' if self.degrees else 'rad'}" if self.angles else ""
+        inverted = " --inverted" if self.inverted else ""
+        return f"--rotation {self.rotation}{angle} --unit {'m' if self.metres else 'mm'}{inverted}"
+
+
+ROBOTS = {
+    "ur": PoseForm("rotvec", degrees=False, metres=True),
+    "kuka": PoseForm("zyx"),
+    "fanuc": PoseForm("wpr"),
+    "yaskawa": PoseForm("wpr"),
+    "abb": PoseForm("quat-wxyz"),
+    "staubli": PoseForm("xyz"),
+    "kawasaki": PoseForm("zyz"),
+    "ros": PoseForm("quat-xyzw", metres=True),
+}
+"""What a make of robot usually shows."""
+
+
+def forms_for(columns: int) -> list[PoseForm]:
+    """Every form that rows of so many numbers can have, base_from_flange."""
+    if columns == 6:
+        rotations = [
+            PoseForm(name, degrees) for name in ("rotvec", *EULER) for degrees in (True, False)
+        ]
+    elif columns == 7:
+        rotations = [PoseForm(name) for name in QUATERNIONS]
+    elif columns in (12, 16):
+        rotations = [PoseForm("matrix")]
+    else:
+        rotations = []
+    return [replace(form, metres=metres) for form in rotations for metres in (False, True)]
+
+
+def flanges(numbers: Array, form: PoseForm) -> Array:
+    """(n, 4, 4) base_from_flange from rows (n, 6), (n, 7), (n, 12) or (n, 16).
+
+    Raises ValueError naming the first row that is not a pose of this form.
+    """
+    if form.rotation not in {each.rotation for each in forms_for(numbers.shape[1])}:
+        raise ValueError(
+            f"a {form.rotation} pose does not have {numbers.shape[1]} numbers: "
+            "position and quaternion are 7, position and angles 6, a matrix 12 or 16"
+        )
+    poses = _matrices(numbers) if form.rotation == "matrix" else _composed(numbers, form)
+    if form.metres:
+        poses[:, :3, 3] *= MM_PER_M
+    return inverse(poses) if form.inverted else poses
+
+
+def to_numbers(pose: Array, form: PoseForm) -> Array:
+    """One base_from_flange (4, 4) as this robot shows it."""
+    shown = inverse(pose[None])[0] if form.inverted else pose
+    position = shown[:3, 3] / (MM_PER_M if form.metres else 1.0)
+    if form.rotation == "matrix":
+        rows = shown[:3].copy()
+        rows[:, 3] = position
+        return np.asarray(rows.ravel())
+    turn = Rotation.from_matrix(shown[:3, :3])
+    if form.rotation in QUATERNIONS:
+        numbers = turn.as_quat(canonical=True)
+        return np.concatenate(
+            [position, np.roll(numbers, 1) if form.rotation == "quat-wxyz" else numbers]
+        )
+    if form.rotation == "rotvec":
+        angles = turn.as_rotvec(degrees=form.degrees)
+    else:
+        with warnings.catch_warnings():  # at the gimbal's lock one of many answers is as good
+            warnings.simplefilter("ignore", UserWarning)
+            angles = turn.as_euler(EULER[form.rotation], degrees=form.degrees)
+    return np.concatenate([position, angles])
+
+
+def _composed(numbers: Array, form: PoseForm) -> Array:
+    poses = np.tile(np.eye(4), (len(numbers), 1, 1))
+    poses[:, :3, :3] = _rotation(numbers[:, 3:], form).as_matrix()
+    poses[:, :3, 3] = numbers[:, :3]
+    return poses
+
+
+def _rotation(numbers: Array, form: PoseForm) -> Rotation:
+    if form.rotation in QUATERNIONS:
+        lengths = np.linalg.norm(numbers, axis=1)
+        off = np.abs(lengths - 1) > UNIT_LENGTH
+        if off.any():
+            row = int(off.argmax())
+            raise ValueError(
+                f"pose {row + 1}: the quaternion must have length 1, got {lengths[row]:.4f}"
+            )
+        xyzw = np.roll(numbers, -1, axis=1) if form.rotation == "quat-wxyz" else numbers
+        return Rotation.from_quat(xyzw)
+    if form.rotation == "rotvec":
+        return Rotation.from_rotvec(numbers, degrees=form.degrees)
+    return Rotation.from_euler(EULER[form.rotation], numbers, degrees=form.degrees)
+
+
+def _matrices(numbers: Array) -> Array:
+    poses = np.tile(np.eye(4), (len(numbers), 1, 1))
+    poses[:, :3] = numbers[:, :12].reshape(-1, 3, 4)
+    return np.array([_checked(row, pose) for row, pose in enumerate(poses, start=1)])
+
+
+def _checked(row: int, pose: Array) -> Array:
+    pose[:3, :3] = _orthonormal(pose[:3, :3])
+    try:
+        return rigid(pose)
+    except ValueError as error:
+        raise ValueError(f"pose {row}: {error}") from error
+
+
+def _orthonormal(turn: Array) -> Array:
+    """Printed matrices have few digits: the nearest rotation, if it is near."""
+    u, size, vt = np.linalg.svd(turn)
+    if np.abs(size - 1).max() > UNIT_LENGTH:
+        return turn
+    nearest: Array = u @ vt
+    return nearest

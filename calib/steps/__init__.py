@@ -1,0 +1,1 @@
+"""One file per command: files in, a step and its report out."""

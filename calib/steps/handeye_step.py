@@ -1,0 +1,243 @@
+"""The whole of `voxgate calib handeye`: pictures and poses in, a step and its report out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from voxgate.calib.board.board import Board
+from voxgate.calib.board.pictures import BoardPictures, OnProgress, find_in_pictures, list_pictures
+from voxgate.calib.board.sightings import Sightings
+from voxgate.calib.calibration_file import (
+    CalibrationFile,
+    Step,
+    lens_numbers,
+    lens_uncertainty,
+    motion_uncertainty,
+)
+from voxgate.calib.gates import HANDEYE, Gate, gates, limits_with
+from voxgate.calib.handeye.handeye import (
+    HandEye,
+    Options,
+    Shot,
+    UnsettledError,
+    calibrate_handeye,
+    held_out,
+)
+from voxgate.calib.handeye.next_pose import next_pose
+from voxgate.calib.handeye.outliers import Expected, OutlierPose, explain
+from voxgate.calib.handeye.reading import Reading, choose
+from voxgate.calib.lens.intrinsics import calibrate_lens
+from voxgate.calib.lens.lens import Lens
+from voxgate.calib.lens.pnp import board_poses
+from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.robot_poses.pose_file import PoseTable, matching, read_poses
+from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges
+from voxgate.calib.steps.lens_step import picture_inputs
+from voxgate.calib.steps.report import Section, distortion_field, handeye_sections, lens_table
+from voxgate.runtime.errors import CalibrationError
+
+CURED_BY_POSES = ("poses_min", "second_turn_min_deg", "sigma_max_mm", "sigma_max_deg")
+
+
+@dataclass(frozen=True, slots=True)
+class HandEyeInput:
+    """What the command was given. forms: what the poses may be, empty: anything."""
+
+    images: Path
+    poses: Path
+    board: Path
+    base: CalibrationFile | None = None
+    eye_in_hand: bool = True
+    forms: tuple[PoseForm, ...] = ()
+    refine_lens: bool = True
+    limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Data:
+    """Views with a board pose and the robot's row of numbers (v, k)."""
+
+    sightings: Sightings
+    seen: Array
+    numbers: Array
+    lens: Lens
+    lens_covariance: Array | None
+
+
+def handeye_step(
+    given: HandEyeInput, on_progress: OnProgress = lambda done, of: None
+) -> tuple[Step, list[Section]]:
+    """Raises CalibrationError with what to do: wrong form, too few motions, another board."""
+    limits = limits_with(HANDEYE, given.limits)
+    board = unambiguous(Board.load(given.board))
+    table = read_poses(given.poses)
+    pictures = find_in_pictures(list_pictures(given.images), board, on_progress)
+    data = _data(given, table, pictures)
+    forms = _possible(given.forms, table)
+    reading = choose(data.numbers, forms, given.eye_in_hand, data.seen, data.sightings.points_mm)
+    found, options = _solved(given, data, reading)
+    held_mm, _ = held_out(found, options)
+    figures = handeye_figures(found, held_mm)
+    step = Step(
+        name="handeye",
+        numbers=_numbers(found, given),
+        uncertainty=_uncertainty(found, given),
+        figures=figures,
+        gates=gates(figures, limits),
+        inputs=picture_inputs(given.images, pictures, board) | _pose_inputs(given.poses),
+        options={
+            "camera_on": "robot" if given.eye_in_hand else "cell",
+            "poses_read_as": str(reading.form),
+            "lens_refined": given.refine_lens,
+        },
+        remarks=[
+            *_remarks(pictures, found, reading, forms),
+            *_advice(gates(figures, limits), found, reading),
+        ],
+    )
+    sections = handeye_sections(found, held_mm, step)
+    if found.lens_covariance is not None:
+        sigma = np.sqrt(np.diag(found.lens_covariance))
+        sections.append(
+            Section("The lens", lens_table(found.lens, sigma) + distortion_field(found.lens))
+        )
+    return step, sections
+
+
+def handeye_figures(found: HandEye, held_mm: Array) -> dict[str, float]:
+    """The figures that gates judge."""
+    taken = len(found.off_mm) + len(found.outliers)
+    return {
+        "poses": len(found.off_mm),
+        "outliers": len(found.outliers) / taken,
+        "second_turn_deg": float(found.turns.spread_deg[1]),
+        "rms_px": float(np.sqrt((found.residuals**2).sum(axis=1).mean())),
+        "position_rms_mm": float(np.sqrt((found.off_mm**2).mean())),
+        "position_largest_mm": float(found.off_mm.max()),
+        "rotation_rms_deg": float(np.sqrt((found.off_deg**2).mean())),
+        "rotation_largest_deg": float(found.off_deg.max()),
+        "held_out_rms_mm": float(np.sqrt((held_mm**2).mean())),
+        "sigma_mm": float(found.sigma_mm.max()),
+        "sigma_deg": float(found.sigma_deg.max()),
+        "robot_mm": found.robot_mm,
+        "robot_deg": found.robot_deg,
+    }
+
+
+def unambiguous(board: Board) -> Board:
+    """The board itself. Raises CalibrationError for one whose pose has two answers."""
+    if board.half_turn_ambiguous:
+        raise CalibrationError(
+            f"a {board.kind.value} of {board.columns} x {board.rows} looks the same upside down: "
+            "its pose has two answers: use ChArUco, or an even and an odd number of squares or an "
+            "odd number of rows of asymmetric dots"
+        )
+    return board
+
+
+def _possible(asked: tuple[PoseForm, ...], table: PoseTable) -> tuple[PoseForm, ...]:
+    """What was asked for, or what the file says of itself."""
+    if asked or table.rotation is None:
+        columns = table.numbers.shape[1]
+        sizes = {"matrix": (12, 16), "quat-wxyz": (7,), "quat-xyzw": (7,)}
+        return tuple(f for f in asked if columns in sizes.get(f.rotation, (6,))) or asked
+    return tuple(PoseForm(table.rotation, metres=metres) for metres in (False, True))
+
+
+def _data(given: HandEyeInput, table: PoseTable, pictures: BoardPictures) -> _Data:
+    rows = dict(zip(pictures.names, matching(table, pictures.names), strict=True))
+    sightings = pictures.sightings
+    if given.base is None:
+        found = calibrate_lens(sightings, pictures.size_px)
+        return _Data(
+            found.sightings, found.poses, _rows(found.sightings, table, rows), found.lens, None
+        )
+    lens = given.base.lens()
+    if (lens.width_px, lens.height_px) != pictures.size_px:
+        raise CalibrationError(
+            f"the pictures have {pictures.size_px[0]} x {pictures.size_px[1]} px, the calibration "
+            f"is for {lens.width_px} x {lens.height_px}"
+        )
+    poses = board_poses(sightings, lens)
+    used = [view for view, pose in enumerate(poses) if pose is not None]
+    if not used:
+        raise CalibrationError("the calibration's lens explains none of the pictures")
+    seen = sightings.only(used)
+    return _Data(
+        seen,
+        np.array([poses[view] for view in used]),
+        _rows(seen, table, rows),
+        lens,
+        given.base.lens_covariance(),
+    )
+
+
+def _rows(seen: Sightings, table: PoseTable, rows: dict[str, int]) -> Array:
+    return np.asarray(table.numbers[[rows[name] for name in seen.names]])
+
+
+def _solved(given: HandEyeInput, data: _Data, reading: Reading) -> tuple[HandEye, Options]:
+    poses = flanges(data.numbers, reading.form)
+    shot = Shot(data.sightings, data.seen, poses)
+    options = Options(given.eye_in_hand, given.refine_lens, data.lens_covariance)
+    why = partial(_explain, data, poses, reading.form)
+    try:
+        return calibrate_handeye(shot, data.lens, options, why), options
+    except UnsettledError as error:
+        raise CalibrationError(f"{error}; {next_pose(poses, reading.form)}") from error
+
+
+def _explain(
+    data: _Data, poses: Array, form: PoseForm, view: int, expected: Expected
+) -> OutlierPose:
+    return explain(view, data.sightings.names, poses, expected, data.numbers, form)
+
+
+def _numbers(found: HandEye, given: HandEyeInput) -> dict[str, object]:
+    if given.eye_in_hand:
+        own = {"mounting": "eye_in_hand", "T_flange_cam": found.x, "T_base_board": found.z}
+    else:
+        own = {"mounting": "eye_to_hand", "T_base_cam": found.x, "T_flange_board": found.z}
+    return own | (lens_numbers(found.lens) if given.refine_lens else {})
+
+
+def _uncertainty(found: HandEye, given: HandEyeInput) -> dict[str, object]:
+    key = "T_flange_cam" if given.eye_in_hand else "T_base_cam"
+    own: dict[str, object] = {key: motion_uncertainty(found.covariance)}
+    if given.refine_lens and found.lens_covariance is not None:
+        own |= lens_uncertainty(found.lens, found.lens_covariance)
+    return own
+
+
+def _pose_inputs(path: Path) -> dict[str, object]:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file()))
+    return {"poses": path.name, "poses_sha256": digest.hexdigest()}
+
+
+def _advice(judged: tuple[Gate, ...], found: HandEye, reading: Reading) -> list[str]:
+    """The next pose, where more poses are what is missing."""
+    if all(gate.ok for gate in judged if gate.name in CURED_BY_POSES):
+        return []
+    return [next_pose(found.shot.flanges, reading.form)]
+
+
+def _remarks(
+    pictures: BoardPictures, found: HandEye, reading: Reading, asked: tuple[PoseForm, ...]
+) -> list[str]:
+    guessed = "" if len(asked) == 1 else ", the only form that fits"
+    blank = [f"{name}: the board was not found" for name in pictures.blank]
+    lost = set(pictures.names) - set(pictures.blank) - set(found.shot.sightings.names)
+    named = {each.name for each in found.outliers}
+    bad = [f"{name}: left out: its points fit no lens" for name in sorted(lost - named)]
+    return [
+        f"poses read as {reading.form}{guessed} ({reading.gap_mm:.2f} mm)",
+        *blank,
+        *bad,
+        *(str(each) for each in found.outliers),
+    ]

@@ -1,0 +1,1 @@
+"""One light module per method."""

@@ -1,0 +1,77 @@
+"""`voxgate export patchcore`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxgate.export.commands.common import Common, FitName, export_recipe, with_common
+
+
+class ModalityName(str, Enum):
+    """What the bank is made of."""
+
+    IMAGE = "image"
+    DEPTH = "depth"
+    BOTH = "both"
+
+
+@with_common
+def patchcore(
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="anomalib 2.x checkpoint (.ckpt) with its bank.")
+    ] = None,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="wide_resnet50_2, wide_resnet101_2, dinov2_vits14, dinov2_vitb14 or any of timm."
+        ),
+    ] = "wide_resnet50_2",
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="State dict of the backbone; the bank is built from the golden scan."),
+    ] = None,
+    modality: Annotated[
+        ModalityName, typer.Option(help="Pictures, depth as a picture, or two banks.")
+    ] = ModalityName.IMAGE,
+    input_px: Annotated[
+        int, typer.Option(min=32, help="Side of the square the backbone sees (SiM3D: 1540).")
+    ] = 518,
+    fit: Annotated[
+        FitName, typer.Option(help="Pad the picture to a square, or stretch it.")
+    ] = FitName.PAD,
+    coreset: Annotated[
+        float, typer.Option(min=1e-4, max=1.0, help="Share of the golden patches that is kept.")
+    ] = 0.1,
+    reweight: Annotated[
+        int, typer.Option(min=0, max=100, help="Neighbours in PatchCore's equation 7; 0: not.")
+    ] = 3,
+    bank_mb: Annotated[
+        float, typer.Option(min=1, help="Most the bank may take in the recipe.")
+    ] = 512.0,
+    seed: Annotated[int, typer.Option(help="Of the coreset.")] = 0,
+    *,
+    common: Common,
+) -> None:
+    """PatchCore, from an anomalib checkpoint, or backbone weights and the golden scan.
+
+    A checkpoint's map is anomalib's own (blurred, not reweighted). A bank built here is used as
+    SiM3D does: no blur, the view's map times the weight of equation 7.
+    """
+    from voxgate.export.features.bank import BankOptions
+    from voxgate.export.methods.patchcore import PatchcoreOptions, load_patchcore
+
+    options = PatchcoreOptions(
+        checkpoint=checkpoint,
+        backbone=backbone,
+        weights=weights,
+        modality=modality.value,
+        input_px=input_px,
+        fit=fit.value,
+        reweight=reweight,
+        bank=BankOptions(coreset, seed, bank_mb),
+    )
+    export_recipe(lambda golden, progress: load_patchcore(golden, options, progress), common)

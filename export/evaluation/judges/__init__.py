@@ -1,0 +1,1 @@
+"""Who judges a case: volume, picture, voxels on a picture, stored scores."""

@@ -1,0 +1,98 @@
+"""The runtime's inspector, listening in: what each view alone gave each voxel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.export.evaluation.judges.fusion_rules import Votes
+from voxgate.runtime.fusion.host import Fusion, HostFusion, Said, Scored
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import Verdict
+from voxgate.runtime.volume.volume import Volume
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewVoxels:
+    """Voxels (n, 3) that one view measured or scored, and their scores (n,)."""
+
+    ijk: npt.NDArray[np.int32]
+    score: npt.NDArray[np.float32]
+
+
+class _Listening(HostFusion):
+    """Fuses as the box does, and keeps what was fused of each view."""
+
+    heard: list[tuple[Scored, Said]]
+
+    def start(self) -> None:
+        super().start()
+        self.heard = []
+
+    def fuse(self, scored: Scored, said: Said) -> None:
+        super().fuse(scored, said)
+        self.heard.append((scored, said))
+
+
+class ListeningInspector(Inspector):
+    """Inspects as the box does, and keeps every view's own voxels of the last part.
+
+    The views are fused once more, alone, at the end, so that the stages' times are the box's. A
+    volume detector speaks once, for all views together: then no view has a voice of its own.
+    """
+
+    views: list[ViewVoxels]
+    _listening: _Listening
+
+    def start(self) -> None:
+        """Forget the last part."""
+        super().start()
+        self.views = []
+
+    def finish(self) -> Verdict:
+        """As the box's, and `views`."""
+        verdict = super().finish()
+        self.views = [self._alone(*heard) for heard in self._listening.heard]
+        return verdict
+
+    def _fuse_where_the_scores_are(self) -> Fusion:
+        self._listening = self._on_host(_Listening, self.volume, self.channels)
+        return self._listening
+
+    def _alone(self, scored: Scored, said: Said) -> ViewVoxels:
+        volume = Volume(self.volume.grid, self.volume.table_z_mm)
+        self._on_host(HostFusion, volume, {}).fuse(scored, said)
+        if self.recipe.zones is not None:
+            self.recipe.zones.rescale(volume, self._reference_from_part())
+        alone = volume.occupied()
+        return ViewVoxels(alone.ijk, alone.score)
+
+
+def votes_on(
+    ijk: npt.NDArray[np.int32], views: list[ViewVoxels], shape: tuple[int, int, int]
+) -> Votes:
+    """The views' votes on voxels (n, 3)."""
+    numbers = _numbers(ijk, shape)
+    order = np.argsort(numbers)
+    ranked = numbers[order]
+    scores, saw = [], []
+    for view in views:
+        place = np.searchsorted(ranked, own := _numbers(view.ijk, shape))
+        place = np.minimum(place, max(len(ranked) - 1, 0))
+        hit = ranked[place] == own
+        score, seen = np.zeros(len(ijk), np.float32), np.zeros(len(ijk), np.bool_)
+        score[order[place[hit]]] = view.score[hit]
+        seen[order[place[hit]]] = True
+        scores.append(score)
+        saw.append(seen)
+    if not scores:
+        scores, saw = [np.zeros(len(ijk), np.float32)], [np.zeros(len(ijk), np.bool_)]
+    return Votes.of(scores, saw)
+
+
+def _numbers(ijk: npt.NDArray[np.int32], shape: tuple[int, int, int]) -> npt.NDArray[np.int64]:
+    i, j, k = ijk.astype(np.int64).T
+    numbers: npt.NDArray[np.int64] = (i * shape[1] + j) * shape[2] + k
+    return numbers

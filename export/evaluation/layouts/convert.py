@@ -1,0 +1,143 @@
+"""Views with poses as a scan folder (design, section 4): every exporter can learn from them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.transform import Rotation
+
+from voxgate.export.evaluation.layouts import mvtec3d, sim3d
+from voxgate.export.evaluation.layouts.camera_file import (
+    DEPTH_UNIT_MM,
+    TICK_HZ,
+    calibration_text,
+)
+from voxgate.export.evaluation.layouts.files import folders
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.nouns import View
+from voxgate.runtime.transforms import Transform
+from voxgate.runtime.volume.grid import GridSpec
+
+EVERY_S = 1.0  # between two made-up exposures
+POSE_EVERY_S = 0.008
+POSES_AROUND = 40  # on either side of an exposure: 0.3 s, what two clocks may be apart at first
+EXPOSURE_US = 1000.0
+MOST_COUNTS = 65_535
+FLOOR_MM = 2.0  # of the lowest point over the runtime's table
+DISTORTION = (0.0,) * 5
+
+
+def convert_training(folder: Path, part: str, out: Path, setup: str) -> int:
+    """Write the class's training instance; returns its number of views. Raises ScanError."""
+    if out.exists():
+        raise ScanError(f"{out}: exists, choose another folder")
+    if sim3d.recognises(folder):
+        return _from_sim3d(folder, part, out, "synth" if setup == "synth2real" else "real")
+    if mvtec3d.recognises(folder):
+        return _from_mvtec3d(folder, part, out)
+    raise ScanError(f"{folder}: only SiM3D and MVTec 3D-AD have a training instance with depth")
+
+
+def write_scan(
+    out: Path, views: Sequence[View], calibration: str, grid: GridSpec | None = None
+) -> None:
+    """A scan of views whose cameras stood still; complete or not at all. Raises ScanError."""
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        for kind in ("images", "depth"):
+            (partial / kind).mkdir(parents=True)
+        (partial / "calibration.json").write_text(calibration, "utf-8")
+        if grid is not None:
+            fields = {"origin_mm": grid.origin_mm, "shape": grid.shape, "voxel_mm": grid.voxel_mm}
+            (partial / "grid.json").write_text(json.dumps(fields), "utf-8")
+        frames = [_frame(partial, number, view) for number, view in enumerate(views)]
+        (partial / "frames.jsonl").write_text("".join(frames), "utf-8")
+        poses = [line for number, view in enumerate(views) for line in _poses(number, view)]
+        (partial / "robot_poses.jsonl").write_text("".join(poses), "utf-8")
+        partial.rename(out)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise ScanError(f"{out}: cannot be written: {error.strerror}") from error
+
+
+def lifted(depth_mm: npt.NDArray[np.float32]) -> Transform:
+    """part_from_camera of one picture: z against the viewing direction, lowest point at 2 mm."""
+    deepest = float(np.nanpercentile(depth_mm, 99.9))
+    turned = np.diag([1.0, -1.0, -1.0, 1.0])
+    turned[2, 3] = deepest + FLOOR_MM
+    return turned
+
+
+def _from_sim3d(folder: Path, part: str, out: Path, setup: sim3d.Setup) -> int:
+    instance = sim3d.training_instance(folder, part, setup)
+    views = [view for view in instance.arrivals() if isinstance(view, View)]
+    known = instance.calibration()
+    text = calibration_text(
+        part, known.width_px, known.height_px, known.camera_matrix, known.distortion.tolist()
+    )
+    write_scan(out, views, text, instance.grid())
+    return len(views)
+
+
+def _from_mvtec3d(folder: Path, part: str, out: Path) -> int:
+    places = [folder, *folders(folder)]
+    place = next((each for each in places if each.name == part and (each / "train").is_dir()), None)
+    if place is None:
+        raise ScanError(f"{folder}: no class {part!r} with a train folder")
+    picture = mvtec3d.picture_of(mvtec3d.training_picture(place))
+    assert picture.depth_mm is not None  # read from xyz
+    assert picture.camera_matrix is not None
+    height, width = picture.image.shape
+    pose = lifted(picture.depth_mm)
+    text = calibration_text(part, width, height, picture.camera_matrix, DISTORTION)
+    write_scan(out, [View(0, picture.image, pose, 0.0, picture.depth_mm)], text)
+    return 1
+
+
+def _frame(folder: Path, number: int, view: View) -> str:
+    at_s = (number + 1) * EVERY_S
+    assert view.depth_mm is not None  # training instances have depth
+    image, depth = f"images/{number:02d}.png", f"depth/{number:02d}.png"
+    counts = np.rint(np.nan_to_num(view.depth_mm, nan=0.0) / DEPTH_UNIT_MM)
+    if counts.max() > MOST_COUNTS:
+        raise ScanError(
+            f"view {number}: depth reaches {counts.max() * DEPTH_UNIT_MM:.0f} mm, a scan stores up "
+            f"to {MOST_COUNTS * DEPTH_UNIT_MM:.0f}"
+        )
+    cv2.imwrite(str(folder / image), view.image)
+    cv2.imwrite(str(folder / depth), counts.astype(np.uint16))
+    line = {
+        "frame_id": number,
+        "view": number,
+        "t_camera_ticks": round(at_s * TICK_HZ),
+        "exposure_us": EXPOSURE_US,
+        "image": image,
+        "depth": depth,
+        "host_rx": at_s + EXPOSURE_US * 1e-6,
+    }
+    return json.dumps(line) + "\n"
+
+
+def _poses(number: int, view: View) -> list[str]:
+    """The camera's own pose, as a robot at rest would report it around the exposure."""
+    middle_s = (number + 1) * EVERY_S
+    x, y, z, w = Rotation.from_matrix(view.part_from_camera[:3, :3]).as_quat().tolist()
+    lines = []
+    for step in range(-POSES_AROUND, POSES_AROUND + 1):
+        at_s = middle_s + step * POSE_EVERY_S
+        pose = {
+            "t_robot": at_s,
+            "p": view.part_from_camera[:3, 3].tolist(),
+            "q": [w, x, y, z],
+            "v": 0.0,
+            "host_rx": at_s,
+        }
+        lines.append(json.dumps(pose) + "\n")
+    return lines

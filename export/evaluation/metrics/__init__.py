@@ -1,0 +1,1 @@
+"""The papers' metrics, exact, on plain arrays."""

@@ -1,0 +1,1 @@
+"""One page and some pictures for people."""

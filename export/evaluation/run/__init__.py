@@ -1,0 +1,1 @@
+"""A data set through its recipes, case by case."""

@@ -1,0 +1,1 @@
+"""Torch building blocks of the methods: weights, pictures, patches, banks."""

@@ -1,0 +1,135 @@
+"""Feature networks by name, from a file of weights: what the methods see a picture with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import timm
+import torch
+from timm.layers import set_fused_attn
+from torch import nn
+
+from voxgate.export.features.checkpoint import State, load_state, load_weights
+from voxgate.runtime.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# names of the papers -> names in timm
+TIMM_NAMES = {
+    "dinov2_vits14": "vit_small_patch14_dinov2",
+    "dinov2_vitb14": "vit_base_patch14_dinov2",
+    "dino_vitb8": "vit_base_patch8_224.dino",
+}
+PYRAMID_LAYERS = {"layer1": 1, "layer2": 2, "layer3": 3, "layer4": 4}  # of a ResNet in timm
+HEADS = ("fc.", "head.", "classifier.", "conv_head.", "bn2.")  # behind the features; not needed
+
+
+def is_transformer(name: str) -> bool:
+    """Whether the backbone gives one map of tokens instead of a pyramid."""
+    return "vit" in TIMM_NAMES.get(name, name)
+
+
+def load_pyramid(name: str, weights: Path, layers: Sequence[str]) -> nn.Module:
+    """A convolutional network: (1, 3, h, w) -> list of maps of these layers, frozen.
+
+    weights: a state dict in timm's or torchvision's naming. Raises EngineError.
+    """
+    unknown = [layer for layer in layers if layer not in PYRAMID_LAYERS]
+    if unknown:
+        raise EngineError(
+            f"backbone {name}: no layers {unknown}, choose from {list(PYRAMID_LAYERS)}"
+        )
+    return load_stages(name, weights, tuple(PYRAMID_LAYERS[layer] for layer in layers))
+
+
+def load_stages(name: str, weights: Path, stages: tuple[int, ...]) -> nn.Module:
+    """As `load_pyramid`, by the numbers of timm's stages."""
+    network = _created(name, features_only=True, out_indices=stages)
+    load_state(network, _needed(load_weights(weights, f"weights of {name}"), network), weights)
+    return _frozen(network)
+
+
+def load_tokens(name: str, weights: Path, size_px: tuple[int, int]) -> nn.Module:
+    """A vision transformer: (1, 3, *size_px) -> (1, c, h / patch, w / patch), last normed layer.
+
+    The position embedding is brought to this size once, here. Raises EngineError.
+    """
+    state = load_weights(weights, f"weights of {name}")
+    with _plain_attention():
+        network = _created(name, img_size=size_px, num_classes=0, global_pool="")
+    _check_patches(name, network, size_px)
+    state = timm.models.vision_transformer.checkpoint_filter_fn(dict(state), network)
+    load_state(network, _needed(state, network), weights)
+    return Tokens(_frozen(network), size_px)
+
+
+class Tokens(nn.Module):
+    """Patch tokens of the last layer as a map; class and register tokens are left out."""
+
+    def __init__(self, network: nn.Module, size_px: tuple[int, int]) -> None:
+        super().__init__()
+        self.network = network
+        patch = network.patch_embed.patch_size
+        self.grid = size_px[0] // patch[0], size_px[1] // patch[1]
+        self.skipped = int(network.num_prefix_tokens)
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        tokens = self.network.forward_features(picture)[:, self.skipped :]
+        return tokens.transpose(1, 2).reshape(1, -1, *self.grid)
+
+
+def _created(name: str, **options: Any) -> nn.Module:
+    try:
+        network: nn.Module = timm.create_model(
+            TIMM_NAMES.get(name, name), pretrained=False, **options
+        )
+    except (RuntimeError, TypeError) as error:
+        raise EngineError(f"backbone {name!r} is not known: {_one(error)}") from error
+    return network
+
+
+def _needed(state: Mapping[str, torch.Tensor], network: nn.Module) -> State:
+    """Without the classifier that published weights carry and features do not need."""
+    own = network.state_dict()
+    return {n: t for n, t in state.items() if n in own or not _unused(n, own)}
+
+
+def _unused(name: str, own: Mapping[str, torch.Tensor]) -> bool:
+    """A layer behind the last one that is kept: a head, or a deeper stage of a pyramid."""
+    stage = name.partition(".")[0]
+    deeper = stage.startswith(("layer", "blocks")) and not any(k.startswith(stage) for k in own)
+    return deeper or name.startswith(HEADS) or name in ("mask_token",)
+
+
+def _frozen(network: nn.Module) -> nn.Module:
+    network.eval()
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network
+
+
+def _check_patches(name: str, network: nn.Module, size_px: tuple[int, int]) -> None:
+    height, width = network.patch_embed.patch_size
+    if size_px[0] % height or size_px[1] % width:
+        raise EngineError(
+            f"backbone {name} sees patches of {height} x {width} px: choose an input size that is "
+            f"a multiple, not {size_px[0]} x {size_px[1]}"
+        )
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Attention as matrix products and a softmax, which every engine builds."""
+    set_fused_attn(False)
+    try:
+        yield
+    finally:
+        set_fused_attn(True)
+
+
+def _one(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

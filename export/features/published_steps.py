@@ -1,0 +1,77 @@
+"""What the published code does to a picture, by its own libraries: the yardstick of parity.
+
+Nothing in here is used by a graph, and nothing of the graphs is used in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torchvision.transforms import v2
+
+from voxgate.export.features.checkpoint import Preprocess
+from voxgate.export.features.picture import GREY_LEVELS, Fit, Size
+from voxgate.export.source import RawScore
+from voxgate.runtime.engines.engine import Tensor
+
+CHANNELS = 3
+
+Finish = Callable[[RawScore], RawScore]
+"""A library's map at the camera's size -> scores >= 0."""
+
+
+def published_picture(plane: torch.Tensor, steps: Preprocess, fit: Fit = "stretch") -> torch.Tensor:
+    """(1, 1, h, w) in 0..1 -> (1, 3, *resize_px) through torchvision's transforms."""
+    picture = plane.repeat(1, CHANNELS, 1, 1)
+    if fit == "pad":
+        height, width = picture.shape[2:]
+        side = max(height, width)
+        picture = functional.pad(picture, (0, side - width, 0, side - height))
+    picture = v2.Resize(list(steps.resize_px), antialias=steps.antialias)(picture)
+    return (
+        picture if steps.mean is None else v2.Normalize(list(steps.mean), list(steps.std))(picture)
+    )
+
+
+def grey_plane(image: Tensor) -> torch.Tensor:
+    """uint8 (1, 1, h, w) -> 0..1 as torchvision's ToDtype(scale=True) does."""
+    return torch.from_numpy(np.ascontiguousarray(image)).float() / GREY_LEVELS
+
+
+def depth_plane(depth_mm: Tensor, near_mm: float, far_mm: float) -> torch.Tensor:
+    """float32 (1, 1, h, w), 0 = no return -> 0..1 over the range, 0 where there is none."""
+    depth = torch.from_numpy(np.ascontiguousarray(depth_mm)).float()
+    return ((depth - near_mm) / (far_mm - near_mm)).clamp(0, 1) * (depth > 0)
+
+
+def camera_map(score: torch.Tensor, size_px: Size, fit: Fit = "stretch") -> RawScore:
+    """(1, 1, h', w') -> (h, w) of the camera, bilinear; padding cut off."""
+    side = max(size_px)
+    full = (side, side) if fit == "pad" else size_px
+    large = functional.interpolate(score, size=full, mode="bilinear", align_corners=False)
+    found: RawScore = large[0, 0, : size_px[0], : size_px[1]].numpy()
+    return found
+
+
+def at_least_zero(score: RawScore) -> RawScore:
+    """What lies below counts as most normal."""
+    return np.asarray(np.maximum(score, 0.0))
+
+
+def from_picture(
+    model: Callable[[torch.Tensor], torch.Tensor],
+    size_px: Size,
+    finish: Finish = at_least_zero,
+) -> Callable[[Mapping[str, Tensor]], RawScore]:
+    """A model with its preprocessing, picture (1, 3, h, w) in 0..1 -> map (1, 1, h', w'), as
+    `Source.original`."""
+
+    def original(inputs: Mapping[str, Tensor]) -> RawScore:
+        with torch.no_grad():
+            picture = grey_plane(inputs["image"]).repeat(1, CHANNELS, 1, 1)
+            return finish(camera_map(model(picture), size_px))
+
+    return original

@@ -1,0 +1,126 @@
+"""The golden scan as the exporter needs it: proven views, rays, the grid, the surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.export.golden.gloss import part_points
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.nouns import View
+from voxgate.runtime.recipe.recipe import MAX_VIEWS
+from voxgate.runtime.recipe.viewplan import ViewPlan
+from voxgate.runtime.scans.placed import views_of
+from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.transforms import Transform, angle_deg, distance_mm
+from voxgate.runtime.volume.grid import GridSpec
+
+# Above the table: depth noise (0.05 mm), a table that is flat to a millimetre.
+TABLE_Z_MM = 1.5
+MAX_POSE_GAP_MS = 25.0  # three lost samples of a robot that reports at 125 Hz
+# a quarter of a 2 mm voxel; a golden scan that is less sure of its poses teaches the wrong place
+MAX_UNCERTAINTY_MM = 0.5
+# How far from the golden pose a view may be taken: the golden picture is re-rendered into it, but
+# what it did not see cannot be.
+PLAN_DISTANCE_MM = 5.0
+PLAN_ANGLE_DEG = 1.0
+LEAST_APART_MM = 2.0  # two views closer than this, and alike, cannot be told apart on a line
+DEFAULT_VOXEL_MM = 2.0  # as SiM3D labels its volumes
+GRID_MARGIN_MM = 10.0  # room for what does not belong there
+SURE_HITS = 3  # measured points in a voxel before it counts as surface: one may be a depth edge
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Golden:
+    """One good part: every planned view with depth and pose, in the plan's order."""
+
+    scan: Scan
+    views: tuple[View, ...]
+    rays: Rays
+    grid: GridSpec
+    table_z_mm: float
+
+    @property
+    def plan(self) -> ViewPlan:
+        """The golden poses, with the tolerance that still tells neighbours apart."""
+        poses = tuple(view.part_from_camera for view in self.views)
+        return ViewPlan(poses, _plan_distance_mm(poses), PLAN_ANGLE_DEG)
+
+    def expected_ijk(self) -> npt.NDArray[np.int32]:
+        """(n, 3) int32: voxels of the grid through which the golden surface was measured."""
+        found = [part_points(view, self.rays, self.table_z_mm)[1] for view in self.views]
+        ijk = self.grid.voxels_of(np.concatenate(found))
+        inside = (ijk >= 0).all(axis=1) & (ijk < self.grid.shape).all(axis=1)
+        voxels, hits = np.unique(ijk[inside], axis=0, return_counts=True)
+        return voxels[hits >= SURE_HITS].astype(np.int32)
+
+
+def load_golden(folder: Path, calibration: Path | None = None) -> Golden:
+    """Read a golden scan. Raises ScanError when a view is not proven, or teaches nothing."""
+    scan = Scan.open(folder, calibration)
+    views = tuple(_proven(scan))
+    rays = Rays.from_calibration(scan.calibration)
+    _check_useful(scan.folder, views, rays)
+    return Golden(scan, views, rays, scan.grid or _grid_around(views, rays), TABLE_Z_MM)
+
+
+def _proven(scan: Scan) -> list[View]:
+    for note in scan.notes:
+        raise ScanError(
+            f"{scan.folder}: {note.reason.value} while it was recorded: {note.detail}; take the "
+            "golden scan again"
+        )
+    placed = views_of(scan, int(MAX_POSE_GAP_MS * 1e6), MAX_UNCERTAINTY_MM)
+    views = [view for view in placed if isinstance(view, View)]
+    for rejection in placed:
+        if not isinstance(rejection, View):
+            raise ScanError(
+                f"{scan.folder}: {rejection.note.detail}; take the golden scan again: "
+                "every view of it must be proven"
+            )
+    for view in views:
+        if view.depth_mm is None:
+            raise ScanError(f"{scan.folder}: frame {view.frame_id} has no depth; record it too")
+    if len(views) > MAX_VIEWS:
+        raise ScanError(f"{scan.folder}: {len(views)} views, a recipe holds at most {MAX_VIEWS}")
+    return views
+
+
+def _check_useful(where: Path, views: tuple[View, ...], rays: Rays) -> None:
+    """Raises ScanError for views without the part, and for two from one place."""
+    for index, view in enumerate(views):
+        if not part_points(view, rays, TABLE_Z_MM)[0].any():
+            raise ScanError(f"{where}: frame {view.frame_id} has no depth on the part: retake it")
+        for other in views[:index]:
+            if _same_place(view.part_from_camera, other.part_from_camera):
+                raise ScanError(
+                    f"{where}: frames {other.frame_id} and {view.frame_id} are from one viewpoint: "
+                    "keep one of them"
+                )
+
+
+def _same_place(a: Transform, b: Transform) -> bool:
+    return distance_mm(a, b) < LEAST_APART_MM and angle_deg(a, b) < 2 * PLAN_ANGLE_DEG
+
+
+def _grid_around(views: tuple[View, ...], rays: Rays) -> GridSpec:
+    points = np.concatenate([part_points(view, rays, TABLE_Z_MM)[1] for view in views])
+    low, high = (np.percentile(points, q, axis=0) for q in (0.1, 99.9))
+    origin = low - GRID_MARGIN_MM
+    shape = np.ceil((high + GRID_MARGIN_MM - origin) / DEFAULT_VOXEL_MM).astype(int)
+    return GridSpec(tuple(origin.tolist()), tuple(shape.tolist()), DEFAULT_VOXEL_MM)
+
+
+def _plan_distance_mm(poses: tuple[Transform, ...]) -> float:
+    """PLAN_DISTANCE_MM, or less where two views look alike and only their place tells them."""
+    alike = [
+        distance_mm(a, b) / 2
+        for index, a in enumerate(poses)
+        for b in poses[:index]
+        if angle_deg(a, b) < 2 * PLAN_ANGLE_DEG
+    ]
+    return min([PLAN_DISTANCE_MM, *alike])

@@ -1,0 +1,1 @@
+"""Writing ONNX: traced, folded, halved, quantised, and what TensorRT builds."""

@@ -1,0 +1,91 @@
+"""What the methods of anomalib share: its own module between our picture and our map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from voxgate.export.features.checkpoint import AnomalibCheckpoint, Preprocess, load_state
+from voxgate.export.features.picture import Picture, Size, ToCamera
+from voxgate.export.features.published_steps import Finish, at_least_zero, from_picture
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import size_px, spec
+from voxgate.export.source import Source
+
+
+class AnomalibNetwork(nn.Module):
+    """uint8 image -> anomalib's anomaly map at the camera's size, finished: at least 0."""
+
+    def __init__(
+        self, model: nn.Module, steps: Preprocess, size: Size, finish: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.picture = picture_of(steps, size)
+        self.model = model
+        self.map = ToCamera(steps.resize_px, size)
+        self.finish = finish or nn.ReLU()
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        score = self.model(self.picture(image)).anomaly_map
+        finished: torch.Tensor = self.finish(self.map(score))
+        return finished
+
+
+def picture_of(steps: Preprocess, size: Size) -> Picture:
+    """The checkpoint's preprocessing as part of the graph."""
+    return Picture(size, steps.resize_px, mean=steps.mean, std=steps.std, antialias=steps.antialias)
+
+
+def anomalib_source(
+    method: str,
+    model: nn.Module,
+    checkpoint: AnomalibCheckpoint,
+    golden: Golden,
+    *,
+    network: nn.Module | None = None,
+    finish: nn.Module | None = None,
+    published_finish: Finish = at_least_zero,
+    keep_float32: tuple[str, ...] = (),
+    provenance: Mapping[str, Any] | None = None,
+    bound: float | None = None,
+) -> Source:
+    """A model of anomalib, its weights filled in; `network` where its own does not trace."""
+    size, steps = size_px(golden), checkpoint.preprocess
+    return Source(
+        method=method,
+        inputs=(spec("image", golden),),
+        network=network or AnomalibNetwork(model, steps, size, finish),
+        original=from_picture(
+            lambda picture: model(checkpoint.transform(picture)).anomaly_map,
+            size,
+            published_finish,
+        ),
+        provenance={
+            "checkpoint": checkpoint.path.name,
+            "checkpoint_sha256": checkpoint.sha256,
+            "input_px": list(steps.resize_px),
+            **(provenance or {}),
+        },
+        keep_float32=("picture", *keep_float32),
+        tools=versions("anomalib", "timm"),
+        bound=bound,
+    )
+
+
+def filled(model: nn.Module, checkpoint: AnomalibCheckpoint) -> nn.Module:
+    """The model with the checkpoint's weights, ready to score. Raises EngineError."""
+    load_state(model, checkpoint.state, checkpoint.path)
+    model.eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model
+
+
+def versions(*names: str) -> dict[str, str]:
+    """Of installed distributions."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in names}

@@ -1,0 +1,1 @@
+"""The networks and the variation model of MVTec 3D-AD."""

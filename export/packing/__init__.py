@@ -1,0 +1,1 @@
+"""Parts become a recipe folder, whole and hashed or not at all."""

@@ -1,0 +1,145 @@
+"""Parts of a recipe become its folder: complete and hashed, or not there at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.common.labels import NAME, VERSION
+from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.recipe.manifest import REFERENCE_FILE, Manifest
+from voxgate.runtime.recipe.recipe import Probe, Recipe, sha256
+from voxgate.runtime.recipe.viewplan import ViewPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceViews:
+    """The golden views as recorded, and what was learnt from them together.
+
+    image (n, h, w) uint8; depth_counts (n, h, w) uint16, 0 = no return; depth_unit_mm per count;
+    part_from_camera (n, 4, 4) float64; gloss (n, h, w) uint8: grey levels by which a surface
+    point changes from view to view.
+    """
+
+    image: npt.NDArray[np.uint8]
+    depth_counts: npt.NDArray[np.uint16]
+    depth_unit_mm: float
+    part_from_camera: npt.NDArray[np.float64]
+    gloss: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecipeParts:
+    """Everything a recipe holds; `manifest.files` is filled in when it is written."""
+
+    manifest: Manifest
+    model: bytes
+    plan: ViewPlan
+    expected_ijk: npt.NDArray[np.int32]
+    reference: ReferenceViews | None
+    probes: Sequence[Probe]
+    threshold: Mapping[str, Any]
+
+
+def write_recipe(folder: Path, parts: RecipeParts) -> None:
+    """Write the folder beside its place and rename it there. Raises RecipeError if it exists."""
+    check_free(folder)
+    files = _files(parts)
+    manifest = parts.manifest.model_copy(update={"files": _digests(files)})
+    write_files(folder, manifest, files)
+
+
+def write_files(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    """Write a recipe's files beside their place and rename them there. Raises RecipeError."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, content in files.items():
+            (partial / name).write_bytes(content)
+        (partial / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+        partial.rename(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise RecipeError(f"{folder}: cannot be written: {error.strerror}") from error
+
+
+def recipe_of(parts: RecipeParts) -> Recipe:
+    """The recipe as the box would read it, without a folder. Raises RecipeError."""
+    return Recipe.from_files(parts.manifest, _files(parts), "this recipe")
+
+
+def check_free(folder: Path) -> None:
+    """Raises RecipeError when there is something at `folder`: ask before the work, not after."""
+    if folder.exists():
+        raise RecipeError(f"{folder}: exists; a recipe is never changed, choose a new version")
+
+
+def check_label(name: str, version: str) -> None:
+    """Raises RecipeError for a name or version that a recipe cannot have."""
+    for what, value, pattern in (("name", name, NAME), ("version", version, VERSION)):
+        if not re.fullmatch(pattern, value):
+            raise RecipeError(f"recipe {what} {value!r} must match {pattern}: choose another")
+
+
+def name_of(part: str) -> str:
+    """A recipe name for a part: what a name may not hold becomes a dash."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", part).strip("-_")[:64] or "part"
+
+
+def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: sha256(content) for name, content in files.items()}
+
+
+def _files(parts: RecipeParts) -> dict[str, bytes]:
+    files = {
+        "model.onnx": parts.model,
+        "viewplan.json": _json(_plan(parts.plan)),
+        "expected.npz": _npz(ijk=parts.expected_ijk),
+        "threshold.json": _json(parts.threshold),
+        "probe.npz": _npz(**_probe_arrays(parts.probes)),
+    }
+    if parts.reference is not None:
+        files[REFERENCE_FILE] = _npz(
+            image=parts.reference.image,
+            depth_counts=parts.reference.depth_counts,
+            depth_unit_mm=np.float64(parts.reference.depth_unit_mm),
+            part_from_camera=parts.reference.part_from_camera,
+            gloss=parts.reference.gloss,
+        )
+    return files
+
+
+def _plan(plan: ViewPlan) -> dict[str, Any]:
+    return {
+        "max_distance_mm": plan.max_distance_mm,
+        "max_angle_deg": plan.max_angle_deg,
+        "views": [{"part_from_camera": view.tolist()} for view in plan.views],
+    }
+
+
+def _probe_arrays(probes: Sequence[Probe]) -> dict[str, npt.NDArray[Any]]:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for number, probe in enumerate(probes):
+        arrays |= {f"{number}.{name}": tensor for name, tensor in probe.inputs.items()}
+        arrays[f"{number}.score"] = probe.score
+    return arrays
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+
+
+def _npz(**arrays: npt.ArrayLike) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()

@@ -1,0 +1,111 @@
+"""What every recipe of a golden scan holds, whichever detector it carries."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import cv2
+import numpy as np
+
+from voxgate import __version__
+from voxgate.export.golden.gloss import Gloss
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.strange import MARK_OF_HEIGHT
+from voxgate.export.packing.package import ReferenceViews
+from voxgate.export.progress import Bar
+from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.engines.engine import Engine, Tensor, raw_scores
+from voxgate.runtime.geometry.expected import ExpectedView, expect
+from voxgate.runtime.recipe.manifest import GridSection, Manifest, TensorSpec
+from voxgate.runtime.recipe.recipe import Probe
+
+TOOLS = ("onnx", "onnxruntime", "numpy")
+
+
+def expected_views(golden: Golden, flicker: Gloss, bar: Bar) -> tuple[ExpectedView, ...]:
+    """Every golden view as small planes; one step of the bar each."""
+    bar.say("fit the golden surface")
+    found = []
+    for view, shine in zip(golden.views, flicker.grey, strict=True):
+        assert view.depth_mm is not None  # load_golden refuses a scan without
+        pose, table = view.part_from_camera, golden.table_z_mm
+        found.append(expect(view.image, view.depth_mm, golden.rays, pose, table, gloss=shine))
+        bar.step()
+    return tuple(found)
+
+
+def reference_views(golden: Golden, flicker: Gloss) -> ReferenceViews:
+    """The golden views as they go into reference.npz."""
+    unit_mm = golden.scan.calibration.depth_unit_mm
+    depth = np.stack([view.depth_mm for view in golden.views if view.depth_mm is not None])
+    return ReferenceViews(
+        image=np.stack([view.image for view in golden.views]),
+        depth_counts=np.rint(np.nan_to_num(depth) / unit_mm).astype(np.uint16),
+        depth_unit_mm=unit_mm,
+        part_from_camera=np.stack([view.part_from_camera for view in golden.views]),
+        gloss=flicker.grey,
+    )
+
+
+def manifest_of(
+    golden: Golden,
+    *,
+    name: str,
+    version: str,
+    method: str,
+    inputs: tuple[TensorSpec, ...],
+    output: TensorSpec,
+    provenance: Mapping[str, Any],
+    tolerance_mm: float,
+    **more: Any,
+) -> Manifest:
+    """A manifest whose files are not written yet; `more` are further fields of it."""
+    grid = golden.grid
+    return Manifest(
+        schema_version=1,
+        name=name,
+        version=version,
+        part=golden.scan.calibration.part,
+        method=method,
+        created_utc=utc_now(),
+        provenance={
+            "golden_scan": golden.scan.folder.name,
+            "views": len(golden.views),
+            **provenance,
+        },
+        calibration_digest=golden.scan.calibration.digest,
+        inputs=inputs,
+        output=output,
+        grid=GridSection(
+            origin_mm=grid.origin_mm,
+            shape=grid.shape,
+            voxel_mm=grid.voxel_mm,
+            table_z_mm=golden.table_z_mm,
+        ),
+        tolerance_mm=tolerance_mm,
+        files={},
+        **{"detector": "view", "tools": tools(), **more},
+    )
+
+
+def tools(*further: str) -> dict[str, str]:
+    """Versions of what makes a recipe, and of `further` distributions."""
+    found = {name: version(name) for name in (*TOOLS, *further)}
+    return {"voxgate": __version__, **found, "python": platform.python_version()}
+
+
+def probes_of(engine: Engine, inputs: Sequence[Mapping[str, Tensor]]) -> tuple[Probe, ...]:
+    """What this engine says of these inputs."""
+    return tuple(Probe(dict(given), raw_scores(engine, dict(given))) for given in inputs)
+
+
+def with_mark(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A black spot in the middle of the picture."""
+    image = np.array(inputs["image"], np.uint8)
+    height, width = image.shape[2:]
+    radius_px = max(2, round(height * MARK_OF_HEIGHT))
+    cv2.circle(image[0, 0], (width // 2, height // 2), radius_px, 0, thickness=-1)
+    return {**inputs, "image": image}

@@ -1,0 +1,141 @@
+"""Part scores of good and bad scans by one recipe, zone by zone; and of a scan seen again.
+
+Seen again, a scan gives what its own part would score when put down anew: another placement, light,
+noise, and one view left out in turn. That is no second part: it fits a tail, it proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from voxgate.export.golden.disturbance import placement, seen_again
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.geometry.expected import ExpectedView, expect
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View
+from voxgate.runtime.offline.inspect_scan import DEFAULTS, Settings
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.zones import Zones
+from voxgate.runtime.scans.placed import lost_frames, views_of
+from voxgate.runtime.scans.scan import Scan
+
+SEED = 31
+OnScan = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PartScores:
+    """One inspection: the highest score in every zone, in units of the recipe's own threshold.
+
+    repeat: 0 as recorded, else the how-manieth time the scan was seen again, without view left_out.
+    """
+
+    scan: str
+    repeat: int
+    left_out: int | None
+    zones: dict[str, float]
+
+    @property
+    def independent(self) -> bool:
+        """Whether it is a part of its own."""
+        return self.repeat == 0
+
+
+class PartReader:
+    """Scores scans by one recipe; owns its engine."""
+
+    def __init__(
+        self, recipe: Recipe, zones: Zones, scan: Path, settings: Settings = DEFAULTS
+    ) -> None:
+        calibration = Scan.open(scan).calibration
+        self.rays = Rays.from_calibration(calibration)
+        self._zones = zones
+        self.table_z_mm = recipe.manifest.grid.table_z_mm
+        self._max_gap_ns = settings.max_gap_ns
+        self.inspector = Inspector.open(
+            recipe, calibration, settings.limits, settings.backend, settings.threads
+        )
+
+    def close(self) -> None:
+        """Give the engine back."""
+        self.inspector.close()
+
+    def as_recorded(self, folder: Path) -> PartScores:
+        """Raises ScanError for a scan that is no proof: incomplete, misplaced, of another part."""
+        verdict = self.inspected(self.arrivals(folder))
+        if verdict.outcome is Outcome.INDETERMINATE:
+            words = "; ".join(note.detail for note in verdict.notes[:2])
+            raise ScanError(f"{folder}: this scan proves nothing: {words}")
+        return PartScores(str(folder), 0, None, self._maxima(verdict))
+
+    def seen_again(
+        self, folder: Path, times: int, rng: np.random.Generator
+    ) -> Iterator[PartScores]:
+        """The scan disturbed `times` times. Raises ScanError when the part is not recognised."""
+        views = [view for view in self.arrivals(folder) if isinstance(view, View)]
+        known = [self._expected(view) for view in views]
+        for repeat in range(1, times + 1):
+            moved, left_out = placement(rng), (repeat - 1) % len(views)
+            again = [
+                seen_again(view, expected, self.rays, moved, rng)
+                for number, (view, expected) in enumerate(zip(views, known, strict=True))
+                if number != left_out
+            ]
+            verdict = self.inspected(again)
+            lost = {note.reason for note in verdict.notes} & {Reason.ALIGNMENT_FAILED}
+            if lost:
+                raise ScanError(f"{folder}: the part is not found again when it is put down anew")
+            yield PartScores(str(folder), repeat, left_out, self._maxima(verdict))
+
+    def arrivals(self, folder: Path) -> list[View | Note]:
+        """Every view of a recorded scan, and what else became of its frames."""
+        scan = Scan.open(folder)
+        found = views_of(scan, self._max_gap_ns, float("inf"))
+        placed = [each if isinstance(each, View) else each.note for each in found]
+        return [*lost_frames(scan), *placed]
+
+    def inspected(self, arrivals: Sequence[View | Note]) -> Verdict:
+        """One part through the inspector, before the zones' thresholds are applied."""
+        self.inspector.start()
+        for arrival in arrivals:
+            if isinstance(arrival, View):
+                self.inspector.add(arrival)
+            else:
+                self.inspector.reject(arrival)
+        return self.inspector.finish()
+
+    def _expected(self, view: View) -> ExpectedView:
+        assert view.depth_mm is not None  # the inspector has refused a scan without
+        return expect(view.image, view.depth_mm, self.rays, view.part_from_camera, self.table_z_mm)
+
+    def _maxima(self, verdict: Verdict) -> dict[str, float]:
+        found = verdict.alignment
+        at = np.eye(4) if found is None else found.reference_from_part
+        return self._zones.maxima(self.inspector.volume, at)
+
+
+def scores_of(
+    recipe: Recipe,
+    zones: Zones,
+    scans: Sequence[Path],
+    again: int = 0,
+    on_scan: OnScan = lambda what: None,
+    settings: Settings = DEFAULTS,
+) -> list[PartScores]:
+    """Every scan as recorded, then each seen again `again` times. Raises ScanError."""
+    rng = np.random.default_rng(SEED)
+    with closing(PartReader(recipe, zones, scans[0], settings)) as reader:
+        found = []
+        for scan in scans:
+            found.append(reader.as_recorded(scan))
+            on_scan(str(scan))
+        for scan in scans if again else ():
+            found += list(reader.seen_again(scan, again, rng))
+            on_scan(str(scan))
+        return found

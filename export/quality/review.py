@@ -1,0 +1,177 @@
+"""Stored scans by several recipes side by side: an escape's question, and a threshold's price."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from voxgate.runtime.errors import RecipeError, ScanError
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.offline.inspect_scan import DEFAULTS, Settings, inspect_scan
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.scan import Scan
+
+FRAMES = "frames.jsonl"
+DEPTH = ("", "*/", "*/*/", "*/*/*/")
+OnProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one recipe says of one scan."""
+
+    outcome: str
+    score: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One scan by all recipes, in the order given. good: what the part was; None: nobody says."""
+
+    scan: str
+    good: bool | None
+    said: tuple[Said, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether all recipes come to one outcome."""
+        return len({said.outcome for said in self.said}) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A candidate against the first recipe, over the whole archive.
+
+    A part of which nobody says what it was counts as good when the first recipe passed it, as bad
+    when it failed it.
+    """
+
+    label: str
+    newly_failed: int
+    newly_passed: int
+    other: int
+    good: int
+    false_rejects: int
+    false_rejects_before: int
+    bad: int
+    escapes: int
+    escapes_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """labelled: whether somebody said which parts were good."""
+
+    labels: tuple[str, ...]
+    rows: tuple[Row, ...]
+    costs: tuple[Cost, ...]
+    labelled: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "recipes": list(self.labels),
+            "scans": [asdict(row) | {"same": row.same} for row in self.rows],
+            "costs": [asdict(cost) for cost in self.costs],
+            "labelled": self.labelled,
+        }
+
+
+def review_archive(
+    places: Sequence[Path],
+    recipes: Sequence[Path],
+    good: Path | None = None,
+    on_progress: OnProgress = lambda done, of, what: None,
+    settings: Settings = DEFAULTS,
+) -> Review:
+    """Every scan by every recipe; one engine is open at a time. Raises VoxGateError."""
+    scans = [scan for place in places for scan in scans_in(place)]
+    listed = _listed(good)
+    loaded = [Recipe.load(recipe) for recipe in recipes]
+    said: list[list[Said]] = []
+    for number, recipe in enumerate(loaded):
+        calibration = Scan.open(scans[0]).calibration
+        inspector = Inspector.open(
+            recipe, calibration, settings.limits, settings.backend, settings.threads
+        )
+        with closing(inspector):
+            column = []
+            for scan in scans:
+                column.append(_said(scan, inspector, settings))
+                on_progress(number * len(scans) + len(column), len(loaded) * len(scans), scan.name)
+            said.append(column)
+    rows = tuple(
+        Row(str(scan), None if listed is None else scan.name in listed, row)
+        for scan, row in zip(scans, zip(*said, strict=True), strict=True)
+    )
+    names = tuple(f"{r.label} ({p.name})" for r, p in zip(loaded, recipes, strict=True))
+    costs = tuple(_cost(names[at], rows, at) for at in range(1, len(names)))
+    return Review(names, rows, costs, listed is not None)
+
+
+def scans_in(place: Path) -> list[Path]:
+    """The scans in a folder, .mcap files too, or the scan itself. Raises ScanError without one."""
+    if place.is_file():
+        return [place]
+    found = {path.parent for depth in DEPTH for path in place.glob(f"{depth}{FRAMES}")}
+    found |= {path for depth in DEPTH for path in place.glob(f"{depth}[!.]*.mcap")}
+    if not found:
+        raise ScanError(
+            f"{place}: no {FRAMES} and no .mcap here or below, so there is no scan to review"
+        )
+    return sorted(found)
+
+
+def _said(folder: Path, inspector: Inspector, settings: Settings) -> Said:
+    scan = Scan.open(folder)
+    inspector.recipe.check_calibration(scan.calibration)
+    verdict = inspect_scan(scan, inspector, max_gap_ns=settings.max_gap_ns)
+    reasons = tuple(dict.fromkeys(note.reason.value for note in verdict.notes))
+    return Said(verdict.outcome.value, verdict.score or 0.0, reasons)
+
+
+def _listed(path: Path | None) -> frozenset[str] | None:
+    """Names of the scans of good parts; one that is not listed was bad."""
+    if path is None:
+        return None
+    try:
+        names = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
+    return frozenset(Path(name).name for name in names)
+
+
+def _cost(label: str, rows: Sequence[Row], at: int) -> Cost:
+    passed, failed = Outcome.PASS.value, Outcome.FAIL.value
+    before = [row.said[0].outcome for row in rows]
+    after = [row.said[at].outcome for row in rows]
+    was_good = [
+        row.good if row.good is not None else outcome == passed
+        for row, outcome in zip(rows, before, strict=True)
+    ]
+    was_bad = [
+        not row.good if row.good is not None else outcome == failed
+        for row, outcome in zip(rows, before, strict=True)
+    ]
+    changes = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    return Cost(
+        label=label,
+        newly_failed=sum(b == failed for _, b in changes),
+        newly_passed=sum(b == passed for _, b in changes),
+        other=sum(b not in (passed, failed) for _, b in changes),
+        good=sum(was_good),
+        false_rejects=_count(after, was_good, lambda outcome: outcome != passed),
+        false_rejects_before=_count(before, was_good, lambda outcome: outcome != passed),
+        bad=sum(was_bad),
+        escapes=_count(after, was_bad, lambda outcome: outcome == passed),
+        escapes_before=_count(before, was_bad, lambda outcome: outcome == passed),
+    )
+
+
+def _count(outcomes: Sequence[str], chosen: Sequence[bool], test: Callable[[str], bool]) -> int:
+    return sum(test(outcome) for outcome, is_one in zip(outcomes, chosen, strict=True) if is_one)

@@ -1,0 +1,1 @@
+"""The default detector: one golden scan, a CPU, no weights."""

@@ -1,0 +1,103 @@
+"""Test features against golden features: how many tolerances apart, at every pixel.
+
+The same head serves the built-in filter bank (one channel: the grey picture) and a backbone of the
+user's (many channels). Nothing is normalised by the test picture: what may differ is predicted
+from the golden features alone, so one threshold serves a dull casting and a printed label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.export.graph.onnx_graph import GraphBuilder
+
+SMOOTHING = (3, 3)  # box means, together a Gaussian of 1.2 cells: below that is sensor noise
+SURROUND = (5, 5)  # on top of SMOOTHING: the coarse edge of the band that holds the texture
+SPREAD = (5,)  # an edge's tolerance reaches two cells to either side of it
+CONTEXT = (7, 7)  # 2.8 cells: the neighbourhood that stands for a spot's own texture
+TINT_SMOOTHING = (5, 5, 3)  # over blocks of 8 px: with them a Gaussian of about 18 px
+STRUCTURE_DISCOUNT = 4.0  # an edge tells about placement, not about light: it weighs less
+
+# Registration, the robot's repeatability and the lens leave half a pixel; doubled, because
+# SMOOTHING flattens a slope.
+MISPLACEMENT_CELLS = 1.0
+# Two pictures of one texture with independent phase differ by sqrt(2) of its deviation.
+TEXTURE_GAIN = 1.41
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Features of one picture pair on one lattice.
+
+    difference: test minus golden; golden: (1, channels, h, w); noise: (1, channels, 1, 1), what
+    light, tone and the sensor leave; size: (h, w); block: cells that make 8 px.
+    """
+
+    difference: str
+    golden: str
+    noise: str
+    channels: int
+    size: tuple[int, int]
+    block: int
+
+
+def without_light_change(graph: GraphBuilder, features: Features) -> str:
+    """The difference without its slow part: light, tone, shading of an instance. (1, c, h, w)
+
+    The slow part is a mean over about 18 px in which flat places weigh most: larger than a stain,
+    smaller than the faces of a part.
+    """
+    floor = graph.square(features.noise)
+    steep = graph.boxes(steepness(graph, features.golden), SPREAD)
+    rough = graph.sum(graph.scaled(steep, STRUCTURE_DISCOUNT), floor)
+    weight = graph.op("Div", floor, rough)
+    slow = graph.op(
+        "Div",
+        _slow(graph, graph.op("Mul", weight, features.difference), features.block),
+        _slow(graph, weight, features.block),
+    )
+    light = graph.grow(slow, features.channels, features.size)
+    return graph.op("Sub", features.difference, light)
+
+
+def tolerances_apart(
+    graph: GraphBuilder, features: Features, unsteady_squared: str | None = None
+) -> str:
+    """|difference| / tolerance per cell, root mean square over channels. (1, 1, h, w), >= 0
+
+    tolerance^2 = noise^2 + (misplacement * slope)^2 + (gain * local texture)^2 + unsteady^2, all of
+    the golden picture; `unsteady_squared` (1, 1 or c, h, w) is where metal flickers.
+    """
+    tolerance = _tolerance_squared(graph, features)
+    if unsteady_squared is not None:
+        tolerance = graph.sum(tolerance, unsteady_squared)
+    apart = graph.op("Div", graph.square(graph.boxes(features.difference, SMOOTHING)), tolerance)
+    return graph.op("Sqrt", graph.channel_mean(apart, features.channels))
+
+
+def per_channel(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """One number per channel in the shape that `Features.noise` has: (1, c, 1, 1) float32."""
+    return np.asarray(values, np.float32).reshape(1, -1, 1, 1)
+
+
+def steepness(graph: GraphBuilder, x: str) -> str:
+    """Squared slope per cell."""
+    across, down = graph.slopes(x)
+    return graph.sum(graph.square(across), graph.square(down))
+
+
+def _tolerance_squared(graph: GraphBuilder, features: Features) -> str:
+    smooth = graph.boxes(features.golden, SMOOTHING)
+    band = graph.op("Sub", smooth, graph.boxes(smooth, SURROUND))
+    return graph.sum(
+        graph.scaled(graph.boxes(steepness(graph, smooth), SPREAD), MISPLACEMENT_CELLS**2),
+        graph.scaled(graph.boxes(graph.square(band), CONTEXT), TEXTURE_GAIN**2),
+        graph.square(features.noise),
+    )
+
+
+def _slow(graph: GraphBuilder, x: str, block: int) -> str:
+    return graph.boxes(graph.shrink(x, block), TINT_SMOOTHING)

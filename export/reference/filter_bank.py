@@ -1,0 +1,116 @@
+"""The default model: a filter bank on the golden picture, no learned weight, one ONNX graph.
+
+`image`, `reference`, `gloss` uint8 (1, 1, h, w) -> `score` float32 (1, 1, h, w). `reference` is the
+golden view re-rendered into the test view's pixels, so placement is already undone to a fraction
+of a pixel; what is left of it is the slope term of `export.comparison_head`. `gloss` says where the
+golden part flickers from view to view (`export.gloss`), rendered alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx
+from onnx import TensorProto, helper
+
+from voxgate.export.graph.onnx_graph import OPSET, GraphBuilder
+from voxgate.export.reference.comparison_head import (
+    Features,
+    per_channel,
+    tolerances_apart,
+    without_light_change,
+)
+
+BLOCK_PX = 8  # light is compared in blocks: fine against 18 px, and 64 times less to compute
+SMALLEST_MARK_PX = 3  # what is narrower in any direction is an edge's shimmer, not a mark
+# Highlights move by a fifth of their own height between good parts: 0.6 mm and 0.4 degrees turn a
+# facet by a twentieth of the angle between neighbouring views, and gloss itself varies.
+UNSTEADY = 0.2
+INPUTS = ("image", "reference", "gloss")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One octave: pictures shrunk by `shrink`, with the noise (grey levels) left after smoothing.
+
+    The noise holds sensor noise, JPEG, quantisation and what is left of 5 % light (2.5 % of a
+    square-root tone curve) after the slow part is taken away.
+    """
+
+    shrink: int
+    noise_grey: float
+
+
+LEVELS = (Level(1, 1.5), Level(2, 1.0))
+
+
+def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
+    """The graph for pictures of size_px (h, w); `full_scale` tolerances become score 1.0."""
+    graph = GraphBuilder()
+    image, golden, gloss = (_picture(graph, name, size_px) for name in INPUTS)
+    difference = graph.op("Sub", image, golden)
+    size = padded_size(size_px)
+    pair = Features(difference, golden, _noise(graph, LEVELS[0]), 1, size, BLOCK_PX)
+    spot = without_light_change(graph, pair)
+    unsteady = graph.square(graph.scaled(gloss, UNSTEADY))
+    maps = [_level(graph, level, spot, golden, unsteady, size) for level in LEVELS]
+    return finish(graph, maps, full_scale, size_px, INPUTS)
+
+
+def silent(size_px: tuple[int, int]) -> onnx.ModelProto:
+    """The graph that says nothing: 0 everywhere, for a golden scan whose pictures prove nothing."""
+    graph = GraphBuilder()
+    nothing = graph.constant(0.0)
+    graph.nodes.append(helper.make_node("Mul", [graph.to_float("image"), nothing], ["score"]))
+    shape = [1, 1, *size_px]
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, shape)
+    score = helper.make_tensor_value_info("score", TensorProto.FLOAT, shape)
+    return graph.model([image], [score], OPSET)
+
+
+def padded_size(size_px: tuple[int, int]) -> tuple[int, int]:
+    """The next multiples of the block."""
+    height, width = (-(-side // BLOCK_PX) * BLOCK_PX for side in size_px)
+    return height, width
+
+
+def finish(
+    graph: GraphBuilder,
+    maps: list[str],
+    full_scale: float,
+    size_px: tuple[int, int],
+    inputs: tuple[str, ...],
+    opset: int = OPSET,
+) -> onnx.ModelProto:
+    """The strongest of several maps without specks, scaled so that `full_scale` is 1.0."""
+    strongest = maps[0] if len(maps) == 1 else graph.op("Max", *maps)
+    apart = graph.cropped(graph.opening(strongest, SMALLEST_MARK_PX), size_px)
+    factor = graph.constant(1.0 / full_scale)
+    graph.nodes.append(helper.make_node("Mul", [apart, factor], ["score"]))
+    shape = [1, 1, *size_px]
+    declared = [helper.make_tensor_value_info(name, TensorProto.UINT8, shape) for name in inputs]
+    score = helper.make_tensor_value_info("score", TensorProto.FLOAT, shape)
+    return graph.model(declared, [score], opset)
+
+
+def _picture(graph: GraphBuilder, name: str, size_px: tuple[int, int]) -> str:
+    height, width = padded_size(size_px)
+    return graph.padded(graph.to_float(name), height - size_px[0], width - size_px[1])
+
+
+def _noise(graph: GraphBuilder, level: Level) -> str:
+    return graph.constant(per_channel(level.noise_grey))
+
+
+def _level(
+    graph: GraphBuilder,
+    level: Level,
+    spot: str,
+    golden: str,
+    unsteady: str,
+    size: tuple[int, int],
+) -> str:
+    spot, golden, unsteady = (graph.shrink(x, level.shrink) for x in (spot, golden, unsteady))
+    features = Features(spot, golden, _noise(graph, level), 1, size, BLOCK_PX)
+    apart = tolerances_apart(graph, features, unsteady)
+    return apart if level.shrink == 1 else graph.grow(apart, 1, size)

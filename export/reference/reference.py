@@ -1,0 +1,293 @@
+"""The default detector: ONE golden scan becomes a recipe, on a CPU, without any weights.
+
+golden scan -> views with poses -> gloss -> seen again under other placement, light and noise
+            -> graph (filter bank, or a backbone of the user's) -> threshold -> recipe
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from voxgate.export.golden.disturbance import disturbed
+from voxgate.export.golden.gloss import Gloss, gloss
+from voxgate.export.golden.golden import Golden, load_golden
+from voxgate.export.golden.seen_again import (
+    REPEATS,
+    SEED,
+    Again,
+    NominalScores,
+    Scores,
+    left_out_scores,
+    nominal_scores,
+    seen_again_inputs,
+)
+from voxgate.export.graph.tensorrt_rules import check
+from voxgate.export.packing.package import (
+    RecipeParts,
+    check_free,
+    check_label,
+    name_of,
+    write_recipe,
+)
+from voxgate.export.packing.recipe_parts import (
+    expected_views,
+    manifest_of,
+    probes_of,
+    reference_views,
+    with_mark,
+)
+from voxgate.export.progress import Bar, Progress, silent
+from voxgate.export.reference import filter_bank
+from voxgate.export.reference import user_backbone as user_backbone
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.engines.onnxruntime_engine import open_cpu
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.geometry.register import TOLERANCE_MM
+from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
+from voxgate.runtime.recipe.recipe import Probe, sha256
+
+METHOD = "reference"
+# Score 1.0 in tolerances. A tolerance is one sigma of what good parts differ by; a part shows some
+# 10^6 pixels, of which noise alone takes one beyond 5 sigma, and one sigma is kept in hand.
+FULL_SCALE = 6.0
+NOISE_PAIRS = 3  # golden views on which a backbone's noise is measured: a quarter of a ring
+PROBES = 2
+THREADS = 2
+RENDERED_PROOF = {
+    "proves": "placement and depth noise alone do not reject a good part",
+    "cannot_prove": "marks, scratches, stains: a rendering shows no texture, print or gloss, so "
+    "the shape alone is judged; how real parts differ from CAD: inspect some good parts",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A graph and the names of its inputs."""
+
+    graph: onnx.ModelProto
+    inputs: tuple[str, ...]
+
+    @property
+    def content(self) -> bytes:
+        """The ONNX file."""
+        content: bytes = self.graph.SerializeToString()
+        return content
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detector:
+    """A scaled model with what was measured to scale it."""
+
+    model: bytes
+    inputs: tuple[str, ...]
+    scores: NominalScores
+    full_scale: float
+    probes: tuple[Probe, ...]
+
+    @property
+    def tolerance_mm(self) -> float:
+        """Deviation that scores 1.0: the usual one, or what this sensor's noise demands."""
+        return TOLERANCE_MM * max(1.0, self.scores.expected_deviation)
+
+
+def export_reference_recipe(
+    scan: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    version: str = "1",
+    backbone: Path | None = None,
+    rendered: bool = False,
+    calibration: Path | None = None,
+    on_progress: Progress = silent,
+) -> dict[str, Any]:
+    """Write the recipe folder `out` from one golden scan; returns a summary for people and JSON.
+
+    rendered: the scan was rendered from CAD. Such pictures have no texture, print or gloss, so
+    that every real part differs from them; the recipe judges the shape alone and says so.
+
+    on_progress(done, of, what) is called as the work goes on. Raises ScanError, CalibrationError,
+    EngineError (a backbone that cannot be used) or RecipeError (`out` exists).
+    """
+    check_free(out)
+    if rendered and backbone is not None:
+        raise EngineError("a rendered scan teaches no look: leave --backbone or --rendered away")
+    bar = Bar(on_progress)
+    bar.say("read the golden scan")
+    golden = load_golden(scan, calibration)
+    name = name or name_of(golden.scan.calibration.part)
+    check_label(name, version)
+    bar.begin(len(golden.views) * (1 + 2 * REPEATS))  # fitted once, seen again REPEATS times
+    parts = build_parts(
+        golden, name=name, version=version, backbone=backbone, rendered=rendered, bar=bar
+    )
+    bar.say("write the recipe")
+    write_recipe(out, parts)
+    bar.end()
+    return _summary(out, parts)
+
+
+def build_parts(
+    golden: Golden,
+    *,
+    name: str,
+    version: str = "1",
+    backbone: Path | None = None,
+    rendered: bool = False,
+    bar: Bar | None = None,
+) -> RecipeParts:
+    """Everything of the recipe, in memory. Raises as `export_reference_recipe` does."""
+    bar = bar or Bar(silent)
+    bar.say("gloss")
+    flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
+    expected = expected_views(golden, flicker, bar)
+    model_of = _modeller(golden, backbone, rendered)
+    check(model_of(FULL_SCALE).graph, METHOD)
+    detector = _detector(golden, expected, flicker, model_of, bar)
+    manifest = _manifest(golden, detector, name, version, backbone, rendered)
+    record = detector.scores.record(detector.full_scale, detector.tolerance_mm)
+    return RecipeParts(
+        manifest=manifest,
+        model=detector.model,
+        plan=golden.plan,
+        expected_ijk=golden.expected_ijk(),
+        reference=reference_views(golden, flicker),
+        probes=detector.probes,
+        threshold={**record, **RENDERED_PROOF} if rendered else record,
+    )
+
+
+# --- one function per step, in their order ------------------------------------------------------
+
+
+def _modeller(golden: Golden, backbone: Path | None, rendered: bool) -> Callable[[float], Model]:
+    """The graph as a function of its scale."""
+    size_px = golden.rays.x.shape[0], golden.rays.x.shape[1]
+    if rendered:
+        return lambda scale: Model(filter_bank.silent(size_px), ("image",))
+    if backbone is None:
+        return lambda scale: Model(filter_bank.filter_bank(size_px, scale), filter_bank.INPUTS)
+    network = user_backbone.load_backbone(backbone)
+    pairs = _noise_pairs(golden)
+    return lambda scale: Model(
+        user_backbone.backbone_graph(network, size_px, scale, pairs), user_backbone.INPUTS
+    )
+
+
+def _detector(
+    golden: Golden,
+    expected: tuple[ExpectedView, ...],
+    flicker: Gloss,
+    model_of: Callable[[float], Model],
+    bar: Bar,
+) -> Detector:
+    rng = np.random.default_rng(SEED)
+    bar.say("see the golden part again")
+    runs = []
+    with Crew(THREADS) as crew:
+        for _ in range(REPEATS):
+            runs.append(seen_again_inputs(golden, expected, crew, rng))
+            for _ in golden.views:
+                bar.step()
+        bar.say("leave views out")
+        left_out = left_out_scores(golden, expected, flicker.shared, crew)
+    bar.say("score it")
+    return _scaled(model_of, runs, left_out, expected, bar)
+
+
+def _scaled(
+    model_of: Callable[[float], Model],
+    runs: list[list[Again]],
+    left_out: Scores,
+    expected: tuple[ExpectedView, ...],
+    bar: Bar,
+) -> Detector:
+    model = model_of(FULL_SCALE)
+    runs = [[replace(again, inputs=_named(again, model.inputs)) for again in r] for r in runs]
+    scores = _scores(model, runs, left_out, expected, bar)
+    full_scale = FULL_SCALE * max(1.0, scores.expected_max)
+    if full_scale > FULL_SCALE:
+        model = model_of(full_scale)
+        scores = _scores(model, runs, left_out, expected, bar)
+    probes = _probes(model, runs[0])
+    return Detector(model.content, model.inputs, scores, full_scale, probes)
+
+
+def _scores(
+    model: Model,
+    runs: list[list[Again]],
+    left_out: Scores,
+    expected: tuple[ExpectedView, ...],
+    bar: Bar,
+) -> NominalScores:
+    engine = open_cpu(model.content, THREADS)
+    try:
+        return nominal_scores(runs, left_out, expected, engine, bar.step)
+    finally:
+        engine.close()
+
+
+def _probes(model: Model, run: list[Again]) -> tuple[Probe, ...]:
+    engine = open_cpu(model.content, THREADS)
+    try:
+        return probes_of(engine, [with_mark(again.inputs) for again in run[:PROBES]])
+    finally:
+        engine.close()
+
+
+def _named(again: Again, names: tuple[str, ...]) -> dict[str, npt.NDArray[np.generic]]:
+    return {name: again.inputs[name] for name in names}
+
+
+def _noise_pairs(golden: Golden) -> list[tuple[GreyImage, GreyImage]]:
+    rng = np.random.default_rng(SEED)
+    return [(view.image, disturbed(view.image, rng)) for view in golden.views[:NOISE_PAIRS]]
+
+
+def _manifest(
+    golden: Golden,
+    detector: Detector,
+    name: str,
+    version: str,
+    backbone: Path | None,
+    rendered: bool,
+) -> Manifest:
+    shape = (1, 1, *golden.rays.x.shape)
+    return manifest_of(
+        golden,
+        name=name,
+        version=version,
+        method=METHOD if backbone is None else f"{METHOD}+backbone",
+        provenance={"backbone": None if backbone is None else _described(backbone)},
+        inputs=tuple(TensorSpec(name=i, dtype="uint8", shape=shape) for i in detector.inputs),
+        output=TensorSpec(name="score", dtype="float32", shape=shape),
+        tolerance_mm=detector.tolerance_mm,
+        rendered=rendered,
+    )
+
+
+def _described(backbone: Path) -> dict[str, str]:
+    return {"file": backbone.name, "sha256": sha256(backbone.read_bytes())}
+
+
+def _summary(out: Path, parts: RecipeParts) -> dict[str, Any]:
+    fit = parts.threshold["fit"]
+    return {
+        "recipe": str(out),
+        "name": parts.manifest.name,
+        "version": parts.manifest.version,
+        "method": parts.manifest.method,
+        "views": len(parts.plan.views),
+        "expected_voxels": len(parts.expected_ijk),
+        "nominal_appearance": fit["appearance"],
+        "nominal_geometry": fit["geometry"],
+    }

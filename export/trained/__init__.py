@@ -1,0 +1,1 @@
+"""A trained model becomes a recipe, or a named reason why not."""

@@ -1,0 +1,163 @@
+"""What a model gets when the golden part is put down again: its inputs, and where the part is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import view_inputs
+from voxgate.export.golden.seen_again import REPEATS, SEED, Again, seen_again_inputs
+from voxgate.export.golden.strange import (
+    MILD_VIEWS,
+    WILD_VIEWS,
+    Alter,
+    marked,
+    mild_cubes,
+    wild_cubes,
+)
+from voxgate.export.progress import Bar
+from voxgate.export.source import RawScore, Source
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.inspection.voxels import VoxelGrid
+
+THREADS = 2
+VOLUME_REPEATS = 8  # a volume gives one maximum a part where a scan gives one per view
+ALTERED_VIEWS = 2  # opposite ones; every view is marked besides
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One run of a model.
+
+    part: (h, w) bool where the part was measured; None: everywhere. view: the planned viewpoint.
+    strange: what was done to it, see `export.strange`; empty: nothing.
+    """
+
+    inputs: dict[str, Tensor]
+    part: npt.NDArray[np.bool_] | None = None
+    view: int = 0
+    strange: str = ""
+
+    def of_part(self, score: RawScore) -> RawScore:
+        """The scores that count."""
+        return score if self.part is None else score[self.part]
+
+    def peak(self, score: RawScore) -> float:
+        """The largest score that counts."""
+        return float(self.of_part(score).max(initial=0.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenAgain:
+    """The golden part put down again some times, and what no good part looks like.
+
+    runs: a sample per view each, or one of the whole part for a volume detector. mild, wild: made
+    from the last of them, see `export.strange`. teaching: mild ones, made from the first.
+    """
+
+    runs: list[list[Sample]]
+    mild: list[Sample]
+    wild: list[Sample]
+    teaching: list[Sample]
+
+    @property
+    def strange(self) -> list[Sample]:
+        """All of the last run's."""
+        return [*self.mild, *self.wild]
+
+
+def seen_again_samples(
+    golden: Golden, expected: Sequence[ExpectedView], source: Source, bar: Bar
+) -> SeenAgain:
+    """Put the golden part down again. Raises ScanError when it is not found again."""
+    rng = np.random.default_rng(SEED)
+    repeats = REPEATS if source.voxels is None else VOLUME_REPEATS
+    bar.begin(repeats)
+    runs, again = [], []
+    with Crew(THREADS) as crew:
+        maker = _Maker(golden, expected, source, crew)
+        for _ in range(repeats):
+            again.append(seen_again_inputs(golden, expected, crew, rng))
+            runs.append(maker.samples(again[-1]))
+            bar.step()
+        return SeenAgain(
+            runs,
+            mild=maker.mild(again[-1], runs[-1]),
+            wild=maker.wild(again[-1], runs[-1]),
+            teaching=maker.mild(again[0], runs[0]),
+        )
+
+
+def compared(seen: SeenAgain) -> tuple[list[Sample], list[Sample]]:
+    """Samples to hold a graph to its model by, and the strange ones that must not fall below 1.0.
+
+    Every viewpoint is there once, as it is or marked, none as the graph was calibrated on; and
+    under other light.
+    """
+    plain = seen.runs[-1][::2]
+    mild = [s for s in seen.mild if s.part is None or s.strange != "marked" or s.view % 2]
+    chosen = [*plain, *mild]
+    return chosen, [sample for sample in seen.strange if sample not in mild]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Maker:
+    """Makes the samples of one source."""
+
+    golden: Golden
+    expected: Sequence[ExpectedView]
+    source: Source
+    crew: Crew
+
+    def samples(self, run: Sequence[Again]) -> list[Sample]:
+        if self.source.voxels is not None:
+            return [self._volume(run)]
+        return [self._view(again, planned) for planned, again in enumerate(run)]
+
+    def mild(self, run: Sequence[Again], samples: Sequence[Sample]) -> list[Sample]:
+        if self.source.voxels is not None:
+            cubes = mild_cubes(samples[0].inputs)
+            return [Sample(inputs, strange=name) for name, inputs in cubes.items()]
+        marks = [self._altered(run, planned, marked) for planned in range(len(run))]
+        return [*marks, *self._some(run, MILD_VIEWS[1:])]
+
+    def wild(self, run: Sequence[Again], samples: Sequence[Sample]) -> list[Sample]:
+        if self.source.voxels is not None:
+            cubes = wild_cubes(samples[0].inputs, np.random.default_rng(SEED))
+            return [Sample(inputs, strange=name) for name, inputs in cubes.items()]
+        return self._some(run, WILD_VIEWS)
+
+    def _some(self, run: Sequence[Again], kinds: Sequence[Alter]) -> list[Sample]:
+        chosen = range(0, len(run), -(-len(run) // ALTERED_VIEWS))
+        return [self._altered(run, planned, kind) for kind in kinds for planned in chosen]
+
+    def _altered(self, run: Sequence[Again], planned: int, kind: Alter) -> Sample:
+        rng = np.random.default_rng(SEED + planned)
+        part = self.expected[planned].measured
+        view = kind(run[planned].view, part, rng)
+        inputs = {**run[planned].inputs, "image": view.image[None, None]}
+        again = replace(run[planned], view=view, inputs=inputs)
+        return replace(self._view(again, planned), strange=kind.__name__)
+
+    def _view(self, again: Again, planned: int) -> Sample:
+        names = [spec.name for spec in self.source.inputs]
+        rays, section = self.golden.rays, self.source.fpfh
+        offered = view_inputs(again.view, planned, rays, names, self.crew, section)
+        offered.update({name: again.inputs[name] for name in names if name in again.inputs})
+        return Sample(offered, self.expected[planned].measured, planned)
+
+    def _volume(self, run: Sequence[Again]) -> Sample:
+        assert self.source.voxels is not None  # the caller looked
+        grid = VoxelGrid(self.source.voxels)
+        for again in run:
+            grid.add(
+                again.view, self.golden.rays, again.reference_from_part, self.golden.table_z_mm
+            )
+        tensors = grid.tensors()
+        return Sample({spec.name: tensors[spec.name] for spec in self.source.inputs})

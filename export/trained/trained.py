@@ -1,0 +1,337 @@
+"""A trained model becomes a recipe whose verdicts are the trained model's verdicts.
+
+golden scan -> source model -> graph -> golden part seen again -> threshold -> precision
+            -> parity with the source, maps and whole scans -> probes -> recipe
+
+Every step is the same for all methods; what differs is `export.source.Source`.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from voxgate.export.features.checkpoint import UNREADABLE, one_line
+from voxgate.export.golden.gloss import Gloss, gloss
+from voxgate.export.golden.golden import Golden, load_golden
+from voxgate.export.graph.half import to_half
+from voxgate.export.graph.int8 import quantized
+from voxgate.export.graph.tensorrt_rules import check
+from voxgate.export.graph.tracing import raw_as_score, scaled, trace
+from voxgate.export.packing.package import (
+    RecipeParts,
+    check_free,
+    check_label,
+    name_of,
+    recipe_of,
+    write_recipe,
+)
+from voxgate.export.packing.recipe_parts import expected_views, manifest_of, reference_views, tools
+from voxgate.export.progress import Bar, Progress, silent
+from voxgate.export.source import Source
+from voxgate.export.trained.parity import LIMITS, ParityTable, Precision, gate
+from voxgate.export.trained.probes import proving_probes
+from voxgate.export.trained.raw_threshold import (
+    Threshold,
+    given_threshold,
+    nominal_maxima,
+    nominal_threshold,
+)
+from voxgate.export.trained.reach import check_bound, check_reach
+from voxgate.export.trained.samples import Sample, SeenAgain, compared, seen_again_samples
+from voxgate.export.trained.whole_scans import part_scores, verdicts_of
+from voxgate.runtime.engines.engine import Engine
+from voxgate.runtime.engines.onnxruntime_engine import open_cpu
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.geometry.register import TOLERANCE_MM
+from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
+from voxgate.runtime.recipe.recipe import Probe
+
+THREADS = 2
+RUNS = 3
+# the same graph on another CPU differs by 1e-5, on a GPU by its precision
+PROBE_TOLERANCE: dict[Precision, float] = {
+    "fp32": 1e-3,
+    "fp16": LIMITS["fp16"],
+    "int8": LIMITS["int8"],
+}
+MB = 1e6
+
+Load = Callable[[Golden, Progress], Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person may choose for any method.
+
+    threshold: raw score that becomes 1.0; None: from the golden part seen again and `good` scans.
+    verify: scans whose verdicts must be the source model's, besides the golden and the good ones.
+    most_ms: what one run of the graph may take on this machine's processor; None: anything.
+    """
+
+    scan: Path
+    out: Path
+    name: str | None = None
+    version: str = "1"
+    precision: Precision = "fp32"
+    threshold: float | None = None
+    good: tuple[Path, ...] = ()
+    verify: tuple[Path, ...] = ()
+    geometry: bool = False
+    most_ms: float | None = None
+    calibration: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exported:
+    """What was written and what it was proven by."""
+
+    folder: Path
+    manifest: Manifest
+    threshold: Threshold
+    parity: ParityTable
+    ms: float  # one run of the graph on this machine's processor
+
+    @property
+    def megabytes(self) -> float:
+        """Size of the recipe folder."""
+        return sum(file.stat().st_size for file in self.folder.iterdir()) / MB
+
+    @property
+    def summary(self) -> str:
+        """For people, one line."""
+        return (
+            f"recipe written: {self.folder} ({self.megabytes:.1f} MB, {self.ms:.0f} ms a run on "
+            f"{THREADS} threads here); raw score {self.threshold.raw:.4g} is the threshold 1.0"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "recipe": str(self.folder),
+            "name": self.manifest.name,
+            "version": self.manifest.version,
+            "method": self.manifest.method,
+            "detector": self.manifest.detector,
+            "precision": self.manifest.precision,
+            "threshold_raw": self.threshold.raw,
+            "parity": self.parity.to_json(),
+            "megabytes": round(self.megabytes, 3),
+            "ms": round(self.ms, 1),
+        }
+
+
+def export_trained(load: Load, options: Options, on_progress: Progress = silent) -> Exported:
+    """Write the recipe of the model that `load` gives; see the head of this file.
+
+    Raises ScanError, CalibrationError, RecipeError, or EngineError: a model that cannot be read,
+    traced or built by TensorRT, or whose graph does not say what the model says.
+    """
+    check_free(options.out)
+    bar = Bar(on_progress)
+    bar.say("read the golden scan")
+    golden = load_golden(options.scan, options.calibration)
+    name = options.name or name_of(golden.scan.calibration.part)
+    check_label(name, options.version)
+    source = _loaded(load, golden, on_progress)
+    bar.say("trace the graph")
+    raw = trace(source)
+    check(raw, source.method)
+    nominal = _see_again(golden, source, bar)
+    bar.say("find the threshold")
+    draft = _Draft(golden, source, nominal.flicker, options, name)
+    threshold = _threshold(draft, raw, nominal.seen)
+    bar.say("convert and compare with the source")
+    graphs = _graphs(scaled(raw, threshold.raw), source, nominal.seen, options.precision)
+    ms = _run_ms(graphs[options.precision], nominal.seen.runs[0][0])
+    _check_budget(ms, options.most_ms)
+    parity = _proven(draft, graphs, threshold, nominal.seen)
+    graph = graphs[options.precision]
+    probes = _probes(graph, source, nominal.seen)
+    parts = draft.parts(graph, threshold, probes, parity)
+    bar.say("write the recipe")
+    write_recipe(options.out, parts)
+    bar.end()
+    return Exported(options.out, parts.manifest, threshold, parity, ms)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Nominal:
+    """The golden part put down again some times."""
+
+    flicker: Gloss
+    seen: SeenAgain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Draft:
+    """A recipe in the making: everything of it but the model."""
+
+    golden: Golden
+    source: Source
+    flicker: Gloss
+    options: Options
+    name: str
+
+    def parts(
+        self,
+        graph: onnx.ModelProto,
+        threshold: Threshold,
+        probes: Sequence[Probe] = (),
+        parity: ParityTable | None = None,
+    ) -> RecipeParts:
+        """The whole recipe with this graph; without probes it is good for inspections here."""
+        return RecipeParts(
+            manifest=self._manifest(parity),
+            model=graph.SerializeToString(),
+            plan=self.golden.plan,
+            expected_ijk=self.golden.expected_ijk(),
+            reference=reference_views(self.golden, self.flicker),
+            probes=probes,
+            threshold=threshold.record,
+        )
+
+    def _manifest(self, parity: ParityTable | None) -> Manifest:
+        source, options = self.source, self.options
+        return manifest_of(
+            self.golden,
+            name=self.name,
+            version=options.version,
+            method=source.method,
+            inputs=source.inputs,
+            output=_output(source, self.golden),
+            provenance={
+                **source.provenance,
+                "parity": [] if parity is None else parity.to_json(),
+            },
+            tolerance_mm=TOLERANCE_MM,
+            tools={**tools("torch"), **source.tools},
+            detector=source.detector,
+            precision=options.precision,
+            geometry=options.geometry,
+            probe_tolerance=PROBE_TOLERANCE[options.precision],
+            fpfh=source.fpfh,
+            voxels=source.voxels,
+        )
+
+
+# --- one function per step, in their order ------------------------------------------------------
+
+
+def _loaded(load: Load, golden: Golden, on_progress: Progress) -> Source:
+    """A library's complaint about what is in a file is one line, too."""
+    try:
+        return load(golden, on_progress)
+    except UNREADABLE as error:
+        raise EngineError(
+            f"the model cannot be built from what its files say: {one_line(error)}"
+        ) from error
+
+
+def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
+    flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
+    bar.begin(2 * len(golden.views))
+    expected = expected_views(golden, flicker, bar)
+    bar.say("see the golden part again")
+    return _Nominal(flicker, seen_again_samples(golden, expected, source, bar))
+
+
+def _threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Threshold:
+    found = _found_threshold(draft, raw, seen)
+    check_bound(found.raw, draft.source)
+    with closing(_engine(scaled(raw, found.raw))) as engine:
+        check_reach(engine, found.raw, draft.source, seen.runs[-1], seen.strange)
+    return found
+
+
+def _found_threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Threshold:
+    options, runs = draft.options, seen.runs
+    with closing(_engine(raw_as_score(raw))) as engine:
+        maxima = nominal_maxima(runs, engine, draft.source)
+    if options.threshold is None:
+        found = nominal_threshold(maxima, len(runs[0]), draft.source)
+    else:
+        found = given_threshold(options.threshold, maxima)
+    if not options.good:
+        return found
+    graph = scaled(raw, found.raw)
+    recipe = recipe_of(draft.parts(graph, found))
+    with closing(_engine(graph)) as engine:
+        scores = part_scores(options.good, recipe, engine, options.calibration)
+    return found.raised_to(scores) if options.threshold is None else found.above(scores)
+
+
+def _graphs(
+    graph: onnx.ModelProto, source: Source, seen: SeenAgain, precision: Precision
+) -> dict[Precision, onnx.ModelProto]:
+    """The FP32 graph, and the reduced one if asked for: its ranges are those of the golden part,
+    of a flaw on it and of other light, lest a defect be cut off at what good parts give."""
+    graphs: dict[Precision, onnx.ModelProto] = {"fp32": graph}
+    inputs = [sample.inputs for sample in (*seen.runs[0], *seen.teaching)]
+    if precision == "fp16":
+        graphs["fp16"] = to_half(graph, source.keep_float32, inputs)
+    elif precision == "int8":
+        graphs["int8"] = quantized(graph, inputs, source.keep_float32)
+    for name, reduced in graphs.items():
+        check(reduced, f"{source.method} {name}")
+    return graphs
+
+
+def _run_ms(graph: onnx.ModelProto, sample: Sample) -> float:
+    """Median time of one run; what a larger bank or input costs shows here first."""
+    times = []
+    with closing(_engine(graph)) as engine:
+        for _ in range(RUNS):
+            begun = time.perf_counter()
+            engine.run(dict(sample.inputs))
+            times.append((time.perf_counter() - begun) * 1e3)
+    return statistics.median(times)
+
+
+def _check_budget(ms: float, most_ms: float | None) -> None:
+    if most_ms is not None and ms > most_ms:
+        raise EngineError(
+            f"a run takes {ms:.0f} ms on {THREADS} threads here, at most {most_ms:g} are allowed: "
+            "choose a smaller bank (--coreset) or input (--input-px), or a larger --most-ms"
+        )
+
+
+def _proven(
+    draft: _Draft,
+    graphs: Mapping[Precision, onnx.ModelProto],
+    threshold: Threshold,
+    seen: SeenAgain,
+) -> ParityTable:
+    options = draft.options
+    recipe = recipe_of(draft.parts(graphs["fp32"], threshold))
+    scans = (options.scan, *options.good, *options.verify)
+
+    def inspections(engine: Engine) -> Any:
+        return verdicts_of(scans, recipe, engine, options.calibration)
+
+    samples, strange = compared(seen)
+    return gate(draft.source, threshold.raw, graphs, samples, inspections, strange=strange)
+
+
+def _probes(graph: onnx.ModelProto, source: Source, seen: SeenAgain) -> tuple[Probe, ...]:
+    with closing(_engine(graph)) as engine:
+        return proving_probes(engine, source, seen)
+
+
+def _engine(graph: onnx.ModelProto) -> Engine:
+    return open_cpu(graph.SerializeToString(), THREADS)
+
+
+def _output(source: Source, golden: Golden) -> TensorSpec:
+    if source.voxels is not None:
+        shape: tuple[int, ...] = (1, 1, *(source.voxels.cells,) * 3)
+    else:
+        shape = (1, 1, *golden.rays.x.shape)
+    return TensorSpec(name="score", dtype="float32", shape=shape)

@@ -1,0 +1,1 @@
+"""One process per camera, killed and replaced when it hangs."""

@@ -1,0 +1,130 @@
+"""From the cell's YAML to what a camera worker is told."""
+
+from __future__ import annotations
+
+from voxgate.runtime.cameras.settings import (
+    CameraSettings,
+    GenicamSettings,
+    NetworkSettings,
+    NodeSetting,
+)
+from voxgate.runtime.cameras.setup import CameraSetup, PtpLimits, Trigger
+from voxgate.runtime.config.camera_setup import SetupSection
+from voxgate.runtime.config.cameras import (
+    Camera,
+    Coord3dSection,
+    GenicamCamera,
+    NetworkCamera,
+    Node,
+)
+from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.errors import ConfigError
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
+from voxgate.runtime.sync.synchronizer import Stamps
+
+
+def camera_settings(config: CellConfig, calibration: Calibration) -> list[CameraSettings]:
+    """One per camera; frames must have the calibration's size. Raises ConfigError."""
+    try:
+        return [_settings(config, calibration, camera) for camera in config.cameras]
+    except ValueError as error:
+        raise ConfigError(f"cameras: {error}") from error
+
+
+def stamps(config: CellConfig) -> Stamps:
+    """How the frames of this cell are stamped."""
+    camera = config.cameras[0]
+    if config.sync.clocks == "ptp":
+        return Stamps(shared_ns=round(config.sync.ptp_error_us * 1000))
+    return Stamps(on_arrival=isinstance(camera, GenicamCamera) and camera.timestamp == "arrival")
+
+
+def _settings(config: CellConfig, calibration: Calibration, camera: Camera) -> CameraSettings:
+    return CameraSettings(
+        name=camera.name,
+        source=_source(config, camera),
+        width_px=calibration.width_px,
+        height_px=calibration.height_px,
+        depth=True,  # without depth no view can be inspected
+        slots=camera.slots,
+        frame_id_bits=camera.frame_id_bits,
+        start_ms=camera.start_ms,
+        heartbeat_ms=camera.heartbeat_ms,
+        silence_ms=camera.silence_ms,
+        backoff_ms=camera.backoff_ms,
+        backoff_max_ms=camera.backoff_max_ms,
+        restarts=camera.restarts,
+        restart_window_s=camera.restart_window_s,
+    )
+
+
+def _source(config: CellConfig, camera: Camera) -> GenicamSettings | NetworkSettings:
+    if isinstance(camera, NetworkCamera):
+        return _network(config, camera)
+    return _genicam(camera)
+
+
+def _network(config: CellConfig, camera: NetworkCamera) -> NetworkSettings:
+    if config.security is None:
+        return NetworkSettings(camera.endpoint)
+    access = config.security.access()
+    allowed = tuple(sorted(access.allowed["frames"]))
+    return NetworkSettings(camera.endpoint, str(access.secret_key), allowed)
+
+
+def _genicam(camera: GenicamCamera) -> GenicamSettings:
+    return GenicamSettings(
+        cti=str(camera.producer),
+        serial_number=camera.serial_number,
+        nodes=_nodes(camera.nodes),
+        stream_nodes=_nodes(camera.stream_nodes),
+        buffer_handling=camera.buffer_handling,
+        buffers=camera.buffers,
+        timestamp=camera.timestamp,
+        timestamp_node=camera.timestamp_node,
+        timestamp_point=camera.timestamp_point,
+        timestamp_hz=camera.timestamp_hz,
+        exposure_us=_exposure_us(camera),
+        exposure_node=camera.exposure_node,
+        max_pause_ms=camera.max_pause_ms,
+        setup=_setup(camera.setup),
+        coord3d=_coord3d(camera.coord3d) if camera.coord3d is not None else None,
+    )
+
+
+def _exposure_us(camera: GenicamCamera) -> float | None:
+    """What the runtime takes for the exposure: what is set counts where nothing else tells."""
+    if camera.exposure_us is None and camera.exposure_node is None:
+        return camera.setup.exposure_us
+    return camera.exposure_us
+
+
+def _setup(given: SetupSection) -> CameraSetup:
+    trigger, ptp = given.trigger, given.ptp
+    return CameraSetup(
+        user_set=given.user_set,
+        components=tuple(given.components.items()),
+        exposure_us=given.exposure_us,
+        frame_rate_hz=given.frame_rate_hz,
+        trigger=Trigger(trigger.source, trigger.activation, trigger.delay_us) if trigger else None,
+        chunks=given.chunks,
+        ptp=PtpLimits(ptp.max_offset_us, ptp.settle_ms) if ptp else None,
+    )
+
+
+def _coord3d(given: Coord3dSection) -> Coord3dModel:
+    stereo = given.stereo
+    return Coord3dModel(
+        a=Coordinate(invalid=given.a.invalid),
+        b=Coordinate(invalid=given.b.invalid),
+        c=Coordinate(given.c.scale, given.c.offset, given.c.invalid),
+        unit_mm=given.unit_mm,
+        zero_is_invalid=given.zero_is_invalid,
+        min_confidence=given.min_confidence,
+        stereo=Stereo(stereo.focal_px, stereo.baseline) if stereo is not None else None,
+    )
+
+
+def _nodes(nodes: tuple[Node, ...]) -> tuple[NodeSetting, ...]:
+    return tuple(NodeSetting(node.name, node.value) for node in nodes)

@@ -1,0 +1,225 @@
+"""One camera through all its workers: started, heard, killed, buried and started again."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from voxgate.runtime.cameras.child import CameraWorker
+from voxgate.runtime.cameras.frame_gate import REASONS, FaultKind
+from voxgate.runtime.cameras.link import LinkClosedError, Message, fault_from_message
+from voxgate.runtime.cameras.restart_rule import MS, Order, Phase, Sighting, Watchdog
+from voxgate.runtime.cameras.ring import RingError
+from voxgate.runtime.cameras.settings import CameraSettings
+from voxgate.runtime.nouns import Frame, Note, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFault:
+    """Something a job cannot be PASS with: `count` frames affected, or a camera lost."""
+
+    camera: str
+    note: Note
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCounters:
+    """Since the supervisor was made; never reset, so that a metric can be their copy."""
+
+    received: int
+    stale: int  # came before the job was armed
+    lost: int  # by gaps in the frame id
+    incomplete: int
+    invalid: int
+    aged: int
+    dropped: int  # ring full
+    unsynced: int
+    no_depth: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """Where a camera stands; `detail` is what it opened, or why it is down."""
+
+    phase: Phase
+    pid: int | None
+    detail: str
+
+
+class CameraLife:
+    """One camera through all its workers; what it sends ends up in `poll`."""
+
+    def __init__(self, settings: CameraSettings, epoll: select.epoll) -> None:
+        self.watchdog = Watchdog(settings)
+        self._settings = settings
+        self._epoll = epoll
+        self._worker: CameraWorker | None = None
+        self._linked = False
+        self._ready = False
+        self._detail = ""
+        self._failure = ""
+        self._frame_ns = 0
+        self._token = 0
+        self._armed_token = 0
+        self._counts: Counter[str] = Counter()
+        self._events: list[Frame | CameraFault] = []
+
+    @property
+    def ready(self) -> bool:
+        return self._ready
+
+    @property
+    def armed(self) -> bool:
+        return self._ready and self._armed_token == self._token
+
+    def counters(self) -> CameraCounters:
+        kinds = {kind.value: self._counts[kind.value] for kind in FaultKind}
+        return CameraCounters(
+            received=self._counts["received"],
+            stale=self._counts["stale"],
+            restarts=self._counts["restarts"],
+            **kinds,
+        )
+
+    def status(self) -> CameraStatus:
+        pid = self._worker.pid if self._worker is not None else None
+        return CameraStatus(self.watchdog.phase, pid, self._failure or self._detail)
+
+    def poll(self, now_ns: int) -> list[Frame | CameraFault]:
+        self._take_messages(now_ns)
+        order = self.watchdog.decide(now_ns, self._sighting())
+        if order is Order.SPAWN:
+            self._spawn()
+        elif order is Order.KILL and self._worker is not None:
+            self._ready = False
+            self._worker.kill()
+        elif order is Order.BURY:
+            self._bury(now_ns)
+        events, self._events = self._events, []
+        return events
+
+    def arm(self, now_ns: int) -> None:
+        self._token += 1
+        # what lies in the ring was exposed before: it goes with the frames before `armed`
+        self._send(Message("arm", number=self._token))
+
+    def ask_to_stop(self) -> None:
+        self._send(Message("stop"))
+
+    def close(self, deadline: float) -> None:
+        """Wait for the worker's end until `deadline` (time.monotonic), then kill it."""
+        if self._worker is None:
+            return
+        ended = select.poll()
+        ended.register(self._worker.pid_fd, select.POLLIN)
+        ended.poll(max(0.0, deadline - time.monotonic()) * 1_000)
+        self._part(self._worker)
+
+    def _sighting(self) -> Sighting:
+        if self._worker is None:
+            return Sighting(alive=False, ready=False)
+        beat_ns = self._worker.ring.last_beat_ns
+        return Sighting(self._worker.alive, self._ready, beat_ns, self._frame_ns)
+
+    def _spawn(self) -> None:
+        self._failure = ""
+        try:
+            self._worker = CameraWorker(self._settings)
+        except OSError as e:
+            self._failure = f"no worker could be started: {e}"
+            return
+        self._linked = True
+        self._epoll.register(self._worker.link.fileno(), select.EPOLLIN)
+        self._epoll.register(self._worker.pid_fd, select.EPOLLIN)
+
+    def _bury(self, now_ns: int) -> None:
+        """The process is gone, or never came; what it sent before counts."""
+        self._take_messages(now_ns)
+        why = self._failure
+        if self._worker is not None:
+            why = why or f"{self.watchdog.why} ({self._worker.ending})"
+            self._part(self._worker)
+        self._counts["restarts"] += 1
+        if self.watchdog.phase is Phase.GIVEN_UP:
+            then = f"given up after {self._settings.restarts} restarts: mend it, then send reset"
+        else:
+            due_ns = self.watchdog.next_start_ns or now_ns
+            then = f"new worker in {(due_ns - now_ns) // MS} ms"
+        self._failure = f"camera {self._settings.name} lost: {why}; {then}"
+        self._events.append(
+            CameraFault(self._settings.name, Note(Reason.CAMERA_LOST, self._failure))
+        )
+
+    def _part(self, worker: CameraWorker) -> None:
+        """Close the worker; it is dead or will be killed."""
+        self._worker = None
+        self._unlink(worker)
+        self._epoll.unregister(worker.pid_fd)
+        worker.close()
+        self._ready = False
+
+    def _unlink(self, worker: CameraWorker) -> None:
+        if self._linked:
+            self._epoll.unregister(worker.link.fileno())
+            self._linked = False
+
+    def _send(self, message: Message) -> None:
+        if self._worker is None or not self._linked:
+            return
+        try:
+            self._worker.link.send(message)
+        except LinkClosedError:
+            self._unlink(self._worker)
+
+    def _take_messages(self, now_ns: int) -> None:
+        worker = self._worker
+        if worker is None or not self._linked:
+            return
+        try:
+            messages = worker.link.receive()
+        except LinkClosedError:
+            self._unlink(worker)
+            return
+        for message in messages:
+            self._take(worker, message, now_ns)
+
+    def _take(self, worker: CameraWorker, message: Message, now_ns: int) -> None:
+        if message.kind == "frame":
+            self._take_frame(worker, message, now_ns)
+        elif message.kind == "fault":
+            self._take_fault(message)
+        elif message.kind == "armed":
+            self._armed_token = message.number
+            self._counts["stale"] += message.count
+        elif message.kind == "ready":
+            self._ready, self._detail = True, message.detail
+            if self._armed_token != self._token:
+                self._send(Message("arm", number=self._token))
+        elif message.kind == "failed":
+            self._failure = message.detail
+
+    def _take_frame(self, worker: CameraWorker, message: Message, now_ns: int) -> None:
+        self._frame_ns = now_ns
+        if not self.armed:
+            self._counts["stale"] += 1
+            self._send(Message("free", slot=message.slot))
+            return
+        try:
+            frame = worker.ring.read(message.slot, message.number, self._settings.name)
+        except (RingError, ValueError) as e:
+            self._failure = f"worker broke the ring: {e}"
+            worker.kill()
+            return
+        self._counts["received"] += 1
+        self._events.append(frame)
+        self._send(Message("free", slot=message.slot))
+
+    def _take_fault(self, message: Message) -> None:
+        fault = fault_from_message(message)
+        self._counts[fault.kind.value] += fault.count
+        note = Note(REASONS[fault.kind], f"camera {self._settings.name}: {fault.detail}")
+        self._events.append(CameraFault(self._settings.name, note, fault.count))

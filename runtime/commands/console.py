@@ -1,0 +1,43 @@
+"""What the commands print to people and programs: progress on stderr, one object on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from voxgate.runtime.errors import VoxGateError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+@contextmanager
+def progress_bar(as_json: bool) -> Iterator[Progress]:
+    """A progress bar on stderr; none when a program reads us or nobody watches."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    unseen = as_json or not console.is_terminal
+    with Progress(console=console, disable=unseen, transient=True) as progress:
+        yield progress
+
+
+@contextmanager
+def errors_as_json(as_json: bool) -> Iterator[None]:
+    """With --json stdout holds one object in every case, also when the input is refused."""
+    try:
+        yield
+    except VoxGateError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": one_line(str(error))}))
+        raise
+
+
+def one_line(text: str) -> str:
+    """Without line breaks."""
+    return " ".join(text.split())

@@ -1,0 +1,124 @@
+"""`voxgate record`, `replay`, `evidence`: what a job was made of, taken, looked at, run again."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.errors import ScanError
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+MB = 1e6
+
+evidence_app = typer.Typer(help="Recorded jobs of a cell.", no_args_is_help=True)
+
+
+def record(
+    out: Annotated[Path, typer.Argument(help="Folder that the recorded scans go into.")],
+    config: Annotated[Path, typer.Option("--config", "-c", help="The cell's YAML file.")],
+    as_folder: Annotated[
+        bool, typer.Option("--folder", help="Write scans as folders instead of .mcap files.")
+    ] = False,
+) -> None:
+    """Be the box without a recipe: every job of the robot becomes a recorded scan; until SIGTERM.
+
+    `voxgate export METHOD --scan` makes a recipe of one. Every verdict is INDETERMINATE.
+    """
+    from voxgate.runtime.service.recorder import run_recorder
+
+    raise typer.Exit(run_recorder(config, out, as_folder))
+
+
+def replay(
+    scan: Annotated[Path, typer.Argument(help="An .mcap file, or a scan's folder.")],
+    recipe: Annotated[Path | None, typer.Option(help="Folder of the recipe.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="The cell's YAML: its recipe of then, its limits."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Inspect a recorded job as the line did: exits as inspect, 4 if the verdict is another."""
+    from voxgate.runtime.config.cell import load_cell
+    from voxgate.runtime.offline.inspect_scan import EXIT_CODES
+    from voxgate.runtime.offline.replay import EXIT_DIFFERS, replay_file
+
+    with errors_as_json(as_json):
+        found = replay_file(scan, recipe, None if config is None else load_cell(config))
+    if as_json:
+        recorded = None if found.recorded is None else json.loads(found.recorded.to_json())
+        said = {
+            "verdict": json.loads(found.message.to_json()),
+            "recorded": recorded,
+            "same": None if recorded is None else found.same,
+            "differs": found.differs,
+            "placed_elsewhere": found.moved,
+        }
+        typer.echo(json.dumps(said))
+    else:
+        from rich.console import Console
+
+        from voxgate.runtime.commands.report import verdict_report
+
+        Console().print(verdict_report(found.verdict))
+        typer.echo(found.sentence)
+    raise typer.Exit(EXIT_CODES[found.verdict.outcome] if found.same else EXIT_DIFFERS)
+
+
+@evidence_app.command("list")
+def list_evidence(
+    place: Annotated[
+        Path | None, typer.Argument(help="A folder of recordings; default: the cell's.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The cell's YAML file.")
+    ] = None,
+    job: Annotated[str | None, typer.Option(help="Only this job.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List recorded jobs, oldest first; exit 1 when there is none."""
+    from voxgate.runtime.records.evidence_folder import kept_in
+
+    with errors_as_json(as_json):
+        folder = _folder(place, config)
+        try:
+            kept = [each for each in kept_in(folder) if job in (None, each.job_id)]
+        except OSError as error:
+            raise ScanError(f"{folder}: {error.strerror}") from error
+    if as_json:
+        rows = [
+            {"file": str(folder / k.name), "job_id": k.job_id, "outcome": k.outcome.value}
+            | {"bytes": k.bytes, "written_utc": f"{_utc(k.t_utc_s)}"}
+            for k in kept
+        ]
+        typer.echo(json.dumps({"recordings": rows}))
+    else:
+        for each in kept:
+            typer.echo(
+                f"{_utc(each.t_utc_s)}  {each.outcome.value:13}  "
+                f"{each.bytes / MB:6.1f} MB  {each.job_id}  {folder / each.name}"
+            )
+    raise typer.Exit(0 if kept else 1)
+
+
+def _utc(t_utc_s: float) -> str:
+    return datetime.fromtimestamp(t_utc_s, tz=timezone.utc).isoformat(" ", "seconds")
+
+
+def _folder(place: Path | None, config: Path | None) -> Path:
+    """Where recordings lie. Raises VoxGateError."""
+    from voxgate.runtime.config.cell import load_cell
+
+    if place is not None:
+        return place
+    if config is None:
+        raise ScanError("which recordings? name their folder, or give --config CELL.yaml")
+    evidence = load_cell(config).config.evidence
+    if evidence is None:
+        raise ScanError(f"{config}: has no section evidence, so nothing is kept")
+    return evidence.folder

@@ -1,0 +1,1 @@
+"""What any program needs and no other room owns; imports only errors and nouns."""

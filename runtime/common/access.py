@@ -1,0 +1,21 @@
+"""Who may use which of the sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Role = Literal["poses", "commands", "verdicts", "frames"]
+
+
+ROLES: tuple[Role, ...] = ("poses", "commands", "verdicts", "frames")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The box's own key file, and which public keys may use the sockets of which role."""
+
+    secret_key: Path
+    allowed: Mapping[Role, frozenset[str]]

@@ -1,0 +1,1 @@
+"""A cell's YAML: read, ranged, checked, frozen."""

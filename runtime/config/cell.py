@@ -1,0 +1,89 @@
+"""A cell's YAML: loaded once, frozen, every number ranged, every contradiction named by its line.
+
+`check_config` finds what is wrong with a file, `load_cell` refuses it, `config_schema` tells an
+editor what may stand in it. configs/bracket_cell.yaml is the commented example.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from voxgate.runtime.common.explain import finding
+from voxgate.runtime.common.explain import key as wrong_key
+from voxgate.runtime.config.contradictions import contradictions
+from voxgate.runtime.config.document import Document, read_yaml
+from voxgate.runtime.config.fields import BASE
+from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A configuration that was found to be sound, and what identifies it in a verdict."""
+
+    file: Path
+    config: CellConfig
+    configuration_id: str  # 16 hex digits over the YAML's data and the calibration file
+
+
+def load_cell(file: Path, without: str | None = None) -> Cell:
+    """The cell in `file`. Raises ConfigError with the first problem and how many more there are.
+
+    without: a section that nobody will use; what is contradictory or not there in it is no problem.
+    """
+    document, config = _read(file, without)
+    if config is None or document.problems:
+        more = len(document.problems) - 1
+        hint = f" (and {more} more: voxgate check {file})" if more else ""
+        raise ConfigError(f"{document.problems[0]}{hint}")
+    return Cell(file, config, _identity(document, config))
+
+
+def check_config(file: Path) -> list[str]:
+    """One line per problem of `file`, `file:line:key: value: what is allowed`; empty = sound."""
+    return [str(problem) for problem in _read(file)[0].problems]
+
+
+def config_schema() -> dict[str, Any]:
+    """JSON Schema of the YAML, for editors (`# yaml-language-server: $schema=...`)."""
+    schema = CellConfig.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _read(file: Path, without: str | None = None) -> tuple[Document, CellConfig | None]:
+    document = read_yaml(file)
+    if document.data is None:
+        return document, None
+    config = _validated(document)
+    if config is not None:
+        document.problems += [
+            document.problem(key, what) for key, what in contradictions(config) if key[0] != without
+        ]
+    return document, config
+
+
+def _validated(document: Document) -> CellConfig | None:
+    refused = {problem.key for problem in document.problems}
+    try:
+        # through JSON, so that a list may become a tuple while "5" never becomes 5
+        return CellConfig.model_validate_json(
+            json.dumps(document.data), context={BASE: document.file.parent}
+        )
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            key = document.place(wrong_key(item))
+            if key not in refused:
+                document.problems.append(document.problem(key, finding(item)))
+        return None
+
+
+def _identity(document: Document, config: CellConfig) -> str:
+    digest = hashlib.sha256(json.dumps(document.data, sort_keys=True).encode())
+    digest.update(config.calibration.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,207 @@
+"""Contradictions in a cell's YAML: each value is allowed, together they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voxgate.runtime.common.access import Role
+from voxgate.runtime.config.cameras import GenicamCamera, NetworkCamera
+from voxgate.runtime.config.document import Key
+from voxgate.runtime.config.fields import host_of, is_loopback
+from voxgate.runtime.config.sections import CellConfig
+
+
+def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    """What no single field can see, and files that do not exist: the key and what to do."""
+    for check in (
+        _times,
+        _exposure,
+        _clocks,
+        _endpoints,
+        _network,
+        _peers,
+        _recipes,
+        _signers,
+        _files,
+        _evidence,
+    ):
+        yield from check(config)
+
+
+def _times(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    deadline_ms = config.job.deadline_ms
+    if config.job.late_frame_ms >= deadline_ms:
+        yield (
+            ("job", "late_frame_ms"),
+            f"{config.job.late_frame_ms}: must be below job.deadline_ms, which is {deadline_ms}",
+        )
+    for index, camera in enumerate(config.cameras):
+        if camera.heartbeat_ms >= deadline_ms:
+            yield (
+                ("cameras", index, "heartbeat_ms"),
+                f"{camera.heartbeat_ms}: must be below job.deadline_ms, which is {deadline_ms}: "
+                "a dead camera would be noticed after the verdict",
+            )
+        if camera.backoff_max_ms < camera.backoff_ms:
+            yield (
+                ("cameras", index, "backoff_max_ms"),
+                f"{camera.backoff_max_ms}: must not be below backoff_ms, which is "
+                f"{camera.backoff_ms}",
+            )
+
+
+def _recipes(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    default = config.recipes.default
+    if config.recipes.fallback and (default is None or "/" in default):
+        yield (
+            ("recipes", "fallback"),
+            f"true: recipes.default is {default}; there is something to fall back to only where it "
+            "names a recipe without its version",
+        )
+
+
+def _exposure(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    for index, camera in enumerate(config.cameras):
+        if isinstance(camera, GenicamCamera):
+            given = [camera.exposure_us, camera.exposure_node]
+            if given.count(None) == 0 or (given.count(None) == 2 and not camera.setup.exposure_us):
+                yield (
+                    ("cameras", index, "exposure_us"),
+                    "give exposure_us or exposure_node, not both",
+                )
+            yield from _setup(index, camera)
+
+
+def _setup(index: int, camera: GenicamCamera) -> Iterator[tuple[Key, str]]:
+    setup, key = camera.setup, ("cameras", index, "setup")
+    if setup.trigger is not None and setup.frame_rate_hz is not None:
+        yield (*key, "frame_rate_hz"), "a triggered camera has no frame rate: leave one of them out"
+    assumed_us, set_us = camera.exposure_us, setup.exposure_us
+    if assumed_us is not None and set_us is not None and assumed_us != set_us:
+        yield (
+            (*key, "exposure_us"),
+            f"{set_us:g}: the camera's exposure_us says {assumed_us:g}; leave that one out",
+        )
+    if setup.ptp is not None and setup.ptp.settle_ms >= camera.start_ms:
+        yield (
+            (*key, "ptp", "settle_ms"),
+            f"{setup.ptp.settle_ms}: must be below start_ms, which is {camera.start_ms}",
+        )
+
+
+def _clocks(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    if config.sync.clocks != "ptp":
+        return
+    for camera in config.cameras:
+        follows = isinstance(camera, GenicamCamera) and camera.setup.ptp is not None
+        if not follows or (isinstance(camera, GenicamCamera) and camera.timestamp != "device"):
+            yield (
+                ("sync", "clocks"),
+                f"ptp: camera {camera.name} does not follow it: give it setup.ptp and timestamp: "
+                "device, or choose estimated",
+            )
+
+
+def _bound(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    yield ("sockets", "poses"), config.sockets.poses
+    yield ("sockets", "commands"), config.sockets.commands
+    yield ("sockets", "verdicts"), config.sockets.verdicts
+    for index, camera in enumerate(config.cameras):
+        if isinstance(camera, NetworkCamera):
+            yield ("cameras", index, "endpoint"), camera.endpoint
+    if config.metrics.enabled:
+        yield ("metrics", "port"), f"tcp://{_bracketed(config.metrics.host)}:{config.metrics.port}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _endpoints(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    taken: dict[str, str] = {}
+    for key, endpoint in _bound(config):
+        # two hosts of one machine can share a port number, but nobody who reads this means it
+        port = endpoint.rpartition(":")[2] if endpoint.startswith("tcp") else endpoint
+        name = ".".join(str(step) for step in key)
+        if port in taken:
+            yield key, f"{endpoint}: {port} is taken by {taken[port]}, choose another"
+        taken.setdefault(port, name)
+
+
+def _network(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    for key, endpoint in _bound(config):
+        if is_loopback(host_of(endpoint)):
+            continue
+        words = f"{endpoint} is reachable from the network without encryption: use 127.0.0.1, or "
+        metrics = config.metrics
+        if key[0] != "metrics" and config.security is None:
+            yield key, words + "make keys (voxgate keys --help) and name them under security"
+        elif key[0] == "metrics" and (metrics.tls is None or metrics.basic_auth is None):
+            yield ("metrics", "host"), words + "give metrics.tls and metrics.basic_auth"
+
+
+def _peers(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    """A role that nobody has is a cell that never gives a verdict."""
+    if config.security is None:
+        return
+    needed: list[Role] = ["poses", "commands"]
+    if any(isinstance(camera, NetworkCamera) for camera in config.cameras):
+        needed.append("frames")
+    allowed = config.security.access().allowed
+    for role in needed:
+        if not allowed[role]:
+            yield ("security", "peers"), f"no peer has the role {role}: add it to one of them"
+    names = [peer.name for peer in config.security.peers]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield ("security", "peers", index, "name"), f"{name}: is taken, choose another name"
+
+
+def _signers(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    recipes = config.recipes
+    if bool(recipes.signers) == recipes.allow_unsigned:
+        yield (
+            ("recipes", "allow_unsigned"),
+            f"{str(recipes.allow_unsigned).lower()}: either name signers (voxgate keys signer "
+            "makes one), or allow unsigned recipes, not both and not neither",
+        )
+
+
+def _files(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    if not config.calibration.is_file():
+        yield ("calibration",), f"{config.calibration}: no such file"
+    if not config.recipes.folder.is_dir():
+        yield ("recipes", "folder"), f"{config.recipes.folder}: no such folder"
+    elif config.recipes.default and not (config.recipes.folder / config.recipes.default).is_dir():
+        yield (
+            ("recipes", "default"),
+            f"{config.recipes.default}: not in {config.recipes.folder}: `voxgate export` makes it",
+        )
+    yield from _producers(config)
+    if config.security is not None and not config.security.secret_key.is_file():
+        yield (
+            ("security", "secret_key"),
+            f"{config.security.secret_key}: no such file: `voxgate keys box` makes one",
+        )
+    if config.journal.path.is_dir():
+        yield ("journal", "path"), f"{config.journal.path}: is a folder, name a file"
+
+
+def _evidence(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    evidence = config.evidence
+    if evidence is None:
+        return
+    if evidence.keep_fail_days < evidence.max_age_days:
+        yield (
+            ("evidence", "keep_fail_days"),
+            f"{evidence.keep_fail_days:g}: must not be below max_age_days, which is "
+            f"{evidence.max_age_days:g}: what failed is asked for longest",
+        )
+    if evidence.folder.exists() and not evidence.folder.is_dir():
+        yield ("evidence", "folder"), f"{evidence.folder}: is a file, name a folder"
+
+
+def _producers(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    for index, camera in enumerate(config.cameras):
+        if isinstance(camera, GenicamCamera) and not camera.producer.is_file():
+            yield ("cameras", index, "producer"), f"{camera.producer}: no such file"

@@ -1,0 +1,315 @@
+"""What may stand in a cell's YAML: every field with its meaning, unit and range."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from voxgate.runtime.common.labels import LABEL
+from voxgate.runtime.config.cameras import Camera
+from voxgate.runtime.config.fields import Endpoint, FilePath, Name, Section, about
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.security import Security, Signer
+
+_LIMITS = Limits()  # their defaults stand there, once
+
+
+class Recipes(Section):
+    """Where recipes lie and which one is prepared at start."""
+
+    folder: Annotated[FilePath, about("Folder", "holds <name>/<version>/manifest.json")]
+    default: Annotated[
+        str | None,
+        Field(pattern=LABEL),
+        about(
+            "Default recipe", "name or name/version, prepared at start; none: wait for a command"
+        ),
+    ] = None
+    fallback: Annotated[
+        bool,
+        about(
+            "Fall back",
+            "true: when the default's newest version cannot be proven at start, serve the version "
+            "that last decided a part here, and say so loudly",
+        ),
+    ] = False
+    keep_before_mb: Annotated[
+        int | None,
+        about(
+            "Keep the one before",
+            "in memory after a change of recipe, so that rollback is instant, while so much "
+            "memory stays available; null: never",
+            unit="MB",
+            low=0,
+            high=1_000_000,
+        ),
+    ] = 1024
+    signers: Annotated[
+        tuple[Signer, ...],
+        Field(max_length=100),
+        about("Signers", "only recipes with the signature of one of them are opened"),
+    ] = ()
+    allow_unsigned: Annotated[
+        bool, about("Allow unsigned", "true: open recipes of anybody who can write to the folder")
+    ] = False
+
+
+class Sockets(Section):
+    """The three sockets the box binds."""
+
+    poses: Annotated[Endpoint, about("Poses", "SUB; the robot's PUB connects")]
+    commands: Annotated[Endpoint, about("Commands", "ROUTER; the robot's REQ or DEALER connects")]
+    verdicts: Annotated[Endpoint, about("Verdicts", "PUB; anyone's SUB connects")]
+    heartbeat_ms: Annotated[
+        int, about("Heartbeat period", "time between heartbeats", unit="ms", low=50, high=10000)
+    ] = 500
+
+
+class Sync(Section):
+    """When a frame's pose counts as proven."""
+
+    max_gap_ms: Annotated[
+        float,
+        about(
+            "Largest gap", "between the two poses around an exposure", unit="ms", low=1, high=1000
+        ),
+    ] = 20.0
+    clocks: Annotated[
+        Literal["estimated", "ptp"],
+        about("Clocks", "ptp: camera and robot both follow one grandmaster; proven by arrivals"),
+    ] = "estimated"
+    ptp_error_us: Annotated[
+        float,
+        about("PTP error", "largest, between robot and camera", unit="us", low=0.1, high=10_000),
+    ] = 200.0
+
+
+class LimitsSection(Section):
+    """How much may be missing or displaced before a scan proves nothing."""
+
+    coverage_min: Annotated[
+        float, about("Least coverage", "seen fraction of the expected surface", low=0.5, high=1)
+    ] = _LIMITS.coverage_min
+    hole_max_mm2: Annotated[
+        float,
+        about(
+            "Largest hole",
+            "connected piece of the expected surface that may stay unseen",
+            unit="mm2",
+            low=0,
+            high=1e6,
+        ),
+    ] = _LIMITS.hole_max_mm2
+    outside_max: Annotated[
+        float, about("Most outside", "fraction of lifted pixels beyond the grid", low=0, high=0.5)
+    ] = _LIMITS.outside_max
+    blind_max: Annotated[
+        float,
+        about("Most blindness", "of one view's surface without a return", low=0, high=1),
+    ] = _LIMITS.blind_max
+    moved_max_mm: Annotated[
+        float,
+        about("Most moved", "part between two views of it", unit="mm", low=0.05, high=10),
+    ] = _LIMITS.moved_max_mm
+    shift_max_mm: Annotated[
+        float, about("Largest shift", "part on its fixture", unit="mm", low=0.05, high=50)
+    ] = _LIMITS.shift_max_mm
+    rotation_max_deg: Annotated[
+        float, about("Largest rotation", "part on its fixture", unit="deg", low=0.05, high=45)
+    ] = _LIMITS.rotation_max_deg
+    uncertainty_max_voxels: Annotated[
+        float,
+        about(
+            "Largest uncertainty", "of a place, because of time", unit="voxels", low=0.01, high=2
+        ),
+    ] = _LIMITS.uncertainty_max_voxels
+    drift_max_mm: Annotated[
+        float,
+        about(
+            "Largest drift",
+            "of the camera on the robot, as the views' disagreement shows it",
+            unit="mm",
+            low=0.05,
+            high=10,
+        ),
+    ] = _LIMITS.drift_max_mm
+
+
+class JobSection(Section):
+    """How long one part may take."""
+
+    deadline_ms: Annotated[
+        int,
+        about(
+            "Deadline",
+            "start_job to verdict; later is INDETERMINATE",
+            unit="ms",
+            low=100,
+            high=600_000,
+        ),
+    ] = 30_000
+    verdict_budget_ms: Annotated[
+        int,
+        about(
+            "Verdict budget",
+            "last exposure to verdict that the cycle allows; slower raises an alert, no fault",
+            unit="ms",
+            low=1,
+            high=600_000,
+        ),
+    ] = 150
+    late_frame_ms: Annotated[
+        int,
+        about(
+            "Late frames", "after stop_job, wait for frames on the way", unit="ms", low=0, high=5000
+        ),
+    ] = 300
+    queue_views: Annotated[
+        int, about("Queue", "views that may wait for inspection; more is a fault", low=1, high=256)
+    ] = 32
+    reoffer_ms: Annotated[
+        int,
+        about(
+            "Offer again after",
+            "a verdict that nobody has acknowledged",
+            unit="ms",
+            low=100,
+            high=3_600_000,
+        ),
+    ] = 5000
+    reoffer_times: Annotated[
+        int,
+        about("Offer again", "so many times, and to whoever subscribes; 0: no", low=0, high=100),
+    ] = 3
+
+
+class EngineSection(Section):
+    """What runs the model."""
+
+    backend: Annotated[
+        Literal["auto", "tensorrt", "onnxruntime-cpu", "onnxruntime-cuda", "onnxruntime-tensorrt"],
+        about(
+            "Backend",
+            "what runs the recipe's model; auto: tensorrt where a plan was built, else "
+            "onnxruntime-cpu, and the log and the verdict say which",
+        ),
+    ] = "onnxruntime-cpu"
+    plans: Annotated[
+        FilePath | None,
+        about("Plans", "where `voxgate build` puts TensorRT plans; none: recipes.folder/.plans"),
+    ] = None
+    threads: Annotated[
+        int, about("Threads", "of the engine; physical cores are best", low=1, high=64)
+    ] = 2
+
+
+class Journal(Section):
+    """The record of every job, written before anything is sent."""
+
+    path: Annotated[FilePath, about("File", "SQLite; its folder is made when missing")]
+
+
+class EvidenceSection(Section):
+    """What is kept of every job, behind its verdict: pictures, poses, volume, as one .mcap each."""
+
+    folder: Annotated[FilePath, about("Folder", "one file per job; made when missing")]
+    enabled: Annotated[bool, about("Enabled", "false: keep nothing")] = True
+    max_gb: Annotated[
+        float, about("Most", "on disk; the oldest go first", unit="GB", low=0.001, high=1e6)
+    ] = 50.0
+    max_age_days: Annotated[
+        float, about("Age", "of recordings of passed parts", unit="days", low=0.01, high=10_000)
+    ] = 30.0
+    keep_fail_days: Annotated[
+        float,
+        about("Age of the others", "FAIL and INDETERMINATE", unit="days", low=0.01, high=10_000),
+    ] = 365.0
+    min_free_gb: Annotated[
+        float,
+        about("Least free", "left on the disk for others", unit="GB", low=0, high=1e6),
+    ] = 5.0
+    pass_images_every: Annotated[
+        int,
+        about("Pictures of passed parts", "of every n-th; 0: of none", low=0, high=1_000_000),
+    ] = 1
+    queue_mb: Annotated[
+        int,
+        about(
+            "Queue",
+            "memory for jobs that wait to be written; the open one may take as much again",
+            unit="MB",
+            low=1,
+            high=65_536,
+        ),
+    ] = 512
+
+
+class Tls(Section):
+    """The certificate that the metrics are served with."""
+
+    certificate: Annotated[FilePath, about("Certificate", "PEM, with its chain")]
+    key: Annotated[FilePath, about("Key", "PEM")]
+
+
+class BasicAuth(Section):
+    """Who may scrape."""
+
+    user: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$"), about("User", "of Prometheus")]
+    password_file: Annotated[FilePath, about("Password file", "one line")]
+
+
+class MetricsSection(Section):
+    """Where Prometheus scrapes."""
+
+    enabled: Annotated[bool, about("Enabled", "false: no HTTP server")] = True
+    host: Annotated[
+        str, Field(pattern=r"^[0-9A-Za-z.:-]{1,253}$"), about("Host", "address to listen on")
+    ] = "127.0.0.1"
+    port: Annotated[int, about("Port", "HTTP, path /metrics", low=1, high=65535)] = 9464
+    tls: Annotated[Tls | None, about("TLS", "needed beyond this machine")] = None
+    basic_auth: Annotated[BasicAuth | None, about("Basic auth", "needed beyond this machine")] = (
+        None
+    )
+
+
+class Log(Section):
+    """What goes to stderr (the journal of systemd)."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning"], about("Level", "least severity that is written")
+    ] = "info"
+
+
+class CellConfig(Section):
+    """One station: robot, camera, fixture, box."""
+
+    schema_version: Annotated[Literal[1], about("Schema version", "of this file's layout")]
+    cell: Annotated[Name, about("Cell", "name of the station, part of every topic")]
+    is_simulated: Annotated[
+        bool, about("Simulated", "true: verdicts are marked, no line may act on them")
+    ]
+    calibration: Annotated[FilePath, about("Calibration", "calibration.json of camera and robot")]
+    recipes: Annotated[Recipes, about("Recipes", "what can be inspected")]
+    cameras: Annotated[
+        tuple[Camera, ...],
+        Field(min_length=1, max_length=1),
+        about("Cameras", "one per cell: the calibration describes one"),
+    ]
+    sockets: Annotated[Sockets, about("Sockets", "what the robot talks to")]
+    security: Annotated[
+        Security | None,
+        about("Security", "keys of the box and its peers; none: plain sockets on this machine"),
+    ] = None
+    sync: Annotated[Sync, about("Sync", "clocks and poses")] = Sync()
+    limits: Annotated[LimitsSection, about("Limits", "when a scan proves nothing")] = (
+        LimitsSection()
+    )
+    job: Annotated[JobSection, about("Job", "deadlines and queues")] = JobSection()
+    engine: Annotated[EngineSection, about("Engine", "what runs the model")] = EngineSection()
+    journal: Annotated[Journal, about("Journal", "record of every job")]
+    evidence: Annotated[
+        EvidenceSection | None, about("Evidence", "recordings of jobs; none: keep nothing")
+    ] = None
+    metrics: Annotated[MetricsSection, about("Metrics", "for Prometheus")] = MetricsSection()
+    log: Annotated[Log, about("Log", "to stderr")] = Log()

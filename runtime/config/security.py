@@ -1,0 +1,54 @@
+"""The door's part of a cell's YAML: keys of the box, of its peers, and of who signs recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from voxgate.runtime.common.access import ROLES, Access, Role
+from voxgate.runtime.config.fields import FilePath, Name, Section, about
+
+Z85 = r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}$"
+ED25519 = r"^[0-9a-f]{64}$"
+
+
+class Peer(Section):
+    """One program that may connect, and what for."""
+
+    name: Annotated[Name, about("Name", "for people")]
+    public_key: Annotated[str, Field(pattern=Z85), about("Public key", "as `voxgate keys` says")]
+    roles: Annotated[
+        tuple[Role, ...],
+        Field(min_length=1, max_length=len(ROLES)),
+        about("Roles", "poses: may send them; commands; verdicts: may listen; frames: may send"),
+    ]
+
+
+class Security(Section):
+    """CURVE on all sockets: who is not listed does not get through the handshake."""
+
+    secret_key: Annotated[FilePath, about("Secret key", "the box's own; only its user reads it")]
+    peers: Annotated[
+        tuple[Peer, ...], Field(min_length=1, max_length=1000), about("Peers", "the allow-list")
+    ]
+
+    def access(self) -> Access:
+        """As the sockets take it."""
+        return Access(
+            Path(self.secret_key),
+            {
+                role: frozenset(peer.public_key for peer in self.peers if role in peer.roles)
+                for role in ROLES
+            },
+        )
+
+
+class Signer(Section):
+    """Somebody whose recipes this cell serves."""
+
+    name: Annotated[Name, about("Name", "for people; it stands in the log")]
+    public_key: Annotated[
+        str, Field(pattern=ED25519), about("Public key", "Ed25519, as `voxgate keys signer` says")
+    ]

@@ -1,0 +1,1 @@
+"""What this machine lacks, row by row, each with what to type."""

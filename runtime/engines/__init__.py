@@ -1,0 +1,1 @@
+"""One graph, served only after it gave the recipe's own scores; TensorRT plans."""

@@ -1,0 +1,43 @@
+"""Where every backend lives: a table without imports, so that whoever lists them loads none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AUTO = "auto"
+TENSORRT = "tensorrt"
+DEFAULT_BACKEND = "onnxruntime-cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendRow:
+    """A module and its opener; imported when chosen, so that nothing optional is a dependency.
+
+    from_plan: whether it opens what `voxgate build` made, not the graph itself.
+    """
+
+    module: str
+    opener: str
+    install: str
+    from_plan: bool = False
+
+
+BACKENDS: dict[str, BackendRow] = {
+    TENSORRT: BackendRow(
+        "voxgate.runtime.engines.tensorrt_engine",
+        "open_plan",
+        "pip install tensorrt pycuda",
+        from_plan=True,
+    ),
+    DEFAULT_BACKEND: BackendRow(
+        "voxgate.runtime.engines.onnxruntime_engine", "open_cpu", "pip install voxgate"
+    ),
+    "onnxruntime-cuda": BackendRow(
+        "voxgate.runtime.engines.onnxruntime_engine", "open_cuda", "pip install onnxruntime-gpu"
+    ),
+    "onnxruntime-tensorrt": BackendRow(
+        "voxgate.runtime.engines.onnxruntime_engine",
+        "open_tensorrt",
+        "pip install onnxruntime-gpu tensorrt",
+    ),
+}

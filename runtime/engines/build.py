@@ -1,0 +1,140 @@
+"""`voxgate build`: recipe -> plan, proven on the GPU that will serve it, into the cache."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voxgate import __version__
+from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.engines.builder import BuildOptions, Built, OnStep, build
+from voxgate.runtime.engines.engine import prove
+from voxgate.runtime.engines.plan_cache import PlanCache, PlanKey, Sidecar
+from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
+from voxgate.runtime.engines.tensorrt_module import load_tensorrt
+from voxgate.runtime.errors import EngineError, PlanError
+from voxgate.runtime.gpu.device import Device, open_device
+from voxgate.runtime.gpu.kernel_compiler import compile_cubin
+from voxgate.runtime.gpu.launch import SOURCE, source, source_digest
+from voxgate.runtime.gpu.power_mode import power_mode
+from voxgate.runtime.recipe.recipe import Recipe, sha256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """Where the plan lies; `fresh` is False when it was there already."""
+
+    place: Path
+    sidecar: Sidecar
+    fresh: bool
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        sidecar = self.sidecar
+        built = f"built in {sidecar.build_s:.0f} s" if self.fresh else "was there already (--force)"
+        return (
+            f"{sidecar.recipe} for TensorRT {sidecar.tensorrt} on {sidecar.gpu}, "
+            f"{sidecar.precision}: {built}, the probe is off by {sidecar.probe_off:.1e} of the "
+            f"threshold; {self.place}"
+        )
+
+
+def build_recipe(
+    recipe: Recipe,
+    plans: PlanCache,
+    options: BuildOptions,
+    on_step: OnStep,
+    force: bool = False,
+) -> Outcome:
+    """Build and prove the plan of the recipe's (first) model; nothing is kept of a plan that does
+    not give the recipe's own scores.
+
+    Raises EngineError or PlanError: one line with what to do.
+    """
+    tensorrt = load_tensorrt()
+    device = open_device()
+    try:
+        key = PlanKey.of(recipe, tensorrt.__version__, device.info, options.tf32)
+        if not force and (there := _there(recipe, plans, key, device)) is not None:
+            return Outcome(plans.folder / key.folder, there, fresh=False)
+        return _build(tensorrt, device, recipe, plans, key, options, on_step)
+    finally:
+        device.close()
+
+
+def _there(recipe: Recipe, plans: PlanCache, key: PlanKey, device: Device) -> Sidecar | None:
+    try:
+        sidecar = plans.load(recipe, key.tensorrt, device.info).sidecar
+    except PlanError:
+        return None
+    return sidecar if sidecar.key == key else None
+
+
+def _build(
+    tensorrt: Any,
+    device: Device,
+    recipe: Recipe,
+    plans: PlanCache,
+    key: PlanKey,
+    options: BuildOptions,
+    on_step: OnStep,
+) -> Outcome:
+    on_step("Compiling kernels", 0, 1)
+    kernels = compile_cubin(source(), SOURCE, device.info.sm)
+    begun_ns = time.monotonic_ns()
+    timings = plans.timing_cache(key)
+    built = build(tensorrt, recipe.model, key.precision, options, timings, on_step)
+    build_s = (time.monotonic_ns() - begun_ns) / 1e9
+    plans.save_timing_cache(key, built.timing_cache)
+    on_step("Proving", 0, 1)
+    engine = TensorRTEngine(tensorrt, device, built.plan, kernels)
+    try:
+        off = prove(engine, recipe)
+        sidecar = _sidecar(recipe, key, device, options, built, kernels, engine, off, build_s)
+    except EngineError as error:
+        raise EngineError(f"the plan was built, but is not kept: {error}") from error
+    finally:
+        engine.close()
+    return Outcome(plans.save(key, built.plan, kernels, sidecar), sidecar, fresh=True)
+
+
+def _sidecar(
+    recipe: Recipe,
+    key: PlanKey,
+    device: Device,
+    options: BuildOptions,
+    built: Built,
+    kernels: bytes,
+    engine: TensorRTEngine,
+    off: float,
+    build_s: float,
+) -> Sidecar:
+    return Sidecar(
+        recipe=recipe.model_label,
+        model_sha256=key.model_sha256,
+        tensorrt=key.tensorrt,
+        gpu=key.gpu,
+        sm=key.sm,
+        multiprocessors=key.multiprocessors,
+        precision=key.precision,
+        tf32=key.tf32,
+        strongly_typed=built.strongly_typed,
+        driver=device.info.driver,
+        library=device.library,
+        power_mode=power_mode(),
+        optimisation_level=options.optimisation_level,
+        workspace_mb=options.workspace_mb,
+        inputs=engine.inputs,
+        outputs=engine.outputs,
+        plan_sha256=sha256(built.plan),
+        plan_bytes=len(built.plan),
+        kernels_source=source_digest(),
+        kernels_sha256=sha256(kernels),
+        probe_off=off,
+        build_s=build_s,
+        built_utc=utc_now(),
+        voxgate=__version__,
+    )

@@ -1,0 +1,163 @@
+"""A recipe's graph becomes a TensorRT plan, on the machine and GPU that will serve it.
+
+Works by API for TensorRT 8.6, 10 and 11. The graph holds its precision; from 10 on it is built
+strongly typed. 8.6 knows only flags, so there every layer that the graph computes in FP32 is pinned
+to FP32. TF32 is off unless asked for: distances lose 13 of their 23 bits in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from voxgate.runtime.engines.tensorrt_module import Said, logger_of, made, version_of
+
+NO_BUILDER = "TensorRT's builder cannot start"
+LOOK = "voxgate doctor says what is missing"
+
+OnStep = Callable[[str, int, int], None]
+"""Phase, step of it, steps of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How to build.
+
+    workspace_mb: scratch memory a kernel may ask for; TensorRT's own default is all of the memory,
+        which on a Jetson is the machine's.
+    optimisation_level: 0 to 5; above 3 every kernel is compiled, which takes an Orin many minutes.
+    """
+
+    workspace_mb: int = 1024
+    optimisation_level: int = 3
+    tf32: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """A plan and what was measured while it was built."""
+
+    plan: bytes
+    timing_cache: bytes
+    strongly_typed: bool
+
+
+def build(
+    tensorrt: Any,
+    model: bytes,
+    precision: str,
+    options: BuildOptions,
+    timing_cache: bytes = b"",
+    on_step: OnStep = lambda phase, step, steps: None,
+) -> Built:
+    """Takes seconds to many minutes; never called while parts are inspected. Raises EngineError."""
+    logger, said = logger_of(tensorrt)
+    said.take()
+    builder = made(NO_BUILDER, said, LOOK, tensorrt.Builder, logger)
+    strongly_typed = version_of(tensorrt) >= (10, 0)
+    network = _network(tensorrt, builder, said)
+    _parse(tensorrt, network, logger, model, said)
+    config = made(NO_BUILDER, said, LOOK, builder.create_builder_config)
+    monitor = _configure(tensorrt, config, options, on_step)
+    if not strongly_typed:
+        _pin_types(tensorrt, network, config, precision)
+    cache = _use_timing_cache(config, timing_cache, said)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise said.error("TensorRT does not build this model", "voxgate.tensorrt's log says more")
+    del monitor  # alive until here: TensorRT keeps no reference of its own
+    return Built(bytes(plan), bytes(cache.serialize()), strongly_typed)
+
+
+def _network(tensorrt: Any, builder: Any, said: Said) -> Any:
+    """Flags by name: their numbers moved between the majors."""
+    flag = tensorrt.NetworkDefinitionCreationFlag
+    major, _ = version_of(tensorrt)
+    if major < 10:
+        flags = 1 << int(flag.EXPLICIT_BATCH)
+    elif major == 10:
+        flags = 1 << int(flag.STRONGLY_TYPED)
+    else:
+        flags = 0  # nothing else is left
+    return made("TensorRT makes no network", said, LOOK, builder.create_network, flags)
+
+
+def _parse(tensorrt: Any, network: Any, logger: Any, model: bytes, said: Said) -> None:
+    parser = made(
+        "TensorRT's parser cannot start", said, LOOK, tensorrt.OnnxParser, network, logger
+    )
+    if parser.parse(model):
+        said.take()
+        return
+    problems = [str(parser.get_error(number)) for number in range(parser.num_errors)]
+    for problem in problems:
+        said.add(problem)
+    raise said.error(
+        "TensorRT cannot read this model", "export the recipe again: its graph is checked there"
+    )
+
+
+def _configure(tensorrt: Any, config: Any, options: BuildOptions, on_step: OnStep) -> Any:
+    """Returns what must stay alive while TensorRT builds."""
+    if not options.tf32:
+        config.clear_flag(tensorrt.BuilderFlag.TF32)
+    config.set_memory_pool_limit(tensorrt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
+    config.builder_optimization_level = options.optimisation_level
+    if not hasattr(tensorrt, "IProgressMonitor"):  # before 9.1
+        return None
+    monitor = _monitor(tensorrt, on_step)
+    config.progress_monitor = monitor
+    return monitor
+
+
+def _monitor(tensorrt: Any, on_step: OnStep) -> Any:
+    class Monitor(tensorrt.IProgressMonitor):  # type: ignore[misc, name-defined, unused-ignore]
+        def __init__(self) -> None:
+            tensorrt.IProgressMonitor.__init__(self)
+            self._steps: dict[str, int] = {}
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            self._steps[phase_name] = num_steps
+            on_step(phase_name, 0, num_steps)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            on_step(phase_name, step + 1, self._steps.get(phase_name, step + 1))
+            return True  # go on
+
+        def phase_finish(self, phase_name: str) -> None:
+            steps = self._steps.pop(phase_name, 1)
+            on_step(phase_name, steps, steps)
+
+    return Monitor()
+
+
+def _pin_types(tensorrt: Any, network: Any, config: Any, precision: str) -> None:
+    """TensorRT 8.6: allow the types that the graph has, and pin what it keeps FP32."""
+    flag = tensorrt.BuilderFlag
+    if precision == "int8":
+        config.set_flag(flag.INT8)
+    layers = [network.get_layer(number) for number in range(network.num_layers)]
+    if not any(tensorrt.DataType.HALF in _types(layer) for layer in layers):
+        return  # nothing but FP32 and what Q/DQ names is allowed, so nothing need be pinned
+    config.set_flag(flag.FP16)
+    config.set_flag(flag.OBEY_PRECISION_CONSTRAINTS)
+    for layer in layers:
+        if set(_types(layer)) == {tensorrt.DataType.FLOAT}:
+            layer.precision = tensorrt.DataType.FLOAT
+            for at in range(layer.num_outputs):
+                layer.set_output_type(at, tensorrt.DataType.FLOAT)
+
+
+def _types(layer: Any) -> list[Any]:
+    return [layer.get_output(at).dtype for at in range(layer.num_outputs)]
+
+
+def _use_timing_cache(config: Any, content: bytes, said: Said) -> Any:
+    """An old cache that does not fit is left, for its timings would be wrong."""
+    cache = config.create_timing_cache(content)
+    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
+        said.take()
+        cache = made("TensorRT makes no timing cache", said, LOOK, config.create_timing_cache, b"")
+        config.set_timing_cache(cache, ignore_mismatch=False)
+    return cache

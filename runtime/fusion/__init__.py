@@ -1,0 +1,1 @@
+"""Scores of one view into the volume, on the CPU or on the GPU, the same bits."""

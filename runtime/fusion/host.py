@@ -1,0 +1,218 @@
+"""Score a view and fuse it into the volume: what the inspector asks for, wherever it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.common.timings import Stopwatch, Work
+from voxgate.runtime.engines.engine import Engine, Tensor, of_detector, score_map
+from voxgate.runtime.engines.vigil import Vigil, seen_by
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.geometry.register import LOST_SCORE, Registered
+from voxgate.runtime.nouns import View, ViewReport
+from voxgate.runtime.recipe.manifest import GEOMETRY, MODEL
+from voxgate.runtime.volume.lift import LiftCounts, lift, lift_points
+from voxgate.runtime.volume.volume import Volume
+
+Plane = npt.NDArray[np.float32]
+NOT_FINITE = "the model on {backend} gave no score: it must be finite"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """One view, ready to be scored and fused.
+
+    inputs: for the model; None where a detector of the whole part scores later, and the view only
+        says what was seen.
+    registered: None where the recipe compares with no golden view.
+    further: name -> inputs of each further model.
+    """
+
+    planned: int
+    view: View
+    inputs: dict[str, Tensor] | None
+    registered: Registered | None
+    further: Mapping[str, dict[str, Tensor]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The recipe's models by channel, the first one first.
+
+    narrow: those that speak also where narrow edges gave no return (see the manifest).
+    vigils: who watches the answers of each.
+    """
+
+    engines: Mapping[str, Engine]
+    narrow: frozenset[str]
+    vigils: Mapping[str, Vigil]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """What all detectors say of one view together: the largest score of them, pixel by pixel.
+
+    score: (h, w); lost: (m,) of the registered view's lost pixels, by those who may speak there.
+    """
+
+    score: Plane
+    lost: Plane
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """What became of the views of one part. failed: planned view -> the engine's words.
+
+    unplaced: planned view -> largest score where the sensor gave no return and no golden view tells
+    where that is.
+    """
+
+    reports: tuple[ViewReport, ...]
+    counts: tuple[LiftCounts, ...]
+    failed: tuple[tuple[int, str], ...] = ()
+    unplaced: tuple[tuple[int, float], ...] = ()
+
+
+class Fusion(Protocol):
+    """Owned and called by the inspector's thread, one part after the other."""
+
+    def start(self) -> None:
+        """Forget the last part."""
+
+    def add(self, scored: Scored) -> None:
+        """Score and fuse, now or in the background. Raises EngineError; the view is lost then."""
+
+    def finish(self) -> Fused:
+        """Wait until everything is in the volume. Raises EngineError when the part is lost."""
+
+    def close(self) -> None:
+        """Let go of the device, before the engine gives it back."""
+
+
+class HostFusion:
+    """Each view at once: the engine gives a score map, the CPU fuses it.
+
+    geometry: whether deviation from the golden surface scores too. channels: volumes of single
+    detectors, "model", "geometry" and further models' names, for a classifier that wants to know
+    who said it. The part itself is as bad as the worst of them says: what one detector does not
+    prove good is not PASS because others like it.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        volume: Volume,
+        rays: Rays,
+        geometry: bool,
+        crew: Crew,
+        watch: Stopwatch,
+        channels: Mapping[str, Volume],
+    ) -> None:
+        self._models = models
+        self._volume = volume
+        self._rays = rays
+        self._geometry = geometry
+        self._crew = crew
+        self._watch = watch
+        self._channels = channels
+        self._reports: list[ViewReport] = []
+        self._counts: list[LiftCounts] = []
+        self._unplaced: list[tuple[int, float]] = []
+
+    def start(self) -> None:
+        self._reports, self._counts, self._unplaced = [], [], []
+
+    def add(self, scored: Scored) -> None:
+        planes = self._score(scored)  # all before any is fused: a view is lost as a whole
+        with self._watch.time(Work.FUSE):
+            said = self._together(scored, planes)
+            self.fuse(scored, said)
+            self._fuse_channels(scored, planes)
+        view, peak = scored.view, float(said.score.max())
+        self._reports.append(ViewReport(scored.planned, view.frame_id, view.uncertainty_mm, peak))
+
+    def finish(self) -> Fused:
+        return Fused(tuple(self._reports), tuple(self._counts), unplaced=tuple(self._unplaced))
+
+    def close(self) -> None:
+        self.start()
+
+    def _score(self, scored: Scored) -> dict[str, Plane]:
+        """(h, w) what each detector says, by channel. Raises EngineError when one of them fails."""
+        planes = {MODEL: np.zeros(scored.view.image.shape, np.float32)}
+        if scored.inputs is not None:
+            with self._watch.time(Work.ENGINE):
+                planes = {name: self._map(name, scored) for name in self._models.engines}
+        if scored.registered is not None:
+            planes[GEOMETRY] = scored.registered.geometry
+        return planes
+
+    def _map(self, name: str, scored: Scored) -> Plane:
+        engine, view = self._models.engines[name], scored.view
+        inputs = scored.inputs if name == MODEL else scored.further[name]
+        assert inputs is not None
+        with nullcontext() if name == MODEL else of_detector(name):
+            plane = _map_of(engine, inputs, view)
+            self._models.vigils[name].watch(seen_by(engine.inputs, view), plane)
+        return plane
+
+    def _together(self, scored: Scored, planes: Mapping[str, Plane]) -> Said:
+        speakers = [name for name in planes if name != GEOMETRY or self._geometry]
+        score = reduce(np.maximum, [planes[name] for name in speakers])
+        registered = scored.registered
+        if registered is None:
+            return Said(score, np.zeros(0, np.float32))
+        lost, weak = score[registered.lost], np.float32(LOST_SCORE if self._geometry else 0)
+        narrow = [planes[name][registered.lost] for name in speakers if name in self._models.narrow]
+        if not narrow or len(narrow) == len(speakers):
+            return Said(score, np.maximum(lost, weak))
+        return Said(
+            score,
+            np.where(registered.lost_wide, np.maximum(lost, weak), reduce(np.maximum, narrow)),
+        )
+
+    def fuse(self, scored: Scored, said: Said) -> None:
+        """Put a view's scores into the volume, whoever gave them."""
+        view, planned, registered = scored.view, scored.planned, scored.registered
+        assert view.depth_mm is not None  # the inspector has refused it
+        pose = view.part_from_camera
+        self._counts.append(
+            lift(self._volume, said.score, view.depth_mm, self._rays, pose, planned, self._crew)
+        )
+        if registered is None:
+            silent = said.score[~(view.depth_mm > 0)]
+            self._unplaced.append((planned, float(silent.max(initial=0.0))))
+            return
+        if self._geometry:
+            gone, strength = registered.vanished_mm, registered.vanished_score
+            self._counts.append(lift_points(self._volume, gone, strength, planned, self._crew))
+        # the picture speaks also where the depth is silent
+        lost, weak = registered.lost_mm, said.lost
+        self._counts.append(lift_points(self._volume, lost, weak, planned, self._crew, seen=False))
+
+    def _fuse_channels(self, scored: Scored, planes: Mapping[str, Plane]) -> None:
+        registered, view, planned = scored.registered, scored.view, scored.planned
+        assert view.depth_mm is not None  # the inspector has refused it
+        pose = view.part_from_camera
+        for name, volume in self._channels.items():
+            if (plane := planes.get(name)) is not None:
+                lift(volume, plane, view.depth_mm, self._rays, pose, planned, self._crew)
+        if registered is not None and GEOMETRY in self._channels:
+            gone, strength = registered.vanished_mm, registered.vanished_score
+            lift_points(self._channels[GEOMETRY], gone, strength, planned, self._crew)
+
+
+def _map_of(engine: Engine, inputs: dict[str, Tensor], view: View) -> Plane:
+    plane = score_map(engine, inputs).score
+    if plane.shape != view.image.shape:
+        raise EngineError(f"the model's map is {plane.shape}, the picture {view.image.shape}")
+    return plane

@@ -1,0 +1,204 @@
+"""The calibration of one cell and part: camera model, hand-eye, fixture, units, planned views.
+
+Read once, validated completely, then only numbers. Frames: `base` robot, `flange`, `camera`
+(OpenCV axes: x right, y down, z forward; pixel (0, 0) is the centre of the top-left pixel),
+`part` (z up). Distortion is OpenCV's [k1, k2, p1, p2, k3].
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.common.strict_json import Fields, parse_object, quoted
+from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.transforms import Transform, invert, rigid
+
+SCHEMA_VERSION = 1
+MAX_BYTES = 1 << 20  # a calibration is some kilobytes; a megabyte is another file
+MAX_VIEWS = 1000
+MAX_SIDE_PX = 16_384
+MAX_TICK_HZ = 100_000_000_000
+MAX_READOUT_S = 10.0
+SERVED = {"lens_model": "brown", "mounting": "eye_in_hand"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """Where a pixel looks and where the camera sits, for one part in one cell.
+
+    camera_matrix (3, 3) and distortion (5,) float64 px; planned: nominal part_from_camera per
+    view, may be empty; readout_ns: end of exposure to frame complete, without the network;
+    digest: sha256 of every number that places a pixel in the part's frame. forced: steps of the
+    calibration that missed a limit and were written all the same.
+    """
+
+    part: str
+    width_px: int
+    height_px: int
+    camera_matrix: npt.NDArray[np.float64]
+    distortion: npt.NDArray[np.float64]
+    flange_from_camera: Transform
+    base_from_part: Transform
+    depth_unit_mm: float
+    camera_tick_hz: int
+    readout_ns: int
+    planned: tuple[Transform, ...]
+    digest: str
+    forced: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Read and check `calibration.json`. Raises CalibrationError with file, key and value."""
+        try:
+            return _from_fields(parse_object(_text(path)))
+        except ValueError as error:
+            raise CalibrationError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_text(cls, text: str) -> Calibration:
+        """Check a calibration that is not a file yet. Raises CalibrationError with the key."""
+        try:
+            return _from_fields(parse_object(text))
+        except ValueError as error:
+            raise CalibrationError(f"calibration: {error}") from error
+
+    def part_from_camera(self, base_from_flange: Transform) -> Transform:
+        """The camera in the part's frame when the flange is at `base_from_flange`."""
+        part_from_base = invert(self.base_from_part)
+        return part_from_base @ base_from_flange @ self.flange_from_camera
+
+    def ns_from_ticks(self, ticks: int) -> int:
+        """Camera ticks in ns on the camera's clock, rounded half up, exact at any size."""
+        return (2 * ticks * 1_000_000_000 + self.camera_tick_hz) // (2 * self.camera_tick_hz)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise CalibrationError(
+            f"{path}: no such file; a scan needs the calibration.json of its cell and part"
+        ) from error
+    except OSError as error:
+        raise CalibrationError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"larger than {MAX_BYTES} bytes, so not a calibration")
+    return content.decode("utf-8")  # a UnicodeDecodeError is a ValueError
+
+
+def _from_fields(fields: Fields) -> Calibration:
+    _check_conventions(fields)
+    size = fields.object_at("image_size")
+    timing = fields.object_at("timing")
+    width_px = size.integer("width", 1, MAX_SIDE_PX)
+    height_px = size.integer("height", 1, MAX_SIDE_PX)
+    camera_matrix = _camera_matrix(fields, width_px, height_px)
+    distortion = fields.numbers("distortion", (5,))
+    flange_from_camera = _transform(fields, "T_flange_cam")
+    base_from_part = _transform(fields, "T_base_part")
+    # 0 would turn every depth into "no return"
+    depth_unit_mm = fields.object_at("units").number("depth_unit_mm", 1e-6, 1e3)
+    placing = (
+        np.array([width_px, height_px, depth_unit_mm]),
+        camera_matrix,
+        distortion,
+        flange_from_camera,
+        base_from_part,
+    )
+    digest = _digest(placing)
+    _check_digest(fields, digest)
+    return Calibration(
+        part=fields.text("part"),
+        width_px=width_px,
+        height_px=height_px,
+        camera_matrix=camera_matrix,
+        distortion=distortion,
+        flange_from_camera=flange_from_camera,
+        base_from_part=base_from_part,
+        depth_unit_mm=depth_unit_mm,
+        camera_tick_hz=timing.integer("camera_tick_hz", 1, MAX_TICK_HZ),
+        readout_ns=round(timing.number("frame_readout_s", 0.0, MAX_READOUT_S) * 1e9),
+        planned=_planned(fields),
+        digest=digest,
+        forced=_forced(fields),
+    )
+
+
+def _check_digest(fields: Fields, digest: str) -> None:
+    """A file that `voxgate calib` wrote says its own digest: numbers edited since show."""
+    if fields.has("digest") and fields.text("digest") != digest:
+        raise ValueError(
+            "digest does not belong to these numbers: the file was edited after it was made; "
+            "calibrate again, or take the line out if you answer for the numbers"
+        )
+
+
+def _forced(fields: Fields) -> tuple[str, ...]:
+    if not fields.has("steps"):
+        return ()
+    steps = fields.object_at("steps")
+    return tuple(name for name in steps.values if steps.object_at(name).values.get("forced"))
+
+
+def _check_conventions(fields: Fields) -> None:
+    if fields.has("schema_version"):
+        version = fields.integer("schema_version", 0, 1 << 31)
+        if version != SCHEMA_VERSION:
+            raise ValueError(
+                f"schema_version {version} is unknown, this VoxGate reads {SCHEMA_VERSION}"
+            )
+    for key, served in SERVED.items():
+        if fields.has(key) and fields.text(key) != served:
+            raise ValueError(
+                f'{key} must be "{served}", the one that the box serves, '
+                f"got {quoted(fields.text(key))}"
+            )
+    units = fields.object_at("units")
+    for quantity, unit in (("length", "mm"), ("time", "s")):
+        if units.text(quantity) != unit:
+            raise ValueError(f'units.{quantity} must be "{unit}", got "{units.text(quantity)}"')
+
+
+def _camera_matrix(fields: Fields, width_px: int, height_px: int) -> npt.NDArray[np.float64]:
+    matrix = fields.numbers("K", (3, 3))
+    (fx, skew, cx), (zero, fy, cy), last = matrix.tolist()
+    if not (fx > 0 and fy > 0 and skew == zero == 0 and last == [0.0, 0.0, 1.0]):
+        raise ValueError("K must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] with fx, fy > 0")
+    if not (0 <= cx < width_px and 0 <= cy < height_px):
+        raise ValueError(
+            f"K must have its principal point inside {width_px} x {height_px} px, "
+            f"got ({cx:.1f}, {cy:.1f})"
+        )
+    return matrix
+
+
+def _transform(fields: Fields, key: str) -> Transform:
+    matrix = fields.numbers(key, (4, 4))
+    try:
+        return rigid(matrix)
+    except ValueError as error:
+        raise ValueError(f"{fields.inside}{key}: {error}") from error
+
+
+def _planned(fields: Fields) -> tuple[Transform, ...]:
+    if not fields.has("views"):
+        return ()
+    views = fields.objects("views", MAX_VIEWS)
+    for index, view in enumerate(views):
+        if view.integer("view", 0, MAX_VIEWS) != index:
+            raise ValueError(f"views[{index}].view must be {index}: views stand in order")
+    return tuple(_transform(view, "T_part_cam_nominal") for view in views)
+
+
+def _digest(placing: tuple[npt.NDArray[np.float64], ...]) -> str:
+    digest = hashlib.sha256(b"voxgate calibration 1")
+    for numbers in placing:
+        # adding 0 turns -0.0 into 0.0: equal numbers must have equal bytes
+        digest.update((numbers.astype(">f8") + 0.0).astype(">f8").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,111 @@
+"""What a planned viewpoint should see: the golden picture and its surface as small planes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.geometry.expected_kernels import fit_planes
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.transforms import Transform
+
+# how far outside its golden outline a part may appear: 2 mm off at twice a usual magnification
+SURROUND_PX = 8
+FREE_PX = 7  # edges flicker by a pixel, and a shift of the part moves them by three
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpectedView:
+    """The golden scan from one planned viewpoint, ready to be compared with.
+
+    image: (h, w) uint8, distorted like every image.
+    gloss: (h, w) uint8, grey levels by which this surface point changes from view to view.
+    plane: (h, w, 4) float32 (n, d) with n . X = d for surface points X, golden camera frame, mm;
+        n points at the camera; n = 0 where no surface is known.
+    depth_mm: (h, w) float32, complete: where the sensor had no return, that of the nearest pixel.
+    measured: (h, w) bool, where the sensor had a return from the part.
+    near_part: (h, w) uint8, 1 on the part and in a rim around it.
+    free_mm: (h, w) float32, depth up to which the ray and its neighbours met nothing; 0 unknown.
+    table_z_mm: what lies lower in the part frame is the table.
+    """
+
+    image: GreyImage
+    gloss: GreyImage
+    plane: npt.NDArray[np.float32]
+    depth_mm: DepthMap
+    measured: npt.NDArray[np.bool_]
+    near_part: npt.NDArray[np.uint8]
+    free_mm: DepthMap
+    part_from_camera: Transform
+    table_z_mm: float
+
+
+def expect(
+    image: GreyImage,
+    depth_mm: DepthMap,
+    rays: Rays,
+    part_from_camera: Transform,
+    table_z_mm: float,
+    gloss: GreyImage | None = None,
+) -> ExpectedView:
+    """Fit the planes of one golden view; offline or at load, some 50 ms.
+
+    depth (h, w) float32 mm, NaN = no return; surface below table_z_mm, part frame, is the table.
+    Raises ValueError when the sizes differ or the part is not in the picture.
+    """
+    if not image.shape == depth_mm.shape == rays.x.shape:
+        raise ValueError(
+            f"image, depth and rays must have one shape, got {image.shape}, "
+            f"{depth_mm.shape} and {rays.x.shape}"
+        )
+    depth = np.where(depth_mm > 0, depth_mm, np.nan).astype(np.float32)
+    measured = height_mm(depth, rays, part_from_camera) >= table_z_mm
+    if not measured.any():
+        raise ValueError("the golden view has no depth on the part")
+    plane = np.zeros((*depth.shape, 4), np.float32)
+    fit_planes(depth, measured, rays.x, rays.y, plane)
+    rim = np.ones((2 * SURROUND_PX + 1, 2 * SURROUND_PX + 1), np.uint8)
+    return ExpectedView(
+        image=np.require(image, np.uint8, ["C", "W"]),
+        gloss=np.require(np.zeros_like(image) if gloss is None else gloss, np.uint8, ["C", "W"]),
+        plane=plane,
+        depth_mm=_filled(depth),
+        measured=measured,
+        free_mm=_free(depth),
+        near_part=cv2.dilate(measured.astype(np.uint8), rim).astype(np.uint8, copy=False),
+        part_from_camera=part_from_camera,
+        table_z_mm=table_z_mm,
+    )
+
+
+def height_mm(
+    depth_mm: DepthMap, rays: Rays, part_from_camera: Transform
+) -> npt.NDArray[np.float32]:
+    """(h, w) float32: z in the part frame of every measured pixel; NaN where the depth is."""
+    a, b, c, offset = part_from_camera[2].astype(np.float32)
+    height: npt.NDArray[np.float32] = depth_mm * (a * rays.x + b * rays.y + c) + offset
+    return height
+
+
+def _free(depth_mm: DepthMap) -> DepthMap:
+    """The least depth in a window around each pixel; 0 where one of them had no return."""
+    window = np.ones((FREE_PX, FREE_PX), np.uint8)
+    known = np.nan_to_num(depth_mm, nan=0.0)
+    free = cv2.erode(known, window, borderType=cv2.BORDER_CONSTANT, borderValue=0.0)
+    return np.asarray(free, np.float32)
+
+
+def _filled(depth_mm: DepthMap) -> DepthMap:
+    """The depth of the nearest pixel that has one, by a distance transform with labels."""
+    missing = np.isnan(depth_mm)
+    _, labels = cv2.distanceTransformWithLabels(
+        missing.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = np.zeros(int(labels.max()) + 1, np.float32)
+    nearest[labels[~missing]] = depth_mm[~missing]
+    filled: DepthMap = nearest[labels]
+    return filled

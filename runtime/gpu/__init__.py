@@ -1,0 +1,1 @@
+"""The CUDA device behind one interface, its kernels and how they are compiled."""

@@ -1,0 +1,148 @@
+"""The truth table: what was seen and what went wrong become one outcome.
+
+Whatever speaks against the scan itself (a view missing, a pose unproven, a part misplaced) makes
+the verdict INDETERMINATE, also when defects were found: the robot must not act on half a proof.
+FAIL is a complete scan with a defect; PASS is a complete scan without one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.nouns import Alignment, Defect, Drift, Note, Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a verdict rests on."""
+
+    score: float | None
+    defects: tuple[Defect, ...]
+    coverage: float | None
+    hole_mm2: float
+    outside: float
+    alignment: Alignment | None
+    notes: tuple[Note, ...]  # what went wrong on the way
+    drift: Drift | None = None
+    scorer: float | None = None  # what a classifier over zones says, 1.0 = threshold
+
+
+def decide(evidence: Evidence, limits: Limits) -> tuple[Outcome, tuple[Note, ...]]:
+    """The outcome and every reason why it is not PASS; PASS has none."""
+    against_scan = evidence.notes + _unproven(evidence, limits)
+    defects = _defect_notes(evidence.defects) + _scorer_notes(evidence.scorer)
+    if against_scan:
+        return Outcome.INDETERMINATE, against_scan + defects
+    if defects:
+        return Outcome.FAIL, defects
+    return Outcome.PASS, ()
+
+
+def _unproven(evidence: Evidence, limits: Limits) -> tuple[Note, ...]:
+    checks = (
+        _score_note(evidence),
+        _coverage_note(evidence.coverage, limits.coverage_min),
+        _hole_note(evidence.hole_mm2, limits.hole_max_mm2),
+        _outside_note(evidence.outside, limits.outside_max),
+        _alignment_note(evidence.alignment, limits),
+        _drift_note(evidence.drift, limits.drift_max_mm),
+    )
+    return tuple(note for note in checks if note is not None)
+
+
+def _score_note(evidence: Evidence) -> Note | None:
+    if evidence.score is None:
+        return Note(Reason.NO_VIEWS, "no view could be inspected")
+    if not 0.0 <= evidence.score < float("inf"):
+        return Note(Reason.SCORE_INVALID, f"part score {evidence.score} is not a finite number")
+    if evidence.scorer is not None and not 0.0 <= evidence.scorer < float("inf"):
+        return Note(Reason.SCORE_INVALID, f"the scorer gives {evidence.scorer}: no finite number")
+    if evidence.score >= 1.0 and not evidence.defects:
+        return Note(
+            Reason.SCORE_INVALID,
+            f"part score {evidence.score:.2f} is over the threshold but no defect was segmented",
+        )
+    return None
+
+
+def _coverage_note(coverage: float | None, coverage_min: float) -> Note | None:
+    if coverage is not None and coverage >= coverage_min:
+        return None
+    seen = "unknown" if coverage is None else f"{coverage:.1%}"
+    return Note(Reason.COVERAGE, f"surface seen: {seen}, at least {coverage_min:.1%} is needed")
+
+
+def _hole_note(hole_mm2: float, hole_max_mm2: float) -> Note | None:
+    if hole_mm2 <= hole_max_mm2:
+        return None
+    return Note(
+        Reason.COVERAGE,
+        f"one piece of surface of {hole_mm2:.0f} mm2 was not seen, "
+        f"at most {hole_max_mm2:.0f} mm2 may be hidden",
+    )
+
+
+def _outside_note(outside: float, outside_max: float) -> Note | None:
+    if outside <= outside_max:
+        return None
+    return Note(
+        Reason.OUT_OF_GRID,
+        f"{outside:.1%} of the measured points lie outside the grid, at most {outside_max:.1%}",
+    )
+
+
+def _alignment_note(alignment: Alignment | None, limits: Limits) -> Note | None:
+    if alignment is None:
+        return None  # the recipe knows no surface to align to; a failed estimate left its own note
+    if alignment.shift_mm <= limits.shift_max_mm:
+        if alignment.rotation_deg <= limits.rotation_max_deg:
+            return None
+        return Note(
+            Reason.MISALIGNED,
+            f"part turned by {alignment.rotation_deg:.2f} deg, "
+            f"at most {limits.rotation_max_deg:.2f}: seat it on the fixture",
+        )
+    return Note(
+        Reason.MISALIGNED,
+        f"part shifted by {alignment.shift_mm:.2f} mm, "
+        f"at most {limits.shift_max_mm:.2f}: seat it on the fixture",
+    )
+
+
+def _drift_note(drift: Drift | None, drift_max_mm: float) -> Note | None:
+    if drift is None or drift.drift_mm <= drift_max_mm:
+        return None
+    return Note(
+        Reason.CALIBRATION_DRIFT,
+        f"the views agree only if the camera sits {drift.drift_mm:.2f} mm "
+        f"({drift.drift_px:.1f} px) elsewhere on the robot, at most {drift_max_mm:.2f} mm: was it "
+        "bumped, or the part pushed meanwhile? Check with `voxgate calib verify`",
+    )
+
+
+def _defect_notes(defects: tuple[Defect, ...]) -> tuple[Note, ...]:
+    return tuple(
+        Note(
+            Reason.DEFECT,
+            f"{max(d.size_mm):.1f} mm at ({_point(d.centroid_part_mm)}) mm in the part frame, "
+            f"score {d.peak_score:.2f}, seen by {d.views} views",
+        )
+        for d in defects
+    )
+
+
+def _scorer_notes(scorer: float | None) -> tuple[Note, ...]:
+    if scorer is None or not scorer >= 1.0:
+        return ()
+    return (
+        Note(
+            Reason.DEFECT,
+            f"the zones together score {scorer:.2f}: they look like those of bad parts, "
+            "also where no place is over its threshold",
+        ),
+    )
+
+
+def _point(p_mm: tuple[float, float, float]) -> str:
+    return ", ".join(f"{c:.1f}" for c in p_mm)

@@ -1,0 +1,1 @@
+"""One job from start_job to its one verdict."""

@@ -1,0 +1,187 @@
+"""Poses and frames on their way to views: counts what is missing, keeps what a job must know.
+
+A pose is stamped when it comes and understood in batches: while no job is open, waking the whole
+machinery 125 times a second would cost four times the processor time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from voxgate.runtime.nouns import Frame, Note, Pose, Reason, View
+from voxgate.runtime.scans.recording import Recording
+from voxgate.runtime.sync.clock import ClockFit
+from voxgate.runtime.sync.poses import KEEP_NS, MAX_POSES, PoseRecord
+from voxgate.runtime.sync.synchronizer import Rejection, Synchronizer
+from voxgate.runtime.telemetry.metrics import Metrics, Stage
+from voxgate.runtime.wire.messages import MalformedMessage, parse_pose
+
+MAX_REMEMBERED = 64  # frames under way between arrival and view; the synchronizer keeps eight
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedView:
+    """A view, and when its exposure ended on the host's clock, give or take residual_ns."""
+
+    view: View
+    exposure_end_ns: int
+    residual_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    t_device_end_ns: int
+    t_arrival_ns: int
+
+
+class Intake:
+    """Feeds one synchronizer. Poses all the time, frames while a job is open."""
+
+    def __init__(self, sync: Synchronizer, metrics: Metrics) -> None:
+        self._sync = sync
+        self._metrics = metrics
+        self._under_way: dict[int, _UnderWay] = {}
+        self._stash: list[tuple[bytes, int]] = []
+        self._last_seq: int | None = None
+        self._last_pose_ns: int | None = None
+        self._largest_gap_ns = 0
+        self._recent: deque[PoseRecord] = deque(maxlen=MAX_POSES)
+        self._recording: Recording | None = None
+        self._robot_steps = 0
+        self._steps = {name: clock.steps for name, clock in self._clocks.items()}
+
+    def stash_pose(self, payload: bytes, t_arrival_ns: int) -> None:
+        """Keep one message of the robot for `settle`: arrival is now, understanding can wait."""
+        self._stash.append((payload, t_arrival_ns))
+
+    def settle(self) -> list[Note]:
+        """Understand what was stashed; a note for each that is no pose or misses others before."""
+        notes = [self._add_pose(payload, t_ns) for payload, t_ns in self._stash]
+        self._stash.clear()
+        return [note for note in notes if note is not None]
+
+    def _add_pose(self, payload: bytes, t_arrival_ns: int) -> Note | None:
+        try:
+            message = parse_pose(payload)
+            record = PoseRecord(
+                message.seq, message.t_robot_ns, t_arrival_ns, message.p_mm, message.q_wxyz
+            )
+            pose = record.pose()
+        except MalformedMessage as error:
+            return self._malformed(str(error))
+        except ValueError as error:
+            return self._malformed(str(error))
+        self._metrics.poses.inc()
+        self._follow(pose)
+        self._sync.add_pose(pose)
+        self._remember(record)
+        return self._lost_before(message.seq)
+
+    def begin(self, recording: Recording | None = None) -> None:
+        """A job starts: nothing of the last one is under way any more."""
+        self._sync.clear()
+        self._under_way.clear()
+        self._recording = recording
+        if recording is not None:
+            recording.begin(self._sync.state(), tuple(self._recent))
+
+    def end(self) -> None:
+        """The job is over: what comes now is not recorded."""
+        self._recording = None
+
+    def add_frame(self, frame: Frame) -> None:
+        """Take one frame of the open job."""
+        if len(self._under_way) >= MAX_REMEMBERED:
+            self._under_way.pop(next(iter(self._under_way)))
+        self._under_way[frame.frame_id] = _UnderWay(
+            frame.t_device_ns + frame.exposure_ns, frame.t_arrival_ns
+        )
+        if self._recording is not None:
+            self._recording.frame(frame)
+        self._sync.add_frame(frame)
+
+    def take(self, now_ns: int) -> list[PlacedView | Rejection]:
+        """What became of frames since the last call."""
+        results = self._sync.take(now_ns)
+        if results and self._recording is not None:
+            self._recording.took(now_ns)
+        return [self._named(result, now_ns) for result in results]
+
+    def flush(self) -> Note:
+        """Give up frames that still wait for poses; the note says so."""
+        waiting = self._sync.pending
+        self._sync.clear()
+        if self._recording is not None:
+            self._recording.flushed()
+        return Note(
+            Reason.POSE_MISSING,
+            f"{waiting} frames found no robot poses around their exposure before the job had to "
+            "end: is the robot still sending?",
+        )
+
+    def stepped(self) -> Note | None:
+        """A clock was set since the last call: what was placed before and after may not agree."""
+        for name, clock in self._clocks.items():
+            if clock.steps != self._steps[name]:
+                self._steps[name] = clock.steps
+                return Note(Reason.CLOCK_UNSYNCED, f"the {name}'s clock was stepped: who sets it?")
+        return None
+
+    def show_clocks(self) -> None:
+        """Bring the gauges up to date; a clock that is not synced shows NaN."""
+        for name, clock in self._clocks.items():
+            offset_ns, residual_ns = clock.offset_ns, clock.residual_ns
+            self._metrics.clock_offset.labels(name).set(_seconds(offset_ns))
+            self._metrics.clock_residual.labels(name).set(_seconds(residual_ns))
+        self._metrics.pose_gap.set(self._largest_gap_ns / 1e9)
+        self._largest_gap_ns = 0
+
+    @property
+    def _clocks(self) -> dict[str, ClockFit]:
+        return {"camera": self._sync.camera_clock, "robot": self._sync.robot_clock}
+
+    def _malformed(self, why: str) -> Note:
+        self._metrics.poses_malformed.inc()
+        return Note(Reason.POSE_INVALID, f"robot pose refused: {why}")
+
+    def _follow(self, pose: Pose) -> None:
+        if self._last_pose_ns is not None:
+            gap_ns = pose.t_arrival_ns - self._last_pose_ns
+            self._largest_gap_ns = max(self._largest_gap_ns, gap_ns)
+        self._last_pose_ns = pose.t_arrival_ns
+
+    def _remember(self, record: PoseRecord) -> None:
+        """What the synchronizer may still use, as the robot sent it."""
+        if self._sync.robot_clock.steps != self._robot_steps:
+            self._robot_steps = self._sync.robot_clock.steps
+            self._recent.clear()  # as the synchronizer did: they are of another clock
+        self._recent.append(record)
+        while record.t_arrival_ns - self._recent[0].t_arrival_ns > KEEP_NS:
+            self._recent.popleft()
+        if self._recording is not None:
+            self._recording.pose(record)
+
+    def _lost_before(self, seq: int) -> Note | None:
+        last, self._last_seq = self._last_seq, seq
+        if last is None or seq <= last + 1:  # going back: the robot program was started again
+            return None
+        lost = seq - last - 1
+        self._metrics.poses_lost.inc(lost)
+        return Note(Reason.POSE_GAP, f"{lost} robot poses lost before seq {seq}")
+
+    def _named(self, result: View | Rejection, now_ns: int) -> PlacedView | Rejection:
+        under_way = self._under_way.pop(result.frame_id, None)
+        if isinstance(result, Rejection):
+            self._metrics.rejections.labels(result.note.reason.value).inc()
+            return result
+        if under_way is None:
+            note = Note(Reason.FRAME_INVALID, f"frame {result.frame_id}: came more than once")
+            return Rejection(result.frame_id, note)
+        self._metrics.observe(Stage.SYNC, now_ns - under_way.t_arrival_ns)
+        end = self._sync.host_time(under_way.t_device_end_ns)
+        return PlacedView(result, end.t_ns, end.residual_ns)
+
+
+def _seconds(ns: int | None) -> float:
+    return float("nan") if ns is None else ns / 1e9

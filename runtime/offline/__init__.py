@@ -1,0 +1,1 @@
+"""Recorded parts through the same stages, without a line."""

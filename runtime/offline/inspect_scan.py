@@ -1,0 +1,143 @@
+"""A recorded scan through the same stages as on the line: replayed, inspected, decided."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.engines.backends import DEFAULT_BACKEND
+from voxgate.runtime.engines.choice import choose
+from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import Outcome, Verdict, View
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.placed import lost_frames, replay
+from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.sync.synchronizer import Synchronizer
+from voxgate.runtime.volume.volume import Voxels
+from voxgate.runtime.volume.volume_file import save_volume
+from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict_message import Header, verdict_message
+
+EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INDETERMINATE: 3}
+NS_PER_MS = 1_000_000
+MAX_GAP_NS = 20 * NS_PER_MS  # as the cell's default: two and a half periods of a 125 Hz stream
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a cell's YAML says about an inspection; without one, what the YAML's defaults say."""
+
+    limits: Limits = field(default_factory=Limits)
+    max_gap_ns: int = MAX_GAP_NS
+    backend: str = DEFAULT_BACKEND
+    threads: int = 2
+    plans: Path | None = None  # none: beside the recipes
+
+    @classmethod
+    def from_config(cls, config: CellConfig) -> Settings:
+        """Those by which the service of this cell inspects."""
+        return cls(
+            limits=Limits(**config.limits.model_dump()),
+            max_gap_ns=int(config.sync.max_gap_ms * NS_PER_MS),
+            backend=config.engine.backend,
+            threads=config.engine.threads,
+            plans=config.engine.plans,
+        )
+
+
+DEFAULTS = Settings()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """One scan's verdict and the volume it rests on."""
+
+    verdict: Verdict
+    message: VerdictMessage
+    voxels: Voxels
+    recipe: Recipe
+
+    def save_volume(self, path: Path) -> None:
+        """Write the anomaly volume. Raises VoxGateError when the file cannot be written."""
+        save_volume(path, self.voxels, self.recipe.grid)
+
+
+def open_inspector(
+    recipe: Recipe, folder: Path, calibration: Calibration, settings: Settings
+) -> Inspector:
+    """An inspector of this recipe for scans of this calibration. Raises VoxGateError."""
+    plans = PlanCache(settings.plans) if settings.plans else PlanCache.beside(folder)
+    choice = choose(settings.backend, recipe, plans)
+    return Inspector.open(
+        recipe, calibration, settings.limits, choice.backend, settings.threads, plans=plans
+    )
+
+
+def inspect_folder(
+    folder: Path,
+    recipe_folder: Path,
+    *,
+    calibration: Path | None = None,
+    settings: Settings = DEFAULTS,
+    on_progress: OnProgress = lambda done, of: None,
+) -> Inspection:
+    """Inspect one recorded scan. Raises VoxGateError (one line) for input that cannot be used."""
+    scan = Scan.open(folder, calibration)
+    recipe = Recipe.load(recipe_folder)
+    with closing(open_inspector(recipe, recipe_folder, scan.calibration, settings)) as inspector:
+        verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)
+        return Inspection(
+            verdict,
+            verdict_message(verdict, offline_header(folder, inspector, settings)),
+            inspector.volume.occupied(),
+            recipe,
+        )
+
+
+def inspect_scan(
+    scan: Scan,
+    inspector: Inspector,
+    on_progress: OnProgress = lambda done, of: None,
+    max_gap_ns: int = MAX_GAP_NS,
+) -> Verdict:
+    """The verdict on one scan, with clocks that know nothing but this scan."""
+    synchronizer = Synchronizer(scan.calibration, max_gap_ns)
+    begun_ns = time.monotonic_ns()
+    inspector.start()
+    for note in lost_frames(scan):
+        inspector.reject(note)
+    for done, found in enumerate(replay(scan, synchronizer), start=1):
+        if isinstance(found, View):
+            inspector.add(found)
+        else:
+            inspector.reject(found.note)
+        on_progress(done, len(scan.frames))
+    verdict = inspector.finish()
+    return verdict.timed(total=(time.monotonic_ns() - begun_ns) / 1e6)
+
+
+def offline_header(folder: Path, inspector: Inspector, settings: Settings) -> Header:
+    """An offline result is named after what it was made from, and never acts on a line."""
+    configuration = f"{settings}{inspector.recipe.manifest.calibration_digest}"
+    scan_id = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    return Header(
+        result_id=f"offline-{scan_id}",
+        job_id=f"offline-{scan_id}",
+        part_id=scan_id,
+        recipe=inspector.recipe.label,
+        configuration_id=hashlib.sha256(configuration.encode()).hexdigest()[:16],
+        is_simulated=True,
+        created_utc=utc_now(),
+        backend=inspector.backend,
+    )

@@ -1,0 +1,293 @@
+"""`voxgate replay`: a recorded job once more, and whether it comes to the verdict of the line.
+
+The synchronizer goes on from what the line's clocks knew, gets the same poses and frames in the
+same order and is asked at the same moments, so that it places the views to the bit; the inspector
+is told what it was told then. What ended the job from outside (deadline, abort, journal) ends it
+again. A scan without a line behind it is inspected as `voxgate inspect` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from voxgate.runtime.cameras.from_config import stamps
+from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.strict_json import Fields
+from voxgate.runtime.config.cell import Cell
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.sections import LimitsSection
+from voxgate.runtime.errors import RecipeError, ScanError
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import Frame, Note, Verdict, View
+from voxgate.runtime.offline.inspect_scan import (
+    DEFAULTS,
+    Settings,
+    inspect_scan,
+    offline_header,
+    open_inspector,
+)
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.store import recipe_folder, trust_of
+from voxgate.runtime.scans.job_as_scan import scan_of
+from voxgate.runtime.scans.job_reader import RecordedJob, read_job
+from voxgate.runtime.scans.recording import Asked, Declared, Flushed, Handed, Held, Took, Withdrawn
+from voxgate.runtime.scans.scan import FrameRecord, Scan, decoded_frame
+from voxgate.runtime.sync.poses import PoseRecord
+from voxgate.runtime.sync.synchronizer import Stamps, Synchronizer, SyncState
+from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict_message import against, verdict_message
+
+EXIT_DIFFERS = 4
+RECORDER = "recorder"
+"""Backend of a verdict that only says that the job was recorded."""
+NOT_COMPARED = frozenset(
+    ("result_id", "job_id", "part_id", "created_utc", "is_simulated", "timing_ms", "backend")
+) | {"evidence", "configuration_id"}
+MAX_GAP_NS = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The verdict of today beside that of the line. recorded: None, nothing to compare with.
+
+    moved: frames that were placed elsewhere than on the line. differs: fields of the verdict.
+    """
+
+    verdict: Verdict
+    message: VerdictMessage
+    recorded: VerdictMessage | None
+    differs: tuple[str, ...] = ()
+    moved: tuple[int, ...] = ()
+    why_not: str = ""
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.differs and not self.moved
+
+    @property
+    def sentence(self) -> str:
+        """What the comparison found."""
+        if self.recorded is None:
+            return f"not compared: {self.why_not}"
+        if self.same:
+            return f"the same verdict as on the line: {self.recorded.outcome.value}"
+        moved = f"; frames placed elsewhere: {list(self.moved)[:5]}" if self.moved else ""
+        return (
+            f"NOT the verdict of the line, which was {self.recorded.outcome.value}; "
+            f"different: {', '.join(self.differs) or 'nothing else'}{moved}"
+        )
+
+
+@dataclass(slots=True)
+class _Line:
+    """How the line placed and inspected."""
+
+    settings: Settings
+    stamps: Stamps
+
+
+@dataclass(slots=True)
+class _Walk:
+    """The events of one job through synchronizer and inspector."""
+
+    job: RecordedJob
+    line: _Line
+    moved: list[int] = field(default_factory=list)
+
+    def arrivals(self) -> Iterator[View | Note]:
+        """What the inspector was given, in its order."""
+        clocks = self.job.recording.clocks
+        assert clocks is not None  # `replay_file` takes another way without them
+        sync = _resumed(self.job, clocks, self.line)
+        placed: dict[int, View] = {}
+        frames: dict[int, Frame] = {}
+        for event in self.job.recording.events:
+            if isinstance(event, PoseRecord):
+                sync.add_pose(event.pose())
+            elif isinstance(event, FrameRecord):
+                frames[event.frame_id] = frame = decoded_frame(event, self.job.calibration)
+                sync.add_frame(frame)
+            elif isinstance(event, Took):
+                for found in sync.take(event.t_ns):
+                    if isinstance(found, View):
+                        placed.setdefault(found.frame_id, found)
+            elif isinstance(event, Flushed):
+                sync.clear()
+            elif isinstance(event, Handed):
+                yield self._view(event, placed.pop(event.frame_id, None), frames)
+            elif isinstance(event, Held):
+                yield event.note
+            elif isinstance(event, Asked):
+                return
+
+    def _view(self, handed: Handed, placed: View | None, frames: dict[int, Frame]) -> View:
+        """The view as it is placed now; as the line placed it when that is not the same."""
+        if placed is not None and _same_place(placed, handed):
+            return placed
+        self.moved.append(handed.frame_id)
+        frame = frames.get(handed.frame_id)
+        if frame is None:
+            raise ScanError(f"frame {handed.frame_id} was inspected and is not in the file")
+        return View(
+            frame_id=handed.frame_id,
+            image=frame.image,
+            part_from_camera=handed.part_from_camera,
+            uncertainty_mm=handed.uncertainty_mm,
+            depth_mm=frame.depth_mm,
+        )
+
+
+def replay_file(path: Path, recipe: Path | None = None, cell: Cell | None = None) -> Replay:
+    """Replay a scan's folder or an .mcap file. Raises VoxGateError (one line)."""
+    if path.is_dir():
+        return _replay_scan(path, Scan.open(path), recipe, cell, _verdict_beside(path))
+    job = read_job(path)
+    if job.recording.clocks is None:
+        return _replay_scan(path, scan_of(job, path), recipe, cell, job.verdict)
+    if not job.recording.pictures:
+        raise ScanError(f"{path}: kept without pictures: the cell's evidence section said so")
+    return _replay_job(path, job, recipe, cell)
+
+
+def _replay_scan(
+    path: Path, scan: Scan, recipe: Path | None, cell: Cell | None, recorded: VerdictMessage | None
+) -> Replay:
+    """Without what the line's clocks knew: only the outcome can be held against the line's."""
+    settings = DEFAULTS if cell is None else Settings.from_config(cell.config)
+    label = None if recorded is None else recorded.recipe
+    loaded, folder = _recipe(recipe, cell, label)
+    with closing(open_inspector(loaded, folder, scan.calibration, settings)) as inspector:
+        verdict = inspect_scan(scan, inspector, max_gap_ns=settings.max_gap_ns)
+        message = verdict_message(verdict, offline_header(path, inspector, settings))
+    return _compared(verdict, message, recorded, (), fields=frozenset({"outcome"}))
+
+
+def _replay_job(path: Path, job: RecordedJob, recipe: Path | None, cell: Cell | None) -> Replay:
+    line = _line(job) if cell is None else _line_of(cell)
+    loaded, folder = _recipe(recipe, cell, job.recording.header.recipe)
+    walk = _Walk(job, line)
+    with closing(open_inspector(loaded, folder, job.calibration, line.settings)) as inspector:
+        verdict = _decided(job, _inspected(inspector, walk.arrivals()))
+        header = offline_header(path, inspector, line.settings)
+        known = job.recording.header
+        message = verdict_message(
+            verdict, replace(header, job_id=known.job_id, part_id=known.part_id)
+        )
+    return _compared(verdict, message, job.verdict, tuple(walk.moved))
+
+
+def _inspected(inspector: Inspector, arrivals: Iterator[View | Note]) -> Verdict:
+    inspector.start()
+    for arrival in arrivals:
+        if isinstance(arrival, View):
+            inspector.add(arrival)
+        else:
+            inspector.reject(arrival)
+    return inspector.finish()
+
+
+def _decided(job: RecordedJob, verdict: Verdict) -> Verdict:
+    """What the line made of the inspector's word (runtime/jobs/job_runner.py)."""
+    events = job.recording.events
+    held = [event.note for event in events if isinstance(event, Held)]
+    for event in events:
+        if isinstance(event, Declared):
+            verdict = Verdict(notes=(event.note, *held))
+        elif isinstance(event, Withdrawn):
+            verdict = against(verdict, event.note)
+    forgotten = [note for note in held if note.reason not in verdict.reasons]
+    return against(verdict, *forgotten) if forgotten else verdict
+
+
+def _compared(
+    verdict: Verdict,
+    message: VerdictMessage,
+    recorded: VerdictMessage | None,
+    moved: tuple[int, ...],
+    fields: frozenset[str] = frozenset(VerdictMessage.model_fields) - NOT_COMPARED,
+) -> Replay:
+    why_not = ""
+    if recorded is None:
+        why_not = "no verdict is recorded with it"
+    elif recorded.backend == RECORDER:
+        why_not = "the job was recorded without a recipe"
+    elif recorded.recipe != message.recipe:
+        why_not = f"the line served {recorded.recipe}, which said {recorded.outcome.value}"
+    if why_not or recorded is None:
+        return Replay(verdict, message, None, why_not=why_not)
+    names = sorted(n for n in fields if getattr(recorded, n) != getattr(message, n))
+    return Replay(verdict, message, recorded, tuple(names), moved)
+
+
+# --- how the line did it ------------------------------------------------------------------------
+
+
+def _line(job: RecordedJob) -> _Line:
+    """By what the recording says. Raises ScanError."""
+    fields = Fields(job.recording.header.settings)
+    try:
+        limits = LimitsSection.model_validate(fields.object_at("limits").values)
+        shared = fields.integer("shared_ns", 1, MAX_GAP_NS) if fields.has("shared_ns") else None
+        settings = Settings(
+            limits=Limits(**limits.model_dump()),
+            max_gap_ns=fields.integer("max_gap_ns", 1, MAX_GAP_NS),
+            backend=fields.text("backend"),
+            threads=fields.integer("threads", 1, 64),
+        )
+        return _Line(settings, Stamps(fields.values.get("on_arrival") is True, shared))
+    except ValidationError as error:
+        raise ScanError(f"the recorded limits: {one_line(error)}") from error
+    except ValueError as error:
+        raise ScanError(f"the recorded settings: {error}; give --config") from error
+
+
+def _line_of(cell: Cell) -> _Line:
+    return _Line(Settings.from_config(cell.config), stamps(cell.config))
+
+
+def _resumed(job: RecordedJob, clocks: SyncState, line: _Line) -> Synchronizer:
+    sync = Synchronizer(job.calibration, line.settings.max_gap_ns, stamps=line.stamps)
+    try:
+        sync.resume(clocks, (record.pose() for record in job.recording.poses_before))
+    except ValueError as error:
+        raise ScanError(f"the recorded clocks: {error}") from error
+    return sync
+
+
+def _same_place(view: View, handed: Handed) -> bool:
+    return view.uncertainty_mm == handed.uncertainty_mm and np.array_equal(
+        view.part_from_camera, handed.part_from_camera
+    )
+
+
+def _recipe(folder: Path | None, cell: Cell | None, label: str | None) -> tuple[Recipe, Path]:
+    """The one that is named, else the line's own of the cell. Raises RecipeError."""
+    if folder is not None:
+        return Recipe.load(folder), folder
+    if cell is None:
+        raise RecipeError("by which recipe? give --recipe FOLDER, or --config CELL.yaml")
+    name = label if label is not None else cell.config.recipes.default
+    if name is None:
+        raise RecipeError("the scan names no recipe and the cell has no default: give --recipe")
+    found = recipe_folder(cell.config.recipes.folder, name)
+    return Recipe.load(found, trust_of(cell.config.recipes)), found
+
+
+def _verdict_beside(folder: Path) -> VerdictMessage | None:
+    """The verdict that `voxgate convert` wrote into the folder. Raises ScanError."""
+    path = folder / "verdict.json"
+    if not path.is_file():
+        return None
+    try:
+        return VerdictMessage.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ScanError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        raise ScanError(f"{path}: {one_line(error)}") from error

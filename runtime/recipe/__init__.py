@@ -1,0 +1,1 @@
+"""The deployable unit: manifest, files, signature, zones, classifier."""

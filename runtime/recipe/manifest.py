@@ -1,0 +1,229 @@
+"""What a recipe says of itself: `manifest.json`, the first file of it that is read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import prod
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from voxgate.runtime.common.labels import Name, Version
+
+SCHEMA_VERSIONS = (1, 2)
+"""2 is for recipes of several models: who reads 1 alone must not inspect by the first of them."""
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Millimetres = Annotated[float, Field(ge=-1e5, le=1e5)]
+FILES = ("model.onnx", "viewplan.json", "expected.npz", "threshold.json", "probe.npz")
+"""What every recipe holds besides its manifest."""
+ZONES_FILE = "zones.npz"
+"""Zones with thresholds of their own."""
+SCORER_FILE = "scorer.npz"
+"""A classifier over the zones."""
+REFERENCE_FILE = "reference.npz"
+"""Golden views; there when the model or the geometry compares with them."""
+MODEL, GEOMETRY = "model", "geometry"
+"""Channels of every recipe: its first model, and the deviation from the golden surface."""
+MAX_DETECTORS = 4
+"""Models besides the first: a bound on memory and on the time of a view."""
+DetectorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+
+def detector_files(name: str) -> tuple[str, str]:
+    """Graph and probes of a further model; the name's pattern lets no path escape."""
+    return f"model.{name}.onnx", f"probe.{name}.npz"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TensorSpec(_Section):
+    """One input or output of the graph."""
+
+    name: str
+    dtype: Literal["uint8", "float32"]
+    shape: tuple[int, ...] = Field(min_length=4, max_length=5)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype} {list(self.shape)}"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of such a tensor."""
+        return prod(self.shape) * {"uint8": 1, "float32": 4}[self.dtype]
+
+
+class GridSection(_Section):
+    """The volume, in the part frame: voxel (i, j, k) covers origin + voxel_mm * [i, i+1) x ..."""
+
+    origin_mm: tuple[Millimetres, Millimetres, Millimetres]
+    shape: tuple[int, int, int]
+    voxel_mm: Annotated[float, Field(gt=0, le=100)]
+    table_z_mm: Millimetres = Field(description="what lies below is the table, not the part")
+
+
+class FpfhSection(_Section):
+    """How the box describes the shape around each point: FPFH, as SiM3D (S.6) takes it.
+
+    Normals from points within normal_radius_mm, features from points within feature_radius_mm, at
+    most so many nearest ones; a descriptor at every step_px-th pixel of both directions.
+    """
+
+    normal_radius_mm: Annotated[float, Field(gt=0, le=100)] = 4.0
+    normal_neighbours: Annotated[int, Field(ge=3, le=1000)] = 30
+    feature_radius_mm: Annotated[float, Field(gt=0, le=200)] = 10.0
+    feature_neighbours: Annotated[int, Field(ge=3, le=1000)] = 100
+    step_px: Annotated[int, Field(ge=1, le=64)] = 1
+
+    @model_validator(mode="after")
+    def _normals_look_no_farther(self) -> FpfhSection:
+        farther = self.normal_radius_mm > self.feature_radius_mm
+        if farther or self.normal_neighbours > self.feature_neighbours:
+            raise ValueError("normals are taken from the neighbours that features are taken from")
+        return self
+
+
+class VoxelSection(_Section):
+    """The cube of voxels that a volume detector sees, in the frame of the golden part."""
+
+    origin_mm: tuple[Millimetres, Millimetres, Millimetres]
+    cell_mm: Annotated[float, Field(gt=0, le=100)]
+    cells: Annotated[int, Field(ge=8, le=128)] = 64
+
+
+class DetectorSection(_Section):
+    """A further view detector of the recipe; its threshold is 1.0 too."""
+
+    name: DetectorName = Field(description="names its channel, its files, and it in a verdict")
+    method: Annotated[str, Field(min_length=1, max_length=64)]
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    inputs: tuple[TensorSpec, ...]
+    output: TensorSpec
+    probe_tolerance: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    fpfh: FpfhSection | None = None
+    narrow: bool = Field(
+        default=False,
+        description="whether it speaks also where narrow edges gave no return: it saw the picture "
+        "alone, and nothing compared the shape beside it",
+    )
+    tools: dict[str, str] = Field(description="name -> version of what made it")
+    provenance: dict[str, Any] = Field(description="where it comes from: recipe, scan, options")
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """Graph and probes."""
+        return detector_files(self.name)
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> DetectorSection:
+        if self.name in (MODEL, GEOMETRY):
+            raise ValueError(f"a detector is not called {self.name}: that is a channel already")
+        _check_inputs(self.inputs, self.output, self.fpfh, dimensions=4)
+        return self
+
+
+class Manifest(_Section):
+    """Everything the box must know before it opens another file of the recipe."""
+
+    schema_version: Literal[1, 2]
+    name: Name
+    version: Version
+    part: Annotated[str, Field(min_length=1, max_length=1000)]
+    method: Annotated[str, Field(min_length=1, max_length=64)]
+    detector: Literal["view", "volume", "scene"] = Field(
+        description="shape of the detector; design section 3"
+    )
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    geometry: bool = Field(
+        default=True, description="whether deviation from the golden surface scores too"
+    )
+    rendered: bool = Field(
+        default=False,
+        description="golden views rendered from CAD: they show the shape, not the look, and a "
+        "return at every pixel",
+    )
+    created_utc: datetime
+    tools: dict[str, str] = Field(description="name -> version of what made it")
+    provenance: dict[str, Any] = Field(description="where it comes from: scan, options")
+    calibration_digest: Digest = Field(description="a scan must be placed by the same calibration")
+    inputs: tuple[TensorSpec, ...]
+    output: TensorSpec
+    grid: GridSection
+    tolerance_mm: Annotated[float, Field(gt=0, le=100)] = Field(
+        description="deviation from the golden surface that scores 1.0"
+    )
+    probe_tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
+        default=1e-3, description="of the threshold, by which the probe may differ at load"
+    )
+    fpfh: FpfhSection | None = None
+    voxels: VoxelSection | None = None
+    detectors: tuple[DetectorSection, ...] = Field(
+        default=(), max_length=MAX_DETECTORS, description="further models; schema_version 2"
+    )
+    files: dict[str, Digest] = Field(description="file -> sha256")
+
+    @property
+    def sees_depth(self) -> bool:
+        """Whether the model is shown what the 3D sensor measured."""
+        return any(spec.name in ("depth_mm", "fpfh") for spec in self.inputs)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the model speaks where narrow edges gave no return: it sees the picture alone,
+        and what scores the picture alone is not fooled by edges that flicker in depth."""
+        return not self.geometry and not self.sees_depth
+
+    @property
+    def methods(self) -> str:
+        """Of every model, for people."""
+        return " + ".join([self.method, *(each.method for each in self.detectors)])
+
+    @model_validator(mode="after")
+    def _detector_has_what_it_needs(self) -> Manifest:
+        volume = self.detector == "volume"
+        if volume != (self.voxels is not None):
+            raise ValueError(f"a {self.detector} detector {'needs' if volume else 'has no'} voxels")
+        dimensions = {"view": 4, "volume": 5}.get(self.detector)
+        _check_inputs(self.inputs, self.output, self.fpfh, dimensions)
+        return self
+
+    @model_validator(mode="after")
+    def _several_models_say_so(self) -> Manifest:
+        if (self.schema_version == 2) != bool(self.detectors):
+            raise ValueError("schema_version 2 says that there are detectors: both or neither")
+        if self.detectors and self.detector != "view":
+            raise ValueError(f"further detectors stand beside a view detector, not {self.detector}")
+        names = [each.name for each in self.detectors]
+        if len(set(names)) < len(names):
+            raise ValueError(f"detectors need names of their own, got {', '.join(names)}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _one_model_as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A recipe of one model is read by every VoxGate, also by one that knows no other."""
+        written: dict[str, Any] = write(self)
+        if not self.detectors:
+            written.pop("detectors", None)
+        return written
+
+
+def _check_inputs(
+    inputs: tuple[TensorSpec, ...],
+    output: TensorSpec,
+    fpfh: FpfhSection | None,
+    dimensions: int | None,
+) -> None:
+    if (fpfh is not None) != any(spec.name == "fpfh" for spec in inputs):
+        raise ValueError("fpfh says how the input fpfh is made: both or neither")
+    for spec in (*inputs, output) if dimensions else ():
+        if len(spec.shape) != dimensions:
+            raise ValueError(f"tensor {spec} must have {dimensions} dimensions")

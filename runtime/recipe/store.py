@@ -1,0 +1,117 @@
+"""The folder of recipes on the box: put one in whole, or not at all; see what is there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from voxgate.runtime.common.durable import sync
+from voxgate.runtime.config.sections import Recipes
+from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.recipe.recipe import MANIFEST_FILE, Recipe
+from voxgate.runtime.recipe.signature import SIGNATURE_FILE, Trust
+
+
+def trust_of(recipes: Recipes) -> Trust:
+    """Whose recipes this cell opens."""
+    signers = {signer.public_key: signer.name for signer in recipes.signers}
+    return Trust(signers, recipes.allow_unsigned)
+
+
+def _check_place(label: str, folder: Path) -> None:
+    """A recipe that was copied under another name must not serve under it."""
+    if label != f"{folder.parent.name}/{folder.name}":
+        raise RecipeError(f"{folder}: holds recipe {label}: export it under this name and version")
+
+
+def recipe_folder(recipes: Path, name: str) -> Path:
+    """`recipes/name/version`; without a version the newest. Raises RecipeError."""
+    folder = recipes / name
+    if "/" in name:
+        return folder
+    try:
+        versions = [path for path in folder.iterdir() if (path / "manifest.json").is_file()]
+    except OSError as error:
+        raise RecipeError(f"recipe {name}: {folder}: {error.strerror}") from error
+    if not versions:
+        raise RecipeError(f"recipe {name}: {folder} holds no version with a manifest.json")
+    return max(versions, key=lambda path: _natural(path.name))
+
+
+def _natural(version: str) -> list[tuple[int, str]]:
+    """A key that puts 10 after 9."""
+    return [
+        (int(piece), "") if piece.isdigit() else (-1, piece)
+        for piece in re.split(r"([0-9]+)", version)
+    ]
+
+
+DRAFT_PREFIX = ".draft-"  # no recipe's name begins with a dot
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One recipe of the folder; problem: why it would not be opened."""
+
+    label: str
+    signer: str | None
+    problem: str | None
+
+
+def install(source: Path, recipes: Path, trust: Trust) -> str:
+    """Copy a recipe to `recipes/name/version` and return its label.
+
+    It is read and checked, signature and all, before and after the copy, and appears under its name
+    in one step: whoever prepares it meanwhile finds all of it or nothing. Raises RecipeError; then
+    nothing is left behind.
+    """
+    recipe = Recipe.load(source, trust)
+    target = recipes / recipe.manifest.name / recipe.manifest.version
+    if target.exists():
+        raise RecipeError(
+            f"{target}: is installed already, and a recipe never changes: choose a new version"
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=target.parent))
+    except OSError as error:
+        raise RecipeError(f"{target}: {error.strerror}: install where you may write") from error
+    try:
+        _copy(source, draft, [MANIFEST_FILE, SIGNATURE_FILE, *recipe.manifest.files])
+        Recipe.load(draft, trust)  # a copy that was torn is not put in place
+        draft.chmod(0o755)
+        draft.rename(target)
+        sync(target.parent)
+    except OSError as error:
+        raise RecipeError(f"{target}: {error.strerror}: nothing was installed") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return recipe.label
+
+
+def stored(recipes: Path, trust: Trust) -> Iterator[Stored]:
+    """Every recipe of the folder by name and version, each checked as at its preparation."""
+    for manifest in sorted(recipes.glob(f"[!.]*/[!.]*/{MANIFEST_FILE}")):
+        folder = manifest.parent
+        label = f"{folder.parent.name}/{folder.name}"
+        try:
+            signature = Recipe.load(folder, trust).signature
+        except RecipeError as error:
+            yield Stored(label, None, str(error))
+            continue
+        signer = None if signature is None else trust.signers[signature.public_key]
+        yield Stored(label, signer, None)
+
+
+def _copy(source: Path, draft: Path, names: list[str]) -> None:
+    for name in names:
+        if not (source / name).exists():
+            continue  # an unsigned recipe has no signature; the load above missed nothing else
+        shutil.copyfile(source / name, draft / name)
+        (draft / name).chmod(0o644)
+        sync(draft / name)  # what is renamed into place must be there before its name is
+    sync(draft)

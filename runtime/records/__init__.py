@@ -1,0 +1,1 @@
+"""What the box keeps of every job: the journal at once, the recording behind it."""

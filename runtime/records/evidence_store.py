@@ -1,0 +1,316 @@
+"""Recordings of jobs, written behind their verdicts by a thread of their own.
+
+The loop asks `promise` before the verdict goes out and hands the recording over with `keep` after
+it: neither ever waits. What is known to fail (queue or disk full, folder broken) is "missing" in
+the verdict; what fails later comes out of `take` and becomes a fault. No disk can do more.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import IO
+
+from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.config.sections import EvidenceSection
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.records.evidence_folder import DAY_S, DiskFullError, Quota, Shelf
+from voxgate.runtime.scans.job_writer import PartFiles, write_job
+from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
+from voxgate.runtime.wire.messages import EvidenceStatus, VerdictMessage
+
+log = logging.getLogger(__name__)
+
+LOOK_AFTER_S = 5.0  # without work the folder is looked after, and a broken one is tried again
+LOOK_AFTER_AT_LEAST_NS = 60_000_000_000
+VOLUME_S = 5.0  # the inspection thread gives the volume away within 0.1 s
+CLOSE_S = 5.0  # at the end of the service, for what waits
+CLOCK_STEP_S = 3600.0  # NTP slews; more is a clock that was set, and nothing is old by that
+GB = 1_000_000_000
+MB = 1_000_000
+
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+class Cause(str, Enum):
+    """Why evidence is missing: a closed list, so that it can be a metric's label."""
+
+    QUEUE_FULL = "queue_full"  # the disk is slower than the line
+    TOO_LARGE = "too_large"  # one job is more than queue_mb
+    DISK_FULL = "disk_full"  # min_free_gb, or the file system itself
+    FOLDER = "folder"  # cannot be written to
+    WRITE = "write"  # this one recording could not be written
+    SHUTDOWN = "shutdown"  # the service ended before it was written
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Evidence that was promised and is missing."""
+
+    job_id: str
+    cause: Cause
+    detail: str
+
+
+@dataclass(slots=True)
+class VolumeSlot:
+    """Where the inspection thread leaves the volume, or says that there is none."""
+
+    volume: FusedVolume | None = None
+    _there: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, volume: FusedVolume | None) -> None:
+        """At most once."""
+        self.volume = volume
+        self._there.set()
+
+    def wait(self) -> FusedVolume | None:
+        """The volume; None when there is none, or none came in time."""
+        self._there.wait(VOLUME_S)
+        return self.volume
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    recording: Recording
+    verdict: VerdictMessage
+    slot: VolumeSlot | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """For the gauges. oldest_age_s: None while nothing is kept."""
+
+    written: int
+    missing: dict[Cause, int]
+    kept: int
+    kept_bytes: int
+    oldest_age_s: float | None
+    queue_bytes: int
+    write_s: float
+
+
+def quota_of(section: EvidenceSection) -> Quota:
+    """The limits of a cell's YAML."""
+    return Quota(
+        max_bytes=int(section.max_gb * GB),
+        max_age_s=section.max_age_days * DAY_S,
+        keep_fail_s=section.keep_fail_days * DAY_S,
+        min_free_bytes=int(section.min_free_gb * GB),
+    )
+
+
+class EvidenceStore:
+    """One folder, one thread. All methods but those of the thread are the loop's; none waits.
+
+    on_written: called on the thread with every file that is safe on disk.
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        part: PartFiles,
+        queue_bytes: int,
+        pass_images_every: int,
+        wake: Callable[[], None],
+        on_written: Callable[[Path], None] = lambda path: None,
+    ) -> None:
+        self._shelf = shelf
+        self._part = part
+        self._queue_bytes = queue_bytes
+        self._every = pass_images_every
+        self._wake = wake
+        self._on_written = on_written
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._lost: deque[Lost] = deque()
+        self._missing: Counter[Cause] = Counter()
+        self._promised_bytes = 0  # written by the loop only
+        self._done_bytes = 0  # written by the thread only
+        self._passes = 0
+        self._trouble: tuple[Cause, str] | None = (Cause.FOLDER, "the folder is not open yet")
+        self._written = 0
+        self._write_s = 0.0
+        self._due_ns = 0
+        # kept, bytes, oldest: the shelf is the thread's
+        self._figures: tuple[int, int, float | None] = (0, 0, None)
+        self._clock_offset_s = _clock_offset_s()
+        self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
+
+    @classmethod
+    def of(
+        cls, section: EvidenceSection, part: PartFiles, wake: Callable[[], None]
+    ) -> EvidenceStore:
+        """As a cell's YAML says."""
+        shelf = Shelf(section.folder, quota_of(section))
+        return cls(shelf, part, section.queue_mb * MB, section.pass_images_every, wake)
+
+    # --- called by the loop ----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to work; until the folder is open evidence is missing."""
+        self._thread.start()
+
+    def begin(self, header: JobHeader) -> Recording:
+        """A new job's recording."""
+        return Recording(header, most_bytes=self._queue_bytes)
+
+    def promise(self, recording: Recording, outcome: Outcome) -> EvidenceStatus:
+        """Whether this recording will be taken; it counts as missing when not."""
+        trouble = self._why_not(recording)
+        if trouble is not None:
+            cause, why = trouble
+            self._missing[cause] += 1
+            log.warning("job=%s: evidence is missing: %s", recording.header.job_id, why)
+            return EvidenceStatus.MISSING
+        if outcome is Outcome.PASS:
+            recording.pictures = self._every > 0 and self._passes % self._every == 0
+            self._passes += 1
+        return EvidenceStatus.QUEUED
+
+    def keep(self, recording: Recording, verdict: VerdictMessage, slot: VolumeSlot | None) -> None:
+        """Take what was promised."""
+        self._promised_bytes += recording.bytes
+        self._jobs.put(_Job(recording, verdict, slot, recording.bytes))
+
+    def take(self) -> list[Lost]:
+        """What was promised and is missing, since the last call."""
+        lost = []
+        while self._lost:
+            lost.append(self._lost.popleft())
+        return lost
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What still has to be written."""
+        return self._promised_bytes - self._done_bytes
+
+    @property
+    def figures(self) -> Figures:
+        """For the gauges."""
+        kept, kept_bytes, oldest_s = self._figures
+        age_s = None if oldest_s is None else max(0.0, utc_now().timestamp() - oldest_s)
+        missing = dict(self._missing)
+        return Figures(
+            *(self._written, missing, kept, kept_bytes, age_s, self.waiting_bytes, self._write_s)
+        )
+
+    def close(self, patience_s: float = CLOSE_S) -> bool:
+        """Write what waits, for so long; False when something is left behind."""
+        if self._thread.ident is None:
+            return True
+        self._jobs.put(None)
+        self._thread.join(patience_s)
+        left = self._thread.is_alive() or self.waiting_bytes > 0
+        if left:
+            log.warning("%.0f MB of evidence are not written", self.waiting_bytes / MB)
+        return not left
+
+    def _why_not(self, recording: Recording) -> tuple[Cause, str] | None:
+        if recording.too_large:
+            return Cause.TOO_LARGE, f"one job is more than {self._queue_bytes / MB:.0f} MB"
+        if self._trouble is not None:
+            return self._trouble
+        if not self._thread.is_alive():
+            return Cause.FOLDER, "the thread that writes it has ended"
+        if self.waiting_bytes + recording.bytes > self._queue_bytes:
+            what = f"{self.waiting_bytes / MB:.0f} MB wait for the disk"
+            return Cause.QUEUE_FULL, f"{what}, at most {self._queue_bytes / MB:.0f} may"
+        return None
+
+    # --- on the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._look_after(first=True)
+        while True:
+            try:
+                job = self._jobs.get(timeout=LOOK_AFTER_S)
+            except Empty:
+                self._look_after()
+                continue
+            if job is None:
+                return
+            self._take_one(job)
+            del job  # its pictures, while the next one is waited for
+            if time.monotonic_ns() > self._due_ns:  # a line that never pauses
+                self._look_after()
+
+    def _take_one(self, job: _Job) -> None:
+        begun_ns = time.monotonic_ns()
+        try:
+            path = self._put(job)
+            self._on_written(path)
+        except DiskFullError as error:
+            self._fail(job, Cause.DISK_FULL, str(error))
+        except OSError as error:
+            cause = Cause.DISK_FULL if error.errno in _FULL else Cause.FOLDER
+            self._fail(job, cause, f"{self._shelf.folder}: {error.strerror}")
+        except Exception as error:  # a recording that cannot be written must not end the thread
+            log.exception("job=%s: its evidence cannot be written", job.verdict.job_id)
+            self._lose(job, Cause.WRITE, f"{type(error).__name__}: {error}")
+        else:
+            self._written += 1
+            self._write_s += (time.monotonic_ns() - begun_ns) / 1e9
+            log.info("job=%s evidence=%s", job.verdict.job_id, path.name)
+        finally:
+            self._done_bytes += job.bytes
+            self._show()
+
+    def _put(self, job: _Job) -> Path:
+        volume = None if job.slot is None else job.slot.wait()
+
+        def write(file: IO[bytes]) -> None:
+            write_job(file, job.recording, self._part, job.verdict, volume)
+
+        return self._shelf.put(job.verdict.job_id, job.verdict.outcome, utc_now(), write)
+
+    def _fail(self, job: _Job, cause: Cause, why: str) -> None:
+        """The disk's fault: until it is mended no more is promised."""
+        self._trouble = (cause, why)
+        self._lose(job, cause, why)
+
+    def _lose(self, job: _Job, cause: Cause, why: str) -> None:
+        self._missing[cause] += 1
+        self._lost.append(Lost(job.verdict.job_id, cause, f"its evidence is missing: {why}"))
+        self._wake()
+
+    def _look_after(self, first: bool = False) -> None:
+        """Open a folder that was broken, clean one that is not."""
+        self._due_ns = time.monotonic_ns() + LOOK_AFTER_AT_LEAST_NS
+        try:
+            if first or self._trouble is not None:
+                self._shelf.open()
+                self._shelf.prove()
+            else:
+                self._shelf.look_again()
+            self._shelf.clean(self._believed_utc_s())
+            enough = self._shelf.free_for_others()
+        except OSError as error:
+            self._trouble = (Cause.FOLDER, f"{self._shelf.folder}: {error.strerror}")
+        except Exception:
+            log.exception("the evidence folder cannot be looked after")
+            self._trouble = (Cause.FOLDER, f"{self._shelf.folder}: see the log")
+        else:
+            words = f"{self._shelf.folder}: less than min_free_gb is free"
+            self._trouble = None if enough else (Cause.DISK_FULL, words)
+        self._show()
+
+    def _believed_utc_s(self) -> float | None:
+        """Now, unless somebody set the clock while we ran: then nothing is too old by that."""
+        stepped_s = abs(_clock_offset_s() - self._clock_offset_s)
+        return None if stepped_s > CLOCK_STEP_S else utc_now().timestamp()
+
+    def _show(self) -> None:
+        self._figures = (len(self._shelf.kept), self._shelf.kept_bytes, self._shelf.oldest_utc_s)
+
+
+def _clock_offset_s() -> float:
+    return utc_now().timestamp() - time.monotonic_ns() / 1e9

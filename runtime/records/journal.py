@@ -1,0 +1,310 @@
+"""The record of every job and its one verdict, written before anything is sent.
+
+A job's row is there before the robot hears that it started, its result's row before anyone hears
+the verdict. `job_id` is unique in both tables, so a second verdict cannot exist. Rows of jobs that
+a crash left open are found by `open_jobs` at the next start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.errors import ServiceError
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.wire.messages import VerdictMessage
+
+SCHEMA_VERSION = 1
+BUSY_S = 1.0  # wait for a person's sqlite3 shell, not longer: a robot waits for the verdict
+
+_SCHEMA = """
+CREATE TABLE jobs (
+    job_id           TEXT PRIMARY KEY,
+    part_id          TEXT NOT NULL,
+    recipe           TEXT NOT NULL,
+    configuration_id TEXT NOT NULL,
+    is_simulated     INTEGER NOT NULL CHECK (is_simulated IN (0, 1)),
+    backend          TEXT NOT NULL,
+    opened_utc       TEXT NOT NULL
+) STRICT;
+CREATE TABLE results (
+    result_id        TEXT PRIMARY KEY,
+    job_id           TEXT NOT NULL UNIQUE REFERENCES jobs (job_id),
+    outcome          TEXT NOT NULL CHECK (outcome IN ('PASS', 'FAIL', 'INDETERMINATE')),
+    message          TEXT NOT NULL,
+    created_utc      TEXT NOT NULL,
+    acknowledged_utc TEXT
+) STRICT;
+"""
+
+_ADDED = """
+CREATE INDEX IF NOT EXISTS unacknowledged ON results (acknowledged_utc)
+    WHERE acknowledged_utc IS NULL;
+CREATE TABLE IF NOT EXISTS good_recipes (
+    recipe      TEXT PRIMARY KEY,
+    last_result INTEGER NOT NULL
+) STRICT;
+INSERT INTO good_recipes
+    SELECT recipe, max(results.rowid) FROM results JOIN jobs USING (job_id)
+    WHERE outcome IN ('PASS', 'FAIL')
+        AND results.rowid > (SELECT coalesce(max(last_result), 0) FROM good_recipes)
+    GROUP BY recipe
+    ON CONFLICT (recipe) DO UPDATE SET last_result = excluded.last_result;
+"""
+"""What came later, made at every opening in one transaction, and brought up to date.
+
+A VoxGate from before it reads and writes the file all the same: an upgrade can be rolled back.
+good_recipes: those that decided a part, with the row of their last such verdict.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One job as it was opened."""
+
+    job_id: str
+    part_id: str
+    recipe: str
+    configuration_id: str
+    is_simulated: bool
+    backend: str
+
+
+class Journal:
+    """One SQLite file, one writer. Every method raises ServiceError when the file fails.
+
+    Raises ServiceError on opening when the file is not a journal, is damaged, cannot be written,
+    or serves another process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = _lock(path)
+        try:
+            self._db = self._open()
+        except ServiceError:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Fold the log into the file and let another process have it."""
+        try:
+            with self._told():
+                self._db.close()
+        finally:
+            os.close(self._lock)
+
+    def open_job(self, job: JobRecord) -> bool:
+        """Write the job down. False: this job_id was used before, nothing was written."""
+        try:
+            with self._told(), self._db:
+                self._db.execute(
+                    "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        job.job_id,
+                        job.part_id,
+                        job.recipe,
+                        job.configuration_id,
+                        int(job.is_simulated),
+                        job.backend,
+                        utc_now().isoformat(),
+                    ),
+                )
+        except _Duplicate:
+            return False
+        return True
+
+    def close_job(self, verdict: VerdictMessage) -> None:
+        """Write the job's one verdict down. Raises ServiceError when it has one already."""
+        try:
+            with self._told(), self._db:
+                self._insert(verdict)
+        except _Duplicate as error:
+            raise ServiceError(
+                f"job {verdict.job_id} has a verdict already, or was never opened"
+            ) from error
+
+    def revoke(self, verdict: VerdictMessage, wait: bool = True) -> None:
+        """After a failed write whose fate is unknown: what stands in the file becomes `verdict`.
+
+        Only towards caution: raises ServiceError unless it is INDETERMINATE. wait: for others who
+        hold the file, up to BUSY_S.
+        """
+        if verdict.outcome is not Outcome.INDETERMINATE:
+            raise ServiceError("a verdict is only ever revoked towards INDETERMINATE")
+        with self._patience(BUSY_S if wait else 0.0), self._told(), self._db:
+            self._db.execute("DELETE FROM results WHERE job_id = ?", (verdict.job_id,))
+            self._insert(verdict)
+
+    def knows(self, job_id: str) -> bool:
+        """Whether this job was ever opened."""
+        return bool(self._rows("SELECT 1 FROM jobs WHERE job_id = ?", job_id))
+
+    def result(self, job_id: str) -> VerdictMessage | None:
+        """The verdict of this job, as it was sent; None when there is none."""
+        rows = self._rows("SELECT message FROM results WHERE job_id = ?", job_id)
+        try:
+            return VerdictMessage.model_validate_json(rows[0][0]) if rows else None
+        except ValidationError as error:
+            raise ServiceError(
+                f"{self._path}: the verdict of job {job_id} is unreadable: {one_line(error)}"
+            ) from error
+
+    def acknowledge(self, result_id: str) -> bool:
+        """Note that the robot acted on this result. False: there is no such result."""
+        with self._told(), self._db:
+            changed = self._db.execute(
+                "UPDATE results SET acknowledged_utc = coalesce(acknowledged_utc, ?) "
+                "WHERE result_id = ?",
+                (utc_now().isoformat(), result_id),
+            )
+            return changed.rowcount == 1
+
+    def unacknowledged(self, most: int, since: datetime) -> list[str]:
+        """Result ids that nobody acknowledged: the newest `most` since then, oldest first."""
+        rows = self._rows(
+            "SELECT result_id, created_utc FROM results INDEXED BY unacknowledged "
+            "WHERE acknowledged_utc IS NULL ORDER BY rowid DESC LIMIT ?",
+            most,
+        )
+        return [result_id for result_id, made in reversed(rows) if _utc(made) >= since]
+
+    def unacknowledged_result(self, result_id: str) -> VerdictMessage | None:
+        """The verdict under this id; None when it was acknowledged, or is not there."""
+        rows = self._rows(
+            "SELECT job_id FROM results WHERE result_id = ? AND acknowledged_utc IS NULL", result_id
+        )
+        return self.result(rows[0][0]) if rows else None
+
+    def count_unacknowledged(self, most: int) -> tuple[int, str | None]:
+        """How many verdicts nobody acknowledged, counted up to `most`; the oldest one's job_id."""
+        ((count,),) = self._rows(
+            "SELECT count(*) FROM (SELECT 1 FROM results INDEXED BY unacknowledged "
+            "WHERE acknowledged_utc IS NULL LIMIT ?)",
+            most,
+        )
+        oldest = self._rows(
+            "SELECT job_id FROM results INDEXED BY unacknowledged "
+            "WHERE acknowledged_utc IS NULL ORDER BY rowid LIMIT 1"
+        )
+        return count, oldest[0][0] if oldest else None
+
+    def good_recipes(self) -> tuple[str, ...]:
+        """Recipes that had decided a part when the file was opened, the last one first."""
+        rows = self._rows("SELECT recipe FROM good_recipes ORDER BY last_result DESC")
+        return tuple(label for (label,) in rows)
+
+    def open_jobs(self) -> list[JobRecord]:
+        """Jobs without a verdict, oldest first: what a crash left behind."""
+        rows = self._rows(
+            "SELECT job_id, part_id, recipe, configuration_id, is_simulated, backend FROM jobs "
+            "WHERE job_id NOT IN (SELECT job_id FROM results) ORDER BY opened_utc"
+        )
+        return [_record(*row) for row in rows]
+
+    def _insert(self, verdict: VerdictMessage) -> None:
+        self._db.execute(
+            "INSERT INTO results VALUES (?, ?, ?, ?, ?, NULL)",
+            (
+                verdict.result_id,
+                verdict.job_id,
+                verdict.outcome.value,
+                verdict.to_json().decode(),
+                verdict.created_utc.isoformat(),
+            ),
+        )
+
+    def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
+        with self._told():
+            return self._db.execute(query, values).fetchall()
+
+    def _open(self) -> sqlite3.Connection:
+        with self._told():
+            db = sqlite3.connect(self._path, timeout=BUSY_S)
+            try:
+                self._set_up(db)
+            except (sqlite3.Error, ServiceError):
+                db.close()
+                raise
+            return db
+
+    def _set_up(self, db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")  # a power cut loses no verdict that was sent
+        db.execute("PRAGMA foreign_keys = ON")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif version != SCHEMA_VERSION:
+            raise ServiceError(
+                f"{self._path}: journal of schema {version}, this VoxGate writes {SCHEMA_VERSION}: "
+                "name another file in journal.path"
+            )
+        db.executescript(f"BEGIN IMMEDIATE; {_ADDED} COMMIT;")
+
+    @contextmanager
+    def _patience(self, busy_s: float) -> Iterator[None]:
+        """Wait so long for others who hold the file."""
+        with self._told():
+            self._db.execute(f"PRAGMA busy_timeout = {int(busy_s * 1000)}")
+        try:
+            yield
+        finally:
+            with self._told():
+                self._db.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """SQLite's errors as one line that says what to do."""
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
+            raise _Duplicate from error
+        except sqlite3.Error as error:
+            raise ServiceError(
+                f"{self._path}: the journal failed: {error}: check the disk's space and rights, "
+                "or name another file in journal.path"
+            ) from error
+
+
+def _utc(written: str) -> datetime:
+    return datetime.fromisoformat(written)
+
+
+def _record(
+    job_id: str, part_id: str, recipe: str, configuration_id: str, is_simulated: int, backend: str
+) -> JobRecord:
+    return JobRecord(job_id, part_id, recipe, configuration_id, bool(is_simulated), backend)
+
+
+class _Duplicate(Exception):
+    """A row that may exist once exists already."""
+
+
+def _lock(path: Path) -> int:
+    """A lock that dies with the process, so that two services never share a journal."""
+    lock = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise ServiceError(
+            f"{lock}: {error.strerror}: give the service a folder it may write to"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise ServiceError(f"{path}: another voxgate serves this journal: stop it first") from error
+    return descriptor

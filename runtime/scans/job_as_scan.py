@@ -1,0 +1,56 @@
+"""An MCAP file as a scan: what the line had is laid out as a recorder would have written it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.nouns import Note
+from voxgate.runtime.scans.job_reader import RecordedJob, read_job
+from voxgate.runtime.scans.recording import Held
+from voxgate.runtime.scans.scan import FRAME_ORDER, FrameRecord, Scan, check_order, grid_from_text
+from voxgate.runtime.sync.poses import PoseRecord
+
+
+def open_scan(path: Path, calibration: Path | None = None) -> Scan:
+    """The scan in `path`. Raises ScanError, CalibrationError."""
+    return scan_of(read_job(path), path, calibration)
+
+
+def scan_of(job: RecordedJob, path: Path, calibration: Path | None = None) -> Scan:
+    """Of a job that is read already. Raises ScanError, CalibrationError."""
+    recording = job.recording
+    frames = tuple(event for event in recording.events if isinstance(event, FrameRecord))
+    poses = tuple(record.pose() for record in growing(poses_of(job)))
+    before = sum(1 for _ in growing(recording.poses_before))
+    if not recording.pictures:
+        raise ScanError(f"{path}: kept without pictures: the cell's evidence section said so")
+    if not frames or not poses:
+        what = "frame" if not frames else "robot pose"
+        raise ScanError(f"{path}: no {what} in it; the recording proves nothing")
+    check_order(path, frames, FRAME_ORDER)
+    known = Calibration.load(calibration) if calibration else job.calibration
+    grid = None if job.part.grid is None else grid_from_text(job.part.grid, path)
+    return Scan(path, known, grid, frames, poses, notes_of(job), recording.clocks, before)
+
+
+def poses_of(job: RecordedJob) -> tuple[PoseRecord, ...]:
+    """All poses, also those from before the job."""
+    during = (event for event in job.recording.events if isinstance(event, PoseRecord))
+    return (*job.recording.poses_before, *during)
+
+
+def notes_of(job: RecordedJob) -> tuple[Note, ...]:
+    """What the line held against the part."""
+    return tuple(event.note for event in job.recording.events if isinstance(event, Held))
+
+
+def growing(records: tuple[PoseRecord, ...]) -> Iterator[PoseRecord]:
+    """Without duplicates and stragglers, as the line leaves them out and a folder may not hold."""
+    newest: int | None = None
+    for record in records:
+        if newest is None or record.t_robot_ns > newest:
+            newest = record.t_robot_ns
+            yield record

@@ -1,0 +1,316 @@
+"""A recorded job read back from its MCAP file: poses, frames, events, in the order of the line.
+
+Pictures stay encoded until somebody asks. Raises ScanError (one line) for what is no such file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from mcap.records import Message
+from pydantic import ValidationError
+
+from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.strict_json import Fields, parse_object, quoted
+from voxgate.runtime.errors import CalibrationError, ScanError
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.nouns import Note, Reason
+from voxgate.runtime.scans import job_topics as mcap_schemas
+from voxgate.runtime.scans.job_topics import Kind
+from voxgate.runtime.scans.job_writer import PartFiles
+from voxgate.runtime.scans.mcap import McapFile, read_mcap
+from voxgate.runtime.scans.recording import (
+    Asked,
+    Declared,
+    Event,
+    Flushed,
+    Handed,
+    Held,
+    JobHeader,
+    Recording,
+    Told,
+    Took,
+    Withdrawn,
+)
+from voxgate.runtime.scans.scan import MAX_FRAME_ID, MAX_PICTURE_BYTES, FrameRecord, Stored
+from voxgate.runtime.sync.clock import ClockFit, ClockState
+from voxgate.runtime.sync.poses import PoseRecord
+from voxgate.runtime.sync.synchronizer import SyncState
+from voxgate.runtime.transforms import rigid
+from voxgate.runtime.wire.messages import VerdictMessage
+
+MAX_NS = (1 << 63) - 1
+MAX_RECENT = 1000  # messages that a clock fit remembers
+MAX_CORNERS = 64
+MAX_TEXT_BYTES = 1 << 20
+
+_PICTURES = (mcap_schemas.IMAGE, mcap_schemas.DEPTH, mcap_schemas.DEPTH_FLOAT)
+_READ = frozenset(
+    topic.name
+    for topic in (
+        *_PICTURES,
+        mcap_schemas.FRAME,
+        mcap_schemas.POSE,
+        mcap_schemas.EVENT,
+        mcap_schemas.VERDICT,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedJob:
+    """One file: what the line did, the files of its part, and the verdict it came to."""
+
+    recording: Recording
+    part: PartFiles
+    calibration: Calibration
+    verdict: VerdictMessage | None
+
+
+class _Line(NamedTuple):
+    """One message with where it stands in the line's order."""
+
+    sequence: int
+    topic: str
+    message: Message
+
+
+def read_job(path: Path) -> RecordedJob:
+    """Everything in the file but what only viewers need. Raises ScanError, CalibrationError."""
+    file = read_mcap(path, _READ)
+    if mcap_schemas.JOB not in file.metadata:
+        raise ScanError(f"{path}: an MCAP file, but none that voxgate wrote: no {mcap_schemas.JOB}")
+    try:
+        return _job(file, path.name)
+    except CalibrationError as error:
+        raise CalibrationError(f"{path}: {error}") from error
+    except ValueError as error:
+        raise ScanError(f"{path}: {error}") from error
+
+
+def _job(file: McapFile, name: str) -> RecordedJob:
+    header = Fields(file.metadata[mcap_schemas.JOB])
+    if header.text("format") != mcap_schemas.FORMAT:
+        raise ValueError(
+            f"format {quoted(header.text('format'))}, this VoxGate reads {mcap_schemas.FORMAT}"
+        )
+    part = PartFiles(
+        _attached(file, mcap_schemas.CALIBRATION_FILE),
+        _attached(file, mcap_schemas.GRID_FILE)
+        if mcap_schemas.GRID_FILE in file.attachments
+        else None,
+    )
+    line = parse_object(_attached(file, mcap_schemas.LINE_FILE))
+    recording = Recording(_header(header, line))
+    recording.clocks = _clocks(line.object_at("clocks")) if line.has("clocks") else None
+    recording.pictures = line.values.get("pictures") is not False
+    before, events = _events(file, name)
+    recording.poses_before, recording.events = before, events
+    return RecordedJob(recording, part, Calibration.from_text(part.calibration), _verdict(file))
+
+
+def _attached(file: McapFile, name: str) -> str:
+    content = file.attachments.get(name)
+    if content is None:
+        raise ValueError(f"its attachment {name} is missing")
+    if len(content) > MAX_TEXT_BYTES:
+        raise ValueError(f"its attachment {name} is larger than {MAX_TEXT_BYTES} bytes")
+    return content.decode("utf-8")
+
+
+def _header(fields: Fields, line: Fields) -> JobHeader:
+    settings: Mapping[str, object] = line.object_at("settings").values
+    return JobHeader(
+        cell=fields.text("cell"),
+        job_id=fields.text("job_id"),
+        part_id=fields.text("part_id"),
+        recipe=fields.text("recipe"),
+        configuration_id=fields.text("configuration_id"),
+        is_simulated=fields.text("is_simulated") == "True",
+        started_ns=_whole(fields.text("started_ns")),
+        started_utc=fields.text("started_utc"),
+        settings=settings,
+    )
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise ValueError(f"started_ns must be a whole number, got {quoted(text)}")
+    return int(text)
+
+
+def _verdict(file: McapFile) -> VerdictMessage | None:
+    for topic, message in file.messages:
+        if topic == mcap_schemas.VERDICT.name:
+            try:
+                return VerdictMessage.model_validate_json(message.data)
+            except ValidationError as error:
+                raise ValueError(f"its verdict is unreadable: {one_line(error)}") from error
+    return None
+
+
+# --- the line's order ---------------------------------------------------------------------------
+
+
+def _events(file: McapFile, name: str) -> tuple[tuple[PoseRecord, ...], list[Event]]:
+    lines = sorted(
+        (
+            _Line(message.sequence, topic, message)
+            for topic, message in file.messages
+            if topic != mcap_schemas.VERDICT.name
+        ),
+        key=lambda line: line.sequence,
+    )
+    before: list[PoseRecord] = []
+    events: list[Event] = []
+    pictures: dict[str, Message] = {}
+    for number, topic, message in lines:
+        if topic in (each.name for each in _PICTURES):
+            pictures[topic] = message
+            continue
+        fields = parse_object(message.data.decode("utf-8"))
+        if topic == mcap_schemas.POSE.name:
+            (before if fields.values.get("before") is True else events).append(_pose(fields))
+        elif topic == mcap_schemas.FRAME.name:
+            same = {name: m for name, m in pictures.items() if m.sequence == number}
+            events.append(_frame(fields, same, f"{name} frame {number}"))
+            pictures.clear()
+        else:
+            events.append(_event(fields))
+    return tuple(before), events
+
+
+def _pose(fields: Fields) -> PoseRecord:
+    x, y, z = fields.numbers("p_mm", (3,)).tolist()
+    qw, qx, qy, qz = fields.numbers("q_wxyz", (4,)).tolist()
+    record = PoseRecord(
+        seq=fields.integer("seq", 0, MAX_NS) if fields.has("seq") else None,
+        t_robot_ns=fields.integer("t_robot_ns", -MAX_NS, MAX_NS),
+        t_arrival_ns=fields.integer("t_arrival_ns", 0, MAX_NS),
+        p_mm=(x, y, z),
+        q_wxyz=(qw, qx, qy, qz),
+    )
+    record.pose()  # a quaternion that is none is refused here
+    return record
+
+
+def _frame(fields: Fields, pictures: dict[str, Message], name: str) -> FrameRecord:
+    depth = fields.text("depth") if fields.has("depth") else None
+    if depth not in (None, "png", "float32"):
+        raise ValueError(f"depth must be png or float32, got {quoted(depth)}")
+    topic = mcap_schemas.DEPTH_FLOAT if depth == "float32" else mcap_schemas.DEPTH
+    return FrameRecord(
+        frame_id=fields.integer("frame_id", 0, MAX_FRAME_ID),
+        view=fields.integer("view", 0, MAX_FRAME_ID) if fields.has("view") else None,
+        t_device_ns=fields.integer("t_device_ns", -MAX_NS, MAX_NS),
+        t_arrival_ns=fields.integer("t_arrival_ns", 0, MAX_NS),
+        exposure_ns=fields.integer("exposure_ns", 0, MAX_NS),
+        image=_stored(pictures.get(mcap_schemas.IMAGE.name), f"{name}: image"),
+        depth=None
+        if depth is None
+        else _stored(pictures.get(topic.name), f"{name}: depth", floats=depth == "float32"),
+    )
+
+
+def _stored(message: Message | None, name: str, floats: bool = False) -> Stored:
+    """A picture that was not recorded is an empty one: whoever decodes it is told."""
+    if message is None:
+        return Stored(name, b"", floats)
+    data = parse_object(message.data.decode("utf-8")).values.get("data")
+    if not isinstance(data, str) or len(data) > 2 * MAX_PICTURE_BYTES:
+        raise ValueError(f"{name}: no data in base64")
+    try:
+        return Stored(name, base64.b64decode(data, validate=True), floats)
+    except binascii.Error as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _event(fields: Fields) -> Event:
+    word, t_ns = fields.text("kind"), fields.integer("t_host_ns", 0, MAX_NS)
+    if word not in {kind.value for kind in Kind}:
+        raise ValueError(f"kind: {quoted(word)} is no event of a job")
+    kind = Kind(word)
+    if kind is Kind.TOOK:
+        return Took(t_ns)
+    if kind is Kind.FLUSHED:
+        return Flushed(t_ns)
+    if kind is Kind.ASKED:
+        return Asked(t_ns)
+    if kind is Kind.HANDED:
+        transform = fields.numbers("part_from_camera", (4, 4))
+        rigid(transform)
+        uncertainty_mm = fields.number("uncertainty_mm", 0.0, 1e300)
+        return Handed(t_ns, fields.integer("frame_id", 0, MAX_FRAME_ID), transform, uncertainty_mm)
+    if kind is Kind.TOLD:
+        command = fields.object_at("command")
+        return Told(t_ns, command.text("command"), quoted(command.values))
+    note = _note(fields)
+    if kind is Kind.HELD:
+        return Held(t_ns, note)
+    return Declared(t_ns, note) if kind is Kind.DECLARED else Withdrawn(t_ns, note)
+
+
+def _note(fields: Fields) -> Note:
+    word = fields.text("reason")
+    if word not in {reason.value for reason in Reason}:
+        raise ValueError(f"reason: {quoted(word)} is not in the closed list")
+    return Note(Reason(word), fields.text("detail"))
+
+
+# --- what the clocks knew -----------------------------------------------------------------------
+
+
+def _clocks(fields: Fields) -> SyncState:
+    last = fields.integer("last_stamp_ns", -MAX_NS, MAX_NS) if fields.has("last_stamp_ns") else None
+    return SyncState(_clock(fields.object_at("camera")), _clock(fields.object_at("robot")), last)
+
+
+def _clock(fields: Fields) -> ClockState:
+    whole = partial(_whole_in, fields)
+    recent = _pairs(fields, "recent", MAX_RECENT)
+    if not all(
+        isinstance(number, int) and abs(number) <= MAX_NS for row in recent for number in row
+    ):
+        raise ValueError("recent must be whole nanoseconds")
+    kept = fields.values.get("kept")
+    if not isinstance(kept, list) or not all(isinstance(each, bool) for each in kept):
+        raise ValueError("kept must be a list of true and false")
+    state = ClockState(
+        possible=tuple((float(x), float(y)) for x, y in _pairs(fields, "possible", MAX_CORNERS)),
+        ref_ns=whole("ref_ns"),
+        base_ns=whole("base_ns"),
+        recent=tuple((int(a), int(b)) for a, b in recent),
+        apart=whole("apart"),
+        kept=tuple(kept),
+        doubts=whole("doubts"),
+        doubt_since_ns=whole("doubt_since_ns"),
+        steps=whole("steps"),
+    )
+    ClockFit().resume(state)  # of other promises about delays than ours: refused here
+    return state
+
+
+def _whole_in(fields: Fields, key: str) -> int:
+    return fields.integer(key, -MAX_NS, MAX_NS)
+
+
+def _pairs(fields: Fields, key: str, most: int) -> list[tuple[float, float]]:
+    """A list of two numbers each; whole ones stay whole."""
+    rows = fields.values.get(key)
+    if not isinstance(rows, list) or len(rows) > most:
+        raise ValueError(f"{key} must be a list of at most {most} pairs")
+    found = []
+    for row in rows:
+        fine = isinstance(row, list) and len(row) == 2
+        if not fine or any(isinstance(n, bool) or not isinstance(n, int | float) for n in row):
+            raise ValueError(f"{key} must hold pairs of numbers, got {quoted(row)}")
+        if any(abs(n) > 1e300 for n in row):
+            raise ValueError(f"{key} holds a number that is too large")
+        found.append((row[0], row[1]))
+    return found

@@ -1,0 +1,349 @@
+"""A recorded job as one MCAP file (mcap.dev): what a replay needs, and what viewers draw.
+
+Log time is the host's monotonic clock. `sequence` counts the line's own order over all topics: a
+frame that was long on its way arrives before a pose that the line used first. Pictures are PNG, or
+the very bytes of the scan they come from; depth is 16-bit PNG in the calibration's unit where that
+is exact, else float32.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from mcap.writer import Writer
+from scipy.spatial.transform import Rotation
+
+from voxgate import __version__
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.nouns import DepthMap, Frame
+from voxgate.runtime.pixels.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
+from voxgate.runtime.scans import job_topics as mcap_schemas
+from voxgate.runtime.scans.job_topics import Kind, Topic
+from voxgate.runtime.scans.recording import (
+    Asked,
+    Declared,
+    Event,
+    Flushed,
+    FusedVolume,
+    Handed,
+    Held,
+    JobHeader,
+    Recording,
+    Told,
+    Took,
+    Withdrawn,
+)
+from voxgate.runtime.scans.scan import GRID, FrameRecord, Picture, Stored
+from voxgate.runtime.sync.poses import PoseRecord
+from voxgate.runtime.transforms import Transform
+from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict_message import cut
+
+CHUNK_BYTES = 1 << 20
+SHOWN_EVERY_NS = 16_000_000  # a viewer draws 60 pictures a second
+M_PER_MM = 1e-3
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PartFiles:
+    """What lies beside a scan, as text: calibration.json and, where the part has one, grid.json."""
+
+    calibration: str
+    grid: str | None = None
+
+    @classmethod
+    def beside(cls, calibration: Path) -> PartFiles:
+        """The file itself and the grid in its folder. Raises OSError."""
+        grid = calibration.with_name(GRID)
+        return cls(
+            calibration.read_text("utf-8"), grid.read_text("utf-8") if grid.is_file() else None
+        )
+
+
+def write_job(
+    file: IO[bytes],
+    recording: Recording,
+    part: PartFiles,
+    verdict: VerdictMessage | None,
+    volume: FusedVolume | None = None,
+) -> None:
+    """Write everything. Raises OSError of the file, ValueError for pixels that cannot be stored."""
+    _JobWriter(file, recording, part).write(verdict, volume)
+
+
+class _JobWriter:
+    def __init__(self, file: IO[bytes], recording: Recording, part: PartFiles) -> None:
+        self._recording = recording
+        self._part = part
+        self._calibration = Calibration.from_text(part.calibration)
+        self._writer = Writer(file, chunk_size=CHUNK_BYTES)
+        self._writer.start(profile=mcap_schemas.PROFILE, library=f"voxgate {__version__}")
+        self._channels = self._register()
+        self._sequence = 0
+        self._shown_ns = -SHOWN_EVERY_NS
+
+    def write(self, verdict: VerdictMessage | None, volume: FusedVolume | None) -> None:
+        recording = self._recording
+        self._describe()
+        self._fixed_frames(recording.header.started_ns)
+        for pose in recording.poses_before:
+            self._pose(pose, before=True)
+        for event in recording.events:
+            self._event(event)
+        end_ns = max(recording.latest_ns, recording.header.started_ns)
+        if volume is not None:
+            self._say(mcap_schemas.VOLUME, end_ns, _cloud(volume, end_ns))
+        if verdict is not None:
+            self._say_text(mcap_schemas.VERDICT, end_ns, verdict.to_json())
+        self._writer.finish()  # type: ignore[no-untyped-call]
+
+    def _register(self) -> dict[str, int]:
+        channels, schemas = {}, {}
+        for topic in mcap_schemas.TOPICS:
+            if topic.schema_name not in schemas:
+                schemas[topic.schema_name] = self._writer.register_schema(
+                    topic.schema_name, "jsonschema", json.dumps(topic.schema).encode()
+                )
+            channels[topic.name] = self._writer.register_channel(
+                topic.name, "json", schemas[topic.schema_name]
+            )
+        return channels
+
+    def _describe(self) -> None:
+        header = self._recording.header
+        said = {field.name: str(getattr(header, field.name)) for field in fields(JobHeader)}
+        said.pop("settings")
+        self._writer.add_metadata(mcap_schemas.JOB, {"format": mcap_schemas.FORMAT, **said})
+        self._attach(mcap_schemas.CALIBRATION_FILE, self._part.calibration)
+        if self._part.grid is not None:
+            self._attach(mcap_schemas.GRID_FILE, self._part.grid)
+        clocks = self._recording.clocks
+        line = {
+            "settings": dict(header.settings),
+            "clocks": None if clocks is None else asdict(clocks),
+            "pictures": self._recording.pictures,
+        }
+        self._attach(mcap_schemas.LINE_FILE, json.dumps(line))
+
+    def _attach(self, name: str, text: str) -> None:
+        t_ns = self._recording.header.started_ns
+        self._writer.add_attachment(t_ns, t_ns, name, "application/json", text.encode())
+
+    # --- messages ----------------------------------------------------------------------------
+
+    def _say(self, topic: Topic, t_ns: int, message: Mapping[str, object]) -> None:
+        self._say_text(topic, t_ns, json.dumps(message).encode())
+
+    def _say_text(self, topic: Topic, t_ns: int, text: bytes) -> None:
+        channel = self._channels[topic.name]
+        self._writer.add_message(channel, t_ns, text, t_ns, sequence=self._sequence)
+
+    def _event(self, event: Event) -> None:
+        self._sequence += 1
+        if isinstance(event, PoseRecord):
+            self._pose(event, before=False)
+        elif isinstance(event, Frame):
+            self._frame(event)
+        elif isinstance(event, FrameRecord):
+            self._stored_frame(event)
+        else:
+            self._say(mcap_schemas.EVENT, event.t_ns, _told(event))
+            if isinstance(event, Handed):
+                placed = _placed(event.part_from_camera, "part", event.t_ns)
+                self._say(mcap_schemas.VIEW, event.t_ns, placed)
+
+    def _pose(self, pose: PoseRecord, before: bool) -> None:
+        self._say(mcap_schemas.POSE, pose.t_arrival_ns, {**asdict(pose), "before": before})
+        if pose.t_arrival_ns - self._shown_ns >= SHOWN_EVERY_NS:
+            self._shown_ns = pose.t_arrival_ns
+            moved = _transform(pose.pose().base_from_flange, "base", "flange", pose.t_arrival_ns)
+            self._say(mcap_schemas.TRANSFORM, pose.t_arrival_ns, moved)
+
+    def _fixed_frames(self, t_ns: int) -> None:
+        known = self._calibration
+        for transform, parent, child in (
+            (known.base_from_part, "base", "part"),
+            (known.flange_from_camera, "flange", "camera"),
+        ):
+            self._say(mcap_schemas.TRANSFORM, t_ns, _transform(transform, parent, child, t_ns))
+
+    def _frame(self, frame: Frame) -> None:
+        if self._recording.pictures:
+            self._picture(mcap_schemas.IMAGE, frame.t_arrival_ns, "png", encode_png(frame.image))
+        self._row(
+            camera=frame.camera,
+            frame_id=frame.frame_id,
+            view=None,
+            t_device_ns=frame.t_device_ns,
+            t_arrival_ns=frame.t_arrival_ns,
+            exposure_ns=frame.exposure_ns,
+            depth=None if frame.depth_mm is None else self._depth(frame.depth_mm, frame),
+        )
+
+    def _depth(self, depth_mm: DepthMap, frame: Frame) -> str:
+        counts = exact_counts(depth_mm, self._calibration.depth_unit_mm)
+        if not self._recording.pictures:
+            return "png"
+        if counts is not None:
+            self._picture(mcap_schemas.DEPTH, frame.t_arrival_ns, "png", encode_png(counts))
+            return "png"
+        self._floats(frame.t_arrival_ns, depth_mm)
+        return "float32"
+
+    def _floats(self, t_ns: int, depth_mm: DepthMap) -> None:
+        height, width = depth_mm.shape
+        self._say(
+            mcap_schemas.DEPTH_FLOAT,
+            t_ns,
+            {
+                "timestamp": _time(t_ns),
+                "frame_id": "camera",
+                "width": width,
+                "height": height,
+                "encoding": "32FC1",
+                "step": 4 * width,
+                "data": _base64(depth_mm.astype("<f4").tobytes()),
+            },
+        )
+
+    def _stored_frame(self, record: FrameRecord) -> None:
+        t_ns = record.t_arrival_ns
+        self._stored(mcap_schemas.IMAGE, t_ns, record.image)
+        depth = None
+        if isinstance(record.depth, Stored) and record.depth.floats:
+            size = (self._calibration.height_px, self._calibration.width_px)
+            self._floats(t_ns, np.frombuffer(record.depth.content, np.float32).reshape(size))
+            depth = "float32"
+        elif record.depth is not None:
+            self._stored(mcap_schemas.DEPTH, t_ns, record.depth)
+            depth = "png"
+        self._row(
+            camera="camera",
+            frame_id=record.frame_id,
+            view=record.view,
+            t_device_ns=record.t_device_ns,
+            t_arrival_ns=t_ns,
+            exposure_ns=record.exposure_ns,
+            depth=depth,
+        )
+
+    def _stored(self, topic: Topic, t_ns: int, picture: Picture) -> None:
+        content = picture.read_bytes()
+        kind = "png" if content.startswith(PNG_SIGNATURE) else "jpeg"
+        self._picture(topic, t_ns, kind, content)
+
+    def _row(self, **row: Any) -> None:
+        said = {**row, "depth_unit_mm": self._calibration.depth_unit_mm}
+        self._say(mcap_schemas.FRAME, row["t_arrival_ns"], said)
+
+    def _picture(self, topic: Topic, t_ns: int, kind: str, content: bytes) -> None:
+        message = {
+            "timestamp": _time(t_ns),
+            "frame_id": "camera",
+            "data": _base64(content),
+            "format": kind,
+        }
+        self._say(topic, t_ns, message)
+
+
+def exact_counts(depth_mm: DepthMap, unit_mm: float) -> npt.NDArray[np.uint16] | None:
+    """The depth in whole units, 0 for no return; None when that loses anything."""
+    counts = np.rint(depth_mm / np.float32(unit_mm))
+    seen = np.isfinite(depth_mm)
+    if not ((counts[seen] >= 1) & (counts[seen] <= MAX_COUNTS)).all():
+        return None
+    whole = np.where(seen, counts, 0).astype(np.uint16)
+    again = np.multiply(whole, np.float32(unit_mm), dtype=np.float32)
+    exact = np.array_equal(again[seen], depth_mm[seen]) and np.isnan(depth_mm[~seen]).all()
+    return whole if exact else None
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _time(t_ns: int) -> dict[str, int]:
+    return {"sec": t_ns // NS_PER_S, "nsec": t_ns % NS_PER_S}
+
+
+def _told(
+    event: Took | Flushed | Handed | Held | Asked | Told | Declared | Withdrawn,
+) -> dict[str, object]:
+    said: dict[str, object] = {"kind": _KINDS[type(event)].value, "t_host_ns": event.t_ns}
+    if isinstance(event, Handed):
+        said["frame_id"] = event.frame_id
+        said["part_from_camera"] = event.part_from_camera.tolist()
+        said["uncertainty_mm"] = event.uncertainty_mm
+    elif isinstance(event, Told):
+        said["command"] = json.loads(event.text)
+    elif isinstance(event, (Held, Declared, Withdrawn)):
+        said["reason"], said["detail"] = event.note.reason.value, cut(event.note.detail)
+    return said
+
+
+_KINDS: dict[type, Kind] = {
+    Took: Kind.TOOK,
+    Flushed: Kind.FLUSHED,
+    Handed: Kind.HANDED,
+    Held: Kind.HELD,
+    Asked: Kind.ASKED,
+    Told: Kind.TOLD,
+    Declared: Kind.DECLARED,
+    Withdrawn: Kind.WITHDRAWN,
+}
+
+
+# --- for viewers: metres ------------------------------------------------------------------------
+
+
+def _xyz_m(transform: Transform) -> dict[str, float]:
+    x, y, z = (transform[:3, 3] * M_PER_MM).tolist()
+    return {"x": x, "y": y, "z": z}
+
+
+def _rotation(transform: Transform) -> dict[str, float]:
+    x, y, z, w = Rotation.from_matrix(transform[:3, :3]).as_quat().tolist()
+    return {"x": x, "y": y, "z": z, "w": w}
+
+
+def _transform(a_from_b: Transform, a: str, b: str, t_ns: int) -> dict[str, object]:
+    return {
+        "timestamp": _time(t_ns),
+        "parent_frame_id": a,
+        "child_frame_id": b,
+        "translation": _xyz_m(a_from_b),
+        "rotation": _rotation(a_from_b),
+    }
+
+
+def _placed(transform: Transform, frame: str, t_ns: int) -> dict[str, object]:
+    pose = {"position": _xyz_m(transform), "orientation": _rotation(transform)}
+    return {"timestamp": _time(t_ns), "frame_id": frame, "pose": pose}
+
+
+def _cloud(volume: FusedVolume, t_ns: int) -> dict[str, object]:
+    voxels = volume.voxels
+    kinds = {mcap_schemas.FLOAT32: "<f4", mcap_schemas.UINT32: "<u4"}
+    points = np.zeros(
+        len(voxels.ijk), [(name, kinds[kind]) for name, kind in mcap_schemas.CLOUD_FIELDS]
+    )
+    centres_mm = volume.grid.centres_mm(voxels.ijk)
+    for axis, name in enumerate("xyz"):
+        points[name] = centres_mm[:, axis] * M_PER_MM
+    points["score"], points["hits"] = voxels.score, voxels.hits
+    return {
+        "timestamp": _time(t_ns),
+        "frame_id": "part",
+        "pose": _placed(np.eye(4), "part", t_ns)["pose"],
+        "point_stride": points.itemsize,
+        "fields": [{"name": name, "type": kind} for name, kind in mcap_schemas.CLOUD_FIELDS],
+        "data": _base64(points.tobytes()),
+    }

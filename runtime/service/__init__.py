@@ -1,0 +1,1 @@
+"""`voxgate run`: opens everything, turns the loop, leaves nothing behind."""

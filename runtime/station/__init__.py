@@ -1,0 +1,1 @@
+"""Commands in, replies out: state, recipe and cameras of the cell."""

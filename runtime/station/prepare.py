@@ -1,0 +1,55 @@
+"""What serves a cell for real: recipe folder -> engine -> inspector, proven before it serves."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.engines.plan_cache import plans_of
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.jobs.worker import Prepare, Prepared
+from voxgate.runtime.recipe.store import _check_place, recipe_folder, trust_of
+
+if TYPE_CHECKING:
+    pass
+
+
+def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
+    """The function that loads and proves a recipe of this cell by name or name/version."""
+
+    def prepare(name: str) -> Prepared:
+        # these pull in the engine and the compiled kernels: loaded beside the cameras' start
+        from voxgate.runtime.engines.choice import choose
+        from voxgate.runtime.inspection.inspector import Inspector
+        from voxgate.runtime.recipe.recipe import Recipe
+
+        folder = recipe_folder(config.recipes.folder, name)
+        recipe = Recipe.load(folder, trust_of(config.recipes))
+        _check_place(recipe.label, folder)
+        plans = plans_of(config)
+        choice = choose(config.engine.backend, recipe, plans)
+        inspector = Inspector.open(
+            recipe,
+            calibration,
+            Limits(**config.limits.model_dump()),
+            choice.backend,
+            config.engine.threads,
+            now_ns=time.monotonic_ns,
+            plans=plans,
+        )
+        inspector.warm_up()
+        signature = recipe.signature
+        return Prepared(
+            inspector,
+            recipe.label,
+            inspector.backend,
+            len(recipe.plan.views),
+            None if signature is None else signature.not_after_utc,
+            asked=choice.asked,
+            chosen=choice.backend,
+            why=choice.why,
+        )
+
+    return prepare

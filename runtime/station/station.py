@@ -1,0 +1,323 @@
+"""The station's condition: state machine, recipe, cameras, and the job runner under them.
+
+Everything is called from the service's loop with the time as a number. Commands come in through
+`runtime.desk`, bytes through `runtime.service`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from voxgate.runtime.cameras.restart_rule import Phase
+from voxgate.runtime.cameras.supervisor import CameraCounters, CameraFault, CameraStatus
+from voxgate.runtime.common.host_memory import available_mb
+from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.config.cell import Cell
+from voxgate.runtime.errors import ServiceError
+from voxgate.runtime.jobs.job_runner import JobRunner
+from voxgate.runtime.jobs.relay import Relay
+from voxgate.runtime.jobs.worker import (
+    JobFinished,
+    Prepared,
+    RecipeFailed,
+    RecipeReady,
+    ViewInspected,
+    WorkerEvent,
+    WorkerFailed,
+)
+from voxgate.runtime.nouns import Frame, How, Note, Reason
+from voxgate.runtime.station.changeover import Changeover
+from voxgate.runtime.station.state import Event, Refusal, move
+from voxgate.runtime.telemetry.faults import Faults
+from voxgate.runtime.telemetry.metrics import Metrics, Stage
+from voxgate.runtime.wire.messages import FaultCode, State
+
+log = logging.getLogger(__name__)
+
+HANG_NS = 10_000_000_000
+"""A worker still busy with a job so long after its verdict hangs; a view takes 0.1 s."""
+
+
+class Cameras(Protocol):
+    """What the station needs of runtime.camera.CameraSupervisor."""
+
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def armed(self) -> bool: ...
+    def arm(self, now_ns: int) -> None: ...
+    def poll(self, now_ns: int) -> list[Frame | CameraFault]: ...
+    def reset(self, now_ns: int) -> None: ...
+    def counters(self, name: str) -> CameraCounters: ...
+    def status(self, name: str) -> CameraStatus: ...
+
+
+class Station:
+    """State, recipe and job of one cell. `on_recipe` hears how a preparation ended (None: well)."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        cameras: Cameras,
+        relay: Relay,
+        faults: Faults,
+        metrics: Metrics,
+        runner: JobRunner,
+        good: tuple[str, ...] = (),
+    ) -> None:
+        """good: recipes that decided a part here before, the last one first."""
+        self.state = State.PREOPERATIONAL
+        self.changeover = Changeover(good)
+        self.error: str | None = None
+        self.starting = False  # a start_job waits for the cameras: its recipe may not change
+        self.on_recipe: Callable[[str | None, int], None] = _nobody
+        self.cell = cell
+        self.cameras = cameras
+        self.runner = runner
+        self._relay = relay
+        self._faults = faults
+        self._metrics = metrics
+        self._wanted: str | None = None
+        self._busy_since_ns: int | None = None
+
+    # --- state -----------------------------------------------------------------------------------
+
+    def go(self, event: Event) -> Refusal | None:
+        """Move; the refusal when the table has no move."""
+        target = move(self.state, event)
+        if isinstance(target, Refusal):
+            return target
+        if target is not self.state:
+            log.info("state %s -> %s (%s)", self.state.value, target.value, event.value)
+            self.state = target
+            self._metrics.show_state(target)
+        return None
+
+    def fail(self, code: FaultCode, why: str, now_ns: int) -> None:
+        """A promise cannot be kept: the open job is decided, then ERROR until someone resets."""
+        self.error = why
+        self._faults.tell(code, why, now_ns, self._job_id())
+        self.go(Event.FAULT)  # first, so that whoever waits for the verdict hears of the ERROR
+        self.runner.declare(Note(_BROKEN[code], why), now_ns)
+
+    def reset(self, now_ns: int) -> Refusal | None:
+        """Leave ERROR: cameras start again, a recipe that was dropped is proven again."""
+        refusal = self.go(Event.RESET)
+        if refusal is not None:
+            return refusal
+        self.error = None
+        self.cameras.reset(now_ns)
+        try:
+            self.runner.write_unwritten()
+        except ServiceError as error:
+            self.fail(FaultCode.JOURNAL, str(error), now_ns)
+            return Refusal(str(error))
+        if self._wanted is not None and self.recipe is None and self.preparing is None:
+            fallback = self.changeover.fallback
+            how = How.ASKED if fallback is None else How.FELL_BACK
+            self.prepare(self._wanted, how, fallback)
+        return None
+
+    # --- recipe ----------------------------------------------------------------------------------
+
+    @property
+    def recipe(self) -> Prepared | None:
+        """The one that serves."""
+        return self.changeover.served
+
+    @property
+    def preparing(self) -> str | None:
+        """What is being prepared, or waits for the open job's end."""
+        return self.changeover.preparing
+
+    def prepare(self, recipe: str, how: How = How.ASKED, why: str | None = None) -> Refusal | None:
+        """Begin to load a recipe beside the one that serves. why: of a fallback."""
+        refusal = self.go(Event.PREPARE)
+        if refusal is not None:
+            return refusal
+        self.error = None
+        self.changeover.begin(recipe, how, why)
+        self._wanted = recipe if self.recipe is None else self.recipe.label
+        self._relay.prepare(recipe)
+        return None
+
+    def roll_back(self, now_ns: int) -> Refusal | None:
+        """Back to the recipe before: at the next boundary while it is open, else it is loaded."""
+        before = self.changeover.before
+        if before is None:
+            return Refusal("no recipe served before this one: send prepare_recipe")
+        warm = self.changeover.warm(utc_now())
+        if warm is None or not self._relay.keeps(warm):
+            return self.prepare(before, How.ROLLED_BACK)
+        refusal = self.go(Event.PREPARE)
+        if refusal is not None:
+            return refusal
+        self.error = None
+        self._relay.recall()
+        self.changeover.begin_again()
+        return None
+
+    def take_over(self, now_ns: int) -> None:
+        """Between two jobs: a recipe that is proven and waits serves from now on."""
+        waiting = self.changeover.next
+        if waiting is None or waiting.ready is None:
+            return
+        if self.runner.job is not None or self.starting:
+            return
+        begun_ns = time.monotonic_ns()
+        old = self.recipe
+        is_another = old is not None and old.label != waiting.ready.label
+        self._relay.switch(keep=is_another and self._may_keep())
+        prepared, how = self.changeover.switch()
+        self._wanted = prepared.label
+        self.go(Event.PREPARED)
+        self._metrics.show_recipe(prepared.label, how)
+        self._metrics.show_backend(prepared.chosen, prepared.asked)
+        self._metrics.observe(Stage.SWITCH, time.monotonic_ns() - begun_ns)
+        log.info("recipe=%s serves (%s)", prepared.label, how.value)
+        self.on_recipe(None, now_ns)
+
+    def _recipe_ready(self, event: RecipeReady, now_ns: int) -> None:
+        prepared = event.prepared
+        self._metrics.observe(Stage.PREPARE, event.took_ns)
+        log.info(
+            "recipe=%s backend=%s (%s) prepared in %.0f ms",
+            *(prepared.label, prepared.backend, prepared.why, event.took_ns / 1e6),
+        )
+        self.changeover.proven(prepared)
+        self.take_over(now_ns)
+
+    def _recipe_failed(self, detail: str, now_ns: int) -> None:
+        failed = self.changeover.failed()
+        self._relay.withdraw()
+        self.go(Event.PREPARE_FAILED)
+        if self.recipe is not None:
+            detail = f"{detail}; {self.recipe.label} serves on"
+        if self.state is not State.ERROR:
+            self.error = detail
+        self._faults.tell(FaultCode.RECIPE, detail, now_ns)
+        if not (failed.how is How.STARTED and self._fall_back(failed.asked, detail, now_ns)):
+            self.on_recipe(detail, now_ns)
+
+    def _fall_back(self, asked: str, why: str, now_ns: int) -> bool:
+        """After a start without its recipe: the version that last decided a part, if allowed."""
+        last_good = self.changeover.last_good(asked)
+        if not self.cell.config.recipes.fallback or last_good is None or self.recipe is not None:
+            return False
+        if self.prepare(last_good, How.FELL_BACK, why) is not None:
+            return False
+        told = f"FALLBACK: {last_good}, which last decided a part here, is prepared instead: {why}"
+        log.error(told)
+        self._faults.tell(FaultCode.RECIPE, told, now_ns)
+        return True
+
+    def _may_keep(self) -> bool:
+        """Whether the recipe before may stay in memory."""
+        keep_mb = self.cell.config.recipes.keep_before_mb
+        return keep_mb is not None and available_mb() >= keep_mb
+
+    # --- what comes ------------------------------------------------------------------------------
+
+    def camera_event(self, event: Frame | CameraFault, now_ns: int) -> None:
+        """A frame, or why there is none."""
+        if isinstance(event, Frame):
+            self.runner.frame(event)
+            return
+        self.runner.hold_against(event.note)
+        self._faults.note(event.note, now_ns, self._job_id(), event.camera)
+
+    def pose_note(self, note: Note, now_ns: int) -> None:
+        """A pose that was none holds against the job; a lost one does by the gap it leaves."""
+        if note.reason is Reason.POSE_INVALID:
+            self.runner.hold_against(note)
+        self._faults.note(note, now_ns, self._job_id())
+
+    def worker_event(self, event: WorkerEvent, now_ns: int) -> None:
+        """What the inspection thread has to tell."""
+        if isinstance(event, ViewInspected):
+            self.runner.inspected(event)
+        elif isinstance(event, JobFinished):
+            self.runner.finished(event, now_ns)
+        elif isinstance(event, RecipeReady):
+            self._recipe_ready(event, now_ns)
+        elif isinstance(event, RecipeFailed):
+            self._recipe_failed(event.detail, now_ns)
+        else:
+            self._worker_failed(event, now_ns)
+
+    def _worker_failed(self, event: WorkerFailed, now_ns: int) -> None:
+        broken, self.changeover.served = self.changeover.served, None  # proven again after `reset`
+        if broken is not None:
+            self._wanted = broken.label
+        self.fail(FaultCode.ENGINE, event.detail, now_ns)
+        if self.recipe is None:  # else another one was waiting for the job's end
+            self._relay.drop()
+
+    # --- what time brings ------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> None:
+        """Take the steps that are due."""
+        self.runner.pump(now_ns)
+        self.runner.step(now_ns)
+        self._settle(now_ns)
+
+    def look_after(self, now_ns: int) -> None:
+        """Now and then: cameras that were given up, a worker that hangs, gauges."""
+        for camera in self.cell.config.cameras:
+            self._metrics.show_camera(camera.name, self.cameras.counters(camera.name))
+            status = self.cameras.status(camera.name)
+            if status.phase is Phase.GIVEN_UP and self.state is not State.ERROR:
+                self.fail(FaultCode.CAMERA, status.detail, now_ns)
+        self._metrics.queue_depth.set(self._relay.waiting)
+        if not self._may_keep():
+            self._relay.forget_before()
+        if self._hangs(now_ns) and self.state is not State.ERROR:
+            self.fail(
+                FaultCode.ENGINE,
+                "the inspection thread is still busy with a job that was given up: "
+                "restart the service if this stays",
+                now_ns,
+            )
+
+    def _hangs(self, now_ns: int) -> bool:
+        """Whether the worker is stuck in a job that has its verdict already."""
+        if self._relay.idle or self.runner.job is not None:
+            self._busy_since_ns = None
+            return False
+        if self._busy_since_ns is None:
+            self._busy_since_ns = now_ns
+        return now_ns - self._busy_since_ns > HANG_NS
+
+    @property
+    def busy(self) -> bool:
+        """Whether the worker is not free for a new job."""
+        return not self._relay.idle
+
+    def wake_ns(self) -> int:
+        """When `tick` is due although nothing comes."""
+        return self.runner.wake_ns()
+
+    def _settle(self, now_ns: int) -> None:
+        if self.state is State.PREOPERATIONAL and self.cameras.ready:
+            self.go(Event.SET_UP)
+        if self.recipe is not None and self.state is State.INITIALIZED:
+            self.go(Event.PREPARED)
+        self.take_over(now_ns)
+
+    def _job_id(self) -> str | None:
+        return None if self.runner.job is None else self.runner.job.job_id
+
+
+_BROKEN = {
+    FaultCode.CAMERA: Reason.CAMERA_LOST,
+    FaultCode.ENGINE: Reason.ENGINE_FAILED,
+    FaultCode.JOURNAL: Reason.JOURNAL_FAILED,
+}
+"""What a station that fails holds against the part in hand."""
+
+
+def _nobody(detail: str | None, now_ns: int) -> None:
+    """Nobody waits for a recipe."""

@@ -1,0 +1,1 @@
+"""Whose time is it, and where was the camera at mid-exposure."""

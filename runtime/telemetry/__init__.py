@@ -1,0 +1,1 @@
+"""What Prometheus, systemd and the log are told."""

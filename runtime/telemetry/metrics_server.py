@@ -1,0 +1,137 @@
+"""HTTP for Prometheus, path /metrics: plain on this machine, TLS and basic auth beyond it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from voxgate.runtime.config.sections import MetricsSection, Tls
+from voxgate.runtime.errors import KeyFileError, ServiceError
+
+TIMEOUT_S = 10.0  # a scraper that says nothing holds one thread so long, and nobody else
+MAX_SECRET_BYTES = 1024
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class MetricsServer:
+    """Answers until `close`.
+
+    Raises ServiceError when the port is taken, KeyFileError for a certificate, key or password
+    that cannot be used.
+    """
+
+    def __init__(self, registry: CollectorRegistry, config: MetricsSection) -> None:
+        application: Application = make_wsgi_app(registry)
+        if config.basic_auth is not None:
+            password = _password(config.basic_auth.password_file)
+            application = _authenticated(application, f"{config.basic_auth.user}:{password}")
+        kind: type[WSGIServer] = type(
+            "_Server",
+            (_Server,),
+            {
+                "address_family": socket.AF_INET6 if ":" in config.host else socket.AF_INET,
+                "tls": None if config.tls is None else _context(config.tls),
+            },
+        )
+        try:
+            self._server: WSGIServer = make_server(
+                config.host, config.port, application, kind, handler_class=_Silent
+            )
+        except OSError as error:
+            raise ServiceError(
+                f"metrics.port {config.port} on {config.host}: {error.strerror}: choose another"
+            ) from error
+        self._thread = Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether somebody still answers."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread per scrape; the handshake is made in it, so that nobody waits for a slow one."""
+
+    daemon_threads = True
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        request.settimeout(TIMEOUT_S)
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self.tls.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A scraper that went away, or spoke no TLS, is no event."""
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  stdlib's name
+        """One line per scrape would drown the jobs."""
+
+
+def _authenticated(application: Application, user_and_password: str) -> Application:
+    secret = user_and_password.encode()
+
+    def guarded(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if hmac.compare_digest(_given(environ.get("HTTP_AUTHORIZATION", "")), secret):
+            return application(environ, start)
+        start("401 Unauthorized", [("WWW-Authenticate", 'Basic realm="voxgate"')])
+        return [b"user and password, please\n"]
+
+    return guarded
+
+
+def _given(header: str) -> bytes:
+    """What stands in `Authorization: Basic ...`; b"" for anything else."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return b""
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _password(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            line = file.read(MAX_SECRET_BYTES).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyFileError(f"{path}: cannot be read: one line with the password") from error
+    if not line:
+        raise KeyFileError(f"{path}: is empty: one line with the password")
+    return line
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:  # ssl.SSLError is one
+        raise KeyFileError(
+            f"{tls.certificate}, {tls.key}: no certificate with its key in PEM: {error}"
+        ) from error
+    return context

@@ -1,0 +1,1 @@
+"""Pixels to voxels to defects: the anomaly volume and what is read off it."""

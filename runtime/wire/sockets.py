@@ -1,0 +1,172 @@
+"""The three sockets the box binds, made in this one file: limits, time-outs, who may speak."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import zmq
+
+from voxgate.runtime.common.access import Access, Role
+from voxgate.runtime.config.fields import host_of, is_loopback, remove_socket_file
+from voxgate.runtime.config.sections import Sockets
+from voxgate.runtime.errors import ServiceError, VoxGateError
+from voxgate.runtime.wire.curve import Door, OnDenied
+from voxgate.runtime.wire.messages import TOPIC_POSE
+
+log = logging.getLogger(__name__)
+
+MAX_IN_BYTES = 64 * 1024
+"""libzmq cuts a peer off beyond this; a command beyond 4 KiB, but below, still gets an answer."""
+POSES_WAITING = 2000  # 2 s at 1 kHz; the loop takes them as they come
+COMMANDS_WAITING = 100
+VERDICTS_WAITING = 1000  # per subscriber; who does not read loses, PUB is a mirror
+LINGER_MS = 300  # the last verdict leaves before the process does
+KEEPALIVE_IDLE_S = 10
+COMMAND_BATCH = 16
+SUBSCRIBED = b"\x01"  # then the topic, as XPUB tells it
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who asked; the answer goes back the same way."""
+
+    identity: bytes
+    delimited: bool  # a REQ puts an empty frame before its message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One command as it came; payload None: the message has not exactly one frame."""
+
+    envelope: Envelope
+    payload: bytes | None
+
+
+class CellSockets:
+    """Bound sockets of one cell; without `access` they are plain, on this machine only.
+
+    Raises ServiceError for what cannot or may not be bound, KeyFileError for a key that cannot be
+    used.
+    """
+
+    def __init__(
+        self,
+        sockets: Sockets,
+        access: Access | None = None,
+        on_denied: OnDenied = lambda role: None,
+    ) -> None:
+        self._context = zmq.Context()
+        self._context.linger = LINGER_MS
+        self._bound: list[str] = []
+        self._door: Door | None = None
+        try:
+            if access is not None:
+                self._door = Door(self._context, access, on_denied)
+            self.poses = self._bind(zmq.SUB, sockets.poses, "poses")
+            self.commands = self._bind(zmq.ROUTER, sockets.commands, "commands")
+            # a PUB that hears who subscribes
+            self.verdicts = self._bind(zmq.XPUB, sockets.verdicts, "verdicts")
+        except VoxGateError:
+            self._end(linger_ms=0)
+            raise
+        self.poses.subscribe(TOPIC_POSE)
+
+    def close(self) -> None:
+        """Send what is waiting, at most LINGER_MS long, and unbind."""
+        self._end(LINGER_MS)
+
+    def _end(self, linger_ms: int) -> None:
+        if self._door is not None:
+            self._door.close()
+        self._context.destroy(linger=linger_ms)
+        for endpoint in self._bound:
+            remove_socket_file(endpoint)
+
+    @property
+    def guarded(self) -> bool:
+        """Whether new peers can be judged; plain sockets need nobody for it."""
+        return self._door is None or self._door.alive
+
+    def take_pose(self) -> bytes:
+        """Payload of the pose that the poller told of; b"" for any other message.
+
+        One a turn: asking whether there is a second costs more than being told again.
+        """
+        parts = self.poses.recv_multipart(zmq.NOBLOCK)
+        return parts[1] if len(parts) == 2 and parts[0] == TOPIC_POSE else b""
+
+    def take_requests(self) -> Iterator[Request]:
+        """Commands that are there, a batch at most."""
+        for _ in range(COMMAND_BATCH):
+            try:
+                identity, *parts = self.commands.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            delimited = len(parts) > 1 and parts[0] == b""
+            body = parts[1:] if delimited else parts
+            yield Request(Envelope(identity, delimited), body[0] if len(body) == 1 else None)
+
+    def reply(self, envelope: Envelope, payload: bytes) -> bool:
+        """Answer; False when the asker is gone or does not read."""
+        delimiter = [b""] if envelope.delimited else []
+        try:
+            self.commands.send_multipart([envelope.identity, *delimiter, payload], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            log.warning("a reply was not delivered: %s", error)
+            return False
+        return True
+
+    def publish(self, topic: bytes, payload: bytes) -> None:
+        """Tell everyone who listens; never blocks."""
+        self.verdicts.send_multipart([topic, payload], zmq.NOBLOCK)
+
+    def subscribed(self, topic: bytes) -> bool:
+        """Whether somebody has begun to listen to `topic` since the last call."""
+        found = False
+        while True:
+            try:
+                told = self.verdicts.recv_multipart(zmq.NOBLOCK)[0]
+            except zmq.Again:
+                return found
+            found = found or (told[:1] == SUBSCRIBED and topic.startswith(told[1:]))
+
+    def _bind(self, kind: int, endpoint: str, role: Role) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self._context.socket(kind)
+        if self._door is not None:
+            self._door.guard(socket, role)
+        else:
+            _refuse_plain_network(endpoint)
+        socket.linger = LINGER_MS
+        socket.maxmsgsize = MAX_IN_BYTES
+        socket.ipv6 = "[" in endpoint
+        socket.tcp_keepalive = 1
+        socket.tcp_keepalive_idle = KEEPALIVE_IDLE_S
+        socket.set(zmq.HANDSHAKE_IVL, 2000)  # a peer that opens and says nothing
+        if kind == zmq.SUB:
+            socket.rcvhwm = POSES_WAITING
+        elif kind == zmq.ROUTER:
+            socket.rcvhwm = socket.sndhwm = COMMANDS_WAITING
+            socket.router_mandatory = True  # an answer nobody gets is an error we count
+        else:
+            socket.sndhwm = VERDICTS_WAITING
+            socket.set(zmq.XPUB_VERBOSE, 1)  # also of a topic that somebody else has already
+        try:
+            socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            raise ServiceError(
+                f"{endpoint} cannot be bound: {error}: stop the program that holds it "
+                "or choose another endpoint"
+            ) from error
+        self._bound.append(endpoint)
+        return socket
+
+
+def _refuse_plain_network(endpoint: str) -> None:
+    if not is_loopback(host_of(endpoint)):
+        raise ServiceError(
+            f"{endpoint} is reachable from the network without encryption: bind 127.0.0.1, or make "
+            "keys (voxgate keys --help) and name them under `security`"
+        )
+    log.warning("PLAIN SOCKET: every program of this machine may use %s", endpoint)

@@ -1,0 +1,131 @@
+"""A verdict as it is journalled and sent: the inspector's answer under the job's header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.nouns import Alignment, Defect, Drift, Note, Outcome, Reason, Verdict
+from voxgate.runtime.wire import messages as wire
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What identifies a result, whatever the verdict is."""
+
+    result_id: str
+    job_id: str
+    part_id: str
+    recipe: str  # name/version
+    configuration_id: str
+    is_simulated: bool
+    created_utc: datetime
+    backend: str
+    evidence: wire.EvidenceStatus = wire.EvidenceStatus.OFF
+
+
+def verdict_message(verdict: Verdict, header: Header) -> wire.VerdictMessage:
+    """The message for `verdict`; lists and sentences are cut to what the wire allows.
+
+    A verdict with impossible numbers (NaN, infinity) is sent as INDETERMINATE (score_invalid).
+    """
+    try:
+        return _message(verdict, header)
+    except ValidationError as error:
+        note = Note(
+            Reason.SCORE_INVALID, f"the verdict holds impossible numbers: {one_line(error)}"
+        )
+        return _message(Verdict(notes=(note,)), header)
+
+
+def _message(verdict: Verdict, header: Header) -> wire.VerdictMessage:
+    return wire.VerdictMessage(
+        result_id=header.result_id,
+        job_id=header.job_id,
+        part_id=header.part_id,
+        recipe=header.recipe,
+        configuration_id=header.configuration_id,
+        is_simulated=header.is_simulated,
+        created_utc=header.created_utc,
+        outcome=verdict.outcome,
+        reasons=tuple(_reason(note) for note in verdict.notes[: wire.MAX_REASONS]),
+        score=verdict.score,
+        coverage=verdict.coverage,
+        defects=tuple(_defect(defect) for defect in verdict.defects[: wire.MAX_DEFECTS]),
+        defect_count=len(verdict.defects),
+        views=tuple(
+            wire.ViewMessage(
+                view=view.view,
+                frame_id=view.frame_id,
+                uncertainty_mm=view.uncertainty_mm,
+                peak_score=view.peak_score,
+            )
+            for view in verdict.views
+        ),
+        alignment=_alignment(verdict.alignment),
+        drift=_drift(verdict.drift),
+        backend=header.backend,
+        evidence=header.evidence,
+        timing_ms=verdict.timing_ms,
+    )
+
+
+def against(verdict: Verdict, *notes: Note) -> Verdict:
+    """`verdict` with more against it: a PASS or FAIL becomes INDETERMINATE."""
+    return Verdict(
+        outcome=Outcome.INDETERMINATE,
+        notes=(*notes, *(n for n in verdict.notes if n.reason is not Reason.NOT_DECIDED)),
+        score=verdict.score,
+        coverage=verdict.coverage,
+        defects=verdict.defects,
+        views=verdict.views,
+        alignment=verdict.alignment,
+        drift=verdict.drift,
+        timing_ms=verdict.timing_ms,
+    )
+
+
+def _reason(note: Note) -> wire.ReasonMessage:
+    return wire.ReasonMessage(reason=note.reason, detail=cut(note.detail))
+
+
+def cut(sentence: str) -> str:
+    """A sentence of at most MAX_DETAIL characters on one line."""
+    line = " ".join(sentence.split())
+    return line if len(line) <= wire.MAX_DETAIL else line[: wire.MAX_DETAIL - 3] + "..."
+
+
+def _defect(defect: Defect) -> wire.DefectMessage:
+    return wire.DefectMessage(
+        centroid_part_mm=defect.centroid_part_mm,
+        centroid_base_mm=defect.centroid_base_mm,
+        size_mm=defect.size_mm,
+        volume_mm3=defect.volume_mm3,
+        peak_score=defect.peak_score,
+        voxels=defect.voxels,
+        views=defect.views,
+    )
+
+
+def _drift(drift: Drift | None) -> wire.DriftMessage | None:
+    if drift is None:
+        return None
+    return wire.DriftMessage(
+        drift_mm=drift.drift_mm, drift_px=drift.drift_px, residual_mm=drift.residual_mm
+    )
+
+
+def _alignment(alignment: Alignment | None) -> wire.AlignmentMessage | None:
+    if alignment is None:
+        return None
+    rows = alignment.reference_from_part.tolist()
+    return wire.AlignmentMessage(
+        reference_from_part=tuple(tuple(row) for row in rows),
+        shift_mm=alignment.shift_mm,
+        rotation_deg=alignment.rotation_deg,
+        residual_mm=alignment.residual_mm,
+        inliers=alignment.inliers,
+    )

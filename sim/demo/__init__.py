@@ -1,0 +1,1 @@
+"""`voxgate demo` and its picture."""

@@ -1,0 +1,1 @@
+"""The process in the field: arm, camera, clocks, and every fault."""

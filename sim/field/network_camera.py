@@ -1,0 +1,112 @@
+"""The camera's side: frames as recorded, stamped on the camera's clock, pushed to the box."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+
+import cv2
+import numpy as np
+import zmq
+
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.scans.scan import Scan
+from voxgate.sim.field.faults import Target
+
+QUEUED_FRAMES = 16
+
+
+class Encoding(str, Enum):
+    """How pixels travel: as a camera delivers them, or as the scan keeps them."""
+
+    RAW = "raw"
+    COMPRESSED = "jpeg+png"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One recorded frame, ready to send: everything of the message but id and stamp."""
+
+    header: dict[str, object]
+    image: bytes
+    depth: bytes | None
+
+
+def pictures_from_scan(scan: Scan, encoding: Encoding) -> tuple[Picture, ...]:
+    """Every frame of a scan, decoded ahead of time so that playing it is precise.
+
+    Raises ScanError when an image cannot be read.
+    """
+    return tuple(_picture(scan, index, encoding) for index in range(len(scan.frames)))
+
+
+def _picture(scan: Scan, index: int, encoding: Encoding) -> Picture:
+    record, calibration = scan.frames[index], scan.calibration
+    image = record.image.read_bytes()
+    depth = record.depth.read_bytes() if record.depth is not None else None
+    if encoding is Encoding.RAW:
+        image = _pixels(image, cv2.IMREAD_GRAYSCALE, f"{record.image}")
+        if depth is not None:
+            depth = _pixels(depth, cv2.IMREAD_UNCHANGED, f"{record.depth}")
+    header: dict[str, object] = {
+        "exposure_ns": record.exposure_ns,
+        "width": calibration.width_px,
+        "height": calibration.height_px,
+        "pixel_format": "Mono8",
+        "depth": None if depth is None else "Coord3D_C16",
+        "encoding": encoding.value,
+    }
+    if depth is not None:
+        header |= {
+            "depth_scale_mm": calibration.depth_unit_mm,
+            "depth_offset_mm": 0.0,
+            "depth_invalid": 0.0,
+        }
+    return Picture(header, image, depth)
+
+
+def _pixels(content: bytes, mode: int, where: str) -> bytes:
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), mode)
+    if pixels is None:
+        raise ScanError(f"{where}: not an image; record the scan again")
+    return pixels.tobytes()
+
+
+class CameraSender:
+    """PUSH to the box; what the box does not take at once is lost, as on a real link."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, camera: str) -> None:
+        self._camera = camera
+        self._socket = context.socket(zmq.PUSH)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.SNDHWM, QUEUED_FRAMES)
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing waits for a box that is not there
+        self._socket.connect(endpoint)
+        self.lost = 0
+
+    def send(
+        self, picture: Picture, frame_id: int, t_device_ns: int, corrupt: Target | None = None
+    ) -> None:
+        """One frame; `corrupt` cuts its image or depth in half on the way."""
+        header = {
+            "camera": self._camera,
+            "frame_id": frame_id,
+            "t_device_ns": t_device_ns,
+            **picture.header,
+        }
+        parts = [json.dumps(header).encode(), _cut(picture.image, corrupt is Target.IMAGE)]
+        if picture.depth is not None:
+            parts.append(_cut(picture.depth, corrupt is Target.DEPTH))
+        try:
+            self._socket.send_multipart(parts, zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            self.lost += 1
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._socket.close()
+
+
+def _cut(content: bytes, half: bool) -> bytes:
+    return content[: len(content) // 2] if half else content

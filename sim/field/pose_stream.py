@@ -1,0 +1,28 @@
+"""The controller's pose stream."""
+
+from __future__ import annotations
+
+import json
+
+import zmq
+
+from voxgate.runtime.wire.messages import TOPIC_POSE
+from voxgate.sim.field.timeline import Sample
+
+
+class PoseStream:
+    """The controller's pose stream: PUB, topic `pose`, one message per sample."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+        self._socket = context.socket(zmq.PUB)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.connect(endpoint)
+
+    def publish(self, seq: int, t_robot_ns: int, sample: Sample) -> None:
+        """Send one pose, stamped on the robot's clock. Not checked: a real robot errs, too."""
+        pose = {"seq": seq, "t_robot_ns": t_robot_ns, "p_mm": sample.p_mm, "q_wxyz": sample.q_wxyz}
+        self._socket.send_multipart([TOPIC_POSE, json.dumps(pose).encode()])
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._socket.close()

@@ -1,0 +1,232 @@
+"""What stands in the field, in a process of its own: the arm's controller and the camera.
+
+`python -m voxgate.sim.field JSON` connects to the box, then takes one JSON line per order on stdin:
+
+    {"do": "load", "scan": FOLDER, "speed": 1.0, "encoding": "raw"}
+    {"do": "play", "scan": FOLDER, "speed": 1.0, "faults": ["drop:view=3"], "seed": 1}
+
+and answers on stdout: `loaded`; `exposed` when the last exposure is over; `done`. Between jobs the
+controller goes on publishing where the arm stands. When stdin closes, the process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import zmq
+
+from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.scans.scan import Scan
+from voxgate.sim.field.clocks import DeviceClock
+from voxgate.sim.field.events import (
+    Event,
+    Exposed,
+    FrameSend,
+    PoseSend,
+    Schedule,
+    StepSend,
+    Trigger,
+)
+from voxgate.sim.field.faults import Target, fault_from_text
+from voxgate.sim.field.genicam_camera import LineCamera
+from voxgate.sim.field.network_camera import CameraSender, Encoding, Picture, pictures_from_scan
+from voxgate.sim.field.pose_stream import PoseStream
+from voxgate.sim.field.schedule import schedule_from_timeline
+from voxgate.sim.field.timeline import Sample, Timeline, timeline_from_scan
+from voxgate.sim.field.wires import Wires, context_for
+
+IDLE_PERIOD_NS = 8_000_000  # 125 Hz, as recorded
+LEAD_NS = 20_000_000  # from the order to the first event
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+# three clocks, three zeros: nothing can work by mistaking one for another
+ROBOT_CLOCK = (70_000 * NS_PER_S, 11.0)
+CAMERA_CLOCK = (3_000 * NS_PER_S, -9.0)
+HOME = Sample(0, (600.0, 0.0, 800.0), (0.0, 1.0, 0.0, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A scan, ready to be played."""
+
+    timeline: Timeline
+    pictures: tuple[Picture, ...]
+
+
+class Field:
+    """Arm and camera: two clocks, two streams, one thread that keeps every deadline."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], wires: Wires) -> None:
+        now_ns = time.monotonic_ns()
+        self._poses = PoseStream(context, wires.poses)
+        self._sender = CameraSender(context, wires.frames, wires.camera) if wires.frames else None
+        self._line = _line_camera(wires) if wires.serial_number else None
+        self._clocks = {
+            Target.ROBOT: DeviceClock(now_ns, *ROBOT_CLOCK),
+            Target.CAMERA: DeviceClock(now_ns, *CAMERA_CLOCK),
+        }
+        self._loaded: dict[str, Loaded] = {}
+        self._stands_at = HOME
+        self._pose_number = 0
+        self._frame_number = 0
+        self._idle_ns = now_ns
+
+    def serve(self, orders: TextIO, answers: TextIO) -> None:
+        """Publish the idle pose and follow orders until they end."""
+        while True:
+            wait_s = max(0, self._idle_ns - time.monotonic_ns()) / NS_PER_S
+            if select.select([orders], [], [], wait_s)[0]:
+                line = orders.readline()
+                if not line:
+                    return
+                self._follow(json.loads(line), lambda **answer: _say(answers, **answer))
+            else:
+                self._idle()
+
+    def _follow(self, order: dict[str, Any], say: Callable[..., None]) -> None:
+        try:
+            if order["do"] == "load":
+                loaded = self._load(order)
+                say(said="loaded", views=len(loaded.pictures))
+            else:
+                self._play(order, say)
+        except VoxGateError as error:
+            say(said="error", error=str(error))
+
+    def _load(self, order: dict[str, Any]) -> Loaded:
+        """The scan as it will be sent; kept (17 MB for 12 views), as jobs often repeat it."""
+        key = json.dumps([order["scan"], order["speed"], order["encoding"]])
+        if key not in self._loaded:
+            scan = Scan.open(Path(order["scan"]))
+            self._loaded[key] = Loaded(
+                timeline_from_scan(scan, order["speed"]),
+                pictures_from_scan(scan, Encoding(order["encoding"])),
+            )
+        return self._loaded[key]
+
+    def _idle(self) -> None:
+        """The arm stands, its controller talks."""
+        now_ns = time.monotonic_ns()
+        self._poses.publish(
+            self._pose_number, self._clocks[Target.ROBOT].device_ns(now_ns), self._stands_at
+        )
+        self._pose_number += 1
+        self._idle_ns = max(self._idle_ns + IDLE_PERIOD_NS, now_ns)
+
+    def _play(self, order: dict[str, Any], say: Callable[..., None]) -> None:
+        """One job in real time: every event at its own moment, late by what the answer tells."""
+        loaded = self._load(order)
+        faults = tuple(fault_from_text(text) for text in order["faults"])
+        triggered = self._line is not None
+        schedule = schedule_from_timeline(
+            loaded.timeline, faults, order["seed"], triggered=triggered
+        )
+        lost = self._sender.lost if self._sender is not None else 0
+        if self._line is not None:
+            self._line.lay_out(loaded.pictures)
+        zero_ns = time.monotonic_ns() + LEAD_NS
+        late_ns, last_frame_ns = 0, 0
+        for event in schedule.events:
+            _sleep_until(zero_ns + event.send_ns)
+            if isinstance(event, Exposed):
+                say(said="exposed", last_exposure_ns=zero_ns + schedule.last_exposure_ns)
+            else:
+                self._send(event, zero_ns, loaded.pictures)
+            now_ns = time.monotonic_ns()
+            late_ns = max(late_ns, now_ns - zero_ns - event.send_ns)
+            last_frame_ns = now_ns if isinstance(event, FrameSend) else last_frame_ns
+        self._rest(schedule, loaded.timeline)
+        if self._line is not None:
+            last_frame_ns, lost = self._line.rest()
+        elif self._sender is not None:
+            lost = self._sender.lost - lost
+        say(
+            said="done",
+            last_exposure_ns=zero_ns + schedule.last_exposure_ns,
+            last_frame_sent_ns=last_frame_ns,
+            late_ms=late_ns / NS_PER_MS,
+            frames_lost=lost,
+        )
+
+    def _send(self, event: Event, zero_ns: int, pictures: tuple[Picture, ...]) -> None:
+        if isinstance(event, PoseSend):
+            t_robot_ns = self._clocks[Target.ROBOT].device_ns(zero_ns + event.sample.t_ns)
+            self._poses.publish(self._pose_number + event.number, t_robot_ns, event.sample)
+        elif isinstance(event, Trigger):
+            assert self._line is not None
+            self._line.trigger(event, zero_ns)
+        elif isinstance(event, FrameSend):
+            assert self._sender is not None
+            t_camera_ns = self._clocks[Target.CAMERA].device_ns(zero_ns + event.exposure.t_ns)
+            picture = pictures[event.exposure.index]
+            self._sender.send(
+                picture, self._frame_number + event.number, t_camera_ns, event.corrupt
+            )
+        elif isinstance(event, StepSend) and self._line is not None and _is_camera(event):
+            self._line.step(event.step_ns)
+        elif isinstance(event, StepSend):
+            clock = self._clocks[event.device]
+            self._clocks[event.device] = clock.stepped(zero_ns + event.send_ns, event.step_ns)
+
+    def _rest(self, schedule: Schedule, timeline: Timeline) -> None:
+        self._pose_number += schedule.pose_count
+        self._frame_number += schedule.frame_count
+        self._stands_at = timeline.samples[-1]
+        self._idle_ns = time.monotonic_ns()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._poses.close()
+        if self._sender is not None:
+            self._sender.close()
+        if self._line is not None:
+            self._line.close()
+
+
+def _is_camera(step: StepSend) -> bool:
+    return step.device is Target.CAMERA
+
+
+def _line_camera(wires: Wires) -> LineCamera:
+    return LineCamera(wires.serial_number, Path(wires.calibration), CAMERA_CLOCK)
+
+
+def _sleep_until(deadline_ns: int) -> None:
+    while (left_ns := deadline_ns - time.monotonic_ns()) > 0:
+        time.sleep(left_ns / NS_PER_S)
+
+
+def _say(answers: TextIO, **answer: object) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+def main() -> None:
+    """Entry point of the process: argument 1 holds the wires as JSON."""
+    wires = Wires(**json.loads(sys.argv[1]))
+    context = context_for(wires)
+    field = Field(context, wires)
+    try:
+        field.serve(sys.stdin, sys.stdout)
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.stderr.close()  # whoever ordered is gone: nobody to tell
+    finally:
+        field.close()
+        context.term()
+
+
+def command(wires: Wires) -> list[str]:
+    """The command line that starts this process."""
+    return [sys.executable, "-m", "voxgate.sim.field.process", json.dumps(asdict(wires))]
+
+
+if __name__ == "__main__":
+    main()

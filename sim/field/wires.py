@@ -1,0 +1,42 @@
+"""Where the box listens, and with which keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+
+from voxgate.runtime.wire.curve import load_key_pair
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """Where the box listens, and what the cell is called.
+
+    key: this peer's CURVE file, box_key: the box's public key (Z85); None: plain sockets.
+    frames: where the camera sends to; empty for a GenICam camera, which has a serial_number and the
+    calibration of this file.
+    """
+
+    cell: str
+    poses: str
+    commands: str
+    verdicts: str
+    frames: str
+    camera: str
+    key: str | None = None
+    box_key: str | None = None
+    serial_number: str = ""
+    calibration: str = ""
+
+
+def context_for(wires: Wires) -> zmq.Context[zmq.Socket[bytes]]:
+    """Every socket made of it shows the peer's key. Raises KeyFileError."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    if wires.key is not None and wires.box_key is not None:
+        own = load_key_pair(Path(wires.key))
+        context.setsockopt(zmq.CURVE_PUBLICKEY, own.public)
+        context.setsockopt(zmq.CURVE_SECRETKEY, own.secret)
+        context.setsockopt(zmq.CURVE_SERVERKEY, wires.box_key.encode())
+    return context

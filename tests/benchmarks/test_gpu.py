@@ -1,0 +1,55 @@
+"""The GPU benchmark says what it measured and what it only estimated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kits import gpu_kit, tiny
+from tests.kits.host_kernels import host_kernels
+from tests.kits.repository import BRACKET
+from voxgate.benchmarks import gpu as bench
+from voxgate.benchmarks import stages
+from voxgate.benchmarks.stages import Stage, measure
+from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.nouns import View
+from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.placed import views_of
+from voxgate.runtime.scans.scan import Scan
+
+# the kernels are compiled for the CPU once, in one of the processes
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("kernels")]
+
+
+def test_a_models_bytes_are_its_tensors_written_and_read() -> None:
+    floats = 4 * 24 * 32
+    # two casts, a difference, its size, a division by a constant and a cast that changes nothing
+    moved = 2 * (24 * 32 + floats) + 3 * floats + 2 * floats + (2 * floats + 4) + 2 * floats
+    assert bench.model_bytes(tiny.difference_model()) == moved
+
+
+def test_without_a_measurement_the_table_says_so_and_a_jetsons_copy_costs_twice() -> None:
+    table = bench.stage_table({Stage.UPLOAD: 75_000_000, Stage.ENGINE: 75_000_000}, {})
+    nano = list(table.columns[2].cells)
+    assert nano == [f"{2 * 100 / 68:.3f}", f"{100 / 68:.3f}"]
+    assert list(table.columns[-1].cells) == ["-", "-"]
+
+
+def test_every_stage_is_timed_by_the_gpus_events(
+    bracket_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host_kernels()
+    box = gpu_kit.install(monkeypatch)
+    monkeypatch.setattr(stages, "WARM_UP_PARTS", 0)
+    monkeypatch.setattr(stages, "MEASURED_PARTS", 1)
+    recipe = Recipe.load(bracket_recipe)
+    plans = PlanCache(tmp_path)
+    gpu_kit.build(recipe, plans)
+    scan = Scan.open(BRACKET / "bad")
+    views = [view for view in views_of(scan, MAX_GAP_NS, 1.0) if isinstance(view, View)][:3]
+    found = measure(recipe, scan.calibration, views, plans)
+    assert set(found) == set(Stage) - {Stage.DOWNLOAD}
+    assert set(found.values()) == {1.0}  # what the GPU of numpy says of every span
+    assert not box.gpu.memory

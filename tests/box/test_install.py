@@ -1,0 +1,114 @@
+"""Install, upgrade, roll back and uninstall touch their own files and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.kits.repository import ROOT
+
+SCRIPT = ROOT / "systemd/install.sh"
+OWN = {
+    "etc/systemd/system/voxgate.service",
+    "etc/systemd/system/voxgate@.service",
+    "etc/sysusers.d/voxgate.conf",
+    "etc/tmpfiles.d/voxgate.conf",
+}
+ACCOUNTS = {"etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/.pwd.lock"}
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("systemd-sysusers") is None,
+    reason="needs root and Debian's package systemd",
+)
+
+
+def wheel(folder: Path, version: str) -> Path:
+    """A wheel of that version with the console command: what is installed, not what it does."""
+    path = folder / f"voxgate-{version}-py3-none-any.whl"
+    info = f"voxgate-{version}.dist-info"
+    files = {
+        "voxgate_stub.py": f'def main():\n    print("voxgate {version}")\n',
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: voxgate\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": "[console_scripts]\nvoxgate = voxgate_stub:main\n",
+    }
+    record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {**files, f"{info}/RECORD": record}.items():
+            archive.writestr(name, content)
+    return path
+
+
+def install(stage: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPT, *arguments],
+        env={**os.environ, "DESTDIR": str(stage), "PYTHON": sys.executable, "PIP_NO_INDEX": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def files(stage: Path) -> set[str]:
+    """All but what lies inside a version."""
+    found = {path.relative_to(stage) for path in stage.rglob("*") if not path.is_dir()}
+    return {str(path) for path in found if path.parts[:2] != ("opt", "voxgate")}
+
+
+def current(stage: Path) -> str:
+    return str((stage / "opt/voxgate/current").readlink())
+
+
+def test_a_box_from_install_to_uninstall(tmp_path: Path) -> None:
+    """One test: every version that is installed takes some seconds."""
+    stage = tmp_path / "stage"
+    other = stage / "etc/systemd/system/other.service"
+    other.parent.mkdir(parents=True)
+    other.write_text("[Service]\n")
+    strange = {str(other.relative_to(stage))}
+    done = install(stage, wheel(tmp_path, "1.0.0"))
+    assert done.returncode == 0, done.stderr
+    assert current(stage) == "1.0.0"
+    assert files(stage) - ACCOUNTS == OWN | strange
+    assert "voxgate" in (stage / "etc/passwd").read_text()
+    command = (stage / "opt/voxgate/current/bin/voxgate").read_text()
+    assert command.startswith("#!/opt/voxgate/1.0.0/bin/python")
+    assert str(stage) not in command
+
+    done = install(stage, "--rollback")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no version before" in done.stderr
+
+    broken = tmp_path / "voxgate-2.0.0-py3-none-any.whl"
+    broken.write_bytes(b"half a whe")
+    assert install(stage, broken).returncode != 0
+    assert current(stage) == "1.0.0"
+    assert sorted(path.name for path in (stage / "opt/voxgate").iterdir()) == ["1.0.0", "current"]
+
+    assert install(stage, wheel(tmp_path, "1.1.0")).returncode == 0
+    assert current(stage) == "1.1.0"
+    assert install(stage, "--rollback").returncode == 0
+    assert current(stage) == "1.0.0"
+    assert install(stage, "--rollback").returncode == 0
+    assert current(stage) == "1.1.0"
+
+    config = stage / "etc/voxgate/voxgate.yaml"
+    config.write_text("schema_version: 1\n")
+    assert install(stage, "--uninstall").returncode == 0
+    assert files(stage) - ACCOUNTS == {"etc/voxgate/voxgate.yaml"} | strange
+    assert not (stage / "opt/voxgate").exists()
+    assert install(stage, "--uninstall", "--purge").returncode == 0
+    assert files(stage) - ACCOUNTS == strange
+
+
+def test_a_wheel_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    done = install(tmp_path / "stage", tmp_path / "nowhere.whl")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "stage").exists()

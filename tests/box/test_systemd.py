@@ -1,0 +1,172 @@
+"""The unit is what systemd accepts, its sandbox is tight, and a cell works inside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kits.cell_kit import Robot, ServiceProcess, write_cell
+from tests.kits.repository import ROOT
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.wire import messages as wire
+from voxgate.runtime.wire.messages import State
+
+UNIT = ROOT / "systemd/voxgate.service"
+DROP_INS = sorted((ROOT / "systemd/drop-ins").glob("*.conf"))
+MOST_EXPOSURE = 1.5
+NAMESPACE = ("unshare", "--mount", "--propagation", "private")
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="needs Debian's package systemd"
+)
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounts need root and unshare"
+)
+
+
+@needs_systemd
+@needs_root
+@pytest.mark.parametrize("drop_in", [None, *DROP_INS], ids=lambda path: path and path.stem)
+def test_systemd_finds_nothing_to_say(tmp_path: Path, drop_in: Path | None) -> None:
+    units = staged_units(tmp_path, drop_in)
+    program = tmp_path / "current/bin/voxgate"
+    program.parent.mkdir(parents=True)
+    shutil.copy("/bin/true", program)
+    script = (
+        f"mount -t tmpfs tmpfs /opt && mkdir /opt/voxgate && mount --bind {tmp_path} /opt/voxgate"
+        f" && exec systemd-analyze verify {' '.join(map(str, units))}"
+    )
+    done = subprocess.run(
+        [*NAMESPACE, "sh", "-c", script], capture_output=True, text=True, check=False
+    )
+    about_us = [line for line in done.stderr.splitlines() if "voxgate" in line]
+    assert about_us == []
+    assert done.returncode == 0, done.stderr
+
+
+@needs_systemd
+@pytest.mark.parametrize("drop_in", [None, *DROP_INS], ids=lambda path: path and path.stem)
+def test_little_is_exposed(tmp_path: Path, drop_in: Path | None) -> None:
+    for unit in staged_units(tmp_path, drop_in):
+        told = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        found = re.search(r"exposure level for \S+: ([0-9.]+)", told)
+        assert found is not None, told
+        assert float(found[1]) <= MOST_EXPOSURE, told
+
+
+def staged_units(folder: Path, drop_in: Path | None) -> list[Path]:
+    """Both units as systemd/install.sh writes them, with a drop-in as a person adds it."""
+    units = []
+    for name in ("voxgate.service", "voxgate@.service"):
+        units.append(folder / name)
+        shutil.copy(UNIT, units[-1])
+        if drop_in is not None:
+            (folder / f"{name}.d").mkdir()
+            shutil.copy(drop_in, folder / f"{name}.d")
+    return units
+
+
+def test_every_hole_in_the_sandbox_has_its_reason() -> None:
+    for path in (UNIT, *DROP_INS):
+        explained = False
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("# Exception:"):
+                explained = True
+            if re.match(r"DeviceAllow=|(ProcSubset=all)|(MemoryDenyWriteExecute=no)", line):
+                assert explained, f"{path.name}: {line}"
+
+
+# --- inside the sandbox --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """Stands for /var/lib/voxgate: not below /tmp, which is private in there."""
+    path = Path(tempfile.mkdtemp(prefix="vg-", dir="/var/lib"))
+    path.chmod(0o777)
+    yield path
+    shutil.rmtree(path)
+
+
+def sandboxed(state: Path) -> tuple[str, ...]:
+    """What a command is started with to run in the unit's sandbox."""
+    return (
+        *NAMESPACE,
+        *("env", f"PYTHONPATH={ROOT}", f"NUMBA_CACHE_DIR={state}"),
+        *(sys.executable, "-m", "tests.kits.sandbox", str(UNIT), str(state), "--"),
+    )
+
+
+@needs_systemd
+@needs_root
+def test_a_cell_works_in_the_sandbox(state: Path) -> None:
+    service = ServiceProcess(write_cell(state), wrapped_in=sandboxed(state)).start()
+    try:
+        with Robot(state) as robot:
+            robot.send_poses()
+            robot.wait_for(State.READY)
+            robot.send_poses_for_a_while()
+            robot.start_job("job-1")
+            for _ in range(3):
+                robot.expose()
+            reply = robot.ask(wire.StopJob, job_id="job-1")
+            assert isinstance(reply, wire.ResultReply)
+            assert reply.result.outcome is Outcome.PASS, reply.result.reasons
+        assert service.end(signal.SIGTERM) == 0
+        assert (state / "journal.sqlite").stat().st_uid != 0
+    except AssertionError:
+        print(service.log.read_text())  # noqa: T201 (pytest shows it with the failure)
+        raise
+    finally:
+        service.kill_if_left()
+
+
+CAMERA = """
+import time
+from voxgate.runtime.cameras.supervisor import CameraSupervisor
+from voxgate.runtime.nouns import Frame
+from tests.kits.viky import camera
+supervisor = CameraSupervisor([camera(depth=True)])
+supervisor.start(time.monotonic_ns())
+until = time.monotonic() + 60
+frames = []
+while len(frames) < 3 and time.monotonic() < until:
+    frames += [e for e in supervisor.poll(time.monotonic_ns()) if isinstance(e, Frame)]
+    time.sleep(0.01)
+supervisor.close()
+assert len(frames) >= 3, "no frames"
+"""
+ENGINE = """
+import numba
+import numpy as np
+from voxgate.runtime.engines.onnxruntime_engine import open_cpu
+from tests.kits import tiny
+assert numba.njit(lambda x: x + 1)(1) == 2
+probe = tiny.probe()
+engine = open_cpu(tiny.difference_model(), 2)
+assert np.array_equal(engine.run(dict(probe.inputs))[0, 0], probe.score)
+engine.close()
+"""
+
+
+@needs_systemd
+@needs_root
+@pytest.mark.parametrize("script", [CAMERA, ENGINE], ids=["GenTL camera", "engine and kernels"])
+def test_what_a_cell_is_made_of_works_in_the_sandbox(state: Path, script: str) -> None:
+    command = (*sandboxed(state), sys.executable, "-c", script)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,234 @@
+"""Every published layout from a tiny folder: read, judged, and its gaps named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.kits.layouts_kit import (
+    CAMERA,
+    organised,
+    write_mad,
+    write_mvtec3d,
+    write_scenes,
+    write_sim3d,
+)
+from tests.kits.tiny import parts as tiny_parts
+from voxgate.export.evaluation.cases import PictureCase, SceneCase, VolumeCase
+from voxgate.export.evaluation.layouts import LAYOUTS, open_dataset
+from voxgate.export.evaluation.layouts.mvtec3d import picture_of
+from voxgate.export.evaluation.layouts.sim3d import depth_map
+from voxgate.export.evaluation.run.evaluate import Plan, evaluate
+from voxgate.export.golden.golden import load_golden
+from voxgate.runtime.cli import app
+from voxgate.runtime.errors import RecipeError, ScanError
+from voxgate.runtime.nouns import View
+
+WRITERS = {
+    "sim3d": write_sim3d,
+    "mvtec3d": write_mvtec3d,
+    "mad": write_mad,
+    "odd-one-out": write_scenes,
+}
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_a_folder_is_known_by_its_looks(layout: str, tmp_path: Path) -> None:
+    dataset = open_dataset(WRITERS[layout](tmp_path))
+    assert dataset.layout == layout
+    assert dataset.missing == ()
+
+
+@pytest.mark.parametrize(
+    ("layout", "gone", "named"),
+    [
+        ("sim3d", "container/bad_01/gt.npy", "gt.npy"),
+        ("sim3d", "container/good_01/poses.json", "poses.json"),
+        ("sim3d", "container/good_01/rgb/01_2.png", "rgb/01_2.png"),
+        ("sim3d", "container/camera.json", "camera.json"),
+        ("mvtec3d", "bagel/test/hole/gt/000.png", "gt/000.png"),
+        ("mvtec3d", "bagel/test/good/rgb/001.png", "rgb/001.png"),
+        ("mvtec3d", "bagel/train", "train/good"),
+        ("mad", "01Gorilla/ground_truth/Burrs/0_mask.png", "no mask"),
+        ("mad", "01Gorilla/transforms.json", "transforms.json"),
+        ("odd-one-out", "cup_1-001/RGB/0000.png", "RGB"),
+        ("odd-one-out", "cup_2-001", "no such folder"),
+    ],
+)
+def test_an_incomplete_folder_says_what_is_missing(
+    layout: str, gone: str, named: str, tmp_path: Path
+) -> None:
+    folder = WRITERS[layout](tmp_path)
+    path = folder / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert any(named in line for line in open_dataset(folder, layout).missing)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_empty_folder_in_a_named_layout_is_refused(layout: str, tmp_path: Path) -> None:
+    with pytest.raises(ScanError, match="no complete case"):
+        open_dataset(tmp_path, layout)
+
+
+def test_a_layout_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScanError, match="unknown"):
+        open_dataset(tmp_path, "mvtec2d")
+
+
+def test_organised_points_keep_x_y_z_apart(tmp_path: Path) -> None:
+    folder = write_mvtec3d(tmp_path)
+    picture = picture_of(folder / "bagel" / "test" / "good" / "xyz" / "000.tiff")
+    assert picture.depth_mm is not None
+    assert picture.camera_matrix is not None
+    expected = organised()[..., 2] * 1000
+    measured = expected > 0
+    assert np.allclose(picture.depth_mm[measured], expected[measured], atol=1e-3)
+    assert np.isnan(picture.depth_mm[~measured]).all()
+    assert np.allclose(picture.camera_matrix, np.array(CAMERA["K"]), atol=1e-2)
+
+
+def test_mvtec_labels_and_masks(tmp_path: Path) -> None:
+    cases = open_dataset(write_mvtec3d(tmp_path)).cases
+    truths = {case.name: cast(PictureCase, case).truth() for case in cases}
+    assert {name: truth.anomalous for name, truth in truths.items()} == {
+        "bagel/good/000": False,
+        "bagel/good/001": False,
+        "bagel/hole/000": True,
+    }
+    assert truths["bagel/hole/000"].defect.sum() == 12
+
+
+def test_mad_knows_where_the_object_is(tmp_path: Path) -> None:
+    cases = open_dataset(write_mad(tmp_path)).cases
+    truths = {case.name: cast(PictureCase, case).truth() for case in cases}
+    part = truths["01Gorilla/good/0"].part
+    assert part is not None
+    assert part.sum() == 12 * 16
+    assert truths["01Gorilla/Burrs/0"].anomalous
+
+
+def test_scenes_have_boxes_and_odd_objects(tmp_path: Path) -> None:
+    cases = open_dataset(write_scenes(tmp_path)).cases
+    truth = cast(SceneCase, cases[0]).truth()
+    assert cases[0].part == "unseen-test"
+    assert truth.odd.tolist() == [False, True, False]  # a dash in a folder's name is none
+    assert truth.boxes[1].tolist() == [1.0, 0.0, 0.5, 0.5, 1.0, 1.0]  # y before x in the file
+
+
+def test_sim3d_instances_become_views_in_one_frame(tmp_path: Path) -> None:
+    dataset = open_dataset(write_sim3d(tmp_path))
+    assert [case.name for case in dataset.cases] == ["container/bad_01", "container/good_01"]
+    bad = cast(VolumeCase, dataset.cases[0])
+    views = [view for view in bad.arrivals() if isinstance(view, View)]
+    assert views[1].part_from_camera[0, 3] - views[0].part_from_camera[0, 3] == 2.0
+    truth, grid = bad.truth(), bad.grid()
+    assert truth.anomalous
+    assert truth.defect_ijk.tolist() == np.argwhere(np.load(bad.source / "gt.npy")).tolist()
+    points = grid.centres_mm(truth.surface_ijk)
+    assert points[:, 2].min() > 1.5  # above what the runtime takes for the table
+    assert len(truth.surface_ijk) > 25
+
+
+def test_sim3d_names_can_be_replaced(tmp_path: Path) -> None:
+    folder = write_sim3d(tmp_path)
+    for instance in ("good_01", "bad_01", "container_real"):
+        place = folder / "container" / instance
+        (place / "poses.json").rename(place / "trajectory.json")
+    (folder / "sim3d_layout.json").write_text(json.dumps({"poses": "trajectory.json"}))
+    assert len(open_dataset(folder).cases) == 2
+    (folder / "sim3d_layout.json").write_text(json.dumps({"pose": "trajectory.json"}))
+    with pytest.raises(ScanError, match="unknown"):
+        open_dataset(folder)
+
+
+def test_the_training_instance_becomes_a_golden_scan(tmp_path: Path) -> None:
+    folder = write_sim3d(tmp_path / "sim3d")
+    out = tmp_path / "golden"
+    result = CliRunner().invoke(
+        app, ["convert", str(folder), "--part", "container", "--out", str(out), "--json"]
+    )
+    assert json.loads(result.stdout)["views"] == 2
+    golden = load_golden(out)
+    case = cast(VolumeCase, open_dataset(folder).cases[0])
+    assert golden.scan.calibration.digest == case.calibration().digest  # recipes fit the tests
+    assert golden.grid == case.grid()
+    first = next(view for view in case.arrivals() if isinstance(view, View))
+    assert np.allclose(golden.views[0].part_from_camera, first.part_from_camera, atol=1e-6)
+    assert golden.views[0].depth_mm is not None
+    assert first.depth_mm is not None
+    assert np.nanmax(np.abs(golden.views[0].depth_mm - first.depth_mm)) < 0.03
+
+
+def test_a_class_of_mvtec_becomes_a_scan_of_one_view(tmp_path: Path) -> None:
+    folder = write_mvtec3d(tmp_path / "mvtec")
+    out = tmp_path / "golden"
+    result = CliRunner().invoke(app, ["convert", str(folder), "--part", "bagel", "--out", str(out)])
+    assert result.exit_code == 0, result.exception
+    assert len(load_golden(out).views) == 1
+
+
+def test_pictures_are_judged_from_stored_maps(tmp_path: Path) -> None:
+    folder = write_mvtec3d(tmp_path / "mvtec")
+    dataset = open_dataset(folder)
+    for case in dataset.cases:
+        truth = cast(PictureCase, case).truth()
+        path = tmp_path / "scores" / f"{case.name}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, map=truth.defect.astype(np.float32))
+    found = evaluate(Plan(source=tmp_path / "scores", folder=folder, store=tmp_path / "store"))
+    (bagel,) = found.types
+    assert bagel.figures == {
+        "image AUROC": 1.0,
+        "AU-PRO@0.3": 1.0,
+        "pixel AUROC": 1.0,
+        "segmentation pixel AUROC": 1.0,
+    }
+    assert set(bagel.over_limits) >= {0.01, 0.3, 1.0}
+
+
+def test_scenes_are_judged_from_stored_boxes(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "toys")
+    for case in open_dataset(folder).cases:
+        truth = cast(SceneCase, case).truth()
+        path = tmp_path / "scores" / f"{case.name}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, boxes=truth.boxes, score=truth.odd.astype(float))
+    found = evaluate(Plan(source=tmp_path / "scores", folder=folder, store=tmp_path / "store"))
+    assert found.types[0].figures == {"AUC": 1.0, "accuracy": 1.0}
+
+
+def test_missing_scores_are_named(tmp_path: Path) -> None:
+    folder = write_mad(tmp_path / "mad")
+    (tmp_path / "scores").mkdir()
+    with pytest.raises(ScanError, match=r"01Gorilla/.*npz: no such file"):
+        evaluate(Plan(source=tmp_path / "scores", folder=folder, store=tmp_path / "store"))
+
+
+def test_scenes_need_a_scene_detector(tmp_path: Path) -> None:
+    from voxgate.export.evaluation.judges.judge import judge_for
+    from voxgate.export.packing.package import recipe_of
+    from voxgate.runtime.offline.inspect_scan import DEFAULTS
+
+    dataset = open_dataset(write_scenes(tmp_path))
+    with pytest.raises(RecipeError, match="scene detector"):
+        judge_for(dataset, recipe_of(tiny_parts()), DEFAULTS)
+
+
+def test_the_rendered_instance_is_what_synth2real_learns_from(tmp_path: Path) -> None:
+    folder = write_sim3d(tmp_path / "sim3d")
+    arguments = ["convert", str(folder), "--part", "container", "--setup", "synth2real"]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "synth")])
+    assert result.exit_code == 0, result.exception
+    assert len(load_golden(tmp_path / "synth").views) == 2
+
+
+def test_an_exr_that_cannot_be_read_says_what_to_store(tmp_path: Path) -> None:
+    (tmp_path / "00_depth.exr").write_bytes(b"v/1\x01 no picture")
+    with pytest.raises(ScanError, match=r"00_depth\.npy"):
+        depth_map(tmp_path / "00_depth.exr")

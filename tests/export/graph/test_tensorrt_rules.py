@@ -1,0 +1,178 @@
+"""Each thing TensorRT would not build is found before it meets a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from voxgate.export.graph.onnx_graph import GraphBuilder
+from voxgate.export.graph.tensorrt_rules import check
+from voxgate.export.reference.filter_bank import filter_bank
+from voxgate.runtime.errors import EngineError
+
+SHAPE = [1, 1, 16, 16]
+Build = Callable[[GraphBuilder, str], str]
+
+
+def graph(build: Build, opset: int = 17) -> onnx.ModelProto:
+    """image uint8 -> float -> what `build` makes of it, float32; unchecked by design."""
+    builder = GraphBuilder()
+    result = build(builder, builder.to_float("image"))
+    made = helper.make_graph(
+        builder.nodes,
+        "rules",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, SHAPE)],
+        [helper.make_tensor_value_info(result, TensorProto.FLOAT, None)],
+        builder.constants,
+    )
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def resize(**attributes: Any) -> Build:
+    def build(builder: GraphBuilder, x: str) -> str:
+        sizes = builder.constant([1, 1, 8, 8], np.int64)
+        return builder.op("Resize", x, "", "", sizes, **attributes)
+
+    return build
+
+
+BROKEN: dict[str, tuple[Build, str]] = {
+    "cubic": (resize(mode="cubic"), "cubic is not built"),
+    "coordinates": (
+        resize(mode="linear", coordinate_transformation_mode="half_pixel_symmetric"),
+        "coordinates must be",
+    ),
+    "unknown operator": (lambda b, x: b.op("Mod", x, b.constant(2.0), fmod=1), "Floor"),
+    "depends on data": (
+        lambda b, x: b.op("Cast", b.op("NonZero", x), to=TensorProto.FLOAT),
+        "depends on data",
+    ),
+    "top k": (
+        lambda b, x: (
+            b.op(
+                "ReduceMax",
+                b.op("Slice", x, *b._ints([0], [1], [0])),
+                keepdims=0,
+            )
+            and _top_k(b, x)
+        ),
+        "at most 3840",
+    ),
+    "double": (
+        lambda b, x: b.op("Cast", b.op("Cast", x, to=TensorProto.DOUBLE), to=TensorProto.FLOAT),
+        "gives DOUBLE",
+    ),
+    "uint8 arithmetic": (
+        lambda b, x: b.op(
+            "Cast",
+            b.op("Greater", "image", b.constant(np.zeros(1), np.uint8)),
+            to=TensorProto.FLOAT,
+        ),
+        "takes UINT8",
+    ),
+    "whole exponent": (
+        lambda b, x: b.op("Pow", x, b.constant(2, np.int64)),
+        "exponent must be float",
+    ),
+    "diagonal": (
+        lambda b, x: b.op("Einsum", x, equation="abii->abi"),
+        "no letter twice",
+    ),
+    "capitals": (lambda b, x: b.op("Einsum", x, equation="ABij->ABji"), "a to z"),
+    "mixed types": (
+        lambda b, x: b.op("Add", x, b.op("Cast", x, to=TensorProto.FLOAT16)),
+        "mixes FP32 and FP16|shapes contradict",
+    ),
+    "normalisation's deviation": (
+        lambda b, x: _second_output(b, x),
+        "has one output",
+    ),
+    "pooling of rows": (
+        lambda b, x: b.op("AveragePool", _as_row(b, x), kernel_shape=[3]),
+        "pools pictures or volumes",
+    ),
+    "scattering none": (
+        lambda b, x: b.op(
+            "ScatterND", x, b.constant(np.zeros((1, 1)), np.int64), x, reduction="none"
+        ),
+        "leave the attribute",
+    ),
+    "scatter": (
+        lambda b, x: b.op(
+            "ScatterElements", x, b.constant(np.zeros(SHAPE), np.int64), x, reduction="add", axis=3
+        ),
+        "a reduction is ignored",
+    ),
+}
+
+
+def _as_row(builder: GraphBuilder, x: str) -> str:
+    return builder.op("Reshape", x, builder.constant([1, 1, -1], np.int64))
+
+
+def _second_output(builder: GraphBuilder, x: str) -> str:
+    node = helper.make_node(
+        "LayerNormalization", [x, builder.constant(np.ones(16))], ["normed", "mean"], name="norm"
+    )
+    builder.nodes.append(node)
+    return "normed"
+
+
+def _top_k(builder: GraphBuilder, x: str) -> str:
+    flat = builder.op("Reshape", builder.op("Tile", x, builder.constant([1, 1, 32, 1], np.int64)),
+                      builder.constant([1, -1], np.int64))  # fmt: skip
+    return builder.op("Identity", _first_output(builder, flat))
+
+
+def _first_output(builder: GraphBuilder, flat: str) -> str:
+    node = helper.make_node(
+        "TopK", [flat, builder.constant([5000], np.int64)], ["values", "places"], name="top"
+    )
+    builder.nodes.append(node)
+    return "values"
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_tensorrt_does_not_build_is_named(case: str) -> None:
+    build, words = BROKEN[case]
+    with pytest.raises(EngineError, match=words):
+        check(graph(build), "this model")
+
+
+def test_an_opset_it_does_not_read_is_named() -> None:
+    with pytest.raises(EngineError, match="opset 21"):
+        check(graph(lambda b, x: b.op("Abs", x), opset=21), "this model")
+
+
+def test_one_type_throughout_is_built() -> None:
+    def halved(builder: GraphBuilder, x: str) -> str:
+        half = builder.op("Cast", x, to=TensorProto.FLOAT16)
+        return builder.op("Cast", builder.op("Concat", half, half, axis=1), to=TensorProto.FLOAT)
+
+    check(graph(halved), "this model")
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "words"),
+    [
+        ("AveragePool", {"kernel_shape": [2, 2], "dilations": [2, 2]}, "dilations must be 1"),
+        ("Resize", {"mode": "linear", "keep_aspect_ratio_policy": "not_larger"}, "aspect ratio"),
+    ],
+)
+def test_what_opset_19_added_is_named(kind: str, attributes: dict[str, Any], words: str) -> None:
+    def build(builder: GraphBuilder, x: str) -> str:
+        sizes = builder.constant([1, 1, 8, 8], np.int64)
+        given = ("", "", sizes) if kind == "Resize" else ()
+        return builder.op(kind, x, *given, **attributes)
+
+    with pytest.raises(EngineError, match=words):
+        check(graph(build, opset=19), "this model")
+
+
+def test_the_default_detector_is_built() -> None:
+    check(filter_bank((60, 80), 6.0), "reference")

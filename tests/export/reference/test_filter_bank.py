@@ -1,0 +1,118 @@
+"""What the graph must call the same, and what it must not."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pytest
+
+from voxgate.export.golden.disturbance import disturbed
+from voxgate.export.reference.filter_bank import filter_bank
+from voxgate.export.reference.reference import FULL_SCALE
+
+SIZE_PX = (98, 125)  # no multiple of anything
+GREY = 110
+Picture = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def score() -> Score:
+    return Score(filter_bank(SIZE_PX, FULL_SCALE).SerializeToString())
+
+
+class Score:
+    """The graph as a function of pictures (h, w)."""
+
+    def __init__(self, model: bytes) -> None:
+        self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+    def __call__(
+        self, image: Picture, golden: Picture, gloss: Picture | None = None
+    ) -> npt.NDArray[np.float32]:
+        planes = {"image": image, "reference": golden, "gloss": np.zeros_like(image)}
+        if gloss is not None:
+            planes["gloss"] = gloss
+        (found,) = self._session.run(None, {n: p[None, None] for n, p in planes.items()})
+        assert found.shape == (1, 1, *image.shape)
+        return np.asarray(found[0, 0], np.float32)
+
+
+def _flat(grey: int = GREY) -> Picture:
+    return np.full(SIZE_PX, grey, np.uint8)
+
+
+def _part(seed: int = 1) -> Picture:
+    """A picture with faces, edges and a fine texture."""
+    rng = np.random.default_rng(seed)
+    picture = np.full(SIZE_PX, 90.0)
+    picture[20:70, 30:90] = 140
+    picture[45:55] += 25
+    fine = cv2.GaussianBlur(rng.normal(0, 8, SIZE_PX), (0, 0), 1.5)
+    soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
+    return np.clip(np.asarray(soft) + np.asarray(fine), 0, 255).astype(np.uint8)
+
+
+def _marked(picture: Picture, grey: int, radius_px: int) -> Picture:
+    v, u = np.mgrid[: SIZE_PX[0], : SIZE_PX[1]]
+    inside = np.hypot(u - 60, v - 60) <= radius_px
+    return np.asarray(np.clip(picture.astype(np.int16) + grey * inside, 0, 255), np.uint8)
+
+
+def test_the_golden_picture_itself_scores_zero(score: Score) -> None:
+    assert score(_part(), _part()).max() == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_other_light_and_noise_is_no_defect(score: Score, seed: int) -> None:
+    again = disturbed(_part(), np.random.default_rng(seed))
+    assert score(again, _part()).max() < 1
+
+
+@pytest.mark.parametrize("shift_px", [0.25, 0.5])
+def test_half_a_pixel_of_misplacement_is_no_defect(score: Score, shift_px: float) -> None:
+    move = np.array([[1, 0, shift_px], [0, 1, shift_px]], np.float32)
+    shifted = cv2.warpAffine(_part(), move, SIZE_PX[::-1], borderMode=cv2.BORDER_REPLICATE)
+    assert score(np.asarray(shifted, np.uint8), _part()).max() < 1
+
+
+def test_a_texture_of_another_phase_is_no_defect(score: Score) -> None:
+    assert score(_part(seed=2), _part(seed=1)).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("grey", "radius_px"), [(-30, 2), (+30, 2), (-15, 6), (-15, 10), (+15, 10)]
+)
+def test_a_mark_is_a_defect(score: Score, grey: int, radius_px: int) -> None:
+    found = score(_marked(_flat(), grey, radius_px), _flat())
+    assert found[60, 60] > 1
+    assert found[20, 20] < 1
+
+
+def test_a_single_hot_pixel_is_no_defect(score: Score) -> None:
+    hot = _flat()
+    hot[40, 40] = 160
+    assert score(hot, _flat()).max() < 1
+
+
+def test_a_highlight_that_moves_on_metal_is_no_defect(score: Score) -> None:
+    moved, metal = _marked(_flat(), 40, 6), np.full(SIZE_PX, 80, np.uint8)
+    assert score(moved, _flat()).max() > 1
+    assert score(moved, _flat(), gloss=metal).max() < 1
+
+
+def test_black_against_white_is_finite(score: Score) -> None:
+    found = score(_flat(0), _flat(255))
+    assert np.isfinite(found).all()
+
+
+def test_the_border_is_no_defect(score: Score) -> None:
+    assert score(disturbed(_flat(), np.random.default_rng(0)), _flat()).max() < 1
+
+
+def test_full_scale_is_the_score_1() -> None:
+    image, golden = _marked(_flat(), -20, 4), _flat()
+    models = [filter_bank(SIZE_PX, scale).SerializeToString() for scale in (3.0, 6.0)]
+    half, full = (Score(model)(image, golden) for model in models)
+    np.testing.assert_allclose(half, 2 * full, rtol=1e-5)

@@ -1,0 +1,165 @@
+"""Virtual cameras for tests: the producer, built once, and harvesters on it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.kits.repository import ROOT
+from voxgate.runtime.cameras.frame_gate import SourceFault
+from voxgate.runtime.cameras.genicam.source import GenicamSource
+from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
+from voxgate.runtime.nouns import Frame
+from voxgate.sim.gentl.build import build
+from voxgate.sim.gentl.camera import VirtualCamera
+from voxgate.sim.gentl.spec import CameraSpec, Clock, Lens, Timing
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from harvesters.core import Harvester, ParameterKey, ParameterSet
+
+__all__ = ["Harvester", "ParameterKey", "ParameterSet"]
+
+WIDTH_PX, HEIGHT_PX = 64, 48
+DEADLINE_S = 20.0
+PROMPT = Timing(readout_ns=2_000_000, latency_ns=100_000, latency_jitter_ns=0)
+LINE = (
+    NodeSetting("TriggerSelector", "FrameStart"),
+    NodeSetting("TriggerMode", "On"),
+    NodeSetting("TriggerSource", "Line1"),
+    NodeSetting("ExposureTime", 1000.0),
+)
+SOFTWARE = (
+    NodeSetting("TriggerMode", "On"),
+    NodeSetting("TriggerSource", "Software"),
+    NodeSetting("ExposureTime", 1000.0),
+)
+
+
+@functools.cache
+def cti() -> str:
+    """The producer of this working tree, compiled if it is not yet."""
+    return str(build(ROOT / "out" / "gentl"))
+
+
+def serial(name: str) -> str:
+    """A serial number that no other test process uses: shared memory is the machine's."""
+    return f"{name}-{os.getpid()}"
+
+
+def spec(name: str, **changes: Any) -> CameraSpec:
+    """A small camera with 3D whose frames come a few milliseconds after the trigger."""
+    values: dict[str, Any] = {
+        "width_px": WIDTH_PX,
+        "height_px": HEIGHT_PX,
+        "range_format": "Coord3D_C16",
+        "range_scale_mm": 0.05,
+        "lens": Lens(50.0, 32.0, 24.0),
+        "timing": PROMPT,
+        "clock": Clock(),
+    }
+    return CameraSpec(serial(name), **(values | changes))
+
+
+def grey(seed: int = 0, width: int = WIDTH_PX, height: int = HEIGHT_PX) -> npt.NDArray[np.uint8]:
+    """A picture that no other seed makes."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
+
+
+def depth(seed: int = 0) -> npt.NDArray[np.uint16]:
+    """Counts of depth with some pixels that had no return."""
+    random = np.random.default_rng(1000 + seed)
+    counts = random.integers(1000, 60_000, (HEIGHT_PX, WIDTH_PX)).astype(np.uint16)
+    counts[random.random(counts.shape) < 0.1] = 0
+    return counts
+
+
+def settings(camera: VirtualCamera, *nodes: NodeSetting, **source: Any) -> CameraSettings:
+    """What a worker would be told to open this camera with Line1 as its trigger."""
+    values: dict[str, Any] = {"exposure_us": 1000.0, "buffers": 8} | source
+    own = GenicamSettings(cti(), camera.spec.serial, nodes=nodes or LINE, **values)
+    return CameraSettings(
+        "cam0",
+        own,
+        camera.spec.width_px,
+        camera.spec.height_px,
+        any(node.value == "Range" for node in nodes),
+        start_ms=60_000,
+        heartbeat_ms=30_000,
+    )
+
+
+@contextmanager
+def opened(camera_settings: CameraSettings) -> Iterator[GenicamSource]:
+    """The runtime's own source on a camera, in this process."""
+    assert isinstance(camera_settings.source, GenicamSettings)
+    source = GenicamSource(camera_settings, camera_settings.source)
+    try:
+        source.open()
+        yield source
+    finally:
+        source.close()
+
+
+def take(source: GenicamSource) -> Frame | SourceFault:
+    """The next frame or fault."""
+    found: list[Frame | SourceFault] = []
+
+    def came() -> bool:
+        item = source.take()
+        if item is not None:
+            found.append(item)
+        return item is not None
+
+    wait_until(came)
+    return found[0]
+
+
+def frame(source: GenicamSource) -> Frame:
+    """The next frame; a fault in its place fails the test."""
+    item = take(source)
+    assert isinstance(item, Frame), item
+    return item
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = DEADLINE_S) -> None:
+    """Polls; fails the test when the time is over."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "condition not met in time"
+        time.sleep(0.0005)
+
+
+@contextmanager
+def acquirer(camera: VirtualCamera, **parameters: Any) -> Iterator[Any]:
+    """harvesters' own acquirer on the camera, as an integrator would use it."""
+    harvester = Harvester()
+    harvester.add_file(cti())
+    harvester.update()
+    config = ParameterSet(
+        {getattr(ParameterKey, key): value for key, value in parameters.items()}
+        | {ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: 4}
+    )
+    acquired = harvester.create({"serial_number": camera.spec.serial}, config=config)
+    try:
+        yield acquired
+    finally:
+        let_go(harvester, acquired)
+
+
+def let_go(harvester: Any, acquired: Any) -> None:
+    """Without the leak of harvesters #502."""
+    acquired.stop()
+    acquired._chunk_adapter._finalizer()
+    acquired.destroy()
+    harvester.image_acquirers.remove(acquired)
+    acquired._finalizer.detach()
+    harvester.reset()

@@ -1,0 +1,188 @@
+"""The reference clients of the robot's side, run against the service: nothing but PASS passes."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kits.cell_kit import COLD_CLOCK_S, Robot, ServiceProcess, write_cell
+from tests.kits.repository import ROOT
+from tests.kits.scripted_cell import Script
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.wire.keys import make_key_pair
+
+CLIENTS = ROOT / "examples/robot"
+C = ("-std=c99", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror", "-O2")
+CPP = ("-std=c++17", "-Wall", "-Wextra", "-Werror", "-O2")
+LIBRARIES = ("-lzmq", "-lpthread")
+UNHURRIED = {"heartbeat_ms": 500}  # a loaded machine misses three short ones, and rightly no PASS
+ENDPOINTS = ("poses", "commands", "verdicts")
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which("g++") is None or not Path("/usr/include/zmq.h").exists(),
+    reason="needs Debian's packages g++ and libzmq3-dev",
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[str]]:
+    """The command of a client, compiled when it is first asked for."""
+    folder = tmp_path_factory.mktemp("clients")
+
+    def compiled(*command: str) -> None:
+        subprocess.run(command, cwd=CLIENTS, check=True)
+
+    def built(language: str) -> list[str]:
+        if language == "python":
+            return [sys.executable, str(CLIENTS / "one_part.py")]
+        program = folder / language
+        if not program.exists() and language == "c":
+            compiled("gcc", *C, "one_part.c", "voxgate.c", *LIBRARIES, "-o", str(program))
+        elif not program.exists():
+            compiled("gcc", *C, "-c", "voxgate.c", "-o", f"{program}.o")
+            compiled("g++", *CPP, "one_part.cpp", f"{program}.o", *LIBRARIES, "-o", str(program))
+        return [str(program)]
+
+    return built
+
+
+class Client:
+    """A running client program and the camera beside it."""
+
+    def __init__(
+        self, command: list[str], folder: Path, *keys: str, recipe: str = "bracket/1"
+    ) -> None:
+        endpoints = [f"ipc://{folder}/{name}" for name in ENDPOINTS]
+        self.process = subprocess.Popen(
+            [*command, *endpoints, "test", "job-1", "part-1", recipe, *keys],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def moves(self) -> None:
+        """Wait until the job is open."""
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "MOVE\n"
+
+    def answer(self) -> tuple[int, str]:
+        """Say that the last exposure is over; exit code and last line."""
+        told, _ = self.process.communicate("\n", timeout=60)
+        return self.process.returncode, told.strip()
+
+
+def marks() -> list[object]:
+    return ["python", *(pytest.param(name, marks=needs_compiler) for name in ("c", "cpp"))]
+
+
+@pytest.mark.parametrize("language", marks())
+@pytest.mark.parametrize(
+    ("outcome", "exposures", "says"),
+    [
+        (Outcome.PASS, 3, "PASSED"),
+        (Outcome.FAIL, 3, "NOT PASSED"),
+        (Outcome.PASS, 2, "NOT PASSED"),
+    ],
+)
+def test_only_a_pass_of_this_job_lets_the_part_go_on(
+    language: str,
+    outcome: Outcome,
+    exposures: int,
+    says: str,
+    folder: Path,
+    built: Callable[[str], list[str]],
+) -> None:
+    service = ServiceProcess(write_cell(folder, sockets=UNHURRIED), Script(outcome=outcome)).start()
+    try:
+        client = Client(built(language), folder)
+        client.moves()
+        with Robot(folder) as camera:
+            time.sleep(COLD_CLOCK_S)  # as Robot.start_job does
+            for _ in range(exposures):
+                camera.expose()
+            code, told = client.answer()
+            assert told.startswith(says), told
+            assert (code == 0) == (says == "PASSED")
+            assert ("missing_view" in told) == (exposures == 2)
+        assert service.end(signal.SIGTERM) == 0
+        with contextlib.closing(sqlite3.connect(folder / "journal.sqlite")) as journal:
+            ((acknowledged,),) = journal.execute("SELECT acknowledged_utc FROM results")
+        assert acknowledged
+    finally:
+        service.kill_if_left()
+
+
+@pytest.mark.parametrize("language", marks())
+def test_a_box_that_dies_in_mid_job_passes_nothing(
+    language: str, folder: Path, built: Callable[[str], list[str]]
+) -> None:
+    service = ServiceProcess(write_cell(folder, sockets=UNHURRIED), Script(finish_s=20)).start()
+    try:
+        client = Client(built(language), folder)
+        client.moves()
+        with Robot(folder) as camera:
+            time.sleep(COLD_CLOCK_S)  # as Robot.start_job does
+            for _ in range(3):
+                camera.expose()
+        service.end(signal.SIGKILL)
+        code, told = client.answer()
+        assert code != 0
+        assert told.startswith("NOT PASSED")
+    finally:
+        service.kill_if_left()
+
+
+@pytest.mark.parametrize("language", marks())
+def test_a_client_with_keys_is_served(
+    language: str, folder: Path, built: Callable[[str], list[str]]
+) -> None:
+    keys = {name: make_key_pair(folder / "keys", name)[1] for name in ("box", "robot", "camera")}
+    peers = [
+        {
+            "name": name,
+            "roles": ["poses", "commands", "verdicts", "frames"],
+            "public_key": keys[name].public.decode(),
+        }
+        for name in ("robot", "camera")
+    ]
+    security = {"secret_key": "keys/box.key_secret", "peers": peers}
+    service = ServiceProcess(write_cell(folder, sockets=UNHURRIED, security=security)).start()
+    try:
+        own, box = keys["robot"], keys["box"].public.decode()
+        client = Client(built(language), folder, own.public.decode(), own.secret.decode(), box)
+        client.moves()
+        with Robot(folder, keys["camera"], keys["box"].public) as camera:
+            time.sleep(COLD_CLOCK_S)  # as Robot.start_job does
+            for _ in range(3):
+                camera.expose()
+            assert client.answer()[0] == 0
+    finally:
+        service.kill_if_left()
+
+
+@pytest.mark.parametrize("language", marks())
+def test_a_part_of_another_recipe_is_not_started(
+    language: str, folder: Path, built: Callable[[str], list[str]]
+) -> None:
+    service = ServiceProcess(write_cell(folder, sockets=UNHURRIED)).start()
+    try:
+        code, told = Client(built(language), folder, recipe="bracket/2").answer()
+        assert (code, told) == (1, "NOT PASSED the job was not started")
+    finally:
+        service.kill_if_left()
+
+
+@pytest.mark.parametrize("language", marks())
+def test_wrong_usage_is_no_pass(language: str, built: Callable[[str], list[str]]) -> None:
+    done = subprocess.run([*built(language), "one"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "usage" in done.stderr

@@ -1,0 +1,65 @@
+"""A cell with keys: its own peers do their work, everybody else changes nothing."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kits.cell_kit import Robot, ServiceProcess, write_cell
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.wire import messages as wire
+from voxgate.runtime.wire.curve import KeyPair
+from voxgate.runtime.wire.keys import make_key_pair
+from voxgate.runtime.wire.messages import State
+
+ROLES = {
+    "robot": ["poses", "commands", "verdicts", "frames"],
+    "tracker": ["poses"],  # a camera-side program that only says where the camera is
+}
+QUIET_S = 1.0  # an answer takes a millisecond
+
+
+@pytest.fixture
+def keys(folder: Path) -> dict[str, KeyPair]:
+    return {name: make_key_pair(folder / "keys", name)[1] for name in ("box", "stranger", *ROLES)}
+
+
+@pytest.fixture
+def service(folder: Path, keys: dict[str, KeyPair]) -> Iterator[ServiceProcess]:
+    peers = [
+        {"name": name, "roles": roles, "public_key": keys[name].public.decode()}
+        for name, roles in ROLES.items()
+    ]
+    security = {"secret_key": "keys/box.key_secret", "peers": peers}
+    service = ServiceProcess(write_cell(folder, security=security)).start()
+    yield service
+    service.kill_if_left()
+
+
+def test_a_job_over_encrypted_sockets_has_its_verdict(
+    folder: Path, keys: dict[str, KeyPair], service: ServiceProcess
+) -> None:
+    with Robot(folder, keys["robot"], keys["box"].public) as robot:
+        robot.send_poses()
+        robot.wait_for(State.READY)
+        robot.send_poses_for_a_while()
+        robot.start_job("job-1")
+        for name in (None, "stranger", "tracker"):
+            other = None if name is None else keys[name]
+            with Robot(folder, other, keys["box"].public) as intruder:
+                intruder.send(wire.Abort)
+                with pytest.raises(AssertionError, match="no reply"):
+                    intruder.reply(QUIET_S)
+                assert intruder.published("heartbeat") == []
+        for _ in range(3):
+            robot.expose()
+        reply = robot.ask(wire.StopJob, job_id="job-1")
+        assert isinstance(reply, wire.ResultReply)
+        assert reply.result.outcome is Outcome.PASS, reply.result.reasons
+        assert robot.published("verdict")
+    assert service.end(signal.SIGTERM) == 0
+    assert "PLAIN SOCKET" not in service.log.read_text()
+    assert sorted(path.name for path in folder.iterdir() if path.is_socket()) == []

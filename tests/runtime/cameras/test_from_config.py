@@ -1,0 +1,118 @@
+"""A cell's YAML reaches the camera worker: a value that got lost on the way would be a default."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from tests.kits.repository import ROOT
+from voxgate.runtime.cameras.from_config import camera_settings
+from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NetworkSettings
+from voxgate.runtime.config.cameras import Camera, CameraSection, Coord3dSection, GenicamCamera
+from voxgate.runtime.config.fields import Section
+from voxgate.runtime.config.sections import CellConfig, Journal, Recipes, Sockets
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
+
+CALIBRATION = Calibration.load(ROOT / "examples/bracket/calibration.json")
+SOCKETS = Sockets(
+    poses="ipc:///tmp/poses", commands="ipc:///tmp/commands", verdicts="ipc:///tmp/verdicts"
+)
+GENICAM = {"source": "genicam", "producer": "/a.cti", "serial_number": "1", "exposure_us": 900.0}
+
+
+def _settings(**values: Any) -> CameraSettings:
+    camera: Camera = TypeAdapter(Camera).validate_python({"name": "cam0", **values}, strict=False)
+    config = CellConfig(
+        schema_version=1,
+        cell="test",
+        is_simulated=True,
+        calibration=Path("calibration.json"),
+        recipes=Recipes(folder=Path("recipes")),
+        cameras=(camera,),
+        sockets=SOCKETS,
+        journal=Journal(path=Path("journal.sqlite")),
+    )
+    (settings,) = camera_settings(config, CALIBRATION)
+    return settings
+
+
+def _genicam(**values: Any) -> GenicamSettings:
+    source = _settings(**GENICAM, **values).source
+    assert isinstance(source, GenicamSettings)
+    return source
+
+
+def test_a_vendor_s_3d_is_read_with_another_model_than_the_cell_s() -> None:
+    given = {
+        "a": {"invalid": -1.0},
+        "b": {"invalid": -2.0},
+        "c": {"scale": 0.0625, "offset": 3.0, "invalid": 65535.0},
+        "unit_mm": 1000.0,
+        "zero_is_invalid": False,
+        "min_confidence": 7.0,
+        "stereo": {"focal_px": 1081.0, "baseline": 0.16},
+    }
+    assert _genicam(coord3d=given).coord3d == Coord3dModel(
+        Coordinate(invalid=-1.0),
+        Coordinate(invalid=-2.0),
+        Coordinate(0.0625, 3.0, 65535.0),
+        1000.0,
+        zero_is_invalid=False,
+        min_confidence=7.0,
+        stereo=Stereo(1081.0, 0.16),
+    )
+
+
+def test_an_empty_3d_section_is_the_cautious_model_and_none_asks_the_camera() -> None:
+    assert _genicam(coord3d={}).coord3d == Coord3dModel()
+    assert _genicam().coord3d is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"c": {"scale": 0.0}},
+        {"c": {"scale": float("nan")}},
+        {"a": {"scale": 2.0}},
+        {"unit_mm": 0.0},
+        {"min_confidence": -1.0},
+        {"stereo": {"focal_px": 1000.0}},
+        {"stereo": {"focal_px": 1000.0, "baseline": 0.0}},
+    ],
+    ids=str,
+)
+def test_a_3d_model_that_cannot_be_is_accepted(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Coord3dSection.model_validate(given)
+
+
+def test_a_value_of_the_cell_does_not_reach_its_worker() -> None:
+    common = {"slots": 5, "start_ms": 700, "heartbeat_ms": 600, "silence_ms": 40, "restarts": 3}
+    more = {"restart_window_s": 50, "backoff_ms": 11, "backoff_max_ms": 99, "frame_id_bits": 16}
+    settings = _settings(source="network", endpoint="ipc:///tmp/frames", **common, **more)
+    assert {name: getattr(settings, name) for name in (common | more)} == common | more
+    assert settings.source == NetworkSettings("ipc:///tmp/frames")
+    own = {"max_pause_ms": 9, "buffers": 7, "timestamp": "arrival", "timestamp_point": "end"}
+    source = _genicam(**own)
+    assert {name: getattr(source, name) for name in own} == own
+
+
+def test_a_frame_without_depth_is_let_through() -> None:
+    assert _settings(source="network", endpoint="ipc:///tmp/frames").depth
+
+
+@pytest.mark.parametrize(
+    ("section", "settings"), [(CameraSection, CameraSettings), (GenicamCamera, GenicamSettings)]
+)
+def test_a_default_of_the_cell_differs_from_the_worker_s(
+    section: type[Section], settings: type[Any]
+) -> None:
+    told = {field.name: field.default for field in fields(settings)}
+    for name, field in section.model_fields.items():
+        if not field.is_required() and told.get(name, MISSING) is not MISSING:
+            assert field.default == told[name], name

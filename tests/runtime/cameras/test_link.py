@@ -1,0 +1,73 @@
+"""The line between worker and parent: whole messages in order, bounded, with a visible end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
+from voxgate.runtime.cameras.link import (
+    Link,
+    LinkClosedError,
+    Message,
+    fault_from_message,
+    link_pair,
+)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Link, Link]]:
+    parent, theirs = link_pair()
+    worker = Link(theirs)
+    yield parent, worker
+    parent.close()
+    worker.close()
+
+
+def test_messages_are_cut_or_exchanged(ends: tuple[Link, Link]) -> None:
+    parent, worker = ends
+    sent = [Message("frame", slot=i, number=i + 1) for i in range(50)]
+    for message in sent:
+        worker.send(message)
+    assert parent.receive() == sent
+    assert parent.receive() == []
+
+
+def test_the_last_messages_of_a_dead_worker_are_lost(ends: tuple[Link, Link]) -> None:
+    parent, worker = ends
+    parent.send(Message("free", slot=0))  # never read: the end comes as a reset
+    worker.send(Message("frame", slot=1, number=9))
+    worker.close()
+    assert [message.number for message in parent.receive()] == [9]
+    with pytest.raises(LinkClosedError):
+        parent.receive()
+    with pytest.raises(LinkClosedError):
+        parent.send(Message("stop"))
+
+
+def test_a_slow_parent_makes_faults_pile_up_or_vanish() -> None:
+    """10,000 faults of two kinds while nobody reads: little memory, every one counted."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8_192)
+    parent, worker = Link(ours), Link(theirs)
+    for n in range(10_000):
+        worker.send_fault(SourceFault(FaultKind.LOST, f"gap {n}", 2))
+        worker.send_fault(SourceFault(FaultKind.DROPPED, "no slot"))
+    assert len(worker._waiting) <= 2
+    counts = {FaultKind.LOST: 0, FaultKind.DROPPED: 0}
+    while messages := parent.receive():
+        for fault in map(fault_from_message, messages):
+            counts[fault.kind] += fault.count
+        worker.flush()
+    assert counts == {FaultKind.LOST: 20_000, FaultKind.DROPPED: 10_000}
+    parent.close()
+    worker.close()
+
+
+def test_a_long_detail_breaks_the_line(ends: tuple[Link, Link]) -> None:
+    parent, worker = ends
+    worker.send_fault(SourceFault(FaultKind.INVALID, "x" * 1_000_000))
+    (message,) = parent.receive()
+    assert len(message.detail) == 400

@@ -1,0 +1,85 @@
+"""`voxgate build`: progress for a person, one object for a program, one line for a mistake."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kits import gpu_kit, tiny
+from voxgate.export.packing.package import write_recipe
+from voxgate.runtime.cli import main
+from voxgate.runtime.engines.plan_cache import SIDECAR
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    write_recipe(tmp_path / "recipes" / "tiny" / "1", tiny.parts())
+    return tmp_path / "recipes" / "tiny" / "1"
+
+
+def voxgate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["voxgate", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), out, err
+
+
+def test_a_plan_is_built_beside_the_recipes(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpu_kit.install(monkeypatch)
+    code, out, _ = voxgate(monkeypatch, capsys, "build", recipe)
+    assert code == 0
+    assert "tiny/1 for TensorRT 10.3.0 on Numpy Orin, fp32: built in" in out
+    assert list((recipe.parents[1] / ".plans").glob(f"*/{SIDECAR}"))
+    code, out, _ = voxgate(monkeypatch, capsys, "build", recipe)
+    assert code == 0
+    assert "was there already" in out
+
+
+def test_a_program_reads_the_sidecar(
+    recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gpu_kit.install(monkeypatch)
+    options = ("--plans", tmp_path / "p", "--workspace-mb", 64, "--level", 1, "--json")
+    code, out, _ = voxgate(monkeypatch, capsys, "build", recipe, *options)
+    assert code == 0
+    sidecar = json.loads(out)
+    assert (sidecar["recipe"], sidecar["workspace_mb"], sidecar["optimisation_level"]) == (
+        *("tiny/1", 64, 1),
+    )
+    assert list((tmp_path / "p").glob(f"*/{SIDECAR}"))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("nowhere",), "no manifest.json here"),
+        (("{recipe}",), "No module named 'tensorrt'|TensorRT is not installed"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(
+    words: tuple[str, ...],
+    says: str,
+    recipe: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    filled = [word.format(recipe=recipe) for word in words]
+    code, out, err = voxgate(monkeypatch, capsys, "build", *filled)
+    assert code == 2
+    assert not out
+    assert len(err.strip().splitlines()) == 1
+    assert any(piece in err for piece in says.split("|"))
+    code, out, _ = voxgate(monkeypatch, capsys, "build", *filled, "--json")
+    assert set(json.loads(out)) == {"error"}

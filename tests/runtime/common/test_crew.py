@@ -1,0 +1,47 @@
+"""Crew: the parts of a kernel all run, errors are not lost, threads end."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from voxgate.runtime.common.crew import Crew
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_spans_cover_every_item_once(threads: int) -> None:
+    with Crew(threads) as crew:
+        items = [item for index in range(threads) for item in range(*crew.span(index, 10))]
+    assert items == list(range(10))
+
+
+def test_an_error_in_a_helper_reaches_the_caller() -> None:
+    def part(index: int) -> None:
+        if index == 1:
+            raise ValueError("from the helper")
+
+    with Crew(2) as crew, pytest.raises(ValueError, match="from the helper"):
+        crew.run(part)
+
+
+def test_a_closed_crew_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    with Crew(3) as crew:
+        assert crew.run(lambda index: index) == [0, 1, 2]
+    assert threading.active_count() == before
+
+
+def test_scratch_memory_is_the_same_until_its_size_changes() -> None:
+    with Crew(1) as crew:
+        first = crew.scratch("a", (4, 5), np.float32)
+        assert crew.scratch("a", (4, 5), np.float32) is first
+        assert crew.scratch("b", (4, 5), np.float32) is not first
+        assert crew.scratch("a", (5, 4), np.float32).shape == (5, 4)
+        assert crew.scratch("a", (5, 4), np.int32).dtype == np.int32
+
+
+def test_an_empty_crew_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        Crew(0)

@@ -1,0 +1,166 @@
+"""A calibration that could put a pixel in the wrong place must not load."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.kits.repository import ROOT
+from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.calibration import Calibration
+
+EXAMPLE = ROOT / "examples" / "bracket" / "calibration.json"
+
+
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(EXAMPLE.read_text())
+    return document
+
+
+def _load(tmp_path: Path, document: object) -> Calibration:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(document))
+    return Calibration.load(path)
+
+
+def test_the_example_is_read_as_it_stands() -> None:
+    calibration = Calibration.load(EXAMPLE)
+    assert (calibration.part, calibration.width_px, calibration.height_px) == ("bracket", 800, 600)
+    assert calibration.camera_matrix[0, 0] == 1196.4749437174783
+    assert calibration.distortion.shape == (5,)
+    assert calibration.depth_unit_mm == 0.05
+    assert (calibration.camera_tick_hz, calibration.readout_ns) == (1_000_000_000, 18_000_000)
+    assert len(calibration.planned) == 12
+
+
+def test_camera_is_placed_through_hand_eye_and_fixture() -> None:
+    calibration = Calibration.load(EXAMPLE)
+    part_from_camera = calibration.planned[3]
+    base_from_flange = (
+        calibration.base_from_part
+        @ part_from_camera
+        @ np.linalg.inv(calibration.flange_from_camera)
+    )
+    np.testing.assert_allclose(
+        calibration.part_from_camera(base_from_flange), part_from_camera, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("tick_hz", "ticks", "ns"),
+    [(1_000_000_000, 3024652362693, 3024652362693), (125_000_000, 7, 56), (3, 2, 666_666_667)],
+)
+def test_ticks_become_ns_without_losing_digits(
+    tmp_path: Path, tick_hz: int, ticks: int, ns: int
+) -> None:
+    document = _document()
+    document["timing"]["camera_tick_hz"] = tick_hz
+    assert _load(tmp_path, document).ns_from_ticks(ticks) == ns
+
+
+def _changed(keys: tuple[str | int, ...], value: object) -> dict[str, Any]:
+    document = _document()
+    at: Any = document
+    for key in keys[:-1]:
+        at = at[key]
+    if value is Ellipsis:
+        del at[keys[-1]]
+    else:
+        at[keys[-1]] = value
+    return document
+
+
+MIRROR = np.diag([1.0, 1.0, -1.0, 1.0]).tolist()
+STRETCHED = np.diag([1.0, 1.0, 1.2, 1.0]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (("K",), ..., "K is missing"),
+        (("K", 0, 0), -1196.0, "fx, fy > 0"),
+        (("K", 0, 2), 4000.0, "principal point"),
+        (("K", 0, 2), "400", "K must be 3 x 3 finite numbers"),
+        (("distortion",), [0.0] * 4, "distortion must be 5 finite numbers"),
+        (("image_size", "width"), 800.5, "image_size.width must be a whole number"),
+        (("image_size", "height"), 0, "image_size.height must be a whole number from 1"),
+        (("units", "depth_unit_mm"), 0.0, "units.depth_unit_mm must be a number"),
+        (("units", "length"), "m", 'units.length must be "mm"'),
+        (("T_flange_cam",), MIRROR, "T_flange_cam: a transform must not mirror"),
+        (("T_base_part",), STRETCHED, "T_base_part: the rotation"),
+        (("timing", "camera_tick_hz"), True, "timing.camera_tick_hz must be a whole number"),
+        (("timing", "frame_readout_s"), -0.1, "timing.frame_readout_s must be a number"),
+        (("views", 2, "view"), 7, "views[2].view must be 2"),
+        (("views", 1), 3, "views[1] must be an object"),
+        (("views", 1, "T_part_cam_nominal"), STRETCHED, "views[1].T_part_cam_nominal"),
+        (("part",), "", "part must be a text"),
+        (("schema_version",), 2, "schema_version 2 is unknown"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_file_and_key(
+    tmp_path: Path, keys: tuple[str | int, ...], value: object, said: str
+) -> None:
+    with pytest.raises(CalibrationError) as caught:
+        _load(tmp_path, _changed(keys, value))
+    message = str(caught.value)
+    assert said in message
+    assert "calibration.json: " in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not JSON"),
+        ("[1, 2]", "expected a JSON object"),
+        ('{"part": NaN}', "must be finite, got NaN"),
+        ('{"part": 1e999}', "must be finite, got 1e999"),
+        ('{"part": "a", "part": "b"}', 'the key "part" stands twice'),
+        ('{\n"part": }', "not JSON: Expecting value at line 2"),
+        ("[" * 100_000, "not JSON"),
+        ("\udcff", "utf-8"),
+    ],
+)
+def test_what_is_not_a_json_object_of_finite_numbers_is_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(CalibrationError, match=said) as caught:
+        Calibration.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_huge_and_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="no such file"):
+        Calibration.load(tmp_path / "calibration.json")
+    with pytest.raises(CalibrationError, match="cannot be read"):
+        Calibration.load(tmp_path)
+    huge = tmp_path / "huge.json"
+    huge.write_bytes(b" " * (1 << 21))
+    with pytest.raises(CalibrationError, match="larger than"):
+        Calibration.load(huge)
+
+
+def test_digest_follows_every_number_that_places_a_pixel_and_no_other(tmp_path: Path) -> None:
+    original = _load(tmp_path, _document()).digest
+    for keys, value in (
+        (("K", 0, 0), 1196.4749437174785),
+        (("K", 1, 2), 301.0),
+        (("distortion", 4), 0.0),
+        (("T_flange_cam", 0, 3), -61.0),
+        (("T_base_part", 2, 3), 107.0),
+        (("units", "depth_unit_mm"), 0.1),
+        (("image_size", "width"), 801),
+    ):
+        assert _load(tmp_path, _changed(keys, value)).digest != original, keys
+    same = copy.deepcopy(_document())
+    same["title"] = "another title"
+    same["views"] = []
+    same["T_base_part"][3][0] = -0.0
+    assert _load(tmp_path, same).digest == original

@@ -1,0 +1,225 @@
+"""Register: material that is added, missing, gone or unseen is told apart from good surface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.kits import scene
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.geometry.expected import ExpectedView, expect, height_mm
+from voxgate.runtime.geometry.register import LOST_SCORE, Registered, register, warm_up
+from voxgate.runtime.nouns import View
+from voxgate.runtime.transforms import Transform, apply, invert
+
+POSES = [scene.camera(azimuth, 55.0) for azimuth in (30.0, 150.0, 270.0)]
+BUMP: scene.Box = ((12.0, -28.0, 25.0), (22.0, -18.0, 26.0))
+
+
+@pytest.fixture(scope="module")
+def crew() -> Iterator[Crew]:
+    with Crew(2) as both:
+        warm_up(both)
+        yield both
+
+
+@cache
+def _golden(boxes: tuple[scene.Box, ...] = scene.PART) -> list[ExpectedView]:
+    return scene.golden(POSES, boxes)
+
+
+def _registered(
+    crew: Crew,
+    boxes: tuple[scene.Box, ...] = scene.PART,
+    standing: Transform | None = None,
+    view: int = 0,
+    golden: tuple[scene.Box, ...] = scene.PART,
+) -> tuple[View, Registered]:
+    standing = np.eye(4) if standing is None else standing
+    seen = scene.look(POSES[view], boxes, standing, seed=view)
+    return seen, register(seen, view, _golden(golden), scene.rays(), invert(standing), crew)
+
+
+def _points(view: View) -> npt.NDArray[np.float64]:
+    """(h, w, 3) measured points, part frame, mm."""
+    camera_points = scene.rays().points(scene.depth(view)).astype(np.float64)
+    return apply(view.part_from_camera, camera_points)
+
+
+def _within(
+    points: npt.NDArray[np.float64], box: scene.Box, rim_mm: float
+) -> npt.NDArray[np.bool_]:
+    low, high = np.asarray(box[0]) - rim_mm, np.asarray(box[1]) + rim_mm
+    return np.asarray(((points >= low) & (points <= high)).all(axis=-1))
+
+
+STANDING = [
+    np.eye(4),
+    scene.offset((0.6, 0.0, 0.0), (0.0, 0.0, 0.4)),
+    scene.offset((-0.4, 0.5, 0.1), (0.1, -0.2, -0.4)),
+]
+
+
+@pytest.mark.parametrize("standing", STANDING, ids=["in place", "off", "off and tilted"])
+@pytest.mark.parametrize("view", [0, 1, 2])
+def test_a_good_part_raises_no_alarm_wherever_it_stands(
+    crew: Crew, standing: Transform, view: int
+) -> None:
+    _, found = _registered(crew, standing=standing, view=view)
+    assert found.geometry.max() < 0.6
+    assert found.vanished_score.size == 0
+    assert not found.lost.any()
+    assert np.isfinite(found.deviation_mm).sum() > 3000
+
+
+@pytest.mark.parametrize("standing", STANDING, ids=["in place", "off", "off and tilted"])
+def test_the_golden_picture_lies_on_the_test_picture(crew: Crew, standing: Transform) -> None:
+    seen, found = _registered(crew, standing=standing)
+    on_part = np.isfinite(found.deviation_mm)
+    off_by = np.abs(found.reference.astype(int) - seen.image)[on_part]
+    assert np.median(off_by) <= 1
+    assert np.mean(off_by > 12) < 0.03  # pixels on the boxes' edges, which mix two faces
+
+
+def test_a_bump_is_in_front_and_a_sunk_face_behind(crew: Crew) -> None:
+    seen, bumped = _registered(crew, (*scene.PART, BUMP))
+    top = _within(_points(seen), ((14.0, -26.0, 25.5), (20.0, -20.0, 27.0)), 0.0)
+    assert top.sum() > 10
+    assert np.median(bumped.deviation_mm[top]) == pytest.approx(1.0, abs=0.1)
+    assert np.median(bumped.geometry[top]) > 1.0
+
+    raised: scene.Box = (scene.BODY[0], (50.0, 30.0, 26.0))
+    seen, sunk = _registered(crew, scene.PART, golden=(raised, scene.TOWER, scene.BOLT))
+    face = _within(_points(seen), ((38.0, -26.0, 24.5), (48.0, 26.0, 25.5)), 0.0)
+    assert np.median(sunk.deviation_mm[face]) == pytest.approx(-1.0, abs=0.1)
+
+
+def test_a_missing_bolt_is_scored_where_it_was(crew: Crew) -> None:
+    standing = STANDING[1]
+    _, found = _registered(crew, (scene.BODY, scene.TOWER), standing)
+    where = apply(invert(standing), found.vanished_mm.astype(np.float64))
+    assert len(where) > 50
+    assert _within(where, scene.BOLT, 0.5).mean() > 0.95
+    assert found.vanished_score.min() > 1.0
+
+
+def test_a_piece_that_broke_off_before_the_table_is_not_overlooked(crew: Crew) -> None:
+    # behind the tower there is only table in this view, which is no part of the part
+    flag: scene.Box = ((40.0, -30.0, 25.0), (50.0, 30.0, 70.0))
+    seen, found = _registered(crew, scene.PART, golden=(*scene.PART, flag), view=1)
+    behind_is_table = height_mm(scene.depth(seen), scene.rays(), seen.part_from_camera) < 1.0
+    assert behind_is_table.any()
+    where = found.vanished_mm.astype(np.float64)
+    assert _within(where, flag, 0.5).mean() > 0.9
+    high = where[:, 2] > 55  # rays through the upper half end on the table
+    assert high.sum() > 100
+
+
+def test_what_another_golden_view_could_not_see_is_no_evidence(crew: Crew) -> None:
+    was = scene.look(POSES[0], seed=100)
+    # a face that only this camera sees, and of which its golden view had no return
+    face = _points(was)[..., 0] > 49.0
+    face &= _points(was)[..., 2] > scene.TABLE_Z_MM
+    depth = scene.depth(was).copy()
+    depth[face] = np.nan
+    blind = expect(was.image, depth, scene.rays(), POSES[0], scene.TABLE_Z_MM)
+    golden = [blind, *_golden()[1:]]
+    seen = scene.look(POSES[0], seed=1)
+    found = register(seen, 0, golden, scene.rays(), np.eye(4), crew)
+    assert face.sum() > 100
+    assert found.unknown > 100
+    assert found.geometry.max() < 1.0
+
+
+def test_a_surface_without_a_return_is_evidence_and_stays_unseen(crew: Crew) -> None:
+    seen = scene.look(POSES[0], seed=1)
+    hole = _within(_points(seen), ((-40.0, -20.0, 60.0), (-10.0, 20.0, 60.0)), 1.0)
+    depth = scene.depth(seen).copy()
+    depth[hole] = np.nan
+    blind = View(1, seen.image, seen.part_from_camera, 0.0, depth)
+    found = register(blind, 0, _golden(), scene.rays(), np.eye(4), crew)
+    assert len(found.lost_mm) > 0.8 * hole.sum()
+    assert _within(found.lost_mm.astype(np.float64), scene.TOWER, 1.0).mean() > 0.9
+    assert found.lost.sum() == len(found.lost_mm)
+    assert found.blind == pytest.approx(hole.sum() / _golden()[0].measured.sum(), rel=0.2)
+    assert LOST_SCORE < 1.0
+    # the picture there can still be compared
+    off_by = np.abs(found.reference.astype(int) - seen.image)[hole]
+    assert np.median(off_by) <= 1
+
+
+def test_the_golden_gloss_follows_the_surface(crew: Crew) -> None:
+    pose, standing = POSES[0], STANDING[1]
+    still = scene.look(pose, seed=100)
+    gloss = _within(_points(still), scene.BOLT, 0.5).astype(np.uint8) * np.uint8(9)
+    shiny = expect(
+        still.image, scene.depth(still), scene.rays(), pose, scene.TABLE_Z_MM, gloss=gloss
+    )
+    seen = scene.look(pose, part_from_instance=standing, seed=1)
+    golden = [shiny, *_golden()[1:]]
+    found = register(seen, 0, golden, scene.rays(), invert(standing), crew)
+    head: scene.Box = ((17.0, -8.0, 34.0), (33.0, 8.0, 36.0))
+    bolt = _within(apply(invert(standing), _points(seen)), head, 0.0)
+    assert (found.gloss[bolt] == 9).mean() > 0.95
+    assert set(np.unique(found.gloss)) == {0, 9}
+
+
+def test_another_surface_is_not_compared_by_its_grey_value(crew: Crew) -> None:
+    seen, found = _registered(crew, (scene.BODY, scene.TOWER))
+    far_off = np.abs(found.deviation_mm) > 1.5
+    np.testing.assert_array_equal(found.reference[far_off], seen.image[far_off])
+
+
+def test_one_thread_gives_the_bits_of_two(crew: Crew) -> None:
+    with Crew(1) as one:
+        _, alone = _registered(one, (scene.BODY, scene.TOWER, BUMP), STANDING[2])
+    _, both = _registered(crew, (scene.BODY, scene.TOWER, BUMP), STANDING[2])
+    for name in ("reference", "deviation_mm", "geometry", "vanished_mm", "vanished_score"):
+        np.testing.assert_array_equal(getattr(alone, name), getattr(both, name))
+
+
+def test_read_only_frames_are_taken(crew: Crew) -> None:
+    seen = scene.look(POSES[0])
+    seen.image.setflags(write=False)
+    scene.depth(seen).setflags(write=False)
+    register(seen, 0, _golden(), scene.rays(), np.eye(4), crew)
+
+
+def test_a_view_of_another_size_or_without_depth_is_refused(crew: Crew) -> None:
+    seen = scene.look(POSES[0])
+    small = View(0, seen.image[:100].copy(), seen.part_from_camera, 0.0, scene.depth(seen)[:100])
+    blind = View(0, seen.image, seen.part_from_camera, 0.0, None)
+    for view in (small, blind):
+        with pytest.raises(ValueError, match="need depth"):
+            register(view, 0, _golden(), scene.rays(), np.eye(4), crew)
+
+
+def test_a_golden_view_without_the_part_is_refused() -> None:
+    seen = scene.look(POSES[0], ())
+    with pytest.raises(ValueError, match="no depth on the part"):
+        expect(seen.image, scene.depth(seen), scene.rays(), POSES[0], scene.TABLE_Z_MM)
+
+
+def test_planes_of_a_golden_view_lie_on_its_surface() -> None:
+    golden = _golden()[0]
+    known = golden.plane[..., 2] != 0
+    exact = scene.look(POSES[0], noise_mm=0.0)
+    points = scene.rays().points(scene.depth(exact))
+    distance = (points * golden.plane[..., :3]).sum(axis=-1) - golden.plane[..., 3]
+    assert np.quantile(np.abs(distance[known]), 0.7) < 0.05  # the others round the boxes' edges
+    np.testing.assert_allclose(np.linalg.norm(golden.plane[known][:, :3], axis=1), 1.0, rtol=1e-5)
+    assert np.isfinite(golden.depth_mm).all()
+
+
+@pytest.mark.parametrize("view", [0, 1, 2])
+def test_a_lump_beside_the_part_is_not_taken_for_the_table(crew: Crew, view: int) -> None:
+    """No expected surface is near it, but the golden view saw the table through its place."""
+    lump: scene.Box = ((55.0, 45.0, 0.0), (70.0, 60.0, 8.0))
+    seen, found = _registered(crew, (*scene.PART, lump), view=view)
+    on_lump = _within(_points(seen), lump, 0.5) & (_points(seen)[..., 2] > 4.0)
+    assert on_lump.sum() > 50
+    assert (found.geometry[on_lump] >= 1.0).mean() > 0.7

@@ -1,0 +1,67 @@
+"""Warm-up: after it, no first view pays for a compilation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.kits import scene
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.geometry import align_kernels, expected_kernels, register_kernels
+from voxgate.runtime.geometry.align import align
+from voxgate.runtime.geometry.register import register
+from voxgate.runtime.inspection.warm_up import warm_up
+from voxgate.runtime.nouns import Alignment
+from voxgate.runtime.volume import lift_kernels, segment_kernels
+from voxgate.runtime.volume.coverage import coverage
+from voxgate.runtime.volume.grid import GridSpec
+from voxgate.runtime.volume.lift import lift, lift_points
+from voxgate.runtime.volume.segment import segment
+from voxgate.runtime.volume.volume import Volume
+
+KERNELS = (
+    lift_kernels.number_pixels,
+    lift_kernels.number_points,
+    lift_kernels.find_slots,
+    lift_kernels.write_voxels,
+    lift_kernels.hit_near,
+    expected_kernels.fit_planes,
+    align_kernels.point_to_plane,
+    register_kernels.compare_view,
+    register_kernels.explain_elsewhere,
+    register_kernels.frame_deviation,
+    register_kernels.score_on_surface,
+    segment_kernels.label_voxels,
+)
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_a_whole_inspection_compiles_nothing_that_warm_up_did_not(sparse: bool) -> None:
+    poses = [scene.camera(azimuth) for azimuth in (20.0, 140.0, 260.0)]
+    golden = scene.golden(poses)
+    views = [scene.look(pose, (scene.BODY, scene.TOWER), seed=n) for n, pose in enumerate(poses)]
+    volume = Volume(GridSpec((-60.0, -60.0, -2.0), (60, 60, 40), 2.0), 1.0, sparse=sparse)
+    with Crew(2) as crew:
+        warm_up(crew)
+        before = [len(kernel.signatures) for kernel in KERNELS]
+        found = align(views, golden, scene.rays())
+        assert isinstance(found, Alignment)
+        place = found.reference_from_part
+        for number, view in enumerate(views):
+            seen = register(view, number, golden, scene.rays(), place, crew)
+            pose = view.part_from_camera
+            lift(volume, seen.geometry, scene.depth(view), scene.rays(), pose, number, crew)
+            lift_points(volume, seen.vanished_mm, seen.vanished_score, number, crew)
+            lift_points(
+                volume,
+                seen.lost_mm,
+                np.ones(len(seen.lost_mm), np.float32),
+                number,
+                crew,
+                seen=False,
+            )
+        expected = volume.grid.centres_mm(volume.occupied().ijk).astype(np.float32)
+        assert coverage(volume, expected, place).fraction > 0.99
+        assert segment(volume, np.eye(4))  # the bolt is missing
+    assert [len(kernel.signatures) for kernel in KERNELS] == before
+    assert set(before) == {1}

@@ -1,0 +1,108 @@
+"""A damaged or wrong picture must not become an image: half of it would be grey and look fine."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.kits.repository import ROOT
+from voxgate.runtime.pixels.picture import decode_depth, decode_grey
+
+EXAMPLE = ROOT / "examples" / "bracket" / "good"
+JPEG = (EXAMPLE / "images" / "00.jpg").read_bytes()
+PNG16 = (EXAMPLE / "depth" / "00.png").read_bytes()
+
+
+def _encoded(kind: str, image: object) -> bytes:
+    done, content = cv2.imencode(kind, np.asarray(image))
+    assert done
+    return content.tobytes()
+
+
+SMALL_GREY = np.arange(48, dtype=np.uint8).reshape(6, 8)
+SMALL_JPEG = _encoded(".jpg", SMALL_GREY)
+SMALL_PNG = _encoded(".png", SMALL_GREY)
+SMALL_DEPTH = _encoded(".png", SMALL_GREY.astype(np.uint16) * 1000)
+
+
+def test_pictures_are_read_as_they_are() -> None:
+    assert decode_grey(JPEG, 800, 600).shape == (600, 800)
+    np.testing.assert_array_equal(decode_grey(SMALL_PNG, 8, 6), SMALL_GREY)
+
+
+def test_depth_is_mm_and_nan_where_nothing_came_back() -> None:
+    depth_mm = decode_depth(SMALL_DEPTH, 8, 6, 0.05)
+    assert depth_mm.dtype == np.float32
+    assert np.isnan(depth_mm[0, 0])
+    np.testing.assert_allclose(depth_mm.ravel()[1:], np.arange(1, 48) * 50.0, rtol=1e-6)
+
+
+@given(st.integers(0, len(SMALL_JPEG) - 1))
+def test_a_jpeg_cut_anywhere_is_refused(length: int) -> None:
+    with pytest.raises(ValueError, match=r"truncated|empty|neither|damaged"):
+        decode_grey(SMALL_JPEG[:length], 8, 6)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+def test_a_truncated_recording_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="truncated JPEG: the end marker is missing"):
+        decode_grey(JPEG[: int(len(JPEG) * share)], 800, 600)
+    with pytest.raises(ValueError, match=r"truncated PNG: \d+ bytes are missing|ends within"):
+        decode_depth(PNG16[: int(len(PNG16) * share)], 800, 600, 0.05)
+
+
+@given(st.integers(0, len(SMALL_DEPTH) - 1))
+def test_a_png_cut_anywhere_is_refused(length: int) -> None:
+    with pytest.raises(ValueError, match=r"truncated|empty|neither|damaged"):
+        decode_depth(SMALL_DEPTH[:length], 8, 6, 0.05)
+
+
+@given(st.integers(0, len(SMALL_DEPTH) * 8 - 1))
+def test_a_png_with_one_wrong_bit_is_refused(bit: int) -> None:
+    content = bytearray(SMALL_DEPTH)
+    content[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(ValueError, match=r"PNG|size|must be|decoded"):
+        decode_depth(bytes(content), 8, 6, 0.05)
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"", SMALL_JPEG[:2], SMALL_PNG[:8]]))
+def test_any_bytes_are_an_image_or_one_line(content: bytes, start: bytes) -> None:
+    for decode in (decode_grey, partial(decode_depth, depth_unit_mm=0.05)):
+        with pytest.raises(ValueError, match=r".") as caught:
+            decode(start + content, 8, 6)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (_encoded(".png", np.zeros((7, 8), np.uint8)), "size is 8 x 7 px"),
+        (_encoded(".jpg", np.zeros((6, 9), np.uint8)), "the calibration is for 8 x 6"),
+        (_encoded(".png", np.zeros((6, 8), np.uint16)), "must be 8-bit grey, got 16 bits"),
+        (_encoded(".png", np.zeros((6, 8, 3), np.uint8)), "3 channels"),
+        (_encoded(".jpg", np.zeros((6, 8, 3), np.uint8)), "3 channels"),
+        (_encoded(".bmp", np.zeros((6, 8), np.uint8)), "neither JPEG nor PNG"),
+        (b"", "empty file"),
+    ],
+)
+def test_an_image_of_another_format_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        decode_grey(content, 8, 6)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (SMALL_PNG, "must be 16-bit grey, got 8 bits"),
+        (SMALL_JPEG, "must be a 16-bit PNG, got a JPEG"),
+        (_encoded(".png", np.zeros((6, 4), np.uint16)), "size is 4 x 6 px"),
+    ],
+)
+def test_depth_of_another_format_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        decode_depth(content, 8, 6, 0.05)

@@ -1,0 +1,367 @@
+"""A scan and its MCAP file are one scan, viewers know what is in it, no bytes break the reader."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+import struct
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mcap.opcode import Opcode
+from mcap.reader import make_reader
+from mcap.records import Chunk
+from mcap.writer import CompressionType, Writer
+
+from tests.kits.cell_kit import small_calibration
+from tests.kits.repository import ROOT
+from voxgate.export.evaluation.layouts import open_dataset
+from voxgate.export.evaluation.layouts.scans import ScanCase
+from voxgate.export.quality.review import scans_in
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.nouns import Frame, Note, Reason, View
+from voxgate.runtime.scans import job_topics as mcap_schemas
+from voxgate.runtime.scans.convert import convert_scan, recording_of
+from voxgate.runtime.scans.job_reader import read_job
+from voxgate.runtime.scans.job_writer import PartFiles, exact_counts, write_job
+from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
+from voxgate.runtime.scans.scan import Scan, decoded_frame
+from voxgate.runtime.sync.poses import PoseRecord
+from voxgate.runtime.sync.synchronizer import Synchronizer
+from voxgate.runtime.volume.grid import GridSpec
+from voxgate.runtime.volume.volume import Voxels
+
+GOOD = ROOT / "examples/bracket/good"
+MS = 1_000_000
+UNIX_NS = 1_790_000_000_123_456_789  # more digits than a float64 of seconds holds
+
+
+def header(**changes: object) -> JobHeader:
+    fields: dict[str, object] = {
+        **{"cell": "test", "job_id": "4711", "part_id": "p", "recipe": "bracket/1"},
+        **{"configuration_id": "0" * 16, "is_simulated": True, "started_ns": 10**12},
+        "started_utc": "2026-01-01T00:00:00+00:00",
+    }
+    return JobHeader(**(fields | changes))  # type: ignore[arg-type]
+
+
+def part(folder: Path) -> PartFiles:
+    small_calibration(folder / "calibration.json")
+    return PartFiles.beside(folder / "calibration.json")
+
+
+def pose(number: int) -> PoseRecord:
+    t_ns = 10**12 + number * 8 * MS
+    return PoseRecord(number, UNIX_NS + number * 8 * MS, t_ns, (500.1, 0.0, 1 / 3), (1, 0, 0, 0))
+
+
+def frame(known: Calibration, depth_mm: float = 500.0, number: int = 1) -> Frame:
+    size = (known.height_px, known.width_px)
+    image = np.random.default_rng(number).integers(0, 255, size, dtype=np.uint8)
+    counts = np.float32(round(depth_mm / known.depth_unit_mm))
+    depth = np.full(size, counts * np.float32(known.depth_unit_mm), np.float32)
+    depth[0] = np.nan
+    return Frame("cam0", number, UNIX_NS + number, 10**12 + number * MS, 8 * MS + 1, image, depth)
+
+
+def assert_same(one: Scan, other: Scan) -> None:
+    assert one.calibration.digest == other.calibration.digest
+    assert one.grid == other.grid
+    assert one.notes == other.notes
+    assert len(one.frames) == len(other.frames)
+    for a, b in zip(one.poses, other.poses, strict=True):
+        assert (a.t_robot_ns, a.t_arrival_ns) == (b.t_robot_ns, b.t_arrival_ns)
+        assert np.array_equal(a.base_from_flange, b.base_from_flange)
+    for index in range(len(one.frames)):
+        same_frame(one.load_frame(index), other.load_frame(index))
+
+
+def same_frame(a: Frame, b: Frame) -> None:
+    assert a.depth_mm is not None
+    assert b.depth_mm is not None
+    assert np.array_equal(a.image, b.image)
+    assert np.array_equal(a.depth_mm, b.depth_mm, equal_nan=True)
+    for name in ("frame_id", "t_device_ns", "t_arrival_ns", "exposure_ns"):
+        assert getattr(a, name) == getattr(b, name), name
+
+
+def test_a_scan_changes_on_its_way_into_a_file_and_back(tmp_path: Path) -> None:
+    scan = tmp_path / "part/scan"
+    shutil.copytree(GOOD, scan)
+    for name in ("calibration.json", "grid.json"):
+        shutil.copy(GOOD.parent / name, scan.parent)
+    (scan / "notes.jsonl").write_text('{"reason": "frame_lost", "detail": "1 frame lost"}\n')
+    assert convert_scan(scan, tmp_path / "scan.mcap") == ""
+    assert convert_scan(tmp_path / "scan.mcap", tmp_path / "back") == ""
+    whole = Scan.open(scan)
+    assert whole.notes == (Note(Reason.FRAME_LOST, "1 frame lost"),)
+    assert_same(whole, Scan.open(tmp_path / "scan.mcap"))
+    assert_same(whole, Scan.open(tmp_path / "back"))
+    first = sorted((scan / "images").iterdir())[0]
+    assert (tmp_path / "back/images" / f"000{first.suffix}").read_bytes() == first.read_bytes()
+
+
+def test_what_the_line_stamped_is_rounded_in_a_folder(tmp_path: Path) -> None:
+    """Unix time in ns has more digits than seconds in a float64."""
+    files = part(tmp_path)
+    known = Calibration.from_text(files.calibration)
+    recording = Recording(header())
+    for event in (pose(0), pose(1)):
+        recording.pose(event)
+    recording.frame(frame(known))
+    path = tmp_path / "job.mcap"
+    with path.open("wb") as file:
+        write_job(file, recording, files, None)
+    convert_scan(path, tmp_path / "folder")
+    assert_same(Scan.open(path), Scan.open(tmp_path / "folder"))
+    same_frame(frame(known), Scan.open(tmp_path / "folder").load_frame(0))
+
+
+def test_depth_that_is_no_whole_unit_is_rounded(tmp_path: Path) -> None:
+    files = part(tmp_path)
+    known = Calibration.from_text(files.calibration)
+    odd = frame(known)
+    assert odd.depth_mm is not None
+    odd.depth_mm[5:] *= np.float32(1.00001)
+    assert exact_counts(odd.depth_mm, known.depth_unit_mm) is None
+    recording = Recording(header())
+    recording.pose(pose(0))
+    recording.frame(odd)
+    path = tmp_path / "job.mcap"
+    with path.open("wb") as file:
+        write_job(file, recording, files, None)
+    same_frame(odd, Scan.open(path).load_frame(0))
+    assert "rounded by up to" in convert_scan(path, tmp_path / "folder")
+
+
+def test_a_viewer_does_not_know_what_it_sees(tmp_path: Path) -> None:
+    """By the library's own reader: schemas, topics, log times, bytes as Foxglove names them."""
+    recording, files = recording_of(GOOD)
+    ijk = np.array([[1, 2, 3], [4, 5, 6]], np.int32)
+    hits = np.array([3, 70_000], np.int32)
+    voxels = Voxels(ijk, np.array([0.5, 2.0], np.float32), hits, hits)
+    path = tmp_path / "job.mcap"
+    with path.open("wb") as file:
+        volume = FusedVolume(voxels, GridSpec((-10.0, 0.0, 0.0), (9, 9, 9), 2.0))
+        write_job(file, recording, files, None, volume)
+    scan, topics = Scan.open(GOOD), Counter[str]()
+    with path.open("rb") as file:
+        reader = make_reader(file, validate_crcs=True)
+        assert reader.get_header().profile == "voxgate"
+        arrivals = {"/camera/image": [], "/robot/pose": [], "/camera/depth": []}  # type: ignore[var-annotated]
+        for schema, channel, message in reader.iter_messages():
+            assert schema is not None
+            assert schema.encoding == "jsonschema"
+            assert channel.message_encoding == "json"
+            json.loads(schema.data)
+            said = json.loads(message.data)
+            topics[channel.topic] += 1
+            arrivals.setdefault(channel.topic, []).append(message.log_time)
+            if schema.name.startswith("foxglove."):
+                stamp = said["timestamp"]["sec"] * 10**9 + said["timestamp"]["nsec"]
+                assert stamp == message.log_time
+            if channel.topic == "/camera/image":
+                assert base64.b64decode(said["data"])[:2] == b"\xff\xd8"
+                assert (schema.name, said["format"]) == ("foxglove.CompressedImage", "jpeg")
+            if channel.topic == "/volume":
+                assert schema.name == "foxglove.PointCloud"
+                assert said["frame_id"] == "part"
+                points = np.frombuffer(base64.b64decode(said["data"]), "<f4,<f4,<f4,<f4,<u4")
+                assert points[0].tolist() == pytest.approx((-0.007, 0.005, 0.007, 0.5, 3))
+                assert points[1]["f4"] == 70_000
+        assert {each.name for each in reader.iter_attachments()} >= {"calibration.json"}
+    assert arrivals["/camera/image"] == [f.t_arrival_ns for f in scan.frames]
+    assert arrivals["/robot/pose"] == [p.t_arrival_ns for p in scan.poses]
+    assert topics["/tf"] > 100
+    known = {topic.name for topic in mcap_schemas.TOPICS}
+    assert set(topics) <= known
+
+
+def test_a_fault_of_the_line_is_forgotten_offline(tmp_path: Path) -> None:
+    """`inspect` has fresh clocks and no camera's faults: what the line held against it counts."""
+    files = part(tmp_path)
+    recording = Recording(header())
+    recording.pose(pose(0))
+    recording.frame(frame(Calibration.from_text(files.calibration)))
+    recording.held(Note(Reason.CAMERA_LOST, "the camera was replaced"))
+    path = tmp_path / "job.mcap"
+    with path.open("wb") as file:
+        write_job(file, recording, files, None)
+    assert Scan.open(path).notes == (Note(Reason.CAMERA_LOST, "the camera was replaced"),)
+
+
+def test_a_command_looks_for_folders_only(tmp_path: Path) -> None:
+    """An archive of files is reviewed and evaluated as one of folders is."""
+    parts = tmp_path / "bracket/test"
+    parts.mkdir(parents=True)
+    convert_scan(GOOD, parts / "good.mcap")
+    np.savez(parts / "good.surface.npz", ijk=np.array([[1, 2, 3]]))
+    (parts / ".half.mcap").write_bytes(b"")
+    assert scans_in(tmp_path) == [parts / "good.mcap"]
+    assert scans_in(parts / "good.mcap") == [parts / "good.mcap"]
+    dataset = open_dataset(tmp_path)
+    (case,) = dataset.cases
+    assert isinstance(case, ScanCase)
+    assert (case.name, case.part) == ("bracket/good.mcap", "bracket")
+    views = [each for each in case.arrivals() if isinstance(each, View)]
+    assert len(views) == 12
+    truth = case.truth()
+    assert truth.surface_ijk.tolist() == [[1, 2, 3]]
+
+
+# --- bytes that nobody vouches for --------------------------------------------------------------
+
+
+def small_file(folder: Path) -> Path:
+    """Of every kind of message one."""
+    files = part(folder)
+    known = Calibration.from_text(files.calibration)
+    sync = Synchronizer(known, 20 * MS)
+    for number in range(5):
+        sync.add_pose(pose(number).pose())
+    recording = Recording(header(settings={"max_gap_ns": 20 * MS}))
+    recording.begin(sync.state(), tuple(pose(number) for number in range(5)))
+    recording.pose(pose(5))
+    taken = frame(known)
+    recording.frame(taken)
+    recording.took(10**12)
+    recording.handed(View(1, taken.image, np.eye(4), 0.1, taken.depth_mm))
+    recording.held(Note(Reason.POSE_GAP, "a gap"))
+    recording.asked(10**12)
+    path = folder / "job.mcap"
+    with path.open("wb") as file:
+        write_job(file, recording, files, None)
+    return path
+
+
+def repack(path: Path, again: Path, compression: CompressionType, crcs: bool = True) -> None:
+    """The same messages in the order of their log times, as `mcap sort` writes them."""
+    with path.open("rb") as file, again.open("wb") as out:
+        reader = make_reader(file)
+        writer = Writer(out, compression=compression, enable_crcs=crcs)
+        writer.start()
+        channels: dict[int, int] = {}
+        for schema, channel, message in reader.iter_messages():
+            assert schema is not None
+            if channel.id not in channels:
+                number = writer.register_schema(schema.name, schema.encoding, schema.data)
+                channels[channel.id] = writer.register_channel(channel.topic, "json", number)
+            said = (message.log_time, message.data, 0, message.sequence)
+            writer.add_message(channels[channel.id], *said)
+        for record in reader.iter_metadata():
+            writer.add_metadata(record.name, record.metadata)
+        for attached in reader.iter_attachments():
+            writer.add_attachment(0, 0, attached.name, attached.media_type, attached.data)
+        writer.finish()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.01, 0.2, 0.4])
+def test_a_file_that_ends_in_the_middle_is_a_scan(tmp_path: Path, kept: float) -> None:
+    path = small_file(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(ScanError, match="not a whole MCAP file"):
+        Scan.open(path)
+
+
+def test_someone_elses_recording_is_a_scan(tmp_path: Path) -> None:
+    path = tmp_path / "other.mcap"
+    with path.open("wb") as file:
+        writer = Writer(file)
+        writer.start(profile="ros2")
+        writer.finish()  # type: ignore[no-untyped-call]
+    with pytest.raises(ScanError, match="none that voxgate wrote"):
+        Scan.open(path)
+
+
+@pytest.mark.parametrize("claimed", [4096, 1 << 60])
+@pytest.mark.parametrize("kind", ["zstd", "lz4"])
+def test_a_small_file_fills_the_memory(tmp_path: Path, claimed: int, kind: str) -> None:
+    """A gigabyte of zeros in some kilobytes, whatever length the chunk claims."""
+    import lz4.frame
+    from mcap.data_stream import RecordBuilder
+
+    zeros = bytes(1 << 26)
+    packed = zstandard.compress(zeros) if kind == "zstd" else lz4.frame.compress(zeros)
+    builder = RecordBuilder()
+    Chunk(
+        compression=kind,
+        data=packed,
+        message_end_time=0,
+        message_start_time=0,
+        uncompressed_crc=0,
+        uncompressed_size=claimed,
+    ).write(builder)
+    path = tmp_path / "bomb.mcap"
+    path.write_bytes(b"\x89MCAP0\r\n" + builder.end())  # type: ignore[no-untyped-call]
+    with pytest.raises(ScanError, match="a chunk"):
+        Scan.open(path)
+
+
+def test_a_length_from_the_file_is_believed(tmp_path: Path) -> None:
+    path = tmp_path / "long.mcap"
+    path.write_bytes(b"\x89MCAP0\r\n" + struct.pack("<BQ", 1, 1 << 62) + b"x")
+    with pytest.raises(ScanError, match="a record of"):
+        Scan.open(path)
+
+
+@pytest.mark.parametrize("length", [1 << 40, 1 << 63])
+def test_a_length_within_a_chunk_is_believed(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "long.mcap"
+    chunk = struct.pack("<QQQIIQ", 0, 0, 1, 0, 0, length) + b"x"
+    head = struct.pack("<BQ", Opcode.CHUNK, len(chunk))
+    path.write_bytes(b"\x89MCAP0\r\n" + head + chunk)
+    with pytest.raises(ScanError, match="not a whole MCAP file"):
+        Scan.open(path)
+
+
+@pytest.mark.parametrize("compression", [CompressionType.LZ4, CompressionType.NONE])
+def test_a_file_that_others_packed_anew_is_refused(
+    tmp_path: Path, compression: CompressionType
+) -> None:
+    """As `mcap compress` and `mcap sort` do: other chunks, other order, the same messages."""
+    path, again = small_file(tmp_path), tmp_path / "again.mcap"
+    repack(path, again, compression)
+    assert_same(Scan.open(path), Scan.open(again))
+
+
+@given(
+    position=st.tuples(*[st.floats(-1e5, 1e5)] * 3),
+    stamps=st.tuples(st.integers(0, 2**62), st.integers(0, 2**62)),
+    seq=st.none() | st.integers(0, 2**62),
+    exposure_ns=st.integers(0, 10**10),
+)
+@settings(max_examples=10, deadline=None)
+def test_a_number_changes_in_the_file(
+    tmp_path_factory: pytest.TempPathFactory,
+    position: tuple[float, float, float],
+    stamps: tuple[int, int],
+    seq: int | None,
+    exposure_ns: int,
+) -> None:
+    folder = tmp_path_factory.mktemp("job")
+    files = part(folder)
+    known = Calibration.from_text(files.calibration)
+    size = (known.height_px, known.width_px)
+    sent = PoseRecord(seq, stamps[0], stamps[1], position, (0.6, 0.0, 0.8, 0.0))
+    taken = Frame("cam0", 7, stamps[1], stamps[0], exposure_ns, np.zeros(size, np.uint8))
+    recording = Recording(header())
+    recording.pose(sent)
+    recording.frame(taken)
+    path = folder / "job.mcap"
+    buffer = io.BytesIO()
+    write_job(buffer, recording, files, None)
+    path.write_bytes(buffer.getvalue())
+    poses, frames = read_job(path).recording.events
+    assert poses == sent
+    again = decoded_frame(frames, known)  # type: ignore[arg-type]
+    assert (again.t_device_ns, again.t_arrival_ns) == (stamps[1], stamps[0])
+    assert again.exposure_ns == exposure_ns
