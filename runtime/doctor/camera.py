@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from voxgate.runtime.common.elf import HEADER_BYTES, processor_of
 from voxgate.runtime.config.cameras import GenicamCamera
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
 
 SEARCH_PATH = "GENICAM_GENTL64_PATH"  # GenTL standard 1.6, section 6.1.2
-ELF_MACHINES = {62: "x86_64", 183: "aarch64", 3: "i386", 40: "arm"}  # e_machine of <elf.h>
-_ELF_HEADER_BYTES = 20
 LEAST_RMEM = 8 << 20  # two frames of 4 Mpx may wait while the receiving thread does not run
 LEAST_USBFS_MB = 1000  # 16 buffers of 12 Mpx and their depth
 _LIST = "from voxgate.runtime.cli import main; main()"
@@ -51,21 +50,13 @@ def _installed(machine: Machine) -> Finding:
 def _problem(path: Path, processor: str) -> str | None:
     try:
         with path.open("rb") as file:
-            header = file.read(_ELF_HEADER_BYTES)
+            header = file.read(HEADER_BYTES)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    made_for = _made_for(header)
+    made_for = processor_of(header)
     if made_for is None:
         return "is no library of Linux"
     return None if made_for == processor else f"is made for {made_for}, this is {processor}"
-
-
-def _made_for(header: bytes) -> str | None:
-    """The processor of a shared library, from its ELF header."""
-    if len(header) < _ELF_HEADER_BYTES or not header.startswith(b"\x7fELF"):
-        return None
-    number = int.from_bytes(header[18:20], "big" if header[5] == 2 else "little")
-    return ELF_MACHINES.get(number, f"machine {number}")
 
 
 def camera(machine: Machine) -> Finding:

@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import re
 
+from voxgate.runtime.cameras.genicam.libpython import INSTALL, LIBPYTHON
 from voxgate.runtime.common.host_memory import MEMINFO, available_mb_in
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
@@ -23,7 +24,7 @@ LIBRARIES = {
     "cv2": "opencv-python-headless",
     "zmq": "pyzmq",
     "onnxruntime": "onnxruntime",
-    "genicam.genapi": "genicam",
+    "voxgate.runtime.cameras.genicam.binding": "genicam",
     "cryptography.hazmat.bindings._rust": "cryptography",
 }
 """Modules with compiled parts, and the packages they come from."""
@@ -46,7 +47,7 @@ def libraries(machine: Machine) -> Finding:
     """Does everything compiled load here?"""
     broken = [words for words in map(_why_not, LIBRARIES) if words is not None]
     if broken:
-        return red("; ".join(broken), "install VoxGate again in an empty virtual environment")
+        return red("; ".join(broken), "; ".join(dict.fromkeys(map(_what_helps, broken))))
     versions = (f"{p} {importlib.metadata.version(p)}" for p in ("numpy", "onnxruntime", "pyzmq"))
     return green(f"{len(LIBRARIES)} load: {', '.join(versions)} ...")
 
@@ -57,6 +58,16 @@ def _why_not(module: str) -> str | None:
     except Exception as error:  # noqa: BLE001 - what was built for another machine fails anyhow
         return f"{LIBRARIES[module]}: {' '.join(str(error).split())}"
     return None
+
+
+def _what_helps(why: str) -> str:
+    """What to type when a library does not load: often it is the system's part that is missing."""
+    if LIBPYTHON in why:
+        return INSTALL
+    missing = re.search(r"(lib\S+\.so\S*): cannot open shared object file", why)
+    if missing is not None:
+        return f"install the system's package that has {missing[1]}: apt-file search {missing[1]}"
+    return "install VoxGate again in an empty virtual environment"
 
 
 def processor(machine: Machine) -> Finding:

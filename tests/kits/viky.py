@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
+from voxgate.runtime.cameras.genicam.binding import genapi
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import genicam
-
-CTI = str(Path(genicam.__file__).parent / "viky.cti")
+CTI = str(Path(genapi.__file__).parent / "viky.cti")
 SERIALS = {"red": "0", "green": "1", "blue": "2"}
 SIZE_PX = 100  # its smallest image; its buffers are 10 MB whatever the size
 EXPOSURE_US = 500.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,16 +14,13 @@ import numpy.typing as npt
 
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.frame_gate import SourceFault
+from voxgate.runtime.cameras.genicam.binding import Harvester, ParameterKey, ParameterSet
 from voxgate.runtime.cameras.genicam.source import GenicamSource
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
 from voxgate.runtime.nouns import Frame
 from voxgate.sim.gentl.build import build
 from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.spec import CameraSpec, Clock, Lens, Timing
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from harvesters.core import Harvester, ParameterKey, ParameterSet
 
 __all__ = ["Harvester", "ParameterKey", "ParameterSet"]
 

@@ -6,13 +6,13 @@ keep line padding in the image, and do not know single-part and multi-part alike
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.cameras.genicam.binding import dict_by_ints
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS
 from voxgate.runtime.nouns import DepthMap, GreyImage
 from voxgate.runtime.pixels.coord3d import (
@@ -30,10 +30,6 @@ from voxgate.runtime.pixels.pixel_format import (
     grey_from_bytes,
     without_padding,
 )
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from harvesters.util.pfnc import dict_by_ints
 
 _IMAGE_PAYLOADS = (1, 4)  # GenTL PAYLOADTYPE_INFO_IDS: IMAGE, CHUNK_DATA (an image with chunks)
 _MULTI_PART = 10

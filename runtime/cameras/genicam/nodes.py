@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from typing import Any
 
+from voxgate.runtime.cameras.genicam.binding import genapi, gentl
 from voxgate.runtime.cameras.settings import NodeSetting, NodeValue
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
-
-with warnings.catch_warnings():  # SWIG's own deprecations; nothing of ours
-    warnings.simplefilter("ignore")
-    from genicam import genapi, gentl
 
 # two trees without a common root: a feature can fail in the model (genapi) or on the way (gentl)
 GENICAM_ERRORS = (gentl.GenericException, genapi.GenericException)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,17 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from voxgate.runtime.cameras.frame_gate import SourceFault
+from voxgate.runtime.cameras.genicam.binding import Harvester, ParameterKey, ParameterSet, genapi
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, one_line, read_node, read_number
 from voxgate.runtime.cameras.genicam.producer import check_producer, forget_cache_variables
 from voxgate.runtime.cameras.genicam.source import GenicamSource
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import Frame
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from genicam import genapi
-    from harvesters.core import Harvester, ParameterKey, ParameterSet
 
 ACCESS = {0: "NI", 1: "NA", 2: "WO", 3: "RO", 4: "RW"}
 STATUS = {1: "free", 2: "read only", 4: "in use", 5: "in use here", 6: "open for reading"}

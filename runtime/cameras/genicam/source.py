@@ -12,12 +12,12 @@ import logging
 import signal
 import threading
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
 from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
 from voxgate.runtime.cameras.genicam.apply import apply_setup, ptp_complaint
+from voxgate.runtime.cameras.genicam.binding import Callback, Harvester, ParameterKey, ParameterSet
 from voxgate.runtime.cameras.genicam.buffer import Components, components_from_buffer, device_ticks
 from voxgate.runtime.cameras.genicam.nodes import (
     GENICAM_ERRORS,
@@ -36,10 +36,6 @@ from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, No
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import Frame
 from voxgate.runtime.pixels.coord3d import Coord3dModel
-
-with warnings.catch_warnings():  # harvesters changes the warning filters of whoever imports it
-    warnings.simplefilter("ignore")
-    from harvesters.core import Callback, Harvester, ParameterKey, ParameterSet
 
 _log = logging.getLogger("voxgate.harvesters")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,12 +10,9 @@ import numpy as np
 import pytest
 
 from tests.kits import virtual
+from voxgate.runtime.cameras.genicam.binding import genapi, gentl
 from voxgate.sim.gentl.build import compiler
 from voxgate.sim.gentl.camera import VirtualCamera
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from genicam import genapi, gentl
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 BUFFERS = 3

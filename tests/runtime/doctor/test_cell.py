@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import socket
@@ -12,12 +13,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import genicam
 import pytest
 
-from tests.kits import tiny
+from tests.kits import tiny, viky
 from tests.kits.cell_kit import small_calibration, write_cell
 from voxgate.export.packing.package import write_recipe
+from voxgate.runtime.cameras.genicam.libpython import LIBPYTHON
 from voxgate.runtime.cli import main
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.cell import load_cell
@@ -39,7 +40,7 @@ CLOCK = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 GOVERNOR = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 RMEM = "/proc/sys/net/core/rmem_max"
 USBFS = "/sys/module/usbcore/parameters/usbfs_memory_mb"
-VIKY = Path(genicam.__file__).parent / "viky.cti"
+VIKY = Path(viky.CTI)
 PTP_SLAVE = "RESPONSE MANAGEMENT TIME_STATUS_NP\n  master_offset  -27\n  gmPresent  true\n"
 
 
@@ -115,6 +116,27 @@ def test_a_library_that_does_not_load_is_red(monkeypatch: pytest.MonkeyPatch) ->
     finding = look(Put().machine())["libraries"]
     assert finding.light is Light.RED
     assert "onnxruntime" in finding.said
+    assert "empty virtual environment" in finding.do
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        (LIBPYTHON, f"apt-get install libpython{sys.version_info[0]}.{sys.version_info[1]}"),
+        ("libGL.so.1", "apt-file search libGL.so.1"),
+    ],
+)
+def test_a_missing_library_of_the_system_is_looked_for_in_the_virtual_environment(
+    monkeypatch: pytest.MonkeyPatch, missing: str, words: str
+) -> None:
+    def lacks(name: str) -> None:
+        raise ImportError(f"{missing}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(importlib, "import_module", lacks)
+    finding = look(Put().machine())["libraries"]
+    assert finding.light is Light.RED
+    assert words in finding.do
+    assert "virtual environment" not in finding.do
 
 
 # --- the cell ------------------------------------------------------------------------------------
