@@ -19,11 +19,12 @@ from voxgate.calib.commands import app as calib_app
 from voxgate.export.commands import app as export_app
 from voxgate.export.commands.quality import QUALITY_COMMANDS
 from voxgate.runtime.commands.camera import app as camera_app
-from voxgate.runtime.commands.console import errors_as_json, one_line, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
 from voxgate.runtime.commands.keys import app as keys_app
 from voxgate.runtime.commands.keys import sign
 from voxgate.runtime.commands.recipe import app as recipe_app
 from voxgate.runtime.commands.record import evidence_app, record, replay
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import VoxGateError
 
 if TYPE_CHECKING:
@@ -331,5 +332,5 @@ def _show_played(report: JobReport) -> None:
 
 
 def _refuse(message: str) -> NoReturn:
-    typer.echo(f"voxgate: {one_line(message)}", err=True)
+    typer.echo(f"voxgate: {one_line(message, most=None)}", err=True)
     sys.exit(EXIT_WRONG_INPUT)

@@ -13,6 +13,7 @@ from timm.layers import set_fused_attn
 from torch import nn
 
 from voxgate.export.features.checkpoint import State, load_state, load_weights
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _created(name: str, **options: Any) -> nn.Module:
             TIMM_NAMES.get(name, name), pretrained=False, **options
         )
     except (RuntimeError, TypeError) as error:
-        raise EngineError(f"backbone {name!r} is not known: {_one(error)}") from error
+        raise EngineError(f"backbone {name!r} is not known: {one_line(error)}") from error
     return network
 
 
@@ -129,7 +130,3 @@ def _plain_attention() -> Iterator[None]:
         yield
     finally:
         set_fused_attn(True)
-
-
-def _one(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -13,10 +13,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from voxgate.export.features.checkpoint import UNREADABLE, load_weights, one_line
+from voxgate.export.features.checkpoint import UNREADABLE, load_weights
 from voxgate.export.features.coreset import coreset
 from voxgate.export.features.nearest import nearest_rows
 from voxgate.export.progress import Progress
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
 FLOAT_BYTES = 4

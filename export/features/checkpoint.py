@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 import torch
 from safetensors import SafetensorError
 
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
 if TYPE_CHECKING:
@@ -300,8 +301,3 @@ def _unsafe(error: Exception) -> str:
     """The class that torch refused, out of its many words."""
     words = str(error).split("GLOBAL ", 1)
     return words[1].split()[0] if len(words) > 1 else "a pickled object"
-
-
-def one_line(error: BaseException) -> str:
-    """What a library says, for a message."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from voxgate.export.graph.fold import folded
 from voxgate.export.graph.onnx_graph import OPSET
 from voxgate.export.source import Source
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import OUTPUT
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.manifest import TensorSpec
@@ -38,7 +39,9 @@ def trace(source: Source) -> onnx.ModelProto:
         exported = _exported(source.network.eval(), source.inputs)
         model = folded(onnx.load_from_string(exported))
     except (RuntimeError, ValueError, onnx.shape_inference.InferenceError) as error:
-        raise EngineError(f"{source.method}: the graph cannot be traced: {_one(error)}") from error
+        raise EngineError(
+            f"{source.method}: the graph cannot be traced: {one_line(error)}"
+        ) from error
     _unique_names(model.graph)
     model.ir_version = IR_VERSION
     model.producer_name = "voxgate"
@@ -105,7 +108,3 @@ def _unique_names(graph: onnx.GraphProto) -> None:
             name += "_"
         seen.add(name)
         node.name = name
-
-
-def _one(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

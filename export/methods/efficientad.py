@@ -33,7 +33,6 @@ from voxgate.export.features.checkpoint import (
     anomalib_checkpoint,
     load_state,
     load_weights,
-    one_line,
     sha256_of,
 )
 from voxgate.export.features.picture import Size, ToCamera
@@ -48,6 +47,7 @@ from voxgate.export.methods.from_anomalib import (
     versions,
 )
 from voxgate.export.source import RawScore, Source
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
 

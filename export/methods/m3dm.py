@@ -21,7 +21,7 @@ from torch import nn
 
 from voxgate.export.features.bank import Bank, BankOptions, build_bank, features_of, load_bank
 from voxgate.export.features.bank_score import BankScore, published_score
-from voxgate.export.features.checkpoint import UNREADABLE, one_line, sha256_of
+from voxgate.export.features.checkpoint import UNREADABLE, sha256_of
 from voxgate.export.features.eye import open_eye
 from voxgate.export.features.patches import (
     INPUT_OF,
@@ -37,6 +37,7 @@ from voxgate.export.golden.inputs import golden_inputs, size_px, spec
 from voxgate.export.methods.from_anomalib import versions
 from voxgate.export.progress import Progress
 from voxgate.export.source import RawScore, Source
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.manifest import FpfhSection

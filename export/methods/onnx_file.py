@@ -20,6 +20,7 @@ from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import spec
 from voxgate.export.graph.fold import folded
 from voxgate.export.source import RawScore, Source
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import INPUTS, Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.manifest import TensorSpec
@@ -45,13 +46,13 @@ def load_onnx_file(golden: Golden, path: Path) -> Source:
         onnx.checker.ValidationError,
         onnx.shape_inference.InferenceError,
     ) as error:
-        raise EngineError(f"{path}: not a readable ONNX file: {_one(error)}") from error
+        raise EngineError(f"{path}: not a readable ONNX file: {one_line(error)}") from error
     inputs = _inputs(model, golden, path)
     _check_output(model, golden, path)
     try:
         session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises undocumented types of its own
-        raise EngineError(f"{path}: cannot be run: {_one(error)}") from error
+        raise EngineError(f"{path}: cannot be run: {one_line(error)}") from error
 
     def original(given: Mapping[str, Tensor]) -> RawScore:
         (score,) = session.run(None, dict(given))
@@ -127,7 +128,7 @@ def _plain(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     try:
         return folded(model)
     except (ValueError, onnx.shape_inference.InferenceError) as error:
-        raise EngineError(f"{path}: {_one(error)}") from error
+        raise EngineError(f"{path}: {one_line(error)}") from error
 
 
 def _described(value: onnx.ValueInfoProto) -> tuple[str, tuple[int, ...]]:
@@ -139,7 +140,3 @@ def _described(value: onnx.ValueInfoProto) -> tuple[str, tuple[int, ...]]:
         return "of no type", ()
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     return dtype, tuple(dim.dim_value for dim in tensor.shape.dim)
-
-
-def _one(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

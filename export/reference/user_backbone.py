@@ -28,6 +28,7 @@ from voxgate.export.reference.comparison_head import (
     without_light_change,
 )
 from voxgate.export.reference.filter_bank import BLOCK_PX, UNSTEADY, finish
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.nouns import GreyImage
 
@@ -57,7 +58,7 @@ def load_backbone(path: Path) -> Backbone:
         network = onnx.load(path)
         onnx.checker.check_model(network)
     except (OSError, DecodeError, onnx.checker.ValidationError) as error:
-        raise EngineError(f"{path}: not a readable ONNX file: {_one_line(error)}") from error
+        raise EngineError(f"{path}: not a readable ONNX file: {one_line(error)}") from error
     inputs = _inputs(network)
     if len(inputs) != 1:
         raise EngineError(f"{path}: expected one input, got {[i.name for i in inputs]}")
@@ -97,7 +98,7 @@ def backbone_graph(
     try:
         return folded(made)
     except (ValueError, onnx.shape_inference.InferenceError) as error:
-        raise EngineError(f"the backbone: {_one_line(error)}") from error
+        raise EngineError(f"the backbone: {one_line(error)}") from error
 
 
 def _apart(
@@ -186,14 +187,14 @@ class _Network:
                 model.SerializeToString(), providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnx and onnxruntime raise undocumented types of their own
-            raise EngineError(f"the backbone cannot be run: {_one_line(error)}") from error
+            raise EngineError(f"the backbone cannot be run: {one_line(error)}") from error
 
     def __call__(self, image: GreyImage) -> list[FloatMap]:
         """Every feature map (1, c, h, w)."""
         try:
             found = self._session.run(None, {"image": image[None, None]})
         except Exception as error:  # as above
-            raise EngineError(f"the backbone fails on {image.shape}: {_one_line(error)}") from error
+            raise EngineError(f"the backbone fails on {image.shape}: {one_line(error)}") from error
         return list(found)
 
 
@@ -220,14 +221,10 @@ def _at_least_opset(network: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     except RuntimeError as error:
         raise EngineError(
             f"{path}: opset {_opset(network)} cannot be converted to {OPSET}, "
-            f"export it with opset {OPSET}: {_one_line(error)}"
+            f"export it with opset {OPSET}: {one_line(error)}"
         ) from error
 
 
 def _opset(network: onnx.ModelProto) -> int:
     own = (entry.version for entry in network.opset_import if entry.domain in ("", "ai.onnx"))
     return int(max(own, default=0))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -18,7 +18,7 @@ from typing import Any
 
 import onnx
 
-from voxgate.export.features.checkpoint import UNREADABLE, one_line
+from voxgate.export.features.checkpoint import UNREADABLE
 from voxgate.export.golden.gloss import Gloss, gloss
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.graph.half import to_half
@@ -47,6 +47,7 @@ from voxgate.export.trained.raw_threshold import (
 from voxgate.export.trained.reach import check_bound, check_reach
 from voxgate.export.trained.samples import Sample, SeenAgain, compared, seen_again_samples
 from voxgate.export.trained.whole_scans import part_scores, verdicts_of
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import Engine
 from voxgate.runtime.engines.onnxruntime_engine import open_cpu
 from voxgate.runtime.errors import EngineError

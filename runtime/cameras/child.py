@@ -30,7 +30,7 @@ _STDERR = 2  # drivers write to stdout, where a program's one JSON object may be
 _REAP_S = 5.0  # a killed process that has not gone by then is stuck in the kernel
 
 
-class CameraWorker:
+class CameraChild:
     """One running process. Made running; `close` ends it whatever state it is in.
 
     Raises OSError when the system gives no process, memory or descriptors.

@@ -7,10 +7,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from voxgate.runtime.cameras.child import CameraWorker
+from voxgate.runtime.cameras.child import CameraChild
 from voxgate.runtime.cameras.frame_gate import REASONS, FaultKind
 from voxgate.runtime.cameras.link import LinkClosedError, Message, fault_from_message
-from voxgate.runtime.cameras.restart_rule import MS, Order, Phase, Sighting, Watchdog
+from voxgate.runtime.cameras.restart_rule import MS, Order, Phase, RestartRule, Sighting
 from voxgate.runtime.cameras.ring import RingError
 from voxgate.runtime.cameras.settings import CameraSettings
 from voxgate.runtime.nouns import Frame, Note, Reason
@@ -43,25 +43,30 @@ class CameraCounters:
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """Where a camera stands; `detail` is what it opened, or why it is down."""
+    """Where a camera stands; `detail` is what it opened, or why it is down.
+
+    lost: how its worker ended last, empty once it streams: stays while the next one starts.
+    """
 
     phase: Phase
     pid: int | None
     detail: str
+    lost: str = ""
 
 
 class CameraLife:
     """One camera through all its workers; what it sends ends up in `poll`."""
 
     def __init__(self, settings: CameraSettings, epoll: select.epoll) -> None:
-        self.watchdog = Watchdog(settings)
+        self.rule = RestartRule(settings)
         self._settings = settings
         self._epoll = epoll
-        self._worker: CameraWorker | None = None
+        self._worker: CameraChild | None = None
         self._linked = False
         self._ready = False
         self._detail = ""
         self._failure = ""
+        self._lost = ""
         self._frame_ns = 0
         self._token = 0
         self._armed_token = 0
@@ -87,11 +92,11 @@ class CameraLife:
 
     def status(self) -> CameraStatus:
         pid = self._worker.pid if self._worker is not None else None
-        return CameraStatus(self.watchdog.phase, pid, self._failure or self._detail)
+        return CameraStatus(self.rule.phase, pid, self._failure or self._detail, self._lost)
 
     def poll(self, now_ns: int) -> list[Frame | CameraFault]:
         self._take_messages(now_ns)
-        order = self.watchdog.decide(now_ns, self._sighting())
+        order = self.rule.decide(now_ns, self._sighting())
         if order is Order.SPAWN:
             self._spawn()
         elif order is Order.KILL and self._worker is not None:
@@ -128,7 +133,7 @@ class CameraLife:
     def _spawn(self) -> None:
         self._failure = ""
         try:
-            self._worker = CameraWorker(self._settings)
+            self._worker = CameraChild(self._settings)
         except OSError as e:
             self._failure = f"no worker could be started: {e}"
             return
@@ -141,20 +146,21 @@ class CameraLife:
         self._take_messages(now_ns)
         why = self._failure
         if self._worker is not None:
-            why = why or f"{self.watchdog.why} ({self._worker.ending})"
+            why = why or f"{self.rule.why} ({self._worker.ending})"
             self._part(self._worker)
         self._counts["restarts"] += 1
-        if self.watchdog.phase is Phase.GIVEN_UP:
+        if self.rule.phase is Phase.GIVEN_UP:
             then = f"given up after {self._settings.restarts} restarts: mend it, then send reset"
         else:
-            due_ns = self.watchdog.next_start_ns or now_ns
+            due_ns = self.rule.next_start_ns or now_ns
             then = f"new worker in {(due_ns - now_ns) // MS} ms"
-        self._failure = f"camera {self._settings.name} lost: {why}; {then}"
+        self._lost = f"camera {self._settings.name} lost: {why}"
+        self._failure = f"{self._lost}; {then}"
         self._events.append(
             CameraFault(self._settings.name, Note(Reason.CAMERA_LOST, self._failure))
         )
 
-    def _part(self, worker: CameraWorker) -> None:
+    def _part(self, worker: CameraChild) -> None:
         """Close the worker; it is dead or will be killed."""
         self._worker = None
         self._unlink(worker)
@@ -162,7 +168,7 @@ class CameraLife:
         worker.close()
         self._ready = False
 
-    def _unlink(self, worker: CameraWorker) -> None:
+    def _unlink(self, worker: CameraChild) -> None:
         if self._linked:
             self._epoll.unregister(worker.link.fileno())
             self._linked = False
@@ -187,7 +193,7 @@ class CameraLife:
         for message in messages:
             self._take(worker, message, now_ns)
 
-    def _take(self, worker: CameraWorker, message: Message, now_ns: int) -> None:
+    def _take(self, worker: CameraChild, message: Message, now_ns: int) -> None:
         if message.kind == "frame":
             self._take_frame(worker, message, now_ns)
         elif message.kind == "fault":
@@ -196,13 +202,13 @@ class CameraLife:
             self._armed_token = message.number
             self._counts["stale"] += message.count
         elif message.kind == "ready":
-            self._ready, self._detail = True, message.detail
+            self._ready, self._detail, self._lost = True, message.detail, ""
             if self._armed_token != self._token:
                 self._send(Message("arm", number=self._token))
         elif message.kind == "failed":
             self._failure = message.detail
 
-    def _take_frame(self, worker: CameraWorker, message: Message, now_ns: int) -> None:
+    def _take_frame(self, worker: CameraChild, message: Message, now_ns: int) -> None:
         self._frame_ns = now_ns
         if not self.armed:
             self._counts["stale"] += 1

@@ -24,6 +24,7 @@ from voxgate.runtime.cameras.settings import (
     NetworkSettings,
     settings_from_json,
 )
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.nouns import Frame
 
@@ -43,7 +44,7 @@ class FrameSource(Protocol):
     def close(self) -> None: ...
 
 
-class Worker:
+class CameraLoop:
     """The loop: obey the parent, take a frame, check it, put it in the ring."""
 
     def __init__(
@@ -133,11 +134,14 @@ def _serve(settings: CameraSettings, link: Link, ring: Ring) -> int:
     source: FrameSource | None = None
     try:
         source = _make_source(settings)
-        Worker(settings, link, ring, source).run()
+        CameraLoop(settings, link, ring, source).run()
     except LinkClosedError:
         return 1
     except VoxGateError as e:
         return _fail(link, str(e))
+    except Exception as e:
+        _fail(link, f"worker broke: {type(e).__name__}: {one_line(e)}")
+        raise  # the trace goes to the service's log
     finally:
         if source is not None:
             source.close()

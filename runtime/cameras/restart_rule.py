@@ -44,7 +44,7 @@ class Sighting:
     frame_ns: int = 0
 
 
-class Watchdog:
+class RestartRule:
     """The life of one worker, from the times alone."""
 
     def __init__(self, settings: CameraSettings) -> None:

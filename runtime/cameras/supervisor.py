@@ -71,7 +71,7 @@ class CameraSupervisor:
     def reset(self, now_ns: int) -> None:
         """A person has looked: cameras that were given up, or wait for a restart, start now."""
         for camera in self._cameras.values():
-            camera.watchdog.reset(now_ns)
+            camera.rule.reset(now_ns)
 
     def counters(self, name: str) -> CameraCounters:
         return self._cameras[name].counters()

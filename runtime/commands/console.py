@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import VoxGateError
 
 if TYPE_CHECKING:
@@ -34,10 +35,5 @@ def errors_as_json(as_json: bool) -> Iterator[None]:
         yield
     except VoxGateError as error:
         if as_json:
-            typer.echo(json.dumps({"error": one_line(str(error))}))
+            typer.echo(json.dumps({"error": one_line(error, most=None)}))
         raise
-
-
-def one_line(text: str) -> str:
-    """Without line breaks."""
-    return " ".join(text.split())

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from voxgate.runtime.common.text import one_line
+
 MAX_BYTES = 1 << 31  # unpacked; a golden scan of 64 views of 12 megapixels is half of it
 MAX_ARRAYS = 4096
 
@@ -26,8 +28,7 @@ def arrays_of(content: bytes) -> dict[str, npt.NDArray[Any]]:
             members = _checked(archive.infolist())
             return {m.filename.removesuffix(".npy"): _array(archive, m) for m in members}
     except _BROKEN as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"no archive of arrays: {words}") from error
+        raise ValueError(f"no archive of arrays: {one_line(error)}") from error
 
 
 def typed(

@@ -8,6 +8,7 @@ import re
 
 from voxgate.runtime.cameras.genicam.libpython import INSTALL, LIBPYTHON
 from voxgate.runtime.common.host_memory import MEMINFO, available_mb_in
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
 
@@ -56,7 +57,7 @@ def _why_not(module: str) -> str | None:
     try:
         importlib.import_module(module)
     except Exception as error:  # noqa: BLE001 - what was built for another machine fails anyhow
-        return f"{LIBRARIES[module]}: {' '.join(str(error).split())}"
+        return f"{LIBRARIES[module]}: {one_line(error)}"
     return None
 
 

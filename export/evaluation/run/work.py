@@ -20,6 +20,7 @@ from voxgate.export.evaluation.cases import Dataset
 from voxgate.export.evaluation.judges.judge import Judge, judge_for
 from voxgate.export.evaluation.layouts import open_dataset
 from voxgate.export.evaluation.records import CaseRecord
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError, VoxGateError
 from voxgate.runtime.offline.inspect_scan import Settings
 from voxgate.runtime.recipe.recipe import Recipe
@@ -56,7 +57,7 @@ def do(task: Task) -> Answer:
     try:
         record, arrays = _judge(task).judge(case, task.key)
     except VoxGateError as error:
-        return Answer(case.name, problem=" ".join(str(error).split()))
+        return Answer(case.name, problem=one_line(error, most=None))
     return Answer(case.name, record, dict(arrays))
 
 

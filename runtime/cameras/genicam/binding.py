@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 
 from voxgate.runtime.cameras.genicam.libpython import provide_libpython
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import CameraError
 
 __all__ = [
@@ -29,5 +30,5 @@ with warnings.catch_warnings():  # SWIG's own; and harvesters changes the filter
         from harvesters.util.pfnc import dict_by_ints
     except ImportError as error:
         raise CameraError(
-            f"GenICam's libraries do not load ({error}): voxgate doctor says what to install"
+            f"GenICam's libraries do not load ({one_line(error)}): voxgate doctor says what helps"
         ) from error

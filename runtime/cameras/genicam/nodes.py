@@ -8,6 +8,7 @@ from typing import Any
 
 from voxgate.runtime.cameras.genicam.binding import genapi, gentl
 from voxgate.runtime.cameras.settings import NodeSetting, NodeValue
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
 
@@ -151,8 +152,3 @@ def _stereo(node_map: Any, where: str) -> Stereo:
             f"{where}: delivers disparity without {' and '.join(names)}: give coord3d"
         )
     return Stereo(focal_px, baseline)
-
-
-def one_line(error: BaseException) -> str:
-    """The library's message without its line breaks, at a length a person reads."""
-    return " ".join(str(error).split())[:200]

@@ -13,10 +13,11 @@ from typing import Any
 
 from voxgate.runtime.cameras.frame_gate import SourceFault
 from voxgate.runtime.cameras.genicam.binding import Harvester, ParameterKey, ParameterSet, genapi
-from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, one_line, read_node, read_number
+from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, read_node, read_number
 from voxgate.runtime.cameras.genicam.producer import check_producer, forget_cache_variables
 from voxgate.runtime.cameras.genicam.source import GenicamSource
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import Frame
 

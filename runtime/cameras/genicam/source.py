@@ -26,13 +26,13 @@ from voxgate.runtime.cameras.genicam.nodes import (
     execute_node,
     holds,
     markers_from_nodes,
-    one_line,
     read_node,
     read_number,
 )
 from voxgate.runtime.cameras.genicam.producer import check_producer, forget_cache_variables, gives
 from voxgate.runtime.cameras.link import wait_readable
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import Frame
 from voxgate.runtime.pixels.coord3d import Coord3dModel

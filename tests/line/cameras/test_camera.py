@@ -352,6 +352,28 @@ def test_a_camera_that_cannot_be_opened_is_tried_for_ever() -> None:
         watch.until(lambda: cameras.counters("red").restarts == 3)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('raise ImportError("libgone.so.1: cannot open shared object file")', "libgone.so.1"),
+        ('raise RuntimeError("this version is broken")', "RuntimeError: this version is broken"),
+    ],
+)
+def test_a_camera_whose_library_does_not_load_is_down_without_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, words: str
+) -> None:
+    """In the fault, and for whoever asks while the next worker starts."""
+    (tmp_path / "genicam.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)  # a worker's import path is its parent's
+    settings = replace(viky.camera(), restarts=10, backoff_ms=10)
+    with CameraSupervisor([settings]) as cameras:
+        watch = Watch(cameras)
+        watch.until(lambda: cameras.counters("red").restarts == 1)
+        assert words in watch.faults[-1].note.detail
+        watch.until(lambda: cameras.status("red").phase is Phase.STARTING)
+        assert words in cameras.status("red").lost
+
+
 # arming
 
 
