@@ -22,7 +22,8 @@ from rich.table import Table
 
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.runtime.errors import ServiceError
-from voxgate.runtime.wire import messages as wire
+from voxgate.runtime.wire.commands import PrepareRecipe
+from voxgate.runtime.wire.replies import Done, parse_reply
 from voxgate.sim.box import Box
 from voxgate.sim.demo.demo import wait_until_ready
 from voxgate.sim.recipes import copy_as, export_once
@@ -89,11 +90,11 @@ class Engineer:
             socket.linger = 0
             socket.rcvtimeo = PATIENCE_MS
             socket.connect(self._endpoint)
-            socket.send(wire.PrepareRecipe(request_id="engineer", recipe=recipe).to_json())
-            reply = wire.parse_reply(socket.recv())
+            socket.send(PrepareRecipe(request_id="engineer", recipe=recipe).to_json())
+            reply = parse_reply(socket.recv())
         self.done_ns = time.monotonic_ns()
         self.took_s = (self.done_ns - begun_ns) / 1e9
-        if not isinstance(reply, wire.Done):
+        if not isinstance(reply, Done):
             raise ServiceError(f"{recipe} was not prepared: {reply}")
 
 

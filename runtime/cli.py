@@ -116,7 +116,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of the configuration (for editors) or of the messages."""
     from voxgate.runtime.config.cell import config_schema
-    from voxgate.runtime.wire.messages import messages_schema
+    from voxgate.runtime.wire.schema import messages_schema
 
     chosen = config_schema() if name is SchemaName.CONFIG else messages_schema()
     typer.echo(json.dumps(chosen, indent=2))

@@ -20,15 +20,10 @@ from dataclasses import dataclass
 import zmq
 
 from voxgate.runtime.errors import VoxGateError
-from voxgate.runtime.wire.messages import (
-    Command,
-    HeartbeatMessage,
-    Reply,
-    VerdictMessage,
-    heartbeat_topic,
-    parse_reply,
-    verdict_topic,
-)
+from voxgate.runtime.wire.commands import Command
+from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic, verdict_topic
+from voxgate.runtime.wire.replies import Reply, parse_reply
+from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.field.wires import Wires
 
 MISSED_HEARTBEATS = 3  # so many in a row missing: the box is not there

@@ -20,21 +20,18 @@ from voxgate.runtime.config.cameras import GenicamCamera, NetworkCamera
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ConfigError
 from voxgate.runtime.nouns import Reason
-from voxgate.runtime.wire.curve import load_key_pair
-from voxgate.runtime.wire.messages import (
+from voxgate.runtime.wire.commands import (
     Acknowledge,
     GetState,
     PrepareRecipe,
-    Refused,
-    Reply,
     Reset,
-    ResultReply,
     StartJob,
-    State,
-    StateReply,
     StopJob,
-    VerdictMessage,
 )
+from voxgate.runtime.wire.curve import load_key_pair
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import Refused, Reply, ResultReply, StateReply
+from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.field.faults import fault_from_text
 from voxgate.sim.field.network_camera import Encoding
 from voxgate.sim.field.process import command

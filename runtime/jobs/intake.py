@@ -15,7 +15,8 @@ from voxgate.runtime.sync.clock import ClockFit
 from voxgate.runtime.sync.poses import KEEP_NS, MAX_POSES, PoseRecord
 from voxgate.runtime.sync.synchronizer import Rejection, Synchronizer
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
-from voxgate.runtime.wire.messages import MalformedMessage, parse_pose
+from voxgate.runtime.wire.fields import MalformedMessage
+from voxgate.runtime.wire.poses import parse_pose
 
 MAX_REMEMBERED = 64  # frames under way between arrival and view; the synchronizer keeps eight
 

@@ -33,8 +33,9 @@ from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
 from voxgate.runtime.telemetry.faults import Faults, Publish
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
 from voxgate.runtime.volume.volume import Volume
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import EvidenceStatus
+from voxgate.runtime.wire.commands import Command, StartJob
+from voxgate.runtime.wire.published import verdict_topic
+from voxgate.runtime.wire.verdict import MAX_REASONS, EvidenceStatus, VerdictMessage
 from voxgate.runtime.wire.verdict_message import Header, against, verdict_message
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class JobRunner:
         faults: Faults,
         metrics: Metrics,
         publish: Publish,
-        on_decided: Callable[[wire.VerdictMessage, int], None],
+        on_decided: Callable[[VerdictMessage, int], None],
         on_journal_failed: Callable[[str, int], None],
         evidence: EvidenceStore | None = None,
     ) -> None:
@@ -72,11 +73,11 @@ class JobRunner:
         self._record: JobRecord | None = None
         self._notes = 0
         self._times = JobTimes()
-        self._unwritten: wire.VerdictMessage | None = None
+        self._unwritten: VerdictMessage | None = None
 
     # --- begin -----------------------------------------------------------------------------------
 
-    def open(self, command: wire.StartJob, recipe: Prepared, now_ns: int) -> bool:
+    def open(self, command: StartJob, recipe: Prepared, now_ns: int) -> bool:
         """Open the job; False when its id was used before. Raises ServiceError: nothing opened."""
         record = JobRecord(
             job_id=command.job_id,
@@ -123,7 +124,7 @@ class JobRunner:
         )
         return self._evidence.begin(header)
 
-    def told(self, command: wire.Command, now_ns: int) -> None:
+    def told(self, command: Command, now_ns: int) -> None:
         """A command of the robot that the job's recording shows."""
         if self._recording is not None:
             self._recording.told(command, now_ns)
@@ -143,7 +144,7 @@ class JobRunner:
         if self.job is None:
             return
         self._notes += 1
-        if self._notes <= wire.MAX_REASONS:  # one is enough for INDETERMINATE
+        if self._notes <= MAX_REASONS:  # one is enough for INDETERMINATE
             self._worker.reject(self._number, note)
             self.job.notes.append(note)
             if self._recording is not None:
@@ -266,7 +267,7 @@ class JobRunner:
             return EvidenceStatus.OFF
         return self._evidence.promise(self._recording, outcome)
 
-    def _keep(self, message: wire.VerdictMessage, finished: bool) -> None:
+    def _keep(self, message: VerdictMessage, finished: bool) -> None:
         """Behind the verdict: the recording, and the volume that the inspector still holds."""
         recording, self._recording = self._recording, None
         if recording is None or message.evidence is not EvidenceStatus.QUEUED:
@@ -279,7 +280,7 @@ class JobRunner:
 
     def _journalled(
         self, verdict: Verdict, record: JobRecord, deadline_ns: int, evidence: EvidenceStatus
-    ) -> wire.VerdictMessage:
+    ) -> VerdictMessage:
         message = verdict_message(verdict, _header(record, evidence))
         begun_ns = time.monotonic_ns()
         try:
@@ -300,7 +301,7 @@ class JobRunner:
 
     def _withdrawn(
         self, verdict: Verdict, record: JobRecord, note: Note, evidence: EvidenceStatus
-    ) -> wire.VerdictMessage:
+    ) -> VerdictMessage:
         """INDETERMINATE in place of `verdict`, of which the file may hold nothing, or all.
 
         A write that failed can still be there after a crash, so its place is taken at once. What
@@ -316,8 +317,8 @@ class JobRunner:
             self._unwritten = message
         return message
 
-    def _send(self, message: wire.VerdictMessage) -> None:
-        self._publish(wire.verdict_topic(self._cell.config.cell), message.to_json())
+    def _send(self, message: VerdictMessage) -> None:
+        self._publish(verdict_topic(self._cell.config.cell), message.to_json())
 
     def _timing_ms(self, job: Job, now_ns: int) -> dict[str, float]:
         timing = {"job": (now_ns - job.started_ns) / NS_PER_MS, **self._times.in_ms()}
@@ -326,7 +327,7 @@ class JobRunner:
             timing["last_exposure_to_decision"] = elapsed_ns / NS_PER_MS
         return timing
 
-    def _measure(self, job: Job, message: wire.VerdictMessage) -> None:
+    def _measure(self, job: Job, message: VerdictMessage) -> None:
         now_ns = time.monotonic_ns()
         waited_s = None
         if job.last_exposure_ns is not None:
@@ -360,7 +361,7 @@ class JobRunner:
             self._journal.revoke(self._unwritten)
             self._unwritten = None
 
-    def result(self, job_id: str) -> wire.VerdictMessage | None:
+    def result(self, job_id: str) -> VerdictMessage | None:
         """The verdict of this job as it was sent. Raises ServiceError."""
         if self._unwritten is not None and self._unwritten.job_id == job_id:
             return self._unwritten

@@ -24,7 +24,7 @@ from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.volume.volume import Voxels
 from voxgate.runtime.volume.volume_file import save_volume
-from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import Header, verdict_message
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INDETERMINATE: 3}

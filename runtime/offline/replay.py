@@ -40,7 +40,7 @@ from voxgate.runtime.scans.recording import Asked, Declared, Flushed, Handed, He
 from voxgate.runtime.scans.scan import FrameRecord, Scan, decoded_frame
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.sync.synchronizer import Stamps, Synchronizer, SyncState
-from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import against, verdict_message
 
 EXIT_DIFFERS = 4

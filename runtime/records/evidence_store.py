@@ -25,7 +25,7 @@ from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.evidence_folder import DAY_S, DiskFullError, Quota, Shelf
 from voxgate.runtime.scans.job_writer import PartFiles, write_job
 from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
-from voxgate.runtime.wire.messages import EvidenceStatus, VerdictMessage
+from voxgate.runtime.wire.verdict import EvidenceStatus, VerdictMessage
 
 log = logging.getLogger(__name__)
 

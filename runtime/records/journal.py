@@ -23,7 +23,7 @@ from voxgate.runtime.common.explain import one_line
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 SCHEMA_VERSION = 1
 BUSY_S = 1.0  # wait for a person's sqlite3 shell, not longer: a robot waits for the verdict

@@ -30,7 +30,7 @@ from voxgate.runtime.scans.scan import (
     pose_records,
 )
 from voxgate.runtime.sync.poses import PoseRecord
-from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 NS_PER_S = 1_000_000_000
 IMPORTED = "imported"

@@ -43,7 +43,7 @@ from voxgate.runtime.sync.clock import ClockFit, ClockState
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.sync.synchronizer import SyncState
 from voxgate.runtime.transforms import rigid
-from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 MAX_NS = (1 << 63) - 1
 MAX_RECENT = 1000  # messages that a clock fit remembers

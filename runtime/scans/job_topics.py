@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from voxgate.runtime.nouns import Reason
-from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 PROFILE = "voxgate"
 FORMAT = "1"

@@ -43,7 +43,7 @@ from voxgate.runtime.scans.recording import (
 from voxgate.runtime.scans.scan import GRID, FrameRecord, Picture, Stored
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.transforms import Transform
-from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import cut
 
 CHUNK_BYTES = 1 << 20

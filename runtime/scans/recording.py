@@ -18,7 +18,7 @@ from voxgate.runtime.sync.synchronizer import SyncState
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.volume import Voxels
-from voxgate.runtime.wire.messages import Command
+from voxgate.runtime.wire.commands import Command
 
 EVENT_BYTES = 300  # of a small event in memory, about
 

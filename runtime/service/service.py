@@ -45,16 +45,10 @@ from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.telemetry.metrics_server import MetricsServer
 from voxgate.runtime.telemetry.sd_notify import Notifier, sd_notify
 from voxgate.runtime.telemetry.vitals import Vitals
-from voxgate.runtime.wire.messages import (
-    MOST_UNACKNOWLEDGED,
-    FaultCode,
-    HeartbeatMessage,
-    State,
-    VerdictMessage,
-    heartbeat_topic,
-    offer_topic,
-)
+from voxgate.runtime.wire.fields import MOST_UNACKNOWLEDGED, State
+from voxgate.runtime.wire.published import FaultCode, HeartbeatMessage, heartbeat_topic, offer_topic
 from voxgate.runtime.wire.sockets import CellSockets
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,32 @@ from voxgate.runtime.nouns import Note, Reason
 from voxgate.runtime.station.state import Event, Refusal, move
 from voxgate.runtime.station.station import Station
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import FaultCode, RefusalCode, State
+from voxgate.runtime.wire.commands import (
+    Abort,
+    Acknowledge,
+    Command,
+    GetResult,
+    GetState,
+    PrepareRecipe,
+    Reset,
+    Rollback,
+    StartJob,
+    StopJob,
+    parse_command,
+)
+from voxgate.runtime.wire.fields import MalformedMessage, State
+from voxgate.runtime.wire.published import FaultCode
+from voxgate.runtime.wire.replies import (
+    Done,
+    DoneCommand,
+    RefusalCode,
+    Refused,
+    Reply,
+    ResultReply,
+    StateReply,
+)
 from voxgate.runtime.wire.sockets import Envelope, Request
+from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import cut
 
 MAX_WAITING = 8  # robots that wait for one thing; one is usual
@@ -39,7 +62,7 @@ CountOpen = Callable[[], tuple[int, str | None]]
 @dataclass(frozen=True, slots=True)
 class _Asked:
     envelope: Envelope
-    command: wire.Command
+    command: Command
 
 
 @dataclass(slots=True)
@@ -47,7 +70,7 @@ class _Arming:
     """A start_job that waits until the cameras have thrown away what is old."""
 
     asked: _Asked
-    command: wire.StartJob
+    command: StartJob
     until_ns: int
 
 
@@ -70,25 +93,25 @@ class Desk:
         self._metrics = metrics
         self._waiting = _Waiting()
         station.on_recipe = self._recipe_settled
-        self._answers: dict[type[wire.Command], Callable[[_Asked, int], None]] = {
-            wire.PrepareRecipe: self._prepare_recipe,
-            wire.Rollback: self._rollback,
-            wire.StartJob: self._start_job,
-            wire.StopJob: self._stop_job,
-            wire.Abort: self._abort,
-            wire.Reset: self._reset,
-            wire.GetState: self._get_state,
-            wire.GetResult: self._get_result,
-            wire.Acknowledge: self._acknowledge,
+        self._answers: dict[type[Command], Callable[[_Asked, int], None]] = {
+            PrepareRecipe: self._prepare_recipe,
+            Rollback: self._rollback,
+            StartJob: self._start_job,
+            StopJob: self._stop_job,
+            Abort: self._abort,
+            Reset: self._reset,
+            GetState: self._get_state,
+            GetResult: self._get_result,
+            Acknowledge: self._acknowledge,
         }
 
     def take(self, request: Request, now_ns: int) -> None:
         """Carry out one command, or say why not."""
         try:
             if request.payload is None:
-                raise wire.MalformedMessage("a command is one frame of JSON")
-            asked = _Asked(request.envelope, wire.parse_command(request.payload))
-        except wire.MalformedMessage as error:
+                raise MalformedMessage("a command is one frame of JSON")
+            asked = _Asked(request.envelope, parse_command(request.payload))
+        except MalformedMessage as error:
             self._refuse_malformed(request.envelope, error)
             return
         try:
@@ -97,7 +120,7 @@ class Desk:
             self._station.fail(FaultCode.JOURNAL, str(error), now_ns)
             self._refuse(asked, RefusalCode.JOURNAL_FAILED, str(error))
 
-    def decided(self, verdict: wire.VerdictMessage) -> None:
+    def decided(self, verdict: VerdictMessage) -> None:
         """The open job has its verdict: whoever waits for it hears it."""
         waiting, self._waiting.verdict = self._waiting.verdict, []
         for asked in waiting:
@@ -130,14 +153,14 @@ class Desk:
     # --- one method per command ------------------------------------------------------------------
 
     def _prepare_recipe(self, asked: _Asked, now_ns: int) -> None:
-        assert isinstance(asked.command, wire.PrepareRecipe)
+        assert isinstance(asked.command, PrepareRecipe)
         if self._station.preparing:
             self._refuse(asked, RefusalCode.BUSY, self._busy_with())
             return
         self._await_recipe(asked, self._station.prepare(asked.command.recipe))
 
     def _rollback(self, asked: _Asked, now_ns: int) -> None:
-        assert isinstance(asked.command, wire.Rollback)
+        assert isinstance(asked.command, Rollback)
         before, wanted = self._station.changeover.before, asked.command.recipe
         if self._station.preparing:
             self._refuse(asked, RefusalCode.BUSY, self._busy_with())
@@ -156,7 +179,7 @@ class Desk:
 
     def _start_job(self, asked: _Asked, now_ns: int) -> None:
         command = asked.command
-        assert isinstance(command, wire.StartJob)
+        assert isinstance(command, StartJob)
         problem = self._cannot_start(command)
         if problem is not None:
             self._refuse(asked, *problem)
@@ -170,7 +193,7 @@ class Desk:
         self._station.starting = arming is not None
 
     def _stop_job(self, asked: _Asked, now_ns: int) -> None:
-        assert isinstance(asked.command, wire.StopJob)
+        assert isinstance(asked.command, StopJob)
         job = self._station.runner.job
         if job is None:
             self._answer_result(asked, asked.command.job_id)
@@ -212,7 +235,7 @@ class Desk:
         count, oldest = self._count_open()
         self._answer(
             asked,
-            wire.StateReply(
+            StateReply(
                 request_id=asked.command.request_id,
                 state=station.state,
                 cell=station.cell.config.cell,
@@ -231,7 +254,7 @@ class Desk:
         )
 
     def _get_result(self, asked: _Asked, now_ns: int) -> None:
-        assert isinstance(asked.command, wire.GetResult)
+        assert isinstance(asked.command, GetResult)
         job = self._station.runner.job
         if job is not None and job.job_id == asked.command.job_id:
             self._refuse(asked, RefusalCode.NOT_DECIDED, "the job is still open: send stop_job")
@@ -239,7 +262,7 @@ class Desk:
         self._answer_result(asked, asked.command.job_id)
 
     def _acknowledge(self, asked: _Asked, now_ns: int) -> None:
-        assert isinstance(asked.command, wire.Acknowledge)
+        assert isinstance(asked.command, Acknowledge)
         if self._station.runner.acknowledge(asked.command.result_id):
             self._done(asked, "acknowledge")
         else:
@@ -247,7 +270,7 @@ class Desk:
 
     # --- starting --------------------------------------------------------------------------------
 
-    def _cannot_start(self, command: wire.StartJob) -> tuple[RefusalCode, str] | None:
+    def _cannot_start(self, command: StartJob) -> tuple[RefusalCode, str] | None:
         station = self._station
         refusal = move(station.state, Event.START_JOB)
         if isinstance(refusal, Refusal):
@@ -312,7 +335,7 @@ class Desk:
         waiting, self._waiting.recipe = self._waiting.recipe, []
         for asked in waiting:
             if problem is None:
-                rolled_back = isinstance(asked.command, wire.Rollback)
+                rolled_back = isinstance(asked.command, Rollback)
                 self._done(asked, "rollback" if rolled_back else "prepare_recipe")
             else:
                 self._refuse(asked, RefusalCode.RECIPE_FAILED, problem)
@@ -326,26 +349,24 @@ class Desk:
         else:
             self._refuse(asked, RefusalCode.UNKNOWN_JOB, f"there is no job {job_id}")
 
-    def _result(self, asked: _Asked, verdict: wire.VerdictMessage) -> None:
+    def _result(self, asked: _Asked, verdict: VerdictMessage) -> None:
         self._answer(
             asked,
-            wire.ResultReply(
+            ResultReply(
                 request_id=asked.command.request_id, state=self._station.state, result=verdict
             ),
         )
 
-    def _done(self, asked: _Asked, command: wire.DoneCommand) -> None:
+    def _done(self, asked: _Asked, command: DoneCommand) -> None:
         self._answer(
             asked,
-            wire.Done(
-                request_id=asked.command.request_id, state=self._station.state, command=command
-            ),
+            Done(request_id=asked.command.request_id, state=self._station.state, command=command),
         )
 
     def _refuse(self, asked: _Asked, code: RefusalCode, detail: str) -> None:
         self._answer(
             asked,
-            wire.Refused(
+            Refused(
                 request_id=asked.command.request_id,
                 state=self._station.state,
                 code=code,
@@ -353,9 +374,9 @@ class Desk:
             ),
         )
 
-    def _refuse_malformed(self, envelope: Envelope, error: wire.MalformedMessage) -> None:
+    def _refuse_malformed(self, envelope: Envelope, error: MalformedMessage) -> None:
         self._metrics.commands.labels("malformed", "false").inc()
-        reply = wire.Refused(
+        reply = Refused(
             request_id=error.request_id,
             state=self._station.state,
             code=RefusalCode.MALFORMED,
@@ -363,13 +384,13 @@ class Desk:
         )
         self._send(envelope, reply.to_json())
 
-    def _answer(self, asked: _Asked, reply: wire.Reply) -> None:
-        ok = "false" if isinstance(reply, wire.Refused) else "true"
+    def _answer(self, asked: _Asked, reply: Reply) -> None:
+        ok = "false" if isinstance(reply, Refused) else "true"
         self._metrics.commands.labels(asked.command.command, ok).inc()
         self._send(asked.envelope, reply.to_json())
 
 
-def _duplicate(command: wire.StartJob) -> tuple[RefusalCode, str]:
+def _duplicate(command: StartJob) -> tuple[RefusalCode, str]:
     return (
         RefusalCode.DUPLICATE_JOB,
         f"job {command.job_id} was started before: one job, one verdict; choose a new job_id",

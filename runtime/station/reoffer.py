@@ -17,7 +17,7 @@ from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.telemetry.faults import Publish
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.wire.messages import OfferMessage, offer_topic
+from voxgate.runtime.wire.published import OfferMessage, offer_topic
 
 log = logging.getLogger(__name__)
 

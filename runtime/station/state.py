@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.fields import State
 
 
 class Event(str, Enum):

@@ -33,7 +33,8 @@ from voxgate.runtime.station.changeover import Changeover
 from voxgate.runtime.station.state import Event, Refusal, move
 from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
-from voxgate.runtime.wire.messages import FaultCode, State
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.published import FaultCode
 
 log = logging.getLogger(__name__)
 

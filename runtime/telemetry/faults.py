@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from voxgate.runtime.nouns import Note, Reason
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.wire.messages import FaultCode, FaultMessage, fault_topic
+from voxgate.runtime.wire.published import FaultCode, FaultMessage, fault_topic
 from voxgate.runtime.wire.verdict_message import cut
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,10 @@ from voxgate.runtime.common.timings import Timing
 from voxgate.runtime.engines.backends import AUTO, BACKENDS
 from voxgate.runtime.nouns import How, Outcome, Reason
 from voxgate.runtime.records.evidence_store import Cause, Figures
-from voxgate.runtime.wire.messages import COMMANDS, FaultCode, State, VerdictMessage
+from voxgate.runtime.wire.commands import COMMANDS
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.published import FaultCode
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 BUCKETS_S = (
     *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.075),

@@ -13,7 +13,7 @@ from voxgate.runtime.config.fields import host_of, is_loopback, remove_socket_fi
 from voxgate.runtime.config.sections import Sockets
 from voxgate.runtime.errors import ServiceError, VoxGateError
 from voxgate.runtime.wire.curve import Door, OnDenied
-from voxgate.runtime.wire.messages import TOPIC_POSE
+from voxgate.runtime.wire.poses import TOPIC_POSE
 
 log = logging.getLogger(__name__)
 

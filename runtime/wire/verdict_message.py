@@ -9,7 +9,18 @@ from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import one_line
 from voxgate.runtime.nouns import Alignment, Defect, Drift, Note, Outcome, Reason, Verdict
-from voxgate.runtime.wire import messages as wire
+from voxgate.runtime.wire.fields import MAX_DETAIL
+from voxgate.runtime.wire.verdict import (
+    MAX_DEFECTS,
+    MAX_REASONS,
+    AlignmentMessage,
+    DefectMessage,
+    DriftMessage,
+    EvidenceStatus,
+    ReasonMessage,
+    VerdictMessage,
+    ViewMessage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +35,10 @@ class Header:
     is_simulated: bool
     created_utc: datetime
     backend: str
-    evidence: wire.EvidenceStatus = wire.EvidenceStatus.OFF
+    evidence: EvidenceStatus = EvidenceStatus.OFF
 
 
-def verdict_message(verdict: Verdict, header: Header) -> wire.VerdictMessage:
+def verdict_message(verdict: Verdict, header: Header) -> VerdictMessage:
     """The message for `verdict`; lists and sentences are cut to what the wire allows.
 
     A verdict with impossible numbers (NaN, infinity) is sent as INDETERMINATE (score_invalid).
@@ -41,8 +52,8 @@ def verdict_message(verdict: Verdict, header: Header) -> wire.VerdictMessage:
         return _message(Verdict(notes=(note,)), header)
 
 
-def _message(verdict: Verdict, header: Header) -> wire.VerdictMessage:
-    return wire.VerdictMessage(
+def _message(verdict: Verdict, header: Header) -> VerdictMessage:
+    return VerdictMessage(
         result_id=header.result_id,
         job_id=header.job_id,
         part_id=header.part_id,
@@ -51,13 +62,13 @@ def _message(verdict: Verdict, header: Header) -> wire.VerdictMessage:
         is_simulated=header.is_simulated,
         created_utc=header.created_utc,
         outcome=verdict.outcome,
-        reasons=tuple(_reason(note) for note in verdict.notes[: wire.MAX_REASONS]),
+        reasons=tuple(_reason(note) for note in verdict.notes[:MAX_REASONS]),
         score=verdict.score,
         coverage=verdict.coverage,
-        defects=tuple(_defect(defect) for defect in verdict.defects[: wire.MAX_DEFECTS]),
+        defects=tuple(_defect(defect) for defect in verdict.defects[:MAX_DEFECTS]),
         defect_count=len(verdict.defects),
         views=tuple(
-            wire.ViewMessage(
+            ViewMessage(
                 view=view.view,
                 frame_id=view.frame_id,
                 uncertainty_mm=view.uncertainty_mm,
@@ -88,18 +99,18 @@ def against(verdict: Verdict, *notes: Note) -> Verdict:
     )
 
 
-def _reason(note: Note) -> wire.ReasonMessage:
-    return wire.ReasonMessage(reason=note.reason, detail=cut(note.detail))
+def _reason(note: Note) -> ReasonMessage:
+    return ReasonMessage(reason=note.reason, detail=cut(note.detail))
 
 
 def cut(sentence: str) -> str:
     """A sentence of at most MAX_DETAIL characters on one line."""
     line = " ".join(sentence.split())
-    return line if len(line) <= wire.MAX_DETAIL else line[: wire.MAX_DETAIL - 3] + "..."
+    return line if len(line) <= MAX_DETAIL else line[: MAX_DETAIL - 3] + "..."
 
 
-def _defect(defect: Defect) -> wire.DefectMessage:
-    return wire.DefectMessage(
+def _defect(defect: Defect) -> DefectMessage:
+    return DefectMessage(
         centroid_part_mm=defect.centroid_part_mm,
         centroid_base_mm=defect.centroid_base_mm,
         size_mm=defect.size_mm,
@@ -110,19 +121,19 @@ def _defect(defect: Defect) -> wire.DefectMessage:
     )
 
 
-def _drift(drift: Drift | None) -> wire.DriftMessage | None:
+def _drift(drift: Drift | None) -> DriftMessage | None:
     if drift is None:
         return None
-    return wire.DriftMessage(
+    return DriftMessage(
         drift_mm=drift.drift_mm, drift_px=drift.drift_px, residual_mm=drift.residual_mm
     )
 
 
-def _alignment(alignment: Alignment | None) -> wire.AlignmentMessage | None:
+def _alignment(alignment: Alignment | None) -> AlignmentMessage | None:
     if alignment is None:
         return None
     rows = alignment.reference_from_part.tolist()
-    return wire.AlignmentMessage(
+    return AlignmentMessage(
         reference_from_part=tuple(tuple(row) for row in rows),
         shift_mm=alignment.shift_mm,
         rotation_deg=alignment.rotation_deg,

@@ -24,7 +24,7 @@ from rich.table import Table
 from voxgate.runtime.errors import ScanError, VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.scans.scan import Scan
-from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.box import Box, voxgate
 from voxgate.sim.demo.cloud import Shot, cloud_from_shots
 from voxgate.sim.demo.show import PlannedJob, jobs_table, latency_line

@@ -6,7 +6,7 @@ import json
 
 import zmq
 
-from voxgate.runtime.wire.messages import TOPIC_POSE
+from voxgate.runtime.wire.poses import TOPIC_POSE
 from voxgate.sim.field.timeline import Sample
 
 

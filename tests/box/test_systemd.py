@@ -17,8 +17,9 @@ import pytest
 from tests.kits.cell_kit import Robot, ServiceProcess, write_cell
 from tests.kits.repository import ROOT
 from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.commands import StopJob
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import ResultReply
 
 UNIT = ROOT / "systemd/voxgate.service"
 DROP_INS = sorted((ROOT / "systemd/drop-ins").glob("*.conf"))
@@ -123,8 +124,8 @@ def test_a_cell_works_in_the_sandbox(state: Path) -> None:
             robot.start_job("job-1")
             for _ in range(3):
                 robot.expose()
-            reply = robot.ask(wire.StopJob, job_id="job-1")
-            assert isinstance(reply, wire.ResultReply)
+            reply = robot.ask(StopJob, job_id="job-1")
+            assert isinstance(reply, ResultReply)
             assert reply.result.outcome is Outcome.PASS, reply.result.reasons
         assert service.end(signal.SIGTERM) == 0
         assert (state / "journal.sqlite").stat().st_uid != 0

@@ -18,9 +18,11 @@ from ruamel.yaml import YAML
 from tests.kits.repository import ROOT
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.wire import messages as wire
+from voxgate.runtime.wire.commands import CommandMessage, GetState, StartJob
 from voxgate.runtime.wire.curve import KeyPair
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.poses import TOPIC_POSE, PoseMessage
+from voxgate.runtime.wire.replies import Done, Reply, parse_reply
 
 WIDTH_PX, HEIGHT_PX = 80, 60
 COLD_CLOCK_S = 0.06
@@ -191,7 +193,7 @@ class Robot:
 
     # --- commands --------------------------------------------------------------------------------
 
-    def send(self, command: type[wire.CommandMessage], **fields: Any) -> str:
+    def send(self, command: type[CommandMessage], **fields: Any) -> str:
         """Send a command; its request id."""
         self._requests += 1
         request_id = f"r{self._requests}"
@@ -202,13 +204,13 @@ class Robot:
         """Send any bytes as a command."""
         self._commands.send_multipart(parts)
 
-    def reply(self, patience_s: float = PATIENCE_S) -> wire.Reply:
+    def reply(self, patience_s: float = PATIENCE_S) -> Reply:
         """The next reply."""
         if not self._commands.poll(int(patience_s * 1000)):
             raise AssertionError(f"no reply within {patience_s:g} s")
-        return wire.parse_reply(self._commands.recv_multipart()[-1])
+        return parse_reply(self._commands.recv_multipart()[-1])
 
-    def ask(self, command: type[wire.CommandMessage], **fields: Any) -> wire.Reply:
+    def ask(self, command: type[CommandMessage], **fields: Any) -> Reply:
         """Send a command and take its reply."""
         request_id = self.send(command, **fields)
         reply = self.reply()
@@ -217,7 +219,7 @@ class Robot:
 
     def state(self) -> State:
         """What get_state says."""
-        return self.ask(wire.GetState).state
+        return self.ask(GetState).state
 
     def wait_for(self, state: State) -> None:
         """Until the service is in `state`."""
@@ -225,8 +227,8 @@ class Robot:
 
     def start_job(self, job_id: str = "job-1") -> None:
         """Start a job; it must be accepted."""
-        reply = self.ask(wire.StartJob, job_id=job_id, part_id="part-1")
-        assert isinstance(reply, wire.Done), reply
+        reply = self.ask(StartJob, job_id=job_id, part_id="part-1")
+        assert isinstance(reply, Done), reply
         assert reply.state is State.EXECUTING
         # the arm travels to the first viewpoint; a message of a clock just met may be 50 ms old,
         # and what may have been exposed before the job is not believed
@@ -280,13 +282,13 @@ class Robot:
         poses = self._connect(zmq.PUB, "poses")
         seq = 0
         while not self._stop.wait(POSE_PERIOD_S):
-            pose = wire.PoseMessage(
+            pose = PoseMessage(
                 seq=seq,
                 t_robot_ns=time.monotonic_ns() + self.robot_offset_ns,
                 p_mm=(500.0, 0.0, 500.0),
                 q_wxyz=(1.0, 0.0, 0.0, 0.0),
             )
-            poses.send_multipart([wire.TOPIC_POSE, pose.to_json()])
+            poses.send_multipart([TOPIC_POSE, pose.to_json()])
             seq += 1
             self._poses_sent = seq
         poses.close()

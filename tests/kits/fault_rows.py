@@ -38,8 +38,9 @@ from tests.kits.cell_kit import (
 )
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome, Reason
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import RefusalCode
+from voxgate.runtime.wire.commands import Abort, StartJob
+from voxgate.runtime.wire.poses import TOPIC_POSE
+from voxgate.runtime.wire.replies import RefusalCode, Refused
 
 PLANNED = 3
 POSE = {"seq": 0, "t_robot_ns": ROBOT_OFFSET_NS, "p_mm": [0, 0, 0], "q_wxyz": [1, 0, 0, 0]}
@@ -248,7 +249,7 @@ def _strange_pose(**change: Any) -> Strike:
             other.connect(f"ipc://{line.folder}/poses")
             deadline = time.monotonic() + 10
             while len(line.robot.published("fault")) == before and time.monotonic() < deadline:
-                other.send_multipart([wire.TOPIC_POSE, payload])
+                other.send_multipart([TOPIC_POSE, payload])
                 time.sleep(0.01)
 
     return strike
@@ -262,7 +263,7 @@ def _another_robot(line: Line) -> None:
         for number in range(50):
             now_ns = time.monotonic_ns() + 3 * ROBOT_OFFSET_NS
             pose = POSE | {"seq": 10**6 + number, "t_robot_ns": now_ns, "p_mm": [0, 0, 900]}
-            other.send_multipart([wire.TOPIC_POSE, json.dumps(pose).encode()])
+            other.send_multipart([TOPIC_POSE, json.dumps(pose).encode()])
             time.sleep(0.008)
 
 
@@ -457,12 +458,12 @@ CARRIER = {
 
 
 def _abort(line: Line) -> None:
-    line.robot.ask(wire.Abort)
+    line.robot.ask(Abort)
 
 
 def _second_job(line: Line) -> None:
-    reply = line.robot.ask(wire.StartJob, job_id="second", part_id="p")
-    assert isinstance(reply, wire.Refused), reply
+    reply = line.robot.ask(StartJob, job_id="second", part_id="p")
+    assert isinstance(reply, Refused), reply
 
 
 ROBOT = {

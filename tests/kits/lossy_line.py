@@ -26,8 +26,9 @@ from tests.kits.cell_kit import (
 )
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.commands import GetResult, StartJob, StopJob
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import Done, ResultReply
 
 ENDPOINTS = {name: f"tcp://127.0.0.1:{47100 + number}" for number, name in enumerate(SOCKETS)}
 PLANNED = 3
@@ -78,17 +79,17 @@ def play(folder: Path, outcome: Outcome, jobs: int) -> dict[str, str]:
 
 def _job(robot: Robot, job_id: str) -> str:
     def opened() -> bool:
-        return isinstance(robot.ask(wire.StartJob, job_id=job_id, part_id="part"), wire.Done)
+        return isinstance(robot.ask(StartJob, job_id=job_id, part_id="part"), Done)
 
     until(opened, "a job that may start", PATIENCE_S)
     time.sleep(COLD_CLOCK_S)  # the arm travels
     for _ in range(PLANNED):
         robot.expose()
-    robot.send(wire.StopJob, job_id=job_id)
+    robot.send(StopJob, job_id=job_id)
     reply = robot.reply(PATIENCE_S)
-    assert isinstance(reply, wire.ResultReply), reply
-    again = robot.ask(wire.GetResult, job_id=job_id)
-    assert isinstance(again, wire.ResultReply), again
+    assert isinstance(reply, ResultReply), reply
+    again = robot.ask(GetResult, job_id=job_id)
+    assert isinstance(again, ResultReply), again
     assert again.result == reply.result
     return reply.result.outcome.value
 

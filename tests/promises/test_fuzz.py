@@ -35,9 +35,12 @@ from voxgate.runtime.recipe.scorer import write_scorer
 from voxgate.runtime.recipe.signature import SIGNATURE_FILE, Signature, Trust
 from voxgate.runtime.recipe.zones import Zones, write_zones
 from voxgate.runtime.scans.scan import Scan
-from voxgate.runtime.wire import messages as wire
+from voxgate.runtime.wire.commands import StartJob, parse_command
 from voxgate.runtime.wire.curve import load_key_pair
+from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.keys import make_key_pair
+from voxgate.runtime.wire.poses import PoseMessage, parse_pose
+from voxgate.runtime.wire.replies import RefusalCode, Refused, parse_reply
 
 Feed = Callable[[bytes], object]
 EXAMPLE = ROOT / "examples/bracket"
@@ -82,20 +85,18 @@ def from_file(read: Callable[[Path], object], path: Path) -> Feed:
 
 
 def messages(folder: Path) -> list[tuple[Feed, bytes]]:
-    pose = wire.PoseMessage(seq=1, t_robot_ns=5, p_mm=(1, 2, 3), q_wxyz=(1, 0, 0, 0)).to_json()
-    start = wire.StartJob(request_id="r1", job_id="j", part_id="p", recipe="bracket/1").to_json()
-    reply = wire.Refused(
-        request_id="r", state=wire.State.READY, code=wire.RefusalCode.BUSY, detail="no"
-    ).to_json()
+    pose = PoseMessage(seq=1, t_robot_ns=5, p_mm=(1, 2, 3), q_wxyz=(1, 0, 0, 0)).to_json()
+    start = StartJob(request_id="r1", job_id="j", part_id="p", recipe="bracket/1").to_json()
+    reply = Refused(request_id="r", state=State.READY, code=RefusalCode.BUSY, detail="no").to_json()
     header = {
         **{"camera": "cam0", "frame_id": 7, "t_device_ns": 10**12, "exposure_ns": 8_000_000},
         **{"width": 8, "height": 6, "pixel_format": "Mono8", "encoding": "raw"},
         **{"depth": "Coord3D_C16", "depth_scale_mm": 0.1, "depth_offset_mm": 0.0},
     }
     return [
-        (wire.parse_pose, pose),
-        (wire.parse_command, start),
-        (wire.parse_reply, reply),
+        (parse_pose, pose),
+        (parse_command, start),
+        (parse_reply, reply),
         (header_from_bytes, json.dumps(header).encode()),
         (lambda data: parse_object(data.decode()), b'{"a": {"b": [1, 2.5, "x"]}, "c": null}'),
     ]

@@ -28,8 +28,10 @@ from tests.kits.repository import ROOT
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.nouns import Outcome, Reason
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.commands import GetResult, Reset, StartJob, StopJob
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, Reply, ResultReply
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 CELLS = [(name, when) for name, row in ROWS.items() for when in row.expected]
 FIRST = {name: next(iter(row.expected)) for name, row in ROWS.items()}
@@ -171,7 +173,7 @@ def test_no_cell_is_a_pass(line: Line, name: str, when: When) -> None:
     try:
         answer = _play(line, row, when, _job_id())
         _check_answer(answer, row.expected[when])
-        if isinstance(answer, wire.ResultReply):
+        if isinstance(answer, ResultReply):
             _check_one_verdict(line, row, answer.result)
     finally:
         while line.undo:
@@ -180,12 +182,12 @@ def test_no_cell_is_a_pass(line: Line, name: str, when: When) -> None:
         _passes(line)
 
 
-def _check_answer(answer: wire.Reply, expected: Expected) -> None:
-    if isinstance(expected, wire.RefusalCode):
-        assert isinstance(answer, wire.Refused), answer
+def _check_answer(answer: Reply, expected: Expected) -> None:
+    if isinstance(expected, RefusalCode):
+        assert isinstance(answer, Refused), answer
         assert answer.code is expected
         return
-    assert isinstance(answer, wire.ResultReply), answer
+    assert isinstance(answer, ResultReply), answer
     verdict = answer.result
     told = {reason.reason for reason in verdict.reasons}
     assert verdict.outcome is not Outcome.PASS
@@ -196,12 +198,12 @@ def _check_answer(answer: wire.Reply, expected: Expected) -> None:
         assert told & expected, f"{told}, expected one of {expected}"
 
 
-def _play(line: Line, row: Row, when: When, job_id: str) -> wire.Reply:
+def _play(line: Line, row: Row, when: When, job_id: str) -> Reply:
     """Play the job, commit the fault at its moment; the refusal, or the verdict."""
     if when is When.BEFORE:
         row.strike(line)
-    started = line.robot.ask(wire.StartJob, job_id=job_id, part_id="part")
-    if isinstance(started, wire.Refused):
+    started = line.robot.ask(StartJob, job_id=job_id, part_id="part")
+    if isinstance(started, Refused):
         return started
     time.sleep(COLD_CLOCK_S)  # the arm travels, as in Robot.start_job
     exposed = {When.HALF: 1, When.DECIDING: PLANNED}.get(when, 0)
@@ -213,16 +215,16 @@ def _play(line: Line, row: Row, when: When, job_id: str) -> wire.Reply:
     return _end(line, row.end, job_id, PLANNED - exposed)
 
 
-def _end(line: Line, end: End, job_id: str, others: int) -> wire.Reply:
+def _end(line: Line, end: End, job_id: str, others: int) -> Reply:
     """The job's answer, however it goes on."""
     if end is End.RESTART:
         return _after_restart(line, job_id)
     if end is End.SILENCE:
         until(lambda: _heard(line, job_id), "the verdict")
-        return line.robot.ask(wire.GetResult, job_id=job_id)
+        return line.robot.ask(GetResult, job_id=job_id)
     if end is End.STOP:
         _expose(line, others)
-    line.robot.send(wire.StopJob, job_id=job_id)
+    line.robot.send(StopJob, job_id=job_id)
     if end is End.LATE:
         until(lambda: _heard(line, job_id), "the verdict")
         _expose(line, others)
@@ -240,7 +242,7 @@ def _heard(line: Line, job_id: str) -> set[str]:
     return {verdict["result_id"] for verdict in verdicts if verdict["job_id"] == job_id}
 
 
-def _after_restart(line: Line, job_id: str) -> wire.Reply:
+def _after_restart(line: Line, job_id: str) -> Reply:
     """As systemd does it, if the fault ended the process; get_result's answer."""
     process = line.service.process
     assert process is not None
@@ -252,14 +254,14 @@ def _after_restart(line: Line, job_id: str) -> wire.Reply:
     line.service.start()
     line.robot.wait_for(State.READY)
     line.robot.send_poses_for_a_while()
-    return line.robot.ask(wire.GetResult, job_id=job_id)
+    return line.robot.ask(GetResult, job_id=job_id)
 
 
-def _check_one_verdict(line: Line, row: Row, verdict: wire.VerdictMessage) -> None:
+def _check_one_verdict(line: Line, row: Row, verdict: VerdictMessage) -> None:
     """Heard, on record and told again: the same, and in time."""
     assert _heard(line, verdict.job_id) <= {verdict.result_id}
-    again = line.robot.ask(wire.GetResult, job_id=verdict.job_id)
-    assert isinstance(again, wire.ResultReply), again
+    again = line.robot.ask(GetResult, job_id=verdict.job_id)
+    assert isinstance(again, ResultReply), again
     assert again.result == verdict
     deadline_ms = (QUICK | row.changes.get("job", {}))["deadline_ms"]
     assert verdict.timing_ms.get("job", 0.0) <= deadline_ms
@@ -278,18 +280,18 @@ def _check_one_verdict(line: Line, row: Row, verdict: wire.VerdictMessage) -> No
 def _passes(line: Line) -> None:
     """A good part is PASS again, once the clocks are believed again."""
     if line.robot.state() is State.ERROR:
-        assert isinstance(line.robot.ask(wire.Reset), wire.Done)
+        assert isinstance(line.robot.ask(Reset), Done)
     line.robot.wait_for(State.READY)
 
     def passes() -> bool:
         job_id = _job_id()
-        reply = line.robot.ask(wire.StartJob, job_id=job_id, part_id="part")
-        if isinstance(reply, wire.Refused):
+        reply = line.robot.ask(StartJob, job_id=job_id, part_id="part")
+        if isinstance(reply, Refused):
             return False  # a camera is on its way back
         time.sleep(COLD_CLOCK_S)
         _expose(line, PLANNED)
-        verdict = line.robot.ask(wire.StopJob, job_id=job_id)
-        assert isinstance(verdict, wire.ResultReply), verdict
+        verdict = line.robot.ask(StopJob, job_id=job_id)
+        assert isinstance(verdict, ResultReply), verdict
         return verdict.result.outcome is Outcome.PASS
 
     until(passes, "a good part that passes")

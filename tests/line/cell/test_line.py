@@ -21,7 +21,8 @@ from scipy.spatial.transform import Rotation
 
 from tests.kits.repository import ROOT
 from tests.kits.spoilt_recipe import change_manifest, flip_a_bit, replace_file
-from voxgate.runtime.wire.messages import DefectMessage, RefusalCode, Refused, VerdictMessage
+from voxgate.runtime.wire.replies import RefusalCode, Refused
+from voxgate.runtime.wire.verdict import DefectMessage, VerdictMessage
 from voxgate.sim.box import CONFIG_NAME, Box, voxgate
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
 from voxgate.sim.recipes import copy_as, export_once

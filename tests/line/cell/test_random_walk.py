@@ -28,8 +28,21 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from tests.kits.cell_kit import ROBOT_OFFSET_NS, Robot, ServiceProcess, until, write_cell
 from voxgate.runtime.nouns import Outcome, Reason
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.commands import (
+    Abort,
+    CommandMessage,
+    GetResult,
+    GetState,
+    PrepareRecipe,
+    Reset,
+    Rollback,
+    StartJob,
+    StopJob,
+)
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.poses import TOPIC_POSE
+from voxgate.runtime.wire.replies import Done, Refused, Reply, ResultReply, StateReply
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 PLANNED = 3
 TRIES = 5  # for a good part on a machine that may stall
@@ -58,7 +71,7 @@ class Walk:
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="vg-")))
     job: Model | None = None
     earned: dict[str, bool] = field(default_factory=dict)
-    verdicts: dict[str, wire.VerdictMessage] = field(default_factory=dict)
+    verdicts: dict[str, VerdictMessage] = field(default_factory=dict)
 
 
 class Line(RuleBasedStateMachine):
@@ -82,8 +95,8 @@ class Line(RuleBasedStateMachine):
     def start(self) -> None:
         job_id = f"job-{next(self.numbers)}"
         served = self._settled()
-        reply = self.robot.ask(wire.StartJob, job_id=job_id, part_id="part", recipe=served)
-        if isinstance(reply, wire.Done):
+        reply = self.robot.ask(StartJob, job_id=job_id, part_id="part", recipe=served)
+        if isinstance(reply, Done):
             self._ended_by_itself()
             assert served is not None
             self.walk.job = Model(job_id, served)
@@ -93,7 +106,7 @@ class Line(RuleBasedStateMachine):
     def inspect_a_part(self) -> None:
         self.stop()
         if self.robot.state() is State.INITIALIZED:
-            self.robot.ask(wire.PrepareRecipe, recipe="bracket")
+            self.robot.ask(PrepareRecipe, recipe="bracket")
         self.start()
         self.expose(PLANNED)
         self.stop()
@@ -107,8 +120,8 @@ class Line(RuleBasedStateMachine):
     def start_again(self) -> None:
         if self.walk.verdicts:
             job_id = next(iter(self.walk.verdicts))
-            reply = self.robot.ask(wire.StartJob, job_id=job_id, part_id="part")
-            assert isinstance(reply, wire.Refused), reply
+            reply = self.robot.ask(StartJob, job_id=job_id, part_id="part")
+            assert isinstance(reply, Refused), reply
 
     @rule(count=st.integers(1, PLANNED))
     def expose(self, count: int) -> None:
@@ -120,26 +133,26 @@ class Line(RuleBasedStateMachine):
     @rule()
     def stop(self) -> None:
         if self.walk.job is not None:
-            self._decided(self.robot.ask(wire.StopJob, job_id=self.walk.job.job_id))
+            self._decided(self.robot.ask(StopJob, job_id=self.walk.job.job_id))
 
     @rule()
     def abort(self) -> None:
-        reply = self.robot.ask(wire.Abort)
-        if isinstance(reply, wire.ResultReply):
+        reply = self.robot.ask(Abort)
+        if isinstance(reply, ResultReply):
             self._decided(reply)
 
     @rule(recipe=st.sampled_from(["bracket", "bracket/1", "bracket/2", "gear"]))
     def prepare(self, recipe: str) -> None:
         """During a job the answer comes at its end, to an engineer who may have left by then."""
-        self._order(wire.PrepareRecipe, recipe=recipe)
+        self._order(PrepareRecipe, recipe=recipe)
 
     @rule()
     def roll_back(self) -> None:
-        self._order(wire.Rollback)
+        self._order(Rollback)
 
     @rule()
     def reset(self) -> None:
-        self.robot.ask(wire.Reset)
+        self.robot.ask(Reset)
 
     @rule()
     def ask_again(self) -> None:
@@ -149,7 +162,7 @@ class Line(RuleBasedStateMachine):
     @rule(payload=st.binary(max_size=300) | st.sampled_from([b"{}", b"[" * 900, b"null"]))
     def send_nonsense(self, payload: bytes) -> None:
         self.robot.send_raw(payload)
-        assert isinstance(self.robot.reply(), wire.Refused)
+        assert isinstance(self.robot.reply(), Refused)
 
     # --- what goes wrong -------------------------------------------------------------------------
 
@@ -185,7 +198,7 @@ class Line(RuleBasedStateMachine):
         with zmq.Context() as context, context.socket(zmq.PUB) as other:
             other.linger = 100
             other.connect(f"ipc://{self.walk.folder}/poses")
-            other.send_multipart([wire.TOPIC_POSE, json.dumps(POSE | change).encode()])
+            other.send_multipart([TOPIC_POSE, json.dumps(POSE | change).encode()])
 
     @rule()
     def fall_silent(self) -> None:
@@ -213,8 +226,8 @@ class Line(RuleBasedStateMachine):
         self.robot.wait_for(State.READY)
         self.robot.send_poses_for_a_while()
         if self.walk.job is not None:
-            reply = self.robot.ask(wire.GetResult, job_id=self.walk.job.job_id)
-            assert isinstance(reply, wire.ResultReply), reply
+            reply = self.robot.ask(GetResult, job_id=self.walk.job.job_id)
+            assert isinstance(reply, ResultReply), reply
             if Reason.CRASHED in {reason.reason for reason in reply.result.reasons}:
                 assert reply.result.outcome is Outcome.INDETERMINATE
             self._decided(reply)
@@ -224,20 +237,20 @@ class Line(RuleBasedStateMachine):
         if self.walk.job is not None:
             self.walk.job.exposed += 1
 
-    def _order(self, command: type[wire.CommandMessage], **fields: Any) -> None:
+    def _order(self, command: type[CommandMessage], **fields: Any) -> None:
         with Robot(self.walk.folder) as engineer:
             engineer.send(command, **fields)
             if self.walk.job is None:
                 engineer.reply()
             else:
-                asked = engineer.send(wire.GetState)  # so that the order has arrived
+                asked = engineer.send(GetState)  # so that the order has arrived
                 while engineer.reply().request_id != asked:
                     pass  # it was refused at once
 
     def _settled(self) -> str | None:
         """The recipe that serves; between two jobs none is waiting to take over."""
-        reply = self.robot.ask(wire.GetState)
-        assert isinstance(reply, wire.StateReply)
+        reply = self.robot.ask(GetState)
+        assert isinstance(reply, StateReply)
         return reply.recipe
 
     # --- what must be true -----------------------------------------------------------------------
@@ -248,10 +261,10 @@ class Line(RuleBasedStateMachine):
         if job is not None and job.frames < before:
             job.doubt = True
 
-    def _decided(self, reply: wire.Reply) -> None:
+    def _decided(self, reply: Reply) -> None:
         job, self.walk.job = self.walk.job, None
         assert job is not None
-        assert isinstance(reply, wire.ResultReply), reply
+        assert isinstance(reply, ResultReply), reply
         assert reply.result.job_id == job.job_id
         assert reply.result.recipe == job.recipe
         self.walk.earned[job.job_id] = job.earned
@@ -264,21 +277,21 @@ class Line(RuleBasedStateMachine):
         job = self.walk.job
         if job is None:
             return
-        reply = self.robot.ask(wire.GetResult, job_id=job.job_id)
+        reply = self.robot.ask(GetResult, job_id=job.job_id)
         self._decided(reply)
-        assert isinstance(reply, wire.ResultReply)
+        assert isinstance(reply, ResultReply)
         told = {reason.reason for reason in reply.result.reasons}
         assert job.exposed >= PLANNED or Reason.DEADLINE in told, f"two jobs at once: {job}"
 
     def _same_as_before(self, job_id: str) -> None:
-        reply = self.robot.ask(wire.GetResult, job_id=job_id)
-        assert isinstance(reply, wire.ResultReply), reply
+        reply = self.robot.ask(GetResult, job_id=job_id)
+        assert isinstance(reply, ResultReply), reply
         assert reply.result == self.walk.verdicts[job_id]
 
     def teardown(self) -> None:
         try:
             if self.walk.job is not None:
-                self._decided(self.robot.ask(wire.StopJob, job_id=self.walk.job.job_id))
+                self._decided(self.robot.ask(StopJob, job_id=self.walk.job.job_id))
             self.ask_again()
             self._recovers()
             assert self.service.end(signal.SIGTERM) == 0
@@ -291,7 +304,7 @@ class Line(RuleBasedStateMachine):
     def _recovers(self) -> None:
         """A walk after which nothing can pass would prove nothing, and serve nobody."""
         if self.robot.state() is State.ERROR:
-            self.robot.ask(wire.Reset)
+            self.robot.ask(Reset)
         until(lambda: self.robot.state() is not State.PREOPERATIONAL, "the cameras")
         until(self._prepares, "a recipe")
         self.robot.wait_for(State.READY)
@@ -306,7 +319,7 @@ class Line(RuleBasedStateMachine):
         raise AssertionError(f"a good part does not pass any more: {outcomes}")
 
     def _prepares(self) -> bool:
-        return isinstance(self.robot.ask(wire.PrepareRecipe, recipe="bracket"), wire.Done)
+        return isinstance(self.robot.ask(PrepareRecipe, recipe="bracket"), Done)
 
     def _starts(self) -> bool:
         self.start()

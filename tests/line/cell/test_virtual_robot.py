@@ -17,21 +17,11 @@ import zmq
 from tests.kits.repository import ROOT
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.scans.scan import Scan
-from voxgate.runtime.wire.messages import (
-    Acknowledge,
-    Done,
-    HeartbeatMessage,
-    RefusalCode,
-    Refused,
-    ResultReply,
-    StartJob,
-    State,
-    StopJob,
-    VerdictMessage,
-    heartbeat_topic,
-    parse_command,
-    verdict_topic,
-)
+from voxgate.runtime.wire.commands import Acknowledge, StartJob, StopJob, parse_command
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic, verdict_topic
+from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, ResultReply
+from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.box import Box
 from voxgate.sim.field.faults import FaultError
 from voxgate.sim.field.timeline import timeline_from_scan

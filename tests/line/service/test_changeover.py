@@ -19,8 +19,19 @@ from tests.line.service.test_service import CLOCK_REASONS
 from voxgate.runtime.jobs.worker import Prepared
 from voxgate.runtime.nouns import How, Outcome, Reason
 from voxgate.runtime.station.changeover import Changeover
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import RefusalCode, State
+from voxgate.runtime.wire.commands import (
+    Abort,
+    GetResult,
+    GetState,
+    PrepareRecipe,
+    Reset,
+    Rollback,
+    StartJob,
+    StopJob,
+)
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, Reply, ResultReply, StateReply
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 _numbers = itertools.count()
 SLOW = Script(slow="bracket/2", slow_s=1.0, broken="bracket/3")
@@ -46,28 +57,28 @@ def serving(
         service.kill_if_left()
 
 
-def asked(robot: Robot) -> wire.StateReply:
-    reply = robot.ask(wire.GetState)
-    assert isinstance(reply, wire.StateReply)
+def asked(robot: Robot) -> StateReply:
+    reply = robot.ask(GetState)
+    assert isinstance(reply, StateReply)
     return reply
 
 
-def refused(reply: wire.Reply) -> RefusalCode:
-    assert isinstance(reply, wire.Refused), reply
+def refused(reply: Reply) -> RefusalCode:
+    assert isinstance(reply, Refused), reply
     return reply.code
 
 
-def start(robot: Robot, job_id: str, recipe: str | None = None) -> wire.Reply:
-    reply = robot.ask(wire.StartJob, job_id=job_id, part_id="p", recipe=recipe)
+def start(robot: Robot, job_id: str, recipe: str | None = None) -> Reply:
+    reply = robot.ask(StartJob, job_id=job_id, part_id="p", recipe=recipe)
     time.sleep(0.06)  # the arm travels, as in Robot.start_job
     return reply
 
 
-def finish(robot: Robot, job_id: str) -> wire.VerdictMessage:
+def finish(robot: Robot, job_id: str) -> VerdictMessage:
     for _ in range(3):
         robot.expose()
-    reply = robot.ask(wire.StopJob, job_id=job_id)
-    assert isinstance(reply, wire.ResultReply), reply
+    reply = robot.ask(StopJob, job_id=job_id)
+    assert isinstance(reply, ResultReply), reply
     return reply.result
 
 
@@ -76,7 +87,7 @@ def decide_a_part(robot: Robot, job_id: str, recipe: str) -> None:
 
     def passes() -> bool:
         name = f"{job_id}-{next(_numbers)}"
-        assert isinstance(start(robot, name, recipe), wire.Done)
+        assert isinstance(start(robot, name, recipe), Done)
         verdict = finish(robot, name)
         assert verdict.recipe == recipe
         assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
@@ -85,7 +96,7 @@ def decide_a_part(robot: Robot, job_id: str, recipe: str) -> None:
     until(passes, "a good part that passes")
 
 
-def reasons(verdict: wire.VerdictMessage) -> set[Reason]:
+def reasons(verdict: VerdictMessage) -> set[Reason]:
     return {reason.reason for reason in verdict.reasons}
 
 
@@ -94,19 +105,19 @@ def reasons(verdict: wire.VerdictMessage) -> set[Reason]:
 
 def test_job_ends_with_its_recipe_and_the_next_has_the_new_one(folder: Path) -> None:
     with serving(folder) as (service, robot), Robot(folder) as other:
-        assert refused(robot.ask(wire.Rollback)) is RefusalCode.WRONG_STATE  # to what?
+        assert refused(robot.ask(Rollback)) is RefusalCode.WRONG_STATE  # to what?
         decide_a_part(robot, "job-1", "bracket/1")
-        assert isinstance(start(robot, "job-2"), wire.Done)
-        request = other.send(wire.PrepareRecipe, recipe="bracket/2")
+        assert isinstance(start(robot, "job-2"), Done)
+        request = other.send(PrepareRecipe, recipe="bracket/2")
         until(lambda: asked(robot).preparing == "bracket/2", "the preparation")
-        assert refused(robot.ask(wire.PrepareRecipe, recipe="bracket/1")) is RefusalCode.BUSY
-        assert refused(robot.ask(wire.Rollback)) is RefusalCode.BUSY
+        assert refused(robot.ask(PrepareRecipe, recipe="bracket/1")) is RefusalCode.BUSY
+        assert refused(robot.ask(Rollback)) is RefusalCode.BUSY
         time.sleep(SLOW.slow_s + 0.2)  # it is proven long before the part is done
         assert (asked(robot).recipe, asked(robot).state) == ("bracket/1", State.EXECUTING)
         assert finish(robot, "job-2").recipe == "bracket/1"
         done = other.reply()
         assert (done.request_id, done.state) == (request, State.READY)
-        assert isinstance(done, wire.Done)
+        assert isinstance(done, Done)
         decide_a_part(robot, "job-3", "bracket/2")
         beat = until(lambda: robot.published("heartbeat")[-1], "a heartbeat")
         assert (beat["recipe"], beat["preparing"]) == ("bracket/2", None)
@@ -115,15 +126,15 @@ def test_job_ends_with_its_recipe_and_the_next_has_the_new_one(folder: Path) -> 
 
 def test_line_goes_on_while_a_recipe_loads_but_only_with_a_named_one(folder: Path) -> None:
     with serving(folder) as (_, robot), Robot(folder) as other:
-        other.send(wire.PrepareRecipe, recipe="bracket/2")
+        other.send(PrepareRecipe, recipe="bracket/2")
         until(lambda: asked(robot).preparing, "the preparation")
         for recipe in (None, "bracket", "bracket/2"):  # each could mean the one that is coming
-            reply = robot.ask(wire.StartJob, job_id="job-1", part_id="p", recipe=recipe)
+            reply = robot.ask(StartJob, job_id="job-1", part_id="p", recipe=recipe)
             assert refused(reply) is RefusalCode.RECIPE_MISMATCH
             assert "bracket/2 is still being prepared" in str(reply)
         decide_a_part(robot, "job-1", "bracket/1")
-        assert isinstance(other.reply(), wire.Done)
-        old = robot.ask(wire.StartJob, job_id="job-2", part_id="p", recipe="bracket/1")
+        assert isinstance(other.reply(), Done)
+        old = robot.ask(StartJob, job_id="job-2", part_id="p", recipe="bracket/1")
         assert refused(old) is RefusalCode.RECIPE_MISMATCH
         decide_a_part(robot, "job-2", "bracket/2")
 
@@ -131,7 +142,7 @@ def test_line_goes_on_while_a_recipe_loads_but_only_with_a_named_one(folder: Pat
 @pytest.mark.parametrize("recipe", ["bracket/3", pytest.param("gear", marks=pytest.mark.nightly)])
 def test_recipe_that_cannot_be_proven_leaves_the_old_one_serving(folder: Path, recipe: str) -> None:
     with serving(folder) as (_, robot):
-        reply = robot.ask(wire.PrepareRecipe, recipe=recipe)
+        reply = robot.ask(PrepareRecipe, recipe=recipe)
         assert refused(reply) is RefusalCode.RECIPE_FAILED
         assert "bracket/1 serves on" in str(reply)
         state = asked(robot)
@@ -144,9 +155,7 @@ def test_recipe_that_cannot_be_proven_leaves_the_old_one_serving(folder: Path, r
 def test_recipe_that_fails_in_mid_job_harms_neither_job_nor_recipe(folder: Path) -> None:
     with serving(folder) as (_, robot), Robot(folder) as other:
         robot.start_job("job-1")
-        assert refused(other.ask(wire.PrepareRecipe, recipe="bracket/3")) is (
-            RefusalCode.RECIPE_FAILED
-        )
+        assert refused(other.ask(PrepareRecipe, recipe="bracket/3")) is (RefusalCode.RECIPE_FAILED)
         verdict = finish(robot, "job-1")
         assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
 
@@ -154,12 +163,12 @@ def test_recipe_that_fails_in_mid_job_harms_neither_job_nor_recipe(folder: Path)
 def test_aborted_job_is_a_boundary_too(folder: Path) -> None:
     with serving(folder) as (_, robot), Robot(folder) as other:
         robot.start_job("job-1")
-        other.send(wire.PrepareRecipe, recipe="bracket/4")
+        other.send(PrepareRecipe, recipe="bracket/4")
         until(lambda: "prepared in" in log_of(folder, "bracket/4"), "the proof")
-        aborted = robot.ask(wire.Abort)
-        assert isinstance(aborted, wire.ResultReply)
+        aborted = robot.ask(Abort)
+        assert isinstance(aborted, ResultReply)
         assert aborted.result.recipe == "bracket/1"
-        assert isinstance(other.reply(), wire.Done)
+        assert isinstance(other.reply(), Done)
         assert asked(robot).recipe == "bracket/4"
 
 
@@ -172,18 +181,18 @@ def test_broken_engine_does_not_take_the_next_recipe_with_it(folder: Path) -> No
     script = SLOW.model_copy(update={"raise_in": "add"})
     with serving(folder, script) as (_, robot), Robot(folder) as other:
         robot.start_job("job-1")
-        other.send(wire.PrepareRecipe, recipe="bracket/2")
+        other.send(PrepareRecipe, recipe="bracket/2")
         until(lambda: asked(robot).preparing, "the preparation")
         robot.expose()
-        reply = robot.ask(wire.StopJob, job_id="job-1")
-        assert isinstance(reply, wire.ResultReply)
+        reply = robot.ask(StopJob, job_id="job-1")
+        assert isinstance(reply, ResultReply)
         assert Reason.ENGINE_FAILED in reasons(reply.result)
-        refusal = robot.ask(wire.PrepareRecipe, recipe="bracket/4")
+        refusal = robot.ask(PrepareRecipe, recipe="bracket/4")
         assert refused(refusal) in {RefusalCode.WRONG_STATE, RefusalCode.BUSY}
         done = other.reply()
-        assert (isinstance(done, wire.Done), done.state) == (True, State.ERROR)
-        assert refused(robot.ask(wire.PrepareRecipe, recipe="bracket/4")) is RefusalCode.WRONG_STATE
-        assert isinstance(robot.ask(wire.Reset), wire.Done)
+        assert (isinstance(done, Done), done.state) == (True, State.ERROR)
+        assert refused(robot.ask(PrepareRecipe, recipe="bracket/4")) is RefusalCode.WRONG_STATE
+        assert isinstance(robot.ask(Reset), Done)
         robot.wait_for(State.READY)
         assert asked(robot).recipe == "bracket/2"
 
@@ -195,9 +204,9 @@ def test_engine_that_broke_is_proven_again_by_its_version_not_by_the_newest(fold
     with serving(folder, script, **changes) as (_, robot):
         robot.start_job("job-1")
         robot.expose()
-        robot.ask(wire.StopJob, job_id="job-1")
+        robot.ask(StopJob, job_id="job-1")
         assert robot.state() is State.ERROR
-        assert isinstance(robot.ask(wire.Reset), wire.Done)
+        assert isinstance(robot.ask(Reset), Done)
         robot.wait_for(State.READY)
         assert asked(robot).recipe == "bracket/1"
 
@@ -209,13 +218,13 @@ def test_engine_that_broke_is_proven_again_by_its_version_not_by_the_newest(fold
 def test_rollback_goes_back_and_forward(folder: Path, keep_mb: int | None) -> None:
     script = SLOW.model_copy(update={"slow": "bracket/1", "slow_s": 0.3})
     with serving(folder, script, recipes={"keep_before_mb": keep_mb}) as (_, robot):
-        assert isinstance(robot.ask(wire.PrepareRecipe, recipe="bracket/2"), wire.Done)
+        assert isinstance(robot.ask(PrepareRecipe, recipe="bracket/2"), Done)
         assert asked(robot).rollback == "bracket/1"
-        wrong = robot.ask(wire.Rollback, recipe="gear")
+        wrong = robot.ask(Rollback, recipe="gear")
         assert refused(wrong) is RefusalCode.RECIPE_MISMATCH
-        assert isinstance(robot.ask(wire.Rollback, recipe="bracket"), wire.Done)
+        assert isinstance(robot.ask(Rollback, recipe="bracket"), Done)
         decide_a_part(robot, "job-1", "bracket/1")
-        assert isinstance(robot.ask(wire.Rollback), wire.Done)
+        assert isinstance(robot.ask(Rollback), Done)
         decide_a_part(robot, "job-2", "bracket/2")
         loaded = log_of(folder, "bracket/1 backend").count("prepared in")
         assert loaded == (1 if keep_mb == 0 else 2)  # at the start, and again where it was let go
@@ -223,12 +232,12 @@ def test_rollback_goes_back_and_forward(folder: Path, keep_mb: int | None) -> No
 
 def test_rollback_during_a_job_waits_for_its_end(folder: Path) -> None:
     with serving(folder, recipes={"keep_before_mb": 0}) as (_, robot), Robot(folder) as other:
-        assert isinstance(robot.ask(wire.PrepareRecipe, recipe="bracket/4"), wire.Done)
-        assert isinstance(start(robot, "job-1", "bracket/4"), wire.Done)
-        other.send(wire.Rollback)
+        assert isinstance(robot.ask(PrepareRecipe, recipe="bracket/4"), Done)
+        assert isinstance(start(robot, "job-1", "bracket/4"), Done)
+        other.send(Rollback)
         until(lambda: asked(robot).preparing == "bracket/1", "the rollback")
         assert finish(robot, "job-1").recipe == "bracket/4"
-        assert isinstance(other.reply(), wire.Done)
+        assert isinstance(other.reply(), Done)
         assert asked(robot).recipe == "bracket/1"
 
 
@@ -240,7 +249,7 @@ def test_recipe_that_served_before_the_restart_is_remembered(folder: Path) -> No
     (folder / "recipes/bracket/4").mkdir()
     with serving(folder, recipes={"default": "bracket/4"}) as (_, robot):
         assert (asked(robot).recipe, asked(robot).rollback) == ("bracket/4", "bracket/1")
-        assert isinstance(robot.ask(wire.Rollback), wire.Done)
+        assert isinstance(robot.ask(Rollback), Done)
         decide_a_part(robot, "job-2", "bracket/1")
 
 
@@ -258,15 +267,15 @@ def test_bad_newest_version_falls_back_only_where_that_is_allowed(
         assert beat["is_fallback"] is allowed
         if not allowed:
             assert (state.state, state.recipe) == (State.INITIALIZED, None)
-            assert isinstance(robot.ask(wire.Rollback), wire.Done)  # a person decides
+            assert isinstance(robot.ask(Rollback), Done)  # a person decides
         else:
             assert (state.state, state.recipe) == (State.READY, "bracket/1")
             assert "off by 0.5" in (state.fallback or "")
             assert "FALLBACK" in log_of(folder, "code=recipe")
-            new = robot.ask(wire.StartJob, job_id="job-2", part_id="p", recipe="bracket/3")
+            new = robot.ask(StartJob, job_id="job-2", part_id="p", recipe="bracket/3")
             assert refused(new) is RefusalCode.RECIPE_MISMATCH
         decide_a_part(robot, "job-2", "bracket/1")
-        assert isinstance(robot.ask(wire.PrepareRecipe, recipe="bracket/4"), wire.Done)
+        assert isinstance(robot.ask(PrepareRecipe, recipe="bracket/4"), Done)
         assert asked(robot).fallback is None
         assert service.end(signal.SIGTERM) == 0
 
@@ -282,15 +291,15 @@ def test_service_that_ends_during_a_preparation_leaves_nobody_waiting(
 ) -> None:
     with serving(folder) as (service, robot), Robot(folder) as other:
         robot.start_job("job-1")
-        other.send(wire.PrepareRecipe, recipe="bracket/2")
+        other.send(PrepareRecipe, recipe="bracket/2")
         until(lambda: asked(robot).preparing, "the preparation")
         code = service.end(end)
         if end is signal.SIGTERM:
             assert code == 0
             assert refused(other.reply()) is RefusalCode.SHUTDOWN
     with serving(folder) as (_, robot):
-        reply = robot.ask(wire.GetResult, job_id="job-1")
-        assert isinstance(reply, wire.ResultReply)
+        reply = robot.ask(GetResult, job_id="job-1")
+        assert isinstance(reply, ResultReply)
         assert reply.result.outcome is Outcome.INDETERMINATE
         assert reply.result.recipe == "bracket/1"
         decide_a_part(robot, "job-2", "bracket/1")

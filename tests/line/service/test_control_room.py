@@ -19,8 +19,9 @@ from ruamel.yaml import YAML
 from tests.kits.cell_kit import Robot, ServiceProcess, until, write_cell
 from tests.kits.repository import ROOT
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.commands import StopJob
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import ResultReply
 
 PROMETHEUS = ROOT / "configs/prometheus"
 RULES = PROMETHEUS / "voxgate.rules.yml"
@@ -132,7 +133,7 @@ def test_prometheus_scrapes_jobs_and_tells_the_p99(
                 robot.start_job(f"job-{number}")
                 for _ in range(3):
                     robot.expose()
-                assert isinstance(robot.ask(wire.StopJob, job_id=f"job-{number}"), wire.ResultReply)
+                assert isinstance(robot.ask(StopJob, job_id=f"job-{number}"), ResultReply)
 
             def passed() -> bool:
                 found = asked(prometheus, "query", query='voxgate_verdicts_total{outcome="PASS"}')

@@ -10,10 +10,11 @@ import pytest
 
 from tests.kits.cell_kit import Robot, ServiceProcess, write_cell
 from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.wire import messages as wire
+from voxgate.runtime.wire.commands import Abort, StopJob
 from voxgate.runtime.wire.curve import KeyPair
+from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.keys import make_key_pair
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.replies import ResultReply
 
 ROLES = {
     "robot": ["poses", "commands", "verdicts", "frames"],
@@ -50,14 +51,14 @@ def test_a_job_over_encrypted_sockets_has_its_verdict(
         for name in (None, "stranger", "tracker"):
             other = None if name is None else keys[name]
             with Robot(folder, other, keys["box"].public) as intruder:
-                intruder.send(wire.Abort)
+                intruder.send(Abort)
                 with pytest.raises(AssertionError, match="no reply"):
                     intruder.reply(QUIET_S)
                 assert intruder.published("heartbeat") == []
         for _ in range(3):
             robot.expose()
-        reply = robot.ask(wire.StopJob, job_id="job-1")
-        assert isinstance(reply, wire.ResultReply)
+        reply = robot.ask(StopJob, job_id="job-1")
+        assert isinstance(reply, ResultReply)
         assert reply.result.outcome is Outcome.PASS, reply.result.reasons
         assert robot.published("verdict")
     assert service.end(signal.SIGTERM) == 0

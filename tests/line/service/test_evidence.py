@@ -22,8 +22,10 @@ from voxgate.runtime.scans.job_reader import read_job
 from voxgate.runtime.scans.job_writer import PartFiles
 from voxgate.runtime.scans.recording import JobHeader, Recording
 from voxgate.runtime.scans.scan import FrameRecord
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import EvidenceStatus, State
+from voxgate.runtime.wire.commands import StopJob
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import ResultReply
+from voxgate.runtime.wire.verdict import EvidenceStatus, VerdictMessage
 
 DAY_S = 86_400.0
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -206,13 +208,13 @@ def test_pictures_of_every_pass_are_kept_whatever_was_asked(tmp_path: Path) -> N
 # --- the service --------------------------------------------------------------------------------
 
 
-def play(robot: Robot, job_id: str) -> wire.VerdictMessage:
+def play(robot: Robot, job_id: str) -> VerdictMessage:
     """One good part."""
     robot.start_job(job_id)
     for _ in range(3):
         robot.expose()
-    reply = robot.ask(wire.StopJob, job_id=job_id)
-    assert isinstance(reply, wire.ResultReply)
+    reply = robot.ask(StopJob, job_id=job_id)
+    assert isinstance(reply, ResultReply)
     return reply.result
 
 

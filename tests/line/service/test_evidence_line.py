@@ -25,7 +25,9 @@ from voxgate.runtime.scans.convert import convert_scan
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
 from voxgate.runtime.scans.recording import Handed, Held, Told
 from voxgate.runtime.scans.scan import FrameRecord, Scan
-from voxgate.runtime.wire.messages import Abort, Done, EvidenceStatus, ResultReply, StartJob
+from voxgate.runtime.wire.commands import Abort, StartJob
+from voxgate.runtime.wire.replies import Done, ResultReply
+from voxgate.runtime.wire.verdict import EvidenceStatus
 from voxgate.sim.box import Box
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
 from voxgate.sim.recipes import export_once

@@ -18,8 +18,9 @@ from tests.runtime.records.test_journal import record, verdict
 from voxgate.runtime.common.timings import FOREVER_NS
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.station.reoffer import MOST, PACE_NS, Offers
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.commands import Abort, Acknowledge, GetState
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import StateReply
 
 PERIOD_NS = 5_000_000_000
 
@@ -154,7 +155,7 @@ def test_robot_that_was_away_hears_its_verdict_again_until_it_acknowledges(folde
     quick = {"reoffer_ms": 100, "reoffer_times": 2}
     with serving(folder, **quick) as (service, robot):
         robot.start_job("job-1")
-        robot.ask(wire.Abort)
+        robot.ask(Abort)
         until(lambda: len(robot.published("offer")) == 2, "two offers")
         assert [offer["offered"] for offer in robot.published("offer")] == [2, 3]
         first = robot.published("verdict")[0]
@@ -162,15 +163,15 @@ def test_robot_that_was_away_hears_its_verdict_again_until_it_acknowledges(folde
         robot.start_job("job-2")  # left open
         service.end(signal.SIGKILL)
     with serving(folder, **quick) as (_, robot), Robot(folder) as late:
-        state = robot.ask(wire.GetState)
-        assert isinstance(state, wire.StateReply)
+        state = robot.ask(GetState)
+        assert isinstance(state, StateReply)
         assert (state.unacknowledged, state.oldest_unacknowledged) == (2, "job-1")
         until(lambda: len(robot.published("offer")) >= 4, "each of them twice")
         jobs = [offer["result"]["job_id"] for offer in robot.published("offer")]
         assert set(jobs) == {"job-1", "job-2"}
         assert not late.published("verdict")  # nobody takes it for the part in hand
         for offer in robot.published("offer")[-2:]:
-            robot.ask(wire.Acknowledge, result_id=offer["result"]["result_id"])
+            robot.ask(Acknowledge, result_id=offer["result"]["result_id"])
         until(lambda: robot.published("heartbeat")[-1]["unacknowledged"] == 0, "the count")
         with Robot(folder) as later:
             until(lambda: len(later.published("heartbeat")) > 6, "three tenths of a second")
@@ -182,7 +183,7 @@ def test_robot_that_was_away_hears_its_verdict_again_until_it_acknowledges(folde
 def test_listener_that_comes_when_all_were_offered_hears_them(folder: Path) -> None:
     with serving(folder, reoffer_ms=100, reoffer_times=1) as (_, robot):
         robot.start_job("job-1")
-        robot.ask(wire.Abort)
+        robot.ask(Abort)
         until(lambda: robot.published("offer"), "the offer")
         with Robot(folder) as late:
             (offer,) = until(lambda: late.published("offer"), "the offer to who came late")

@@ -24,8 +24,27 @@ import zmq
 from tests.kits.cell_kit import COLD_CLOCK_S, Robot, ServiceProcess, until, with_cameras, write_cell
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome, Reason
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import RefusalCode, State
+from voxgate.runtime.wire.commands import (
+    Abort,
+    Acknowledge,
+    GetResult,
+    GetState,
+    PrepareRecipe,
+    Reset,
+    StartJob,
+    StopJob,
+)
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import (
+    Done,
+    RefusalCode,
+    Refused,
+    Reply,
+    ResultReply,
+    StateReply,
+    parse_reply,
+)
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 Serve = Callable[..., AbstractContextManager[tuple[ServiceProcess, Robot]]]
 
@@ -79,7 +98,7 @@ def robot(shared: tuple[ServiceProcess, Path]) -> Iterator[Robot]:
         until(lambda: robot.published("heartbeat"), "the first heartbeat")
         yield robot
         if robot.state() is State.EXECUTING:
-            robot.ask(wire.Abort)
+            robot.ask(Abort)
         assert robot.state() is State.READY
 
 
@@ -98,19 +117,19 @@ def new_job(robot: Robot) -> str:
     return job_id
 
 
-def stop(robot: Robot, job_id: str) -> wire.VerdictMessage:
+def stop(robot: Robot, job_id: str) -> VerdictMessage:
     """Stop a job; its verdict."""
-    reply = robot.ask(wire.StopJob, job_id=job_id)
-    assert isinstance(reply, wire.ResultReply), reply
+    reply = robot.ask(StopJob, job_id=job_id)
+    assert isinstance(reply, ResultReply), reply
     return reply.result
 
 
-def reasons(verdict: wire.VerdictMessage) -> set[Reason]:
+def reasons(verdict: VerdictMessage) -> set[Reason]:
     return {reason.reason for reason in verdict.reasons}
 
 
-def refused(reply: wire.Reply) -> RefusalCode:
-    assert isinstance(reply, wire.Refused), reply
+def refused(reply: Reply) -> RefusalCode:
+    assert isinstance(reply, Refused), reply
     return reply.code
 
 
@@ -129,11 +148,11 @@ def test_reply_publication_and_record_are_the_same_verdict(robot: Robot) -> None
     assert verdict.outcome is Outcome.PASS
     assert [view.frame_id for view in verdict.views] == [1, 2, 3]
     (heard,) = until(lambda: heard_verdicts(robot, job_id), "the published verdict")
-    assert wire.VerdictMessage.model_validate_json(json.dumps(heard)) == verdict
-    again = robot.ask(wire.GetResult, job_id=job_id)
-    assert isinstance(again, wire.ResultReply)
+    assert VerdictMessage.model_validate_json(json.dumps(heard)) == verdict
+    again = robot.ask(GetResult, job_id=job_id)
+    assert isinstance(again, ResultReply)
     assert again.result == verdict
-    assert isinstance(robot.ask(wire.Acknowledge, result_id=verdict.result_id), wire.Done)
+    assert isinstance(robot.ask(Acknowledge, result_id=verdict.result_id), Done)
 
 
 def test_job_ends_by_itself_and_a_late_stop_hears_the_verdict(robot: Robot) -> None:
@@ -178,10 +197,10 @@ def test_frame_that_was_on_its_way_when_the_job_began_is_not_believed(robot: Rob
 def test_req_socket_is_served_as_well(robot: Robot, shared: tuple[ServiceProcess, Path]) -> None:
     with zmq.Context() as context, context.socket(zmq.REQ) as request:
         request.connect(f"ipc://{shared[1]}/commands")
-        request.send(wire.GetState(request_id="q").to_json())
-        reply = wire.parse_reply(request.recv())
+        request.send(GetState(request_id="q").to_json())
+        reply = parse_reply(request.recv())
     assert reply.request_id == "q"
-    assert isinstance(reply, wire.StateReply)
+    assert isinstance(reply, StateReply)
 
 
 # --- commands that are refused -------------------------------------------------------------------
@@ -222,19 +241,19 @@ def test_giant_message_costs_its_sender_the_line_and_nobody_else(
 
 def test_commands_out_of_turn_are_refused_by_name(robot: Robot) -> None:
     start = {"part_id": "part-1"}
-    assert refused(robot.ask(wire.StopJob, job_id="never")) is RefusalCode.UNKNOWN_JOB
-    assert refused(robot.ask(wire.GetResult, job_id="never")) is RefusalCode.UNKNOWN_JOB
-    assert refused(robot.ask(wire.Abort)) is RefusalCode.WRONG_STATE
-    assert refused(robot.ask(wire.Reset)) is RefusalCode.WRONG_STATE
-    assert refused(robot.ask(wire.Acknowledge, result_id="never")) is RefusalCode.UNKNOWN_RESULT
-    other = robot.ask(wire.StartJob, job_id="j", recipe="gear", **start)
+    assert refused(robot.ask(StopJob, job_id="never")) is RefusalCode.UNKNOWN_JOB
+    assert refused(robot.ask(GetResult, job_id="never")) is RefusalCode.UNKNOWN_JOB
+    assert refused(robot.ask(Abort)) is RefusalCode.WRONG_STATE
+    assert refused(robot.ask(Reset)) is RefusalCode.WRONG_STATE
+    assert refused(robot.ask(Acknowledge, result_id="never")) is RefusalCode.UNKNOWN_RESULT
+    other = robot.ask(StartJob, job_id="j", recipe="gear", **start)
     assert refused(other) is RefusalCode.RECIPE_MISMATCH
     job_id = new_job(robot)
-    assert refused(robot.ask(wire.StartJob, job_id="k", **start)) is RefusalCode.WRONG_STATE
-    assert refused(robot.ask(wire.StopJob, job_id="k")) is RefusalCode.UNKNOWN_JOB
-    assert refused(robot.ask(wire.GetResult, job_id=job_id)) is RefusalCode.NOT_DECIDED
-    robot.ask(wire.Abort)
-    assert refused(robot.ask(wire.StartJob, job_id=job_id, **start)) is RefusalCode.DUPLICATE_JOB
+    assert refused(robot.ask(StartJob, job_id="k", **start)) is RefusalCode.WRONG_STATE
+    assert refused(robot.ask(StopJob, job_id="k")) is RefusalCode.UNKNOWN_JOB
+    assert refused(robot.ask(GetResult, job_id=job_id)) is RefusalCode.NOT_DECIDED
+    robot.ask(Abort)
+    assert refused(robot.ask(StartJob, job_id=job_id, **start)) is RefusalCode.DUPLICATE_JOB
 
 
 # --- jobs that go wrong --------------------------------------------------------------------------
@@ -242,8 +261,8 @@ def test_commands_out_of_turn_are_refused_by_name(robot: Robot) -> None:
 
 def test_aborted_job_is_indeterminate(robot: Robot) -> None:
     job_id = new_job(robot)
-    reply = robot.ask(wire.Abort)
-    assert isinstance(reply, wire.ResultReply)
+    reply = robot.ask(Abort)
+    assert isinstance(reply, ResultReply)
     assert reply.result.job_id == job_id
     assert reply.result.outcome is Outcome.INDETERMINATE
     assert reasons(reply.result) == {Reason.ABORTED}
@@ -281,8 +300,8 @@ def test_dead_camera_is_indeterminate_and_replaced(
     assert Reason.CAMERA_LOST in reasons(verdict)
 
     def started() -> bool:
-        reply = robot.ask(wire.StartJob, job_id=f"{job_id}-next", part_id="part-1")
-        return isinstance(reply, wire.Done)
+        reply = robot.ask(StartJob, job_id=f"{job_id}-next", part_id="part-1")
+        return isinstance(reply, Done)
 
     until(started, "a job on the new camera worker")
     time.sleep(COLD_CLOCK_S)
@@ -315,7 +334,7 @@ def test_slow_inspector_is_indeterminate_inside_the_deadline(folder: Path) -> No
         assert time.monotonic() - begun > 1.0
         # the thread comes free again, and the next part gets its own verdict
         robot.start_job("job-2")
-        assert robot.ask(wire.Abort)
+        assert robot.ask(Abort)
         until(lambda: len(robot.published("verdict")) == 2, "two verdicts, one per job")
 
 
@@ -327,9 +346,9 @@ def test_engine_that_breaks_ends_the_job_and_asks_for_a_reset(folder: Path, rais
         verdict = stop(robot, "job-1")
         assert Reason.ENGINE_FAILED in reasons(verdict)
         assert robot.state() is State.ERROR
-        start = robot.ask(wire.StartJob, job_id="job-2", part_id="p")
+        start = robot.ask(StartJob, job_id="job-2", part_id="p")
         assert refused(start) is RefusalCode.WRONG_STATE
-        assert isinstance(robot.ask(wire.Reset), wire.Done)
+        assert isinstance(robot.ask(Reset), Done)
         robot.wait_for(State.READY)  # the recipe was loaded and proven again
 
 
@@ -370,7 +389,7 @@ def _hear_until(systemd: socket.socket, line: str) -> list[str]:
 def test_recipe_that_expires_while_it_serves_starts_no_further_job(folder: Path) -> None:
     gone = datetime.now(tz=timezone.utc) - timedelta(seconds=1)
     with serving(folder, Script(not_after_utc=gone)) as (service, robot):
-        reply = robot.ask(wire.StartJob, job_id="job-1", part_id="part-1")
+        reply = robot.ask(StartJob, job_id="job-1", part_id="part-1")
         assert refused(reply) is RefusalCode.RECIPE_FAILED
         assert "expired" in str(reply)
         assert service.end(signal.SIGTERM) == 0
@@ -381,14 +400,14 @@ def test_recipe_that_fails_its_probe_never_gets_ready(folder: Path) -> None:
     try:
         with Robot(folder) as robot:
             robot.wait_for(State.INITIALIZED)
-            reply = robot.ask(wire.PrepareRecipe, recipe="bracket")
+            reply = robot.ask(PrepareRecipe, recipe="bracket")
             assert refused(reply) is RefusalCode.RECIPE_FAILED
             assert "off by 0.5" in reply.detail  # type: ignore[union-attr]
-            state = robot.ask(wire.GetState)
-            assert isinstance(state, wire.StateReply)
+            state = robot.ask(GetState)
+            assert isinstance(state, StateReply)
             assert (state.state, state.recipe) == (State.INITIALIZED, None)
             assert "off by 0.5" in (state.error or "")
-            start = robot.ask(wire.StartJob, job_id="job-1", part_id="p")
+            start = robot.ask(StartJob, job_id="job-1", part_id="p")
             assert refused(start) is RefusalCode.WRONG_STATE
         assert service.end(signal.SIGTERM) == 0
     finally:
@@ -403,12 +422,12 @@ def test_sigterm_declares_the_job_and_leaves_nothing_behind(folder: Path) -> Non
     with serving(folder) as (service, robot):
         robot.start_job("job-1")
         robot.expose()
-        robot.send(wire.StopJob, job_id="job-1")
+        robot.send(StopJob, job_id="job-1")
         children = psutil.Process(service.pid).children(recursive=True)
         assert children
         assert service.end(signal.SIGTERM) == 0
         reply = robot.reply()
-        assert isinstance(reply, wire.ResultReply)
+        assert isinstance(reply, ResultReply)
         assert reasons(reply.result) & {Reason.SHUTDOWN, Reason.MISSING_VIEW}
         (heard,) = until(lambda: heard_verdicts(robot, "job-1"), "the published verdict")
         assert heard["outcome"] == "INDETERMINATE"
@@ -425,11 +444,11 @@ def test_sigterm_waits_for_a_verdict_that_is_being_made(folder: Path) -> None:
         robot.start_job("job-1")
         for _ in range(3):
             robot.expose()
-        robot.send(wire.StopJob, job_id="job-1")
+        robot.send(StopJob, job_id="job-1")
         until(begun.exists, "the inspector's finish()")
         assert service.end(signal.SIGTERM) == 0
         reply = robot.reply()
-        assert isinstance(reply, wire.ResultReply)
+        assert isinstance(reply, ResultReply)
         assert reply.result.outcome is Outcome.PASS
         assert rows(folder) == {"job-1": "PASS"}
 
@@ -438,7 +457,7 @@ def test_sigterm_while_a_recipe_loads_ends_the_process(folder: Path) -> None:
     service = ServiceProcess(write_cell(folder), Script(prepare_s=1.0)).start()
     try:
         with Robot(folder) as robot:
-            robot.send(wire.PrepareRecipe, recipe="bracket")
+            robot.send(PrepareRecipe, recipe="bracket")
             assert refused(robot.reply()) is RefusalCode.BUSY
         assert service.end(signal.SIGTERM) == 0
     finally:
@@ -450,18 +469,18 @@ def test_job_has_exactly_one_verdict_across_kill_9(folder: Path, moment: str) ->
     with serving(folder, job={"late_frame_ms": 1000}) as (service, robot):
         robot.start_job("job-1")
         robot.expose()
-        robot.send(wire.StopJob, job_id="job-1")
+        robot.send(StopJob, job_id="job-1")
         before = robot.reply() if moment == "decided" else None
         service.end(signal.SIGKILL)
     with serving(folder) as (service, robot):
-        reply = robot.ask(wire.GetResult, job_id="job-1")
-        assert isinstance(reply, wire.ResultReply)
+        reply = robot.ask(GetResult, job_id="job-1")
+        assert isinstance(reply, ResultReply)
         assert reply.result.outcome is Outcome.INDETERMINATE
-        if isinstance(before, wire.ResultReply):
+        if isinstance(before, ResultReply):
             assert reply.result == before.result
         else:
             assert reasons(reply.result) == {Reason.CRASHED}
-        again = robot.ask(wire.StartJob, job_id="job-1", part_id="p")
+        again = robot.ask(StartJob, job_id="job-1", part_id="p")
         assert refused(again) is RefusalCode.DUPLICATE_JOB
         assert service.end(signal.SIGTERM) == 0
         assert len(rows(folder)) == 1
@@ -493,13 +512,13 @@ def test_verdict_that_cannot_be_journalled_is_not_pass(folder: Path) -> None:
         assert verdict.outcome is Outcome.INDETERMINATE
         assert reasons(verdict) == {Reason.JOURNAL_FAILED}
         assert robot.state() is State.ERROR
-        again = robot.ask(wire.GetResult, job_id="job-1")
-        assert isinstance(again, wire.ResultReply)
+        again = robot.ask(GetResult, job_id="job-1")
+        assert isinstance(again, ResultReply)
         assert again.result == verdict
-        assert refused(robot.ask(wire.Reset)) is RefusalCode.WRONG_STATE  # still locked
+        assert refused(robot.ask(Reset)) is RefusalCode.WRONG_STATE  # still locked
         other.rollback()
         other.close()
-        assert isinstance(robot.ask(wire.Reset), wire.Done)
+        assert isinstance(robot.ask(Reset), Done)
         robot.wait_for(State.READY)
         assert len(heard_verdicts(robot, "job-1")) == 1
         assert service.end(signal.SIGTERM) == 0
@@ -530,21 +549,21 @@ def test_journal_that_breaks_in_mid_job_leaves_nobody_waiting(folder: Path) -> N
         passes_next(robot, "job-0")
         before = robot.published("verdict")[-1]["result_id"]
         robot.start_job("job-1")
-        robot.send(wire.StopJob, job_id="job-1")  # waits for views that do not come
+        robot.send(StopJob, job_id="job-1")  # waits for views that do not come
         lock = sqlite3.connect(folder / "journal.sqlite")
         lock.execute("BEGIN IMMEDIATE")
-        told = other.ask(wire.Acknowledge, result_id=before)
+        told = other.ask(Acknowledge, result_id=before)
         assert refused(told) is RefusalCode.JOURNAL_FAILED
         reply = robot.reply()
-        assert isinstance(reply, wire.ResultReply)
+        assert isinstance(reply, ResultReply)
         assert (reply.result.job_id, reply.state) == ("job-1", State.ERROR)
         assert reply.result.outcome is Outcome.INDETERMINATE
         assert reasons(reply.result) == {Reason.JOURNAL_FAILED}
-        start = robot.ask(wire.StartJob, job_id="job-2", part_id="p")
+        start = robot.ask(StartJob, job_id="job-2", part_id="p")
         assert refused(start) is RefusalCode.WRONG_STATE
         lock.rollback()
         lock.close()
-        assert isinstance(robot.ask(wire.Reset), wire.Done)
+        assert isinstance(robot.ask(Reset), Done)
         robot.wait_for(State.READY)
         passes_next(robot, "job-2")
         assert rows(folder)["job-1"] == "INDETERMINATE"
@@ -556,17 +575,17 @@ def test_camera_given_up_in_mid_job_leaves_nobody_waiting(folder: Path) -> None:
     with serving_cell(cell) as (service, robot):
         robot.start_job("job-1")
         robot.expose()
-        robot.send(wire.StopJob, job_id="job-1")  # waits for views that do not come
+        robot.send(StopJob, job_id="job-1")  # waits for views that do not come
         (camera,) = psutil.Process(service.pid).children()
         camera.kill()
         reply = robot.reply()
-        assert isinstance(reply, wire.ResultReply)
+        assert isinstance(reply, ResultReply)
         assert (reply.result.job_id, reply.state) == ("job-1", State.ERROR)
         assert reply.result.outcome is Outcome.INDETERMINATE
         assert reasons(reply.result) == {Reason.CAMERA_LOST}  # at once, not after late_frame_ms
-        start = robot.ask(wire.StartJob, job_id="job-2", part_id="p")
+        start = robot.ask(StartJob, job_id="job-2", part_id="p")
         assert refused(start) is RefusalCode.WRONG_STATE
-        assert isinstance(robot.ask(wire.Reset), wire.Done)
+        assert isinstance(robot.ask(Reset), Done)
         robot.wait_for(State.READY)
         with Robot(folder) as sender:  # the old one would find the new worker too late
             robot.start_job("job-2")
@@ -580,7 +599,7 @@ def test_job_that_cannot_be_journalled_does_not_start(folder: Path) -> None:
     with serving(folder) as (_, robot):
         other = sqlite3.connect(folder / "journal.sqlite")
         other.execute("BEGIN IMMEDIATE")
-        reply = robot.ask(wire.StartJob, job_id="job-1", part_id="p")
+        reply = robot.ask(StartJob, job_id="job-1", part_id="p")
         assert refused(reply) is RefusalCode.JOURNAL_FAILED
         other.rollback()
         other.close()
@@ -612,10 +631,10 @@ def test_no_job_is_lost_or_doubled_over_200_kills(folder: Path) -> None:
                 robot.start_job(job_id)
                 for _ in range(number):
                     robot.expose()
-                robot.send(wire.StopJob, job_id=job_id)
+                robot.send(StopJob, job_id=job_id)
                 if number < 2:
                     reply = robot.reply()
-                    assert isinstance(reply, wire.ResultReply)
+                    assert isinstance(reply, ResultReply)
                     heard[job_id] = reply.result.outcome.value
             time.sleep(
                 0.013 * (round_number % 30)

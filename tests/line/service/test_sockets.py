@@ -12,7 +12,7 @@ import zmq
 from tests.kits.cell_kit import until
 from voxgate.runtime.config.sections import Sockets
 from voxgate.runtime.errors import ServiceError
-from voxgate.runtime.wire.messages import TOPIC_POSE
+from voxgate.runtime.wire.poses import TOPIC_POSE
 from voxgate.runtime.wire.sockets import MAX_IN_BYTES, CellSockets, Envelope, Request
 
 Connect = Callable[[int, str], "zmq.Socket[bytes]"]

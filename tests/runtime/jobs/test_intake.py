@@ -12,7 +12,7 @@ from voxgate.runtime.jobs.intake import Intake, PlacedView
 from voxgate.runtime.nouns import Frame, Reason
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.wire.messages import PoseMessage
+from voxgate.runtime.wire.poses import PoseMessage
 
 MS = 1_000_000
 START_NS = 10**12

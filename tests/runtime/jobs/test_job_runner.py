@@ -24,7 +24,8 @@ from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.wire.messages import StartJob, VerdictMessage
+from voxgate.runtime.wire.commands import StartJob
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 GOOD = Verdict(Outcome.PASS, (), 0.5, 0.99)
 

@@ -14,7 +14,7 @@ import pytest
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict
 from voxgate.runtime.records.journal import _ADDED, JobRecord, Journal
-from voxgate.runtime.wire.messages import VerdictMessage
+from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import Header, verdict_message
 
 

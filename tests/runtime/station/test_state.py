@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from voxgate.runtime.station.state import Event, Refusal, move
-from voxgate.runtime.wire.messages import State
+from voxgate.runtime.wire.fields import State
 
 S, E = State, Event
 

@@ -10,7 +10,8 @@ import pytest
 from voxgate.runtime.nouns import Note, Reason
 from voxgate.runtime.telemetry.faults import PER_SECOND, SECOND_NS, Faults
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.wire.messages import MAX_DETAIL, FaultCode
+from voxgate.runtime.wire.fields import MAX_DETAIL
+from voxgate.runtime.wire.published import FaultCode
 
 
 @pytest.fixture

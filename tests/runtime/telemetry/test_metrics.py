@@ -13,7 +13,8 @@ from voxgate.runtime.engines.backends import BACKENDS
 from voxgate.runtime.nouns import How, Outcome, Reason
 from voxgate.runtime.records.evidence_store import Cause
 from voxgate.runtime.telemetry.metrics import BUCKETS_S, Metrics, Stage
-from voxgate.runtime.wire.messages import FaultCode, State
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.published import FaultCode
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from voxgate.runtime.config.sections import Sockets
 from voxgate.runtime.errors import KeyFileError
 from voxgate.runtime.wire.curve import KeyPair, load_key_pair
 from voxgate.runtime.wire.keys import make_key_pair
-from voxgate.runtime.wire.messages import TOPIC_POSE
+from voxgate.runtime.wire.poses import TOPIC_POSE
 from voxgate.runtime.wire.sockets import CellSockets
 
 KINDS: dict[Role, int] = {"poses": zmq.PUB, "commands": zmq.DEALER, "verdicts": zmq.SUB}

@@ -14,13 +14,18 @@ from pydantic import ValidationError
 
 from tests.kits.repository import ROOT
 from voxgate.runtime.nouns import Outcome, Reason
-from voxgate.runtime.wire import messages as wire
-from voxgate.runtime.wire.messages import (
-    MalformedMessage,
-    messages_schema,
-    parse_command,
-    parse_pose,
-    parse_reply,
+from voxgate.runtime.wire.commands import COMMANDS, Command, parse_command
+from voxgate.runtime.wire.fields import MAX_DETAIL, MalformedMessage, State
+from voxgate.runtime.wire.poses import parse_pose
+from voxgate.runtime.wire.replies import MAX_REPLY_BYTES, ResultReply, parse_reply
+from voxgate.runtime.wire.schema import messages_schema
+from voxgate.runtime.wire.verdict import (
+    MAX_DEFECTS,
+    MAX_REASONS,
+    DefectMessage,
+    ReasonMessage,
+    VerdictMessage,
+    ViewMessage,
 )
 
 POSE: dict[str, Any] = {"seq": 1, "t_robot_ns": 5, "p_mm": [1.0, 2, 3], "q_wxyz": [1, 0, 0, 0]}
@@ -43,7 +48,7 @@ def verdict_fields(**changes: Any) -> dict[str, Any]:
         "is_simulated": True,
         "created_utc": datetime(2026, 11, 22, tzinfo=timezone.utc),
         "outcome": Outcome.FAIL,
-        "reasons": (wire.ReasonMessage(reason=Reason.DEFECT, detail="1 defect"),),
+        "reasons": (ReasonMessage(reason=Reason.DEFECT, detail="1 defect"),),
         "score": 2.5,
         "coverage": 0.99,
         "defects": (),
@@ -92,10 +97,10 @@ def test_no_bytes_crash_the_command_parser(payload: bytes) -> None:
         parse_command(payload)
 
 
-@pytest.mark.parametrize("name", wire.COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_survives_the_trip(name: str) -> None:
     fields = START | {"command": name, "recipe": "bracket/1", "result_id": "res-1"}
-    model = next(m for m in wire.Command.__args__ if m.model_fields["command"].default == name)
+    model = next(m for m in Command.__args__ if m.model_fields["command"].default == name)
     command = model(**{k: v for k, v in fields.items() if k in model.model_fields})
     assert parse_command(command.to_json()) == command
 
@@ -131,9 +136,9 @@ def test_pose_keeps_its_numbers() -> None:
 
 
 def test_verdict_survives_the_trip() -> None:
-    verdict = wire.VerdictMessage(**verdict_fields())
-    assert wire.VerdictMessage.model_validate_json(verdict.to_json()) == verdict
-    reply = wire.ResultReply(request_id="r", state=wire.State.READY, result=verdict)
+    verdict = VerdictMessage(**verdict_fields())
+    assert VerdictMessage.model_validate_json(verdict.to_json()) == verdict
+    reply = ResultReply(request_id="r", state=State.READY, result=verdict)
     assert parse_reply(reply.to_json()) == reply
 
 
@@ -151,12 +156,12 @@ def test_verdict_survives_the_trip() -> None:
 )
 def test_contradictory_verdict_cannot_be_built(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        wire.VerdictMessage(**verdict_fields(**change))
+        VerdictMessage(**verdict_fields(**change))
 
 
 def test_full_verdict_stays_below_the_reply_limit() -> None:
     point = (-99999.123456789, 99999.123456789, 0.1234567890123)
-    defect = wire.DefectMessage(
+    defect = DefectMessage(
         centroid_part_mm=point,
         centroid_base_mm=point,
         size_mm=(1.23456789, 2.3456789, 3.456789),
@@ -165,20 +170,20 @@ def test_full_verdict_stays_below_the_reply_limit() -> None:
         voxels=2**52,
         views=12,
     )
-    reason = wire.ReasonMessage(reason=Reason.ALIGNMENT_FAILED, detail="\x01" * wire.MAX_DETAIL)
-    view = wire.ViewMessage(view=1, frame_id=2**52, uncertainty_mm=0.123456789, peak_score=1.23)
-    verdict = wire.VerdictMessage(
+    reason = ReasonMessage(reason=Reason.ALIGNMENT_FAILED, detail="\x01" * MAX_DETAIL)
+    view = ViewMessage(view=1, frame_id=2**52, uncertainty_mm=0.123456789, peak_score=1.23)
+    verdict = VerdictMessage(
         **verdict_fields(
-            defects=(defect,) * wire.MAX_DEFECTS,
-            reasons=(reason,) * wire.MAX_REASONS,
+            defects=(defect,) * MAX_DEFECTS,
+            reasons=(reason,) * MAX_REASONS,
             views=(view,) * 1000,
         )
     )
-    assert len(verdict.to_json()) < wire.MAX_REPLY_BYTES
+    assert len(verdict.to_json()) < MAX_REPLY_BYTES
 
 
 def test_schema_names_every_message() -> None:
-    definitions = wire.messages_schema()["$defs"]
+    definitions = messages_schema()["$defs"]
     for name in ("PoseMessage", "StartJob", "Refused", "VerdictMessage", "FaultMessage"):
         assert definitions[name]["additionalProperties"] is False
 

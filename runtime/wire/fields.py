@@ -1,0 +1,70 @@
+"""What the fields of messages may hold, and what every message is: frozen, ranged, no unknown keys.
+
+State and result names follow OPC UA Machine Vision (OPC 40100-1).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from voxgate.runtime.common.labels import LABEL
+
+MAX_DETAIL = 500  # characters of a sentence
+
+Stamp = Annotated[int, Field(ge=0, lt=2**63, description="int64 nanoseconds")]
+Sequence = Annotated[int, Field(ge=0, lt=2**63, description="grows by one per message")]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+RecipeName = Annotated[str, Field(pattern=LABEL)]
+Detail = Annotated[str, Field(max_length=MAX_DETAIL)]
+Coordinate = Annotated[float, Field(ge=-1e5, le=1e5, description="mm")]
+Point = tuple[Coordinate, Coordinate, Coordinate]
+Part = Annotated[float, Field(ge=-1.001, le=1.001)]
+NotNegative = Annotated[float, Field(ge=0, le=1e12)]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+MOST_UNACKNOWLEDGED = 1000  # counting stops there: some robots never acknowledge
+Unacknowledged = Annotated[
+    int,
+    Field(ge=0, le=MOST_UNACKNOWLEDGED, description="verdicts; 1000: so many or more"),
+]
+OldestUnacknowledged = Annotated[
+    Identifier | None, Field(description="job_id, for get_result and acknowledge")
+]
+Preparing = Annotated[
+    RecipeName | None,
+    Field(description="being prepared, or waiting for the open job's end to take over"),
+]
+
+
+class Message(BaseModel):
+    """Frozen, no unknown keys, no NaN, no silent conversion of text to number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def to_json(self) -> bytes:
+        """The bytes for the wire."""
+        return self.model_dump_json().encode()
+
+
+class State(str, Enum):
+    """States of OPC 40100-1, on the wire and in the journal."""
+
+    PREOPERATIONAL = "PREOPERATIONAL"  # the cameras are not up yet; a recipe may be loading
+    INITIALIZED = "INITIALIZED"  # sockets and cameras are up, no recipe proven
+    READY = "READY"  # a recipe's probe passed; a job may start
+    EXECUTING = "EXECUTING"  # one job is open
+    ERROR = "ERROR"  # a promise cannot be kept; `reset` when mended
+    HALTED = "HALTED"  # shutting down, nothing is accepted any more
+
+
+class MalformedMessage(ValueError):
+    """Bytes that are no message; `str()` is one line that says what is allowed.
+
+    request_id: what could be read of it, for the echo.
+    """
+
+    def __init__(self, detail: str, request_id: str | None = None) -> None:
+        super().__init__(detail[:MAX_DETAIL])
+        self.request_id = request_id
