@@ -189,9 +189,14 @@ class VirtualCell:
             elif state.error is not None:
                 raise RobotError(f"the box takes no job: {state.error}")
             if time.monotonic_ns() > deadline_ns:
-                raise RobotError(f"the box stays {state.state.value}: is its default recipe set?")
+                raise RobotError(f"the box stays {state.state.value}: {self._complaint()}")
             self.robot.listen(50)
         return state
+
+    def _complaint(self) -> str:
+        """Why the box does not become ready, as it says itself in its heartbeat."""
+        heard = self.robot.heartbeat
+        return (heard and heard.error) or "is its default recipe set?"
 
     def _plugged_in(self) -> bool:
         """Whether our GenICam camera is new to a box that may have given it up; asked once."""

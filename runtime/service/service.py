@@ -49,6 +49,7 @@ from voxgate.runtime.wire.fields import MOST_UNACKNOWLEDGED, State
 from voxgate.runtime.wire.published import FaultCode, HeartbeatMessage, heartbeat_topic, offer_topic
 from voxgate.runtime.wire.sockets import CellSockets
 from voxgate.runtime.wire.verdict import VerdictMessage
+from voxgate.runtime.wire.verdict_message import cut
 
 log = logging.getLogger(__name__)
 
@@ -356,6 +357,7 @@ class Service:
             is_simulated=self._cell.config.is_simulated,
             unacknowledged=count,
             oldest_unacknowledged=oldest,
+            error=None if station.complaint is None else cut(station.complaint),
         )
         self._heartbeats += 1
         self._metrics.heartbeats.inc()
@@ -388,8 +390,9 @@ class Service:
         if stuck:
             return f"{station.state.value}: no progress: {', '.join(stuck)}"
         recipe = station.recipe
-        if station.error is not None and (recipe is None or station.state is State.ERROR):
-            return f"{station.state.value}: {station.error}"
+        broken = station.state in (State.ERROR, State.PREOPERATIONAL) or recipe is None
+        if station.complaint is not None and broken:
+            return f"{station.state.value}: {station.complaint}"
         if recipe is None and station.preparing is not None:
             return f"{station.state.value}: proving recipe {station.preparing}"
         served = "no recipe" if recipe is None else f"{recipe.label} on {recipe.backend}"

@@ -122,6 +122,14 @@ class Station:
             self.prepare(self._wanted, how, fallback)
         return None
 
+    @property
+    def complaint(self) -> str | None:
+        """What a person has to mend: the error, or the first camera that does not stream."""
+        if self.error is not None:
+            return self.error
+        statuses = (self.cameras.status(camera.name) for camera in self.cell.config.cameras)
+        return next((status.lost for status in statuses if status.lost), None)
+
     # --- recipe ----------------------------------------------------------------------------------
 
     @property

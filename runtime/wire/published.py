@@ -38,6 +38,10 @@ class HeartbeatMessage(Message):
     is_simulated: bool
     unacknowledged: Unacknowledged = 0
     oldest_unacknowledged: OldestUnacknowledged = None
+    error: Detail | None = Field(
+        default=None,
+        description="as in `get_state`, or why a camera does not stream: what a person has to mend",
+    )
 
 
 class OfferMessage(Message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import zmq
 
+from tests.kits import viky
 from tests.kits.repository import ROOT
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.scans.scan import Scan
@@ -22,7 +24,7 @@ from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic, verdict_topic
 from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, ResultReply
 from voxgate.runtime.wire.verdict import VerdictMessage
-from voxgate.sim.box import Box
+from voxgate.sim.box import LOG_NAME, Box
 from voxgate.sim.field.faults import FaultError
 from voxgate.sim.field.timeline import timeline_from_scan
 from voxgate.sim.field.wires import Wires
@@ -273,3 +275,24 @@ def test_a_box_that_cannot_load_its_recipe_is_told_at_once(tmp_path: Path) -> No
         cell.wait_for_box()
         with pytest.raises(RobotError, match=r"takes no job: .*bracket/9"):
             cell.wait_until_ready()
+
+
+def test_a_box_whose_camera_does_not_start_is_said_to_lack_a_recipe(tmp_path: Path) -> None:
+    """The camera's own reason is in the heartbeat, in the log, and in what the robot says."""
+    calibration = GOOD.parent / "calibration.json"
+    producer = tmp_path / "voxgate.cti"
+    shutil.copy(viky.CTI, producer)  # whose cameras have other serial numbers
+    (tmp_path / "recipes").mkdir()
+    with (
+        Box.start(
+            tmp_path / "box", calibration, tmp_path / "recipes", None, producer=producer
+        ) as real,
+        VirtualCell(wires_from_config(real.config)) as cell,
+    ):
+        cell.wait_for_box()
+        while cell.robot.heartbeat is None or cell.robot.heartbeat.error is None:
+            cell.robot.listen(50)
+        assert "check cable" in cell.robot.heartbeat.error
+        with pytest.raises(RobotError, match=r"stays PREOPERATIONAL: camera cam0 lost: .*cable"):
+            cell.wait_until_ready(timeout_ms=0)
+        assert "check cable" in (real.folder / LOG_NAME).read_text(encoding="utf-8")
