@@ -17,6 +17,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from voxgate.export.evaluation.metrics.labelled_volume import LabelledVolume
+from voxgate.export.evaluation.metrics.objects import SceneObjects
 from voxgate.export.evaluation.metrics.pixels import LabelledPicture
 from voxgate.runtime.errors import ScanError
 
@@ -159,3 +160,8 @@ class StoredPictures(Sequence[LabelledPicture]):
 
     def __iter__(self) -> Iterator[LabelledPicture]:
         return (self[at] for at in range(len(self)))
+
+
+def scene_of(arrays: Arrays) -> SceneObjects:
+    """A stored scene, as its metrics take it. Raises ValueError when its arrays do not fit."""
+    return SceneObjects(arrays["boxes"], arrays["odd"], arrays["found"], arrays["score"])

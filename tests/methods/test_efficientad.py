@@ -11,7 +11,7 @@ import torch
 from tests.methods.agreement import agree
 from voxgate.benchmarks.seeded.efficientad import CHANNELS, public_networks, save_checkpoint
 from voxgate.export.golden.golden import Golden
-from voxgate.export.methods.efficientad import EfficientAdOptions, load_efficientad
+from voxgate.export.methods.efficientad.load import EfficientAdOptions, load_efficientad
 from voxgate.runtime.errors import EngineError
 
 

@@ -16,7 +16,7 @@ from tests.methods.test_refusals import refused
 from voxgate.benchmarks.seeded.weights import SMALL_VIT, save_backbone
 from voxgate.export.golden.golden import Golden
 from voxgate.export.graph.onnx_graph import GraphBuilder
-from voxgate.export.methods.efficientad import EfficientAdOptions, load_efficientad
+from voxgate.export.methods.efficientad.load import EfficientAdOptions, load_efficientad
 from voxgate.export.methods.m3dm import M3dmOptions, load_m3dm
 from voxgate.export.progress import silent
 from voxgate.export.source import Source

@@ -11,7 +11,7 @@ from tests.methods.agreement import agree
 from voxgate.benchmarks.seeded.efficientad import save_checkpoint
 from voxgate.benchmarks.seeded.weights import save_backbone, save_bank
 from voxgate.export.golden.golden import Golden
-from voxgate.export.methods.efficientad import EfficientAdOptions, load_efficientad
+from voxgate.export.methods.efficientad.load import EfficientAdOptions, load_efficientad
 from voxgate.export.methods.m3dm import M3dmOptions, load_m3dm
 from voxgate.export.progress import silent
 

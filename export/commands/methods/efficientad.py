@@ -37,7 +37,7 @@ def efficientad(
     common: Common,
 ) -> None:
     """EfficientAD S or M, from an anomalib checkpoint or the public implementation's networks."""
-    from voxgate.export.methods.efficientad import EfficientAdOptions, load_efficientad
+    from voxgate.export.methods.efficientad.load import EfficientAdOptions, load_efficientad
 
     options = EfficientAdOptions(
         checkpoint=checkpoint,

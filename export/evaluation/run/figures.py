@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from voxgate.export.evaluation.judges.judge import scene_of
 from voxgate.export.evaluation.metrics.detection import classification_auroc, instance_auroc
 from voxgate.export.evaluation.metrics.objects import object_accuracy, object_auroc
 from voxgate.export.evaluation.metrics.pixels import (
@@ -18,7 +17,13 @@ from voxgate.export.evaluation.metrics.pixels import (
     segmentation_pixel_auroc,
 )
 from voxgate.export.evaluation.metrics.voxels import voxel_aupro
-from voxgate.export.evaluation.records import CaseRecord, Store, StoredPictures, StoredVolumes
+from voxgate.export.evaluation.records import (
+    CaseRecord,
+    Store,
+    StoredPictures,
+    StoredVolumes,
+    scene_of,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,8 +19,8 @@ from tests.kits.small_scan import write_small_scans
 from tests.kits.spoilt_recipe import flip_a_bit, replace_file
 from tests.runtime.inspection.test_inspector import MoodyEngine
 from voxgate.export.evaluation.cases import Picture, PictureTruth
-from voxgate.export.evaluation.judges.judge import PictureJudge
 from voxgate.export.evaluation.judges.per_view import ListeningInspector
+from voxgate.export.evaluation.judges.picture_judge import PictureJudge
 from voxgate.export.packing.combine import combined
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.cli import app

@@ -1,0 +1,109 @@
+"""A recipe on multi-view scans: the runtime's own inspector, and every rule of fusion beside it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.export.evaluation.cases import Case, VolumeCase
+from voxgate.export.evaluation.judges.case_records import Judged, Judgement, judged_volume
+from voxgate.export.evaluation.judges.fusion_rules import RULES, Scores
+from voxgate.export.evaluation.judges.per_view import ListeningInspector, votes_on
+from voxgate.export.evaluation.judges.regrid import onto
+from voxgate.export.evaluation.metrics.labelled_volume import listed
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import Verdict, View
+from voxgate.runtime.offline.inspect_scan import Settings
+from voxgate.runtime.recipe.recipe import Recipe
+
+
+@dataclass(slots=True)
+class VolumeJudge:
+    """A recipe on multi-view scans: the runtime's own inspector, listened to."""
+
+    recipe: Recipe
+    settings: Settings
+    rules: bool = True
+    _inspector: Inspector | None = None
+
+    def judge(self, case: Case, key: str) -> Judged:
+        """The verdict and the voxels behind it."""
+        volume_case = cast(VolumeCase, case)
+        begun = time.perf_counter()
+        inspector = self._opened(volume_case)
+        verdict = _inspected(inspector, volume_case)
+        seconds = time.perf_counter() - begun
+        truth, grid = volume_case.truth(), volume_case.grid()
+        voxels = inspector.volume.occupied()
+        ijk, score = onto(grid, voxels.ijk, voxels.score, self.recipe.grid)
+        labelled, where = listed(ijk, score, truth, grid.shape)
+        on_truth: dict[str, Scores] = {}
+        on_part: dict[str, float] = {}
+        if isinstance(inspector, ListeningInspector) and grid == self.recipe.grid:
+            on_truth, on_part = _by_rule(inspector, where, voxels.ijk)
+        said = Judgement(
+            score=verdict.score or 0.0,
+            seconds=seconds,
+            scorer=inspector.scorer_score,
+            outcome=verdict.outcome.value,
+            reasons=tuple(dict.fromkeys(note.reason.value for note in verdict.notes)),
+            coverage=verdict.coverage,
+            rules=on_part,
+            stage_ms=_stages(inspector),
+        )
+        record, arrays = judged_volume(case, key, truth.anomalous, labelled, where, said)
+        return record, {**arrays, **on_truth}
+
+    def close(self) -> None:
+        """The engine and its threads."""
+        if self._inspector is not None:
+            self._inspector.close()
+            self._inspector = None
+
+    def _opened(self, case: VolumeCase) -> Inspector:
+        if self._inspector is None:
+            kind = ListeningInspector if self.rules else Inspector
+            self._inspector = kind.open(
+                self.recipe,
+                case.calibration(),
+                self.settings.limits,
+                self.settings.backend,
+                self.settings.threads,
+                now_ns=time.monotonic_ns,
+            )
+        return self._inspector
+
+
+def _inspected(inspector: Inspector, case: VolumeCase) -> Verdict:
+    inspector.start()
+    for arrival in case.arrivals():
+        if isinstance(arrival, View):
+            inspector.add(arrival)
+        else:
+            inspector.reject(arrival)
+    return inspector.finish()
+
+
+def _by_rule(
+    inspector: ListeningInspector,
+    where: npt.NDArray[np.int32],
+    occupied: npt.NDArray[np.int32],
+) -> tuple[dict[str, Scores], dict[str, float]]:
+    """By rule: scores of the voxels `where` (n, 3), and the part's, which is over all voxels."""
+    shape = inspector.recipe.grid.shape
+    on_truth = votes_on(where, inspector.views, shape)
+    on_all = votes_on(occupied, inspector.views, shape)
+    scores = {f"rule:{name}": rule(on_truth).astype(np.float32) for name, rule in RULES.items()}
+    part = {name: float(rule(on_all).max(initial=0.0)) for name, rule in RULES.items()}
+    return scores, part
+
+
+def _stages(inspector: Inspector) -> dict[str, list[float]]:
+    stages: dict[str, list[float]] = {}
+    for timing in inspector.take_timings():
+        stages.setdefault(timing.work.value, []).append(round(timing.took_ns / 1e6, 3))
+    return stages

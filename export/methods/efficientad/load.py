@@ -1,0 +1,75 @@
+"""EfficientAD (Batzner et al., WACV 2024), S and M, at any input size: which form is exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from anomalib.models import EfficientAd
+from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel, EfficientAdModelSize
+
+from voxgate.export.features.checkpoint import anomalib_checkpoint
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.inputs import size_px
+from voxgate.export.methods.efficientad.public import METHOD, public_source
+from voxgate.export.methods.from_anomalib import AnomalibNetwork, anomalib_source, filled
+from voxgate.export.source import Source
+from voxgate.runtime.errors import EngineError
+
+LEAST_PX = 256  # below, the autoencoder has fewer pixels than its code looks at
+
+
+@dataclass(frozen=True, slots=True)
+class EfficientAdOptions:
+    """Either a checkpoint, or three files of the public implementation.
+
+    input_px: side of the square that the networks see; None: the checkpoint's, 256 for the public
+    ones. normalisation: .npz with mean, std (c,), q_st, q_ae (2,); None: from the golden scan.
+    teacher_normalisation: SiM3D (S.6) leaves it out, as there is no validation set.
+    """
+
+    checkpoint: Path | None = None
+    teacher: Path | None = None
+    student: Path | None = None
+    autoencoder: Path | None = None
+    normalisation: Path | None = None
+    input_px: int | None = None
+    teacher_normalisation: bool = True
+
+
+def load_efficientad(golden: Golden, options: EfficientAdOptions) -> Source:
+    """Raises EngineError for files that do not fit together."""
+    public = (options.teacher, options.student, options.autoencoder)
+    if (options.checkpoint is None) == (None in public):
+        raise EngineError(
+            "efficientad takes either --checkpoint, or --teacher, --student and --autoencoder"
+        )
+    if options.input_px is not None and options.input_px < LEAST_PX:
+        raise EngineError(f"the input must be at least {LEAST_PX} px, got {options.input_px}")
+    if options.checkpoint is not None:
+        return _from_anomalib(golden, options.checkpoint, options.input_px)
+    return public_source(
+        golden,
+        [file for file in public if file is not None],
+        options.input_px or LEAST_PX,
+        options.normalisation,
+        options.teacher_normalisation,
+    )
+
+
+def _from_anomalib(golden: Golden, path: Path, input_px: int | None) -> Source:
+    read = anomalib_checkpoint(path, METHOD, EfficientAd.configure_pre_processor)
+    if input_px is not None:
+        read = read.resized(input_px)
+    built = read.hyper_parameters
+    model = EfficientAdModel(
+        teacher_out_channels=built.get("teacher_out_channels", 384),
+        model_size=EfficientAdModelSize(built.get("model_size", EfficientAdModelSize.S)),
+        padding=built.get("padding", False),
+        pad_maps=built.get("pad_maps", True),
+    )
+    model = filled(model, read)
+    network = AnomalibNetwork(model, read.preprocess, size_px(golden))
+    return anomalib_source(
+        METHOD, model, read, golden, network=network, keep_float32=("model.ae.decoder",)
+    )
