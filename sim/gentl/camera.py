@@ -9,72 +9,24 @@ with VirtualCamera(CameraSpec("cam-1", 800, 600)) as camera:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import mmap
 import os
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import IntEnum
-from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from voxgate.sim.gentl.features import BY_NAME, PIXEL_FORMATS, WORD_BYTES, Kind
-from voxgate.sim.gentl.link import (
-    CONTROL,
-    FOLDER,
-    MAGIC,
-    PREFIX,
-    PULSES,
-    TRUTHS,
-    Control,
-    Fault,
-    aligned,
-    fence,
-)
-from voxgate.sim.gentl.spec import CameraSpec, VirtualCameraError
+from voxgate.sim.gentl.features.feature import WORD_BYTES, Kind
+from voxgate.sim.gentl.features.table import BY_NAME
+from voxgate.sim.gentl.layout import Layout, Pixels, lay_out
+from voxgate.sim.gentl.link import FOLDER, PREFIX, PULSES, Fault, fence
+from voxgate.sim.gentl.shared_file import create, dismiss, guard, publish
+from voxgate.sim.gentl.spec import CameraSpec
+from voxgate.sim.gentl.truth import Counts, Truth, truths_between
 
-Pixels = npt.NDArray[Any]
-
-VERSION = b"1.0"
-WHILE_ALIVE = 'read -r _; rm -f -- "$1"'  # the pipe ends when its writer does, however it ends
 LINE_HIGH_NS = 1_000_000
-
-
-class Fate(IntEnum):
-    """What became of an exposure."""
-
-    DELIVERED = 1
-    NO_BUFFER = 2
-    INCOMPLETE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What only the camera knows about one exposure; host monotonic clock unless named."""
-
-    frame_id: int
-    t_start_ns: int
-    exposure_ns: int
-    t_delivered_ns: int
-    slot: int
-    t_device_ns: int
-    fate: Fate
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Since the camera was made."""
-
-    delivered: int
-    lost: int
-    missed_triggers: int
 
 
 class VirtualCamera:
@@ -88,17 +40,16 @@ class VirtualCamera:
         self._path = FOLDER / f"{PREFIX}{spec.serial}"
         self._lock = threading.Lock()
         self._truths_read = 0
-        self._offsets = _offsets(spec)
+        self._layout = Layout.of(spec)
         with contextlib.ExitStack() as stack:
-            self._fd = _create(self._path, self._offsets[-1])
+            self._fd = create(self._path, self._layout.file_bytes)
             stack.callback(os.close, self._fd)
-            self._map = mmap.mmap(self._fd, self._offsets[-1])
+            self._map = mmap.mmap(self._fd, self._layout.file_bytes)
             self._bytes = np.frombuffer(self._map, np.uint8)
-            self._control: Control = self._bytes[: CONTROL.itemsize].view(CONTROL)
-            self._set_up()
-            self._guard = _guard(self._path)
-            stack.callback(_dismiss, self._guard)
-            _publish(self._fd, self._path)
+            self._control = lay_out(self._bytes, self._layout, time.monotonic_ns())
+            self._guard = guard(self._path)
+            stack.callback(dismiss, self._guard)
+            publish(self._fd, self._path)
             stack.pop_all()
 
     def __enter__(self) -> VirtualCamera:
@@ -116,7 +67,7 @@ class VirtualCamera:
         """Gone: who has it open loses the link, and nothing stays in shared memory."""
         if self._fd < 0:
             return
-        _dismiss(self._guard)
+        dismiss(self._guard)
         self._path.unlink(missing_ok=True)
         self._set("present", 0)
         os.close(self._fd)
@@ -136,7 +87,7 @@ class VirtualCamera:
 
         Raises VirtualCameraError for other sizes or types.
         """
-        planes = self._planes(slot, intensity, depth, confidence)
+        planes = self._layout.planes(self._bytes, slot, intensity, depth, confidence)
         sequence = self._control["slot_sequence"][0]
         sequence[slot] += 1
         fence()
@@ -147,7 +98,7 @@ class VirtualCamera:
 
     def stand_before(self, slot: int) -> None:
         """What a trigger without a picture of its own exposes from now on."""
-        self._check_slot(slot)
+        self._layout.check_slot(slot)
         self._set("scene", slot)
 
     def fire(self, t_host_ns: int | None = None, slot: int | None = None) -> int:
@@ -156,7 +107,7 @@ class VirtualCamera:
         slot: the picture that stands before the lens then; None: the scene.
         """
         if slot is not None:
-            self._check_slot(slot)
+            self._layout.check_slot(slot)
         t_ns = time.monotonic_ns() if t_host_ns is None else t_host_ns
         with self._lock:
             for after_ns, rising in ((0, 1), (LINE_HIGH_NS, 0)):
@@ -260,12 +211,7 @@ class VirtualCamera:
     def truths(self) -> list[Truth]:
         """Every exposure whose fate was sealed since the last call; the oldest may be gone."""
         count = int(self._control["truth_count"][0])
-        first = max(self._truths_read, count - TRUTHS + 1)
-        found = []
-        for number in range(first + 1, count + 1):
-            row = self._control["truths"][0, number % TRUTHS].copy()
-            if int(row["sequence"]) == number:
-                found.append(_truth(row))
+        found = truths_between(self._control, self._truths_read, count)
         self._truths_read = count
         return found
 
@@ -282,141 +228,3 @@ class VirtualCamera:
         yield
         fence()
         clock["sequence"] += 1
-
-    def _set_up(self) -> None:
-        spec, control = self.spec, self._control[0]
-        now_ns = time.monotonic_ns()
-        plan = control["plan"]
-        plan["magic"] = MAGIC
-        plan["control_bytes"], plan["file_bytes"] = CONTROL.itemsize, self._offsets[-1]
-        plan["width"], plan["height"], plan["slots"] = spec.width_px, spec.height_px, spec.slots
-        plan["rays_offset"] = self._offsets[0] if spec.rays is not None else 0
-        plan["slots_offset"], plan["slot_bytes"] = self._offsets[1], self._slot_bytes
-        plan["intensity_format"] = PIXEL_FORMATS[spec.intensity]
-        plan["range_format"] = PIXEL_FORMATS[spec.range_format] if spec.range_format else 0
-        plan["has_confidence"] = spec.has_confidence
-        plan["range_scale"], plan["range_offset"] = spec.range_scale_mm, spec.range_offset_mm
-        plan["range_invalid"] = spec.range_invalid
-        plan["focal_px"] = spec.lens.focal_px
-        plan["centre_u_px"], plan["centre_v_px"] = spec.lens.centre_u_px, spec.lens.centre_v_px
-        plan["seed"] = spec.seed
-        plan["vendor"], plan["model"] = spec.vendor.encode(), spec.model.encode()
-        plan["version"] = VERSION
-        control["serial"], control["present"], control["session"] = spec.serial.encode(), 1, 1
-        control["temperature_c"] = 38.0
-        clock = control["clock"]
-        clock["zero_host_ns"], clock["zero_device_ns"] = now_ns, now_ns + spec.clock.offset_ns
-        clock["drift_ppm"], clock["jitter_ns"] = spec.clock.drift_ppm, spec.clock.jitter_ns
-        for name in ("master_minus_host_ns", "settle_ns", "residual_ns"):
-            control[f"ptp_{name}"] = getattr(spec.ptp, name)
-        for name in type(spec.timing).__slots__:
-            control[name] = getattr(spec.timing, name)
-        if spec.rays is not None:
-            rays = np.ascontiguousarray(spec.rays, np.float32).view(np.uint8).reshape(-1)
-            self._bytes[self._offsets[0] : self._offsets[0] + rays.size] = rays
-
-    @property
-    def _slot_bytes(self) -> int:
-        return sum(aligned(size) for size in self.spec.plane_bytes())
-
-    def _check_slot(self, slot: int) -> None:
-        if not 0 <= slot < self.spec.slots:
-            raise VirtualCameraError(f"slots are 0 to {self.spec.slots - 1}, got {slot}")
-
-    def _planes(
-        self, slot: int, *given: Pixels | None
-    ) -> list[tuple[npt.NDArray[np.uint8], Pixels]]:
-        self._check_slot(slot)
-        start = self._offsets[1] + slot * self._slot_bytes
-        planes = []
-        names = ("intensity", "depth", "confidence")
-        for name, size, plane in zip(names, self.spec.plane_bytes(), given, strict=True):
-            if (plane.nbytes if plane is not None else 0) != size:
-                found = "none" if plane is None else f"{plane.shape} of {plane.dtype}"
-                raise VirtualCameraError(f"{name} must have {size} bytes, got {found}")
-            if plane is not None:
-                planes.append((self._bytes[start : start + size], plane))
-            start += aligned(size)
-        return planes
-
-
-def _truth(row: npt.NDArray[np.void]) -> Truth:
-    return Truth(
-        frame_id=int(row["frame_id"]),
-        t_start_ns=int(row["t_start_host_ns"]),
-        exposure_ns=int(row["exposure_ns"]),
-        t_delivered_ns=int(row["t_delivered_host_ns"]),
-        slot=int(row["slot"]),
-        t_device_ns=int(row["t_device_ns"]),
-        fate=Fate(int(row["fate"])),
-    )
-
-
-def _offsets(spec: CameraSpec) -> tuple[int, int, int]:
-    """Where the rays and the slots begin, and how long the file is."""
-    rays = aligned(CONTROL.itemsize)
-    rays_bytes = 8 * spec.width_px * spec.height_px if spec.rays is not None else 0
-    slots = rays + aligned(rays_bytes)
-    return rays, slots, slots + spec.slots * sum(aligned(size) for size in spec.plane_bytes())
-
-
-def _create(path: Path, size: int) -> int:
-    """A file without its name yet, locked for as long as this process lives."""
-    fd = os.open(FOLDER, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        os.posix_fallocate(fd, 0, size)
-    except OSError as error:
-        os.close(fd)
-        raise VirtualCameraError(
-            f"{path}: {size / 1e6:.0f} MB of shared memory are not to be had: {error}"
-        ) from error
-    return fd
-
-
-def _publish(fd: int, path: Path) -> None:
-    """Give the finished file its name; raises VirtualCameraError when another has it."""
-    _sweep(path)
-    # only with a folder's descriptor does Python ask for the link to be followed
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.link(f"/proc/self/fd/{fd}", path.name, dst_dir_fd=folder)
-    except FileExistsError as error:
-        raise VirtualCameraError(
-            f"{path.name}: a camera with this serial number lives already"
-        ) from error
-    finally:
-        os.close(folder)
-
-
-def _sweep(path: Path) -> None:
-    """Remove a file whose owner is dead."""
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        path.unlink(missing_ok=True)
-    except BlockingIOError:
-        pass  # it lives
-    finally:
-        os.close(fd)
-
-
-def _guard(path: Path) -> subprocess.Popen[bytes]:
-    """A shell that outlives us by a moment and removes the file: also after `kill -9`."""
-    return subprocess.Popen(
-        ["/bin/sh", "-c", WHILE_ALIVE, "sh", str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def _dismiss(guard: subprocess.Popen[bytes]) -> None:
-    guard.kill()
-    guard.wait()
-    if guard.stdin is not None:
-        guard.stdin.close()

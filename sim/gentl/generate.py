@@ -9,24 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from voxgate.sim.gentl.features import (
-    CHOICES,
+from voxgate.sim.gentl.features.codes import (
     CHUNK_ID,
     CHUNKS,
     COMPONENTS,
     EVENT_ID,
     EVENTS,
-    FEATURES,
-    HIDDEN,
     PIXEL_FORMATS,
-    REGISTER_BYTES,
-    WORD_BYTES,
-    Feature,
-    Kind,
 )
+from voxgate.sim.gentl.features.feature import CHOICES, WORD_BYTES, Feature, Kind
+from voxgate.sim.gentl.features.table import FEATURES, HIDDEN, REGISTER_BYTES
 
 PRODUCER = Path(__file__).parent / "producer"
-NOTICE = "made by python -m voxgate.sim.gentl.generate from features.py"
+NOTICE = "made by python -m voxgate.sim.gentl.generate from features/"
 _C_KINDS = {
     Kind.INTEGER: "KIND_INTEGER",
     Kind.FLOAT: "KIND_FLOAT",

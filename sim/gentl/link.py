@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.sim.gentl.features import REGISTER_BYTES, TEXT_BYTES
+from voxgate.sim.gentl.features.feature import TEXT_BYTES
+from voxgate.sim.gentl.features.table import REGISTER_BYTES
 
 MAGIC = b"VGCAM-01"
 FOLDER = Path("/dev/shm")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.errors import VoxGateError
-from voxgate.sim.gentl.features import PIXEL_FORMATS
+from voxgate.sim.gentl.features.codes import PIXEL_FORMATS
 from voxgate.sim.gentl.link import SLOTS
 
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")

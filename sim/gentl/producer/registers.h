@@ -1,4 +1,4 @@
-/* made by python -m voxgate.sim.gentl.generate from features.py */
+/* made by python -m voxgate.sim.gentl.generate from features/ */
 #ifndef VG_REGISTERS_H
 #define VG_REGISTERS_H
 

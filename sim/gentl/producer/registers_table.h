@@ -1,4 +1,4 @@
-/* made by python -m voxgate.sim.gentl.generate from features.py */
+/* made by python -m voxgate.sim.gentl.generate from features/ */
 static const int64_t words_DeviceScanType[] = {0};
 static const int64_t words_DeviceTemperatureSelector[] = {0};
 static const int64_t words_PtpStatus[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};

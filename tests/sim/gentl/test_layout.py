@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from voxgate.sim.gentl.build import SOURCES, compiler
-from voxgate.sim.gentl.features import BY_NAME, FEATURES, REGISTER_BYTES
+from voxgate.sim.gentl.features.table import BY_NAME, FEATURES, REGISTER_BYTES
 from voxgate.sim.gentl.link import CLOCK, CONTROL, MAGIC, PLAN, PULSE, TRUTH, Fault
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")

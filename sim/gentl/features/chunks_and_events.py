@@ -1,0 +1,43 @@
+"""What comes behind the image, and what is told beside it."""
+
+from __future__ import annotations
+
+from voxgate.sim.gentl.features.codes import CHUNKS, EVENTS
+from voxgate.sim.gentl.features.feature import CHOICES, Entry, Feature
+from voxgate.sim.gentl.features.rows import boolean, choice, words
+
+_CHUNK = "ChunkDataControl"
+_EVENT = "EventControl"
+
+CHUNKS_AND_EVENTS: tuple[Feature, ...] = (
+    boolean("ChunkModeActive", _CHUNK, "Chunks behind the image", locked=True),
+    choice(
+        "ChunkSelector",
+        _CHUNK,
+        "Which chunk",
+        tuple(Entry(name, value) for name, value in CHUNKS.items()),
+    ),
+    boolean(
+        "ChunkEnable",
+        _CHUNK,
+        "Deliver it",
+        selector="ChunkSelector",
+        values=(0, 1, 1, 1, 0, 0, 0, 0),
+        locked=True,
+    ),
+    choice(
+        "EventSelector",
+        _EVENT,
+        "Which event",
+        tuple(Entry(name, value) for name, value in EVENTS.items()),
+    ),
+    choice(
+        "EventNotification",
+        _EVENT,
+        "Tell it",
+        words(["Off", "On"]),
+        selector="EventSelector",
+        values=(0,) * CHOICES,
+        default=0,
+    ),
+)
