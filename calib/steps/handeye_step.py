@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from voxgate.calib.board.board import Board
-from voxgate.calib.board.pictures import BoardPictures, OnProgress, find_in_pictures, list_pictures
+from voxgate.calib.board.board_pictures import (
+    BoardPictures,
+    OnProgress,
+    find_in_pictures,
+    list_pictures,
+)
 from voxgate.calib.board.sightings import Sightings
 from voxgate.calib.calibration_file import (
     CalibrationFile,

@@ -8,8 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from voxgate.calib.board.board import Board
+from voxgate.calib.board.board_pictures import (
+    BoardPictures,
+    OnProgress,
+    find_in_pictures,
+    list_pictures,
+)
 from voxgate.calib.board.board_print import describe
-from voxgate.calib.board.pictures import BoardPictures, OnProgress, find_in_pictures, list_pictures
 from voxgate.calib.calibration_file import Step, lens_numbers, lens_uncertainty
 from voxgate.calib.gates import INTRINSICS, gates, limits_with
 from voxgate.calib.lens.coverage import coverage

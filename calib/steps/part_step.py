@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from voxgate.calib.board.board import Board
+from voxgate.calib.board.board_pictures import find_in_pictures, list_pictures
 from voxgate.calib.board.board_print import describe
-from voxgate.calib.board.pictures import find_in_pictures, list_pictures
 from voxgate.calib.calibration_file import CalibrationFile, Step, motion_uncertainty
 from voxgate.calib.gates import PART, gates, limits_with
 from voxgate.calib.lens.pnp import board_poses

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from voxgate.calib.board.board import Board
-from voxgate.calib.board.pictures import OnProgress, find_in_pictures, list_pictures
+from voxgate.calib.board.board_pictures import OnProgress, find_in_pictures, list_pictures
 from voxgate.calib.calibration_file import CalibrationFile, Step, motion_uncertainty
 from voxgate.calib.gates import SENSOR, gates, limits_with
 from voxgate.calib.place.cloud import Cloud, read_cloud

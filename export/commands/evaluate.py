@@ -75,7 +75,7 @@ def evaluate(
 
             write_report(report, found, setup)
         if pictures is not None:
-            from voxgate.export.evaluation.report.pictures import write_pictures
+            from voxgate.export.evaluation.report.case_pictures import write_pictures
 
             write_pictures(pictures, found)
     if as_json:

@@ -12,7 +12,7 @@ from voxgate.runtime.commands.console import errors_as_json, progress_bar
 from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
-    from voxgate.export.quality.thresholds import ZoneThreshold
+    from voxgate.export.quality.zone_thresholds import ZoneThreshold
     from voxgate.runtime.recipe.recipe import Recipe
 
 AGAIN = 16  # a single scan seen again: twice the scores that a tail needs at least
@@ -82,7 +82,7 @@ def _found(
     as_json: bool,
 ) -> tuple[tuple[ZoneThreshold, ...], dict[str, Any]]:
     from voxgate.export.quality.parts_seen import scores_of
-    from voxgate.export.quality.thresholds import Target, derive, record, rounded
+    from voxgate.export.quality.zone_thresholds import Target, derive, record, rounded
 
     if recipe.zones is not None:
         raise RecipeError(
@@ -134,7 +134,7 @@ def _write(
 
 
 def _check(recipe: Recipe, as_json: bool) -> None:
-    from voxgate.export.quality.thresholds import derive_again
+    from voxgate.export.quality.zone_thresholds import derive_again
 
     again = {each.zone: each.threshold for each in derive_again(recipe.threshold)}
     stored = {str(z["zone"]): float(z["threshold"]) for z in recipe.threshold["zones"]}
@@ -155,7 +155,7 @@ def _show(found: tuple[ZoneThreshold, ...], record: dict[str, Any], out: Path | 
     from rich.console import Console
     from rich.table import Table
 
-    from voxgate.export.quality.thresholds import good_parts
+    from voxgate.export.quality.zone_thresholds import good_parts
 
     console = Console()
     table = Table("zone", "threshold", "rests on", "best law", "p", "proven", "proven at 95 %")

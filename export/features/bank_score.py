@@ -7,7 +7,7 @@ from torch import nn
 
 from voxgate.export.features.bank import Bank
 from voxgate.export.features.nearest import Nearest, Reweight
-from voxgate.export.features.picture import Fit, Size, ToCamera
+from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 
 
 class BankScore(nn.Module):

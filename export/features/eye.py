@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from voxgate.export.features.backbones import is_transformer, load_pyramid, load_tokens
 from voxgate.export.features.patches import Eye
-from voxgate.export.features.picture import Fit
+from voxgate.export.features.preprocessing import Fit
+from voxgate.export.features.timm_backbones import is_transformer, load_pyramid, load_tokens
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_range_mm, size_px
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from voxgate.export.features.bank import Embed
 from voxgate.export.features.checkpoint import Preprocess
-from voxgate.export.features.picture import (
+from voxgate.export.features.preprocessing import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     DepthPicture,

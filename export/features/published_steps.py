@@ -13,7 +13,7 @@ from torch.nn import functional
 from torchvision.transforms import v2
 
 from voxgate.export.features.checkpoint import Preprocess
-from voxgate.export.features.picture import GREY_LEVELS, Fit, Size
+from voxgate.export.features.preprocessing import GREY_LEVELS, Fit, Size
 from voxgate.export.source import RawScore
 from voxgate.runtime.engines.engine import Tensor
 

@@ -27,7 +27,7 @@ from voxgate.export.features.patches import (
     features_from,
     published_patches,
 )
-from voxgate.export.features.picture import Fit, Size, ToCamera
+from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px, spec

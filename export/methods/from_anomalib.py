@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from voxgate.export.features.checkpoint import AnomalibCheckpoint, Preprocess, load_state
-from voxgate.export.features.picture import Picture, Size, ToCamera
+from voxgate.export.features.preprocessing import Picture, Size, ToCamera
 from voxgate.export.features.published_steps import Finish, at_least_zero, from_picture
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px, spec

@@ -18,10 +18,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from voxgate.export.features.backbones import load_stages
 from voxgate.export.features.checkpoint import Preprocess, sha256_of
-from voxgate.export.features.picture import IMAGENET_MEAN, IMAGENET_STD, Picture, Size, ToCamera
+from voxgate.export.features.preprocessing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Picture,
+    Size,
+    ToCamera,
+)
 from voxgate.export.features.published_steps import camera_map, grey_plane, published_picture
+from voxgate.export.features.timm_backbones import load_stages
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px, spec
 from voxgate.export.methods.from_anomalib import versions

@@ -33,7 +33,7 @@ from voxgate.export.features.checkpoint import Preprocess, anomalib_checkpoint, 
 from voxgate.export.features.eye import open_eye
 from voxgate.export.features.nearest import Nearest
 from voxgate.export.features.patches import INPUT_OF, Eye, Kind, PictureFeatures, published_patches
-from voxgate.export.features.picture import Fit, Size, ToCamera
+from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px, spec

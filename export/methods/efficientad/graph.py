@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from voxgate.export.features.checkpoint import Preprocess
-from voxgate.export.features.picture import Size, ToCamera
+from voxgate.export.features.preprocessing import Size, ToCamera
 from voxgate.export.methods.efficientad.networks import Networks
 from voxgate.export.methods.efficientad.normalisation import AT_QUANTILE, Normalisation
 from voxgate.export.methods.from_anomalib import picture_of

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from voxgate.export.features.checkpoint import Preprocess, load_weights, sha256_of
-from voxgate.export.features.picture import IMAGENET_MEAN, IMAGENET_STD
+from voxgate.export.features.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from voxgate.export.features.published_steps import grey_plane, published_picture
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px, spec

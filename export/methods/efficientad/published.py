@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from voxgate.export.features.checkpoint import Preprocess, State
-from voxgate.export.features.picture import Size
+from voxgate.export.features.preprocessing import Size
 from voxgate.export.features.published_steps import camera_map, grey_plane, published_picture
 from voxgate.export.methods.efficientad.networks import DECODER_LAYERS, ENCODER_LAYERS, Networks
 from voxgate.export.methods.efficientad.normalisation import Normalisation

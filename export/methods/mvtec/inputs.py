@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from voxgate.export.features.picture import GREY_LEVELS, Resize, Size
+from voxgate.export.features.preprocessing import GREY_LEVELS, Resize, Size
 from voxgate.export.golden.gloss import part_points
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_range_mm, spec

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from voxgate.export.features.checkpoint import State, load_state, load_weights, sha256_of
-from voxgate.export.features.picture import ToCamera
+from voxgate.export.features.preprocessing import ToCamera
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px

@@ -21,7 +21,7 @@ import torch
 from scipy.ndimage import correlate1d
 from torch import nn
 
-from voxgate.export.features.picture import GREY_LEVELS
+from voxgate.export.features.preprocessing import GREY_LEVELS
 from voxgate.export.golden.disturbance import GREY_NOISE
 from voxgate.export.golden.gloss import gloss
 from voxgate.export.golden.golden import Golden

@@ -14,8 +14,8 @@ import pytest
 from voxgate.export.evaluation.cases import Dataset
 from voxgate.export.evaluation.metrics.detection import roc_curve
 from voxgate.export.evaluation.records import CaseRecord, Store
+from voxgate.export.evaluation.report.case_pictures import write_pictures
 from voxgate.export.evaluation.report.charts import histogram, line_chart, line_of
-from voxgate.export.evaluation.report.pictures import write_pictures
 from voxgate.export.evaluation.report.published_figures import I_AUROC, TYPES, V_AUPRO
 from voxgate.export.evaluation.report.render import TRUTH_COLOUR, rendered
 from voxgate.export.evaluation.report.report import page, write_report

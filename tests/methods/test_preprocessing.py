@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import v2
 
-from voxgate.export.features.picture import DepthPicture, Picture, ToCamera
+from voxgate.export.features.preprocessing import DepthPicture, Picture, ToCamera
 
 SIDES = st.integers(5, 90)
 

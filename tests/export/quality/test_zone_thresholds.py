@@ -12,7 +12,13 @@ from typer.testing import CliRunner, Result
 
 from tests.kits.small_scan import write_small_scans
 from voxgate.export.quality.parts_seen import PartScores
-from voxgate.export.quality.thresholds import Target, derive, derive_again, escape_table, record
+from voxgate.export.quality.zone_thresholds import (
+    Target,
+    derive,
+    derive_again,
+    escape_table,
+    record,
+)
 from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import RecipeError
