@@ -15,6 +15,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
 OPSETS = range(9, 21)
@@ -86,9 +87,7 @@ class _Known:
         try:
             typed = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         except onnx.shape_inference.InferenceError as error:
-            raise EngineError(
-                f"{where}: shapes contradict: {' '.join(str(error).split())[:200]}"
-            ) from error
+            raise EngineError(f"{where}: shapes contradict: {one_line(error, most=200)}") from error
         constants = {c.name: c for c in model.graph.initializer}
         types = {name: c.data_type for name, c in constants.items()}
         shapes: dict[str, tuple[int, ...] | None] = {n: tuple(c.dims) for n, c in constants.items()}

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.strict_json import Fields, parse_object
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.recipe.zones import Zones
 
@@ -29,7 +30,7 @@ def load_zones(path: Path, voxel_mm: float) -> Zones:
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError) as error:
-        raise RecipeError(f"{path}: {' '.join(str(error).split())}") from error
+        raise RecipeError(f"{path}: {one_line(error, most=None)}") from error
 
 
 def _zones(fields: Fields, path: Path, voxel_mm: float) -> Zones:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import GreyImage
 
@@ -39,7 +40,7 @@ def array(path: Path, dimensions: int) -> npt.NDArray[Any]:
     try:
         found: npt.NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise ScanError(f"{path}: {' '.join(str(error).split())}") from error
+        raise ScanError(f"{path}: {one_line(error, most=None)}") from error
     if found.ndim != dimensions:
         raise ScanError(f"{path}: expected {dimensions} dimensions, got {found.shape}")
     return found
@@ -50,7 +51,7 @@ def json_object(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ScanError(f"{path}: {' '.join(str(error).split())}") from error
+        raise ScanError(f"{path}: {one_line(error, most=None)}") from error
     if not isinstance(found, dict):
         raise ScanError(f"{path}: expected a JSON object")
     return found
