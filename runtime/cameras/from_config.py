@@ -21,7 +21,6 @@ from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ConfigError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
-from voxgate.runtime.sync.synchronizer import Stamps
 
 
 def camera_settings(config: CellConfig, calibration: Calibration) -> list[CameraSettings]:
@@ -30,14 +29,6 @@ def camera_settings(config: CellConfig, calibration: Calibration) -> list[Camera
         return [_settings(config, calibration, camera) for camera in config.cameras]
     except ValueError as error:
         raise ConfigError(f"cameras: {error}") from error
-
-
-def stamps(config: CellConfig) -> Stamps:
-    """How the frames of this cell are stamped."""
-    camera = config.cameras[0]
-    if config.sync.clocks == "ptp":
-        return Stamps(shared_ns=round(config.sync.ptp_error_us * 1000))
-    return Stamps(on_arrival=isinstance(camera, GenicamCamera) and camera.timestamp == "arrival")
 
 
 def _settings(config: CellConfig, calibration: Calibration, camera: Camera) -> CameraSettings:

@@ -9,8 +9,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from voxgate.runtime.cameras.setup import CameraSetup, PtpLimits, Trigger
-from voxgate.runtime.cameras.values import NodeSetting, NodeValue
+from voxgate.runtime.cameras.setup import (
+    CameraSetup,
+    NodeSetting,
+    NodeValue,
+    PtpLimits,
+    Trigger,
+)
 from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
 
 __all__ = ["CameraSettings", "GenicamSettings", "NetworkSettings", "NodeSetting", "NodeValue"]

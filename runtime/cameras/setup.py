@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from voxgate.runtime.cameras.values import NodeSetting
+NodeValue = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSetting:
+    """One GenICam feature and the value it must have; selectors come before what they select."""
+
+    name: str
+    value: NodeValue
 
 
 @dataclass(frozen=True, slots=True)

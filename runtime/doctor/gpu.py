@@ -13,10 +13,9 @@ from voxgate.runtime.engines.tensorrt_module import OLDEST, TensorRTMissing, loa
 from voxgate.runtime.errors import EngineError, VoxGateError
 from voxgate.runtime.gpu.device import LIBRARIES, open_device
 from voxgate.runtime.gpu.errors import FOREIGN_CONTEXT
-from voxgate.runtime.gpu.jetpack import RELEASES, jetpack_of, jetpacks_with, l4t_of
+from voxgate.runtime.gpu.jetson import RELEASES, jetpack_of, jetpacks_with, l4t_of, power_mode
 from voxgate.runtime.gpu.kernel_compiler import INSTALL as INSTALL_COMPILER
 from voxgate.runtime.gpu.kernel_compiler import Nvrtc, find_compiler
-from voxgate.runtime.gpu.power_mode import power_mode
 
 NOT_CONCERNED = "no NVIDIA GPU here, and the cell asks for none"
 FULL_POWER = "MAXN"

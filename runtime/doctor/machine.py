@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.runtime.doctor.port_probe import Taken, why_taken
-from voxgate.runtime.gpu.power_mode import Run, run_command
+from voxgate.runtime.gpu.jetson import Run, run_command
 
 if TYPE_CHECKING:
     from voxgate.runtime.config.sections import CellConfig

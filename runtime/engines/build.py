@@ -16,9 +16,9 @@ from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt
 from voxgate.runtime.errors import EngineError, PlanError
 from voxgate.runtime.gpu.device import Device, open_device
+from voxgate.runtime.gpu.jetson import power_mode
 from voxgate.runtime.gpu.kernel_compiler import compile_cubin
 from voxgate.runtime.gpu.launch import SOURCE, source, source_digest
-from voxgate.runtime.gpu.power_mode import power_mode
 from voxgate.runtime.recipe.recipe import Recipe, sha256
 
 

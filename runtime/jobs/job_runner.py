@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
-from voxgate.runtime.cameras.from_config import stamps
 from voxgate.runtime.common.timings import FOREVER_NS, NS_PER_MS, JobTimes
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.cell import Cell
@@ -30,6 +29,7 @@ from voxgate.runtime.nouns import Frame, Note, Outcome, Reason, Verdict
 from voxgate.runtime.records.evidence_store import EvidenceStore, VolumeSlot
 from voxgate.runtime.records.journal import JobRecord, Journal
 from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
+from voxgate.runtime.sync.stamps import stamps
 from voxgate.runtime.telemetry.faults import Faults, Publish
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
 from voxgate.runtime.volume.volume import Volume

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from voxgate.runtime.cameras.from_config import stamps
 from voxgate.runtime.common.explain import one_line
 from voxgate.runtime.common.strict_json import Fields
 from voxgate.runtime.config.cell import Cell
@@ -39,6 +38,7 @@ from voxgate.runtime.scans.job_reader import RecordedJob, read_job
 from voxgate.runtime.scans.recording import Asked, Declared, Flushed, Handed, Held, Took, Withdrawn
 from voxgate.runtime.scans.scan import FrameRecord, Scan, decoded_frame
 from voxgate.runtime.sync.poses import PoseRecord
+from voxgate.runtime.sync.stamps import stamps
 from voxgate.runtime.sync.synchronizer import Stamps, Synchronizer, SyncState
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import against, verdict_message

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import zmq
 
-from voxgate.runtime.cameras.from_config import camera_settings, stamps
+from voxgate.runtime.cameras.from_config import camera_settings
 from voxgate.runtime.cameras.supervisor import CameraSupervisor
 from voxgate.runtime.config.cameras import NetworkCamera
 from voxgate.runtime.config.cell import Cell, load_cell
@@ -38,6 +38,7 @@ from voxgate.runtime.station.prepare import preparer
 from voxgate.runtime.station.reoffer import Offers, Reoffer
 from voxgate.runtime.station.state import Event
 from voxgate.runtime.station.station import Station
+from voxgate.runtime.sync.stamps import stamps
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.telemetry.logs import set_up

@@ -6,8 +6,13 @@ import time
 from typing import Any
 
 from voxgate.runtime.cameras.genicam.nodes import apply_nodes, execute_node, read_node, symbolics
-from voxgate.runtime.cameras.setup import CameraSetup, PtpLimits, component_nodes, setup_nodes
-from voxgate.runtime.cameras.values import NodeSetting
+from voxgate.runtime.cameras.setup import (
+    CameraSetup,
+    NodeSetting,
+    PtpLimits,
+    component_nodes,
+    setup_nodes,
+)
 from voxgate.runtime.errors import CameraError
 
 SLAVE = "Slave"

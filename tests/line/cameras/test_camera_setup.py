@@ -12,7 +12,7 @@ import pytest
 
 from tests.kits import virtual
 from tests.kits.repository import ROOT
-from voxgate.runtime.cameras.from_config import camera_settings, stamps
+from voxgate.runtime.cameras.from_config import camera_settings
 from voxgate.runtime.cameras.settings import (
     CameraSettings,
     GenicamSettings,
@@ -29,6 +29,7 @@ from voxgate.runtime.cameras.setup import (
 from voxgate.runtime.config.cell import check_config, load_cell
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.sync.stamps import stamps
 from voxgate.sim.gentl.build import compiler
 from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.spec import Ptp
@@ -162,7 +163,7 @@ def test_a_camera_without_a_master_is_opened(
 def test_a_lost_master_is_not_noticed(
     camera: VirtualCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxgate.runtime.cameras.genicam.source.LINK_CHECK_NS", 0)
+    monkeypatch.setattr("voxgate.runtime.cameras.genicam.proof.LINK_CHECK_NS", 0)
     limits = PtpLimits(max_offset_us=5.0, settle_ms=3000)
     with virtual.opened(_settings(camera, replace(FULL, ptp=limits))) as source:
         camera.set_ptp(status="Master")

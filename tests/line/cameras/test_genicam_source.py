@@ -24,7 +24,7 @@ import pytest
 from tests.kits import viky
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.frame_gate import FaultKind, FrameGate, SourceFault
-from voxgate.runtime.cameras.genicam import source as genicam_source
+from voxgate.runtime.cameras.genicam import frame_maker, proof
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, read_node
 from voxgate.runtime.cameras.genicam.producer import check_producer
 from voxgate.runtime.cameras.genicam.source import GenicamSource
@@ -286,7 +286,7 @@ def test_an_overrun_delivers_old_frames_as_new() -> None:
     """Trap 3, stamped by arrival: what waited while the worker stood still is refused."""
     with _open(viky.camera(rate_hz=100.0, max_pause_ms=50)) as source:
         last_id = _frame(source).frame_id
-        _wait_until(lambda: source._waiting() >= 7)
+        _wait_until(lambda: source._device.waiting() >= 7)
         time.sleep(0.06)
         fault = _next(source)
         assert isinstance(fault, SourceFault)
@@ -301,7 +301,7 @@ def test_an_overrun_goes_unseen() -> None:
     settings = viky.camera(rate_hz=100.0)
     with _open(settings) as source:
         gate = FrameGate(settings)
-        _wait_until(lambda: source._waiting() >= 7)
+        _wait_until(lambda: source._device.waiting() >= 7)
         time.sleep(0.3)  # the camera goes on and throws away what finds no buffer
         frames = [_frame(source) for _ in range(12)]
     faults = [fault for frame in frames for fault in gate.check(frame)[1]]
@@ -313,7 +313,7 @@ def test_an_overrun_goes_unseen() -> None:
 
 def test_draining_leaves_an_old_frame_behind() -> None:
     with _open(viky.camera(rate_hz=100.0)) as source:
-        _wait_until(lambda: source._waiting() >= 7)
+        _wait_until(lambda: source._device.waiting() >= 7)
         count, last_id = source.drain()
         assert count >= 7
         assert last_id is not None
@@ -345,7 +345,7 @@ def test_an_exception_while_reading_a_buffer_leaks_it(monkeypatch: pytest.Monkey
     broken_count = [0]
     with _open(viky.camera(rate_hz=200.0)) as source:
         with monkeypatch.context() as patch:
-            patch.setattr(genicam_source, "components_from_buffer", broken)
+            patch.setattr(frame_maker, "components_from_buffer", broken)
             for n in range(3 * 8):
                 broken_count[0] = n
                 fault = _next(source)
@@ -358,7 +358,7 @@ def test_an_exception_while_reading_a_buffer_leaks_it(monkeypatch: pytest.Monkey
 def test_a_feature_of_either_exception_tree_ends_the_worker() -> None:
     """Trap 5: gentl and genapi have no common root; a missing feature is None in both."""
     with _open(viky.camera()) as source:
-        node_map = source._acquirer.remote_device.node_map
+        node_map = source._device.acquirer.remote_device.node_map
         assert read_node(node_map, "NoSuchFeature") is None
         assert read_node(node_map, "ChunkScan3dCoordinateScale") is None  # no buffer attached
         assert read_node(node_map, "AcquisitionFrameRate") == 50.0
@@ -368,9 +368,9 @@ def test_every_reopening_leaks_the_node_map() -> None:
     """Trap 7: a finalizer of the library keeps the acquirer and the remote node map for ever."""
     with _open(viky.camera()) as source:
         _frame(source)
-        acquirer = source._acquirer
+        acquirer = source._device.acquirer
         node_map = acquirer.remote_device.node_map
-        references = [weakref.ref(kept) for kept in (acquirer, node_map, source._harvester)]
+        references = [weakref.ref(kept) for kept in (acquirer, node_map, source._device.harvester)]
         del acquirer, node_map
     gc.collect()
     assert [reference() for reference in references] == [None, None, None]
@@ -392,13 +392,13 @@ def test_a_dead_link_is_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> 
     """Trap 8: it says nothing, but a feature cannot be read; then the whole process ends."""
     with _open(viky.camera(rate_hz=4.0)) as source:
         _frame(source)
-        monkeypatch.setattr(genicam_source, "LINK_CHECK_NS", 0)
+        monkeypatch.setattr(proof, "LINK_CHECK_NS", 0)
 
         class Dead:
             def __getattr__(self, name: str) -> object:
                 raise GENICAM_ERRORS[0]("cable out")
 
-        monkeypatch.setattr(type(source._acquirer.remote_device), "node_map", Dead())
+        monkeypatch.setattr(type(source._device.acquirer.remote_device), "node_map", Dead())
         with pytest.raises(CameraError, match="link is lost: cable out"):
             _next(source)
         monkeypatch.undo()  # closing needs it
@@ -411,14 +411,14 @@ def test_fetches_that_always_fail_are_repeated_for_ever(monkeypatch: pytest.Monk
         def fail(**_: object) -> None:
             raise GENICAM_ERRORS[0]("transport")
 
-        monkeypatch.setattr(source._acquirer, "try_fetch", fail)
+        monkeypatch.setattr(source._device.acquirer, "try_fetch", fail)
         with pytest.raises(CameraError, match="5 fetches in a row failed"):
             _next(source)
 
 
 def test_a_producer_that_does_not_count_its_buffers_delivers_none() -> None:
     with _open(viky.camera()) as source:
-        source._counts_waiting = False
+        source._device.counts_waiting = False
         assert [_frame(source).frame_id for _ in range(3)] == [1, 2, 3]
 
 

@@ -395,7 +395,7 @@ def test_ptp_is_slave_at_once_and_stamps_are_not_the_master_s(camera: VirtualCam
 
 def test_the_layout_may_change_while_it_streams(camera: VirtualCamera) -> None:
     with virtual.opened(virtual.settings(camera)) as source:
-        node_map = source._acquirer.remote_device.node_map
+        node_map = source._device.acquirer.remote_device.node_map
         for name, value in (("Width", 32), ("PixelFormat", "Mono16"), ("ChunkModeActive", True)):
             with pytest.raises(GENICAM_ERRORS):
                 getattr(node_map, name).value = value

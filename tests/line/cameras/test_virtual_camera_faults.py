@@ -161,7 +161,7 @@ def test_a_clock_that_was_set_or_drifts_shows_the_time_before(
 
 
 def test_a_slow_register_write_stops_the_frames(gated: Gated, camera: VirtualCamera) -> None:
-    node_map = gated._source._acquirer.remote_device.node_map
+    node_map = gated._source._device.acquirer.remote_device.node_map
     camera.commit(Fault.SLOW_WRITE_MS, 120)
     camera.fire(slot=1)
     started = time.monotonic()
@@ -183,7 +183,7 @@ def test_a_failing_wait_hangs_the_source(gated: Gated, camera: VirtualCamera, er
 def test_a_dead_link_is_a_quiet_camera(
     gated: Gated, camera: VirtualCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxgate.runtime.cameras.genicam.source.LINK_CHECK_NS", 0)
+    monkeypatch.setattr("voxgate.runtime.cameras.genicam.proof.LINK_CHECK_NS", 0)
     camera.commit(Fault.PORT_ERROR, IO_ERROR)
     with pytest.raises(CameraError, match=r"link is lost: .*-1010"):
         virtual.wait_until(lambda: gated._source.take() is not None)
@@ -216,7 +216,7 @@ def test_a_camera_that_is_gone_is_listed(camera: VirtualCamera) -> None:
 def test_a_camera_that_came_back_goes_on_without_being_opened(
     gated: Gated, camera: VirtualCamera, monkeypatch: pytest.MonkeyPatch, identity: str | None
 ) -> None:
-    monkeypatch.setattr("voxgate.runtime.cameras.genicam.source.LINK_CHECK_NS", 0)
+    monkeypatch.setattr("voxgate.runtime.cameras.genicam.proof.LINK_CHECK_NS", 0)
     camera.unplug()
     camera.plug_in(identity and virtual.serial(identity))
     with pytest.raises(CameraError, match="link is lost"):
@@ -240,7 +240,7 @@ def test_a_rebooted_camera_is_taken_for_a_quiet_one(
     gated: Gated, camera: VirtualCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Registers answer, the link lives, no frame ever comes: only the settings tell."""
-    monkeypatch.setattr("voxgate.runtime.cameras.genicam.source.LINK_CHECK_NS", 0)
+    monkeypatch.setattr("voxgate.runtime.cameras.genicam.proof.LINK_CHECK_NS", 0)
     camera.reboot()
     with pytest.raises(CameraError, match=r"Trigger\w+ is no longer .*: the camera was restarted"):
         virtual.wait_until(lambda: gated._source.take() is not None)

@@ -23,7 +23,7 @@ from voxgate.runtime.doctor import gpu as doctor_gpu
 from voxgate.runtime.doctor.gpu import GPU_CHECKS as CHECKS
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Finding, Light, examine, green, healthy
-from voxgate.runtime.gpu.jetpack import jetpack_of, jetpacks_with, l4t_of
+from voxgate.runtime.gpu.jetson import jetpack_of, jetpacks_with, l4t_of
 
 L4T_36_4 = "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64"
 GPU_CLOCK = "/sys/class/devfreq/17000000.gpu"

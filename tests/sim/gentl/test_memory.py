@@ -126,7 +126,7 @@ def test_a_file_of_another_size_is_a_camera(
             file.write(whole[:size])
             file.flush()
             with virtual.opened(virtual.settings(camera)) as source:
-                serials = [d.serial_number for d in source._harvester.device_info_list]
+                serials = [d.serial_number for d in source._device.harvester.device_info_list]
             assert camera.spec.serial in serials
             assert len([serial for serial in serials if serial == camera.spec.serial]) == 1
         finally:

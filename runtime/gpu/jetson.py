@@ -1,9 +1,17 @@
-"""Which JetPack is on a Jetson, and what belongs to it."""
+"""A Jetson: which JetPack is on it and what belongs to that, and the power mode that caps it."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from shutil import which
+
+Run = Callable[[Sequence[str]], str | None]
+"""Runs a command; its output, or None when it is not there or fails."""
+
+_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +53,24 @@ def jetpacks_with(tensorrt: str) -> str:
     line = ".".join(tensorrt.split(".")[:2])
     found = [release.versions for release in RELEASES if release.tensorrt == line]
     return f"JetPack {' or '.join(found)}" if found else ""
+
+
+def run_command(command: Sequence[str]) -> str | None:
+    """The real one."""
+    if which(command[0]) is None:
+        return None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def power_mode(run: Run = run_command) -> str | None:
+    """As `nvpmodel -q` names it, e.g. `MAXN`; None on a machine without nvpmodel."""
+    said = run(["nvpmodel", "-q"])
+    for line in (said or "").splitlines():
+        name, colon, mode = line.partition(":")
+        if colon and name.strip().lower() == "nv power mode":
+            return mode.strip()
+    return None
