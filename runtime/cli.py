@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from voxgate import __version__
-from voxgate.calib.commands import app as calib_app
-from voxgate.export.commands import app as export_app
+from voxgate.calib.commands.app import app as calib_app
+from voxgate.export.commands.app import app as export_app
 from voxgate.export.commands.quality import QUALITY_COMMANDS
 from voxgate.runtime.commands.camera import app as camera_app
 from voxgate.runtime.commands.console import errors_as_json, progress_bar

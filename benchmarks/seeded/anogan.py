@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxgate.benchmarks.seeded import Case, at
+from voxgate.benchmarks.seeded.case import Case, at
 from voxgate.benchmarks.seeded.reconstruction import save_pair
 
 NARROW = (4, 8, 8, 16)  # of the small voxel network

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models.image.cfm.components import FeatureProjectionMLP
 
-from voxgate.benchmarks.seeded import Case, at
+from voxgate.benchmarks.seeded.case import Case, at
 from voxgate.benchmarks.seeded.checkpoints import SEED
 from voxgate.benchmarks.seeded.weights import SMALL_VIT, save_backbone
 

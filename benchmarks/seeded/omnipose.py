@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxgate.benchmarks.seeded import Case
+from voxgate.benchmarks.seeded.case import Case
 from voxgate.benchmarks.seeded.weights import save_backbone
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models import Padim
 
-from voxgate.benchmarks.seeded import Case, at
+from voxgate.benchmarks.seeded.case import Case, at
 from voxgate.benchmarks.seeded.checkpoints import SEED, pictures, save_lightning, settle
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models import Patchcore
 
-from voxgate.benchmarks.seeded import Case, at
+from voxgate.benchmarks.seeded.case import Case, at
 from voxgate.benchmarks.seeded.checkpoints import SEED, pictures, save_lightning, settle
 from voxgate.benchmarks.seeded.weights import SMALL_PYRAMID, SMALL_VIT, save_backbone
 

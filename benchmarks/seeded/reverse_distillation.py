@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models import ReverseDistillation
 
-from voxgate.benchmarks.seeded import Case, at
+from voxgate.benchmarks.seeded.case import Case, at
 from voxgate.benchmarks.seeded.checkpoints import SEED, save_lightning, settle
 
 

@@ -25,7 +25,6 @@ SHIFT_OF_CUBE = 8  # the cube's side over how far its part is shifted
 WHITE = 255
 
 Mask = npt.NDArray[np.bool_]
-Cube = npt.NDArray[np.generic]
 
 
 def marked(view: View, part: Mask, rng: np.random.Generator) -> View:

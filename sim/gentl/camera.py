@@ -171,10 +171,6 @@ class VirtualCamera:
             words = {entry.name: entry.value for entry in BY_NAME["PtpStatus"].entries}
             self._set("ptp_forced_status", words[status] if status else 0)
 
-    def set_temperature(self, celsius: float) -> None:
-        """What DeviceTemperature says."""
-        self._set("temperature_c", celsius)
-
     # --- what it knows ---------------------------------------------------------------------------
 
     def register(self, name: str, index: int = 0) -> int | float | str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from voxgate.benchmarks.seeded import MODULES, Case
+from voxgate.benchmarks.seeded.case import MODULES, Case
 from voxgate.runtime.cli import app
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_folder

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from voxgate.export.evaluation.cases import Case, Picture, PictureCase
 from voxgate.export.evaluation.judges.backproject import pinhole_rays, pixel_scores
 from voxgate.export.evaluation.judges.case_records import Judged, Judgement, judged_picture
-from voxgate.export.evaluation.layouts.convert import lifted
+from voxgate.export.evaluation.picture_pose import lifted
 from voxgate.runtime.engines.engine import (
     Engine,
     open_engine,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from voxgate.export.evaluation.layouts import mvtec3d, sim3d
@@ -19,9 +18,9 @@ from voxgate.export.evaluation.layouts.camera_file import (
     calibration_text,
 )
 from voxgate.export.evaluation.layouts.files import folders
+from voxgate.export.evaluation.picture_pose import lifted
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import View
-from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.grid import GridSpec
 
 EVERY_S = 1.0  # between two made-up exposures
@@ -29,7 +28,6 @@ POSE_EVERY_S = 0.008
 POSES_AROUND = 40  # on either side of an exposure: 0.3 s, what two clocks may be apart at first
 EXPOSURE_US = 1000.0
 MOST_COUNTS = 65_535
-FLOOR_MM = 2.0  # of the lowest point over the runtime's table
 DISTORTION = (0.0,) * 5
 
 
@@ -65,14 +63,6 @@ def write_scan(
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise ScanError(f"{out}: cannot be written: {error.strerror}") from error
-
-
-def lifted(depth_mm: npt.NDArray[np.float32]) -> Transform:
-    """part_from_camera of one picture: z against the viewing direction, lowest point at 2 mm."""
-    deepest = float(np.nanpercentile(depth_mm, 99.9))
-    turned = np.diag([1.0, -1.0, -1.0, 1.0])
-    turned[2, 3] = deepest + FLOOR_MM
-    return turned
 
 
 def _from_sim3d(folder: Path, part: str, out: Path, setup: sim3d.Setup) -> int:

@@ -29,6 +29,7 @@ from voxgate.export.evaluation.layouts.files import (
     json_object,
 )
 from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
+from voxgate.export.evaluation.picture_pose import FLOOR_MM
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
@@ -44,7 +45,6 @@ NAMES = {
     "grid": "grid.json",  # per class: origin_mm, shape, voxel_mm, in the frame of v_1
 }
 OVERRIDE = "sim3d_layout.json"
-FLOOR_MM = 2.0  # the volume is lifted above the runtime's table; SiM3D's depth has no background
 VIEW_SUFFIX = "_2"
 
 

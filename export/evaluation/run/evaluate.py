@@ -11,7 +11,7 @@ from pathlib import Path
 
 from voxgate import __version__
 from voxgate.export.evaluation.cases import Dataset
-from voxgate.export.evaluation.layouts import open_dataset
+from voxgate.export.evaluation.layouts.open_dataset import open_dataset
 from voxgate.export.evaluation.records import CaseRecord, Store, case_key, stamp
 from voxgate.export.evaluation.run.figures import TypeFigures, figures_of
 from voxgate.export.evaluation.run.recipes import holds_recipes, recipes_in

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from voxgate.export.evaluation.cases import Dataset
 from voxgate.export.evaluation.judges.judge import Judge, judge_for
-from voxgate.export.evaluation.layouts import open_dataset
+from voxgate.export.evaluation.layouts.open_dataset import open_dataset
 from voxgate.export.evaluation.records import CaseRecord
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError, VoxGateError

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.kits.small_scan import EXAMPLES, write_small_scans
-from voxgate.export.evaluation.layouts import open_dataset
+from voxgate.export.evaluation.layouts.open_dataset import open_dataset
 from voxgate.export.evaluation.records import StoredVolumes
 from voxgate.export.evaluation.run.evaluate import Evaluation, Plan, evaluate
 from voxgate.export.packing.rewrite import rewritten

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.kits.layouts_kit import write_mvtec3d
-from voxgate.export.evaluation.layouts import open_dataset
+from voxgate.export.evaluation.layouts.open_dataset import open_dataset
 from voxgate.export.evaluation.run.evaluate import Plan, evaluate
 from voxgate.runtime.errors import EngineError
 

@@ -22,7 +22,7 @@ from mcap.writer import CompressionType, Writer
 
 from tests.kits.cell_kit import small_calibration
 from tests.kits.repository import ROOT
-from voxgate.export.evaluation.layouts import open_dataset
+from voxgate.export.evaluation.layouts.open_dataset import open_dataset
 from voxgate.export.evaluation.layouts.scans import ScanCase
 from voxgate.export.quality.review import scans_in
 from voxgate.runtime.errors import ScanError

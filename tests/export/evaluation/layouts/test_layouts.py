@@ -21,8 +21,8 @@ from tests.kits.layouts_kit import (
 )
 from tests.kits.tiny import parts as tiny_parts
 from voxgate.export.evaluation.cases import PictureCase, SceneCase, VolumeCase
-from voxgate.export.evaluation.layouts import LAYOUTS, open_dataset
 from voxgate.export.evaluation.layouts.mvtec3d import picture_of
+from voxgate.export.evaluation.layouts.open_dataset import LAYOUTS, open_dataset
 from voxgate.export.evaluation.layouts.sim3d import depth_map
 from voxgate.export.evaluation.run.evaluate import Plan, evaluate
 from voxgate.export.golden.golden import load_golden

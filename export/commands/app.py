@@ -1,0 +1,41 @@
+"""`voxgate export METHOD`: one light module per command; torch is imported when one is run."""
+
+from __future__ import annotations
+
+import typer
+
+from voxgate.export.commands.methods.anogan import anogan
+from voxgate.export.commands.methods.autoencoder import autoencoder
+from voxgate.export.commands.methods.btf import btf
+from voxgate.export.commands.methods.cfm import cfm
+from voxgate.export.commands.methods.efficientad import efficientad
+from voxgate.export.commands.methods.fastflow import fastflow
+from voxgate.export.commands.methods.m3dm import m3dm
+from voxgate.export.commands.methods.omnipose import omnipose
+from voxgate.export.commands.methods.onnx_file import onnx
+from voxgate.export.commands.methods.padim import padim
+from voxgate.export.commands.methods.patchcore import patchcore
+from voxgate.export.commands.methods.reverse_distillation import reverse_distillation
+from voxgate.export.commands.methods.variation import variation
+from voxgate.export.commands.reference import reference
+
+COMMANDS = {
+    "reference": reference,
+    "patchcore": patchcore,
+    "efficientad": efficientad,
+    "reverse-distillation": reverse_distillation,
+    "fastflow": fastflow,
+    "padim": padim,
+    "btf": btf,
+    "cfm": cfm,
+    "m3dm": m3dm,
+    "omnipose": omnipose,
+    "variation": variation,
+    "autoencoder": autoencoder,
+    "anogan": anogan,
+    "onnx": onnx,
+}
+
+app = typer.Typer(help="Turn a golden scan or a trained model into a recipe.", no_args_is_help=True)
+for name, command in COMMANDS.items():
+    app.command(name)(command)
