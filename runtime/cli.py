@@ -22,6 +22,7 @@ from voxgate.runtime.commands.camera import app as camera_app
 from voxgate.runtime.commands.console import errors_as_json, progress_bar
 from voxgate.runtime.commands.keys import app as keys_app
 from voxgate.runtime.commands.keys import sign
+from voxgate.runtime.commands.options import AsJson, CalibrationFile
 from voxgate.runtime.commands.recipe import app as recipe_app
 from voxgate.runtime.commands.record import evidence_app, record, replay
 from voxgate.runtime.common.text import one_line
@@ -52,12 +53,7 @@ app.add_typer(calib_app, name="calib")
 for name, command in QUALITY_COMMANDS.items():
     app.command(name)(command)
 
-CalibrationFile = Annotated[
-    Path | None,
-    typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
-]
 Speed = Annotated[float, typer.Option(min=0.25, max=8, help="Of the moves between views.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 
 
 class SchemaName(str, Enum):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson
 
 
 class KindName(str, Enum):
@@ -48,9 +49,7 @@ def board(
     dictionary: Annotated[str, typer.Option(help="Of the markers.")] = "5x5_100",
     page: Annotated[str, typer.Option(help="a4, a3, a2, a1, letter, or fit.")] = "a4",
     dpi: Annotated[int, typer.Option(min=72, max=2400, help="Of the PNG.")] = 600,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a board to print at true scale, and the description file that the others ask for."""
     from voxgate.calib.board.board import Board, Kind

@@ -31,7 +31,6 @@ LimitChanges = Annotated[
 Force = Annotated[
     bool, typer.Option(help="Write it although a limit is missed; the file will say so.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 
 
 def hand_over(

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from voxgate.calib.commands.common import (
-    AsJson,
     Base,
     BoardFile,
     Force,
@@ -19,7 +18,8 @@ from voxgate.calib.commands.common import (
     hand_over,
 )
 from voxgate.calib.commands.pose_options import Angles, Inverted, Robot, Rotation, Unit, asked_forms
-from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.options import AsJson
 
 
 class CameraPlace(str, Enum):
@@ -57,7 +57,6 @@ def handeye(
     from voxgate.calib.steps.handeye_step import HandEyeInput, handeye_step
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
-        task = progress.add_task("looking for the board", total=None)
         base = CalibrationFile.load(calibration) if calibration else None
         given = HandEyeInput(
             images=images,
@@ -69,7 +68,5 @@ def handeye(
             refine_lens=refine_lens or base is None,
             limits=tuple(limit or ()),
         )
-        step, sections = handeye_step(
-            given, lambda done, of: progress.update(task, completed=done, total=of)
-        )
+        step, sections = handeye_step(given, task_on(progress, "looking for the board"))
     hand_over(base, step, sections, out, report, force, as_json)

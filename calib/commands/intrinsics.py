@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from voxgate.calib.commands.common import (
-    AsJson,
     BoardFile,
     Force,
     LimitChanges,
@@ -17,7 +16,8 @@ from voxgate.calib.commands.common import (
     Report,
     hand_over,
 )
-from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.options import AsJson
 
 
 class ModelName(str, Enum):
@@ -45,12 +45,11 @@ def intrinsics(
     from voxgate.calib.steps.lens_step import lens_step
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
-        task = progress.add_task("looking for the board", total=None)
         step, sections = lens_step(
             images,
             board,
             model.value,
             limit or (),
-            lambda done, of: progress.update(task, completed=done, total=of),
+            task_on(progress, "looking for the board"),
         )
     hand_over(None, step, sections, out, report, force, as_json)

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from voxgate.calib.commands.common import AsJson, Force, LimitChanges, Out, Report, hand_over
+from voxgate.calib.commands.common import Force, LimitChanges, Out, Report, hand_over
 from voxgate.calib.commands.pose_options import Angles, Inverted, Robot, Rotation, Unit, asked_forms
 from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson
 
 
 def part(

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from voxgate.calib.commands.common import (
-    AsJson,
     BoardFile,
     Force,
     LimitChanges,
@@ -17,7 +16,8 @@ from voxgate.calib.commands.common import (
     Report,
     hand_over,
 )
-from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.options import AsJson
 
 
 class CloudUnit(str, Enum):
@@ -47,7 +47,6 @@ def sensor(
     from voxgate.calib.steps.sensor_step import sensor_step
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
-        task = progress.add_task("looking for the board", total=None)
         base = CalibrationFile.load(calibration)
         step, sections = sensor_step(
             images,
@@ -56,6 +55,6 @@ def sensor(
             base,
             cloud_unit.value,
             limit or (),
-            lambda done, of: progress.update(task, completed=done, total=of),
+            task_on(progress, "looking for the board"),
         )
     hand_over(base, step, sections, out, report, force, as_json)

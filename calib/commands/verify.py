@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.calib.commands.common import EXIT_REJECTED, AsJson, LimitChanges
+from voxgate.calib.commands.common import EXIT_REJECTED, LimitChanges
 from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson, CalibrationFile
 
 if TYPE_CHECKING:
     from voxgate.calib.steps.verify_step import Consistency
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 
 def verify(
     scan: Annotated[Path, typer.Argument(help="Folder of any recorded scan; no board needed.")],
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
-    ] = None,
+    calibration: CalibrationFile = None,
     limit: LimitChanges = None,
     as_json: AsJson = False,
 ) -> None:

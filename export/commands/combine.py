@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson
 
 
 def combine(
@@ -22,9 +23,7 @@ def combine(
         list[str] | None,
         typer.Option("--as", help="Name of each further model, in order; default: its method."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put the models of several recipes into one: what any of them fails, it fails."""
     from voxgate.export.packing.combine import combined

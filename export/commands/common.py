@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.options import AsJson, CalibrationFile
 from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -36,27 +37,6 @@ class PrecisionName(str, Enum):
     FP32 = "fp32"
     FP16 = "fp16"
     INT8 = "int8"
-
-
-class FitName(str, Enum):
-    """How a picture becomes the square that a network sees."""
-
-    PAD = "pad"
-    STRETCH = "stretch"
-
-
-class ShapeName(str, Enum):
-    """What a method takes the shape from."""
-
-    FPFH = "fpfh"
-    DEPTH = "depth"
-
-
-class RepresentationName(str, Enum):
-    """What MVTec 3D-AD's methods see."""
-
-    DEPTH = "depth"
-    VOXEL = "voxel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +72,8 @@ class Common:
         float | None,
         typer.Option(min=0.0, help="Most one run may take on this machine; default: anything."),
     ] = None
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
-    ] = None
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
-    ] = False
+    calibration: CalibrationFile = None
+    as_json: AsJson = False
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
@@ -122,7 +97,6 @@ def export_recipe(load: Load, common: Common) -> None:
     from voxgate.export.trained.trained import Options, export_trained
 
     with progress_bar(common.as_json) as progress:
-        task = progress.add_task("export", total=None)
         exported = export_trained(
             load,
             Options(
@@ -138,9 +112,7 @@ def export_recipe(load: Load, common: Common) -> None:
                 most_ms=common.most_ms,
                 calibration=common.calibration,
             ),
-            lambda done, of, what: progress.update(
-                task, completed=done, total=of, description=what
-            ),
+            task_on(progress, "export"),
         )
     if common.as_json:
         typer.echo(json.dumps(exported.to_json()))

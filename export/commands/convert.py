@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson
 
 
 class SetupName(str, Enum):
@@ -31,9 +32,7 @@ def convert(
     setup: Annotated[
         SetupName, typer.Option(help="SiM3D: the real instance, or the one rendered from CAD.")
     ] = SetupName.REAL,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a scan's folder as .mcap and back, or a data set's training instance as a scan.
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from voxgate.export.evaluation.run.evaluate import Evaluation
 
 EXIT_INCOMPLETE = 2
@@ -48,9 +46,7 @@ def evaluate(
     setup: Annotated[
         str | None, typer.Option(help="Name of the training set-up for the report's tables.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge a data set: I-AUROC, V-AUPRO, AU-PRO, ... exit 2 if a case could not be judged."""
     from voxgate.export.evaluation.run.evaluate import Plan
@@ -69,7 +65,7 @@ def evaluate(
                 jobs=cores,
                 cluster=cluster,
             )
-            found.append(run(plan, _shown(progress, source.name)))
+            found.append(run(plan, task_on(progress, source.name)))
         if report is not None:
             from voxgate.export.evaluation.report.report import write_report
 
@@ -83,15 +79,6 @@ def evaluate(
     else:
         _show(found)
     raise typer.Exit(EXIT_INCOMPLETE if any(each.failed for each in found) else 0)
-
-
-def _shown(progress: Progress, name: str) -> Callable[[int, int, str], None]:
-    task = progress.add_task(name, total=None)
-
-    def show(done: int, of: int, what: str) -> None:
-        progress.update(task, completed=done, total=of, description=what or name)
-
-    return show
 
 
 def _place(source: Path) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.options import AsJson, CalibrationFile
 
 
 def reference(
@@ -23,19 +24,13 @@ def reference(
         bool,
         typer.Option("--rendered", help="The scan was rendered from CAD: judge the shape alone."),
     ] = False,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
-    ] = False,
+    calibration: CalibrationFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """From ONE golden scan, without any weights: a recipe that compares every view with it."""
     from voxgate.export.reference.reference import export_reference_recipe
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
-        task = progress.add_task("export", total=None)
         summary = export_reference_recipe(
             scan,
             out,
@@ -44,9 +39,7 @@ def reference(
             backbone=backbone,
             rendered=rendered,
             calibration=calibration,
-            on_progress=lambda done, of, what: progress.update(
-                task, completed=done, total=of, description=what
-            ),
+            on_progress=task_on(progress, "export"),
         )
     typer.echo(json.dumps(summary) if as_json else f"recipe written: {out}")
     if rendered:

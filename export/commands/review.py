@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ def review(
         Path | None,
         typer.Option(help="Text file: one scan name a line that was a good part (for the cost)."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Inspect stored scans by several recipes: what changes, at what cost in false rejects."""
     from voxgate.export.quality.review import review_archive
@@ -36,14 +35,11 @@ def review(
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         if len(recipe) < 2:
             raise RecipeError("name --recipe twice: the one that decided, then a candidate")
-        task = progress.add_task("review", total=None)
         found = review_archive(
             scans,
             recipe,
             good,
-            lambda done, of, what: progress.update(
-                task, completed=done, total=of, description=what
-            ),
+            task_on(progress, "review"),
         )
     if as_json:
         typer.echo(json.dumps(found.to_json()))

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
 
@@ -39,9 +40,7 @@ def scorer(
     zones: Annotated[
         Path | None, typer.Option(help="JSON of zones; default: the recipe's, else the whole part.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add a classifier (SegAD): it may fail a part that no place fails, never the reverse."""
     from dataclasses import asdict
@@ -64,14 +63,11 @@ def scorer(
         own = loaded.zones or Zones.whole(1.0, loaded.grid.voxel_mm)
         if zones is not None:
             own = load_zones(zones, loaded.grid.voxel_mm)
-        task = progress.add_task("train", total=None)
         table = table_of(
             loaded,
             own,
             Samples(tuple(good), tuple(bad or ()), generated),
-            lambda done, of, what: progress.update(
-                task, completed=done, total=of, description=what
-            ),
+            task_on(progress, "train"),
         )
         trained = train_scorer(table, own, kind.value)
         compared = held_out(table) if ablation else ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ def threshold(
     check: Annotated[
         bool, typer.Option("--check", help="Derive the recipe's own thresholds again, compare.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find the threshold from good parts; exit 2 when the false reject target cannot be met."""
     from voxgate.runtime.recipe.recipe import Recipe

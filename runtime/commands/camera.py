@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import CameraError, ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ Source = Annotated[Path, typer.Argument(help="A producer (.cti), or a cell's YAM
 Serial = Annotated[
     str | None, typer.Option("--serial", help="Which camera; may be left out if there is one.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 
 
 @app.command("list")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
@@ -26,6 +26,22 @@ def progress_bar(as_json: bool) -> Iterator[Progress]:
     unseen = as_json or not console.is_terminal
     with Progress(console=console, disable=unseen, transient=True) as progress:
         yield progress
+
+
+class Shown(Protocol):
+    """Called as the work goes on; what: being done now, "" for the name of the whole."""
+
+    def __call__(self, done: int, of: int, what: str = "") -> None: ...
+
+
+def task_on(progress: Progress, name: str) -> Shown:
+    """One work on the progress bar, of a size that is known once it has begun."""
+    task = progress.add_task(name, total=None)
+
+    def show(done: int, of: int, what: str = "") -> None:
+        progress.update(task, completed=done, total=of, description=what or name)
+
+    return show
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import ScanError
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 MB = 1e6
 
 evidence_app = typer.Typer(help="Recorded jobs of a cell.", no_args_is_help=True)

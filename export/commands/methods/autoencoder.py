@@ -7,30 +7,23 @@ from typing import Annotated
 
 import typer
 
-from voxgate.export.commands.common import (
-    Common,
+from voxgate.export.commands.common import Common, export_recipe, with_common
+from voxgate.export.commands.methods.options import (
+    Encoder,
+    FarMm,
+    Representation,
     RepresentationName,
-    export_recipe,
-    with_common,
+    TrainedWithColour,
 )
 
 
 @with_common
 def autoencoder(
-    encoder: Annotated[Path, typer.Option(help="State dict of the encoder (conv1.weight ...).")],
+    encoder: Encoder,
     decoder: Annotated[Path, typer.Option(help="State dict of the decoder.")],
-    shape: Annotated[
-        RepresentationName, typer.Option(help="Depth pictures, or the part's 64^3 voxels.")
-    ] = RepresentationName.DEPTH,
-    colour: Annotated[
-        bool, typer.Option(help="Trained with colour too; grey counts thrice.")
-    ] = False,
-    far_mm: Annotated[
-        float | None,
-        typer.Option(
-            min=1.0, help="Distance that is 1 to the networks; default: the golden scan's."
-        ),
-    ] = None,
+    shape: Representation = RepresentationName.DEPTH,
+    colour: TrainedWithColour = False,
+    far_mm: FarMm = None,
     *,
     common: Common,
 ) -> None:

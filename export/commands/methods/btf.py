@@ -7,12 +7,17 @@ from typing import Annotated
 
 import typer
 
-from voxgate.export.commands.common import (
-    Common,
+from voxgate.export.commands.common import Common, export_recipe, with_common
+from voxgate.export.commands.methods.options import (
+    BackbonePx,
+    BankMb,
+    Coreset,
+    CoresetSeed,
+    Fit,
     FitName,
+    FpfhStepPx,
+    Reweight,
     ShapeName,
-    export_recipe,
-    with_common,
 )
 
 
@@ -29,25 +34,13 @@ def btf(
         Path | None,
         typer.Option(help="Saved bank: .npz with `bank`, or .pt; default: from the golden scan."),
     ] = None,
-    input_px: Annotated[
-        int, typer.Option(min=32, help="Side of the square the backbone sees (SiM3D: 1540).")
-    ] = 512,
-    fit: Annotated[
-        FitName, typer.Option(help="Pad the picture to a square, or stretch it.")
-    ] = FitName.PAD,
-    coreset: Annotated[
-        float, typer.Option(min=1e-4, max=1.0, help="Share of the golden patches that is kept.")
-    ] = 0.1,
-    reweight: Annotated[
-        int, typer.Option(min=0, max=100, help="Neighbours in PatchCore's equation 7; 0: not.")
-    ] = 3,
-    fpfh_step_px: Annotated[
-        int, typer.Option(min=1, max=64, help="A descriptor at every so many pixels.")
-    ] = 4,
-    bank_mb: Annotated[
-        float, typer.Option(min=1, help="Most the bank may take in the recipe.")
-    ] = 512.0,
-    seed: Annotated[int, typer.Option(help="Of the coreset.")] = 0,
+    input_px: BackbonePx = 512,
+    fit: Fit = FitName.PAD,
+    coreset: Coreset = 0.1,
+    reweight: Reweight = 3,
+    fpfh_step_px: FpfhStepPx = 4,
+    bank_mb: BankMb = 512.0,
+    seed: CoresetSeed = 0,
     *,
     common: Common,
 ) -> None:

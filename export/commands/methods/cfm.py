@@ -7,12 +7,22 @@ from typing import Annotated
 
 import typer
 
-from voxgate.export.commands.common import Common, FitName, ShapeName, export_recipe, with_common
+from voxgate.export.commands.common import Common, export_recipe, with_common
+from voxgate.export.commands.methods.options import (
+    Fit,
+    FitName,
+    FpfhStepPx,
+    ShapeName,
+    Transformer,
+    TransformerPx,
+    TransformerShape,
+    TransformerWeights,
+)
 
 
 @with_common
 def cfm(
-    weights: Annotated[Path, typer.Option(help="State dict of the vision transformer.")],
+    weights: TransformerWeights,
     picture_to_shape: Annotated[
         Path | None, typer.Option(help="State dict of the mapping from picture to shape features.")
     ] = None,
@@ -22,21 +32,11 @@ def cfm(
     checkpoint: Annotated[
         Path | None, typer.Option(help="anomalib checkpoint that holds both mappings.")
     ] = None,
-    backbone: Annotated[
-        str, typer.Option(help="dinov2_vitb14, dinov2_vits14, dino_vitb8 or any ViT of timm.")
-    ] = "dinov2_vitb14",
-    shape: Annotated[
-        ShapeName, typer.Option(help="FPFH of the cloud, or the transformer on depth.")
-    ] = ShapeName.DEPTH,
-    input_px: Annotated[
-        int, typer.Option(min=32, help="Side of the square the network sees (SiM3D: 1540).")
-    ] = 518,
-    fit: Annotated[
-        FitName, typer.Option(help="Pad the picture to a square, or stretch it.")
-    ] = FitName.PAD,
-    fpfh_step_px: Annotated[
-        int, typer.Option(min=1, max=64, help="A descriptor at every so many pixels.")
-    ] = 4,
+    backbone: Transformer = "dinov2_vitb14",
+    shape: TransformerShape = ShapeName.DEPTH,
+    input_px: TransformerPx = 518,
+    fit: Fit = FitName.PAD,
+    fpfh_step_px: FpfhStepPx = 4,
     *,
     common: Common,
 ) -> None:

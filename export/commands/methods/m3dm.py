@@ -7,18 +7,25 @@ from typing import Annotated
 
 import typer
 
-from voxgate.export.commands.common import Common, FitName, ShapeName, export_recipe, with_common
+from voxgate.export.commands.common import Common, export_recipe, with_common
+from voxgate.export.commands.methods.options import (
+    Coreset,
+    Fit,
+    FitName,
+    FpfhStepPx,
+    ShapeName,
+    Transformer,
+    TransformerPx,
+    TransformerShape,
+    TransformerWeights,
+)
 
 
 @with_common
 def m3dm(
-    weights: Annotated[Path, typer.Option(help="State dict of the vision transformer.")],
-    backbone: Annotated[
-        str, typer.Option(help="dinov2_vitb14, dinov2_vits14, dino_vitb8 or any ViT of timm.")
-    ] = "dinov2_vitb14",
-    shape: Annotated[
-        ShapeName, typer.Option(help="FPFH of the cloud, or the transformer on depth.")
-    ] = ShapeName.DEPTH,
+    weights: TransformerWeights,
+    backbone: Transformer = "dinov2_vitb14",
+    shape: TransformerShape = ShapeName.DEPTH,
     picture_bank: Annotated[
         Path | None, typer.Option(help="Saved bank of pictures (.npz with `bank`, or .pt).")
     ] = None,
@@ -29,18 +36,10 @@ def m3dm(
             help=".npz with coef and offset of the map's SGDOneClassSVM; default: fitted."
         ),
     ] = None,
-    input_px: Annotated[
-        int, typer.Option(min=32, help="Side of the square the network sees (SiM3D: 1540).")
-    ] = 518,
-    fit: Annotated[
-        FitName, typer.Option(help="Pad the picture to a square, or stretch it.")
-    ] = FitName.PAD,
-    coreset: Annotated[
-        float, typer.Option(min=1e-4, max=1.0, help="Share of the golden patches that is kept.")
-    ] = 0.1,
-    fpfh_step_px: Annotated[
-        int, typer.Option(min=1, max=64, help="A descriptor at every so many pixels.")
-    ] = 4,
+    input_px: TransformerPx = 518,
+    fit: Fit = FitName.PAD,
+    coreset: Coreset = 0.1,
+    fpfh_step_px: FpfhStepPx = 4,
     bank_mb: Annotated[
         float, typer.Option(min=1, help="Most each bank may take in the recipe.")
     ] = 512.0,

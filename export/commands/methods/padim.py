@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from voxgate.export.commands.common import Common, export_recipe, with_common
+from voxgate.export.commands.methods.options import Checkpoint
 
 
 @with_common
 def padim(
-    checkpoint: Annotated[Path, typer.Option(help="anomalib 2.x checkpoint (.ckpt).")],
+    checkpoint: Checkpoint,
     *,
     common: Common,
 ) -> None:

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from voxgate.export.commands.common import Common, FitName, export_recipe, with_common
+from voxgate.export.commands.common import Common, export_recipe, with_common
+from voxgate.export.commands.methods.options import (
+    BackbonePx,
+    BankMb,
+    Coreset,
+    CoresetSeed,
+    Fit,
+    FitName,
+    Reweight,
+)
 
 
 class ModalityName(str, Enum):
@@ -37,22 +46,12 @@ def patchcore(
     modality: Annotated[
         ModalityName, typer.Option(help="Pictures, depth as a picture, or two banks.")
     ] = ModalityName.IMAGE,
-    input_px: Annotated[
-        int, typer.Option(min=32, help="Side of the square the backbone sees (SiM3D: 1540).")
-    ] = 518,
-    fit: Annotated[
-        FitName, typer.Option(help="Pad the picture to a square, or stretch it.")
-    ] = FitName.PAD,
-    coreset: Annotated[
-        float, typer.Option(min=1e-4, max=1.0, help="Share of the golden patches that is kept.")
-    ] = 0.1,
-    reweight: Annotated[
-        int, typer.Option(min=0, max=100, help="Neighbours in PatchCore's equation 7; 0: not.")
-    ] = 3,
-    bank_mb: Annotated[
-        float, typer.Option(min=1, help="Most the bank may take in the recipe.")
-    ] = 512.0,
-    seed: Annotated[int, typer.Option(help="Of the coreset.")] = 0,
+    input_px: BackbonePx = 518,
+    fit: Fit = FitName.PAD,
+    coreset: Coreset = 0.1,
+    reweight: Reweight = 3,
+    bank_mb: BankMb = 512.0,
+    seed: CoresetSeed = 0,
     *,
     common: Common,
 ) -> None:

@@ -6,19 +6,13 @@ from typing import Annotated
 
 import typer
 
-from voxgate.export.commands.common import (
-    Common,
-    RepresentationName,
-    export_recipe,
-    with_common,
-)
+from voxgate.export.commands.common import Common, export_recipe, with_common
+from voxgate.export.commands.methods.options import Representation, RepresentationName
 
 
 @with_common
 def variation(
-    shape: Annotated[
-        RepresentationName, typer.Option(help="Depth pictures, or the part's 64^3 voxels.")
-    ] = RepresentationName.DEPTH,
+    shape: Representation = RepresentationName.DEPTH,
     colour: Annotated[bool, typer.Option(help="Colour too; grey counts thrice.")] = False,
     *,
     common: Common,
