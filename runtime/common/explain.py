@@ -46,7 +46,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 3] + "..."
 
 
-def one_line(error: ValidationError) -> str:
+def first_finding(error: ValidationError) -> str:
     """The first finding of `error`, and how many more there are."""
     first = error.errors(include_url=False)
     line = " ".join(part for part in (key_path(first[0]), finding(first[0])) if part)

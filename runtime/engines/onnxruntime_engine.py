@@ -7,7 +7,8 @@ import numpy.typing as npt
 import onnxruntime as ort
 from pydantic import ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import OUTPUT, Engine, Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.manifest import TensorSpec
@@ -39,7 +40,7 @@ class OnnxRuntimeEngine:
         try:
             (score,) = session.run([OUTPUT], inputs)
         except _ERRORS as error:
-            raise EngineError(f"{self.backend} failed: {_one_line(error)}") from error
+            raise EngineError(f"{self.backend} failed: {one_line(error)}") from error
         if not isinstance(score, np.ndarray) or score.dtype != np.float32:
             raise EngineError(f"{self.backend} gave no float32 array but {type(score).__name__}")
         return score
@@ -94,7 +95,7 @@ def _session(model: bytes, provider: str, threads: int) -> ort.InferenceSession:
     try:
         session = ort.InferenceSession(model, sess_options=options, providers=[chosen])
     except _ERRORS as error:
-        raise EngineError(f"the model cannot be loaded: {_one_line(error)}") from error
+        raise EngineError(f"the model cannot be loaded: {one_line(error)}") from error
     if session.get_providers()[0] != provider:  # onnxruntime falls back without a word
         raise EngineError(f"{provider} did not start, onnxruntime fell back to the CPU")
     return session
@@ -107,7 +108,7 @@ def _spec(node: ort.NodeArg) -> TensorSpec:
             {"name": node.name, "dtype": _DTYPES.get(dtype, dtype), "shape": tuple(node.shape)}
         )
     except ValidationError as error:
-        raise EngineError(f"tensor {node.name} of the model: {one_line(error)}") from error
+        raise EngineError(f"tensor {node.name} of the model: {first_finding(error)}") from error
 
 
 _DTYPES = {"float": "float32"}  # onnxruntime's word -> numpy's
@@ -120,7 +121,3 @@ def _own_errors() -> tuple[type[Exception], ...]:
 
 
 _ERRORS: tuple[type[Exception], ...] = (*_own_errors(), RuntimeError, ValueError, TypeError)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import PlanError
 from voxgate.runtime.gpu.device import DeviceInfo
@@ -273,6 +273,6 @@ def _sidecar(path: Path) -> Sidecar:
             raise PlanError(f"{path}: is no sidecar; type: voxgate build RECIPE")
         return Sidecar.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:
-        raise PlanError(f"{path}: {one_line(error)}; type: voxgate build RECIPE") from error
+        raise PlanError(f"{path}: {first_finding(error)}; type: voxgate build RECIPE") from error
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: cannot be read: {error}; type: voxgate build RECIPE") from error

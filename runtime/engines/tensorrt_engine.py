@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.engines.engine import OUTPUT, Engine, Tensor
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt, logger_of, made
@@ -291,4 +291,4 @@ def _spec(tensorrt: Any, name: str, location: Any, kind: Any, shape: tuple[int, 
             {"name": name, "dtype": dtypes.get(kind, str(kind)), "shape": shape}
         )
     except ValidationError as error:
-        raise EngineError(f"tensor {name} of the plan: {one_line(error)}") from error
+        raise EngineError(f"tensor {name} of the plan: {first_finding(error)}") from error

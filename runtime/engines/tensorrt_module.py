@@ -10,6 +10,7 @@ from collections import deque
 from functools import cache
 from typing import Any
 
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.tensorrt_remedies import explain
 from voxgate.runtime.errors import EngineError
 
@@ -112,13 +113,13 @@ def logger_of(tensorrt: Any) -> tuple[Any, Said]:
             if level >= logging.ERROR:
                 said.add(msg)
             if level > logging.NOTSET:
-                log.log(level, "%s", " ".join(str(msg).split()))
+                log.log(level, "%s", one_line(str(msg), most=None))
 
     return Logger(), said
 
 
 def _broken(error: BaseException) -> EngineError:
-    words = " ".join(str(error).split())[:300]
+    words = one_line(error)
     known = explain([words], "reinstall it, or take it from JetPack's packages; voxgate doctor")
     return EngineError(f"TensorRT is installed but does not load: {known}")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.strict_json import Fields
 from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.config.limits import Limits
@@ -243,7 +243,7 @@ def _line(job: RecordedJob) -> _Line:
         )
         return _Line(settings, Stamps(fields.values.get("on_arrival") is True, shared))
     except ValidationError as error:
-        raise ScanError(f"the recorded limits: {one_line(error)}") from error
+        raise ScanError(f"the recorded limits: {first_finding(error)}") from error
     except ValueError as error:
         raise ScanError(f"the recorded settings: {error}; give --config") from error
 
@@ -290,4 +290,4 @@ def _verdict_beside(folder: Path) -> VerdictMessage | None:
     except OSError as error:
         raise ScanError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:
-        raise ScanError(f"{path}: {one_line(error)}") from error
+        raise ScanError(f"{path}: {first_finding(error)}") from error

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.npz import arrays_of
 from voxgate.runtime.common.strict_json import parse_object
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
@@ -143,7 +144,7 @@ class Recipe:
         try:
             return _from_files(manifest, content)
         except _BROKEN as error:
-            raise RecipeError(f"{where}: {_one(error)}; export the recipe again") from error
+            raise RecipeError(f"{where}: {one_line(error)}; export the recipe again") from error
 
     def check_detector(self) -> None:
         """Raises RecipeError for a detector that this runtime cannot serve."""
@@ -218,7 +219,7 @@ def _text(folder: Path) -> bytes:
     except FileNotFoundError as error:
         raise RecipeError(f"{folder}: no {MANIFEST_FILE} here, so this is no recipe") from error
     except OSError as error:
-        raise RecipeError(f"{path}: cannot be read: {_one(error)}") from error
+        raise RecipeError(f"{path}: cannot be read: {one_line(error)}") from error
     if len(text) > MAX_MANIFEST_BYTES:
         raise RecipeError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes")
     return text
@@ -234,9 +235,9 @@ def _manifest(path: Path, text: bytes) -> Manifest:
             )
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
-        raise RecipeError(f"{path}: {one_line(error)}") from error
+        raise RecipeError(f"{path}: {first_finding(error)}") from error
     except UnicodeDecodeError as error:
-        raise RecipeError(f"{path}: cannot be read: {_one(error)}") from error
+        raise RecipeError(f"{path}: cannot be read: {one_line(error)}") from error
     except ValueError as error:
         raise RecipeError(f"{path}: {error}") from error
     _check_files(path, manifest)
@@ -355,7 +356,3 @@ def _probe(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Probe:
     own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
     score = own.pop("score")
     return Probe(own, score)
-
-
-def _one(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.errors import RecipeError
 
 SIGNATURE_FILE = "SIGNATURE"
@@ -115,7 +115,9 @@ def _read(path: Path) -> Signature:
             raise RecipeError(f"{path}: larger than {MAX_BYTES} bytes, so this is no signature")
         return Signature.model_validate_json(text)
     except ValidationError as error:
-        raise RecipeError(f"{path}: {one_line(error)}: have the recipe signed again") from error
+        raise RecipeError(
+            f"{path}: {first_finding(error)}: have the recipe signed again"
+        ) from error
 
 
 def _message(manifest: bytes, not_after_utc: datetime | None) -> bytes:

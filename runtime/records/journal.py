@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.nouns import Outcome
@@ -158,7 +158,7 @@ class Journal:
             return VerdictMessage.model_validate_json(rows[0][0]) if rows else None
         except ValidationError as error:
             raise ServiceError(
-                f"{self._path}: the verdict of job {job_id} is unreadable: {one_line(error)}"
+                f"{self._path}: the verdict of job {job_id} is unreadable: {first_finding(error)}"
             ) from error
 
     def acknowledge(self, result_id: str) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from mcap.records import Message
 from pydantic import ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.strict_json import Fields, parse_object, quoted
 from voxgate.runtime.errors import CalibrationError, ScanError
 from voxgate.runtime.geometry.calibration import Calibration
@@ -151,7 +151,7 @@ def _verdict(file: McapFile) -> VerdictMessage | None:
             try:
                 return VerdictMessage.model_validate_json(message.data)
             except ValidationError as error:
-                raise ValueError(f"its verdict is unreadable: {one_line(error)}") from error
+                raise ValueError(f"its verdict is unreadable: {first_finding(error)}") from error
     return None
 
 

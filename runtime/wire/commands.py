@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.wire.fields import Identifier, MalformedMessage, Message, RecipeName
 
 MAX_COMMAND_BYTES = 4096  # a command is at most about 400 bytes
@@ -132,7 +132,7 @@ def _command_help(error: ValidationError) -> str:
     kind = error.errors(include_url=False)[0]["type"]
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return f"command: allowed are {', '.join(COMMANDS)}"
-    return one_line(error)
+    return first_finding(error)
 
 
 def _legible_request_id(payload: bytes) -> str | None:

@@ -6,7 +6,7 @@ import math
 
 from pydantic import ValidationError, model_validator
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.transforms import UNIT_QUATERNION_TOLERANCE
 from voxgate.runtime.wire.fields import MalformedMessage, Message, Part, Point, Sequence, Stamp
 
@@ -37,4 +37,4 @@ def parse_pose(payload: bytes) -> PoseMessage:
     try:
         return PoseMessage.model_validate_json(payload)
     except ValidationError as error:
-        raise MalformedMessage(one_line(error)) from None
+        raise MalformedMessage(first_finding(error)) from None

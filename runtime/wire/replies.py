@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.wire.fields import (
     Detail,
     Identifier,
@@ -106,4 +106,4 @@ def parse_reply(payload: bytes) -> Reply:
     try:
         return _REPLY.validate_json(payload)
     except ValidationError as error:
-        raise MalformedMessage(one_line(error)) from None
+        raise MalformedMessage(first_finding(error)) from None

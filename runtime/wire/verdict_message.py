@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from voxgate.runtime.common.explain import one_line
+from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.nouns import Alignment, Defect, Drift, Note, Outcome, Reason, Verdict
 from voxgate.runtime.wire.fields import MAX_DETAIL
 from voxgate.runtime.wire.verdict import (
@@ -47,7 +47,7 @@ def verdict_message(verdict: Verdict, header: Header) -> VerdictMessage:
         return _message(verdict, header)
     except ValidationError as error:
         note = Note(
-            Reason.SCORE_INVALID, f"the verdict holds impossible numbers: {one_line(error)}"
+            Reason.SCORE_INVALID, f"the verdict holds impossible numbers: {first_finding(error)}"
         )
         return _message(Verdict(notes=(note,)), header)
 
