@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from voxgate.benchmarks.seeded.case import Case, at
 from voxgate.benchmarks.seeded.checkpoints import SEED
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.golden.inputs import golden_inputs
@@ -20,6 +21,30 @@ from voxgate.runtime.inspection.voxels import VoxelGrid
 
 STEPS = 40
 RATE = 2e-3
+NARROW = (4, 8, 8, 16)  # of the small voxel network
+SOURCE = "two state dicts"
+VOXEL = ("--shape", "voxel")
+
+
+def pair_cases(method: str, role: str, folder: Path, scan: Path) -> list[Case]:
+    """The small cases, then those of the published size, whose training takes half a minute."""
+    depth = save_pair(folder / "fd", scan, 1, 512, False, role=role)
+    voxel = save_pair(folder / "fv", scan, 1, 512, True, role=role)
+    return [
+        *small_pair_cases(method, role, folder, scan),
+        Case(f"{method} depth", (method, *at(0.3), *depth), small=False, source=SOURCE),
+        Case(f"{method} voxel", (method, *VOXEL, *voxel), small=False, source=SOURCE),
+    ]
+
+
+def small_pair_cases(method: str, role: str, folder: Path, scan: Path) -> list[Case]:
+    """role: what the method calls the network after the encoder."""
+    depth = save_pair(folder / "sd", scan, 4, 16, False, role=role)
+    voxel = save_pair(folder / "sv", scan, 1, 16, True, NARROW, role=role)
+    return [
+        Case(f"{method} depth", (method, "--colour", *at(0.3), *depth)),
+        Case(f"{method} voxel", (method, *VOXEL, *voxel)),
+    ]
 
 
 def save_pair(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,18 +18,12 @@ from anomalib.models.image.cfm.components import FeatureProjectionMLP
 from torch import nn
 
 from voxgate.export.features.checkpoint import State, load_state, load_weights, sha256_of
-from voxgate.export.features.eye import open_eye
-from voxgate.export.features.patches import (
-    INPUT_OF,
-    Kind,
-    PictureFeatures,
-    features_from,
-    published_patches,
-)
+from voxgate.export.features.patches import PictureFeatures
+from voxgate.export.features.picture_and_shape import Shape, open_picture_and_shape
 from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
-from voxgate.export.golden.inputs import size_px, spec
+from voxgate.export.golden.inputs import size_px
 from voxgate.export.methods.from_anomalib import versions
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.engines.engine import Tensor
@@ -53,7 +46,7 @@ class CfmOptions:
     shape_to_picture: Path | None = None
     checkpoint: Path | None = None
     backbone: str = "dinov2_vitb14"
-    shape: Literal["fpfh", "depth"] = "depth"
+    shape: Shape = "depth"
     input_px: int = 518
     fit: Fit = "pad"
     fpfh: FpfhSection = field(default_factory=lambda: FpfhSection(step_px=4))
@@ -118,43 +111,36 @@ def _as_linear(mapping: nn.Module) -> nn.Sequential:
 
 def load_cfm(golden: Golden, options: CfmOptions) -> Source:
     """Raises EngineError for files that do not fit together."""
-    eye = open_eye(
-        golden, options.backbone, options.weights, input_px=options.input_px, fit=options.fit
-    )
-    section = options.fpfh if options.shape == "fpfh" else None
-    kinds: tuple[Kind, Kind] = ("image", options.shape)
-    inputs = tuple(spec(INPUT_OF[kind], golden, section) for kind in kinds)
-    picture = PictureFeatures(eye, "image").eval()
-    shape_px = inputs[1].shape[2], inputs[1].shape[3]
-    shape = features_from(eye, options.shape, picture.grid, shape_px)
-    widths = _width(picture, inputs[0].shape), _width(shape, inputs[1].shape)
+    senses = open_picture_and_shape(golden, options)
+    features, grid = (senses.picture, senses.shape), senses.grid
+    of_picture, of_shape = senses.inputs
+    widths = _width(senses.picture, of_picture.shape), _width(senses.shape, of_shape.shape)
     to_shape, to_picture = _mappings(options, widths)
 
     def original(given: Mapping[str, Tensor]) -> RawScore:
-        seen, measured = (published_patches(eye, kind, picture.grid, given) for kind in kinds)
-        maps = [_as_map(vectors, picture.grid) for vectors in (seen, measured)]
+        maps = [_as_map(vectors, grid) for vectors in senses.published(given)]
         with torch.no_grad():
             mapped = to_picture(maps[1]), to_shape(maps[0])
             apart = CFMAnomalyMapGenerator.compute_distance
             score = apart(maps[0], mapped[0]) * apart(maps[1], mapped[1])
         score = score * (maps[1].abs().sum(dim=1) > 0)
-        return np.asarray(camera_map(score[:, None], eye.size, options.fit))
+        return np.asarray(camera_map(score[:, None], senses.eye.size, options.fit))
 
     return Source(
         method=METHOD,
-        inputs=inputs,
-        network=CfmNetwork((picture, shape), (to_shape, to_picture), size_px(golden), options.fit),
+        inputs=senses.inputs,
+        network=CfmNetwork(features, (to_shape, to_picture), size_px(golden), options.fit),
         original=original,
         provenance={
             "backbone": options.backbone,
             "weights_sha256": sha256_of(options.weights),
             "shape": options.shape,
-            "input_px": list(eye.side),
+            "input_px": list(senses.eye.side),
             "mappings_sha256": [sha256_of(file) for file in _files(options)],
-            "depth_range_mm": list(eye.range_mm),
+            "depth_range_mm": list(senses.eye.range_mm),
         },
         keep_float32=("distance", "picture.picture", "shape.picture", "shape.pool"),
-        fpfh=section,
+        fpfh=senses.fpfh,
         tools=versions("timm", "anomalib"),
         bound=FARTHEST**2,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,18 +22,12 @@ from torch import nn
 from voxgate.export.features.bank import Bank, BankOptions, build_bank, features_of, load_bank
 from voxgate.export.features.bank_score import BankScore, published_score
 from voxgate.export.features.checkpoint import UNREADABLE, sha256_of
-from voxgate.export.features.eye import open_eye
-from voxgate.export.features.patches import (
-    INPUT_OF,
-    Kind,
-    PictureFeatures,
-    features_from,
-    published_patches,
-)
+from voxgate.export.features.patches import INPUT_OF, PictureFeatures
+from voxgate.export.features.picture_and_shape import Shape, open_picture_and_shape
 from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
-from voxgate.export.golden.inputs import golden_inputs, size_px, spec
+from voxgate.export.golden.inputs import golden_inputs, size_px
 from voxgate.export.methods.from_anomalib import versions
 from voxgate.export.progress import Progress
 from voxgate.export.source import RawScore, Source
@@ -54,7 +48,7 @@ class M3dmOptions:
 
     weights: Path
     backbone: str = "dinov2_vitb14"
-    shape: Literal["fpfh", "depth"] = "depth"
+    shape: Shape = "depth"
     picture_bank: Path | None = None
     shape_bank: Path | None = None
     svm: Path | None = None
@@ -97,25 +91,17 @@ class M3dmNetwork(nn.Module):
 
 def load_m3dm(golden: Golden, options: M3dmOptions, on_progress: Progress) -> Source:
     """Raises EngineError for files that do not fit together."""
-    eye = open_eye(
-        golden, options.backbone, options.weights, input_px=options.input_px, fit=options.fit
-    )
-    section = options.fpfh if options.shape == "fpfh" else None
-    kinds: tuple[Kind, Kind] = ("image", options.shape)
-    inputs = tuple(spec(INPUT_OF[kind], golden, section) for kind in kinds)
-    picture = PictureFeatures(eye, "image").eval()
-    shape_px = inputs[1].shape[2], inputs[1].shape[3]
-    features = (picture, features_from(eye, options.shape, picture.grid, shape_px))
+    senses = open_picture_and_shape(golden, options)
+    features, grid = (senses.picture, senses.shape), senses.grid
     saved = (options.picture_bank, options.shape_bank)
-    views = [list(golden_inputs(golden, [INPUT_OF[kind]], section)) for kind in kinds]
+    views = [list(golden_inputs(golden, [INPUT_OF[k]], senses.fpfh)) for k in senses.kinds]
     banks = _banks(features, views, saved, options, on_progress)
-    grid = picture.grid
 
     def distances(given: Mapping[str, Tensor]) -> npt.NDArray[np.float64]:
         """(patches, 2), weighted."""
         columns = [
-            published_score(published_patches(eye, kind, grid, given), bank, grid, NO_REWEIGHTING)
-            for kind, bank in zip(kinds, banks, strict=True)
+            published_score(patches, bank, grid, NO_REWEIGHTING)
+            for patches, bank in zip(senses.published(given), banks, strict=True)
         ]
         return np.stack([c.flatten().numpy() for c in columns], axis=1) * MAP_WEIGHTS
 
@@ -124,29 +110,29 @@ def load_m3dm(golden: Golden, options: M3dmOptions, on_progress: Progress) -> So
 
     def original(given: Mapping[str, Tensor]) -> RawScore:
         score = svm.score_samples(distances(given)).reshape(1, 1, *grid)
-        found = camera_map(torch.from_numpy(score).float(), eye.size, options.fit)
+        found = camera_map(torch.from_numpy(score).float(), senses.eye.size, options.fit)
         return np.asarray(np.maximum(found, 0.0), np.float32)
 
     coefficients = np.asarray(svm.coef_, np.float64).reshape(2)
     return Source(
         method=METHOD,
-        inputs=inputs,
+        inputs=senses.inputs,
         network=M3dmNetwork(features, banks, coefficients, size_px(golden), options.fit),
         original=original,
         provenance={
             "backbone": options.backbone,
             "weights_sha256": sha256_of(options.weights),
             "shape": options.shape,
-            "input_px": list(eye.side),
+            "input_px": list(senses.eye.side),
             "coreset": options.bank.ratio,
             "banks": [list(bank.shape) for bank in banks],
             "svm": record,
-            "depth_range_mm": list(eye.range_mm),
+            "depth_range_mm": list(senses.eye.range_mm),
         },
         keep_float32=(
             "picture_score", "shape_score", "svm", "picture.picture", "shape.picture", "shape.pool",
         ),
-        fpfh=section,
+        fpfh=senses.fpfh,
         tools=versions("timm", "scikit-learn"),
     )  # fmt: skip
 
