@@ -4,39 +4,99 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import dataclass
 
 from rich.console import Console
 
 from voxgate.benchmarks.machine import machine
 from voxgate.runtime.errors import VoxGateError
 
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One figure: the module below this package whose `main` measures it, and what it says."""
+
+    module: str
+    about: str
+
+
 SUITES = {
-    "fusion": "lift, fuse, register, segment: ms per view against numpy, memory of a fine grid",
-    "detection": "I-AUROC, V-AUPRO@1% and the shipped threshold on the public scans",
-    "segad": "a classifier on one detector, on all of them, by every forest, on the public scans",
-    "calibration": "lens and hand-eye against the truth, and whether their uncertainty is honest",
-    "flying": "views of a robot that does not stop: error, claim and refusal by kind of clock",
-    "camera": "12 Mpx Mono8 at 10 frames/s through the virtual GenICam camera, without loss",
-    "evaluation": "the exact V-AUPRO of a volume of SiM3D's size against a threshold at a time",
-    "evidence": "verdict latency with recordings on and off, MB and seconds of each",
-    "switch": "another recipe beside live jobs: what it costs the verdict, how long a change takes",
-    "live": "last exposure to verdict over real sockets, idle CPU, start to READY, memory",
+    "fusion": Suite(
+        "speed.fusion",
+        "lift, fuse, register, segment: ms per view against numpy, memory of a fine grid",
+    ),
+    "detection": Suite(
+        "quality.detection",
+        "I-AUROC, V-AUPRO@1% and the shipped threshold on the public scans",
+    ),
+    "segad": Suite(
+        "quality.segad",
+        "a classifier on one detector, on all of them, by every forest, on the public scans",
+    ),
+    "calibration": Suite(
+        "calibration.accuracy",
+        "lens and hand-eye against the truth, and whether their uncertainty is honest",
+    ),
+    "flying": Suite(
+        "line.flying",
+        "views of a robot that does not stop: error, claim and refusal by kind of clock",
+    ),
+    "camera": Suite(
+        "line.camera",
+        "12 Mpx Mono8 at 10 frames/s through the virtual GenICam camera, without loss",
+    ),
+    "evaluation": Suite(
+        "quality.evaluation",
+        "the exact V-AUPRO of a volume of SiM3D's size against a threshold at a time",
+    ),
+    "evidence": Suite(
+        "line.evidence",
+        "verdict latency with recordings on and off, MB and seconds of each",
+    ),
+    "switch": Suite(
+        "line.switch",
+        "another recipe beside live jobs: what it costs the verdict, how long a change takes",
+    ),
+    "live": Suite(
+        "line.live",
+        "last exposure to verdict over real sockets, idle CPU, start to READY, memory",
+    ),
 }
 # for a night
 LONG_SUITES = {
-    "soak": "2,000 jobs with random faults: every one accounted for, memory and descriptors flat",
+    "soak": Suite(
+        "line.soak",
+        "2,000 jobs with random faults: every one accounted for, memory and descriptors flat",
+    ),
 }
 # with OpenCV 4: `make bench-opencv4`
 OPENCV4_SUITES = {
-    "handeye_methods": "hand-eye calibration against OpenCV 4's five methods, 200 cells",
+    "handeye_methods": Suite(
+        "calibration.handeye_methods",
+        "hand-eye calibration against OpenCV 4's five methods, 200 cells",
+    ),
 }
 # estimates everywhere, measured where a GPU is: `make bench-gpu`
-GPU_SUITES = {"gpu": "the GPU path stage by stage: bytes, estimated and measured ms"}
+GPU_SUITES = {
+    "gpu": Suite(
+        "speed.gpu",
+        "the GPU path stage by stage: bytes, estimated and measured ms",
+    )
+}
 # in the workstation's environment: `make bench-export`
 WORKSTATION_SUITES = {
-    "exporters": "every method from its published form to verdicts: parity, ms per view, size",
-    "knn": "nearest neighbours in the graph against faiss, coreset of a golden scan",
-    "fpfh": "shape descriptors of one view, ms",
+    "exporters": Suite(
+        "workstation.exporters",
+        "every method from its published form to verdicts: parity, ms per view, size",
+    ),
+    "knn": Suite(
+        "workstation.knn",
+        "nearest neighbours in the graph against faiss, coreset of a golden scan",
+    ),
+    "fpfh": Suite(
+        "workstation.fpfh",
+        "shape descriptors of one view, ms",
+    ),
 }
 
 
@@ -48,8 +108,8 @@ def run(names: list[str]) -> None:
     console = Console()
     console.print(machine(), highlight=False)
     for name in names or SUITES:
-        console.rule(f"{name}: {suites[name]}")
-        importlib.import_module(f"voxgate.benchmarks.{name}").main()
+        console.rule(f"{name}: {suites[name].about}")
+        importlib.import_module(f"voxgate.benchmarks.{suites[name].module}").main()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.kits.repository import ROOT
-from voxgate.benchmarks.detection import SCANS_VARIABLE, main, measure, scans_folder
+from voxgate.benchmarks.quality.detection import SCANS_VARIABLE, main, measure, scans_folder
 
 EXAMPLE = ROOT / "examples" / "bracket"
 

@@ -9,9 +9,9 @@ import pytest
 from tests.kits import gpu_kit, tiny
 from tests.kits.host_kernels import host_kernels
 from tests.kits.repository import BRACKET
-from voxgate.benchmarks import gpu as bench
-from voxgate.benchmarks import stages
-from voxgate.benchmarks.stages import Stage, measure
+from voxgate.benchmarks.speed import gpu as bench
+from voxgate.benchmarks.speed import stages
+from voxgate.benchmarks.speed.stages import Stage, measure
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.nouns import View
 from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS

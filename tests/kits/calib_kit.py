@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
-from voxgate.benchmarks.calib_cell import SIZE_PX, CalibCell, Camera, Noise, make_cell
+from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, CalibCell, Camera, Noise, make_cell
 from voxgate.calib.handeye.handeye import Shot
 from voxgate.calib.lens.intrinsics import Intrinsics, calibrate_lens
 from voxgate.calib.numerics.least_squares import Array

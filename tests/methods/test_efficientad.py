@@ -9,7 +9,11 @@ import pytest
 import torch
 
 from tests.methods.agreement import agree
-from voxgate.benchmarks.seeded.efficientad import CHANNELS, public_networks, save_checkpoint
+from voxgate.benchmarks.workstation.seeded.efficientad import (
+    CHANNELS,
+    public_networks,
+    save_checkpoint,
+)
 from voxgate.export.golden.golden import Golden
 from voxgate.export.methods.efficientad.load import EfficientAdOptions, load_efficientad
 from voxgate.runtime.errors import EngineError

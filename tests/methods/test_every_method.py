@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from voxgate.benchmarks.seeded.case import MODULES, Case
+from voxgate.benchmarks.workstation.seeded.case import MODULES, Case
 from voxgate.runtime.cli import app
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_folder
@@ -36,7 +36,7 @@ def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> 
 def test_a_recipes_verdicts_are_the_source_models(
     module: str, small_scans: Path, tmp_path: Path
 ) -> None:
-    seeded = importlib.import_module(f"voxgate.benchmarks.seeded.{module}")
+    seeded = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}")
     cases = getattr(seeded, "small_cases", seeded.cases)
     quick: list[Case] = [c for c in cases(tmp_path, small_scans / "golden") if is_quick(c)]
     assert quick
@@ -58,7 +58,7 @@ def test_a_recipes_verdicts_are_the_source_models(
 @pytest.mark.nightly
 @pytest.mark.parametrize("module", MODULES)
 def test_larger_models_agree_too(module: str, small_scans: Path, tmp_path: Path) -> None:
-    cases = importlib.import_module(f"voxgate.benchmarks.seeded.{module}").cases
+    cases = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}").cases
     for number, case in enumerate(cases(tmp_path, small_scans / "golden")):
         if not is_quick(case):
             (row,) = exported(case.arguments, small_scans, tmp_path / f"recipe{number}")["parity"]
@@ -71,7 +71,7 @@ def test_larger_models_agree_too(module: str, small_scans: Path, tmp_path: Path)
 def test_a_reduced_graph_flips_no_verdict(
     module: str, precision: str, small_scans: Path, tmp_path: Path
 ) -> None:
-    cases = importlib.import_module(f"voxgate.benchmarks.seeded.{module}").cases
+    cases = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}").cases
     case = next(c for c in cases(tmp_path, small_scans / "golden") if c.small)
     said = exported(case.arguments, small_scans, tmp_path / "recipe", "--precision", precision)
     full, reduced = said["parity"]

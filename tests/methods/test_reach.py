@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from tests.methods.test_efficientad import options as public_options
 from tests.methods.test_every_method import exported
 from tests.methods.test_refusals import refused
-from voxgate.benchmarks.seeded.weights import SMALL_VIT, save_backbone
+from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone
 from voxgate.export.golden.golden import Golden
 from voxgate.export.graph.onnx_graph import GraphBuilder
 from voxgate.export.methods.efficientad.load import EfficientAdOptions, load_efficientad

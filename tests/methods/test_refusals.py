@@ -11,9 +11,9 @@ import torch
 from anomalib.models import EfficientAd, Patchcore
 from typer.testing import CliRunner
 
-from voxgate.benchmarks.seeded import cfm, padim, patchcore
-from voxgate.benchmarks.seeded.onnx import contrast
-from voxgate.benchmarks.seeded.weights import SMALL_PYRAMID, save_backbone
+from voxgate.benchmarks.workstation.seeded import cfm, padim, patchcore
+from voxgate.benchmarks.workstation.seeded.onnx import contrast
+from voxgate.benchmarks.workstation.seeded.weights import SMALL_PYRAMID, save_backbone
 from voxgate.export.features.bank import load_bank
 from voxgate.export.features.checkpoint import AnomalibCheckpoint, anomalib_checkpoint, load_weights
 from voxgate.export.golden.golden import Golden

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.methods.agreement import agree
-from voxgate.benchmarks.seeded.efficientad import save_checkpoint
-from voxgate.benchmarks.seeded.weights import save_backbone, save_bank
+from voxgate.benchmarks.workstation.seeded.efficientad import save_checkpoint
+from voxgate.benchmarks.workstation.seeded.weights import save_backbone, save_bank
 from voxgate.export.golden.golden import Golden
 from voxgate.export.methods.efficientad.load import EfficientAdOptions, load_efficientad
 from voxgate.export.methods.m3dm import M3dmOptions, load_m3dm

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.kits.calib_kit import off, shot, usual
-from voxgate.benchmarks.calib_cell import make_cell, with_outliers
-from voxgate.benchmarks.handeye_methods import METHODS, compare, opencv_handeye, summary
+from voxgate.benchmarks.calibration.calib_cell import make_cell, with_outliers
+from voxgate.benchmarks.calibration.handeye_methods import METHODS, compare, opencv_handeye, summary
 from voxgate.calib.handeye.motions import solve_ax_xb, solve_ax_zb
 from voxgate.calib.numerics.twist import inverse, motion
 

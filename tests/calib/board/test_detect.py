@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from voxgate.benchmarks.calib_cell import Camera, lens
+from voxgate.benchmarks.calibration.calib_cell import Camera, lens
 from voxgate.calib.board.board import Board, Kind
 from voxgate.calib.board.detect import find_board
 from voxgate.calib.numerics.least_squares import Array

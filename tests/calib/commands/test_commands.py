@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.kits.calib_kit import calib, off, refused, write_pictures, write_poses
-from voxgate.benchmarks.calib_cell import CalibCell, make_cell
+from voxgate.benchmarks.calibration.calib_cell import CalibCell, make_cell
 from voxgate.calib.calibration_file import CalibrationFile
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.twist import motion

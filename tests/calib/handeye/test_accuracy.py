@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voxgate.benchmarks.calibration import PROMISED, coverage, medians, outcome
+from voxgate.benchmarks.calibration.accuracy import PROMISED, coverage, medians, outcome
 
 
 @pytest.mark.nightly

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import chi2
 
 from tests.kits.calib_kit import lens_found, off, rows, shot, usual
-from voxgate.benchmarks.calib_cell import SIZE_PX, Noise, lens, make_cell, with_outliers
+from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, Noise, lens, make_cell, with_outliers
 from voxgate.calib.handeye.handeye import (
     HandEye,
     Options,

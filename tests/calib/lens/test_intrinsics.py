@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.kits.calib_kit import lens_found, usual
-from voxgate.benchmarks.calib_cell import SIZE_PX, Noise, lens, make_cell
+from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, Noise, lens, make_cell
 from voxgate.calib.board.sightings import Sighting, Sightings
 from voxgate.calib.lens.coverage import coverage
 from voxgate.calib.lens.intrinsics import calibrate_lens, held_out_px

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from tests.kits.small_scan import EXAMPLES
-from voxgate.benchmarks.calib_cell import lens
+from voxgate.benchmarks.calibration.calib_cell import lens
 from voxgate.calib.handeye.motions import board_place, solve_ax_xb, solve_ax_zb, turns
 from voxgate.calib.lens.lens import LensModel
 from voxgate.calib.numerics.least_squares import Array, covariances, gauss_newton, normal_equations

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.calib.board.test_detect import pose
 from tests.kits.calib_kit import bump, calib, off, refused, write_pictures, write_poses
 from tests.kits.small_scan import EXAMPLES, write_small_scans
-from voxgate.benchmarks.calib_cell import SIZE_PX, Camera, lens, make_cell
+from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, Camera, lens, make_cell
 from voxgate.calib.board.board import Board, Kind
 from voxgate.calib.board.board_print import raster
 from voxgate.calib.calibration_file import CalibrationFile

@@ -11,7 +11,7 @@ import pytest
 
 from tests.kits import virtual
 from tests.kits.repository import ROOT
-from voxgate.benchmarks.flying import refused_from_mm_s
+from voxgate.benchmarks.line.flying import refused_from_mm_s
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.sync.synchronizer import Stamps
 from voxgate.sim.flying import Clocking, Flight, Shots, fly, shoot

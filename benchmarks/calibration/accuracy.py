@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import chi2
 
-from voxgate.benchmarks.calib_cell import SIZE_PX, CalibCell, Camera, Noise, make_cell
+from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, CalibCell, Camera, Noise, make_cell
 from voxgate.calib.board.detect import find_board
 from voxgate.calib.board.sightings import Sightings
 from voxgate.calib.handeye.handeye import HandEye, Options, Shot, calibrate_handeye

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxgate.benchmarks.seeded.case import Case
-from voxgate.benchmarks.seeded.reconstruction import pair_cases, small_pair_cases
+from voxgate.benchmarks.workstation.seeded.case import Case
+from voxgate.benchmarks.workstation.seeded.reconstruction import pair_cases, small_pair_cases
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

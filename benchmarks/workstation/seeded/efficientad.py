@@ -8,8 +8,8 @@ import torch
 from anomalib.models import EfficientAd
 from torch import nn
 
-from voxgate.benchmarks.seeded.case import Case, at
-from voxgate.benchmarks.seeded.checkpoints import SEED, save_lightning
+from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.seeded.checkpoints import SEED, save_lightning
 
 CHANNELS = 32  # of the small ones; 384 in the paper
 

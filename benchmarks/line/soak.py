@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from voxgate.benchmarks.live import EXPECTED, _processes
+from voxgate.benchmarks.line.live import EXPECTED, _processes
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.box import Box

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from voxgate.benchmarks.seeded.case import Case, at
-from voxgate.benchmarks.seeded.weights import SMALL_VIT, save_backbone, save_bank
+from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone, save_bank
 
 FEATURES = 192  # of the small transformer
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from anomalib.models import Patchcore
 
-from voxgate.benchmarks.seeded.case import Case, at
-from voxgate.benchmarks.seeded.checkpoints import SEED, pictures, save_lightning, settle
-from voxgate.benchmarks.seeded.weights import SMALL_PYRAMID, SMALL_VIT, save_backbone
+from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.seeded.checkpoints import SEED, pictures, save_lightning, settle
+from voxgate.benchmarks.workstation.seeded.weights import SMALL_PYRAMID, SMALL_VIT, save_backbone
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from voxgate.benchmarks.calib_cell import SIZE_PX, Noise, make_cell, with_outliers
+from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, Noise, make_cell, with_outliers
 from voxgate.calib.handeye.handeye import Options, Shot, calibrate_handeye
 from voxgate.calib.handeye.outliers import Expected, OutlierPose
 from voxgate.calib.lens.intrinsics import calibrate_lens

@@ -1,6 +1,6 @@
 """What the default detector finds from one scan: golden (real2real) and rendered (synth2real).
 
-    python -m voxgate.benchmarks.detection [scans]
+    python -m voxgate.benchmarks.quality.detection [scans]
 
 The scans are the public split (a folder per part type with golden/, synth/ and test/); the figures
 are `voxgate evaluate`'s.

@@ -21,7 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from voxgate.benchmarks.places import BRACKET
-from voxgate.benchmarks.seeded.case import MODULES, Case
+from voxgate.benchmarks.workstation.seeded.case import MODULES, Case
 from voxgate.runtime.engines.engine import open_engine
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.offline.inspect_scan import inspect_folder
@@ -63,7 +63,7 @@ def all_cases(folder: Path) -> list[Case]:
     for name in MODULES:
         home = folder / name
         home.mkdir(parents=True)
-        cases = importlib.import_module(f"voxgate.benchmarks.seeded.{name}").cases(
+        cases = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{name}").cases(
             home, BRACKET / "golden"
         )
         found += [case for case in cases if not case.small] or cases

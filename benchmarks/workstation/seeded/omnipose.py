@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxgate.benchmarks.seeded.case import Case
-from voxgate.benchmarks.seeded.weights import save_backbone
+from voxgate.benchmarks.workstation.seeded.case import Case
+from voxgate.benchmarks.workstation.seeded.weights import save_backbone
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

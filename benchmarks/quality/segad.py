@@ -1,6 +1,6 @@
 """SegAD's ablation on the public scans: each detector alone against all of them, by every forest.
 
-    python -m voxgate.benchmarks.segad [scans] [folder of a further recipe per part type]
+    python -m voxgate.benchmarks.quality.segad [scans] [folder of a further recipe per part type]
 
 Trained on the golden scan and defects generated on it, judged on the test scans. The second model
 is the comparison head on random filters in place of the filter bank: a model, not a trained one. A
@@ -22,7 +22,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
-from voxgate.benchmarks.detection import scans_folder
+from voxgate.benchmarks.quality.detection import scans_folder
 from voxgate.export.packing.combine import combined
 from voxgate.export.quality.scorer import Samples, table_of
 from voxgate.export.quality.scorer_ablation import against, as_table

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from voxgate.benchmarks.places import BRACKET, RECIPES
-from voxgate.benchmarks.stages import MEASURED_PARTS, Stage, measure
+from voxgate.benchmarks.speed.stages import MEASURED_PARTS, Stage, measure
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.build import build_recipe
 from voxgate.runtime.engines.builder import BuildOptions

@@ -9,7 +9,7 @@ import numpy as np
 import timm
 import torch
 
-from voxgate.benchmarks.seeded.checkpoints import SEED, settle
+from voxgate.benchmarks.workstation.seeded.checkpoints import SEED, settle
 
 
 def save_backbone(name: str, path: Path, **options: Any) -> Path:

@@ -8,7 +8,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from voxgate.benchmarks.fusion import load
+from voxgate.benchmarks.speed.fusion import load
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.inspection.fpfh import fpfh, warm_up
 from voxgate.runtime.recipe.manifest import FpfhSection

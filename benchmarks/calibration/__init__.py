@@ -1,0 +1,1 @@
+"""How sure a calibration is, in cells whose truth is known."""

@@ -1,0 +1,1 @@
+"""What a line feels: real processes and sockets, in real time."""

@@ -1,0 +1,1 @@
+"""What the exporters reach, in the environment of the workstation."""
