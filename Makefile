@@ -14,11 +14,14 @@ OPENCV4_BIN := .venv-opencv4/bin
 OPENCV4_READY := .venv-opencv4/.ready
 OPENCV4_TESTS := tests/opencv4
 
+DOCS_BIN := .venv-docs/bin
+DOCS_READY := .venv-docs/.ready
+
 GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
 .PHONY: demo test test-export test-opencv4 test-gpu check nightly bench bench-export bench-opencv4 \
-	bench-gpu format lock audit clean
+	bench-gpu docs format lock audit clean
 
 # What computes on both cores; then what runs in real time, alone
 define all_tests
@@ -68,9 +71,20 @@ bench-export: $(EXPORT_READY)
 bench-opencv4: $(OPENCV4_READY)
 	$(OPENCV4_BIN)/voxgate bench handeye_methods
 
+# The pages, links checked: out/docs/index.html
+docs: $(READY) $(DOCS_READY)
+	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(DOCS_BIN)/mkdocs build --strict --quiet
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The page builder alone: nothing of it is in the product's environment
+$(DOCS_READY): requirements-docs.lock
+	$(PYTHON) -m venv .venv-docs
+	$(DOCS_BIN)/python -m pip install --quiet --require-hashes -r requirements-docs.lock
+	touch $@
 
 # Every version and hash is in the lock; the project itself is installed without looking for more.
 $(READY): requirements.lock pyproject.toml
@@ -99,15 +113,17 @@ $(GPU_READY): requirements.lock pyproject.toml
 lock:
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet uv
-	$(call resolve,--extra dev --extra dev-gpu,requirements.lock)
-	$(call resolve,--extra dev --extra export --extra dev-export,requirements-export.lock)
+	$(call resolve,pyproject.toml --extra dev --extra dev-gpu,requirements.lock)
+	$(call resolve,pyproject.toml --extra dev --extra export --extra dev-export,requirements-export.lock)
 	echo 'opencv-python-headless<5' > .venv/lock/opencv4.txt
-	$(call resolve,--extra dev --constraint .venv/lock/opencv4.txt,requirements-opencv4.lock)
+	$(call resolve,pyproject.toml --extra dev --constraint .venv/lock/opencv4.txt,\
+		requirements-opencv4.lock)
+	$(call resolve,--group docs,requirements-docs.lock)
 
 define resolve
 	.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 		--no-annotate --no-emit-index-url --custom-compile-command "make lock" \
-		$(1) pyproject.toml -o $(2)
+		$(1) -o $(2)
 endef
 
 # Known vulnerabilities and withdrawn releases among what the box installs
@@ -117,4 +133,4 @@ audit: $(READY)
 	.venv/audit/bin/python .ci/audit.py requirements.lock
 
 clean:
-	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu out
+	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu .venv-docs out

@@ -1,0 +1,146 @@
+"""reference/reasons.md: why a verdict is not PASS and why a command was refused, with the remedy.
+
+The lists are the code's; what a person does about each stands here, and a member without a row
+here, or a row without a member, is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from docs.generate.json_schema import load
+from docs.generate.markdown import code, table
+from voxgate.runtime.nouns import Outcome, Reason
+
+REASONS: Mapping[str, tuple[str, str]] = {
+    "defect": (
+        "Voxels over the threshold that touch each other, faces, edges or corners.",
+        "Look at the place in the part's frame: `voxgate inspect --volume` writes it. "
+        "[Why did 4711 fail?](../how-to/why-did-4711-fail.md)",
+    ),
+    "no_views": ("Not one view arrived.", "Trigger, cable, the robot's program."),
+    "missing_view": (
+        "Planned viewpoints did not arrive; the detail names them.",
+        "Trigger and program. Does the robot wait at every viewpoint?",
+    ),
+    "duplicate_view": (
+        "Two frames from one viewpoint.",
+        "The robot's program or the recipe's view plan is not this one.",
+    ),
+    "unplanned_view": (
+        "A frame far from every planned viewpoint.",
+        "The robot's program or the recipe's view plan is not this one.",
+    ),
+    "frame_lost": ("A gap in the frame ids.", "Cable, bandwidth, network card."),
+    "frame_invalid": (
+        "A damaged frame, or one of another size or format.",
+        "Cable, bandwidth, camera settings.",
+    ),
+    "depth_missing": ("The frame came without depth.", "The 3D component must be switched on."),
+    "clock_unsynced": (
+        "A device clock was stepped, or cannot be trusted yet.",
+        "Who sets the clock? The next job is synchronised again. [Time](../explanation/time.md)",
+    ),
+    "pose_missing": ("No two poses around the exposure.", "The robot's stream: rate, network."),
+    "pose_gap": (
+        "The two poses around the exposure are too far apart (`sync.max_gap_ms`).",
+        "The robot's stream: rate, network.",
+    ),
+    "pose_invalid": ("A message that is no pose.", "The quaternion's order and length; the units."),
+    "pose_uncertain": (
+        "The camera moved too far within what is not known of time.",
+        "Stop to expose, slow down, or give camera and robot one clock (PTP).",
+    ),
+    "out_of_grid": (
+        "Too much was measured outside the volume.",
+        "Something in the way? The part, its place, the calibration.",
+    ),
+    "misaligned": (
+        "The part stands too far off, or moved during the scan.",
+        "Seat it; is the fixture clean?",
+    ),
+    "alignment_failed": ("The part was not recognised.", "Is it this recipe's part? Seat it."),
+    "coverage": (
+        "Expected surface that no view has seen.",
+        "Something in the way, a view too few, a mirror where the sensor is blind.",
+    ),
+    "calibration_drift": (
+        "The views agree only if the camera sits elsewhere on the robot.",
+        "Bumped? Loose? `voxgate calib verify` the scan, then `voxgate calib handeye`. "
+        "[Calibrate](../how-to/calibrate.md)",
+    ),
+    "score_invalid": (
+        "The model gave a score that is no finite number.",
+        "Export the recipe again; the log has the engine's words.",
+    ),
+    "engine_failed": ("The model failed.", "The log has the engine's words; then `reset`."),
+    "camera_lost": (
+        "The camera's process died, hung or fell silent; it was replaced.",
+        "Power and network of the camera; the service's log says when.",
+    ),
+    "queue_overflow": (
+        "The box was too slow for the robot.",
+        "`timing_ms` says which stage; power mode, other programs on the box.",
+    ),
+    "journal_failed": (
+        "The verdict could not be written before it was sent.",
+        "Disk full or read-only: make room, then `reset`.",
+    ),
+    "deadline": (
+        "The verdict did not come within `job.deadline_ms`.",
+        "`timing_ms` says which stage; did the robot say `stop_job`?",
+    ),
+    "aborted": ("The robot gave the job up.", "Inspect the part again."),
+    "shutdown": ("The service was stopped during the job.", "Inspect the part again."),
+    "crashed": ("The service died during the job.", "Inspect the part again; the log says why."),
+    "not_decided": (
+        "The job ended without being finished, or was only recorded (`voxgate record`).",
+        "Inspect the part again.",
+    ),
+}
+
+REFUSALS: Mapping[str, tuple[str, str]] = {
+    "malformed": ("The command is none of the schema.", "The detail names the key."),
+    "wrong_state": ("The command does not fit the state.", "The detail says what is allowed."),
+    "recipe_failed": (
+        "The recipe cannot be loaded or proven, or has expired; the one before serves on.",
+        "The detail says what is wrong with it.",
+    ),
+    "recipe_mismatch": (
+        "The recipe that the command names is not the one that serves.",
+        "`prepare_recipe` first, or correct the name.",
+    ),
+    "duplicate_job": ("This `job_id` was used before.", "After a lost reply: `get_result`."),
+    "unknown_job": ("No such job, or another one is open.", "The detail names the open one."),
+    "not_decided": ("The job has no verdict yet.", "Send `stop_job`, or wait for it."),
+    "unknown_result": ("No verdict has this `result_id`.", "`get_result` tells it."),
+    "busy": ("A recipe is being prepared, a job being started.", "Ask again a little later."),
+    "camera_lost": ("The cameras are not ready.", "The detail has the camera's own words."),
+    "journal_failed": ("The job could not be written down.", "Disk full or read-only."),
+    "shutdown": ("The service is ending.", "Wait for its heartbeat."),
+}
+
+
+def reasons() -> str:
+    """Every reason of a verdict, in the code's order."""
+    return _table("reason", (each.value for each in Reason), REASONS)
+
+
+def refusals() -> str:
+    """Every code of a refused command."""
+    listed = load("docs/messages.schema.json")["$defs"]["RefusalCode"]["enum"]
+    return _table("code", iter(listed), REFUSALS)
+
+
+def outcomes() -> str:
+    """The closed list of outcomes."""
+    return ", ".join(code(each.value) for each in Outcome) + "\n"
+
+
+def _table(head: str, members: Iterator[str], told: Mapping[str, tuple[str, str]]) -> str:
+    listed = list(members)
+    differ = set(listed) ^ set(told)
+    if differ:
+        raise ValueError(f"docs/generate/reasons.py: write or remove the row of {sorted(differ)}")
+    rows = ([code(each), *told[each]] for each in listed)
+    return table((head, "what happened", "what to do"), rows)
