@@ -9,11 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from voxgate import runtime
 from voxgate.runtime.errors import ScanError, ServiceError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.recipe.recipe import MANIFEST_FILE
 from voxgate.sim.box import voxgate
+from voxgate.sim.export_code import export_digest
 
 
 def export_once(golden: Path, recipes: Path) -> Path:
@@ -53,11 +53,9 @@ def content_key(golden: Path) -> str:
     """12 hex digits over the scan, its calibration and the code that makes a recipe of them."""
     if not (golden / "frames.jsonl").is_file():
         raise ScanError(f"{golden}: no scan there; run the demo from the repository's root")
-    home = Path(runtime.__file__).parent
-    code = [*sorted(home.rglob("*.py")), *sorted(home.with_name("export").rglob("*.py"))]
     scan = [golden / "frames.jsonl", golden / "robot_poses.jsonl"]
     scan += [*sorted((golden / "images").iterdir()), *sorted((golden / "depth").iterdir())]
-    digest = hashlib.sha256()
-    for file in [*code, golden.parent / "calibration.json", *scan]:
+    digest = hashlib.sha256(export_digest())
+    for file in [golden.parent / "calibration.json", *scan]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]

@@ -17,7 +17,6 @@ from voxgate.sim.box import Box
 from voxgate.sim.demo.demo import plan, run_demo, summary, unexpected
 from voxgate.sim.demo.show import PlannedJob, jobs_table, latency_line
 from voxgate.sim.field.faults import FaultError
-from voxgate.sim.recipes import content_key
 from voxgate.sim.virtual_cell import JobReport
 
 EXAMPLES = ROOT / "examples"
@@ -91,12 +90,6 @@ def test_a_job_without_an_answer_shows_why() -> None:
     assert "busy" in console.export_text()
     assert latency_line([refused]) == "no verdict was published"
     assert "80 ms" in latency_line([_report()])
-
-
-def test_another_scan_or_another_exporter_is_another_recipe() -> None:
-    golden, good = EXAMPLES / "bracket" / "golden", EXAMPLES / "bracket" / "good"
-    assert content_key(golden) == content_key(golden)
-    assert content_key(golden) != content_key(good)
 
 
 def test_the_demo_says_where_to_start_it_and_refuses_unknown_faults(tmp_path: Path) -> None:
