@@ -1,4 +1,4 @@
-"""What several rooms of tests share: a folder for sockets, and the example bracket's recipe."""
+"""What the rooms of tests share: marks by folder, a folder for sockets, the bracket's recipe."""
 
 from __future__ import annotations
 
@@ -11,6 +11,17 @@ import pytest
 
 from tests.kits.repository import BRACKET, ROOT
 from voxgate.sim.recipes import export_once
+
+HERE = Path(__file__).parent
+REAL_TIME = (HERE / "line", HERE / "box")
+"""Folders of tests with real processes in real time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what the folders of real time hold."""
+    for item in items:
+        if any(folder in item.path.parents for folder in REAL_TIME):
+            item.add_marker(pytest.mark.line)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from tests.export.graph.test_precision import SAMPLES, SHAPE, small_net
 from tests.kits import tiny
+from tests.kits.nets import SAMPLES, SHAPE, small_net
 from tests.kits.repository import BRACKET
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized

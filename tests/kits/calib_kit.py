@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, CalibCell, Camera, Noise, make_cell
+from voxgate.calib.board.board import Board, Kind
 from voxgate.calib.handeye.handeye import Shot
 from voxgate.calib.lens.intrinsics import Intrinsics, calibrate_lens
 from voxgate.calib.numerics.least_squares import Array
@@ -23,6 +24,13 @@ from voxgate.runtime.cli import app
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.transforms import Transform, from_position_quaternion
+
+BOARDS = {
+    "charuco": Board(Kind.CHARUCO, 14, 10, 18, 13.5, "5x5_100"),
+    "chequerboard": Board(Kind.CHEQUERBOARD, 10, 7, 25),
+    "dots": Board(Kind.DOTS, 4, 11, 20, 14),
+    "circles": Board(Kind.CIRCLES, 10, 7, 25, 12),
+}
 
 
 @cache
@@ -111,3 +119,12 @@ def bump(scan: Path, out: Path, moved: Transform) -> Path:
 
 def _wxyz(pose: Transform) -> list[float]:
     return np.roll(Rotation.from_matrix(pose[:3, :3]).as_quat(), 1).tolist()  # type: ignore[no-any-return]
+
+
+def pose(name: str, roll_deg: float, tilt_deg: float, distance_mm: float = 560.0) -> Array:
+    """camera_from_board: the board's middle on the optical axis."""
+    found = np.eye(4)
+    turn = Rotation.from_euler("ZX", [roll_deg, tilt_deg], degrees=True)
+    found[:3, :3] = turn.as_matrix()
+    found[:3, 3] = [0, 0, distance_mm] - found[:3, :3] @ BOARDS[name].points_mm.mean(axis=0)
+    return found

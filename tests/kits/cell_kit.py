@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from tests.kits.repository import ROOT
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.nouns import Reason
 from voxgate.runtime.wire.commands import CommandMessage, GetState, StartJob
 from voxgate.runtime.wire.curve import KeyPair
 from voxgate.runtime.wire.fields import State
@@ -34,6 +35,9 @@ CAMERA_OFFSET_NS = 77_000_000_000
 PATIENCE_S = 20.0  # for things that take milliseconds on a machine that is not overloaded
 
 SOCKETS = ("commands", "frames", "poses", "verdicts")
+CLOCK_REASONS = frozenset(
+    {Reason.CLOCK_UNSYNCED, Reason.POSE_MISSING, Reason.POSE_GAP, Reason.MISSING_VIEW}
+)
 
 T = TypeVar("T")
 

@@ -1,14 +1,23 @@
-"""A traced graph against the source model on one golden view: no threshold, no whole scans."""
+"""What several tests of the methods do: hold a graph against its source, export, be refused."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import onnxruntime as ort
+from typer.testing import CliRunner
 
+from voxgate.benchmarks.workstation.seeded.efficientad import public_networks
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs
 from voxgate.export.graph.tracing import RAW, trace
+from voxgate.export.methods.efficientad.load import EfficientAdOptions
 from voxgate.export.source import Source
+from voxgate.runtime.cli import app
+from voxgate.runtime.errors import VoxGateError
 
 
 def agree(source: Source, golden: Golden) -> float:
@@ -20,3 +29,30 @@ def agree(source: Source, golden: Golden) -> float:
     want = source.original(inputs)
     assert want.max() > 0
     return float(np.abs(found[0, 0] - want).max() / want.max())
+
+
+def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> dict[str, Any]:
+    """What `voxgate export ... --json` says."""
+    verify = ["--verify", str(scans / "good"), "--verify", str(scans / "bad")]
+    command = ["export", *arguments, "--scan", str(scans / "golden"), "--out", str(out)]
+    done = CliRunner().invoke(app, [*command, *verify, "--json", *more])
+    assert done.exit_code == 0, done.output + str(done.exception)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def refused(scans: Path, out: Path, *arguments: str) -> str:
+    """The one line that the command says no with."""
+    command = ["export", *arguments, "--scan", str(scans / "golden"), "--out", str(out)]
+    done = CliRunner().invoke(app, command)
+    assert isinstance(done.exception, VoxGateError), done.output
+    assert not out.exists()
+    words = str(done.exception)
+    assert "\n" not in words
+    return words
+
+
+def public_options(folder: Path, **more: object) -> EfficientAdOptions:
+    given = public_networks(folder)
+    files = {role[2:]: Path(path) for role, path in zip(given[::2], given[1::2], strict=True)}
+    return EfficientAdOptions(**files, **more)  # type: ignore[arg-type]

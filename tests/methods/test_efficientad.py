@@ -8,21 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from tests.methods.agreement import agree
+from tests.methods.agreement import agree, public_options
 from voxgate.benchmarks.workstation.seeded.efficientad import (
     CHANNELS,
-    public_networks,
     save_checkpoint,
 )
 from voxgate.export.golden.golden import Golden
 from voxgate.export.methods.efficientad.load import EfficientAdOptions, load_efficientad
 from voxgate.runtime.errors import EngineError
-
-
-def options(folder: Path, **more: object) -> EfficientAdOptions:
-    given = public_networks(folder)
-    files = {role[2:]: Path(path) for role, path in zip(given[::2], given[1::2], strict=True)}
-    return EfficientAdOptions(**files, **more)  # type: ignore[arg-type]
 
 
 def test_the_medium_sizes_map_is_the_graphs(small_golden: Golden, tmp_path: Path) -> None:
@@ -34,14 +27,14 @@ def test_the_medium_sizes_map_is_the_graphs(small_golden: Golden, tmp_path: Path
 def test_the_public_networks_map_is_the_graphs(
     small_golden: Golden, tmp_path: Path, teacher_normalisation: bool
 ) -> None:
-    given = options(tmp_path, teacher_normalisation=teacher_normalisation)
+    given = public_options(tmp_path, teacher_normalisation=teacher_normalisation)
     assert agree(load_efficientad(small_golden, given), small_golden) < 1e-4
 
 
 def test_a_normalisation_file_is_used(small_golden: Golden, tmp_path: Path) -> None:
     file = tmp_path / "normalisation.npz"
     np.savez(file, mean=np.zeros(32), std=np.ones(32), q_st=[0.0, 0.2], q_ae=[0.0, 0.01])
-    given = options(tmp_path, normalisation=file)
+    given = public_options(tmp_path, normalisation=file)
     assert agree(load_efficientad(small_golden, given), small_golden) < 1e-4
     np.savez(file, mean=np.zeros(32))
     with pytest.raises(EngineError, match="q_st"):
@@ -49,7 +42,7 @@ def test_a_normalisation_file_is_used(small_golden: Golden, tmp_path: Path) -> N
 
 
 def test_half_of_a_network_is_named(small_golden: Golden, tmp_path: Path) -> None:
-    given = options(tmp_path)
+    given = public_options(tmp_path)
     assert given.student is not None
     state = torch.load(given.student)
     torch.save({n: t for n, t in state.items() if not n.startswith("6.")}, given.student)

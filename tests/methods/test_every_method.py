@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
+from tests.methods.agreement import exported
 from voxgate.benchmarks.workstation.seeded.case import MODULES, Case
-from voxgate.runtime.cli import app
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
@@ -19,16 +16,6 @@ from voxgate.runtime.recipe.recipe import Recipe
 
 def is_quick(case: Case) -> bool:
     return case.small and not case.slow
-
-
-def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> dict[str, Any]:
-    """What `voxgate export ... --json` says."""
-    verify = ["--verify", str(scans / "good"), "--verify", str(scans / "bad")]
-    command = ["export", *arguments, "--scan", str(scans / "golden"), "--out", str(out)]
-    done = CliRunner().invoke(app, [*command, *verify, "--json", *more])
-    assert done.exit_code == 0, done.output + str(done.exception)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 @pytest.mark.timeout(300)

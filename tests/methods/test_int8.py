@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.export.graph.test_precision import SAMPLES, run, small_net
+from tests.kits.nets import SAMPLES, run, small_net
 from voxgate.export.graph.int8 import quantized
 from voxgate.export.source import Source
 from voxgate.export.trained.samples import Sample, SeenAgain

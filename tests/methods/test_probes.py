@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from tests.methods.test_every_method import exported
+from tests.methods.agreement import exported
 from voxgate.runtime.engines.engine import Tensor, prove
 from voxgate.runtime.engines.onnxruntime_engine import OnnxRuntimeEngine, open_cpu
 from voxgate.runtime.errors import EngineError

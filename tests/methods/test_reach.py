@@ -10,9 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.methods.test_efficientad import options as public_options
-from tests.methods.test_every_method import exported
-from tests.methods.test_refusals import refused
+from tests.methods.agreement import exported, public_options, refused
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone
 from voxgate.export.golden.golden import Golden
 from voxgate.export.graph.onnx_graph import GraphBuilder

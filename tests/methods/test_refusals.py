@@ -9,8 +9,8 @@ import onnx
 import pytest
 import torch
 from anomalib.models import EfficientAd, Patchcore
-from typer.testing import CliRunner
 
+from tests.methods.agreement import refused
 from voxgate.benchmarks.workstation.seeded import cfm, padim, patchcore
 from voxgate.benchmarks.workstation.seeded.onnx import contrast
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_PYRAMID, save_backbone
@@ -18,19 +18,7 @@ from voxgate.export.features.bank import load_bank
 from voxgate.export.features.checkpoint import AnomalibCheckpoint, anomalib_checkpoint, load_weights
 from voxgate.export.golden.golden import Golden
 from voxgate.export.methods.onnx_file import load_onnx_file
-from voxgate.runtime.cli import app
-from voxgate.runtime.errors import EngineError, VoxGateError
-
-
-def refused(scans: Path, out: Path, *arguments: str) -> str:
-    """The one line that the command says no with."""
-    command = ["export", *arguments, "--scan", str(scans / "golden"), "--out", str(out)]
-    done = CliRunner().invoke(app, command)
-    assert isinstance(done.exception, VoxGateError), done.output
-    assert not out.exists()
-    words = str(done.exception)
-    assert "\n" not in words
-    return words
+from voxgate.runtime.errors import EngineError
 
 
 def test_a_truncated_checkpoint_is_named(small_scans: Path, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ import pytest
 from mcap.writer import CompressionType
 
 from tests.kits import tiny
+from tests.kits.job_files import repack, small_file
 from tests.kits.repository import ROOT
-from tests.runtime.scans import test_job_file as test_mcap_job
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.cameras.network import header_from_bytes
 from voxgate.runtime.common.npz import arrays_of
@@ -140,8 +140,8 @@ def scans(folder: Path) -> list[tuple[Feed, bytes]]:
 
 def recordings(folder: Path) -> list[tuple[Feed, bytes]]:
     """As voxgate writes them, and without checksums, so that the damage gets to the messages."""
-    whole, plain = test_mcap_job.small_file(folder), folder / "plain.mcap"
-    test_mcap_job.repack(whole, plain, CompressionType.NONE, crcs=False)
+    whole, plain = small_file(folder), folder / "plain.mcap"
+    repack(whole, plain, CompressionType.NONE, crcs=False)
     feed = from_file(Scan.open, folder / "damaged.mcap")
     content = plain.read_bytes()
     marks = (b'"handed"', b'"held"', b'"p_mm"', b'"cam0"', b'"clocks"', b"started_ns")

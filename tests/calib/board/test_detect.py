@@ -6,35 +6,18 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
+from tests.kits.calib_kit import BOARDS, pose
 from voxgate.benchmarks.calibration.calib_cell import Camera, lens
-from voxgate.calib.board.board import Board, Kind
 from voxgate.calib.board.detect import find_board
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.runtime.nouns import GreyImage
 from voxgate.runtime.transforms import apply
 
-BOARDS = {
-    "charuco": Board(Kind.CHARUCO, 14, 10, 18, 13.5, "5x5_100"),
-    "chequerboard": Board(Kind.CHEQUERBOARD, 10, 7, 25),
-    "dots": Board(Kind.DOTS, 4, 11, 20, 14),
-    "circles": Board(Kind.CIRCLES, 10, 7, 25, 12),
-}
-
 
 @cache
 def camera(name: str) -> Camera:
     return Camera(lens(), BOARDS[name])
-
-
-def pose(name: str, roll_deg: float, tilt_deg: float, distance_mm: float = 560.0) -> Array:
-    """camera_from_board: the board's middle on the optical axis."""
-    found = np.eye(4)
-    turn = Rotation.from_euler("ZX", [roll_deg, tilt_deg], degrees=True)
-    found[:3, :3] = turn.as_matrix()
-    found[:3, 3] = [0, 0, distance_mm] - found[:3, :3] @ BOARDS[name].points_mm.mean(axis=0)
-    return found
 
 
 def picture(name: str, at: Array) -> GreyImage:

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.calib.board.test_detect import pose
-from tests.kits.calib_kit import bump, calib, off, refused, write_pictures, write_poses
+from tests.kits.calib_kit import bump, calib, off, pose, refused, write_pictures, write_poses
 from tests.kits.small_scan import EXAMPLES, write_small_scans
 from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, Camera, lens, make_cell
 from voxgate.calib.board.board import Board, Kind

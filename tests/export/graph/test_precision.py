@@ -11,44 +11,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from tests.kits.nets import SAMPLES, SHAPE, run, small_net
 from voxgate.export.graph.half import rounded, to_half
 from voxgate.export.graph.int8 import quantized
 from voxgate.export.graph.onnx_graph import GraphBuilder
 from voxgate.export.graph.tensorrt_rules import check
 from voxgate.runtime.engines.onnxruntime_engine import open_cpu
 from voxgate.runtime.errors import EngineError
-
-SHAPE = [1, 1, 16, 16]
-
-
-def small_net() -> onnx.ModelProto:
-    """Four convolutions and a squared difference at the end."""
-    rng = np.random.default_rng(0)
-    builder = GraphBuilder()
-    x = builder.scaled(builder.to_float("image"), 1 / 255)
-    channels = 1
-    for wide in (8, 8, 8, 8):
-        weight = builder.constant(rng.normal(0, 0.4, (wide, channels, 3, 3)))
-        x = builder.op("Relu", builder.op("Conv", x, weight, pads=[1] * 4))
-        channels = wide
-    apart = builder.op("Sub", x, builder.constant(0.1))
-    score = builder.channel_mean(builder.square(apart), channels)
-    for number, node in enumerate(builder.nodes):
-        node.name = f"/net/{node.op_type}_{number}"
-    return builder.model(
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, SHAPE)],
-        [helper.make_tensor_value_info(score, TensorProto.FLOAT, SHAPE)],
-    )
-
-
-SAMPLES = [
-    {"image": np.random.default_rng(n).integers(0, 256, SHAPE, dtype=np.uint8)} for n in range(3)
-]
-
-
-def run(model: onnx.ModelProto) -> np.ndarray[Any, Any]:
-    session = ort.InferenceSession(model.SerializeToString())
-    return np.asarray(session.run(None, SAMPLES[0])[0])
 
 
 def types(model: onnx.ModelProto) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.export.graph.test_tensorrt_rules import graph
+from tests.kits.nets import graph
 from voxgate.export.graph.onnx_graph import GraphBuilder
 from voxgate.export.graph.tensorrt_rules import check
 from voxgate.runtime.errors import EngineError

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from tests.kits.nets import SHAPE, Build, graph
 from voxgate.export.graph.onnx_graph import GraphBuilder
 from voxgate.export.graph.tensorrt_rules import check
 from voxgate.export.reference.filter_bank import filter_bank
 from voxgate.runtime.errors import EngineError
-
-SHAPE = [1, 1, 16, 16]
-Build = Callable[[GraphBuilder, str], str]
-
-
-def graph(build: Build, opset: int = 17) -> onnx.ModelProto:
-    """image uint8 -> float -> what `build` makes of it, float32; unchecked by design."""
-    builder = GraphBuilder()
-    result = build(builder, builder.to_float("image"))
-    made = helper.make_graph(
-        builder.nodes,
-        "rules",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, SHAPE)],
-        [helper.make_tensor_value_info(result, TensorProto.FLOAT, None)],
-        builder.constants,
-    )
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
 def resize(**attributes: Any) -> Build:

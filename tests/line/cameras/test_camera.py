@@ -21,6 +21,7 @@ import pytest
 import zmq
 
 from tests.kits import viky
+from tests.kits.own_traces import named_memory
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.restart_rule import Phase
 from voxgate.runtime.cameras.settings import (
@@ -72,11 +73,11 @@ class Watch:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_behind() -> Iterator[None]:
-    """After every test: no process, no descriptor, nothing in /dev/shm."""
-    shared, files = set(Path("/dev/shm").iterdir()), _open_files()
+    """After every test: no process, no descriptor, no memory with a name."""
+    files = _open_files()
     yield
     assert psutil.Process().children() == []
-    assert set(Path("/dev/shm").iterdir()) <= shared
+    assert named_memory(os.getpid()) == set()
     assert _open_files() == files
 
 
@@ -131,6 +132,8 @@ def _wait_ready(cameras: CameraSupervisor) -> None:
     watch = Watch(cameras)
     watch.until(lambda: cameras.ready or bool(watch.faults))
     assert cameras.ready, watch.faults
+    for worker in psutil.Process().children():
+        assert named_memory(worker.pid) == set()
 
 
 def _arm(watch: Watch) -> None:

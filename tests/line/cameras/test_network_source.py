@@ -17,7 +17,7 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.runtime.wire.test_curve import ENDINGS
+from tests.kits.handshake import ENDINGS
 from voxgate.runtime.cameras.frame_gate import SourceFault
 from voxgate.runtime.cameras.network import NetworkSource, frame_from_message, header_from_bytes
 from voxgate.runtime.cameras.settings import CameraSettings, NetworkSettings

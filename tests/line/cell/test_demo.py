@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.kits.journalled import passing_verdict
 from tests.kits.repository import ROOT
-from tests.line.cell.test_virtual_robot import passing_verdict
 from voxgate.runtime.errors import ScanError, ServiceError
 from voxgate.sim.box import Box
 from voxgate.sim.demo.demo import plan, run_demo, summary, unexpected

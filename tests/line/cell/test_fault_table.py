@@ -45,9 +45,6 @@ SIBLINGS = frozenset(
     )
 )
 """Faults much like another row's: tried at night."""
-CLOCK_REASONS = frozenset(
-    {Reason.CLOCK_UNSYNCED, Reason.POSE_MISSING, Reason.POSE_GAP, Reason.MISSING_VIEW}
-)
 QUICK = {"late_frame_ms": 100, "deadline_ms": 10_000}
 DISK_MB = 6
 

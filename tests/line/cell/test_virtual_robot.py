@@ -8,7 +8,6 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +15,13 @@ import pytest
 import zmq
 
 from tests.kits import viky
+from tests.kits.journalled import passing_verdict
 from tests.kits.repository import ROOT
-from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.wire.commands import Acknowledge, StartJob, StopJob, parse_command
 from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic, verdict_topic
 from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, ResultReply
-from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.box import LOG_NAME, Box
 from voxgate.sim.field.faults import FaultError
 from voxgate.sim.field.timeline import timeline_from_scan
@@ -122,29 +120,6 @@ class ListeningBox:
         for socket in self._sockets.values():
             socket.close()
         self._context.term()
-
-
-def passing_verdict(job_id: str) -> VerdictMessage:
-    """A PASS of nothing."""
-    return VerdictMessage(
-        result_id=f"result-{job_id}",
-        job_id=job_id,
-        part_id="part",
-        recipe="bracket/1",
-        configuration_id="0" * 16,
-        is_simulated=True,
-        created_utc=datetime.now(timezone.utc),
-        outcome=Outcome.PASS,
-        reasons=(),
-        score=0.5,
-        coverage=1.0,
-        defects=(),
-        defect_count=0,
-        views=(),
-        alignment=None,
-        backend="none",
-        timing_ms={},
-    )
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.kits.cell_kit import Robot, ServiceProcess, until, write_cell
+from tests.kits.cell_kit import CLOCK_REASONS, Robot, ServiceProcess, until, write_cell
 from tests.kits.scripted_cell import Script, ScriptedInspector
-from tests.line.service.test_service import CLOCK_REASONS
 from voxgate.runtime.jobs.worker import Prepared
 from voxgate.runtime.nouns import How, Outcome, Reason
 from voxgate.runtime.station.changeover import Changeover

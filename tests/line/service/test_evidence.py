@@ -14,7 +14,7 @@ from typing import IO
 import pytest
 
 from tests.kits.cell_kit import Robot, ServiceProcess, small_calibration, until, write_cell
-from tests.runtime.records.test_journal import verdict
+from tests.kits.journalled import verdict
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.evidence_folder import DiskFullError, Quota, Shelf, kept_in
 from voxgate.runtime.records.evidence_store import Cause, EvidenceStore

@@ -21,7 +21,16 @@ import psutil
 import pytest
 import zmq
 
-from tests.kits.cell_kit import COLD_CLOCK_S, Robot, ServiceProcess, until, with_cameras, write_cell
+from tests.kits.cell_kit import (
+    CLOCK_REASONS,
+    COLD_CLOCK_S,
+    Robot,
+    ServiceProcess,
+    until,
+    with_cameras,
+    write_cell,
+)
+from tests.kits.own_traces import named_memory
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.wire.commands import (
@@ -103,11 +112,6 @@ def robot(shared: tuple[ServiceProcess, Path]) -> Iterator[Robot]:
 
 
 _numbers = iter(range(10_000))
-
-
-CLOCK_REASONS = {
-    *(Reason.CLOCK_UNSYNCED, Reason.POSE_MISSING, Reason.POSE_GAP, Reason.MISSING_VIEW),
-}
 
 
 def new_job(robot: Robot) -> str:
@@ -418,13 +422,13 @@ def test_recipe_that_fails_its_probe_never_gets_ready(folder: Path) -> None:
 
 
 def test_sigterm_declares_the_job_and_leaves_nothing_behind(folder: Path) -> None:
-    memory_before = set(Path("/dev/shm").iterdir())
     with serving(folder) as (service, robot):
         robot.start_job("job-1")
         robot.expose()
         robot.send(StopJob, job_id="job-1")
         children = psutil.Process(service.pid).children(recursive=True)
         assert children
+        assert not any(map(named_memory, (service.pid, *(child.pid for child in children))))
         assert service.end(signal.SIGTERM) == 0
         reply = robot.reply()
         assert isinstance(reply, ResultReply)
@@ -433,7 +437,6 @@ def test_sigterm_declares_the_job_and_leaves_nothing_behind(folder: Path) -> Non
         assert heard["outcome"] == "INDETERMINATE"
         assert robot.published("heartbeat")[-1]["state"] == "HALTED"
         assert not [child for child in children if child.is_running()]
-        assert set(Path("/dev/shm").iterdir()) == memory_before
         assert not [file.name for file in folder.iterdir() if file.is_socket()]
         assert rows(folder) == {"job-1": "INDETERMINATE"}
 

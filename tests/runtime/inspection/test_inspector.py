@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from tests.kits.moody_engine import MoodyEngine, Output
 from tests.kits.repository import BRACKET
 from voxgate.runtime.config.limits import Limits
-from voxgate.runtime.engines.engine import Engine, Tensor, open_engine
+from voxgate.runtime.engines.engine import Tensor, open_engine
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.expected import height_mm
 from voxgate.runtime.geometry.rays import Rays
@@ -29,37 +29,6 @@ MAX_UNCERTAINTY_MM = 1.0
 pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
 
 Views = list[View]
-Output = npt.NDArray[np.float32]
-
-
-@dataclass
-class MoodyEngine:
-    """The recipe's engine, but what the n-th run gives can be spoiled."""
-
-    proven: Engine
-    moods: dict[int, Callable[[Output], Output]] = field(default_factory=dict)
-    runs: int = 0
-
-    @property
-    def backend(self) -> str:
-        return self.proven.backend
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        return self.proven.inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        return self.proven.outputs
-
-    def run(self, inputs: dict[str, Tensor]) -> Output:
-        mood = self.moods.get(self.runs)
-        self.runs += 1
-        output = self.proven.run(inputs)
-        return output if mood is None else mood(output)
-
-    def close(self) -> None:
-        self.proven.close()
 
 
 @pytest.fixture(scope="module")

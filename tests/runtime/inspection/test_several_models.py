@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.kits import several, tiny
+from tests.kits.moody_engine import MoodyEngine
 from tests.kits.small_scan import write_small_scans
 from tests.kits.spoilt_recipe import flip_a_bit, replace_file
-from tests.runtime.inspection.test_inspector import MoodyEngine
 from voxgate.export.evaluation.cases import Picture, PictureTruth
 from voxgate.export.evaluation.judges.per_view import ListeningInspector
 from voxgate.export.evaluation.judges.picture_judge import PictureJudge

@@ -6,36 +6,13 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from tests.kits.journalled import record, verdict
 from voxgate.runtime.errors import ServiceError
-from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict
-from voxgate.runtime.records.journal import _ADDED, JobRecord, Journal
-from voxgate.runtime.wire.verdict import VerdictMessage
-from voxgate.runtime.wire.verdict_message import Header, verdict_message
-
-
-def record(job_id: str = "job-1") -> JobRecord:
-    return JobRecord(job_id, "part-1", "bracket/1", "0123456789abcdef", True, "scripted")
-
-
-def verdict(job_id: str = "job-1", result_id: str = "res-1", passed: bool = True) -> VerdictMessage:
-    header = Header(
-        result_id=result_id,
-        job_id=job_id,
-        part_id="part-1",
-        recipe="bracket/1",
-        configuration_id="0123456789abcdef",
-        is_simulated=True,
-        created_utc=datetime(2026, 11, 22, 1, 2, 3, tzinfo=timezone.utc),
-        backend="scripted",
-    )
-    good = Verdict(Outcome.PASS, (), 0.5, 0.99)
-    bad = Verdict(notes=(Note(Reason.JOURNAL_FAILED, "disk full"),))
-    return verdict_message(good if passed else bad, header)
+from voxgate.runtime.records.journal import _ADDED, Journal
 
 
 @pytest.fixture

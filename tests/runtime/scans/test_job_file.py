@@ -20,8 +20,17 @@ from mcap.reader import make_reader
 from mcap.records import Chunk
 from mcap.writer import CompressionType, Writer
 
-from tests.kits.cell_kit import small_calibration
-from tests.kits.repository import ROOT
+from tests.kits.job_files import (
+    GOOD,
+    assert_same,
+    frame,
+    header,
+    part,
+    pose,
+    repack,
+    same_frame,
+    small_file,
+)
 from voxgate.export.evaluation.layouts.open_dataset import open_dataset
 from voxgate.export.evaluation.layouts.scans import ScanCase
 from voxgate.export.quality.review import scans_in
@@ -31,66 +40,12 @@ from voxgate.runtime.nouns import Frame, Note, Reason, View
 from voxgate.runtime.scans import job_topics as mcap_schemas
 from voxgate.runtime.scans.convert import convert_scan, recording_of
 from voxgate.runtime.scans.job_reader import read_job
-from voxgate.runtime.scans.job_writer import PartFiles, exact_counts, write_job
-from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
+from voxgate.runtime.scans.job_writer import exact_counts, write_job
+from voxgate.runtime.scans.recording import FusedVolume, Recording
 from voxgate.runtime.scans.scan import Scan, decoded_frame
 from voxgate.runtime.sync.poses import PoseRecord
-from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.volume import Voxels
-
-GOOD = ROOT / "examples/bracket/good"
-MS = 1_000_000
-UNIX_NS = 1_790_000_000_123_456_789  # more digits than a float64 of seconds holds
-
-
-def header(**changes: object) -> JobHeader:
-    fields: dict[str, object] = {
-        **{"cell": "test", "job_id": "4711", "part_id": "p", "recipe": "bracket/1"},
-        **{"configuration_id": "0" * 16, "is_simulated": True, "started_ns": 10**12},
-        "started_utc": "2026-01-01T00:00:00+00:00",
-    }
-    return JobHeader(**(fields | changes))  # type: ignore[arg-type]
-
-
-def part(folder: Path) -> PartFiles:
-    small_calibration(folder / "calibration.json")
-    return PartFiles.beside(folder / "calibration.json")
-
-
-def pose(number: int) -> PoseRecord:
-    t_ns = 10**12 + number * 8 * MS
-    return PoseRecord(number, UNIX_NS + number * 8 * MS, t_ns, (500.1, 0.0, 1 / 3), (1, 0, 0, 0))
-
-
-def frame(known: Calibration, depth_mm: float = 500.0, number: int = 1) -> Frame:
-    size = (known.height_px, known.width_px)
-    image = np.random.default_rng(number).integers(0, 255, size, dtype=np.uint8)
-    counts = np.float32(round(depth_mm / known.depth_unit_mm))
-    depth = np.full(size, counts * np.float32(known.depth_unit_mm), np.float32)
-    depth[0] = np.nan
-    return Frame("cam0", number, UNIX_NS + number, 10**12 + number * MS, 8 * MS + 1, image, depth)
-
-
-def assert_same(one: Scan, other: Scan) -> None:
-    assert one.calibration.digest == other.calibration.digest
-    assert one.grid == other.grid
-    assert one.notes == other.notes
-    assert len(one.frames) == len(other.frames)
-    for a, b in zip(one.poses, other.poses, strict=True):
-        assert (a.t_robot_ns, a.t_arrival_ns) == (b.t_robot_ns, b.t_arrival_ns)
-        assert np.array_equal(a.base_from_flange, b.base_from_flange)
-    for index in range(len(one.frames)):
-        same_frame(one.load_frame(index), other.load_frame(index))
-
-
-def same_frame(a: Frame, b: Frame) -> None:
-    assert a.depth_mm is not None
-    assert b.depth_mm is not None
-    assert np.array_equal(a.image, b.image)
-    assert np.array_equal(a.depth_mm, b.depth_mm, equal_nan=True)
-    for name in ("frame_id", "t_device_ns", "t_arrival_ns", "exposure_ns"):
-        assert getattr(a, name) == getattr(b, name), name
 
 
 def test_a_scan_changes_on_its_way_into_a_file_and_back(tmp_path: Path) -> None:
@@ -218,49 +173,6 @@ def test_a_command_looks_for_folders_only(tmp_path: Path) -> None:
 
 
 # --- bytes that nobody vouches for --------------------------------------------------------------
-
-
-def small_file(folder: Path) -> Path:
-    """Of every kind of message one."""
-    files = part(folder)
-    known = Calibration.from_text(files.calibration)
-    sync = Synchronizer(known, 20 * MS)
-    for number in range(5):
-        sync.add_pose(pose(number).pose())
-    recording = Recording(header(settings={"max_gap_ns": 20 * MS}))
-    recording.begin(sync.state(), tuple(pose(number) for number in range(5)))
-    recording.pose(pose(5))
-    taken = frame(known)
-    recording.frame(taken)
-    recording.took(10**12)
-    recording.handed(View(1, taken.image, np.eye(4), 0.1, taken.depth_mm))
-    recording.held(Note(Reason.POSE_GAP, "a gap"))
-    recording.asked(10**12)
-    path = folder / "job.mcap"
-    with path.open("wb") as file:
-        write_job(file, recording, files, None)
-    return path
-
-
-def repack(path: Path, again: Path, compression: CompressionType, crcs: bool = True) -> None:
-    """The same messages in the order of their log times, as `mcap sort` writes them."""
-    with path.open("rb") as file, again.open("wb") as out:
-        reader = make_reader(file)
-        writer = Writer(out, compression=compression, enable_crcs=crcs)
-        writer.start()
-        channels: dict[int, int] = {}
-        for schema, channel, message in reader.iter_messages():
-            assert schema is not None
-            if channel.id not in channels:
-                number = writer.register_schema(schema.name, schema.encoding, schema.data)
-                channels[channel.id] = writer.register_channel(channel.topic, "json", number)
-            said = (message.log_time, message.data, 0, message.sequence)
-            writer.add_message(channels[channel.id], *said)
-        for record in reader.iter_metadata():
-            writer.add_metadata(record.name, record.metadata)
-        for attached in reader.iter_attachments():
-            writer.add_attachment(0, 0, attached.name, attached.media_type, attached.data)
-        writer.finish()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.2, 0.4])

@@ -10,6 +10,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from tests.kits.cell_kit import until
+from tests.kits.handshake import ENDINGS, TURNED_AWAY
 from voxgate.runtime.common.access import Access, Role
 from voxgate.runtime.config.sections import Sockets
 from voxgate.runtime.errors import KeyFileError
@@ -20,8 +21,6 @@ from voxgate.runtime.wire.sockets import CellSockets
 
 KINDS: dict[Role, int] = {"poses": zmq.PUB, "commands": zmq.DEALER, "verdicts": zmq.SUB}
 HANDSHAKE_MS = 20_000
-TURNED_AWAY = zmq.Event.HANDSHAKE_FAILED_AUTH | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
-ENDINGS = TURNED_AWAY | zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
 
 Knock = Callable[..., "tuple[zmq.Socket[bytes], zmq.Event]"]
 
