@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import mmap
 import os
-from multiprocessing.shared_memory import SharedMemory
+import tempfile
 
 from tests.kits.own_traces import named_memory
 
 
 def test_memory_with_a_name_is_seen_until_its_name_is_gone() -> None:
-    memory = SharedMemory(create=True, size=4096)
-    try:
-        assert named_memory(os.getpid()) == {f"/dev/shm/{memory.name}"}
-    finally:
-        memory.unlink()
-    assert named_memory(os.getpid()) == set()
-    memory.close()
+    with tempfile.NamedTemporaryFile(dir="/dev/shm", delete=False) as file:
+        file.truncate(mmap.PAGESIZE)
+        with mmap.mmap(file.fileno(), mmap.PAGESIZE):
+            assert named_memory(os.getpid()) == {file.name}
+            os.unlink(file.name)  # noqa: PTH108
+            assert named_memory(os.getpid()) == set()

@@ -74,9 +74,9 @@ class Watch:
 @pytest.fixture(autouse=True)
 def _nothing_is_left_behind() -> Iterator[None]:
     """After every test: no process, no descriptor, no memory with a name."""
-    files = _open_files()
+    files, others = _open_files(), psutil.Process().children()
     yield
-    assert psutil.Process().children() == []
+    assert psutil.Process().children() == others
     assert named_memory(os.getpid()) == set()
     assert _open_files() == files
 

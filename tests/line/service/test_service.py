@@ -372,8 +372,8 @@ def test_systemd_hears_of_readiness_progress_and_the_last_verdict(
             robot.start_job("job-1")
             for _ in range(3):
                 robot.expose()
-            stop(robot, "job-1")
-            _hear_until(systemd, "STATUS=READY: bracket/1 on scripted, 1 jobs, the last PASS")
+            last = stop(robot, "job-1").outcome.value
+            _hear_until(systemd, f"STATUS=READY: bracket/1 on scripted, 1 jobs, the last {last}")
             _hear_until(systemd, "WATCHDOG=1")
             assert service.end(signal.SIGTERM) == 0
             _hear_until(systemd, "STOPPING=1")
