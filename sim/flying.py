@@ -25,9 +25,9 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Frame, Pose, View
 from voxgate.runtime.sync.synchronizer import Rejection, Stamps, Synchronizer
 from voxgate.runtime.transforms import Transform, invert
-from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.spec import CameraSpec, Clock, Ptp, Timing
 from voxgate.sim.gentl.truth import Truth
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 NS_PER_S = 1_000_000_000
 MS = 1_000_000

@@ -28,8 +28,8 @@ from voxgate.runtime.scans.scan import Scan
 from voxgate.sim.field.genicam_camera import SLOTS, camera_spec
 from voxgate.sim.field.network_camera import Encoding, Picture, pictures_from_scan
 from voxgate.sim.gentl.build import build
-from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.link import Fault
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 NS_PER_S = 1_000_000_000
 OUT = Path("out") / "gentl"

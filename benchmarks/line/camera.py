@@ -25,8 +25,8 @@ from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings
 from voxgate.runtime.cameras.setup import CameraSetup, Trigger
 from voxgate.runtime.nouns import Frame
 from voxgate.sim.gentl.build import build
-from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.spec import CameraSpec, Timing
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 WIDTH_PX, HEIGHT_PX = 4096, 3000
 RATE_HZ, SECONDS = 10.0, 30.0

@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from urllib.request import urlopen
 
 import numpy as np
 import psutil
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from voxgate.benchmarks.line.own_metrics import own_metrics
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.sim.box import Box
 from voxgate.sim.demo.demo import wait_until_ready
@@ -130,13 +130,10 @@ def unexpected_line(number: int, scan: str, report: JobReport) -> str:
 
 def own_histogram(box: Box) -> str:
     """What the service itself tells Prometheus about the same jobs."""
-    config = box.config.metrics
-    with urlopen(f"http://{config.host}:{config.port}/metrics", timeout=5) as page:
-        lines = page.read().decode().splitlines()
-    values = dict(line.rsplit(" ", 1) for line in lines if line.startswith(HISTOGRAM))
-    count = float(values[f"{HISTOGRAM}_count"])
-    mean_ms = 1e3 * float(values[f"{HISTOGRAM}_sum"]) / max(count, 1.0)
-    within = [float(values[f'{HISTOGRAM}_bucket{{le="{edge}"}}']) for edge in ("0.09", "0.15")]
+    values = own_metrics(box, HISTOGRAM)
+    count = values[f"{HISTOGRAM}_count"]
+    mean_ms = 1e3 * values[f"{HISTOGRAM}_sum"] / max(count, 1.0)
+    within = [values[f'{HISTOGRAM}_bucket{{le="{edge}"}}'] for edge in ("0.09", "0.15")]
     return (
         f"the service's own histogram: mean {mean_ms:.1f} ms over {count:.0f} verdicts, "
         f"{within[0] / count:.0%} within 90 ms, {within[1] / count:.0%} within 150 ms"

@@ -12,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import numpy as np
 import zmq
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from voxgate.benchmarks.line.own_metrics import own_metrics
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.wire.commands import PrepareRecipe
@@ -134,11 +134,8 @@ def _jobs(console: Console, box: Box, cell: VirtualCell, rounds: int) -> None:
 
 def own_switch(box: Box) -> str:
     """What the service itself tells Prometheus of the changes, without the sockets."""
-    config = box.config.metrics
-    with urlopen(f"http://{config.host}:{config.port}/metrics", timeout=5) as page:
-        lines = page.read().decode().splitlines()
-    values = dict(line.rsplit(" ", 1) for line in lines if line.startswith(STAGE))
-    took_s, count = (float(values[f'{STAGE}_{end}{{stage="switch"}}']) for end in ("sum", "count"))
+    values = own_metrics(box, STAGE)
+    took_s, count = (values[f'{STAGE}_{end}{{stage="switch"}}'] for end in ("sum", "count"))
     return (
         f"the service's own histogram: mean {1e3 * took_s / count:.2f} ms over {count:.0f} changes"
     )

@@ -28,7 +28,7 @@ from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
 Shape = Literal["fpfh", "depth"]
 
 
-class Asked(Protocol):
+class SensesOptions(Protocol):
     """What a method's options say of both. fpfh: how descriptors are made, where shape is one."""
 
     @property
@@ -66,7 +66,7 @@ class PictureAndShape:
         return [published_patches(self.eye, kind, self.grid, given) for kind in self.kinds]
 
 
-def open_picture_and_shape(golden: Golden, asked: Asked) -> PictureAndShape:
+def open_picture_and_shape(golden: Golden, asked: SensesOptions) -> PictureAndShape:
     """As `open_eye`. Raises EngineError."""
     eye = open_eye(golden, asked.backbone, asked.weights, input_px=asked.input_px, fit=asked.fit)
     shape = asked.shape

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.sim.field.events import Power, Trigger
 from voxgate.sim.field.network_camera import Picture
-from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.link import Fault
 from voxgate.sim.gentl.spec import CameraSpec, Clock, Lens, Timing
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 SLOTS = 16
 AHEAD = SLOTS // 2  # views beyond the slots are filled in so long before they are exposed

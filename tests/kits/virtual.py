@@ -19,8 +19,8 @@ from voxgate.runtime.cameras.genicam.source import GenicamSource
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
 from voxgate.runtime.nouns import Frame
 from voxgate.sim.gentl.build import build
-from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.spec import CameraSpec, Clock, Lens, Timing
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 __all__ = ["Harvester", "ParameterKey", "ParameterSet"]
 

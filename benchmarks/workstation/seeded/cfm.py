@@ -8,8 +8,7 @@ import torch
 from anomalib.models.image.cfm.components import FeatureProjectionMLP
 
 from voxgate.benchmarks.workstation.seeded.case import Case, at
-from voxgate.benchmarks.workstation.seeded.checkpoints import SEED
-from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone
+from voxgate.benchmarks.workstation.seeded.weights import SEED, SMALL_VIT, save_backbone
 
 FPFH_CHANNELS = 33
 

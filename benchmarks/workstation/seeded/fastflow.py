@@ -8,7 +8,7 @@ import torch
 from anomalib.models import Fastflow
 
 from voxgate.benchmarks.workstation.seeded.case import Case, at
-from voxgate.benchmarks.workstation.seeded.checkpoints import SEED, save_lightning, settle
+from voxgate.benchmarks.workstation.seeded.weights import SEED, save_lightning, settle
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

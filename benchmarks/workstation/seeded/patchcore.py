@@ -8,8 +8,15 @@ import torch
 from anomalib.models import Patchcore
 
 from voxgate.benchmarks.workstation.seeded.case import Case, at
-from voxgate.benchmarks.workstation.seeded.checkpoints import SEED, pictures, save_lightning, settle
-from voxgate.benchmarks.workstation.seeded.weights import SMALL_PYRAMID, SMALL_VIT, save_backbone
+from voxgate.benchmarks.workstation.seeded.weights import (
+    SEED,
+    SMALL_PYRAMID,
+    SMALL_VIT,
+    pictures,
+    save_backbone,
+    save_lightning,
+    settle,
+)
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from voxgate.benchmarks.workstation.seeded.case import Case, at
-from voxgate.benchmarks.workstation.seeded.checkpoints import SEED
+from voxgate.benchmarks.workstation.seeded.weights import SEED
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.golden.inputs import golden_inputs
 from voxgate.export.methods.mvtec.inputs import far_mm, golden_cube, plain_depth, plain_voxels

@@ -19,7 +19,7 @@ from voxgate.runtime.cli import app
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.box import voxgate
 from voxgate.sim.gentl.build import compiler
-from voxgate.sim.gentl.camera import VirtualCamera
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 from voxgate.sim.serve import Showcase
 
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")

@@ -31,8 +31,8 @@ from voxgate.runtime.errors import CameraError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.sync.stamps import stamps
 from voxgate.sim.gentl.build import compiler
-from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.spec import Ptp
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 EXAMPLE = ROOT / "configs" / "bracket_cell.yaml"
 CALIBRATION = ROOT / "examples" / "bracket" / "calibration.json"

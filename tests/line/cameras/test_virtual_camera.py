@@ -19,11 +19,11 @@ from voxgate.runtime.cameras.settings import NodeSetting
 from voxgate.runtime.errors import CameraError
 from voxgate.sim.gentl import generate
 from voxgate.sim.gentl.build import build, compiler
-from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.features.table import BY_NAME
 from voxgate.sim.gentl.link import FOLDER, PREFIX
 from voxgate.sim.gentl.spec import CameraSpec, Clock, Ptp, Timing, VirtualCameraError
 from voxgate.sim.gentl.truth import Fate
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 MS = 1_000_000

@@ -12,7 +12,7 @@ import pytest
 from tests.kits import virtual
 from voxgate.runtime.cameras.genicam.binding import genapi, gentl
 from voxgate.sim.gentl.build import compiler
-from voxgate.sim.gentl.camera import VirtualCamera
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 BUFFERS = 3

@@ -23,8 +23,8 @@ from voxgate.runtime.cameras.supervisor import CameraFault, CameraSupervisor
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import Frame, Reason
 from voxgate.sim.gentl.build import compiler
-from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.link import FOLDER, PREFIX, Fault
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 IO_ERROR, ABORT, DENIED = -1010, -1012, -1005
@@ -277,7 +277,7 @@ while True: source.take()
 _WRITER = """
 import sys, time
 from tests.kits import virtual
-from voxgate.sim.gentl.camera import VirtualCamera
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 camera = VirtualCamera(virtual.spec("killed"))
 camera.show(0, virtual.grey(0), virtual.depth(0))
 print(camera.spec.serial, flush=True)

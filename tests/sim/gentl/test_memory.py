@@ -14,8 +14,8 @@ import pytest
 from tests.kits import virtual
 from tests.kits.repository import ROOT
 from voxgate.sim.gentl.build import SOURCES, build, compiler
-from voxgate.sim.gentl.camera import VirtualCamera
 from voxgate.sim.gentl.link import CONTROL, PLAN
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
