@@ -23,8 +23,8 @@ from voxgate.export.progress import Bar
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.geometry.expected import ExpectedView
-from voxgate.runtime.inspection.voxels import VoxelGrid
 
 THREADS = 2
 VOLUME_REPEATS = 8  # a volume gives one maximum a part where a scan gives one per view

@@ -18,7 +18,7 @@ from voxgate.runtime.engines.vigil import Vigil, seen_by
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.register import LOST_SCORE, Registered
-from voxgate.runtime.nouns import View, ViewReport
+from voxgate.runtime.nouns import Note, View, ViewReport
 from voxgate.runtime.recipe.manifest import GEOMETRY, MODEL
 from voxgate.runtime.volume.lift import LiftCounts, lift, lift_points
 from voxgate.runtime.volume.volume import Volume
@@ -73,13 +73,14 @@ class Fused:
     """What became of the views of one part. failed: planned view -> the engine's words.
 
     unplaced: planned view -> largest score where the sensor gave no return and no golden view tells
-    where that is.
+    where that is. notes: what a detector of the whole part holds against it.
     """
 
     reports: tuple[ViewReport, ...]
     counts: tuple[LiftCounts, ...]
     failed: tuple[tuple[int, str], ...] = ()
     unplaced: tuple[tuple[int, float], ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class Fusion(Protocol):

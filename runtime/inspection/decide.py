@@ -10,11 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from voxgate.runtime.config.limits import Limits
-from voxgate.runtime.nouns import Alignment, Defect, Drift, Note, Outcome, Reason
+from voxgate.runtime.nouns import (
+    Alignment,
+    Defect,
+    Drift,
+    Note,
+    Outcome,
+    Reason,
+    Verdict,
+    ViewReport,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Findings:
     """All that a verdict rests on."""
 
     score: float | None
@@ -27,11 +36,33 @@ class Evidence:
     drift: Drift | None = None
     scorer: float | None = None  # what a classifier over zones says, 1.0 = threshold
 
+    @property
+    def worst(self) -> float | None:
+        """A part is as bad as its worst witness says."""
+        if self.score is None or self.scorer is None:
+            return self.score
+        return max(self.score, self.scorer)
 
-def decide(evidence: Evidence, limits: Limits) -> tuple[Outcome, tuple[Note, ...]]:
+
+def verdict_on(findings: Findings, limits: Limits, views: tuple[ViewReport, ...]) -> Verdict:
+    """What is said of the part, and by which views."""
+    outcome, notes = decide(findings, limits)
+    return Verdict(
+        outcome=outcome,
+        notes=notes,
+        score=findings.worst,
+        coverage=findings.coverage,
+        defects=findings.defects,
+        views=views,
+        alignment=findings.alignment,
+        drift=findings.drift,
+    )
+
+
+def decide(findings: Findings, limits: Limits) -> tuple[Outcome, tuple[Note, ...]]:
     """The outcome and every reason why it is not PASS; PASS has none."""
-    against_scan = evidence.notes + _unproven(evidence, limits)
-    defects = _defect_notes(evidence.defects) + _scorer_notes(evidence.scorer)
+    against_scan = findings.notes + _unproven(findings, limits)
+    defects = _defect_notes(findings.defects) + _scorer_notes(findings.scorer)
     if against_scan:
         return Outcome.INDETERMINATE, against_scan + defects
     if defects:
@@ -39,29 +70,29 @@ def decide(evidence: Evidence, limits: Limits) -> tuple[Outcome, tuple[Note, ...
     return Outcome.PASS, ()
 
 
-def _unproven(evidence: Evidence, limits: Limits) -> tuple[Note, ...]:
+def _unproven(findings: Findings, limits: Limits) -> tuple[Note, ...]:
     checks = (
-        _score_note(evidence),
-        _coverage_note(evidence.coverage, limits.coverage_min),
-        _hole_note(evidence.hole_mm2, limits.hole_max_mm2),
-        _outside_note(evidence.outside, limits.outside_max),
-        _alignment_note(evidence.alignment, limits),
-        _drift_note(evidence.drift, limits.drift_max_mm),
+        _score_note(findings),
+        _coverage_note(findings.coverage, limits.coverage_min),
+        _hole_note(findings.hole_mm2, limits.hole_max_mm2),
+        _outside_note(findings.outside, limits.outside_max),
+        _alignment_note(findings.alignment, limits),
+        _drift_note(findings.drift, limits.drift_max_mm),
     )
     return tuple(note for note in checks if note is not None)
 
 
-def _score_note(evidence: Evidence) -> Note | None:
-    if evidence.score is None:
+def _score_note(findings: Findings) -> Note | None:
+    if findings.score is None:
         return Note(Reason.NO_VIEWS, "no view could be inspected")
-    if not 0.0 <= evidence.score < float("inf"):
-        return Note(Reason.SCORE_INVALID, f"part score {evidence.score} is not a finite number")
-    if evidence.scorer is not None and not 0.0 <= evidence.scorer < float("inf"):
-        return Note(Reason.SCORE_INVALID, f"the scorer gives {evidence.scorer}: no finite number")
-    if evidence.score >= 1.0 and not evidence.defects:
+    if not 0.0 <= findings.score < float("inf"):
+        return Note(Reason.SCORE_INVALID, f"part score {findings.score} is not a finite number")
+    if findings.scorer is not None and not 0.0 <= findings.scorer < float("inf"):
+        return Note(Reason.SCORE_INVALID, f"the scorer gives {findings.scorer}: no finite number")
+    if findings.score >= 1.0 and not findings.defects:
         return Note(
             Reason.SCORE_INVALID,
-            f"part score {evidence.score:.2f} is over the threshold but no defect was segmented",
+            f"part score {findings.score:.2f} is over the threshold but no defect was segmented",
         )
     return None
 

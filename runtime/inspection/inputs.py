@@ -7,11 +7,34 @@ import numpy as np
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
+from voxgate.runtime.fusion.host import Scored
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.register import Registered
 from voxgate.runtime.inspection.fpfh import fpfh
 from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.manifest import DetectorSection, FpfhSection, Manifest
+from voxgate.runtime.transforms import Transform
+
+
+class ViewDescriber:
+    """What the view detectors of one recipe get of its views."""
+
+    def __init__(self, manifest: Manifest, rays: Rays, crew: Crew) -> None:
+        self._manifest = manifest
+        self._rays = rays
+        self._crew = crew
+
+    def describe(
+        self,
+        planned: int,
+        view: View,
+        registered: Registered | None,
+        reference_from_part: Transform,  # they look at the part as it stands
+    ) -> Scored:
+        """With the inputs of every model. Raises EngineError."""
+        inputs = ViewInputs(planned, view, registered, self._rays, self._crew)
+        further = {each.name: inputs.of(each) for each in self._manifest.detectors}
+        return Scored(planned, view, inputs.of(self._manifest), registered, further)
 
 
 class ViewInputs:

@@ -7,6 +7,7 @@ block, so no voxel has two writers).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,13 @@ class LiftCounts:
     invalid: int
     table: int
     dropped: int
+
+
+def outside_fraction(counts: Iterable[LiftCounts]) -> float:
+    """Of the points on the part, those that fell outside the grid or found no memory."""
+    total = list(counts)
+    outside = sum(count.outside + count.dropped for count in total)
+    return outside / max(1, outside + sum(count.lifted for count in total))
 
 
 def lift(

@@ -17,7 +17,7 @@ from voxgate.export.golden.inputs import golden_inputs
 from voxgate.export.methods.mvtec.inputs import far_mm, golden_cube, plain_depth, plain_voxels
 from voxgate.export.methods.mvtec.networks import decoder, encoder
 from voxgate.export.methods.mvtec.reconstruction import SIDE
-from voxgate.runtime.inspection.voxels import VoxelGrid
+from voxgate.runtime.fusion.voxels import VoxelGrid
 
 STEPS = 40
 RATE = 2e-3

@@ -57,15 +57,16 @@ class ListeningInspector(Inspector):
         self.views = [self._alone(*heard) for heard in self._listening.heard]
         return verdict
 
-    def _fuse_where_the_scores_are(self) -> Fusion:
-        self._listening = self._on_host(_Listening, self.volume, self.channels)
-        return self._listening
+    def open_fusion(self) -> Fusion:
+        """On the host, where the scores of every view can be heard."""
+        self._listening = self.equipment.on_host(_Listening, self.volume, self.channels)
+        return self.equipment.whole_last(self._listening, self.volume)
 
     def _alone(self, scored: Scored, said: Said) -> ViewVoxels:
         volume = Volume(self.volume.grid, self.volume.table_z_mm)
-        self._on_host(HostFusion, volume, {}).fuse(scored, said)
+        self.equipment.on_host(HostFusion, volume, {}).fuse(scored, said)
         if self.recipe.zones is not None:
-            self.recipe.zones.rescale(volume, self._reference_from_part())
+            self.recipe.zones.rescale(volume, self.reference_from_part)
         alone = volume.occupied()
         return ViewVoxels(alone.ijk, alone.score)
 

@@ -21,7 +21,7 @@ from voxgate.runtime.engines.engine import (
     score_volume,
 )
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.inspection.voxels import VoxelGrid
+from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.nouns import View
 from voxgate.runtime.offline.inspect_scan import Settings
 from voxgate.runtime.recipe.manifest import Manifest

@@ -20,8 +20,8 @@ from voxgate.export.golden.gloss import part_points
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_range_mm, spec
 from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.fusion.voxels import section_around
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.inspection.voxels import section_around
 from voxgate.runtime.recipe.manifest import TensorSpec, VoxelSection
 
 COLOURS = 3

@@ -40,7 +40,7 @@ from voxgate.export.progress import Bar, Progress
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.engines.engine import Tensor
-from voxgate.runtime.inspection.voxels import VoxelGrid
+from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.manifest import VoxelSection
 from voxgate.runtime.transforms import Transform

@@ -16,7 +16,7 @@ from tests.kits.repository import BRACKET
 from tests.kits.scene import camera, look, offset, rays
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.geometry.drift import DriftGauge
-from voxgate.runtime.inspection.decide import Evidence, decide
+from voxgate.runtime.inspection.decide import Findings, decide
 from voxgate.runtime.nouns import Drift, Outcome, Reason, View
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.transforms import Transform, distance_mm, invert
@@ -109,8 +109,8 @@ def test_next_part_begins_from_nothing() -> None:
     assert found.drift_mm < 0.05
 
 
-def evidence(drift: Drift | None) -> Evidence:
-    return Evidence(0.2, (), 1.0, 0.0, 0.0, None, (), drift)
+def evidence(drift: Drift | None) -> Findings:
+    return Findings(0.2, (), 1.0, 0.0, 0.0, None, (), drift)
 
 
 def drift_of(drift_mm: float) -> Drift:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from voxgate.runtime.config.limits import Limits
-from voxgate.runtime.inspection.decide import Evidence, decide
+from voxgate.runtime.inspection.decide import Findings, decide
 from voxgate.runtime.nouns import Alignment, Defect, Note, Outcome, Reason, Verdict
 
 LIMITS = Limits()
@@ -29,7 +29,7 @@ def _alignment(shift_mm: float = 0.3, rotation_deg: float = 0.2) -> Alignment:
     return Alignment(np.eye(4), shift_mm, rotation_deg, residual_mm=0.03, inliers=0.9)
 
 
-GOOD = Evidence(
+GOOD = Findings(
     score=0.4,
     defects=(),
     coverage=0.99,
@@ -125,7 +125,7 @@ def test_only_one_combination_of_facts_is_pass() -> None:
     passed = [
         values
         for values in itertools.product(*facts.values())
-        if decide(Evidence(**dict(zip(facts, values, strict=True))), LIMITS)[0] is Outcome.PASS
+        if decide(Findings(**dict(zip(facts, values, strict=True))), LIMITS)[0] is Outcome.PASS
     ]
     # a recipe without golden views has no alignment, and nothing against it
     assert [(v[0], v[2], v[5] is None) for v in passed] == [(0.99, 1.0, False), (0.99, 1.0, True)]

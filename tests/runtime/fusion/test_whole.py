@@ -16,8 +16,8 @@ from tests.kits.repository import BRACKET
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.fusion.voxels import section_around
 from voxgate.runtime.inspection.inspector import Inspector
-from voxgate.runtime.inspection.voxels import section_around
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.manifest import FpfhSection, Manifest, TensorSpec, VoxelSection

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.kits import scene
-from voxgate.runtime.inspection.voxels import VoxelGrid, section_around
+from voxgate.runtime.fusion.voxels import VoxelGrid, section_around
 from voxgate.runtime.recipe.manifest import VoxelSection
 from voxgate.runtime.transforms import invert
 

@@ -1,0 +1,92 @@
+"""What may speak against a view or a scan: from plain facts to a note, or None when all is well.
+
+What the finished part itself gives reason to doubt stands in decide.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from voxgate.runtime.geometry.register import Registered
+from voxgate.runtime.nouns import Note, Reason, View
+from voxgate.runtime.volume.volume import SUPPORT_SCORE
+
+# A rendering has a return everywhere; a real sensor has none at grazing angles and in its
+# projector's shadow, an eighth of a view here and there. What no view sees, coverage tells.
+RENDERED_BLIND_MAX = 0.3
+
+
+def unusable(view: View, shape: tuple[int, ...], uncertainty_max_mm: float) -> Note | None:
+    """A view that is not to be inspected at all. shape: (h, w) px that the calibration is for."""
+    if view.uncertainty_mm > uncertainty_max_mm:
+        return Note(
+            Reason.POSE_UNCERTAIN,
+            f"frame {view.frame_id}: the camera may have moved {view.uncertainty_mm:.3f} mm "
+            f"within the clocks' residual, at most {uncertainty_max_mm:.3f}: slow down or stop to "
+            "expose",
+        )
+    if view.image.shape != shape:
+        return Note(
+            Reason.FRAME_INVALID,
+            f"frame {view.frame_id}: image is {view.image.shape}, the calibration is for {shape}",
+        )
+    if view.depth_mm is None:
+        return Note(Reason.DEPTH_MISSING, f"frame {view.frame_id}: came without depth")
+    return None
+
+
+def duplicate(planned: int, view: View, arrived: Collection[int]) -> Note | None:
+    """A second view of a viewpoint that is among the `arrived`."""
+    if planned not in arrived:
+        return None
+    return Note(Reason.DUPLICATE_VIEW, f"frame {view.frame_id}: view {planned} had already come")
+
+
+def blind(planned: int, registered: Registered, blind_max: float, rendered: bool) -> Note | None:
+    """A view that came but saw too little. rendered: so were the recipe's golden views."""
+    most = max(blind_max, RENDERED_BLIND_MAX) if rendered else blind_max
+    if registered.blind > most:
+        return Note(
+            Reason.DEPTH_MISSING,
+            f"view {planned}: {registered.blind:.0%} of the surface gave no return, "
+            f"at most {most:.0%}: is the sensor covered or dazzled?",
+        )
+    return None
+
+
+def moved(planned: int, registered: Registered, moved_max_mm: float) -> Note | None:
+    """A view that saw the part elsewhere than the views before it."""
+    if registered.moved_mm > moved_max_mm:
+        return Note(
+            Reason.MISALIGNED,
+            f"view {planned}: the part seems {registered.moved_mm:.2f} mm from where the "
+            f"first views saw it, at most {moved_max_mm:.2f}: was it pushed?",
+        )
+    return None
+
+
+def unplaced(planned: int, peak: float) -> Note | None:
+    """peak: the largest score without a return. Only golden views tell where such a pixel lies."""
+    if peak >= SUPPORT_SCORE:
+        return Note(
+            Reason.DEPTH_MISSING,
+            f"view {planned}: the model scores {peak:.2f} where the sensor gave no "
+            "return, and the recipe holds no golden views to place it by: export it again",
+        )
+    return None
+
+
+def missing(arrived: Collection[int], planned: int) -> Note | None:
+    """Viewpoints of the plan, 0 to `planned`, that are not among the `arrived`."""
+    absent = sorted(set(range(planned)) - set(arrived))
+    if not absent:
+        return None
+    return Note(
+        Reason.MISSING_VIEW,
+        f"{len(absent)} of {planned} views did not come: " + ", ".join(map(str, absent)),
+    )
+
+
+def engine_failed(planned: int, words: object) -> Note:
+    """A view that the engine lost."""
+    return Note(Reason.ENGINE_FAILED, f"view {planned}: {words}")

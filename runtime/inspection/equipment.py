@@ -1,0 +1,214 @@
+"""What is open as long as a recipe is served: engines and who watches them, rays, golden views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.common.timings import Stopwatch
+from voxgate.runtime.engines.engine import Engine, open_engine, open_further
+from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
+from voxgate.runtime.engines.vigil import Vigil
+from voxgate.runtime.errors import EngineError, RecipeError
+from voxgate.runtime.fusion.device import DeviceFusion
+from voxgate.runtime.fusion.host import Fusion, HostFusion, Models, Scored
+from voxgate.runtime.fusion.whole import Whole, WholeFusion
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.geometry.expected import ExpectedView, expect
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.geometry.register import Registered, register
+from voxgate.runtime.inspection.inputs import ViewDescriber
+from voxgate.runtime.nouns import Note, Reason, View
+from voxgate.runtime.recipe.manifest import MODEL
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.transforms import Transform
+from voxgate.runtime.volume.volume import Volume
+
+OnHost = TypeVar("OnHost", bound=HostFusion)
+Describe = Callable[[int, View, Registered | None, Transform], Scored]
+"""planned, view, registered, reference_from_part -> with what the detectors get of the view."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equipment:
+    """Owned and used by one thread; `close` gives the engines back.
+
+    whole: what a volume detector sees; None for view detectors.
+    """
+
+    recipe: Recipe
+    calibration: Calibration
+    rays: Rays
+    golden: tuple[ExpectedView, ...]
+    models: Models
+    whole: Whole | None
+    describe: Describe
+    crew: Crew
+    watch: Stopwatch
+
+    @classmethod
+    def of(
+        cls,
+        recipe: Recipe,
+        calibration: Calibration,
+        engines: Mapping[str, Engine],
+        threads: int,
+        now_ns: Callable[[], int],
+    ) -> Equipment:
+        """Around `engines`, by name, the recipe's first model in front.
+
+        Raises RecipeError when recipe, engines and calibration do not belong together.
+        """
+        recipe.check_calibration(calibration)
+        recipe.check_detector()
+        recipe.check_further([name for name in engines if name != MODEL])
+        manifest, rays = recipe.manifest, Rays.from_calibration(calibration)
+        golden, crew = _expected_views(recipe, rays), Crew(threads)
+        whole, describe = None, ViewDescriber(manifest, rays, crew).describe
+        if manifest.voxels is not None:
+            whole = Whole(manifest.voxels, rays, manifest.grid.table_z_mm)
+            describe = whole.describe
+        models = _watched(recipe, engines)
+        watch = Stopwatch(now_ns)
+        return cls(recipe, calibration, rays, golden, models, whole, describe, crew, watch)
+
+    @property
+    def engine(self) -> Engine:
+        """Of the recipe's first model."""
+        return self.models.engines[MODEL]
+
+    @property
+    def backend(self) -> str:
+        """What actually runs, of every model."""
+        return " + ".join(dict.fromkeys(each.backend for each in self.models.engines.values()))
+
+    def close(self) -> None:
+        """End the helper threads and give the engines' memory back."""
+        self.crew.close()
+        for engine in reversed(list(self.models.engines.values())):
+            engine.close()  # the first model's is the last: the others may share its GPU
+
+    def start(self) -> None:
+        """Forget what the engines said of the last part."""
+        for vigil in self.models.vigils.values():
+            vigil.start()
+
+    def prove_again(self, unseen: bool, peaks: Sequence[float]) -> Note | None:
+        """An engine that left a doubt must give its probe's scores before the part may pass.
+
+        unseen: nobody watched the maps, which stay on the GPU; peaks: one per view, of the maps.
+        """
+        vigils = self.models.vigils
+        if unseen and len(set(peaks)) < len(peaks):
+            vigils[MODEL].doubt()
+        try:
+            for vigil in vigils.values():
+                vigil.finish()
+        except EngineError as error:
+            return Note(Reason.ENGINE_FAILED, str(error))
+        return None
+
+    def register(
+        self, planned: int, view: View, reference_from_part: Transform
+    ) -> Registered | None:
+        """The golden view as this view would have seen it; None when the recipe has none."""
+        if not self.golden:
+            return None
+        return register(
+            view,
+            planned,
+            self.golden,
+            self.rays,
+            reference_from_part,
+            self.crew,
+            self.recipe.manifest.tolerance_mm,
+            narrow=bool(self.models.narrow),
+        )
+
+    def empty_volume(self) -> Volume:
+        """Of the recipe's grid."""
+        return Volume(self.recipe.grid, self.recipe.manifest.grid.table_z_mm)
+
+    def fusion_into(self, volume: Volume, channels: Mapping[str, Volume]) -> Fusion:
+        """Where the scores are: on the GPU once it has given the CPU's numbers there.
+
+        On the host what needs the scores themselves: a classifier's channels, several models, and
+        pixels without return that no golden view places. Raises EngineError.
+        """
+        engine, several = self.engine, len(self.models.engines) > 1
+        on_device = self.whole is None and self.golden and not several and not channels
+        if isinstance(engine, DeviceEngine) and on_device:
+            return self._on_device(engine, volume)
+        return self.whole_last(self.on_host(HostFusion, volume, channels), volume)
+
+    def on_host(self, kind: type[OnHost], volume: Volume, channels: Mapping[str, Volume]) -> OnHost:
+        """Each view into the volume at once, on the CPU."""
+        geometry = self.recipe.manifest.geometry
+        return kind(self.models, volume, self.rays, geometry, self.crew, self.watch, channels)
+
+    def whole_last(self, views: HostFusion, volume: Volume) -> Fusion:
+        """With the word of a volume detector after all views, where the recipe has one."""
+        if self.whole is None:
+            return views
+        return WholeFusion(self.whole, views, self.models, volume, self.crew, self.watch)
+
+    def _on_device(self, engine: DeviceEngine, volume: Volume) -> Fusion:
+        geometry, views = self.recipe.manifest.geometry, len(self.recipe.plan.views)
+        return DeviceFusion.proven(
+            engine, volume, self.rays, geometry, views, self.crew, self.watch
+        )
+
+
+@contextmanager
+def open_engines(
+    recipe: Recipe,
+    calibration: Calibration,
+    backend: str,
+    threads: int,
+    plans: PlanCache | None,
+) -> Iterator[dict[str, Engine]]:
+    """Every model's engine by name, proven; none is left open when one of them, or what is built
+    around them, refuses. Raises RecipeError, EngineError or CalibrationError."""
+    recipe.check_calibration(calibration)  # before the seconds that a proof takes
+    recipe.check_detector()
+    with ExitStack() as undo:
+        first = open_engine(recipe, backend, threads, plans)
+        undo.callback(first.close)
+        further = open_further(recipe, backend, threads, plans, first)
+        for each in further.values():
+            undo.callback(each.close)
+        yield {MODEL: first, **further}
+        undo.pop_all()
+
+
+def _watched(recipe: Recipe, engines: Mapping[str, Engine]) -> Models:
+    narrow = {each.name for each in recipe.manifest.detectors if each.narrow}
+    if recipe.manifest.narrow:
+        narrow.add(MODEL)
+    vigils = {
+        name: Vigil(each, own.probes, own.manifest.probe_tolerance)
+        for (name, each), own in zip(engines.items(), recipe.models, strict=True)
+    }
+    return Models(engines, frozenset(narrow), vigils)
+
+
+def _expected_views(recipe: Recipe, rays: Rays) -> tuple[ExpectedView, ...]:
+    table_z_mm = recipe.manifest.grid.table_z_mm
+    try:
+        return tuple(
+            expect(
+                golden.image,
+                golden.depth_mm,
+                rays,
+                golden.part_from_camera,
+                table_z_mm,
+                gloss=golden.gloss,
+            )
+            for golden in recipe.reference
+        )
+    except ValueError as error:
+        raise RecipeError(f"recipe {recipe.label}: {error}: export it again") from error
