@@ -24,7 +24,7 @@ import numpy as np
 import typer
 
 from voxgate.runtime.errors import VoxGateError
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.sim.field.genicam_camera import SLOTS, camera_spec
 from voxgate.sim.field.network_camera import Encoding, Picture, pictures_from_scan
 from voxgate.sim.gentl.build import build
@@ -88,7 +88,7 @@ class Showcase:
 def serve_cameras(scan_folder: Path, serial: str, count: int, look_s: float) -> None:
     """Until Ctrl-C or the end of the terminal. Raises VoxGateError when nothing can be served."""
     producer = build(OUT)
-    scan = Scan.open(scan_folder)
+    scan = open_scan(scan_folder)
     pictures = pictures_from_scan(scan, Encoding.RAW)
     serials = [serial] if count == 1 else [f"{serial}-{number + 1}" for number in range(count)]
     with ExitStack() as stack:

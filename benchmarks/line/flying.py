@@ -13,7 +13,7 @@ from rich.table import Table
 
 from voxgate.benchmarks.places import BRACKET, ROOT
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.sim.flying import PTP_ERROR_NS, Clocking, Flight, Shots, fly, shoot
 from voxgate.sim.gentl.build import build
 
@@ -32,7 +32,7 @@ def main() -> None:
 def measure(console: Console, frames: int = FRAMES, settled: int = SETTLED) -> None:
     """Print the table."""
     calibration = Calibration.load(BRACKET / "calibration.json")
-    grid = Scan.open(BRACKET / "golden").grid
+    grid = open_scan(BRACKET / "golden").grid
     assert grid is not None
     limit_mm = LIMIT_VOXELS * grid.voxel_mm
     producer = build(ROOT / "out" / "gentl")

@@ -33,7 +33,7 @@ from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.offline.inspect_scan import inspect_scan
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 
 GENERATED = 24
 FILTERS = 16
@@ -105,7 +105,7 @@ def _labelled(part: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
 
 def _view_ms(recipe: Path, scan: Path) -> str:
     """Medians over one part, once inspected before."""
-    opened, loaded = Scan.open(scan), Recipe.load(recipe)
+    opened, loaded = open_scan(scan), Recipe.load(recipe)
     made = Inspector.open(loaded, opened.calibration, Limits(), now_ns=monotonic_ns)
     with closing(made) as inspector:
         for _ in range(2):

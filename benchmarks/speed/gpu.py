@@ -29,6 +29,7 @@ from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import View
 from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.volume.grid import BLOCK_CELLS
@@ -66,7 +67,7 @@ def main() -> None:
     """Print the table; with measured times where a GPU and TensorRT are."""
     console = Console(width=150)
     recipe = Recipe.load(export_once(BRACKET / "golden", RECIPES))
-    scan = Scan.open(BRACKET / "bad")
+    scan = open_scan(BRACKET / "bad")
     views = [v for v in views_of(scan, MAX_GAP_NS, 1.0) if isinstance(v, View)]
     stages = bytes_moved(recipe, scan, views)
     measured: dict[Stage, float] = {}

@@ -16,8 +16,8 @@ from voxgate.runtime.geometry.drift import DriftGauge
 from voxgate.runtime.geometry.expected_kernels import fit_planes
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
-from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.transforms import apply
 
 MAX_GAP_NS = 20_000_000  # as the cell's default
@@ -34,9 +34,9 @@ class PlacedScan:
     lost: tuple[str, ...]
 
 
-def open_scan(folder: Path, calibration: Path | None) -> PlacedScan:
+def open_placed(folder: Path, calibration: Path | None) -> PlacedScan:
     """A scan's views. Raises ScanError, CalibrationError."""
-    scan = Scan.open(folder, calibration)
+    scan = open_scan(folder, calibration)
     found = views_of(scan, MAX_GAP_NS, MAX_UNCERTAINTY_MM)
     views = tuple(each for each in found if isinstance(each, View) and each.depth_mm is not None)
     lost = tuple(each.note.detail for each in found if not isinstance(each, View))
@@ -57,7 +57,7 @@ def scan_in_base(folder: Path, file: CalibrationFile) -> Surface:
         path = Path(place) / "calibration.json"
         path.write_text(json.dumps(data), encoding="utf-8")
         try:
-            scan = open_scan(folder, path)
+            scan = open_placed(folder, path)
         except CalibrationError as error:
             raise CalibrationError(str(error).replace(str(path), str(file.path))) from error
     parts = [_surface(view, scan.rays) for view in scan.views]
@@ -76,7 +76,7 @@ def gauge_of(scan: PlacedScan) -> DriftGauge:
 
 
 def _surface(view: View, rays: Rays) -> Surface:
-    assert view.depth_mm is not None  # `open_scan` has left the others out
+    assert view.depth_mm is not None  # `open_placed` has left the others out
     depth = np.require(view.depth_mm, np.float32, ["C", "W"])
     grid = np.zeros(depth.shape, np.bool_)
     grid[STEP_PX // 2 :: STEP_PX, STEP_PX // 2 :: STEP_PX] = True

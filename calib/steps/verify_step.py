@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from voxgate.calib.gates import SELF_CONSISTENCY, Gate, gates, limits_with
-from voxgate.calib.place.scan_surface import PlacedScan, gauge_of, open_scan
+from voxgate.calib.place.scan_surface import PlacedScan, gauge_of, open_placed
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.nouns import Drift, View
 from voxgate.runtime.transforms import Transform, angle_deg
@@ -52,7 +52,7 @@ def verify_scan(
 ) -> Consistency:
     """Raises CalibrationError when the views overlap too little to tell, ScanError."""
     limits = limits_with(SELF_CONSISTENCY, limit_changes)
-    scan = open_scan(folder, calibration)
+    scan = open_placed(folder, calibration)
     gauge = gauge_of(scan)
     drift = gauge.measure()
     if drift is None:

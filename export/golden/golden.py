@@ -14,6 +14,7 @@ from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.recipe import MAX_VIEWS
 from voxgate.runtime.recipe.viewplan import ViewPlan
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.transforms import Transform, angle_deg, distance_mm
@@ -61,7 +62,7 @@ class Golden:
 
 def load_golden(folder: Path, calibration: Path | None = None) -> Golden:
     """Read a golden scan. Raises ScanError when a view is not proven, or teaches nothing."""
-    scan = Scan.open(folder, calibration)
+    scan = open_scan(folder, calibration)
     views = tuple(_proven(scan))
     rays = Rays.from_calibration(scan.calibration)
     _check_useful(scan.folder, views, rays)

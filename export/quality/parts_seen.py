@@ -22,8 +22,8 @@ from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import DEFAULTS, Settings
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import lost_frames, views_of
-from voxgate.runtime.scans.scan import Scan
 
 SEED = 31
 OnScan = Callable[[str], None]
@@ -53,7 +53,7 @@ class PartReader:
     def __init__(
         self, recipe: Recipe, zones: Zones, scan: Path, settings: Settings = DEFAULTS
     ) -> None:
-        calibration = Scan.open(scan).calibration
+        calibration = open_scan(scan).calibration
         self.rays = Rays.from_calibration(calibration)
         self._zones = zones
         self.table_z_mm = recipe.manifest.grid.table_z_mm
@@ -95,7 +95,7 @@ class PartReader:
 
     def arrivals(self, folder: Path) -> list[View | Note]:
         """Every view of a recorded scan, and what else became of its frames."""
-        scan = Scan.open(folder)
+        scan = open_scan(folder)
         found = views_of(scan, self._max_gap_ns, float("inf"))
         placed = [each if isinstance(each, View) else each.note for each in found]
         return [*lost_frames(scan), *placed]

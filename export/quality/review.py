@@ -13,7 +13,7 @@ from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import DEFAULTS, Settings, inspect_scan
 from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 
 FRAMES = "frames.jsonl"
 DEPTH = ("", "*/", "*/*/", "*/*/*/")
@@ -95,7 +95,7 @@ def review_archive(
     loaded = [Recipe.load(recipe) for recipe in recipes]
     said: list[list[Said]] = []
     for number, recipe in enumerate(loaded):
-        calibration = Scan.open(scans[0]).calibration
+        calibration = open_scan(scans[0]).calibration
         inspector = Inspector.open(
             recipe, calibration, settings.limits, settings.backend, settings.threads
         )
@@ -128,7 +128,7 @@ def scans_in(place: Path) -> list[Path]:
 
 
 def _said(folder: Path, inspector: Inspector, settings: Settings) -> Said:
-    scan = Scan.open(folder)
+    scan = open_scan(folder)
     inspector.recipe.check_calibration(scan.calibration)
     verdict = inspect_scan(scan, inspector, max_gap_ns=settings.max_gap_ns)
     reasons = tuple(dict.fromkeys(note.reason.value for note in verdict.notes))

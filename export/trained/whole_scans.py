@@ -18,7 +18,7 @@ from voxgate.runtime.nouns import Outcome, Verdict
 from voxgate.runtime.offline.inspect_scan import inspect_scan
 from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 
 THREADS = 2
 
@@ -45,7 +45,7 @@ def part_scores(
 
 
 def _verdict(folder: Path, recipe: Recipe, engine: Engine, calibration: Path | None) -> Verdict:
-    scan = Scan.open(folder, calibration)
+    scan = open_scan(folder, calibration)
     lent = Inspector(recipe, scan.calibration, _Lent(engine), Limits(), THREADS)
     with closing(lent) as inspector:
         return inspect_scan(scan, inspector)

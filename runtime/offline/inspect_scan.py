@@ -19,6 +19,7 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Verdict, View
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import lost_frames, replay
 from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.sync.synchronizer import Synchronizer
@@ -93,7 +94,7 @@ def inspect_folder(
     on_progress: OnProgress = lambda done, of: None,
 ) -> Inspection:
     """Inspect one recorded scan. Raises VoxGateError (one line) for input that cannot be used."""
-    scan = Scan.open(folder, calibration)
+    scan = open_scan(folder, calibration)
     recipe = Recipe.load(recipe_folder)
     with closing(open_inspector(recipe, recipe_folder, scan.calibration, settings)) as inspector:
         verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)

@@ -35,6 +35,7 @@ from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.store import recipe_folder, trust_of
 from voxgate.runtime.scans.job_as_scan import scan_of
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.recording import Asked, Declared, Flushed, Handed, Held, Took, Withdrawn
 from voxgate.runtime.scans.scan import FrameRecord, Scan, decoded_frame
 from voxgate.runtime.sync.poses import PoseRecord
@@ -147,7 +148,7 @@ class _Walk:
 def replay_file(path: Path, recipe: Path | None = None, cell: Cell | None = None) -> Replay:
     """Replay a scan's folder or an .mcap file. Raises VoxGateError (one line)."""
     if path.is_dir():
-        return _replay_scan(path, Scan.open(path), recipe, cell, _verdict_beside(path))
+        return _replay_scan(path, open_scan(path), recipe, cell, _verdict_beside(path))
     job = read_job(path)
     if job.recording.clocks is None:
         return _replay_scan(path, scan_of(job, path), recipe, cell, job.verdict)

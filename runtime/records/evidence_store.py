@@ -23,7 +23,8 @@ from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.sections import EvidenceSection
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.evidence_folder import DAY_S, DiskFullError, Quota, Shelf
-from voxgate.runtime.scans.job_writer import PartFiles, write_job
+from voxgate.runtime.scans.job_writer import write_job
+from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
 from voxgate.runtime.wire.verdict import EvidenceStatus, VerdictMessage
 

@@ -15,20 +15,14 @@ from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Frame
 from voxgate.runtime.pixels.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
+from voxgate.runtime.scans.folder import NOTES, pose_records
 from voxgate.runtime.scans.job_as_scan import growing, notes_of, poses_of, scan_of
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
-from voxgate.runtime.scans.job_writer import PartFiles, write_job
+from voxgate.runtime.scans.job_writer import write_job
+from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.part_files import CALIBRATION, GRID, PartFiles, above
 from voxgate.runtime.scans.recording import Held, JobHeader, Recording
-from voxgate.runtime.scans.scan import (
-    CALIBRATION,
-    GRID,
-    NOTES,
-    FrameRecord,
-    Scan,
-    Stored,
-    above,
-    pose_records,
-)
+from voxgate.runtime.scans.scan import FrameRecord, Scan, Stored
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.wire.verdict import VerdictMessage
 
@@ -52,7 +46,7 @@ def convert_scan(scan: Path, out: Path) -> str:
 
 def recording_of(folder: Path) -> tuple[Recording, PartFiles]:
     """A scan's folder as the recording of a job that no line inspected. Raises ScanError."""
-    scan = Scan.open(folder)
+    scan = open_scan(folder)
     place = above(folder, GRID)
     part = PartFiles(
         above(folder, CALIBRATION).read_text("utf-8"),

@@ -8,15 +8,11 @@ from pathlib import Path
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Note
-from voxgate.runtime.scans.job_reader import RecordedJob, read_job
+from voxgate.runtime.scans.job_reader import RecordedJob
+from voxgate.runtime.scans.part_files import grid_from_text
 from voxgate.runtime.scans.recording import Held
-from voxgate.runtime.scans.scan import FRAME_ORDER, FrameRecord, Scan, check_order, grid_from_text
+from voxgate.runtime.scans.scan import FRAME_ORDER, FrameRecord, Scan, check_order
 from voxgate.runtime.sync.poses import PoseRecord
-
-
-def open_scan(path: Path, calibration: Path | None = None) -> Scan:
-    """The scan in `path`. Raises ScanError, CalibrationError."""
-    return scan_of(read_job(path), path, calibration)
 
 
 def scan_of(job: RecordedJob, path: Path, calibration: Path | None = None) -> Scan:

@@ -23,8 +23,8 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Note, Reason
 from voxgate.runtime.scans import job_topics as mcap_schemas
 from voxgate.runtime.scans.job_topics import Kind
-from voxgate.runtime.scans.job_writer import PartFiles
 from voxgate.runtime.scans.mcap import McapFile, read_mcap
+from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import (
     Asked,
     Declared,

@@ -11,8 +11,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import asdict, fields
 from typing import IO, Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from voxgate.runtime.nouns import DepthMap, Frame
 from voxgate.runtime.pixels.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
 from voxgate.runtime.scans import job_topics as mcap_schemas
 from voxgate.runtime.scans.job_topics import Kind, Topic
+from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import (
     Asked,
     Declared,
@@ -40,7 +40,7 @@ from voxgate.runtime.scans.recording import (
     Took,
     Withdrawn,
 )
-from voxgate.runtime.scans.scan import GRID, FrameRecord, Picture, Stored
+from voxgate.runtime.scans.scan import FrameRecord, Picture, Stored
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.wire.verdict import VerdictMessage
@@ -50,22 +50,6 @@ CHUNK_BYTES = 1 << 20
 SHOWN_EVERY_NS = 16_000_000  # a viewer draws 60 pictures a second
 M_PER_MM = 1e-3
 NS_PER_S = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class PartFiles:
-    """What lies beside a scan, as text: calibration.json and, where the part has one, grid.json."""
-
-    calibration: str
-    grid: str | None = None
-
-    @classmethod
-    def beside(cls, calibration: Path) -> PartFiles:
-        """The file itself and the grid in its folder. Raises OSError."""
-        grid = calibration.with_name(GRID)
-        return cls(
-            calibration.read_text("utf-8"), grid.read_text("utf-8") if grid.is_file() else None
-        )
 
 
 def write_job(

@@ -31,7 +31,7 @@ from voxgate.runtime.jobs.worker import Prepare
 from voxgate.runtime.nouns import How, Note, Reason
 from voxgate.runtime.records.evidence_store import EvidenceStore
 from voxgate.runtime.records.journal import Journal
-from voxgate.runtime.scans.job_writer import PartFiles
+from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.station.desk import Desk
 from voxgate.runtime.station.prepare import preparer

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from voxgate.runtime.errors import ScanError, VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.box import Box, voxgate
 from voxgate.sim.demo.cloud import Shot, cloud_from_shots
@@ -219,7 +219,7 @@ def draw(scan: Path, recipe: Path, out: Path) -> Path:
 
 def shots_from_scan(scan_folder: Path) -> list[Shot]:
     """Every view of a scan at its planned place. Raises ScanError without depth or a plan."""
-    scan = Scan.open(scan_folder)
+    scan = open_scan(scan_folder)
     planned = scan.calibration.planned
     shots = []
     for index, part_from_camera in enumerate(planned[: len(scan.frames)]):

@@ -23,7 +23,7 @@ from typing import Any, TextIO
 import zmq
 
 from voxgate.runtime.errors import VoxGateError
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.sim.field.clocks import DeviceClock
 from voxgate.sim.field.events import (
     Event,
@@ -105,7 +105,7 @@ class Field:
         """The scan as it will be sent; kept (17 MB for 12 views), as jobs often repeat it."""
         key = json.dumps([order["scan"], order["speed"], order["encoding"]])
         if key not in self._loaded:
-            scan = Scan.open(Path(order["scan"]))
+            scan = open_scan(Path(order["scan"]))
             self._loaded[key] = Loaded(
                 timeline_from_scan(scan, order["speed"]),
                 pictures_from_scan(scan, Encoding(order["encoding"])),

@@ -16,8 +16,8 @@ from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.nouns import View
 from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
-from voxgate.runtime.scans.scan import Scan
 
 # the kernels are compiled for the CPU once, in one of the processes
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("kernels")]
@@ -47,7 +47,7 @@ def test_every_stage_is_timed_by_the_gpus_events(
     recipe = Recipe.load(bracket_recipe)
     plans = PlanCache(tmp_path)
     gpu_kit.build(recipe, plans)
-    scan = Scan.open(BRACKET / "bad")
+    scan = open_scan(BRACKET / "bad")
     views = [view for view in views_of(scan, MAX_GAP_NS, 1.0) if isinstance(view, View)][:3]
     found = measure(recipe, scan.calibration, views, plans)
     assert set(found) == set(Stage) - {Stage.DOWNLOAD}

@@ -43,8 +43,8 @@ from voxgate.runtime.nouns import Outcome, View
 from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Probe, Recipe
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
-from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.volume import Volume
 
@@ -121,7 +121,7 @@ class NoEngine:
 
 @pytest.mark.parametrize("sparse", [False, True])
 def test_the_gpu_fuses_the_cpus_bits(device: Device, sparse: bool) -> None:
-    scan = Scan.open(BRACKET / "good")
+    scan = open_scan(BRACKET / "good")
     rays = Rays.from_calibration(scan.calibration)
     volume = Volume(GridSpec((-100.0, -80.0, 0.0), (200, 160, 100), 1.0), 3.0, sparse=sparse)
     DeviceFusion.proven(NoEngine(device), volume, rays, True, 12, Crew(2), Stopwatch(lambda: 0))
@@ -211,7 +211,7 @@ def test_whole_parts_get_the_cpus_verdict(
     plans = PlanCache(tmp_path / "plans")
     build(recipe, plans)
     for name, outcome in (("good", Outcome.PASS), ("bad", Outcome.FAIL)):
-        scan = Scan.open(BRACKET / name)
+        scan = open_scan(BRACKET / name)
         views = [v for v in views_of(scan, MAX_GAP_NS, 1.0) if isinstance(v, View)]
         verdicts = {}
         for backend in ("onnxruntime-cpu", "tensorrt"):

@@ -12,7 +12,8 @@ from tests.kits.cell_kit import small_calibration
 from tests.kits.repository import ROOT
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Frame, Note, Reason, View
-from voxgate.runtime.scans.job_writer import PartFiles, write_job
+from voxgate.runtime.scans.job_writer import write_job
+from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import JobHeader, Recording
 from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.sync.poses import PoseRecord

@@ -34,7 +34,7 @@ from voxgate.runtime.recipe.recipe import MANIFEST_FILE, Recipe, sha256
 from voxgate.runtime.recipe.scorer import write_scorer
 from voxgate.runtime.recipe.signature import SIGNATURE_FILE, Signature, Trust
 from voxgate.runtime.recipe.zones import Zones, write_zones
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.wire.commands import StartJob, parse_command
 from voxgate.runtime.wire.curve import load_key_pair
 from voxgate.runtime.wire.fields import State
@@ -129,7 +129,7 @@ def scans(folder: Path) -> list[tuple[Feed, bytes]]:
     def opened(path: Path, whole: bytes, content: bytes) -> None:
         path.write_bytes(content)
         try:
-            Scan.open(scan)
+            open_scan(scan)
         finally:
             path.write_bytes(whole)
 
@@ -142,7 +142,7 @@ def recordings(folder: Path) -> list[tuple[Feed, bytes]]:
     """As voxgate writes them, and without checksums, so that the damage gets to the messages."""
     whole, plain = small_file(folder), folder / "plain.mcap"
     repack(whole, plain, CompressionType.NONE, crcs=False)
-    feed = from_file(Scan.open, folder / "damaged.mcap")
+    feed = from_file(open_scan, folder / "damaged.mcap")
     content = plain.read_bytes()
     marks = (b'"handed"', b'"held"', b'"p_mm"', b'"cam0"', b'"clocks"', b"started_ns")
     # the pictures are most of the file: each kind of message is damaged by itself

@@ -9,13 +9,13 @@ from onnx import TensorProto, helper
 
 from voxgate.benchmarks.workstation.seeded.case import Case, at
 from voxgate.export.graph.onnx_graph import GraphBuilder
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 
 WINDOW_PX = 9
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:
-    calibration = Scan.open(scan).calibration
+    calibration = open_scan(scan).calibration
     path = folder / "contrast.onnx"
     onnx.save(contrast(calibration.height_px, calibration.width_px), path)
     return [

@@ -17,8 +17,9 @@ from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Note, View
 from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
+from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.part_files import CALIBRATION, PARENTS
 from voxgate.runtime.scans.placed import lost_frames, replay
-from voxgate.runtime.scans.scan import CALIBRATION, PARENTS, Scan
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.volume.grid import GridSpec
 
@@ -44,18 +45,18 @@ class ScanCase:
 
     def calibration(self) -> Calibration:
         """Of the scan, or above it."""
-        return Scan.open(self.source).calibration
+        return open_scan(self.source).calibration
 
     def grid(self) -> GridSpec:
         """The ground truth's. Raises ScanError when the part has none."""
-        grid = Scan.open(self.source).grid
+        grid = open_scan(self.source).grid
         if grid is None:
             raise ScanError(f"{self.source}: no grid.json beside it: what are the truth's voxels?")
         return grid
 
     def arrivals(self) -> Iterator[View | Note]:
         """Replayed as `voxgate inspect` does."""
-        scan = Scan.open(self.source)
+        scan = open_scan(self.source)
         yield from lost_frames(scan)
         for found in replay(scan, Synchronizer(scan.calibration, MAX_GAP_NS)):
             yield found if isinstance(found, View) else found.note
@@ -111,7 +112,7 @@ def _beside(scan: Path, name: str) -> Path:
 def _part(scan: Path) -> str:
     """The part's name, from the nearest calibration; read once per file, not per scan."""
     if scan.is_file():
-        return Scan.open(scan).calibration.part
+        return open_scan(scan).calibration.part
     places = [scan, *scan.resolve().parents[:PARENTS]]
     found = next((place / CALIBRATION for place in places if (place / CALIBRATION).is_file()), None)
     if found is None:

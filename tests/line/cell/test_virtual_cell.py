@@ -13,7 +13,7 @@ import pytest
 from tests.kits import virtual
 from tests.kits.repository import ROOT
 from voxgate.runtime.nouns import Reason
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.sim.box import Box
 from voxgate.sim.demo.demo import camera_path, play_in_time, wait_until_ready
 from voxgate.sim.field.events import Trigger
@@ -144,14 +144,14 @@ def test_a_killed_camera_leaves_its_memory_behind(box: Box) -> None:
 
 
 def _triggers(*faults: str) -> list[Trigger]:
-    timeline = timeline_from_scan(Scan.open(BRACKET / "good"))
+    timeline = timeline_from_scan(open_scan(BRACKET / "good"))
     asked = tuple(fault_from_text(fault) for fault in faults)
     events = schedule_from_timeline(timeline, asked, triggered=True).events
     return [event for event in events if isinstance(event, Trigger)]
 
 
 def test_a_trigger_is_told_after_it_was_due() -> None:
-    timeline = timeline_from_scan(Scan.open(BRACKET / "good"))
+    timeline = timeline_from_scan(open_scan(BRACKET / "good"))
     triggers = _triggers()
     assert [trigger.t_ns for trigger in triggers] == [e.t_ns for e in timeline.exposures]
     assert all(trigger.send_ns == trigger.t_ns - LEAD_NS for trigger in triggers)
@@ -174,7 +174,7 @@ def test_a_fault_that_this_link_cannot_have_is_ignored(fault: str) -> None:
 
 
 def test_a_fault_of_a_genicam_camera_is_ignored_on_the_network() -> None:
-    timeline = timeline_from_scan(Scan.open(BRACKET / "good"))
+    timeline = timeline_from_scan(open_scan(BRACKET / "good"))
     with pytest.raises(FaultError, match="only a GenICam camera can"):
         schedule_from_timeline(timeline, (fault_from_text("miss:view=3"),))
 

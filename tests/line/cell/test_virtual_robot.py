@@ -17,7 +17,7 @@ import zmq
 from tests.kits import viky
 from tests.kits.journalled import passing_verdict
 from tests.kits.repository import ROOT
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.wire.commands import Acknowledge, StartJob, StopJob, parse_command
 from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic, verdict_topic
@@ -141,7 +141,7 @@ def test_every_view_of_a_scan_reaches_the_box_with_its_pixels_and_its_place(
     assert report.latency_ms > 0
     assert report.frames_lost == 0
 
-    scan = Scan.open(GOOD)
+    scan = open_scan(GOOD)
     assert [header["frame_id"] for header, _, _ in box.frames] == list(range(12))
     for index, (header, image, depth) in enumerate(box.frames):
         recorded = scan.load_frame(index)
@@ -165,7 +165,7 @@ def _check_stamps(box: ListeningBox) -> None:
     assert [pose["seq"] for pose in box.poses] == list(
         range(int(str(box.poses[0]["seq"])), int(str(box.poses[-1]["seq"])) + 1)
     )
-    played = timeline_from_scan(Scan.open(GOOD), SPEED).exposures
+    played = timeline_from_scan(open_scan(GOOD), SPEED).exposures
     planned_ns = [exposure.t_ns for exposure in played]
     np.testing.assert_allclose(np.diff(camera_ns), np.diff(planned_ns), atol=20_000)
     assert abs(robot_ns[-1] - camera_ns[-1]) > 10**12

@@ -19,7 +19,7 @@ from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.evidence_folder import DiskFullError, Quota, Shelf, kept_in
 from voxgate.runtime.records.evidence_store import Cause, EvidenceStore
 from voxgate.runtime.scans.job_reader import read_job
-from voxgate.runtime.scans.job_writer import PartFiles
+from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import JobHeader, Recording
 from voxgate.runtime.scans.scan import FrameRecord
 from voxgate.runtime.wire.commands import StopJob

@@ -23,8 +23,9 @@ from voxgate.runtime.offline.replay import EXIT_DIFFERS, replay_file
 from voxgate.runtime.records.evidence_folder import Kept, kept_in
 from voxgate.runtime.scans.convert import convert_scan
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.recording import Handed, Held, Told
-from voxgate.runtime.scans.scan import FrameRecord, Scan
+from voxgate.runtime.scans.scan import FrameRecord
 from voxgate.runtime.wire.commands import Abort, StartJob
 from voxgate.runtime.wire.replies import Done, ResultReply
 from voxgate.runtime.wire.verdict import EvidenceStatus
@@ -118,7 +119,7 @@ def _others_read_it(path: Path, recipe: Path, outcome: Outcome) -> None:
     assert inspect_folder(path, recipe).message.outcome is outcome
     folder = path.with_suffix("")
     assert convert_scan(path, folder) == ""
-    assert len(Scan.open(folder).frames) == 12
+    assert len(open_scan(folder).frames) == 12
 
 
 def _shows_the_defect(path: Path) -> None:
@@ -205,6 +206,6 @@ def test_a_recorded_golden_part_teaches_nothing(tmp_path: Path, as_folder: bool)
     # a machine that stalls has the job played again: the last one counts
     scan = max(path for path in out.iterdir() if path.name.endswith(ending))
     assert scan.is_dir() == as_folder
-    assert len(Scan.open(scan).frames) == 12
+    assert len(open_scan(scan).frames) == 12
     golden = load_golden(scan)  # what every exporter begins with: all views are proven
     assert len(golden.views) == 12

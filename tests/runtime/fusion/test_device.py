@@ -26,6 +26,7 @@ from voxgate.runtime.jobs.worker import JobFinished, RecipeReady, Worker, Worker
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS, Settings, inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.station.prepare import preparer
@@ -48,7 +49,7 @@ def recipe(bracket_recipe: Path) -> Recipe:
 def scans() -> dict[str, tuple[Scan, list[View]]]:
     found = {}
     for name in ("good", "bad"):
-        scan = Scan.open(BRACKET / name)
+        scan = open_scan(BRACKET / name)
         views = views_of(scan, MAX_GAP_NS, MAX_UNCERTAINTY_MM)
         found[name] = (scan, [view for view in views if isinstance(view, View)])
     return found

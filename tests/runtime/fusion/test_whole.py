@@ -22,6 +22,7 @@ from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.manifest import FpfhSection, Manifest, TensorSpec, VoxelSection
 from voxgate.runtime.recipe.recipe import Probe, Recipe
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan
 
@@ -81,7 +82,7 @@ def views(scan: Scan) -> list[View]:
 
 
 def inspect(recipe: Recipe, engine: Any, scan: str, only: Sequence[int] = range(12)) -> Verdict:
-    opened = Scan.open(BRACKET / scan)
+    opened = open_scan(BRACKET / scan)
     inspector = Inspector(recipe, opened.calibration, engine, Limits())
     try:
         inspector.start()
@@ -175,7 +176,7 @@ def test_missing_surface_is_not_a_pass_when_the_model_scores_alone(recipe: Recip
 
 def test_scene_detectors_are_refused_by_name(recipe: Recipe) -> None:
     scene = replace(recipe, manifest=recipe.manifest.model_copy(update={"detector": "scene"}))
-    calibration = Scan.open(BRACKET / "good").calibration
+    calibration = open_scan(BRACKET / "good").calibration
     with pytest.raises(RecipeError, match="Odd-One-Out"):
         Inspector.open(scene, calibration, Limits())
 
@@ -183,7 +184,7 @@ def test_scene_detectors_are_refused_by_name(recipe: Recipe) -> None:
 def test_a_recipe_for_pictures_of_another_size_is_refused(recipe: Recipe) -> None:
     small = TensorSpec(name="score", dtype="float32", shape=(1, 1, 60, 80))
     other = replace(recipe, manifest=recipe.manifest.model_copy(update={"output": small}))
-    calibration = Scan.open(BRACKET / "good").calibration
+    calibration = open_scan(BRACKET / "good").calibration
     with pytest.raises(RecipeError, match="this camera"):
         other.check_calibration(calibration)
 

@@ -21,6 +21,7 @@ from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan
 
@@ -38,7 +39,7 @@ def recipe(bracket_recipe: Path) -> Recipe:
 
 @pytest.fixture(scope="module")
 def good_scan() -> Scan:
-    return Scan.open(BRACKET / "good")
+    return open_scan(BRACKET / "good")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def all_good(good_scan: Scan) -> tuple[View, ...]:
 
 @pytest.fixture(scope="module")
 def all_bad() -> tuple[View, ...]:
-    return _views(Scan.open(BRACKET / "bad"))
+    return _views(open_scan(BRACKET / "bad"))
 
 
 @pytest.fixture

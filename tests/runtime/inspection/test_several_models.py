@@ -36,8 +36,8 @@ from voxgate.runtime.offline.inspect_scan import DEFAULTS, MAX_GAP_NS, inspect_f
 from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.scorer import write_scorer
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
-from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.volume.volume import Volume
 
 MARK = slice(70, 78), slice(96, 104)  # on the bracket in every view
@@ -65,11 +65,11 @@ def both(recipes: Path, scans: Path) -> Iterator[Inspector]:
 
 
 def _views(scan: Path) -> list[View]:
-    return [v for v in views_of(Scan.open(scan), MAX_GAP_NS, 1.0) if isinstance(v, View)]
+    return [v for v in views_of(open_scan(scan), MAX_GAP_NS, 1.0) if isinstance(v, View)]
 
 
 def _open(recipe: Path, scans: Path, kind: type[Inspector] = Inspector) -> Inspector:
-    calibration = Scan.open(scans / "good").calibration
+    calibration = open_scan(scans / "good").calibration
     return kind.open(Recipe.load(recipe), calibration, Limits())
 
 
@@ -167,7 +167,7 @@ def test_a_second_model_that_fails_in_one_view_is_never_a_pass(
     good: list[View],
     scans: Path,
 ) -> None:
-    recipe, calibration = Recipe.load(recipes / "both"), Scan.open(scans / "good").calibration
+    recipe, calibration = Recipe.load(recipes / "both"), open_scan(scans / "good").calibration
     first = open_engine(recipe)
     further = open_further(recipe, "onnxruntime-cpu", 2, None, first)
     moody: dict[str, Engine] = {"look": MoodyEngine(further["look"], {4: mood})}
@@ -182,7 +182,7 @@ def test_a_second_model_that_fails_in_one_view_is_never_a_pass(
 
 
 def test_nobody_inspects_by_the_first_model_alone(recipes: Path, scans: Path) -> None:
-    recipe, calibration = Recipe.load(recipes / "both"), Scan.open(scans / "good").calibration
+    recipe, calibration = Recipe.load(recipes / "both"), open_scan(scans / "good").calibration
     with closing(open_engine(recipe)) as engine, pytest.raises(RecipeError, match="look"):
         Inspector(recipe, calibration, engine, Limits())
 
@@ -278,7 +278,7 @@ def test_shape_is_described_once_for_all_models_that_ask_for_the_same(
     monkeypatch.setattr("voxgate.runtime.inspection.inputs.fpfh", counted)
     coarse, fine = FpfhSection(step_px=4), FpfhSection(step_px=2)
     spec = (TensorSpec(name="fpfh", dtype="float32", shape=(1, 33, 4, 4)),)
-    rays = Rays.from_calibration(Scan.open(scans / "good").calibration)
+    rays = Rays.from_calibration(open_scan(scans / "good").calibration)
     with Crew(1) as crew:
         inputs = ViewInputs(0, good[0], None, rays, crew)
         for section in (coarse, fine, FpfhSection(step_px=4)):

@@ -41,8 +41,9 @@ from voxgate.runtime.scans import job_topics as mcap_schemas
 from voxgate.runtime.scans.convert import convert_scan, recording_of
 from voxgate.runtime.scans.job_reader import read_job
 from voxgate.runtime.scans.job_writer import exact_counts, write_job
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.recording import FusedVolume, Recording
-from voxgate.runtime.scans.scan import Scan, decoded_frame
+from voxgate.runtime.scans.scan import decoded_frame
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.volume import Voxels
@@ -56,10 +57,10 @@ def test_a_scan_changes_on_its_way_into_a_file_and_back(tmp_path: Path) -> None:
     (scan / "notes.jsonl").write_text('{"reason": "frame_lost", "detail": "1 frame lost"}\n')
     assert convert_scan(scan, tmp_path / "scan.mcap") == ""
     assert convert_scan(tmp_path / "scan.mcap", tmp_path / "back") == ""
-    whole = Scan.open(scan)
+    whole = open_scan(scan)
     assert whole.notes == (Note(Reason.FRAME_LOST, "1 frame lost"),)
-    assert_same(whole, Scan.open(tmp_path / "scan.mcap"))
-    assert_same(whole, Scan.open(tmp_path / "back"))
+    assert_same(whole, open_scan(tmp_path / "scan.mcap"))
+    assert_same(whole, open_scan(tmp_path / "back"))
     first = sorted((scan / "images").iterdir())[0]
     assert (tmp_path / "back/images" / f"000{first.suffix}").read_bytes() == first.read_bytes()
 
@@ -76,8 +77,8 @@ def test_what_the_line_stamped_is_rounded_in_a_folder(tmp_path: Path) -> None:
     with path.open("wb") as file:
         write_job(file, recording, files, None)
     convert_scan(path, tmp_path / "folder")
-    assert_same(Scan.open(path), Scan.open(tmp_path / "folder"))
-    same_frame(frame(known), Scan.open(tmp_path / "folder").load_frame(0))
+    assert_same(open_scan(path), open_scan(tmp_path / "folder"))
+    same_frame(frame(known), open_scan(tmp_path / "folder").load_frame(0))
 
 
 def test_depth_that_is_no_whole_unit_is_rounded(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_depth_that_is_no_whole_unit_is_rounded(tmp_path: Path) -> None:
     path = tmp_path / "job.mcap"
     with path.open("wb") as file:
         write_job(file, recording, files, None)
-    same_frame(odd, Scan.open(path).load_frame(0))
+    same_frame(odd, open_scan(path).load_frame(0))
     assert "rounded by up to" in convert_scan(path, tmp_path / "folder")
 
 
@@ -107,7 +108,7 @@ def test_a_viewer_does_not_know_what_it_sees(tmp_path: Path) -> None:
     with path.open("wb") as file:
         volume = FusedVolume(voxels, GridSpec((-10.0, 0.0, 0.0), (9, 9, 9), 2.0))
         write_job(file, recording, files, None, volume)
-    scan, topics = Scan.open(GOOD), Counter[str]()
+    scan, topics = open_scan(GOOD), Counter[str]()
     with path.open("rb") as file:
         reader = make_reader(file, validate_crcs=True)
         assert reader.get_header().profile == "voxgate"
@@ -150,7 +151,7 @@ def test_a_fault_of_the_line_is_forgotten_offline(tmp_path: Path) -> None:
     path = tmp_path / "job.mcap"
     with path.open("wb") as file:
         write_job(file, recording, files, None)
-    assert Scan.open(path).notes == (Note(Reason.CAMERA_LOST, "the camera was replaced"),)
+    assert open_scan(path).notes == (Note(Reason.CAMERA_LOST, "the camera was replaced"),)
 
 
 def test_a_command_looks_for_folders_only(tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_a_file_that_ends_in_the_middle_is_a_scan(tmp_path: Path, kept: float) -
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
     with pytest.raises(ScanError, match="not a whole MCAP file"):
-        Scan.open(path)
+        open_scan(path)
 
 
 def test_someone_elses_recording_is_a_scan(tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_someone_elses_recording_is_a_scan(tmp_path: Path) -> None:
         writer.start(profile="ros2")
         writer.finish()  # type: ignore[no-untyped-call]
     with pytest.raises(ScanError, match="none that voxgate wrote"):
-        Scan.open(path)
+        open_scan(path)
 
 
 @pytest.mark.parametrize("claimed", [4096, 1 << 60])
@@ -215,14 +216,14 @@ def test_a_small_file_fills_the_memory(tmp_path: Path, claimed: int, kind: str) 
     path = tmp_path / "bomb.mcap"
     path.write_bytes(b"\x89MCAP0\r\n" + builder.end())  # type: ignore[no-untyped-call]
     with pytest.raises(ScanError, match="a chunk"):
-        Scan.open(path)
+        open_scan(path)
 
 
 def test_a_length_from_the_file_is_believed(tmp_path: Path) -> None:
     path = tmp_path / "long.mcap"
     path.write_bytes(b"\x89MCAP0\r\n" + struct.pack("<BQ", 1, 1 << 62) + b"x")
     with pytest.raises(ScanError, match="a record of"):
-        Scan.open(path)
+        open_scan(path)
 
 
 @pytest.mark.parametrize("length", [1 << 40, 1 << 63])
@@ -232,7 +233,7 @@ def test_a_length_within_a_chunk_is_believed(tmp_path: Path, length: int) -> Non
     head = struct.pack("<BQ", Opcode.CHUNK, len(chunk))
     path.write_bytes(b"\x89MCAP0\r\n" + head + chunk)
     with pytest.raises(ScanError, match="not a whole MCAP file"):
-        Scan.open(path)
+        open_scan(path)
 
 
 @pytest.mark.parametrize("compression", [CompressionType.LZ4, CompressionType.NONE])
@@ -242,7 +243,7 @@ def test_a_file_that_others_packed_anew_is_refused(
     """As `mcap compress` and `mcap sort` do: other chunks, other order, the same messages."""
     path, again = small_file(tmp_path), tmp_path / "again.mcap"
     repack(path, again, compression)
-    assert_same(Scan.open(path), Scan.open(again))
+    assert_same(open_scan(path), open_scan(again))
 
 
 @given(

@@ -16,7 +16,8 @@ import pytest
 from tests.kits.repository import ROOT
 from voxgate.runtime.errors import CalibrationError, ScanError, VoxGateError
 from voxgate.runtime.nouns import Frame, Pose
-from voxgate.runtime.scans.scan import MAX_LINE_BYTES, Scan
+from voxgate.runtime.scans.folder import MAX_LINE_BYTES
+from voxgate.runtime.scans.open_scan import open_scan
 
 PART = ROOT / "examples" / "bracket"
 
@@ -47,13 +48,13 @@ def _edit(path: Path, change: Callable[[Lines], object]) -> None:
 
 def _refusal(folder: Path, kind: type[VoxGateError] = ScanError) -> str:
     with pytest.raises(kind) as caught:
-        Scan.open(folder)
+        open_scan(folder)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_the_example_is_read_as_it_stands() -> None:
-    scan = Scan.open(PART / "good")
+    scan = open_scan(PART / "good")
     assert (scan.calibration.part, len(scan.frames), len(scan.poses)) == ("bracket", 12, 1050)
     assert scan.grid is not None
     assert (scan.grid.shape, scan.grid.voxel_mm) == ((109, 77, 81), 2.0)
@@ -66,7 +67,7 @@ def test_the_example_is_read_as_it_stands() -> None:
 
 
 def test_frames_are_loaded_with_their_pixels() -> None:
-    frame = Scan.open(PART / "good").load_frame(3, camera="left")
+    frame = open_scan(PART / "good").load_frame(3, camera="left")
     assert (frame.camera, frame.frame_id, frame.image.shape) == ("left", 2003, (600, 800))
     assert frame.depth_mm is not None
     seen = frame.depth_mm[np.isfinite(frame.depth_mm)]
@@ -75,7 +76,7 @@ def test_frames_are_loaded_with_their_pixels() -> None:
 
 
 def test_events_come_in_order_of_arrival(scan: Path) -> None:
-    events = list(Scan.open(scan).events())
+    events = list(open_scan(scan).events())
     arrivals = [event.t_arrival_ns for event in events]
     assert arrivals == sorted(arrivals)
     assert sum(isinstance(event, Frame) for event in events) == 2
@@ -88,19 +89,19 @@ def test_a_scan_without_depth_is_a_scan(scan: Path) -> None:
         del lines[1]["depth"]
 
     _edit(scan / "frames.jsonl", without_depth)
-    opened = Scan.open(scan)
+    opened = open_scan(scan)
     assert [opened.load_frame(index).depth_mm for index in range(2)] == [None, None]
 
 
 def test_calibration_is_found_above_given_or_missing(scan: Path, tmp_path: Path) -> None:
     deep = tmp_path / "a" / "b" / "scan"
     shutil.copytree(scan, deep)
-    assert Scan.open(deep).grid is not None
+    assert open_scan(deep).grid is not None
     elsewhere = tmp_path / "elsewhere.json"
     (tmp_path / "calibration.json").rename(elsewhere)
     (tmp_path / "grid.json").unlink()
     assert "calibration.json: no such file" in _refusal(scan, CalibrationError)
-    assert Scan.open(scan, elsewhere).grid is None
+    assert open_scan(scan, elsewhere).grid is None
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_a_picture_that_is_missing_or_truncated_is_named(scan: Path, name: str) 
     path = scan / name
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    opened = Scan.open(scan)
+    opened = open_scan(scan)
     assert opened.load_frame(0).frame_id == 2000
     with pytest.raises(ScanError, match=f"{name}: truncated"):
         opened.load_frame(1)
@@ -236,9 +237,9 @@ def hook(event, args):
 sys.addaudithook(hook)
 
 from voxgate.runtime.scans.placed import views_of
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.open_scan import open_scan
 
-assert len(views_of(Scan.open(folder), 20_000_000, 1.0)) == 12
+assert len(views_of(open_scan(folder), 20_000_000, 1.0)) == 12
 inside = sorted(str(p.relative_to(folder.parent)) for p in opened if folder.parent in p.parents)
 assert not [p for p in listed if p == folder or folder in p.parents], listed
 sys.stdout.write("\\n".join(inside))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.kits.moving_robot import CALIBRATION, MS, Cell, S, in_order
 from tests.kits.repository import ROOT
 from voxgate.runtime.nouns import Frame, Pose, Reason, View
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
-from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.sync.clock import DelayModel, Promise
 from voxgate.runtime.sync.synchronizer import MAX_PENDING, MAX_RESULTS, Rejection, Synchronizer
 from voxgate.runtime.transforms import angle_deg, distance_mm
@@ -102,7 +102,7 @@ def test_a_fast_robot_is_refused_by_name_and_told_what_to_do() -> None:
 
 @pytest.mark.parametrize("name", ["golden", "good", "bad"])
 def test_recorded_views_are_where_the_camera_was(name: str) -> None:
-    scan = Scan.open(EXAMPLES / name)
+    scan = open_scan(EXAMPLES / name)
     truth = json.loads((EXAMPLES / name / "truth.json").read_text())["T_part_cam"]
     results = views_of(scan, GAP_NS, LIMIT_MM)
     assert len(results) == len(truth) == 12
@@ -115,7 +115,7 @@ def test_recorded_views_are_where_the_camera_was(name: str) -> None:
 
 
 def test_replay_gives_the_same_views_again() -> None:
-    first, again = (views_of(Scan.open(EXAMPLES / "good"), GAP_NS, LIMIT_MM) for _ in range(2))
+    first, again = (views_of(open_scan(EXAMPLES / "good"), GAP_NS, LIMIT_MM) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert isinstance(one, View)
         assert isinstance(other, View)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.kits.repository import ROOT
+from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.scan import Scan
 from voxgate.sim.field.timeline import Sample, timeline_from_scan
 
@@ -23,7 +24,7 @@ def _positions(samples: tuple[Sample, ...]) -> npt.NDArray[np.float64]:
 
 @pytest.fixture(scope="module")
 def scan() -> Scan:
-    return Scan.open(GOOD)
+    return open_scan(GOOD)
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 3.0, 20.0])
