@@ -20,7 +20,6 @@ from voxgate.runtime.nouns import DepthMap, GreyImage
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_GREY = 0
-PNG_BITS = (8, 16)
 PNG_LEVEL = 1  # twice as fast as the default, a few per cent larger
 MAX_COUNTS = 65_535  # of a 16-bit depth picture
 JPEG_START = b"\xff\xd8"

@@ -33,11 +33,6 @@ LINE = (
     NodeSetting("TriggerSource", "Line1"),
     NodeSetting("ExposureTime", 1000.0),
 )
-SOFTWARE = (
-    NodeSetting("TriggerMode", "On"),
-    NodeSetting("TriggerSource", "Software"),
-    NodeSetting("ExposureTime", 1000.0),
-)
 
 
 @functools.cache

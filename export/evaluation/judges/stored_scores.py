@@ -19,7 +19,7 @@ from voxgate.export.evaluation.judges.case_records import (
     judged_scene,
     judged_volume,
 )
-from voxgate.export.evaluation.metrics.labelled_volume import listed
+from voxgate.export.evaluation.metrics.labelled_volume import label_volume
 from voxgate.export.evaluation.records import Arrays
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError, VoxGateError
@@ -54,7 +54,7 @@ class StoredScores:
 def _volume(case: VolumeCase, key: str, arrays: Arrays) -> Judged:
     truth, shape = case.truth(), case.grid().shape
     ijk, score = _voxels(arrays, shape)
-    labelled, where = listed(ijk, score, truth, shape)
+    labelled, where = label_volume(ijk, score, truth, shape)
     said = Judgement(_part_score(arrays, score))
     return judged_volume(case, key, truth.anomalous, labelled, where, said)
 

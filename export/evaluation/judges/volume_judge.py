@@ -14,7 +14,7 @@ from voxgate.export.evaluation.judges.case_records import Judged, Judgement, jud
 from voxgate.export.evaluation.judges.fusion_rules import RULES, Scores
 from voxgate.export.evaluation.judges.per_view import ListeningInspector, votes_on
 from voxgate.export.evaluation.judges.regrid import onto
-from voxgate.export.evaluation.metrics.labelled_volume import listed
+from voxgate.export.evaluation.metrics.labelled_volume import label_volume
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Verdict, View
 from voxgate.runtime.offline.inspect_scan import Settings
@@ -40,7 +40,7 @@ class VolumeJudge:
         truth, grid = volume_case.truth(), volume_case.grid()
         voxels = inspector.volume.occupied()
         ijk, score = onto(grid, voxels.ijk, voxels.score, self.recipe.grid)
-        labelled, where = listed(ijk, score, truth, grid.shape)
+        labelled, where = label_volume(ijk, score, truth, grid.shape)
         on_truth: dict[str, Scores] = {}
         on_part: dict[str, float] = {}
         if isinstance(inspector, ListeningInspector) and grid == self.recipe.grid:

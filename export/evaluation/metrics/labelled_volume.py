@@ -70,21 +70,12 @@ def label_volume(
     score: npt.NDArray[np.float32],
     truth: VoxelTruth,
     shape: Shape,
-) -> LabelledVolume:
-    """Give every non-empty voxel of the truth its score: (n, 3), (n,); one not named scores 0.
-
-    Memory grows with the voxels named, not with the grid. Raises ValueError for truth outside it.
-    """
-    return listed(ijk, score, truth, shape)[0]
-
-
-def listed(
-    ijk: npt.NDArray[np.int32],
-    score: npt.NDArray[np.float32],
-    truth: VoxelTruth,
-    shape: Shape,
 ) -> tuple[LabelledVolume, npt.NDArray[np.int32]]:
-    """As `label_volume`, with the voxel (n, 3) int32 of every entry."""
+    """Give every non-empty voxel of the truth its score, and say where each lies, (m, 3) int32.
+
+    ijk (n, 3), score (n,): a voxel that is not named scores 0. Memory grows with the voxels named,
+    not with the grid. Raises ValueError for truth outside it.
+    """
     numbers, ids = _non_empty(truth, shape)
     own = _numbers(ijk, shape)
     order = np.argsort(own)
@@ -94,13 +85,6 @@ def listed(
     scores[found] = score[order][place[found]]
     where = np.stack(np.unravel_index(numbers, shape), axis=1).astype(np.int32)
     return LabelledVolume(scores, ids), where
-
-
-def label_dense(scores: npt.NDArray[np.float32], truth: VoxelTruth) -> LabelledVolume:
-    """As `label_volume`, from a whole grid of scores (X, Y, Z), as other tools store it."""
-    x, y, z = scores.shape
-    numbers, ids = _non_empty(truth, (x, y, z))
-    return LabelledVolume(scores.reshape(-1)[numbers].astype(np.float32), ids)
 
 
 def from_dense(

@@ -49,11 +49,6 @@ class Curve:
             np.trapezoid(np.append(value[:last], at_limit), np.append(rate[:last], limit)) / limit
         )
 
-    def value_at(self, rate: float) -> float:
-        """The value at the largest reachable rate that is not above `rate`."""
-        reached = np.searchsorted(self.rate, rate, side="right")
-        return float(self.value[reached - 1]) if reached else 0.0
-
 
 def sweep(
     scores: npt.NDArray[np.float32],

@@ -17,7 +17,6 @@ from tests.kits import virtual
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS
 from voxgate.runtime.cameras.settings import NodeSetting
 from voxgate.runtime.errors import CameraError
-from voxgate.sim.gentl import generate
 from voxgate.sim.gentl.build import build, compiler
 from voxgate.sim.gentl.features.table import BY_NAME
 from voxgate.sim.gentl.link import FOLDER, PREFIX
@@ -43,11 +42,6 @@ def camera() -> Iterator[VirtualCamera]:
 
 
 # what it is made of
-
-
-def test_the_generated_files_are_stale() -> None:
-    for file, content in generate.files().items():
-        assert file.read_text(encoding="utf-8") == content, f"{file.name}: generate it again"
 
 
 def test_the_producer_needs_more_than_libc() -> None:

@@ -64,11 +64,3 @@ def test_a_limit_of_zero_is_refused() -> None:
     curve = sweep(np.ones(2, np.float32), np.array([True, False]), np.ones(2))
     with pytest.raises(ValueError, match="limit"):
         curve.area(0.0)
-
-
-def test_the_value_at_a_rate_is_one_that_can_be_reached() -> None:
-    scores = np.array([4, 3, 2, 1], np.float32)
-    curve = sweep(scores, np.array([False, True, False, True]), np.array([0.5, 0, 0.5, 0]))
-    assert curve.value_at(0.0) == 0.5
-    assert curve.value_at(0.49) == 0.5
-    assert curve.value_at(0.5) == 1.0
