@@ -83,7 +83,7 @@ def _root(
 @app.command()
 def run(config: Annotated[Path, typer.Argument(help="The cell's YAML file.")]) -> None:
     """Serve a cell until SIGTERM: poses and frames in, verdicts out."""
-    from voxgate.runtime.service.service import run_service
+    from voxgate.runtime.service.run import run_service
 
     raise typer.Exit(run_service(config))
 

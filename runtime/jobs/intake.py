@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from voxgate.runtime.nouns import Frame, Note, Pose, Reason, View
-from voxgate.runtime.scans.recording import Recording
+from voxgate.runtime.scans.recording import NoRecording, Recording
 from voxgate.runtime.sync.clock import ClockFit
 from voxgate.runtime.sync.poses import KEEP_NS, MAX_POSES, PoseRecord
 from voxgate.runtime.sync.synchronizer import Rejection, Synchronizer
@@ -48,7 +48,7 @@ class Intake:
         self._last_pose_ns: int | None = None
         self._largest_gap_ns = 0
         self._recent: deque[PoseRecord] = deque(maxlen=MAX_POSES)
-        self._recording: Recording | None = None
+        self._recording: Recording = NoRecording()
         self._robot_steps = 0
         self._steps = {name: clock.steps for name, clock in self._clocks.items()}
 
@@ -79,17 +79,16 @@ class Intake:
         self._remember(record)
         return self._lost_before(message.seq)
 
-    def begin(self, recording: Recording | None = None) -> None:
+    def begin(self, recording: Recording) -> None:
         """A job starts: nothing of the last one is under way any more."""
         self._sync.clear()
         self._under_way.clear()
         self._recording = recording
-        if recording is not None:
-            recording.begin(self._sync.state(), tuple(self._recent))
+        recording.begin(self._sync.state(), tuple(self._recent))
 
     def end(self) -> None:
         """The job is over: what comes now is not recorded."""
-        self._recording = None
+        self._recording = NoRecording()
 
     def add_frame(self, frame: Frame) -> None:
         """Take one frame of the open job."""
@@ -98,14 +97,13 @@ class Intake:
         self._under_way[frame.frame_id] = _UnderWay(
             frame.t_device_ns + frame.exposure_ns, frame.t_arrival_ns
         )
-        if self._recording is not None:
-            self._recording.frame(frame)
+        self._recording.frame(frame)
         self._sync.add_frame(frame)
 
     def take(self, now_ns: int) -> list[PlacedView | Rejection]:
         """What became of frames since the last call."""
         results = self._sync.take(now_ns)
-        if results and self._recording is not None:
+        if results:
             self._recording.took(now_ns)
         return [self._named(result, now_ns) for result in results]
 
@@ -113,8 +111,7 @@ class Intake:
         """Give up frames that still wait for poses; the note says so."""
         waiting = self._sync.pending
         self._sync.clear()
-        if self._recording is not None:
-            self._recording.flushed()
+        self._recording.flushed()
         return Note(
             Reason.POSE_MISSING,
             f"{waiting} frames found no robot poses around their exposure before the job had to "
@@ -160,8 +157,7 @@ class Intake:
         self._recent.append(record)
         while record.t_arrival_ns - self._recent[0].t_arrival_ns > KEEP_NS:
             self._recent.popleft()
-        if self._recording is not None:
-            self._recording.pose(record)
+        self._recording.pose(record)
 
     def _lost_before(self, seq: int) -> Note | None:
         last, self._last_seq = self._last_seq, seq

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
+from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.jobs.worker import (
     CLOSE_S,
     PartInspector,
@@ -37,10 +38,17 @@ class Relay:
     Its job methods are those of Worker, and go to the one that serves.
     """
 
-    def __init__(self, prepare: Prepare, wake: Callable[[], None], most_views: int) -> None:
+    def __init__(
+        self,
+        prepare: Prepare,
+        wake: Callable[[], None],
+        most_views: int,
+        clock: Clock = HOST_CLOCK,
+    ) -> None:
         self._prepare = prepare
         self._wake = wake
         self._most_views = most_views
+        self._clock = clock
         self._serving: Worker | None = None
         self._next: Worker | None = None
         self._before: Worker | None = None
@@ -57,7 +65,7 @@ class Relay:
         """Load a recipe beside the one that serves; the one before it makes room first."""
         assert self._next is None
         self.forget_before()
-        self._next = Worker(self._prepare, self._wake, self._most_views)
+        self._next = Worker(self._prepare, self._wake, self._most_views, self._clock)
         self._next.start()
         self._next.prepare(recipe)
 

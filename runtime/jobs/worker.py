@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from datetime import datetime
 from queue import SimpleQueue
 from typing import Protocol
 
+from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.timings import Timing
 from voxgate.runtime.engines.backends import DEFAULT_BACKEND
 from voxgate.runtime.errors import VoxGateError
@@ -114,10 +114,17 @@ class JobWorker(Protocol):
 class Worker:
     """Inspection thread. At most `most_views` wait; `add` refuses more."""
 
-    def __init__(self, prepare: Prepare, wake: Callable[[], None], most_views: int) -> None:
+    def __init__(
+        self,
+        prepare: Prepare,
+        wake: Callable[[], None],
+        most_views: int,
+        clock: Clock = HOST_CLOCK,
+    ) -> None:
         self._prepare = prepare
         self._wake = wake
         self._most_views = most_views
+        self._now_ns = clock.monotonic_ns
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._events: deque[WorkerEvent] = deque()
         self._inspector: PartInspector | None = None
@@ -174,7 +181,7 @@ class Worker:
         if self.waiting >= self._most_views:
             return False
         self._views_put += 1
-        asked_ns = time.monotonic_ns()
+        asked_ns = self._now_ns()
         self._ask(lambda: self._add(job, view, asked_ns))
         return True
 
@@ -243,7 +250,7 @@ class Worker:
         self._wake()
 
     def _load(self, recipe: str) -> None:
-        started_ns = time.monotonic_ns()
+        started_ns = self._now_ns()
         self._drop()
         try:
             # at the priority of all: a thread behind the others would hold the interpreter's lock
@@ -256,7 +263,7 @@ class Worker:
             self._tell(RecipeFailed(f"{recipe}: {type(error).__name__}: {error}"))
         else:
             self._inspector = prepared.inspector
-            self._tell(RecipeReady(prepared, time.monotonic_ns() - started_ns))
+            self._tell(RecipeReady(prepared, self._now_ns() - started_ns))
 
     def _drop(self) -> None:
         inspector, self._inspector = self._inspector, None
@@ -274,14 +281,14 @@ class Worker:
             self._views_done += 1
 
     def _inspect(self, job: int, inspector: PartInspector, view: View, asked_ns: int) -> None:
-        begun_ns = time.monotonic_ns()
+        begun_ns = self._now_ns()
         inspector.add(view)
-        took_ns = time.monotonic_ns() - begun_ns
+        took_ns = self._now_ns() - begun_ns
         queued_ns, timings = begun_ns - asked_ns, inspector.take_timings()
         self._tell(ViewInspected(job, inspector.complete, queued_ns, took_ns, timings))
 
     def _finish(self, job: int, inspector: PartInspector) -> None:
-        begun_ns = time.monotonic_ns()
+        begun_ns = self._now_ns()
         verdict = inspector.finish()
-        took_ns = time.monotonic_ns() - begun_ns
+        took_ns = self._now_ns() - begun_ns
         self._tell(JobFinished(job, verdict, took_ns, inspector.take_timings()))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import logging
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO
 
-from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.config.sections import EvidenceSection
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.evidence_folder import DAY_S, DiskFullError, Quota, Shelf
@@ -116,6 +115,8 @@ class EvidenceStore:
     on_written: called on the thread with every file that is safe on disk.
     """
 
+    after_crash = EvidenceStatus.MISSING  # of a job that a crash left open
+
     def __init__(
         self,
         shelf: Shelf,
@@ -124,6 +125,7 @@ class EvidenceStore:
         pass_images_every: int,
         wake: Callable[[], None],
         on_written: Callable[[Path], None] = lambda path: None,
+        clock: Clock = HOST_CLOCK,
     ) -> None:
         self._shelf = shelf
         self._part = part
@@ -131,6 +133,7 @@ class EvidenceStore:
         self._every = pass_images_every
         self._wake = wake
         self._on_written = on_written
+        self._clock = clock
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._lost: deque[Lost] = deque()
         self._missing: Counter[Cause] = Counter()
@@ -143,16 +146,17 @@ class EvidenceStore:
         self._due_ns = 0
         # kept, bytes, oldest: the shelf is the thread's
         self._figures: tuple[int, int, float | None] = (0, 0, None)
-        self._clock_offset_s = _clock_offset_s()
+        self._clock_offset_s = self._offset_s()
         self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
 
     @classmethod
     def of(
-        cls, section: EvidenceSection, part: PartFiles, wake: Callable[[], None]
+        cls, section: EvidenceSection, part: PartFiles, wake: Callable[[], None], clock: Clock
     ) -> EvidenceStore:
         """As a cell's YAML says."""
         shelf = Shelf(section.folder, quota_of(section))
-        return cls(shelf, part, section.queue_mb * MB, section.pass_images_every, wake)
+        queue_bytes, every = section.queue_mb * MB, section.pass_images_every
+        return cls(shelf, part, queue_bytes, every, wake, clock=clock)
 
     # --- called by the loop ----------------------------------------------------------------------
 
@@ -198,7 +202,7 @@ class EvidenceStore:
     def figures(self) -> Figures:
         """For the gauges."""
         kept, kept_bytes, oldest_s = self._figures
-        age_s = None if oldest_s is None else max(0.0, utc_now().timestamp() - oldest_s)
+        age_s = None if oldest_s is None else max(0.0, self._clock.utc_now().timestamp() - oldest_s)
         missing = dict(self._missing)
         return Figures(
             *(self._written, missing, kept, kept_bytes, age_s, self.waiting_bytes, self._write_s)
@@ -241,11 +245,11 @@ class EvidenceStore:
                 return
             self._take_one(job)
             del job  # its pictures, while the next one is waited for
-            if time.monotonic_ns() > self._due_ns:  # a line that never pauses
+            if self._clock.monotonic_ns() > self._due_ns:  # a line that never pauses
                 self._look_after()
 
     def _take_one(self, job: _Job) -> None:
-        begun_ns = time.monotonic_ns()
+        begun_ns = self._clock.monotonic_ns()
         try:
             path = self._put(job)
             self._on_written(path)
@@ -259,7 +263,7 @@ class EvidenceStore:
             self._lose(job, Cause.WRITE, f"{type(error).__name__}: {error}")
         else:
             self._written += 1
-            self._write_s += (time.monotonic_ns() - begun_ns) / 1e9
+            self._write_s += (self._clock.monotonic_ns() - begun_ns) / 1e9
             log.info("job=%s evidence=%s", job.verdict.job_id, path.name)
         finally:
             self._done_bytes += job.bytes
@@ -271,7 +275,9 @@ class EvidenceStore:
         def write(file: IO[bytes]) -> None:
             write_job(file, job.recording, self._part, job.verdict, volume)
 
-        return self._shelf.put(job.verdict.job_id, job.verdict.outcome, utc_now(), write)
+        return self._shelf.put(
+            job.verdict.job_id, job.verdict.outcome, self._clock.utc_now(), write
+        )
 
     def _fail(self, job: _Job, cause: Cause, why: str) -> None:
         """The disk's fault: until it is mended no more is promised."""
@@ -285,7 +291,7 @@ class EvidenceStore:
 
     def _look_after(self, first: bool = False) -> None:
         """Open a folder that was broken, clean one that is not."""
-        self._due_ns = time.monotonic_ns() + LOOK_AFTER_AT_LEAST_NS
+        self._due_ns = self._clock.monotonic_ns() + LOOK_AFTER_AT_LEAST_NS
         try:
             if first or self._trouble is not None:
                 self._shelf.open()
@@ -306,12 +312,11 @@ class EvidenceStore:
 
     def _believed_utc_s(self) -> float | None:
         """Now, unless somebody set the clock while we ran: then nothing is too old by that."""
-        stepped_s = abs(_clock_offset_s() - self._clock_offset_s)
-        return None if stepped_s > CLOCK_STEP_S else utc_now().timestamp()
+        stepped_s = abs(self._offset_s() - self._clock_offset_s)
+        return None if stepped_s > CLOCK_STEP_S else self._clock.utc_now().timestamp()
 
     def _show(self) -> None:
         self._figures = (len(self._shelf.kept), self._shelf.kept_bytes, self._shelf.oldest_utc_s)
 
-
-def _clock_offset_s() -> float:
-    return utc_now().timestamp() - time.monotonic_ns() / 1e9
+    def _offset_s(self) -> float:
+        return self._clock.utc_now().timestamp() - self._clock.monotonic_ns() / 1e9

@@ -19,8 +19,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.explain import first_finding
-from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.wire.verdict import VerdictMessage
@@ -88,8 +88,9 @@ class Journal:
     or serves another process.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock = HOST_CLOCK) -> None:
         self._path = path
+        self._clock = clock
         self._lock = _lock(path)
         try:
             self._db = self._open()
@@ -118,7 +119,7 @@ class Journal:
                         job.configuration_id,
                         int(job.is_simulated),
                         job.backend,
-                        utc_now().isoformat(),
+                        self._clock.utc_now().isoformat(),
                     ),
                 )
         except _Duplicate:
@@ -167,7 +168,7 @@ class Journal:
             changed = self._db.execute(
                 "UPDATE results SET acknowledged_utc = coalesce(acknowledged_utc, ?) "
                 "WHERE result_id = ?",
-                (utc_now().isoformat(), result_id),
+                (self._clock.utc_now().isoformat(), result_id),
             )
             return changed.rowcount == 1
 

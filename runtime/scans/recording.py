@@ -195,6 +195,22 @@ class Recording:
             self.events.append(event)
 
 
+class NoRecording(Recording):
+    """The silent twin where nothing is to be kept: it hears all the same, and forgets."""
+
+    def __init__(self) -> None:
+        super().__init__(_NOBODY)
+
+    def begin(self, clocks: SyncState, poses: tuple[PoseRecord, ...]) -> None:
+        """Nothing is known."""
+
+    def _add(self, event: Event, t_ns: int) -> None:
+        """Nothing is kept."""
+
+
+_NOBODY = JobHeader("", "", "", "", "", is_simulated=True, started_ns=0, started_utc="")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FusedVolume:
     """The occupied voxels of the anomaly volume, and where they lie in the part's frame."""

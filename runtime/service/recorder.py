@@ -22,7 +22,7 @@ from voxgate.runtime.records.evidence_store import EvidenceStore
 from voxgate.runtime.scans.convert import write_folder
 from voxgate.runtime.scans.job_reader import read_job
 from voxgate.runtime.scans.part_files import PartFiles
-from voxgate.runtime.service.service import serve
+from voxgate.runtime.service.run import serve
 from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.telemetry.logs import set_up
 

@@ -11,8 +11,8 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.timings import FOREVER_NS
-from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.telemetry.faults import Publish
@@ -89,20 +89,27 @@ class Reoffer:
     """Publishes `offer.<cell>`. A journal that cannot be read costs the offer, nothing else."""
 
     def __init__(
-        self, cell: str, offers: Offers, journal: Journal, publish: Publish, metrics: Metrics
+        self,
+        cell: str,
+        offers: Offers,
+        journal: Journal,
+        publish: Publish,
+        metrics: Metrics,
+        clock: Clock = HOST_CLOCK,
     ) -> None:
         self._topic = offer_topic(cell)
         self._offers = offers
         self._journal = journal
         self._publish = publish
         self._metrics = metrics
+        self._clock = clock
         self.decided = offers.decided
         self.wake_ns = offers.wake_ns
 
     def again(self, now_ns: int) -> None:
         """The box has just started, or somebody has just subscribed."""
         try:
-            newest = self._journal.unacknowledged(MOST, utc_now() - MAX_AGE)
+            newest = self._journal.unacknowledged(MOST, self._clock.utc_now() - MAX_AGE)
         except ServiceError as error:
             log.warning("no verdict is offered again: %s", error)
             return

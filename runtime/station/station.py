@@ -7,14 +7,13 @@ Everything is called from the service's loop with the time as a number. Commands
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Protocol
 
 from voxgate.runtime.cameras.restart_rule import Phase
 from voxgate.runtime.cameras.supervisor import CameraCounters, CameraFault, CameraStatus
+from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.host_memory import available_mb
-from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.jobs.job_runner import JobRunner
@@ -68,6 +67,7 @@ class Station:
         metrics: Metrics,
         runner: JobRunner,
         good: tuple[str, ...] = (),
+        clock: Clock = HOST_CLOCK,
     ) -> None:
         """good: recipes that decided a part here before, the last one first."""
         self.state = State.PREOPERATIONAL
@@ -81,6 +81,7 @@ class Station:
         self._relay = relay
         self._faults = faults
         self._metrics = metrics
+        self._clock = clock
         self._wanted: str | None = None
         self._busy_since_ns: int | None = None
 
@@ -100,7 +101,7 @@ class Station:
     def fail(self, code: FaultCode, why: str, now_ns: int) -> None:
         """A promise cannot be kept: the open job is decided, then ERROR until someone resets."""
         self.error = why
-        self._faults.tell(code, why, now_ns, self._job_id())
+        self._faults.tell(code, why, now_ns, self.runner.job_id)
         self.go(Event.FAULT)  # first, so that whoever waits for the verdict hears of the ERROR
         self.runner.declare(Note(_BROKEN[code], why), now_ns)
 
@@ -112,7 +113,7 @@ class Station:
         self.error = None
         self.cameras.reset(now_ns)
         try:
-            self.runner.write_unwritten()
+            self.runner.book.write_unwritten()
         except ServiceError as error:
             self.fail(FaultCode.JOURNAL, str(error), now_ns)
             return Refusal(str(error))
@@ -158,7 +159,7 @@ class Station:
         before = self.changeover.before
         if before is None:
             return Refusal("no recipe served before this one: send prepare_recipe")
-        warm = self.changeover.warm(utc_now())
+        warm = self.changeover.warm(self._clock.utc_now())
         if warm is None or not self._relay.keeps(warm):
             return self.prepare(before, How.ROLLED_BACK)
         refusal = self.go(Event.PREPARE)
@@ -176,7 +177,7 @@ class Station:
             return
         if self.runner.job is not None or self.starting:
             return
-        begun_ns = time.monotonic_ns()
+        begun_ns = self._clock.monotonic_ns()
         old = self.recipe
         is_another = old is not None and old.label != waiting.ready.label
         self._relay.switch(keep=is_another and self._may_keep())
@@ -185,7 +186,7 @@ class Station:
         self.go(Event.PREPARED)
         self._metrics.show_recipe(prepared.label, how)
         self._metrics.show_backend(prepared.chosen, prepared.asked)
-        self._metrics.observe(Stage.SWITCH, time.monotonic_ns() - begun_ns)
+        self._metrics.observe(Stage.SWITCH, self._clock.monotonic_ns() - begun_ns)
         log.info("recipe=%s serves (%s)", prepared.label, how.value)
         self.on_recipe(None, now_ns)
 
@@ -236,13 +237,13 @@ class Station:
             self.runner.frame(event)
             return
         self.runner.hold_against(event.note)
-        self._faults.note(event.note, now_ns, self._job_id(), event.camera)
+        self._faults.note(event.note, now_ns, self.runner.job_id, event.camera)
 
     def pose_note(self, note: Note, now_ns: int) -> None:
         """A pose that was none holds against the job; a lost one does by the gap it leaves."""
         if note.reason is Reason.POSE_INVALID:
             self.runner.hold_against(note)
-        self._faults.note(note, now_ns, self._job_id())
+        self._faults.note(note, now_ns, self.runner.job_id)
 
     def worker_event(self, event: WorkerEvent, now_ns: int) -> None:
         """What the inspection thread has to tell."""
@@ -315,9 +316,6 @@ class Station:
         if self.recipe is not None and self.state is State.INITIALIZED:
             self.go(Event.PREPARED)
         self.take_over(now_ns)
-
-    def _job_id(self) -> str | None:
-        return None if self.runner.job is None else self.runner.job.job_id
 
 
 _BROKEN = {

@@ -20,7 +20,7 @@ from voxgate.runtime.errors import EngineError, RecipeError, VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.worker import Prepare, Prepared
 from voxgate.runtime.nouns import Defect, Note, Outcome, Reason, Verdict, View, ViewReport
-from voxgate.runtime.service.service import serve
+from voxgate.runtime.service.run import serve
 
 
 class Script(BaseModel):

@@ -119,9 +119,10 @@ class Line:
         self.store = EvidenceStore(
             Shelf(self.folder, OPEN),
             PartFiles.beside(folder / "calibration.json"),
+            limits["queue_bytes"],
+            limits["pass_images_every"],
             wake=lambda: None,
             on_written=lambda path: None if held is None else self._hold(held),
-            **limits,
         )
         self.store.start()
         until(self.folder.is_dir, "the folder")

@@ -10,11 +10,13 @@ import signal
 import socket
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import psutil
@@ -24,6 +26,7 @@ import zmq
 from tests.kits.cell_kit import (
     CLOCK_REASONS,
     COLD_CLOCK_S,
+    PATIENCE_S,
     Robot,
     ServiceProcess,
     until,
@@ -362,28 +365,47 @@ def test_engine_that_breaks_ends_the_job_and_asks_for_a_reset(folder: Path, rais
 def test_systemd_hears_of_readiness_progress_and_the_last_verdict(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(folder / "notify"))
+    with _systemd(folder / "notify") as told, serving(folder) as (service, robot):
+        heard = _hear_until(told, "READY=1")
+        assert not any("READY: bracket" in line for line in heard)
+        robot.start_job("job-1")
+        for _ in range(3):
+            robot.expose()
+        last = stop(robot, "job-1").outcome.value
+        _hear_until(told, f"STATUS=READY: bracket/1 on scripted, 1 jobs, the last {last}")
+        _hear_until(told, "WATCHDOG=1")
+        assert service.end(signal.SIGTERM) == 0
+        _hear_until(told, "STOPPING=1")
+
+
+@contextlib.contextmanager
+def _systemd(place: Path) -> Iterator[SimpleQueue[str]]:
+    """Takes every line as it comes: after ten that nobody takes, Linux lets the sender wait."""
+    told: SimpleQueue[str] = SimpleQueue()
+
+    def listen() -> None:
+        while message := systemd.recv(4096).decode():
+            for line in message.splitlines():
+                told.put(line)
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(folder / "notify"))
-        systemd.settimeout(20)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(folder / "notify"))
-        with serving(folder) as (service, robot):
-            heard = _hear_until(systemd, "READY=1")
-            assert not any("READY: bracket" in line for line in heard[:-2])
-            robot.start_job("job-1")
-            for _ in range(3):
-                robot.expose()
-            last = stop(robot, "job-1").outcome.value
-            _hear_until(systemd, f"STATUS=READY: bracket/1 on scripted, 1 jobs, the last {last}")
-            _hear_until(systemd, "WATCHDOG=1")
-            assert service.end(signal.SIGTERM) == 0
-            _hear_until(systemd, "STOPPING=1")
+        systemd.bind(str(place))
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            yield told
+        finally:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+                end.sendto(b"", str(place))
+            listener.join()
 
 
-def _hear_until(systemd: socket.socket, line: str) -> list[str]:
-    """Every line up to this one; fails by a time-out when it does not come."""
-    heard: list[str] = []
-    while line not in heard:
-        heard += systemd.recv(4096).decode().splitlines()
+def _hear_until(told: SimpleQueue[str], line: str) -> list[str]:
+    """Every line up to this one; fails when it does not come."""
+    heard = [told.get(timeout=PATIENCE_S)]
+    while heard[-1] != line:
+        heard.append(told.get(timeout=PATIENCE_S))
     return heard
 
 

@@ -10,6 +10,7 @@ import pytest
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.intake import Intake, PlacedView
 from voxgate.runtime.nouns import Frame, Reason
+from voxgate.runtime.scans.recording import NoRecording
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.wire.poses import PoseMessage
@@ -70,7 +71,7 @@ def test_frame_between_poses_becomes_a_view_with_its_exposure_on_the_host_clock(
 ) -> None:
     exposed_ns = START_NS + 400 * MS
     feed(intake, 0, 54)
-    intake.begin()
+    intake.begin(NoRecording())
     intake.add_frame(frame(exposed_ns))
     feed(intake, 54, 75)
     (placed,) = intake.take(arrival_ns(75))
@@ -106,7 +107,7 @@ def test_malformed_pose_is_a_note_and_nothing_else(
 
 def test_flush_names_what_still_waited_for_poses(intake: Intake) -> None:
     feed(intake, 0, 20)
-    intake.begin()
+    intake.begin(NoRecording())
     intake.add_frame(frame(arrival_ns(20)))
     assert intake.flush().reason is Reason.POSE_MISSING
     assert intake.take(arrival_ns(21)) == []

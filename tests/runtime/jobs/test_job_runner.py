@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,19 @@ import pytest
 
 from tests.kits.cell_kit import write_cell
 from tests.kits.scripted_cell import Script, scripted
+from voxgate.runtime.common.clock import Clock
 from voxgate.runtime.common.timings import NS_PER_MS, Timing, Work
+from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.intake import Intake
 from voxgate.runtime.jobs.job_runner import JobRunner
+from voxgate.runtime.jobs.verdict_book import VerdictBook
 from voxgate.runtime.jobs.worker import JobFinished, Worker
 from voxgate.runtime.nouns import Outcome, Reason, Verdict
 from voxgate.runtime.records.journal import Journal
+from voxgate.runtime.records.no_evidence import NoEvidence
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.telemetry.metrics import Metrics
@@ -55,20 +58,19 @@ class Bench:
         self.journal = UnsureJournal(self.cell.config.journal.path)
         self.published: list[dict[str, Any]] = []
         self.failures: list[str] = []
+        self.now_ns = 10**12
         metrics = Metrics("test", ("cam0",))
         sync = Synchronizer(Calibration.load(self.cell.config.calibration), 20_000_000)
         prepare = scripted(Script())
-        self.runner = JobRunner(
-            cell=self.cell,
-            journal=self.journal,
-            worker=Worker(prepare, lambda: None, 8),
-            intake=Intake(sync, metrics),
-            faults=Faults("test", self._publish, metrics),
-            metrics=metrics,
-            publish=self._publish,
+        book = VerdictBook(
+            *(self.cell, self.journal, NoEvidence(), metrics, self._publish),
             on_decided=lambda verdict, now_ns: None,
             on_journal_failed=lambda why, now_ns: self.failures.append(why),
+            clock=Clock(lambda: self.now_ns, utc_now),
         )
+        worker, intake = Worker(prepare, lambda: None, 8), Intake(sync, metrics)
+        faults = Faults("test", self._publish, metrics)
+        self.runner = JobRunner(self.cell.config.job, book, worker, intake, faults, metrics)
         self.recipe = prepare("bracket")
 
     def play(self, age_ns: int = 0) -> dict[str, Any]:
@@ -76,7 +78,7 @@ class Bench:
 
         The loop that hears of the inspector's verdict believes that next to no time went by.
         """
-        started_ns = time.monotonic_ns() - age_ns
+        started_ns = self.now_ns - age_ns
         command = StartJob(request_id="r", job_id="job-1", part_id="part-1")
         assert self.runner.open(command, self.recipe, started_ns)
         timings = (Timing(Work.SEGMENT, 3_000_000),)
@@ -114,7 +116,7 @@ def test_record_that_was_late_is_no_pass(bench: Bench) -> None:
     verdict = bench.play(age_ns=bench.cell.config.job.deadline_ms * NS_PER_MS)
     assert verdict["outcome"] == "INDETERMINATE"
     assert reasons(verdict) == [Reason.DEADLINE.value]
-    assert bench.on_record() == bench.runner.result("job-1")
+    assert bench.on_record() == bench.runner.book.result("job-1")
     assert bench.on_record() == VerdictMessage.model_validate_json(json.dumps(verdict))
     assert not bench.failures
 
@@ -124,9 +126,9 @@ def test_late_pass_that_cannot_be_withdrawn_stops_the_line(bench: Bench) -> None
     verdict = bench.play(age_ns=bench.cell.config.job.deadline_ms * NS_PER_MS)
     assert verdict["outcome"] == "INDETERMINATE"
     assert bench.failures
-    assert bench.runner.result("job-1") != bench.on_record()
+    assert bench.runner.book.result("job-1") != bench.on_record()
     bench.journal.locked = False
-    bench.runner.write_unwritten()  # `reset` does this
+    bench.runner.book.write_unwritten()  # `reset` does this
     assert bench.on_record() == VerdictMessage.model_validate_json(json.dumps(verdict))
 
 

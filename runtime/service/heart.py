@@ -1,0 +1,124 @@
+"""What the service says of itself now and then: heartbeat, gauges, one line for systemd."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+
+from voxgate.runtime.common.timings import NS_PER_MS
+from voxgate.runtime.errors import ServiceError
+from voxgate.runtime.jobs.intake import Intake
+from voxgate.runtime.service.doors import Doors
+from voxgate.runtime.station.station import Station
+from voxgate.runtime.telemetry.sd_notify import Notifier
+from voxgate.runtime.telemetry.vitals import Vitals
+from voxgate.runtime.wire.fields import MOST_UNACKNOWLEDGED, State
+from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic
+from voxgate.runtime.wire.verdict import VerdictMessage
+from voxgate.runtime.wire.verdict_message import cut
+
+
+class Heart:
+    """Beats every heartbeat_ms; what it tells it asks of the others."""
+
+    def __init__(self, station: Station, intake: Intake, doors: Doors) -> None:
+        self.due_ns = 0
+        self._station = station
+        self._intake = intake
+        self._doors = doors
+        self._config = station.cell.config
+        self._topic = heartbeat_topic(self._config.cell)
+        self._beats = 0
+        self._open_verdicts: tuple[int, str | None] = (0, None)
+        self._notifier = Notifier()
+        self._vitals = Vitals()
+        self._jobs = 0
+        self._last: VerdictMessage | None = None
+
+    def decided(self, verdict: VerdictMessage) -> None:
+        """One more job has its verdict."""
+        self._jobs += 1
+        self._last = verdict
+
+    def tick(self, now_ns: int) -> None:
+        """Look after everything, if it is time."""
+        if now_ns < self.due_ns:
+            return
+        self.due_ns = now_ns + self._config.sockets.heartbeat_ms * NS_PER_MS
+        self._station.look_after(now_ns)
+        self._intake.show_clocks()
+        self._show_disk()
+        self._doors.metrics.show_evidence(self._doors.evidence.figures)
+        self.beat(now_ns)
+        self._announce(now_ns)
+
+    def beat(self, now_ns: int) -> None:
+        """Publish one heartbeat."""
+        station = self._station
+        count, oldest = self.count_open()
+        heartbeat = HeartbeatMessage(
+            seq=self._beats,
+            t_host_ns=now_ns,
+            heartbeat_ms=self._config.sockets.heartbeat_ms,
+            state=station.state,
+            recipe=station.changeover.label,
+            preparing=station.preparing,
+            is_fallback=station.recipe is not None and station.changeover.fallback is not None,
+            job_id=station.runner.job_id,
+            is_simulated=self._config.is_simulated,
+            unacknowledged=count,
+            oldest_unacknowledged=oldest,
+            error=None if station.complaint is None else cut(station.complaint),
+        )
+        self._beats += 1
+        self._doors.metrics.heartbeats.inc()
+        self._doors.sockets.publish(self._topic, heartbeat.to_json())
+
+    def count_open(self) -> tuple[int, str | None]:
+        """Verdicts without an acknowledgement; what was known last when the file fails."""
+        with suppress(ServiceError):
+            self._open_verdicts = self._doors.journal.count_unacknowledged(MOST_UNACKNOWLEDGED)
+        self._doors.metrics.unacknowledged.set(self._open_verdicts[0])
+        return self._open_verdicts
+
+    def _show_disk(self) -> None:
+        try:
+            free = shutil.disk_usage(self._config.journal.path.parent).free
+        except OSError:
+            return  # the journal itself will say so
+        self._doors.metrics.disk_free.set(free)
+
+    # --- systemd ---------------------------------------------------------------------------------
+
+    def _announce(self, now_ns: int) -> None:
+        """Tell systemd how it goes; ready once a recipe is proven, or none will be."""
+        station = self._station
+        proven = station.recipe is not None or station.preparing is None
+        started = station.state is not State.PREOPERATIONAL and proven
+        missing = tuple(name for name, alive in self._doors.threads.items() if not alive())
+        stuck = self._vitals.stuck(self._doors.relay.pulses(), now_ns, missing)
+        self._notifier.tell(ready=started, alive=not stuck, status=self._status(stuck))
+
+    def _status(self, stuck: tuple[str, ...]) -> str:
+        """One line for whoever types `systemctl status`."""
+        station = self._station
+        if stuck:
+            return f"{station.state.value}: no progress: {', '.join(stuck)}"
+        recipe = station.recipe
+        broken = station.state in (State.ERROR, State.PREOPERATIONAL) or recipe is None
+        if station.complaint is not None and broken:
+            return f"{station.state.value}: {station.complaint}"
+        if recipe is None and station.preparing is not None:
+            return f"{station.state.value}: proving recipe {station.preparing}"
+        served = "no recipe" if recipe is None else f"{recipe.label} on {recipe.backend}"
+        last = "" if self._last is None else f", the last {self._last.outcome.value}"
+        return f"{station.state.value}: {served}, {self._jobs} jobs{last}{self._aside()}"
+
+    def _aside(self) -> str:
+        """What else there is to know of recipes while one serves."""
+        station = self._station
+        if station.changeover.fallback is not None:
+            return f"; FALLBACK, not the recipe of the configuration: {station.changeover.fallback}"
+        if station.preparing is not None:
+            return f"; {station.preparing} is being prepared"
+        return "" if station.error is None else f"; {station.error}"

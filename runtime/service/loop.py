@@ -1,0 +1,106 @@
+"""One turn of the service: sleep until something comes or is due, then do it, in order.
+
+Nothing in it blocks but the journal's write, which must be on disk before a verdict may be heard.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import zmq
+
+from voxgate.runtime.common.clock import Clock
+from voxgate.runtime.common.timings import NS_PER_MS
+from voxgate.runtime.service.assembly import Assembly
+from voxgate.runtime.service.doors import Doors
+from voxgate.runtime.service.wake import Wake
+from voxgate.runtime.wire.published import FaultCode, offer_topic
+
+CAMERA_POLL_NS = 100 * NS_PER_MS  # the supervisor's own deadlines
+
+
+class Poller(Protocol):
+    """What the loop needs of zmq.Poller."""
+
+    def register(self, socket: Any, flags: int = ...) -> None: ...
+    def poll(self, timeout: int | None = ...) -> list[tuple[Any, int]]: ...
+
+
+class Loop:
+    """Sleeps in one poll: commands, poses, subscribers, cameras, the inspection thread, signals."""
+
+    def __init__(
+        self, doors: Doors, parts: Assembly, wake: Wake, poller: Poller, clock: Clock
+    ) -> None:
+        self._doors = doors
+        self._parts = parts
+        self._wake = wake
+        self._poller = poller
+        self._now_ns = clock.monotonic_ns
+        self._next_camera_ns = 0
+        self._due_ns = 0
+        self._offers = offer_topic(parts.station.cell.config.cell)
+        sockets = doors.sockets
+        for source in (sockets.commands, sockets.poses, sockets.verdicts, doors.cameras, wake):
+            poller.register(source, zmq.POLLIN)
+
+    def turn(self) -> None:
+        """Poses, frames, what the inspector said, commands, what is due; then the heartbeat."""
+        parts, sockets = self._parts, self._doors.sockets
+        ready = dict(self._poller.poll(self._sleep_ms()))
+        if sockets.poses in ready:
+            now_ns = self._now_ns()
+            parts.intake.stash_pose(sockets.take_pose(), now_ns)
+            if len(ready) == 1 and parts.runner.job is None and now_ns < self._due_ns:
+                return
+        self._settle_poses()
+        now_ns = self._now_ns()
+        if self._doors.cameras.fileno() in ready or now_ns >= self._next_camera_ns:
+            self._take_frames(now_ns)
+        if self._wake.fileno() in ready:
+            self._wake.drain()
+            self._take_events()
+            self.tell_lost()
+        if sockets.commands in ready:
+            self.take_requests()
+        parts.desk.tick(self._now_ns())
+        parts.station.tick(self._now_ns())
+        if sockets.verdicts in ready and sockets.subscribed(self._offers):
+            parts.reoffer.again(self._now_ns())
+        parts.reoffer.tick(self._now_ns())
+        parts.heart.tick(now_ns)
+        self._due_ns = min(
+            self._next_camera_ns,
+            parts.heart.due_ns,
+            parts.station.wake_ns(),
+            parts.desk.wake_ns(),
+            parts.reoffer.wake_ns(),
+        )
+
+    def take_requests(self) -> None:
+        """Commands that are there."""
+        for request in self._doors.sockets.take_requests():
+            self._parts.desk.take(request, self._now_ns())
+
+    def tell_lost(self) -> None:
+        """Evidence that was promised and could not be written: a fault that stops nothing."""
+        for lost in self._doors.evidence.take():
+            now_ns = self._now_ns()
+            self._parts.faults.tell(FaultCode.EVIDENCE, lost.detail, now_ns, lost.job_id)
+
+    def _sleep_ms(self) -> int:
+        # a millisecond is zmq's finest: rounded up, or the last one would be a busy loop
+        return max(0, -((self._now_ns() - self._due_ns) // NS_PER_MS))
+
+    def _settle_poses(self) -> None:
+        for note in self._parts.intake.settle():
+            self._parts.station.pose_note(note, self._now_ns())
+
+    def _take_frames(self, now_ns: int) -> None:
+        self._next_camera_ns = now_ns + CAMERA_POLL_NS
+        for event in self._doors.cameras.poll(now_ns):
+            self._parts.station.camera_event(event, now_ns)
+
+    def _take_events(self) -> None:
+        for event in self._doors.relay.take():
+            self._parts.station.worker_event(event, self._now_ns())

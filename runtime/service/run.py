@@ -1,0 +1,80 @@
+"""`voxgate run`: a cell's YAML in, served until a signal ends it, the exit code out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from voxgate.runtime.common.clock import HOST_CLOCK, Clock
+from voxgate.runtime.config.cell import Cell, load_cell
+from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.errors import ServiceError
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.jobs.worker import Prepare
+from voxgate.runtime.records.evidence_store import EvidenceStore
+from voxgate.runtime.records.no_evidence import Evidence, NoEvidence
+from voxgate.runtime.scans.part_files import PartFiles
+from voxgate.runtime.service.service import Service
+from voxgate.runtime.service.wake import Wake
+from voxgate.runtime.station.prepare import preparer
+from voxgate.runtime.telemetry.logs import set_up
+
+log = logging.getLogger(__name__)
+
+SWITCH_S = 0.001  # the loop stamps poses while the inspection thread computes
+
+
+def run_service(config: Path) -> int:
+    """Serve the cell in `config` until SIGTERM or SIGINT; the exit code.
+
+    Raises ConfigError, CalibrationError, ServiceError: one line, nothing was started.
+    """
+    cell = load_cell(config)
+    set_up(cell.config.log.level)
+    calibration = Calibration.load(cell.config.calibration)
+    if calibration.forced:
+        log.warning(
+            "%s: written by --force although %s missed its limits",
+            cell.config.calibration,
+            ", ".join(calibration.forced),
+        )
+    return serve(cell, calibration, preparer(cell.config, calibration))
+
+
+def serve(
+    cell: Cell,
+    calibration: Calibration,
+    prepare: Prepare,
+    evidence: Callable[[Wake], Evidence] | None = None,
+    clock: Clock = HOST_CLOCK,
+) -> int:
+    """Serve with `prepare` as the maker of inspectors; ends by signal. Raises ServiceError.
+
+    evidence: makes another store of recordings than the configuration's.
+    """
+    sys.setswitchinterval(SWITCH_S)
+    wake = Wake()
+    try:
+        wake.on_signals()
+        make = evidence or (lambda wake: _configured(cell.config, wake, clock))
+        service = Service(cell, calibration, prepare, wake, make, clock)
+        try:
+            service.run()
+        finally:
+            clean = service.close()
+    finally:
+        wake.close()
+    return 0 if clean else 1
+
+
+def _configured(config: CellConfig, wake: Wake, clock: Clock) -> Evidence:
+    """The recordings that the configuration asks for."""
+    if config.evidence is None or not config.evidence.enabled:
+        return NoEvidence()
+    try:
+        part = PartFiles.beside(config.calibration)
+    except OSError as error:
+        raise ServiceError(f"{config.calibration}: {error.strerror}") from error
+    return EvidenceStore.of(config.evidence, part, wake.call, clock)
