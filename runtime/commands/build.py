@@ -1,62 +1,47 @@
-"""What `voxgate build` does with its words: find the recipe and the plans, show progress."""
+"""`voxgate build`: the words of the command; what it does is in build_plans."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from voxgate.runtime.engines.build import Outcome, build_recipe
-from voxgate.runtime.engines.builder import BuildOptions
-from voxgate.runtime.engines.plan_cache import PlanCache
-from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.recipe.signature import ANYBODY, Trust
+import typer
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.options import AsJson
 
 
-def run_build(
-    recipe: Path,
-    config: Path | None,
-    plans: Path | None,
-    options: BuildOptions,
-    force: bool,
-    progress: Progress,
-) -> list[Outcome]:
-    """One per model of the recipe. Raises VoxGateError: one line with what to do."""
-    folder, cache, trust = _places(recipe, config)
-    loaded = Recipe.load(folder, trust)
-    loaded.check_detector()
-    kept = PlanCache(plans) if plans else cache
-    return [
-        build_recipe(each, kept, options, _Phases(progress, each.model_name).on_step, force)
-        for each in loaded.models
-    ]
+def build(
+    recipe: Annotated[Path, typer.Argument(help="Folder of the recipe, or name/version with -c.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A cell's YAML: its recipes and plans.")
+    ] = None,
+    plans: Annotated[
+        Path | None, typer.Option(help="Folder of plans; default: .plans beside the recipes.")
+    ] = None,
+    workspace_mb: Annotated[
+        int, typer.Option(min=16, max=65536, help="Scratch memory that a kernel may ask for.")
+    ] = 1024,
+    level: Annotated[
+        int, typer.Option(min=0, max=5, help="Optimisation level; 4 and 5 build very long.")
+    ] = 3,
+    tf32: Annotated[
+        bool, typer.Option("--tf32", help="Allow TF32; the probe must still agree.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build the TensorRT plan of each of a recipe's models, where it will serve, and prove it."""
+    from voxgate.runtime.commands.build_plans import build_plans
+    from voxgate.runtime.engines.builder import BuildOptions
 
-
-def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache, Trust]:
-    """A cell's configuration says where recipes and plans lie, and whose recipes are opened."""
-    if config is None:
-        return recipe, PlanCache.beside(recipe), ANYBODY
-    from voxgate.runtime.config.cell import load_cell
-    from voxgate.runtime.engines.plan_cache import plans_of
-    from voxgate.runtime.recipe.store import recipe_folder, trust_of
-
-    cell = load_cell(config).config
-    named = recipe if recipe.exists() else recipe_folder(cell.recipes.folder, str(recipe))
-    return named, plans_of(cell), trust_of(cell.recipes)
-
-
-class _Phases:
-    """One bar per phase that TensorRT tells of, and model."""
-
-    def __init__(self, progress: Progress, model: str) -> None:
-        self._progress = progress
-        self._model = f"{model}: " if model else ""
-        self._bars: dict[str, TaskID] = {}
-
-    def on_step(self, phase: str, step: int, steps: int) -> None:
-        """A step of a phase is done; called from TensorRT's threads too."""
-        if phase not in self._bars:
-            self._bars[phase] = self._progress.add_task(f"{self._model}{phase}", total=steps)
-        self._progress.update(self._bars[phase], completed=step, total=steps)
+    options = BuildOptions(workspace_mb, level, tf32)
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        outcomes = build_plans(recipe, config, plans, options, force, progress)
+    if not as_json:
+        typer.echo("\n".join(outcome.sentence for outcome in outcomes))
+    elif len(outcomes) == 1:
+        typer.echo(outcomes[0].sidecar.model_dump_json())
+    else:
+        typer.echo(json.dumps({"plans": [o.sidecar.model_dump(mode="json") for o in outcomes]}))

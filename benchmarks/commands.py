@@ -1,0 +1,22 @@
+"""`voxgate bench`; it imports the figures when it is asked for them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Such as fusion, live or soak; `?` lists them. Default: all that a box can, "
+            "but the nights'.",
+        ),
+    ] = None,
+) -> None:
+    """Measure the figures of the README on this machine."""
+    from voxgate.benchmarks.__main__ import run
+
+    run(names or [])

@@ -1,0 +1,62 @@
+"""What `voxgate build` does: find the recipe and the plans, show progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voxgate.runtime.engines.build import Outcome, build_recipe
+from voxgate.runtime.engines.builder import BuildOptions
+from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.signature import ANYBODY, Trust
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def build_plans(
+    recipe: Path,
+    config: Path | None,
+    plans: Path | None,
+    options: BuildOptions,
+    force: bool,
+    progress: Progress,
+) -> list[Outcome]:
+    """One per model of the recipe. Raises VoxGateError: one line with what to do."""
+    folder, cache, trust = _places(recipe, config)
+    loaded = Recipe.load(folder, trust)
+    loaded.check_detector()
+    kept = PlanCache(plans) if plans else cache
+    return [
+        build_recipe(each, kept, options, _Phases(progress, each.model_name).on_step, force)
+        for each in loaded.models
+    ]
+
+
+def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache, Trust]:
+    """A cell's configuration says where recipes and plans lie, and whose recipes are opened."""
+    if config is None:
+        return recipe, PlanCache.beside(recipe), ANYBODY
+    from voxgate.runtime.config.cell import load_cell
+    from voxgate.runtime.engines.plan_cache import plans_of
+    from voxgate.runtime.recipe.store import recipe_folder, trust_of
+
+    cell = load_cell(config).config
+    named = recipe if recipe.exists() else recipe_folder(cell.recipes.folder, str(recipe))
+    return named, plans_of(cell), trust_of(cell.recipes)
+
+
+class _Phases:
+    """One bar per phase that TensorRT tells of, and model."""
+
+    def __init__(self, progress: Progress, model: str) -> None:
+        self._progress = progress
+        self._model = f"{model}: " if model else ""
+        self._bars: dict[str, TaskID] = {}
+
+    def on_step(self, phase: str, step: int, steps: int) -> None:
+        """A step of a phase is done; called from TensorRT's threads too."""
+        if phase not in self._bars:
+            self._bars[phase] = self._progress.add_task(f"{self._model}{phase}", total=steps)
+        self._progress.update(self._bars[phase], completed=step, total=steps)

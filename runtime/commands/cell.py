@@ -1,0 +1,80 @@
+"""`voxgate run`, `check`, `schema`, `doctor`: a cell's YAML and the machine that serves it."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson
+
+EXIT_WRONG_INPUT = 2
+EXIT_UNHEALTHY = 1
+
+Config = Annotated[Path, typer.Argument(help="The cell's YAML file.")]
+
+
+class SchemaName(str, Enum):
+    """What has a JSON Schema."""
+
+    CONFIG = "config"
+    MESSAGES = "messages"
+
+
+def run(config: Config) -> None:
+    """Serve a cell until SIGTERM: poses and frames in, verdicts out."""
+    from voxgate.runtime.service.run import run_service
+
+    raise typer.Exit(run_service(config))
+
+
+def check(config: Config, as_json: AsJson = False) -> None:
+    """Check a cell's YAML: exit 0 if it would be served, 2 with file:line:key of each problem."""
+    from voxgate.runtime.config.cell import check_config
+
+    problems = check_config(config)
+    if as_json:
+        typer.echo(json.dumps({"ok": not problems, "problems": problems}))
+    else:
+        for problem in problems:
+            typer.echo(problem, err=True)
+        if not problems:
+            typer.echo(f"{config}: ok")
+    raise typer.Exit(EXIT_WRONG_INPUT if problems else 0)
+
+
+def schema(
+    name: Annotated[SchemaName, typer.Argument(help="Which schema.")] = SchemaName.CONFIG,
+) -> None:
+    """Print the JSON Schema of the configuration (for editors) or of the messages."""
+    from voxgate.runtime.config.cell import config_schema
+    from voxgate.runtime.wire.schema import messages_schema
+
+    chosen = config_schema() if name is SchemaName.CONFIG else messages_schema()
+    typer.echo(json.dumps(chosen, indent=2))
+
+
+def doctor(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A cell's YAML: look at what it needs.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what this machine lacks and what to type; exit 1 if a row is red."""
+    from rich.console import Console
+
+    from voxgate.runtime.commands.doctor import as_object, as_table, run_doctor
+    from voxgate.runtime.doctor.rows import healthy
+
+    with errors_as_json(as_json):
+        rows = run_doctor(config)
+    ok = healthy(rows)
+    if as_json:
+        typer.echo(json.dumps(as_object(rows, ok)))
+    else:
+        Console().print(as_table(rows), highlight=False)
+    raise typer.Exit(0 if ok else EXIT_UNHEALTHY)
