@@ -56,7 +56,7 @@ def rays(calibration: Calibration) -> npt.NDArray[np.float32]:
     return np.asarray(straight, np.float32).reshape(*size, 2)
 
 
-class LineCamera:
+class GenicamCamera:
     """Pictures before the lens, Line1 in the robot's hand."""
 
     def __init__(self, serial: str, calibration_file: Path, clock: tuple[int, float]) -> None:

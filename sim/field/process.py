@@ -35,7 +35,7 @@ from voxgate.sim.field.events import (
     Trigger,
 )
 from voxgate.sim.field.faults import Target, fault_from_text
-from voxgate.sim.field.genicam_camera import LineCamera
+from voxgate.sim.field.genicam_camera import GenicamCamera
 from voxgate.sim.field.network_camera import CameraSender, Encoding, Picture, pictures_from_scan
 from voxgate.sim.field.pose_stream import PoseStream
 from voxgate.sim.field.schedule import schedule_from_timeline
@@ -68,7 +68,7 @@ class Field:
         now_ns = time.monotonic_ns()
         self._poses = PoseStream(context, wires.poses)
         self._sender = CameraSender(context, wires.frames, wires.camera) if wires.frames else None
-        self._line = _line_camera(wires) if wires.serial_number else None
+        self._genicam = _genicam_camera(wires) if wires.serial_number else None
         self._clocks = {
             Target.ROBOT: DeviceClock(now_ns, *ROBOT_CLOCK),
             Target.CAMERA: DeviceClock(now_ns, *CAMERA_CLOCK),
@@ -125,13 +125,13 @@ class Field:
         """One job in real time: every event at its own moment, late by what the answer tells."""
         loaded = self._load(order)
         faults = tuple(fault_from_text(text) for text in order["faults"])
-        triggered = self._line is not None
+        triggered = self._genicam is not None
         schedule = schedule_from_timeline(
             loaded.timeline, faults, order["seed"], triggered=triggered
         )
         lost = self._sender.lost if self._sender is not None else 0
-        if self._line is not None:
-            self._line.lay_out(loaded.pictures)
+        if self._genicam is not None:
+            self._genicam.lay_out(loaded.pictures)
         zero_ns = time.monotonic_ns() + LEAD_NS
         late_ns, last_frame_ns = 0, 0
         for event in schedule.events:
@@ -144,8 +144,8 @@ class Field:
             late_ns = max(late_ns, now_ns - zero_ns - event.send_ns)
             last_frame_ns = now_ns if isinstance(event, FrameSend) else last_frame_ns
         self._rest(schedule, loaded.timeline)
-        if self._line is not None:
-            last_frame_ns, lost = self._line.rest()
+        if self._genicam is not None:
+            last_frame_ns, lost = self._genicam.rest()
         elif self._sender is not None:
             lost = self._sender.lost - lost
         say(
@@ -161,8 +161,8 @@ class Field:
             t_robot_ns = self._clocks[Target.ROBOT].device_ns(zero_ns + event.sample.t_ns)
             self._poses.publish(self._pose_number + event.number, t_robot_ns, event.sample)
         elif isinstance(event, Trigger):
-            assert self._line is not None
-            self._line.trigger(event, zero_ns)
+            assert self._genicam is not None
+            self._genicam.trigger(event, zero_ns)
         elif isinstance(event, FrameSend):
             assert self._sender is not None
             t_camera_ns = self._clocks[Target.CAMERA].device_ns(zero_ns + event.exposure.t_ns)
@@ -170,8 +170,8 @@ class Field:
             self._sender.send(
                 picture, self._frame_number + event.number, t_camera_ns, event.corrupt
             )
-        elif isinstance(event, StepSend) and self._line is not None and _is_camera(event):
-            self._line.step(event.step_ns)
+        elif isinstance(event, StepSend) and self._genicam is not None and _is_camera(event):
+            self._genicam.step(event.step_ns)
         elif isinstance(event, StepSend):
             clock = self._clocks[event.device]
             self._clocks[event.device] = clock.stepped(zero_ns + event.send_ns, event.step_ns)
@@ -187,16 +187,16 @@ class Field:
         self._poses.close()
         if self._sender is not None:
             self._sender.close()
-        if self._line is not None:
-            self._line.close()
+        if self._genicam is not None:
+            self._genicam.close()
 
 
 def _is_camera(step: StepSend) -> bool:
     return step.device is Target.CAMERA
 
 
-def _line_camera(wires: Wires) -> LineCamera:
-    return LineCamera(wires.serial_number, Path(wires.calibration), CAMERA_CLOCK)
+def _genicam_camera(wires: Wires) -> GenicamCamera:
+    return GenicamCamera(wires.serial_number, Path(wires.calibration), CAMERA_CLOCK)
 
 
 def _sleep_until(deadline_ns: int) -> None:
