@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
+
+if TYPE_CHECKING:
+    from voxgate.runtime.recipe.recipe import Recipe
+    from voxgate.runtime.recipe.zones import Zones
 
 
 class ForestName(str, Enum):
@@ -45,24 +50,17 @@ def scorer(
     """Add a classifier (SegAD): it may fail a part that no place fails, never the reverse."""
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from voxgate.export.packing.rewrite import rewritten
     from voxgate.export.quality.scorer import Samples, table_of, train_scorer
-    from voxgate.export.quality.scorer_ablation import as_table, held_out
-    from voxgate.export.quality.zone_file import load_zones
+    from voxgate.export.quality.scorer_ablation import held_out
     from voxgate.runtime.recipe.manifest import SCORER_FILE, ZONES_FILE
     from voxgate.runtime.recipe.recipe import Recipe
     from voxgate.runtime.recipe.scorer import write_scorer
-    from voxgate.runtime.recipe.zones import Zones, write_zones
+    from voxgate.runtime.recipe.zones import write_zones
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         loaded = Recipe.load(recipe)
-        if zones is not None and loaded.zones is not None:
-            raise RecipeError(f"recipe {loaded.label} has zones already: leave --zones away")
-        own = loaded.zones or Zones.whole(1.0, loaded.grid.voxel_mm)
-        if zones is not None:
-            own = load_zones(zones, loaded.grid.voxel_mm)
+        own = _zones(loaded, zones)
         table = table_of(
             loaded,
             own,
@@ -84,10 +82,30 @@ def scorer(
     if as_json:
         typer.echo(json.dumps(summary))
     else:
-        typer.echo(
-            f"recipe written: {out} (not signed); {summary['rows']} rows, {summary['bad_rows']} of "
-            f"bad parts by {', '.join(summary['detectors'])}; AUROC on them "
-            f"{summary['training_auroc']:.3f}"
-        )
-        if compared:
-            Console().print(as_table(compared, "Cl. AUROC on rows held out of training"))
+        _show(summary, compared)
+
+
+def _zones(recipe: Recipe, file: Path | None) -> Zones:
+    """The recipe's own, the file's, or the whole part as one."""
+    from voxgate.export.quality.zone_file import load_zones
+    from voxgate.runtime.recipe.zones import Zones
+
+    if file is None:
+        return recipe.zones or Zones.whole(1.0, recipe.grid.voxel_mm)
+    if recipe.zones is not None:
+        raise RecipeError(f"recipe {recipe.label} has zones already: leave --zones away")
+    return load_zones(file, recipe.grid.voxel_mm)
+
+
+def _show(summary: dict[str, Any], compared: Sequence[Any]) -> None:
+    from rich.console import Console
+
+    from voxgate.export.quality.scorer_ablation import as_table
+
+    typer.echo(
+        f"recipe written: {summary['recipe']} (not signed); {summary['rows']} rows, "
+        f"{summary['bad_rows']} of bad parts by {', '.join(summary['detectors'])}; AUROC on them "
+        f"{summary['training_auroc']:.3f}"
+    )
+    if compared:
+        Console().print(as_table(compared, "Cl. AUROC on rows held out of training"))
