@@ -45,6 +45,8 @@ try:
     libpython.provide_libpython(sys.argv[1])
 except CameraError as error:
     print(error)
+else:
+    print("provided")
 """
 
 GENICAM = """
@@ -54,37 +56,42 @@ print(sum("libpython" in line and "memfd" not in line for line in open("/proc/se
 """
 
 
-def child(python: Path | str, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A fresh interpreter with this environment's packages."""
+def child(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run with this environment's packages for whatever Python is started."""
     path = [str(ROOT / "packaging"), *(entry for entry in sys.path if "site-packages" in entry)]
-    environment = {**os.environ, "PYTHONPATH": ":".join(path)}
     return subprocess.run(
-        [str(python), "-W", "ignore", "-c", script, *arguments],
+        list(map(str, command)),
         capture_output=True,
         text=True,
         check=False,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": ":".join(path), "PYTHONWARNINGS": "ignore", **environment},
     )
 
 
 def test_a_library_that_asks_for_an_absent_libpython_stays_out(tmp_path: Path) -> None:
     wants = tmp_path / "libwants.so"
     wants.write_bytes(bare_library("libwants.so", platform.machine(), needed=(ABSENT,)))
-    done = child(sys.executable, BEFORE_AND_AFTER, str(wants), ABSENT)
+    done = child(sys.executable, "-c", BEFORE_AND_AFTER, wants, ABSENT)
     assert f"before: {ABSENT}: cannot open shared object file" in done.stdout, done.stderr
     assert "after: loaded" in done.stdout, done.stderr
 
 
 def test_where_no_stand_in_is_possible_nobody_says_what_to_type() -> None:
-    done = child(sys.executable, REFUSED, ABSENT)
+    done = child(sys.executable, "-c", REFUSED, ABSENT)
     assert "Operation not permitted" in done.stdout, done.stderr
     assert f"sudo apt-get install libpython{VERSION}" in done.stdout
+
+
+def test_an_installed_libpython_is_overlooked_where_no_stand_in_is_possible(tmp_path: Path) -> None:
+    (tmp_path / ABSENT).write_bytes(bare_library(ABSENT, platform.machine()))
+    done = child(sys.executable, "-c", REFUSED, ABSENT, LD_LIBRARY_PATH=str(tmp_path))
+    assert done.stdout == "provided\n", done.stderr
 
 
 def test_genicam_brings_a_second_interpreter_into_the_process() -> None:
     """Whether the system has libpython's file or not; a shared Python is the library itself."""
     python = static_python()
-    done = child(python, GENICAM)
+    done = child(python, "-c", GENICAM)
     assert done.stdout.splitlines() == ["GenericException Harvester", "0"], done.stderr
 
 
@@ -98,17 +105,9 @@ def test_genicam_does_not_load_where_libpython_has_no_file() -> None:
     namespace = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
     if subprocess.run([*namespace, "true"], check=False, capture_output=True).returncode:
         pytest.skip("hiding a file needs the right to mount")
-    loads = f"{hide} && exec {python} -W ignore -c '{GENICAM}'"
-    path = [str(ROOT / "packaging"), *(entry for entry in sys.path if "site-packages" in entry)]
-    environment = {**os.environ, "PYTHONPATH": ":".join(path)}
-    without = loads.replace(GENICAM, "import genicam.genapi")
-    failed = subprocess.run(
-        [*namespace, without], capture_output=True, text=True, check=False, env=environment
-    )
+    failed = child(*namespace, f"{hide} && exec {python} -c 'import genicam.genapi'")
     assert LIBPYTHON in failed.stderr
-    done = subprocess.run(
-        [*namespace, loads], capture_output=True, text=True, check=False, env=environment
-    )
+    done = child(*namespace, f"{hide} && exec {python} -c '{GENICAM}'")
     assert done.stdout.splitlines() == ["GenericException Harvester", "0"], done.stderr
 
 
