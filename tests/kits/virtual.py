@@ -89,6 +89,15 @@ def settings(camera: VirtualCamera, *nodes: NodeSetting, **source: Any) -> Camer
 
 
 @contextmanager
+def showing(name: str, slots: int = 1, **more: Any) -> Iterator[VirtualCamera]:
+    """A camera with a picture and its depth in each of so many slots; more: as for `spec`."""
+    with VirtualCamera(spec(name, **more)) as camera:
+        for slot in range(slots):
+            camera.show(slot, grey(slot), depth(slot))
+        yield camera
+
+
+@contextmanager
 def opened(camera_settings: CameraSettings) -> Iterator[GenicamSource]:
     """The runtime's own source on a camera, in this process."""
     assert isinstance(camera_settings.source, GenicamSettings)

@@ -27,8 +27,7 @@ needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C compil
 
 @pytest.fixture
 def camera() -> Iterator[VirtualCamera]:
-    with VirtualCamera(virtual.spec("cli")) as made:
-        made.show(0, virtual.grey(0), virtual.depth(0))
+    with virtual.showing("cli") as made:
         yield made
 
 

@@ -50,8 +50,7 @@ needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C compil
 @pytest.fixture
 def camera() -> Iterator[VirtualCamera]:
     ptp = Ptp(settle_ns=80 * MS, residual_ns=500)
-    with VirtualCamera(virtual.spec("setup", ptp=ptp)) as made:
-        made.show(0, virtual.grey(0), virtual.depth(0))
+    with virtual.showing("setup", ptp=ptp) as made:
         yield made
 
 

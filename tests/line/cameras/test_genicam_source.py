@@ -11,8 +11,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.kits import viky
+from tests.kits import viky, virtual
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.frame_gate import FaultKind, FrameGate, SourceFault
 from voxgate.runtime.cameras.genicam import frame_maker, proof
@@ -38,17 +37,6 @@ DEADLINE_S = 30.0
 def _with_source(settings: CameraSettings, **changes: Any) -> CameraSettings:
     assert isinstance(settings.source, GenicamSettings)
     return replace(settings, source=replace(settings.source, **changes))
-
-
-@contextmanager
-def _open(settings: CameraSettings) -> Iterator[GenicamSource]:
-    assert isinstance(settings.source, GenicamSettings)
-    source = GenicamSource(settings, settings.source)
-    try:
-        source.open()
-        yield source
-    finally:
-        source.close()
 
 
 def _next(source: GenicamSource) -> Frame | SourceFault:
@@ -102,7 +90,7 @@ def test_a_wrong_serial_number_opens_another_camera() -> None:
     settings = _with_source(viky.camera(), serial_number="4711")
     with (
         pytest.raises(CameraError, match=r"sees the serial numbers \['0', '1', '2'\]"),
-        _open(settings),
+        virtual.opened(settings),
     ):
         pass
 
@@ -119,14 +107,14 @@ def test_an_importer_s_warning_filters_are_changed() -> None:
 
 def test_ctrl_c_destroys_the_acquirer() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with _open(viky.camera()):
+    with virtual.opened(viky.camera()):
         assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_the_genicam_cache_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """With it, a process killed while it loads an XML makes every later one hang."""
     monkeypatch.setenv("GENICAM_CACHE_V3_5", "/nowhere")
-    with _open(viky.camera()):
+    with virtual.opened(viky.camera()):
         assert not [name for name in os.environ if name.startswith("GENICAM_CACHE")]
 
 
@@ -149,21 +137,24 @@ def test_the_genicam_cache_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_setting_the_camera_does_not_hold_is_believed(node: NodeSetting, message: str) -> None:
     settings = _with_source(viky.camera(), nodes=(*viky.nodes(50.0), node))
-    with pytest.raises(CameraError, match=message) as caught, _open(settings):
+    with pytest.raises(CameraError, match=message) as caught, virtual.opened(settings):
         pass
     assert "\n" not in str(caught.value)
 
 
 def test_a_buffer_mode_that_is_not_offered_is_ignored() -> None:
     settings = _with_source(viky.camera(), buffer_handling="NewestFirst")
-    with pytest.raises(CameraError, match="cannot set StreamBufferHandlingMode"), _open(settings):
+    with (
+        pytest.raises(CameraError, match="cannot set StreamBufferHandlingMode"),
+        virtual.opened(settings),
+    ):
         pass
 
 
 def test_a_camera_of_another_size_starts() -> None:
     with (
         pytest.raises(CameraError, match=r"Width and Height are \(100.0, 100.0\)"),
-        _open(replace(viky.camera(), width_px=120)),
+        virtual.opened(replace(viky.camera(), width_px=120)),
     ):
         pass
 
@@ -174,7 +165,7 @@ def test_a_camera_of_another_size_starts() -> None:
 @pytest.mark.parametrize("pixels", ["Mono8", "RGBa8"])
 def test_an_image_is_empty_or_sheared(pixels: str) -> None:
     settings = _with_source(viky.camera(), nodes=viky.nodes(50.0, pixels=pixels))
-    with _open(settings) as source:
+    with virtual.opened(settings) as source:
         frame = _frame(source)
     assert frame.image.shape == (viky.SIZE_PX, viky.SIZE_PX)
     assert len(np.unique(frame.image)) > 1
@@ -183,7 +174,7 @@ def test_an_image_is_empty_or_sheared(pixels: str) -> None:
 
 def test_the_parts_of_a_cloud_are_mixed_up() -> None:
     """viky sends A = column, B = row, C = height as three parts: C from A would be a ramp."""
-    with _open(viky.camera(depth=True)) as source:
+    with virtual.opened(viky.camera(depth=True)) as source:
         depth_mm = _frame(source).depth_mm
     assert depth_mm is not None
     assert depth_mm.shape == (viky.SIZE_PX, viky.SIZE_PX)
@@ -195,7 +186,7 @@ def test_the_parts_of_a_cloud_are_mixed_up() -> None:
 
 def test_a_missing_device_clock_is_time_zero() -> None:
     settings = _with_source(viky.camera(), timestamp="device")
-    with _open(settings) as source:
+    with virtual.opened(settings) as source:
         fault = _next(source)
     assert isinstance(fault, SourceFault)
     assert fault.kind is FaultKind.UNSYNCED
@@ -203,7 +194,7 @@ def test_a_missing_device_clock_is_time_zero() -> None:
 
 
 def test_arrival_is_taken_for_the_start_of_exposure() -> None:
-    with _open(viky.camera()) as source:
+    with virtual.opened(viky.camera()) as source:
         before_ns = time.monotonic_ns()
         frames = [_frame(source) for _ in range(3)]
     for frame in frames:
@@ -216,7 +207,7 @@ def test_chunks_of_another_buffer_are_read() -> None:
     settings = _with_source(
         viky.camera(rate_hz=200.0), exposure_us=None, exposure_node="ChunkNrBounces"
     )
-    with _open(settings) as source:
+    with virtual.opened(settings) as source:
         bounces = [_frame(source).exposure_ns // 1_000 for _ in range(200)]
     assert bounces == sorted(bounces)
     assert bounces[-1] > bounces[0]
@@ -224,7 +215,7 @@ def test_chunks_of_another_buffer_are_read() -> None:
 
 def test_a_missing_exposure_is_zero() -> None:
     settings = _with_source(viky.camera(), exposure_us=None, exposure_node="ChunkExposureTime")
-    with _open(settings) as source:
+    with virtual.opened(settings) as source:
         fault = _next(source)
     assert isinstance(fault, SourceFault)
     assert "exposure cannot be read from ChunkExposureTime" in fault.detail
@@ -246,7 +237,7 @@ def test_waiting_for_a_frame_stops_every_thread() -> None:
             time.sleep(0.001)
 
     read_end, write_end = os.pipe()
-    with _open(viky.camera(rate_hz=1.0)) as source:
+    with virtual.opened(viky.camera(rate_hz=1.0)) as source:
         thread = threading.Thread(target=probe)
         thread.start()
         try:
@@ -276,7 +267,7 @@ def _pace(ticks: list[int], do: Callable[[], None]) -> float:
 
 def test_the_longest_poll_is_as_long_as_a_frame_takes() -> None:
     """Trap 2: nothing in `take` waits for a frame, so no timeout of the library can be too long."""
-    with _open(viky.camera(rate_hz=2.0)) as source:
+    with virtual.opened(viky.camera(rate_hz=2.0)) as source:
         _frame(source)
         empty = sum(source.take() is None for _ in range(200))
     assert empty >= 198  # 200 polls at 2 Hz: none of them waited for the next frame
@@ -284,7 +275,7 @@ def test_the_longest_poll_is_as_long_as_a_frame_takes() -> None:
 
 def test_an_overrun_delivers_old_frames_as_new() -> None:
     """Trap 3, stamped by arrival: what waited while the worker stood still is refused."""
-    with _open(viky.camera(rate_hz=100.0, max_pause_ms=50)) as source:
+    with virtual.opened(viky.camera(rate_hz=100.0, max_pause_ms=50)) as source:
         last_id = _frame(source).frame_id
         _wait_until(lambda: source._device.waiting() >= 7)
         time.sleep(0.06)
@@ -299,7 +290,7 @@ def test_an_overrun_delivers_old_frames_as_new() -> None:
 def test_an_overrun_goes_unseen() -> None:
     """Trap 3: eight old frames, then a silent jump. Only the frame id tells, so it is checked."""
     settings = viky.camera(rate_hz=100.0)
-    with _open(settings) as source:
+    with virtual.opened(settings) as source:
         gate = FrameGate(settings)
         _wait_until(lambda: source._device.waiting() >= 7)
         time.sleep(0.3)  # the camera goes on and throws away what finds no buffer
@@ -312,7 +303,7 @@ def test_an_overrun_goes_unseen() -> None:
 
 
 def test_draining_leaves_an_old_frame_behind() -> None:
-    with _open(viky.camera(rate_hz=100.0)) as source:
+    with virtual.opened(viky.camera(rate_hz=100.0)) as source:
         _wait_until(lambda: source._device.waiting() >= 7)
         count, last_id = source.drain()
         assert count >= 7
@@ -322,7 +313,7 @@ def test_draining_leaves_an_old_frame_behind() -> None:
 
 def test_a_frame_changes_when_its_buffer_is_filled_again() -> None:
     """Trap 4: numpy views of a buffer show the next frame once it is queued."""
-    with _open(viky.camera(rate_hz=200.0, depth=True)) as source:
+    with virtual.opened(viky.camera(rate_hz=200.0, depth=True)) as source:
         first = _frame(source)
         image = first.image.copy()
         later = [_frame(source) for _ in range(3 * 8)]
@@ -343,7 +334,7 @@ def test_an_exception_while_reading_a_buffer_leaks_it(monkeypatch: pytest.Monkey
         raise errors[broken_count[0] % 3]
 
     broken_count = [0]
-    with _open(viky.camera(rate_hz=200.0)) as source:
+    with virtual.opened(viky.camera(rate_hz=200.0)) as source:
         with monkeypatch.context() as patch:
             patch.setattr(frame_maker, "components_from_buffer", broken)
             for n in range(3 * 8):
@@ -357,7 +348,7 @@ def test_an_exception_while_reading_a_buffer_leaks_it(monkeypatch: pytest.Monkey
 
 def test_a_feature_of_either_exception_tree_ends_the_worker() -> None:
     """Trap 5: gentl and genapi have no common root; a missing feature is None in both."""
-    with _open(viky.camera()) as source:
+    with virtual.opened(viky.camera()) as source:
         node_map = source._device.acquirer.remote_device.node_map
         assert read_node(node_map, "NoSuchFeature") is None
         assert read_node(node_map, "ChunkScan3dCoordinateScale") is None  # no buffer attached
@@ -366,7 +357,7 @@ def test_a_feature_of_either_exception_tree_ends_the_worker() -> None:
 
 def test_every_reopening_leaks_the_node_map() -> None:
     """Trap 7: a finalizer of the library keeps the acquirer and the remote node map for ever."""
-    with _open(viky.camera()) as source:
+    with virtual.opened(viky.camera()) as source:
         _frame(source)
         acquirer = source._device.acquirer
         node_map = acquirer.remote_device.node_map
@@ -382,7 +373,7 @@ def test_memory_grows_with_every_reopening() -> None:
     process, cycles = psutil.Process(), 100
     before = 0
     for cycle in range(cycles + 10):
-        with _open(viky.camera()) as source:
+        with virtual.opened(viky.camera()) as source:
             _frame(source)
         before = process.memory_info().rss if cycle < 10 else before
     assert (process.memory_info().rss - before) / 1e6 < 0.1 * cycles
@@ -390,7 +381,7 @@ def test_memory_grows_with_every_reopening() -> None:
 
 def test_a_dead_link_is_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trap 8: it says nothing, but a feature cannot be read; then the whole process ends."""
-    with _open(viky.camera(rate_hz=4.0)) as source:
+    with virtual.opened(viky.camera(rate_hz=4.0)) as source:
         _frame(source)
         monkeypatch.setattr(proof, "LINK_CHECK_NS", 0)
 
@@ -405,7 +396,7 @@ def test_a_dead_link_is_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_fetches_that_always_fail_are_repeated_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    with _open(viky.camera(rate_hz=200.0)) as source:
+    with virtual.opened(viky.camera(rate_hz=200.0)) as source:
         _frame(source)
 
         def fail(**_: object) -> None:
@@ -417,7 +408,7 @@ def test_fetches_that_always_fail_are_repeated_for_ever(monkeypatch: pytest.Monk
 
 
 def test_a_producer_that_does_not_count_its_buffers_delivers_none() -> None:
-    with _open(viky.camera()) as source:
+    with virtual.opened(viky.camera()) as source:
         source._device.counts_waiting = False
         assert [_frame(source).frame_id for _ in range(3)] == [1, 2, 3]
 
@@ -425,7 +416,7 @@ def test_a_producer_that_does_not_count_its_buffers_delivers_none() -> None:
 def test_waiting_for_the_camera_makes_the_parent_wait() -> None:
     read_end, write_end = os.pipe()
     os.write(write_end, b"!")
-    with _open(viky.camera(rate_hz=4.0)) as source:
+    with virtual.opened(viky.camera(rate_hz=4.0)) as source:
         source.wait(read_end, 3_600.0)  # returns at once: the link speaks
         assert select.select([read_end], [], [], 0)[0]
     os.close(read_end)

@@ -35,9 +35,7 @@ RANGE = (
 
 @pytest.fixture
 def camera() -> Iterator[VirtualCamera]:
-    with VirtualCamera(virtual.spec("cam")) as made:
-        made.show(0, virtual.grey(0), virtual.depth(0))
-        made.show(1, virtual.grey(1), virtual.depth(1))
+    with virtual.showing("cam", slots=2) as made:
         yield made
 
 

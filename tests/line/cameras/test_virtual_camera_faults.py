@@ -32,9 +32,7 @@ IO_ERROR, ABORT, DENIED = -1010, -1012, -1005
 
 @pytest.fixture
 def camera() -> Iterator[VirtualCamera]:
-    with VirtualCamera(virtual.spec("fault")) as made:
-        for slot in range(4):
-            made.show(slot, virtual.grey(slot), virtual.depth(slot))
+    with virtual.showing("fault", slots=4) as made:
         yield made
 
 

@@ -38,9 +38,7 @@ def _compiled(folder: Path, name: str, *flags: str) -> Path:
 
 @pytest.fixture
 def camera() -> Iterator[VirtualCamera]:
-    with VirtualCamera(virtual.spec("memory")) as made:
-        for slot in range(4):
-            made.show(slot, virtual.grey(slot), virtual.depth(slot))
+    with virtual.showing("memory", slots=4) as made:
         yield made
 
 
