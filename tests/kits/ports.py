@@ -1,0 +1,20 @@
+"""Ports that are free on this machine, in place of those a page shows."""
+
+from __future__ import annotations
+
+import re
+import socket
+from contextlib import ExitStack
+
+SHOWN = re.compile(r"\b(?:556[0-3]|9464)\b")
+
+
+def with_free_ports(page: str) -> str:
+    """The page with other ports: another cell may run beside the test."""
+    shown = sorted(set(SHOWN.findall(page)))
+    with ExitStack() as stack:
+        taken = [stack.enter_context(socket.socket()) for _ in shown]
+        for each in taken:
+            each.bind(("127.0.0.1", 0))
+        free = {name: str(each.getsockname()[1]) for name, each in zip(shown, taken, strict=True)}
+    return SHOWN.sub(lambda found: free[found[0]], page)
