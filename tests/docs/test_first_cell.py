@@ -20,7 +20,7 @@ from tests.kits.ports import with_free_ports
 from tests.kits.repository import ROOT
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.sim.gentl.build import compiler
-from voxgate.sim.gentl.camera import VirtualCamera
+from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 PAGE = ROOT / "docs/tutorials/first-cell.md"
 PRODUCER, SERIAL = "/opt/vendor/lib/producer.cti", "40012345"
