@@ -11,7 +11,7 @@ from voxgate.runtime.commands.console import errors_as_json
 from voxgate.runtime.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from voxgate.sim.virtual_cell import JobReport
+    from voxgate.sim.job_report import JobReport
 
 Speed = Annotated[float, typer.Option(min=0.25, max=8, help="Of the moves between views.")]
 
@@ -47,9 +47,10 @@ def play(
     """Be the robot and the camera of a served cell for one part; exits as inspect does."""
     from voxgate.runtime.config.cell import load_cell
     from voxgate.runtime.offline.inspect_scan import EXIT_CODES
+    from voxgate.sim.cell_wires import wires_from_config
     from voxgate.sim.field.faults import fault_from_text
     from voxgate.sim.robot import RobotError
-    from voxgate.sim.virtual_cell import VirtualCell, wires_from_config
+    from voxgate.sim.virtual_cell import VirtualCell
 
     with errors_as_json(as_json):
         for text in fault or ():

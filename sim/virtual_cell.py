@@ -12,14 +12,9 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voxgate.runtime.config.cameras import GenicamCamera, NetworkCamera
-from voxgate.runtime.config.sections import CellConfig
-from voxgate.runtime.errors import ConfigError
-from voxgate.runtime.nouns import Reason
 from voxgate.runtime.wire.commands import (
     Acknowledge,
     GetState,
@@ -28,114 +23,20 @@ from voxgate.runtime.wire.commands import (
     StartJob,
     StopJob,
 )
-from voxgate.runtime.wire.curve import load_key_pair
 from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.replies import Refused, Reply, ResultReply, StateReply
-from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.field.faults import fault_from_text
 from voxgate.sim.field.network_camera import Encoding
 from voxgate.sim.field.process import command
 from voxgate.sim.field.wires import Wires, context_for
-from voxgate.sim.gentl.build import NAME as PRODUCER_NAME
+from voxgate.sim.job_report import JobReport
 from voxgate.sim.robot import NS_PER_MS, Robot, RobotError
 
 ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
 VERDICT_TIMEOUT_MS = 60_000
 READY_TIMEOUT_MS = 60_000
 PUBLISHED_TIMEOUT_MS = 1000
-TIME_REASONS = frozenset(
-    (Reason.CLOCK_UNSYNCED, Reason.POSE_MISSING, Reason.POSE_GAP, Reason.POSE_UNCERTAIN)
-)
-"""A stall of the machine shows as at least one of these ..."""
-FOLLOWING_REASONS = frozenset(
-    (Reason.FRAME_LOST, Reason.MISSING_VIEW, Reason.COVERAGE, Reason.DEFECT)
-)
-"""... and, beside it, only as these."""
 MIN_SPEED, MAX_SPEED = 0.25, 100.0  # of the recorded moves between the views
-
-
-@dataclass(frozen=True, slots=True)
-class JobReport:
-    """What the robot heard about one job, and when. Latencies on the host's monotonic clock.
-
-    latency_ms: end of the last exposure to the published verdict in the robot's hands.
-    frame_latency_ms: last frame given to the network, to the same moment.
-    reply_ms: end of the last exposure to the answer of stop_job.
-    late_ms: how much the virtual cell itself was late with its worst event.
-    stalls: how often the same job was played before, in vain, because this machine stalled.
-    """
-
-    job_id: str
-    scan: str
-    faults: tuple[str, ...]
-    verdict: VerdictMessage | None
-    may_pass: bool
-    refused: str | None = None
-    latency_ms: float | None = None
-    frame_latency_ms: float | None = None
-    reply_ms: float | None = None
-    late_ms: float = 0.0
-    frames_lost: int = 0
-    stalls: int = 0
-    decided_ns: int | None = None  # the published verdict is here, host monotonic
-
-    @property
-    def outcome(self) -> str:
-        """PASS, FAIL, INDETERMINATE, or what kept the job from having one."""
-        return self.verdict.outcome.value if self.verdict is not None else "NO VERDICT"
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """The words of the closed list, each once."""
-        notes = self.verdict.reasons if self.verdict is not None else ()
-        return tuple(dict.fromkeys(note.reason.value for note in notes))
-
-    @property
-    def stalled(self) -> bool:
-        """Whether nothing but time speaks against an undisturbed job: this machine stalled.
-
-        Box, robot and camera share it here; the box is right to refuse what came 50 ms late.
-        """
-        notes = self.verdict.reasons if self.verdict is not None else ()
-        reasons = {note.reason for note in notes}
-        timely = bool(reasons & TIME_REASONS) and reasons <= TIME_REASONS | FOLLOWING_REASONS
-        return self.outcome == "INDETERMINATE" and not self.faults and timely
-
-
-def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
-    """Where the robot and the camera of this cell connect to, as the peer whose file `key` is.
-
-    Raises ConfigError, also for a camera that cannot be a virtual one, and KeyFileError when the
-    box's own file cannot be read.
-    """
-    if (config.security is None) != (key is None):
-        raise ConfigError(
-            "the cell has plain sockets: leave --key out"
-            if key is not None
-            else "the cell asks its peers for keys: --key FILE of `voxgate keys peer`"
-        )
-    camera = config.cameras[0]
-    if isinstance(camera, GenicamCamera) and camera.producer.name != PRODUCER_NAME:
-        raise ConfigError(
-            f"camera {camera.name} is a real one: a virtual cell needs source: network, "
-            f"or {PRODUCER_NAME} as its producer"
-        )
-    return Wires(
-        cell=config.cell,
-        poses=config.sockets.poses,
-        commands=config.sockets.commands,
-        verdicts=config.sockets.verdicts,
-        frames=camera.endpoint if isinstance(camera, NetworkCamera) else "",
-        camera=camera.name,
-        key=None if key is None else str(key),
-        box_key=None if config.security is None else _public_key(config.security.secret_key),
-        serial_number=camera.serial_number if isinstance(camera, GenicamCamera) else "",
-        calibration=str(config.calibration),
-    )
-
-
-def _public_key(box: Path) -> str:
-    return load_key_pair(box).public.decode()
 
 
 class VirtualCell:

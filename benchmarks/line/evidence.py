@@ -19,9 +19,10 @@ from rich.table import Table
 
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.sim.box import Box
+from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import wait_until_ready
 from voxgate.sim.recipes import export_once
-from voxgate.sim.virtual_cell import VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 PAIRS, SPEED = 120, 8.0
 SETTINGS = {"evidence": {"folder": "evidence", "min_free_gb": 0.0}}

@@ -19,9 +19,11 @@ from rich.table import Table
 from voxgate.benchmarks.line.own_metrics import own_metrics
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.sim.box import Box
+from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import wait_until_ready
+from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import export_once
-from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 JOBS, JOB_SPEED = 100, 2.0
 """Latency: the arm at twice the recorded speed, 6 s per job."""

@@ -24,9 +24,11 @@ from voxgate.benchmarks.line.live import EXPECTED, _processes
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.box import Box
+from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import wait_until_ready
+from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import export_once
-from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 JOBS = int(os.environ.get("VOXGATE_SOAK_JOBS", "2000"))
 SPEED = 20.0

@@ -25,9 +25,11 @@ from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.wire.commands import PrepareRecipe
 from voxgate.runtime.wire.replies import Done, parse_reply
 from voxgate.sim.box import Box
+from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import wait_until_ready
+from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import copy_as, export_once
-from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 LABELS = ("bracket/1", "bracket/2")
 ROUNDS, SPEED = 30, 2.0

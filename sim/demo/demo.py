@@ -26,14 +26,16 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.box import Box, voxgate
+from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.cloud import Shot, cloud_from_shots
 from voxgate.sim.demo.show import PlannedJob, jobs_table, latency_line
 from voxgate.sim.demo.verdict_picture import AnomalyVolume, Label, picture, write_png
 from voxgate.sim.field.faults import fault_from_text
 from voxgate.sim.gentl.build import build
+from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import export_once
 from voxgate.sim.robot import NS_PER_MS
-from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 PART = "bracket"
 TITLE = "virtual cell: real sockets, real time"

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from voxgate.runtime.commands.report import STYLES
-from voxgate.sim.virtual_cell import JobReport
+from voxgate.sim.job_report import JobReport
 
 COLUMNS = (
     *("job", "part", "outcome", "defects", "largest mm", "at x, y, z mm", "score", "seen"),

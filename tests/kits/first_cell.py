@@ -22,8 +22,10 @@ from voxgate.calib.robot_poses.pose_forms import ROBOTS
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.transforms import apply
+from voxgate.sim.cell_wires import wires_from_config
+from voxgate.sim.job_report import JobReport
 from voxgate.sim.robot import RobotError
-from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 VIEWS = 25
 TRIES = 5

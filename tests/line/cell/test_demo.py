@@ -17,7 +17,7 @@ from voxgate.sim.box import Box
 from voxgate.sim.demo.demo import plan, run_demo, summary, unexpected
 from voxgate.sim.demo.show import PlannedJob, jobs_table, latency_line
 from voxgate.sim.field.faults import FaultError
-from voxgate.sim.virtual_cell import JobReport
+from voxgate.sim.job_report import JobReport
 
 EXAMPLES = ROOT / "examples"
 

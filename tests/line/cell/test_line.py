@@ -24,9 +24,11 @@ from tests.kits.spoilt_recipe import change_manifest, flip_a_bit, replace_file
 from voxgate.runtime.wire.replies import RefusalCode, Refused
 from voxgate.runtime.wire.verdict import DefectMessage, VerdictMessage
 from voxgate.sim.box import CONFIG_NAME, Box, voxgate
+from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
+from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import copy_as, export_once
-from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 BRACKET = ROOT / "examples" / "bracket"
 RECIPE = "bracket/1"

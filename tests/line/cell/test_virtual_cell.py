@@ -15,6 +15,7 @@ from tests.kits.repository import ROOT
 from voxgate.runtime.nouns import Reason
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.sim.box import Box
+from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import camera_path, play_in_time, wait_until_ready
 from voxgate.sim.field.events import Trigger
 from voxgate.sim.field.faults import FaultError, fault_from_text
@@ -23,8 +24,9 @@ from voxgate.sim.field.timeline import timeline_from_scan
 from voxgate.sim.field.triggers import LEAD_NS
 from voxgate.sim.gentl.build import compiler
 from voxgate.sim.gentl.link import FOLDER, PREFIX, Fault
+from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import export_once
-from voxgate.sim.virtual_cell import JobReport, VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 BRACKET = ROOT / "examples" / "bracket"
 SPEED = 8.0

@@ -23,11 +23,12 @@ from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic, verdict_topic
 from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, ResultReply
 from voxgate.sim.box import LOG_NAME, Box
+from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.field.faults import FaultError
 from voxgate.sim.field.timeline import timeline_from_scan
 from voxgate.sim.field.wires import Wires
 from voxgate.sim.robot import RobotError
-from voxgate.sim.virtual_cell import VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 GOOD = ROOT / "examples" / "bracket" / "good"
 SPEED = 8.0

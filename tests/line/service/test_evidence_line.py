@@ -30,9 +30,10 @@ from voxgate.runtime.wire.commands import Abort, StartJob
 from voxgate.runtime.wire.replies import Done, ResultReply
 from voxgate.runtime.wire.verdict import EvidenceStatus
 from voxgate.sim.box import Box
+from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
 from voxgate.sim.recipes import export_once
-from voxgate.sim.virtual_cell import VirtualCell, wires_from_config
+from voxgate.sim.virtual_cell import VirtualCell
 
 BRACKET = ROOT / "examples" / "bracket"
 SPEED = 8.0
