@@ -1,1 +1,1 @@
-"""The figures of the README, measured again by one command: `make bench`."""
+"""The figures of the pages, measured again by one command: `make bench`."""

@@ -16,7 +16,7 @@ def bench(
         ),
     ] = None,
 ) -> None:
-    """Measure the figures of the README on this machine."""
+    """Measure on this machine what docs/reference/figures.md says."""
     from voxgate.benchmarks.__main__ import run
 
     run(names or [])

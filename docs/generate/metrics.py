@@ -22,10 +22,10 @@ def series() -> str:
     """Name, kind, labels with their values, meaning. The camera of a cell is called cam0 here."""
     found = sorted(Metrics("CELL", ("cam0",)).registry.collect(), key=lambda each: each.name)
     rows = (
-        [code(_name(each)), each.type, _labels(each), sentence(each.documentation)]
+        [code(_name(each)), each.type, sentence(each.documentation), _labels(each)]
         for each in found
     )
-    return table(("series", "kind", "labels", "means"), rows)
+    return table(("series", "kind", "means", "labels"), rows)
 
 
 def alerts() -> str:

@@ -50,7 +50,8 @@ def blocks(page: Path) -> Iterator[Block]:
 
 def shell(page: Path) -> str:
     """Everything that a page tells a person to type, in its order."""
-    return "".join(block.text for block in blocks(page) if block.language == "sh")
+    typed = (block.text for block in blocks(page) if block.language == "sh")
+    return "".join(typed).replace("\\\n", "")
 
 
 def shown_commands(page: Path) -> Iterator[tuple[str, ...]]:
