@@ -15,6 +15,7 @@ import numpy.typing as npt
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.frame_gate import SourceFault
 from voxgate.runtime.cameras.genicam.binding import Harvester, ParameterKey, ParameterSet
+from voxgate.runtime.cameras.genicam.device import release_acquirer
 from voxgate.runtime.cameras.genicam.source import GenicamSource
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
 from voxgate.runtime.nouns import Frame
@@ -157,9 +158,5 @@ def acquirer(camera: VirtualCamera, **parameters: Any) -> Iterator[Any]:
 
 def let_go(harvester: Any, acquired: Any) -> None:
     """Without the leak of harvesters #502."""
-    acquired.stop()
-    acquired._chunk_adapter._finalizer()
-    acquired.destroy()
-    harvester.image_acquirers.remove(acquired)
-    acquired._finalizer.detach()
+    release_acquirer(harvester, acquired)
     harvester.reset()

@@ -20,7 +20,7 @@ from voxgate.runtime.cameras.settings import GenicamSettings
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import CameraError
 
-_log = logging.getLogger("voxgate.harvesters")
+HARVESTERS_LOG = logging.getLogger("voxgate.harvesters")
 
 FETCH_S = 0.05  # a buffer waits already: this only bounds what the library does with it
 MAX_FETCH_FAILURES = 5  # in a row; then only a new process helps
@@ -55,22 +55,18 @@ class Device:
 
     def open(self) -> None:
         """Find and open it. Raises CameraError, and the library's own errors."""
-        self.harvester = Harvester(config=ParameterSet({ParameterKey.LOGGER: _log}))
+        self.harvester = Harvester(config=ParameterSet({ParameterKey.LOGGER: HARVESTERS_LOG}))
         self.harvester.add_file(self._source.cti, check_existence=True)
         self.harvester.update()
         self._check_serials()
-        interrupt = signal.getsignal(signal.SIGINT)
-        self.acquirer = self.harvester.create(
-            {"serial_number": self._source.serial_number},
-            config=ParameterSet(
-                {
-                    ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: self._source.buffers,
-                    ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False,
-                }
-            ),
+        self.acquirer = create_acquirer(
+            self.harvester,
+            self._source.serial_number,
+            {
+                ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: self._source.buffers,
+                ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False,
+            },
         )
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, interrupt)  # the acquirer put its own handler there
         self.acquirer.add_callback(self.acquirer.Events.INCOMPLETE_BUFFER, self._incomplete)
         self._open_stream()
 
@@ -133,11 +129,11 @@ class Device:
         """Stop and let everything go; what a dead link refuses is logged and left to the kernel."""
         try:
             if self.acquirer is not None:
-                self._release_acquirer()
+                release_acquirer(self.harvester, self.acquirer)
             if self.harvester is not None:
                 self.harvester.reset()
         except (*GENICAM_ERRORS, AttributeError) as e:
-            _log.warning("%s: close: %s", self._where, one_line(e))
+            HARVESTERS_LOG.warning("%s: close: %s", self._where, one_line(e))
         self.acquirer = self._stream = self._events = self.harvester = None
 
     def _check_serials(self) -> None:
@@ -156,11 +152,20 @@ class Device:
         self._events = self.acquirer._new_buffer_event_monitor_dict[streams[0]]
         self.counts_waiting = gives(self._stream, "num_awaiting_delivery")
 
-    def _release_acquirer(self) -> None:
-        """In this order, or the remote node map stays in memory for ever (harvesters #502)."""
-        acquirer = self.acquirer
-        acquirer.stop()
-        acquirer._chunk_adapter._finalizer()
-        acquirer.destroy()
-        self.harvester.image_acquirers.remove(acquirer)
-        acquirer._finalizer.detach()
+
+def create_acquirer(harvester: Any, serial_number: str, parameters: dict[Any, Any]) -> Any:
+    """Open the camera; Ctrl-C keeps its meaning, although harvesters takes it."""
+    interrupt = signal.getsignal(signal.SIGINT)
+    acquirer = harvester.create({"serial_number": serial_number}, config=ParameterSet(parameters))
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interrupt)
+    return acquirer
+
+
+def release_acquirer(harvester: Any, acquirer: Any) -> None:
+    """In this order, or the remote node map stays in memory for ever (harvesters #502)."""
+    acquirer.stop()
+    acquirer._chunk_adapter._finalizer()
+    acquirer.destroy()
+    harvester.image_acquirers.remove(acquirer)
+    acquirer._finalizer.detach()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import Any
 
 from voxgate.runtime.cameras.frame_gate import SourceFault
 from voxgate.runtime.cameras.genicam.binding import Harvester, ParameterKey, ParameterSet, genapi
+from voxgate.runtime.cameras.genicam.device import HARVESTERS_LOG, create_acquirer, release_acquirer
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, read_node, read_number
 from voxgate.runtime.cameras.genicam.producer import check_producer, forget_cache_variables
 from voxgate.runtime.cameras.genicam.source import GenicamSource
@@ -123,7 +122,7 @@ def _harvester(cti: str) -> Iterator[Any]:
     path = str(Path(cti).resolve())
     check_producer(path)
     forget_cache_variables()
-    harvester = Harvester(config=ParameterSet({ParameterKey.LOGGER: _quiet()}))
+    harvester = Harvester(config=ParameterSet({ParameterKey.LOGGER: HARVESTERS_LOG}))
     try:
         harvester.add_file(path, check_existence=True)
         harvester.update()
@@ -143,23 +142,11 @@ def _opened(cti: str, serial_number: str) -> Iterator[Any]:
                 f"{Path(cti).name} sees the serial numbers {serials or 'of no camera'}, "
                 f"not one {serial_number}"
             )
-        interrupt = signal.getsignal(signal.SIGINT)
-        acquirer = harvester.create({"serial_number": serial_number})
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, interrupt)  # the acquirer put its own handler there
+        acquirer = create_acquirer(harvester, serial_number, {})
         try:
             yield acquirer.remote_device.node_map
         finally:
-            acquirer._chunk_adapter._finalizer()
-            acquirer.destroy()
-            harvester.image_acquirers.remove(acquirer)
-            acquirer._finalizer.detach()
-
-
-def _quiet() -> Any:
-    import logging
-
-    return logging.getLogger("voxgate.harvesters")
+            release_acquirer(harvester, acquirer)
 
 
 def _category(node_map: Any, name: str, seen: set[str]) -> Iterator[FeatureRow]:
