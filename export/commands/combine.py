@@ -8,14 +8,15 @@ from typing import Annotated
 
 import typer
 
+from voxgate.export.commands.recipe_options import NewRecipe, NewVersion
 from voxgate.runtime.commands.console import errors_as_json
 from voxgate.runtime.commands.options import AsJson
 
 
 def combine(
     recipes: Annotated[list[Path], typer.Argument(help="Folders of recipes of one part.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")],
-    version: Annotated[str, typer.Option(help="Of the new recipe.")],
+    out: NewRecipe,
+    version: NewVersion,
     name: Annotated[
         str | None, typer.Option(help="Of the new recipe; default: the first one's.")
     ] = None,

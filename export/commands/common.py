@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from voxgate.export.commands.recipe_options import GoldenScan, NewRecipe, RecipeName, RecipeVersion
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
 from voxgate.runtime.errors import RecipeError
@@ -43,10 +44,10 @@ class PrecisionName(str, Enum):
 class Common:
     """The options that all methods share."""
 
-    scan: Annotated[Path, typer.Option(help="Folder of the golden scan.")]
-    out: Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")]
-    name: Annotated[str | None, typer.Option(help="Recipe name; default: the part's.")] = None
-    version: Annotated[str, typer.Option(help="Recipe version.")] = "1"
+    scan: GoldenScan
+    out: NewRecipe
+    name: RecipeName = None
+    version: RecipeVersion = "1"
     precision: Annotated[
         PrecisionName, typer.Option(help="Of the graph; distances and norms stay FP32.")
     ] = PrecisionName.FP32

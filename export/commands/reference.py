@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 
+from voxgate.export.commands.recipe_options import GoldenScan, NewRecipe, RecipeName, RecipeVersion
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
 
 
 def reference(
-    scan: Annotated[Path, typer.Option(help="Folder of the golden scan.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")],
-    name: Annotated[str | None, typer.Option(help="Recipe name; default: the part's.")] = None,
-    version: Annotated[str, typer.Option(help="Recipe version.")] = "1",
+    scan: GoldenScan,
+    out: NewRecipe,
+    name: RecipeName = None,
+    version: RecipeVersion = "1",
     backbone: Annotated[
         Path | None, typer.Option(help="Your own feature extractor (ONNX) for the filter bank.")
     ] = None,

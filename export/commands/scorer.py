@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voxgate.export.commands.recipe_options import NewRecipe, NewVersion, OldRecipe
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
@@ -28,10 +29,10 @@ class ForestName(str, Enum):
 
 
 def scorer(
-    recipe: Annotated[Path, typer.Argument(help="Folder of the recipe.")],
+    recipe: OldRecipe,
     good: Annotated[list[Path], typer.Option(help="Scan of a good part. Repeatable.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")],
-    version: Annotated[str, typer.Option(help="Of the new recipe.")],
+    out: NewRecipe,
+    version: NewVersion,
     bad: Annotated[list[Path] | None, typer.Option(help="Scan of a bad part. Repeatable.")] = None,
     generated: Annotated[
         int, typer.Option(min=0, max=10_000, help="Defects to put on the good scans.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voxgate.export.commands.recipe_options import OldRecipe
 from voxgate.runtime.commands.console import errors_as_json, progress_bar
 from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
@@ -20,7 +21,7 @@ AGAIN = 16  # a single scan seen again: twice the scores that a tail needs at le
 
 
 def threshold(
-    recipe: Annotated[Path, typer.Argument(help="Folder of the recipe.")],
+    recipe: OldRecipe,
     scans: Annotated[list[Path] | None, typer.Argument(help="Scans of good parts.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write a new recipe here; without it, only tell.")
