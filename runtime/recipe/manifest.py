@@ -140,7 +140,7 @@ class Manifest(_Section):
     part: Annotated[str, Field(min_length=1, max_length=1000)]
     method: Annotated[str, Field(min_length=1, max_length=64)]
     detector: Literal["view", "volume", "scene"] = Field(
-        description="shape of the detector; design section 3"
+        description="what it scores: a view, the part's voxels, or a scene of several parts"
     )
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     geometry: bool = Field(

@@ -10,14 +10,30 @@ from tests.kits.follow import follow
 from tests.kits.ports import with_free_ports
 from tests.kits.repository import ROOT
 
+STALLED = "its stamp contradicts its arrival"
+"""What the box says when this machine, which is also robot and camera, stood still for a moment."""
+TRIES = 3
+
 
 @pytest.mark.nightly
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_first_verdict_cannot_be_reached_by_following_the_page(tmp_path: Path) -> None:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    page = (ROOT / "docs/tutorials/first-verdict.md").read_text(encoding="utf-8")
-    said = follow(with_free_ports(page), tmp_path, {})
+    said = _followed(tmp_path, TRIES)
     for expected in ("exit code 1", "clock_unsynced", "frame_lost", "exit code 3"):
         assert expected in said, said[-8000:]
-    assert len(list((tmp_path / "out/first/evidence").glob("*_PASS.mcap"))) == 1
-    assert (tmp_path / "out/first/bad.npz").is_file()
+    assert list(tmp_path.glob("*/out/first/evidence/*_PASS.mcap"))
+    assert list(tmp_path.glob("*/out/first/bad.npz"))
+
+
+def _followed(place: Path, tries: int) -> str:
+    """What the shell said; from the top again where the page says so: after a stall."""
+    folder = place / f"try-{tries}"
+    folder.mkdir()
+    (folder / "examples").symlink_to(ROOT / "examples")
+    page = (ROOT / "docs/tutorials/first-verdict.md").read_text(encoding="utf-8")
+    try:
+        return follow(with_free_ports(page), folder, {})
+    except AssertionError as error:
+        if tries == 1 or STALLED not in str(error):
+            raise
+    return _followed(place, tries - 1)

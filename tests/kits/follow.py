@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +21,8 @@ from tests.kits.pages import FENCED
 HAND = re.compile(r"^<!-- by hand: (?P<what>.+) -->$", re.MULTILINE)
 NOT_OURS = ("make ", "sudo ", "sudoedit ", "source ")
 """Lines for another machine, or for what a test's environment has done already."""
-TIMEOUT_S = 600
+TIMEOUT_S = 800
+LOOK_S = 0.2  # whether the shell has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +66,25 @@ def follow(page: str, folder: Path, hands: Mapping[str, Callable[[], None]]) -> 
     os.close(told[1])
     os.close(done[0])
     try:
-        _lend_hands(told[0], done[1], hands)
-        shell.wait(TIMEOUT_S)
+        _lend_hands(shell, told[0], done[1], hands)
     finally:
         _end(shell)
+        os.close(told[0])
         os.close(done[1])
     said = (folder / "said.txt").read_text(encoding="utf-8", errors="replace")
     assert shell.returncode == 0, said[-8000:]
     return said
 
 
-def _lend_hands(told: int, done: int, hands: Mapping[str, Callable[[], None]]) -> None:
-    with os.fdopen(told, encoding="utf-8") as asked:
-        for line in asked:
-            hands[line.strip()]()
+def _lend_hands(
+    shell: subprocess.Popen[bytes], told: int, done: int, hands: Mapping[str, Callable[[], None]]
+) -> None:
+    """Until the shell has ended; what it left running may hold the pipe open for longer."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while shell.poll() is None:
+        assert time.monotonic() < deadline_s, f"the page takes more than {TIMEOUT_S} s"
+        if select.select([told], [], [], LOOK_S)[0] and (asked := os.read(told, 4096)):
+            hands[asked.decode().strip()]()
             os.write(done, b"done\n")
 
 
