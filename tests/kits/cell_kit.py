@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import zmq
 from ruamel.yaml import YAML
 
+from tests.kits.forked_service import ForkedService, fork_service
 from tests.kits.repository import ROOT
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.geometry.calibration import Calibration
@@ -114,21 +115,19 @@ class ServiceProcess:
 
     config: Path
     script: Script = field(default_factory=Script)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | ForkedService | None = None
     wrapped_in: tuple[str, ...] = ()
 
     def start(self) -> ServiceProcess:
         """Start it; it is not ready yet."""
+        script = self.script.model_dump_json()
+        if not self.wrapped_in:
+            self.process = fork_service(self.config, script, self.log)
+            return self
+        service = (sys.executable, "-m", "tests.kits.scripted_cell", str(self.config), script)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    *self.wrapped_in,
-                    *(sys.executable, "-m", "tests.kits.scripted_cell", str(self.config)),
-                    self.script.model_dump_json(),
-                ],
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
+                [*self.wrapped_in, *service], cwd=ROOT, stdout=log, stderr=log
             )
         return self
 
