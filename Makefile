@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh Linux machine with Python >= 3.10:
 #   make demo    a virtual cell inspects good and bad brackets
 #   make test    the tests
+# While one writes: make quick
 # The exporters of trained models need a workstation's libraries, several GB, in a place of their own:
 #   make test-export
 PYTHON ?= python3
@@ -20,13 +21,13 @@ DOCS_READY := .venv-docs/.ready
 GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
-.PHONY: demo test test-export test-opencv4 test-gpu check nightly bench bench-export bench-opencv4 \
+.PHONY: demo test quick quick-tests style types test-export test-opencv4 test-gpu check nightly bench bench-export bench-opencv4 \
 	bench-gpu docs format lock audit clean
 
-# What computes on both cores; then what runs in real time, alone
+# What computes, a process for each of two cores; then what runs in real time and mostly waits
 define all_tests
 	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not line and not nightly"
-	$(BIN)/pytest -q -m "line and not nightly"
+	$(BIN)/pytest -q -n 3 --dist loadgroup -m "line and not nightly"
 endef
 
 demo: $(READY)
@@ -49,11 +50,22 @@ test-gpu: $(GPU_READY)
 bench-gpu: $(GPU_READY)
 	$(GPU_BIN)/voxgate bench gpu
 
-check: $(READY)
+# While one writes: the style, the types, the contracts and the quick tests, side by side
+quick: $(READY)
+	@$(MAKE) --no-print-directory -j 2 -O types quick-tests
+
+quick-tests: style
+	$(BIN)/pytest -q -m "not line and not nightly and not slow"
+
+style: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: $(READY)
+	$(BIN)/mypy
+
+check: style types
 	$(all_tests)
 
 nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY)

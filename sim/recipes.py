@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -24,18 +25,23 @@ def export_once(golden: Path, recipes: Path) -> Path:
     version = content_key(golden)
     part = Calibration.load(golden.parent / "calibration.json").part
     folder = recipes / part / version
-    if (folder / MANIFEST_FILE).is_file():
-        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # who comes second waits, and finds it done
+        if not (folder / MANIFEST_FILE).is_file():
+            _export(golden, folder, part)
+    return folder
+
+
+def _export(golden: Path, folder: Path, part: str) -> None:
     arguments = ["--scan", str(golden), "--out", str(folder), "--name", part]
     done = subprocess.run(
         voxgate("export", "reference", *arguments, "--version", folder.name),
         check=False,
         stdout=sys.stderr,  # on stdout, a caller may owe one JSON object
     )
-    if done.returncode != 0 and not (folder / MANIFEST_FILE).is_file():  # someone else was faster
+    if done.returncode != 0:
         raise ServiceError(f"the export of {golden} failed with {done.returncode}, see above")
-    return folder
 
 
 def copy_as(recipe: Path, recipes: Path, label: str) -> Path:

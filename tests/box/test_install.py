@@ -65,8 +65,9 @@ def current(stage: Path) -> str:
     return str((stage / "opt/voxgate/current").readlink())
 
 
+@pytest.mark.nightly
 def test_a_box_from_install_to_uninstall(tmp_path: Path) -> None:
-    """One test: every version that is installed takes some seconds."""
+    """One test: every version that is installed takes a virtual environment, some seconds."""
     stage = tmp_path / "stage"
     other = stage / "etc/systemd/system/other.service"
     other.parent.mkdir(parents=True)

@@ -243,6 +243,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_damaged_input_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     fuzz(

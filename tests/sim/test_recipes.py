@@ -58,6 +58,7 @@ def test_a_comment_or_a_line_break_is_the_same_code(tmp_path: Path, old: str, ne
     assert not _code_after(tmp_path, old, new)
 
 
+@pytest.mark.slow
 def test_no_module_that_an_export_loads_is_left_out_of_its_key() -> None:
     code = (
         f"import sys, {EXPORT}, voxgate.export.reference.reference\n"
@@ -72,6 +73,7 @@ def test_no_module_that_an_export_loads_is_left_out_of_its_key() -> None:
     assert "voxgate.runtime.service.service" not in covered
 
 
+@pytest.mark.slow
 def test_another_scan_is_another_recipe() -> None:
     golden, good = BRACKET / "golden", BRACKET / "good"
     assert content_key(golden) == content_key(golden)

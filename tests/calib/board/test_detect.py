@@ -24,6 +24,7 @@ def picture(name: str, at: Array) -> GreyImage:
     return camera(name).render(at, seed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tilt_deg", [0.0, 35.0])
 @pytest.mark.parametrize("roll_deg", [0.0, 100.0, 180.0])
 @pytest.mark.parametrize("name", ["charuco", "chequerboard", "dots"])

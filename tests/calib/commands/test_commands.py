@@ -15,6 +15,8 @@ from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.twist import motion
 from voxgate.calib.robot_poses.pose_forms import ROBOTS, PoseForm
 
+pytestmark = pytest.mark.slow
+
 VIEWS = 14
 KUKA = PoseForm("zyx")
 

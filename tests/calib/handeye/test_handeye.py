@@ -26,6 +26,8 @@ from voxgate.calib.numerics.twist import inverse, motion, twist_of
 from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges
 from voxgate.runtime.errors import CalibrationError
 
+pytestmark = pytest.mark.slow
+
 FORM = PoseForm("wpr")
 
 

@@ -30,6 +30,8 @@ from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.transforms import Transform, apply
 
+pytestmark = pytest.mark.slow
+
 DOTS = Board(Kind.DOTS, 4, 11, 20, 14)
 CAMERA_FROM_SENSOR = motion(np.array([0.05, -0.12, 0.02, 95, 4, -12]))
 

@@ -191,6 +191,7 @@ def test_camera_in_the_wrong_place_is_noticed() -> None:
         choose(table, (PoseForm("wpr"),), True, data.seen, data.sightings.points_mm)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [(), (PoseForm("wpr"),)])
 def test_rows_that_slipped_by_one_are_noticed(asked: tuple[PoseForm, ...]) -> None:
     data = shot(0)

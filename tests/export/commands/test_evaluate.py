@@ -22,6 +22,8 @@ from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.manifest import ZONES_FILE
 from voxgate.runtime.recipe.zones import Zones, write_zones
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def part(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -27,6 +27,7 @@ def scores(tmp_path: Path) -> tuple[Path, Path]:
     return folder, tmp_path / "scores"
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_numbers(scores: tuple[Path, Path], tmp_path: Path) -> None:
     from distributed import LocalCluster
 
@@ -43,6 +44,7 @@ def test_two_workers_give_the_same_numbers(scores: tuple[Path, Path], tmp_path: 
     assert [r.score for r in there.records] == [r.score for r in here.records]
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_not_there_is_named(scores: tuple[Path, Path], tmp_path: Path) -> None:
     folder, source = scores
     plan = Plan(source=source, folder=folder, store=tmp_path / "s", cluster="tcp://127.0.0.1:9")

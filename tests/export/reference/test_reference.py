@@ -61,6 +61,7 @@ class Exported:
         self.folder = folder
 
 
+@pytest.mark.slow
 def test_the_recipe_loads_and_serves(exported: Exported) -> None:
     recipe = exported.recipe
     assert len(recipe.plan.views) == len(recipe.reference) == VIEWS

@@ -38,6 +38,7 @@ def _answer_or_line(ask: Callable[[], Answer]) -> Answer | str:
     return line
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), _values, max_size=5))
 def test_a_sound_object_is_read_as_it_stands(document: dict[str, object]) -> None:
     assert parse_object(json.dumps(document)).values == document
@@ -48,6 +49,7 @@ def test_any_text_is_an_object_or_one_line(text: str) -> None:
     _answer_or_line(lambda: parse_object(text))
 
 
+@pytest.mark.slow
 @given(_values)
 def test_a_getter_gives_its_type_and_range_or_one_line(value: object) -> None:
     fields = Fields({"key": value}, "outer.")

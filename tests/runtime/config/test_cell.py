@@ -131,6 +131,7 @@ def test_fault_is_named_by_line_and_key(
         load_cell(cell)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [

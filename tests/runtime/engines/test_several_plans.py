@@ -126,6 +126,7 @@ def test_a_second_plan_that_is_gone_is_named_and_nothing_stays_open(
         open_further(recipe, "tensorrt", 1, plans, first)
 
 
+@pytest.mark.slow
 def test_a_part_gets_the_cpus_verdict(box: Box, tmp_path: Path) -> None:
     scans = write_small_scans(tmp_path / "scans" / "bracket")
     folder = several.write_shape_and_look(scans / "golden", tmp_path / "recipes") / "both"

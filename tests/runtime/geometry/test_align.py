@@ -37,6 +37,7 @@ def _corner_error_mm(found: Alignment | Note, standing: Transform) -> float:
     return float(np.linalg.norm(estimate - truth, axis=1).max())
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     shift=st.tuples(*[st.floats(-0.6, 0.6)] * 3),

@@ -137,6 +137,7 @@ def test_correction_is_a_rigid_transform() -> None:
     assert invert(turn) @ turn == pytest.approx(np.eye(4), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_bumped_camera_does_not_pass_a_good_part(bracket_recipe: Path, tmp_path: Path) -> None:
     moved = offset((0.6, 0.0, 0.0), (0.05, 0.0, 0.0))
     folder = bump(BRACKET / "good", tmp_path / "bumped", moved)
@@ -147,6 +148,7 @@ def test_bumped_camera_does_not_pass_a_good_part(bracket_recipe: Path, tmp_path:
     assert verdict.drift.drift_mm > 0.3
 
 
+@pytest.mark.slow
 def test_good_part_is_not_accused(bracket_recipe: Path) -> None:
     found = inspect_folder(BRACKET / "good", bracket_recipe)
     assert found.verdict.outcome is Outcome.PASS

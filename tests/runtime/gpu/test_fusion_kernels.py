@@ -37,6 +37,7 @@ Plane = npt.NDArray[np.float32]
 # --- they compile --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sm", SERVED)
 def test_every_kernel_compiles_for(sm: int) -> None:
     library = load_nvrtc()

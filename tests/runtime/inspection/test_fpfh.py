@@ -15,6 +15,8 @@ from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.fpfh import _Neighbours, _points, fpfh
 from voxgate.runtime.recipe.manifest import FpfhSection
 
+pytestmark = pytest.mark.slow
+
 SECTION = FpfhSection(step_px=4)
 
 

@@ -40,6 +40,8 @@ from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.volume.volume import Volume
 
+pytestmark = pytest.mark.slow
+
 MARK = slice(70, 78), slice(96, 104)  # on the bracket in every view
 
 

@@ -25,7 +25,10 @@ from voxgate.runtime.offline import inspect_scan as offline
 from voxgate.runtime.offline.inspect_scan import Settings
 from voxgate.runtime.recipe.recipe import Recipe
 
-pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),  # the first test may have to export the recipe
+]
 
 TRUTH = ("truth.json", "gt.npz", "surface.npz", "truth_masks")
 

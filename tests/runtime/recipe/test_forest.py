@@ -30,6 +30,7 @@ def _rows(seed: int, count: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[n
     return rows.astype(np.float32), bad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FOREST_KINDS)
 def test_every_margin_is_the_librarys(kind: str) -> None:
     import xgboost
@@ -79,6 +80,7 @@ def test_a_tree_that_never_ends_is_refused() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_row_of_another_length_is_refused() -> None:
     forest = read_booster(_booster("brf"))
     with pytest.raises(ValueError, match="features"):

@@ -279,5 +279,6 @@ assert grown < 300e6, grown
 """
 
 
+@pytest.mark.slow
 def test_half_millimetre_voxels_on_a_half_metre_part_stay_below_300_mb() -> None:
     subprocess.run([sys.executable, "-c", HALF_MILLIMETRE_ON_HALF_A_METRE], check=True, timeout=100)

@@ -21,6 +21,8 @@ from voxgate.sim.demo.verdict_picture import (
     write_png,
 )
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = np.zeros(3)
 
 

@@ -17,7 +17,10 @@ from voxgate.sim.gentl.build import SOURCES, build, compiler
 from voxgate.sim.gentl.link import CONTROL, PLAN
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(compiler() is None, reason="needs a C compiler"),
+]
 SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 PROGRAM = ROOT / "tests" / "kits" / "c" / "consumer.c"
 RUN_S = 100.0

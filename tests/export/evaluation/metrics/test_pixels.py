@@ -52,6 +52,7 @@ def _brute_force(pictures: list[LabelledPicture], limit: float) -> float:
     return area / limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("limit", [0.05, 0.3, 1.0])
