@@ -21,8 +21,8 @@ DOCS_READY := .venv-docs/.ready
 GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
-.PHONY: demo test quick quick-tests style types test-export test-opencv4 test-gpu check nightly bench bench-export bench-opencv4 \
-	bench-gpu docs format lock audit clean
+.PHONY: demo test quick quick-tests style types test-export test-opencv4 test-gpu check nightly \
+	bench bench-export bench-opencv4 bench-gpu docs format lock audit clean
 
 # What computes, a process for each of two cores; then what runs in real time and mostly waits
 define all_tests
@@ -55,7 +55,7 @@ quick: $(READY)
 	@$(MAKE) --no-print-directory -j 2 -O types quick-tests
 
 quick-tests: style
-	$(BIN)/pytest -q -m "not line and not nightly and not slow"
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not line and not nightly and not slow"
 
 style: $(READY)
 	$(BIN)/ruff format --check .

@@ -204,6 +204,7 @@ def test_a_convolutional_model_gives_the_cpus_scores(
     build(Recipe.load(tmp_path / "r" / "net" / "1"), PlanCache(tmp_path / "plans"))
 
 
+@pytest.mark.slow
 def test_whole_parts_get_the_cpus_verdict(
     tensorrt: Any, bracket_recipe: Path, tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def test_the_recipe_loads_and_serves(exported: Exported) -> None:
     engine.close()
 
 
+@pytest.mark.slow
 def test_a_probe_reaches_beyond_the_threshold(exported: Exported) -> None:
     assert all(probe.score.max() > 1 for probe in exported.recipe.probes)
 
@@ -118,6 +119,7 @@ def test_a_golden_scan_without_depth_is_refused(small_scan: Path, tmp_path: Path
         export_reference_recipe(scan, tmp_path / "recipe")
 
 
+@pytest.mark.slow
 def test_expected_surface_is_the_true_surface(golden: Golden) -> None:
     with np.load(BRACKET / "golden" / "surface.npz") as file:
         true = {tuple(row) for row in file["ijk"].tolist()}

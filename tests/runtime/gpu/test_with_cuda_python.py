@@ -13,7 +13,7 @@ from tests.kits.host_kernels import compiled
 from tests.kits.repository import ROOT
 
 # the kernels are compiled for the CPU once, in one of the processes
-pytestmark = pytest.mark.xdist_group("kernels")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kernels")]
 
 DRIVER = ROOT / "tests" / "kits" / "fake_cuda_driver.cpp"
 
@@ -52,7 +52,6 @@ def found() -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_fusion_through_cuda_python_is_the_cpus_and_leaves_nothing(found: Any, kind: str) -> None:
     case = found[kind]
@@ -62,7 +61,6 @@ def test_fusion_through_cuda_python_is_the_cpus_and_leaves_nothing(found: Any, k
     assert case["left"] == 0  # memory, contexts, streams, events, graphs, modules
 
 
-@pytest.mark.slow
 def test_a_graph_is_recorded_and_given_back(found: Any) -> None:
     assert found["record"] == {"launched": True, "left": 0}
 
