@@ -21,6 +21,7 @@ import numpy.typing as npt
 from voxgate.runtime.cameras.genicam.source import GenicamSource
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings
 from voxgate.runtime.cameras.setup import CameraSetup, PtpLimits, Trigger
+from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Frame, Pose, View
 from voxgate.runtime.sync.synchronizer import Rejection, Stamps, Synchronizer
@@ -36,7 +37,6 @@ EXPOSURE_US = 2000.0
 POSE_PERIOD_NS = 8 * MS
 LEAD_NS = 1 * NS_PER_S  # poses before the first exposure
 TRAIL_NS = NS_PER_S // 2
-MAX_GAP_NS = 20 * MS
 PATIENCE_S = 5.0
 
 ROBOT_OFFSET_NS, ROBOT_DRIFT_PPM = 70_000 * NS_PER_S, 11.0
@@ -163,7 +163,7 @@ def fly(
         Clocking.ESTIMATED: Stamps(),
         Clocking.ARRIVAL: Stamps(on_arrival=True),
     }[clocking]
-    sync = Synchronizer(calibration, MAX_GAP_NS, limit_mm, stamps=stamps)
+    sync = Synchronizer(calibration, DEFAULTS.max_gap_ns, limit_mm, stamps=stamps)
     frames = [_stamped(frame, clocking) for frame in shots.frames]
     results = _results(sync, path.poses(shots, ptp=clocking is Clocking.PTP), frames)
     return _flight(results, shots, path, speed_mm_s, settled)

@@ -20,6 +20,7 @@ from rich.table import Table
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.benchmarks.speed.stages import MEASURED_PARTS, Stage, measure
 from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.build import build_recipe
 from voxgate.runtime.engines.builder import BuildOptions
 from voxgate.runtime.engines.plan_cache import PlanCache
@@ -27,7 +28,6 @@ from voxgate.runtime.errors import EngineError
 from voxgate.runtime.gpu.device import open_device
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import View
-from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
@@ -68,7 +68,7 @@ def main() -> None:
     console = Console(width=150)
     recipe = Recipe.load(export_once(BRACKET / "golden", RECIPES))
     scan = open_scan(BRACKET / "bad")
-    views = [v for v in views_of(scan, MAX_GAP_NS, 1.0) if isinstance(v, View)]
+    views = [v for v in views_of(scan, DEFAULTS.max_gap_ns, 1.0) if isinstance(v, View)]
     stages = bytes_moved(recipe, scan, views)
     measured: dict[Stage, float] = {}
     try:

@@ -11,6 +11,7 @@ import numpy as np
 
 from voxgate.calib.calibration_file import CalibrationFile
 from voxgate.calib.place.cad import Surface
+from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.drift import DriftGauge
 from voxgate.runtime.geometry.expected_kernels import fit_planes
@@ -20,7 +21,6 @@ from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.transforms import apply
 
-MAX_GAP_NS = 20_000_000  # as the cell's default
 MAX_UNCERTAINTY_MM = 1.0
 STEP_PX = 6
 
@@ -37,7 +37,7 @@ class PlacedScan:
 def open_placed(folder: Path, calibration: Path | None) -> PlacedScan:
     """A scan's views. Raises ScanError, CalibrationError."""
     scan = open_scan(folder, calibration)
-    found = views_of(scan, MAX_GAP_NS, MAX_UNCERTAINTY_MM)
+    found = views_of(scan, DEFAULTS.max_gap_ns, MAX_UNCERTAINTY_MM)
     views = tuple(each for each in found if isinstance(each, View) and each.depth_mm is not None)
     lost = tuple(each.note.detail for each in found if not isinstance(each, View))
     if len(views) < 2:

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from voxgate.export.golden.disturbance import placement, seen_again
+from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View
-from voxgate.runtime.offline.inspect_scan import DEFAULTS, Settings
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
 from voxgate.runtime.scans.open_scan import open_scan
@@ -68,7 +68,7 @@ class PartReader:
 
     def as_recorded(self, folder: Path) -> PartScores:
         """Raises ScanError for a scan that is no proof: incomplete, misplaced, of another part."""
-        verdict = self.inspected(self.arrivals(folder))
+        verdict = self.inspector.inspect(self.arrivals(folder))
         if verdict.outcome is Outcome.INDETERMINATE:
             words = "; ".join(note.detail for note in verdict.notes[:2])
             raise ScanError(f"{folder}: this scan proves nothing: {words}")
@@ -87,7 +87,7 @@ class PartReader:
                 for number, (view, expected) in enumerate(zip(views, known, strict=True))
                 if number != left_out
             ]
-            verdict = self.inspected(again)
+            verdict = self.inspector.inspect(again)
             lost = {note.reason for note in verdict.notes} & {Reason.ALIGNMENT_FAILED}
             if lost:
                 raise ScanError(f"{folder}: the part is not found again when it is put down anew")
@@ -99,16 +99,6 @@ class PartReader:
         found = views_of(scan, self._max_gap_ns, float("inf"))
         placed = [each if isinstance(each, View) else each.note for each in found]
         return [*lost_frames(scan), *placed]
-
-    def inspected(self, arrivals: Sequence[View | Note]) -> Verdict:
-        """One part through the inspector, before the zones' thresholds are applied."""
-        self.inspector.start()
-        for arrival in arrivals:
-            if isinstance(arrival, View):
-                self.inspector.add(arrival)
-            else:
-                self.inspector.reject(arrival)
-        return self.inspector.finish()
 
     def _expected(self, view: View) -> ExpectedView:
         assert view.depth_mm is not None  # the inspector has refused a scan without

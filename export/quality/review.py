@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.offline.inspect_scan import DEFAULTS, Settings, inspect_scan
+from voxgate.runtime.offline.inspect_scan import inspect_scan
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 

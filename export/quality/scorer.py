@@ -20,10 +20,10 @@ from voxgate.export.golden.disturbance import placement, seen_again
 from voxgate.export.golden.generated_defects import draw_defect, with_defect
 from voxgate.export.quality.forests import grown, read_booster
 from voxgate.export.quality.parts_seen import PartReader
+from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import EngineError, ScanError
 from voxgate.runtime.geometry.expected import expect
 from voxgate.runtime.nouns import Note, Outcome, View
-from voxgate.runtime.offline.inspect_scan import DEFAULTS, Settings
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.scorer import Scorer, chance
 from voxgate.runtime.recipe.zone_statistics import feature_names, features
@@ -173,7 +173,7 @@ class _Rows:
     def _add(
         self, arrivals: Sequence[View | Note], bad: bool, name: str, whole: bool = False
     ) -> None:
-        verdict = self.reader.inspected(arrivals)
+        verdict = self.reader.inspector.inspect(arrivals)
         if whole and verdict.outcome is Outcome.INDETERMINATE:
             words = "; ".join(note.detail for note in verdict.notes[:2])
             raise ScanError(f"{name}: this scan teaches nothing: {words}")

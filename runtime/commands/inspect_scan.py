@@ -29,7 +29,8 @@ def inspect(
 
     from voxgate.runtime.commands.report import verdict_report
     from voxgate.runtime.config.cell import load_cell
-    from voxgate.runtime.offline.inspect_scan import DEFAULTS, EXIT_CODES, Settings, inspect_folder
+    from voxgate.runtime.config.settings import DEFAULTS, Settings
+    from voxgate.runtime.offline.inspect_scan import EXIT_CODES, inspect_folder
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         settings = Settings.from_config(load_cell(config).config) if config else DEFAULTS

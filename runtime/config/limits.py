@@ -1,22 +1,58 @@
-"""How much may be missing or displaced before a scan proves nothing."""
+"""How much may be missing or displaced before a scan proves nothing: once, as YAML and as facts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
+
+from voxgate.runtime.config.fields import Section, about
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Section):
     """How much may be missing or displaced before a scan proves nothing."""
 
-    coverage_min: float = 0.95  # fraction of the expected surface that must have been seen
-    hole_max_mm2: float = 150.0  # largest connected piece of it that may stay unseen
-    outside_max: float = 0.02  # fraction of all lifted pixels that may fall outside the grid
-    blind_max: float = 0.1  # fraction of one view's surface that may give no return
-    moved_max_mm: float = 0.5  # part in one view, against the views it was aligned by
-    shift_max_mm: float = 2.0  # part on the fixture, against the part the recipe knows
-    rotation_max_deg: float = 1.5
-    uncertainty_max_voxels: float = 0.5  # camera motion within the time residual of both clocks
-    drift_max_mm: float = (
-        0.3  # camera on the robot, against its calibration; 0.1 mm are the robot's
-    )
+    coverage_min: Annotated[
+        float, about("Least coverage", "seen fraction of the expected surface", low=0.5, high=1)
+    ] = 0.95
+    hole_max_mm2: Annotated[
+        float,
+        about(
+            "Largest hole",
+            "connected piece of the expected surface that may stay unseen",
+            unit="mm2",
+            low=0,
+            high=1e6,
+        ),
+    ] = 150.0
+    outside_max: Annotated[
+        float, about("Most outside", "fraction of lifted pixels beyond the grid", low=0, high=0.5)
+    ] = 0.02
+    blind_max: Annotated[
+        float,
+        about("Most blindness", "of one view's surface without a return", low=0, high=1),
+    ] = 0.1
+    moved_max_mm: Annotated[
+        float,
+        about("Most moved", "part between two views of it", unit="mm", low=0.05, high=10),
+    ] = 0.5
+    shift_max_mm: Annotated[
+        float, about("Largest shift", "part on its fixture", unit="mm", low=0.05, high=50)
+    ] = 2.0
+    rotation_max_deg: Annotated[
+        float, about("Largest rotation", "part on its fixture", unit="deg", low=0.05, high=45)
+    ] = 1.5
+    uncertainty_max_voxels: Annotated[
+        float,
+        about(
+            "Largest uncertainty", "of a place, because of time", unit="voxels", low=0.01, high=2
+        ),
+    ] = 0.5
+    drift_max_mm: Annotated[
+        float,
+        about(
+            "Largest drift",
+            "of the camera on the robot, as the views' disagreement shows it",
+            unit="mm",
+            low=0.05,
+            high=10,
+        ),
+    ] = 0.3  # 0.1 mm are the robot's own

@@ -12,7 +12,7 @@ from voxgate.runtime.config.fields import Endpoint, FilePath, Name, Section, abo
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.security import Security, Signer
 
-_LIMITS = Limits()  # their defaults stand there, once
+NS_PER_MS = 1_000_000
 
 
 class Recipes(Section):
@@ -74,7 +74,7 @@ class Sync(Section):
         about(
             "Largest gap", "between the two poses around an exposure", unit="ms", low=1, high=1000
         ),
-    ] = 20.0
+    ] = 20.0  # two and a half periods of a 125 Hz stream
     clocks: Annotated[
         Literal["estimated", "ptp"],
         about("Clocks", "ptp: camera and robot both follow one grandmaster; proven by arrivals"),
@@ -84,56 +84,10 @@ class Sync(Section):
         about("PTP error", "largest, between robot and camera", unit="us", low=0.1, high=10_000),
     ] = 200.0
 
-
-class LimitsSection(Section):
-    """How much may be missing or displaced before a scan proves nothing."""
-
-    coverage_min: Annotated[
-        float, about("Least coverage", "seen fraction of the expected surface", low=0.5, high=1)
-    ] = _LIMITS.coverage_min
-    hole_max_mm2: Annotated[
-        float,
-        about(
-            "Largest hole",
-            "connected piece of the expected surface that may stay unseen",
-            unit="mm2",
-            low=0,
-            high=1e6,
-        ),
-    ] = _LIMITS.hole_max_mm2
-    outside_max: Annotated[
-        float, about("Most outside", "fraction of lifted pixels beyond the grid", low=0, high=0.5)
-    ] = _LIMITS.outside_max
-    blind_max: Annotated[
-        float,
-        about("Most blindness", "of one view's surface without a return", low=0, high=1),
-    ] = _LIMITS.blind_max
-    moved_max_mm: Annotated[
-        float,
-        about("Most moved", "part between two views of it", unit="mm", low=0.05, high=10),
-    ] = _LIMITS.moved_max_mm
-    shift_max_mm: Annotated[
-        float, about("Largest shift", "part on its fixture", unit="mm", low=0.05, high=50)
-    ] = _LIMITS.shift_max_mm
-    rotation_max_deg: Annotated[
-        float, about("Largest rotation", "part on its fixture", unit="deg", low=0.05, high=45)
-    ] = _LIMITS.rotation_max_deg
-    uncertainty_max_voxels: Annotated[
-        float,
-        about(
-            "Largest uncertainty", "of a place, because of time", unit="voxels", low=0.01, high=2
-        ),
-    ] = _LIMITS.uncertainty_max_voxels
-    drift_max_mm: Annotated[
-        float,
-        about(
-            "Largest drift",
-            "of the camera on the robot, as the views' disagreement shows it",
-            unit="mm",
-            low=0.05,
-            high=10,
-        ),
-    ] = _LIMITS.drift_max_mm
+    @property
+    def max_gap_ns(self) -> int:
+        """As the synchronizer takes it."""
+        return int(self.max_gap_ms * NS_PER_MS)
 
 
 class JobSection(Section):
@@ -302,9 +256,7 @@ class CellConfig(Section):
         about("Security", "keys of the box and its peers; none: plain sockets on this machine"),
     ] = None
     sync: Annotated[Sync, about("Sync", "clocks and poses")] = Sync()
-    limits: Annotated[LimitsSection, about("Limits", "when a scan proves nothing")] = (
-        LimitsSection()
-    )
+    limits: Annotated[Limits, about("Limits", "when a scan proves nothing")] = Limits()
     job: Annotated[JobSection, about("Job", "deadlines and queues")] = JobSection()
     engine: Annotated[EngineSection, about("Engine", "what runs the model")] = EngineSection()
     journal: Annotated[Journal, about("Journal", "record of every job")]

@@ -17,11 +17,11 @@ from voxgate.runtime.engines.engine import Engine, Tensor, of_detector, score_ma
 from voxgate.runtime.engines.vigil import Vigil, seen_by
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register import LOST_SCORE, Registered
+from voxgate.runtime.geometry.register import Registered
 from voxgate.runtime.nouns import Note, View, ViewReport
 from voxgate.runtime.recipe.manifest import GEOMETRY, MODEL
 from voxgate.runtime.volume.lift import LiftCounts, lift, lift_points
-from voxgate.runtime.volume.volume import Volume
+from voxgate.runtime.volume.volume import LOST_SCORE, Volume
 
 Plane = npt.NDArray[np.float32]
 NOT_FINITE = "the model on {backend} gave no score: it must be finite"

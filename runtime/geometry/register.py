@@ -53,9 +53,6 @@ VANISHED_MM = 2.0
 VANISHED_OPENING_PX = 4
 SCORE_MAX = 20.0
 STRANGER_MM = 2.0  # before everything the golden view met there: more than any noise or edge
-# No return where the golden scan had one is weak evidence: glints and dark spots do that too. It
-# shows in the volume, never makes a defect alone, and leaves the place uncovered.
-LOST_SCORE = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ lines. What goes wrong on the way becomes a note, and a verdict with such a note
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -188,6 +188,16 @@ class Inspector:
     def _doubt(self, note: Note | None) -> None:
         if note is not None:
             self.reject(note)
+
+    def inspect(self, arrivals: Iterable[View | Note]) -> Verdict:
+        """One part, whole: each view, or what speaks against it, as it comes."""
+        self.start()
+        for arrival in arrivals:
+            if isinstance(arrival, View):
+                self.add(arrival)
+            else:
+                self.reject(arrival)
+        return self.finish()
 
     # --- one private method per step, in their order -------------------------------------------
 

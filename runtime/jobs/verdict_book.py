@@ -16,12 +16,12 @@ from voxgate.runtime.common.timings import NS_PER_MS, JobTimes
 from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.jobs.job import Job
-from voxgate.runtime.jobs.line_settings import line_settings
 from voxgate.runtime.jobs.worker import PartInspector, Prepared
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict
 from voxgate.runtime.records.evidence_store import VolumeSlot
 from voxgate.runtime.records.journal import JobRecord, Journal
 from voxgate.runtime.records.no_evidence import Evidence
+from voxgate.runtime.scans.line import Line
 from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
 from voxgate.runtime.telemetry.faults import Publish
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
@@ -71,7 +71,7 @@ class VerdictBook:
         self._on_journal_failed = on_journal_failed
         self._clock = clock
         self._topic = verdict_topic(cell.config.cell)
-        self._settings = line_settings(cell.config)
+        self._settings = Line.from_config(cell.config).values()
         self._unwritten: VerdictMessage | None = None
 
     # --- one job ---------------------------------------------------------------------------------

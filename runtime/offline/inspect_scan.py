@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from voxgate.runtime.common.wall_clock import utc_now
-from voxgate.runtime.config.limits import Limits
-from voxgate.runtime.config.sections import CellConfig
-from voxgate.runtime.engines.backends import DEFAULT_BACKEND
+from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.engines.choice import choose
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.inspection.inspector import Inspector
-from voxgate.runtime.nouns import Outcome, Verdict, View
+from voxgate.runtime.nouns import Note, Outcome, Verdict, View
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
-from voxgate.runtime.scans.placed import lost_frames, replay
+from voxgate.runtime.scans.placed import lost_frames, placed
 from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.volume.volume import Voxels
@@ -29,35 +27,7 @@ from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import Header, verdict_message
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INDETERMINATE: 3}
-NS_PER_MS = 1_000_000
-MAX_GAP_NS = 20 * NS_PER_MS  # as the cell's default: two and a half periods of a 125 Hz stream
-
 OnProgress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a cell's YAML says about an inspection; without one, what the YAML's defaults say."""
-
-    limits: Limits = field(default_factory=Limits)
-    max_gap_ns: int = MAX_GAP_NS
-    backend: str = DEFAULT_BACKEND
-    threads: int = 2
-    plans: Path | None = None  # none: beside the recipes
-
-    @classmethod
-    def from_config(cls, config: CellConfig) -> Settings:
-        """Those by which the service of this cell inspects."""
-        return cls(
-            limits=Limits(**config.limits.model_dump()),
-            max_gap_ns=int(config.sync.max_gap_ms * NS_PER_MS),
-            backend=config.engine.backend,
-            threads=config.engine.threads,
-            plans=config.engine.plans,
-        )
-
-
-DEFAULTS = Settings()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,22 +80,20 @@ def inspect_scan(
     scan: Scan,
     inspector: Inspector,
     on_progress: OnProgress = lambda done, of: None,
-    max_gap_ns: int = MAX_GAP_NS,
+    max_gap_ns: int = DEFAULTS.max_gap_ns,
 ) -> Verdict:
     """The verdict on one scan, with clocks that know nothing but this scan."""
     synchronizer = Synchronizer(scan.calibration, max_gap_ns)
     begun_ns = time.monotonic_ns()
-    inspector.start()
-    for note in lost_frames(scan):
-        inspector.reject(note)
-    for done, found in enumerate(replay(scan, synchronizer), start=1):
-        if isinstance(found, View):
-            inspector.add(found)
-        else:
-            inspector.reject(found.note)
-        on_progress(done, len(scan.frames))
-    verdict = inspector.finish()
+    verdict = inspector.inspect(_told(scan, synchronizer, on_progress))
     return verdict.timed(total=(time.monotonic_ns() - begun_ns) / 1e6)
+
+
+def _told(scan: Scan, synchronizer: Synchronizer, on_progress: OnProgress) -> Iterator[View | Note]:
+    yield from lost_frames(scan)
+    for done, arrival in enumerate(placed(scan, synchronizer), start=1):
+        yield arrival
+        on_progress(done, len(scan.frames))
 
 
 def offline_header(folder: Path, inspector: Inspector, settings: Settings) -> Header:

@@ -17,30 +17,21 @@ import numpy as np
 from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
-from voxgate.runtime.common.strict_json import Fields
 from voxgate.runtime.config.cell import Cell
-from voxgate.runtime.config.limits import Limits
-from voxgate.runtime.config.sections import LimitsSection
+from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import RecipeError, ScanError
-from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Frame, Note, Verdict, View
-from voxgate.runtime.offline.inspect_scan import (
-    DEFAULTS,
-    Settings,
-    inspect_scan,
-    offline_header,
-    open_inspector,
-)
+from voxgate.runtime.offline.inspect_scan import inspect_scan, offline_header, open_inspector
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.store import recipe_folder, trust_of
 from voxgate.runtime.scans.job_as_scan import scan_of
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
+from voxgate.runtime.scans.line import Line
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.recording import Asked, Declared, Flushed, Handed, Held, Took, Withdrawn
 from voxgate.runtime.scans.scan import FrameRecord, Scan, decoded_frame
 from voxgate.runtime.sync.poses import PoseRecord
-from voxgate.runtime.sync.stamps import stamps
-from voxgate.runtime.sync.synchronizer import Stamps, Synchronizer, SyncState
+from voxgate.runtime.sync.synchronizer import Synchronizer, SyncState
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import against, verdict_message
 
@@ -50,7 +41,6 @@ RECORDER = "recorder"
 NOT_COMPARED = frozenset(
     ("result_id", "job_id", "part_id", "created_utc", "is_simulated", "timing_ms", "backend")
 ) | {"evidence", "configuration_id"}
-MAX_GAP_NS = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +77,11 @@ class Replay:
 
 
 @dataclass(slots=True)
-class _Line:
-    """How the line placed and inspected."""
-
-    settings: Settings
-    stamps: Stamps
-
-
-@dataclass(slots=True)
 class _Walk:
     """The events of one job through synchronizer and inspector."""
 
     job: RecordedJob
-    line: _Line
+    line: Line
     moved: list[int] = field(default_factory=list)
 
     def arrivals(self) -> Iterator[View | Note]:
@@ -171,27 +153,17 @@ def _replay_scan(
 
 
 def _replay_job(path: Path, job: RecordedJob, recipe: Path | None, cell: Cell | None) -> Replay:
-    line = _line(job) if cell is None else _line_of(cell)
-    loaded, folder = _recipe(recipe, cell, job.recording.header.recipe)
+    known = job.recording.header
+    line = Line.recorded(known.settings) if cell is None else Line.from_config(cell.config)
+    loaded, folder = _recipe(recipe, cell, known.recipe)
     walk = _Walk(job, line)
     with closing(open_inspector(loaded, folder, job.calibration, line.settings)) as inspector:
-        verdict = _decided(job, _inspected(inspector, walk.arrivals()))
+        verdict = _decided(job, inspector.inspect(walk.arrivals()))
         header = offline_header(path, inspector, line.settings)
-        known = job.recording.header
         message = verdict_message(
             verdict, replace(header, job_id=known.job_id, part_id=known.part_id)
         )
     return _compared(verdict, message, job.verdict, tuple(walk.moved))
-
-
-def _inspected(inspector: Inspector, arrivals: Iterator[View | Note]) -> Verdict:
-    inspector.start()
-    for arrival in arrivals:
-        if isinstance(arrival, View):
-            inspector.add(arrival)
-        else:
-            inspector.reject(arrival)
-    return inspector.finish()
 
 
 def _decided(job: RecordedJob, verdict: Verdict) -> Verdict:
@@ -230,30 +202,7 @@ def _compared(
 # --- how the line did it ------------------------------------------------------------------------
 
 
-def _line(job: RecordedJob) -> _Line:
-    """By what the recording says. Raises ScanError."""
-    fields = Fields(job.recording.header.settings)
-    try:
-        limits = LimitsSection.model_validate(fields.object_at("limits").values)
-        shared = fields.integer("shared_ns", 1, MAX_GAP_NS) if fields.has("shared_ns") else None
-        settings = Settings(
-            limits=Limits(**limits.model_dump()),
-            max_gap_ns=fields.integer("max_gap_ns", 1, MAX_GAP_NS),
-            backend=fields.text("backend"),
-            threads=fields.integer("threads", 1, 64),
-        )
-        return _Line(settings, Stamps(fields.values.get("on_arrival") is True, shared))
-    except ValidationError as error:
-        raise ScanError(f"the recorded limits: {first_finding(error)}") from error
-    except ValueError as error:
-        raise ScanError(f"the recorded settings: {error}; give --config") from error
-
-
-def _line_of(cell: Cell) -> _Line:
-    return _Line(Settings.from_config(cell.config), stamps(cell.config))
-
-
-def _resumed(job: RecordedJob, clocks: SyncState, line: _Line) -> Synchronizer:
+def _resumed(job: RecordedJob, clocks: SyncState, line: Line) -> Synchronizer:
     sync = Synchronizer(job.calibration, line.settings.max_gap_ns, stamps=line.stamps)
     try:
         sync.resume(clocks, (record.pose() for record in job.recording.poses_before))

@@ -17,10 +17,9 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from voxgate.runtime.common.npz import typed
-from voxgate.runtime.geometry.register import LOST_SCORE
 from voxgate.runtime.transforms import Transform, apply
 from voxgate.runtime.volume.grid import BLOCK_CELLS
-from voxgate.runtime.volume.volume import Volume
+from voxgate.runtime.volume.volume import LOST_SCORE, Volume
 
 REST = 0  # number of what lies in no zone
 LEAST_THRESHOLD = LOST_SCORE + 0.05  # below, surface without a return would be a defect

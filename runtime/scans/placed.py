@@ -23,6 +23,12 @@ def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]
     yield from synchronizer.close()
 
 
+def placed(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Note]:
+    """As `replay`, as an inspector takes it."""
+    for found in replay(scan, synchronizer):
+        yield found if isinstance(found, View) else found.note
+
+
 def lost_frames(scan: Scan) -> list[Note]:
     """What the line held against the part, and one note per gap in the frame ids, as the live
     frame gate has one: what is missing there may be what mattered, also when every view came."""

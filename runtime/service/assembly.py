@@ -27,8 +27,7 @@ class Assembly:
 
     def __init__(self, cell: Cell, calibration: Calibration, doors: Doors, clock: Clock) -> None:
         config, metrics, publish = cell.config, doors.metrics, doors.sockets.publish
-        max_gap_ns = int(config.sync.max_gap_ms * NS_PER_MS)
-        sync = Synchronizer(calibration, max_gap_ns, stamps=stamps(config))
+        sync = Synchronizer(calibration, config.sync.max_gap_ns, stamps=stamps(config))
         self.intake = Intake(sync, metrics)
         self.faults = Faults(config.cell, publish, metrics)
         book = VerdictBook(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.engines.plan_cache import plans_of
 from voxgate.runtime.geometry.calibration import Calibration
@@ -33,7 +32,7 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
         inspector = Inspector.open(
             recipe,
             calibration,
-            Limits(**config.limits.model_dump()),
+            config.limits,
             choice.backend,
             config.engine.threads,
             now_ns=time.monotonic_ns,

@@ -20,6 +20,9 @@ from voxgate.runtime.volume.grid import BLOCK, BLOCK_CELLS, GridSpec
 DENSE_CELLS = 4_000_000
 DEFAULT_MEMORY_MB = 256
 SUPPORT_SCORE = 1.0  # scores are scaled so that 1.0 is the threshold
+# No return where the golden scan had one is weak evidence: glints and dark spots do that too. It
+# shows in the volume, never makes a defect alone, and leaves the place uncovered.
+LOST_SCORE = 0.5
 
 _BLOCK_BYTES = (
     BLOCK_CELLS * (4 + 2) + 4 + 2 * 8

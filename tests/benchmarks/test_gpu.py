@@ -12,9 +12,9 @@ from tests.kits.repository import BRACKET
 from voxgate.benchmarks.speed import gpu as bench
 from voxgate.benchmarks.speed import stages
 from voxgate.benchmarks.speed.stages import Stage, measure
+from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.nouns import View
-from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
@@ -52,7 +52,8 @@ def test_every_stage_is_timed_by_the_gpus_events(
     plans = PlanCache(tmp_path)
     gpu_kit.build(recipe, plans)
     scan = open_scan(BRACKET / "bad")
-    views = [view for view in views_of(scan, MAX_GAP_NS, 1.0) if isinstance(view, View)][:3]
+    placed = views_of(scan, DEFAULTS.max_gap_ns, 1.0)
+    views = [view for view in placed if isinstance(view, View)][:3]
     found = measure(recipe, scan.calibration, views, plans)
     assert set(found) == set(Stage) - {Stage.DOWNLOAD}
     assert set(found.values()) == {1.0}  # what the GPU of numpy says of every span

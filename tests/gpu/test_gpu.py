@@ -25,6 +25,7 @@ from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch
 from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.build import build_recipe
 from voxgate.runtime.engines.builder import BuildOptions
 from voxgate.runtime.engines.engine import Tensor, open_engine, score_map
@@ -40,7 +41,6 @@ from voxgate.runtime.gpu.launch import SOURCE, source
 from voxgate.runtime.gpu.pinned_ring import PinnedRing
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, View
-from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Probe, Recipe
 from voxgate.runtime.scans.open_scan import open_scan
@@ -213,7 +213,7 @@ def test_whole_parts_get_the_cpus_verdict(
     build(recipe, plans)
     for name, outcome in (("good", Outcome.PASS), ("bad", Outcome.FAIL)):
         scan = open_scan(BRACKET / name)
-        views = [v for v in views_of(scan, MAX_GAP_NS, 1.0) if isinstance(v, View)]
+        views = [v for v in views_of(scan, DEFAULTS.max_gap_ns, 1.0) if isinstance(v, View)]
         verdicts = {}
         for backend in ("onnxruntime-cpu", "tensorrt"):
             opened = Inspector.open(recipe, scan.calibration, Limits(), backend, plans=plans)

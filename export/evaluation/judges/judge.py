@@ -10,8 +10,8 @@ from voxgate.export.evaluation.judges.case_records import Judged
 from voxgate.export.evaluation.judges.picture_judge import PictureJudge, VoxelPictureJudge
 from voxgate.export.evaluation.judges.stored_scores import StoredScores
 from voxgate.export.evaluation.judges.volume_judge import VolumeJudge
+from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.offline.inspect_scan import Settings
 from voxgate.runtime.recipe.recipe import Recipe
 
 

@@ -13,6 +13,7 @@ from voxgate.export.evaluation.cases import Case, Picture, PictureCase
 from voxgate.export.evaluation.judges.backproject import pinhole_rays, pixel_scores
 from voxgate.export.evaluation.judges.case_records import Judged, Judgement, judged_picture
 from voxgate.export.evaluation.picture_pose import lifted
+from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.engines.engine import (
     Engine,
     open_engine,
@@ -23,7 +24,6 @@ from voxgate.runtime.engines.engine import (
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.nouns import View
-from voxgate.runtime.offline.inspect_scan import Settings
 from voxgate.runtime.recipe.manifest import Manifest
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import invert

@@ -15,9 +15,8 @@ from voxgate.export.evaluation.judges.fusion_rules import RULES, Scores
 from voxgate.export.evaluation.judges.per_view import ListeningInspector, votes_on
 from voxgate.export.evaluation.judges.regrid import onto
 from voxgate.export.evaluation.metrics.labelled_volume import label_volume
+from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.inspection.inspector import Inspector
-from voxgate.runtime.nouns import Verdict, View
-from voxgate.runtime.offline.inspect_scan import Settings
 from voxgate.runtime.recipe.recipe import Recipe
 
 
@@ -35,7 +34,7 @@ class VolumeJudge:
         volume_case = cast(VolumeCase, case)
         begun = time.perf_counter()
         inspector = self._opened(volume_case)
-        verdict = _inspected(inspector, volume_case)
+        verdict = inspector.inspect(volume_case.arrivals())
         seconds = time.perf_counter() - begun
         truth, grid = volume_case.truth(), volume_case.grid()
         voxels = inspector.volume.occupied()
@@ -76,16 +75,6 @@ class VolumeJudge:
                 now_ns=time.monotonic_ns,
             )
         return self._inspector
-
-
-def _inspected(inspector: Inspector, case: VolumeCase) -> Verdict:
-    inspector.start()
-    for arrival in case.arrivals():
-        if isinstance(arrival, View):
-            inspector.add(arrival)
-        else:
-            inspector.reject(arrival)
-    return inspector.finish()
 
 
 def _by_rule(

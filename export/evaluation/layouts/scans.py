@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from voxgate.export.evaluation.cases import Dataset
 from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
+from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Note, View
-from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.part_files import CALIBRATION, PARENTS
-from voxgate.runtime.scans.placed import lost_frames, replay
+from voxgate.runtime.scans.placed import lost_frames, placed
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.volume.grid import GridSpec
 
@@ -58,8 +58,7 @@ class ScanCase:
         """Replayed as `voxgate inspect` does."""
         scan = open_scan(self.source)
         yield from lost_frames(scan)
-        for found in replay(scan, Synchronizer(scan.calibration, MAX_GAP_NS)):
-            yield found if isinstance(found, View) else found.note
+        yield from placed(scan, Synchronizer(scan.calibration, DEFAULTS.max_gap_ns))
 
     def truth(self) -> VoxelTruth:
         """surface.npz and, of a bad part, gt.npz."""

@@ -22,8 +22,8 @@ from voxgate.export.evaluation.run.work import (
     done_by_processes,
     done_here,
 )
+from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import ScanError
-from voxgate.runtime.offline.inspect_scan import DEFAULTS, Settings
 from voxgate.runtime.recipe.manifest import Manifest
 from voxgate.runtime.recipe.recipe import sha256
 

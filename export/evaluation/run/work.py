@@ -21,8 +21,8 @@ from voxgate.export.evaluation.judges.judge import Judge, judge_for
 from voxgate.export.evaluation.layouts.open_dataset import open_dataset
 from voxgate.export.evaluation.records import CaseRecord
 from voxgate.runtime.common.text import one_line
+from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.errors import EngineError, VoxGateError
-from voxgate.runtime.offline.inspect_scan import Settings
 from voxgate.runtime.recipe.recipe import Recipe
 
 

@@ -16,7 +16,6 @@ from tests.kits.repository import ROOT
 from voxgate.runtime.config.cell import check_config, config_schema, load_cell
 from voxgate.runtime.config.document import read_yaml
 from voxgate.runtime.config.fields import is_loopback
-from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.errors import ConfigError
 
 EXAMPLE = ROOT / "configs" / "bracket_cell.yaml"
@@ -287,12 +286,6 @@ def test_configuration_id_follows_values_not_comments(cell: Path) -> None:
     assert second != first
     (cell.parent / "../examples/bracket/calibration.json").write_text('{"a": 1}')
     assert load_cell(cell).configuration_id != second
-
-
-def test_limits_are_those_that_decide_asks_for() -> None:
-    from voxgate.runtime.config.sections import LimitsSection
-
-    assert Limits(**LimitsSection().model_dump()) == Limits()
 
 
 def test_schema_offers_the_backends_there_are() -> None:

@@ -15,12 +15,13 @@ from tests.kits import fake_tensorrt, gpu_kit, several
 from tests.kits.gpu_kit import Box
 from tests.kits.small_scan import write_small_scans
 from voxgate.runtime.cli import app
+from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.engines.choice import choose
 from voxgate.runtime.engines.engine import open_engine, open_further
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import PlanError
 from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.offline.inspect_scan import Settings, inspect_folder
+from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
 
 # the kernels are compiled for the CPU once, in one of the processes

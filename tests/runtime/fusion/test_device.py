@@ -18,13 +18,14 @@ from tests.kits.host_kernels import host_kernels
 from tests.kits.repository import BRACKET, ROOT
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.jobs.worker import JobFinished, RecipeReady, Worker, WorkerEvent
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
-from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS, Settings, inspect_folder
+from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
@@ -51,7 +52,7 @@ def scans() -> dict[str, tuple[Scan, list[View]]]:
     found = {}
     for name in ("good", "bad"):
         scan = open_scan(BRACKET / name)
-        views = views_of(scan, MAX_GAP_NS, MAX_UNCERTAINTY_MM)
+        views = views_of(scan, DEFAULTS.max_gap_ns, MAX_UNCERTAINTY_MM)
         found[name] = (scan, [view for view in views if isinstance(view, View)])
     return found
 

@@ -14,12 +14,12 @@ import pytest
 from tests.kits import tiny
 from tests.kits.repository import BRACKET
 from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.fusion.voxels import section_around
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
-from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.manifest import FpfhSection, Manifest, TensorSpec, VoxelSection
 from voxgate.runtime.recipe.recipe import Probe, Recipe
 from voxgate.runtime.scans.open_scan import open_scan
@@ -79,7 +79,7 @@ def as_volume(recipe: Recipe, cube: VoxelSection) -> Recipe:
 
 
 def views(scan: Scan) -> list[View]:
-    found = [view for view in views_of(scan, MAX_GAP_NS, 1.0) if isinstance(view, View)]
+    found = [view for view in views_of(scan, DEFAULTS.max_gap_ns, 1.0) if isinstance(view, View)]
     assert len(found) == 12
     return found
 

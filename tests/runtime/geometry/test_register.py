@@ -12,9 +12,10 @@ import pytest
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry.expected import ExpectedView, expect, height_mm
-from voxgate.runtime.geometry.register import LOST_SCORE, Registered, register, warm_up
+from voxgate.runtime.geometry.register import Registered, register, warm_up
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.volume.volume import LOST_SCORE
 
 POSES = [scene.camera(azimuth, 55.0) for azimuth in (30.0, 150.0, 270.0)]
 BUMP: scene.Box = ((12.0, -28.0, 25.0), (22.0, -18.0, 26.0))

@@ -12,13 +12,13 @@ import pytest
 from tests.kits.moody_engine import MoodyEngine, Output
 from tests.kits.repository import BRACKET
 from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.engine import Tensor, open_engine
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.expected import height_mm
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inspector import ALIGNMENT_VIEWS, Inspector
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View
-from voxgate.runtime.offline.inspect_scan import MAX_GAP_NS
 from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
@@ -88,7 +88,7 @@ def _moody(inspector: Inspector) -> MoodyEngine:
 
 
 def _views(scan: Scan) -> tuple[View, ...]:
-    found = views_of(scan, MAX_GAP_NS, MAX_UNCERTAINTY_MM)
+    found = views_of(scan, DEFAULTS.max_gap_ns, MAX_UNCERTAINTY_MM)
     views = tuple(view for view in found if isinstance(view, View))
     assert len(views) == len(found)
     return views

@@ -26,13 +26,14 @@ from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.cli import app
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.engine import Engine, open_engine, open_further
 from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inputs import ViewInputs
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
-from voxgate.runtime.offline.inspect_scan import DEFAULTS, MAX_GAP_NS, inspect_folder
+from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.scorer import write_scorer
@@ -67,7 +68,7 @@ def both(recipes: Path, scans: Path) -> Iterator[Inspector]:
 
 
 def _views(scan: Path) -> list[View]:
-    return [v for v in views_of(open_scan(scan), MAX_GAP_NS, 1.0) if isinstance(v, View)]
+    return [v for v in views_of(open_scan(scan), DEFAULTS.max_gap_ns, 1.0) if isinstance(v, View)]
 
 
 def _open(recipe: Path, scans: Path, kind: type[Inspector] = Inspector) -> Inspector:

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.register import LOST_SCORE
 from voxgate.runtime.recipe.zones import Zones, read_zones, write_zones
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift_points
-from voxgate.runtime.volume.volume import Volume
+from voxgate.runtime.volume.volume import LOST_SCORE, Volume
 
 GRID = GridSpec((0.0, 0.0, 0.0), (20, 20, 20), 1.0)
 

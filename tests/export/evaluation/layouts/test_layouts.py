@@ -213,7 +213,7 @@ def test_missing_scores_are_named(tmp_path: Path) -> None:
 def test_scenes_need_a_scene_detector(tmp_path: Path) -> None:
     from voxgate.export.evaluation.judges.judge import judge_for
     from voxgate.export.packing.package import recipe_of
-    from voxgate.runtime.offline.inspect_scan import DEFAULTS
+    from voxgate.runtime.config.settings import DEFAULTS
 
     dataset = open_dataset(write_scenes(tmp_path))
     with pytest.raises(RecipeError, match="scene detector"):

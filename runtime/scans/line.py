@@ -1,0 +1,63 @@
+"""How the line of a recorded job placed and inspected: what a replay must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from voxgate.runtime.common.explain import first_finding
+from voxgate.runtime.common.strict_json import Fields
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.config.settings import Settings
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.sync.stamps import stamps
+from voxgate.runtime.sync.synchronizer import Stamps
+
+MOST_NS = 10_000_000_000  # that a recording may name as a gap or an error of PTP
+MOST_THREADS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """settings: of the inspection; stamps: which clocks the frames were stamped by."""
+
+    settings: Settings
+    stamps: Stamps
+
+    @classmethod
+    def from_config(cls, config: CellConfig) -> Line:
+        """As the service of this cell does it."""
+        return cls(Settings.from_config(config), stamps(config))
+
+    @classmethod
+    def recorded(cls, values: Mapping[str, object]) -> Line:
+        """As the header of a recording says. Raises ScanError."""
+        fields = Fields(values)
+        try:
+            limits = Limits.model_validate(fields.object_at("limits").values)
+            shared = fields.integer("shared_ns", 1, MOST_NS) if fields.has("shared_ns") else None
+            settings = Settings(
+                limits=limits,
+                max_gap_ns=fields.integer("max_gap_ns", 1, MOST_NS),
+                backend=fields.text("backend"),
+                threads=fields.integer("threads", 1, MOST_THREADS),
+            )
+            return cls(settings, Stamps(fields.values.get("on_arrival") is True, shared))
+        except ValidationError as error:
+            raise ScanError(f"the recorded limits: {first_finding(error)}") from error
+        except ValueError as error:
+            raise ScanError(f"the recorded settings: {error}; give --config") from error
+
+    def values(self) -> dict[str, object]:
+        """For the header of a recording, as plain JSON values."""
+        return {
+            "limits": self.settings.limits.model_dump(),
+            "max_gap_ns": self.settings.max_gap_ns,
+            "on_arrival": self.stamps.on_arrival,
+            "shared_ns": self.stamps.shared_ns,
+            "backend": self.settings.backend,
+            "threads": self.settings.threads,
+        }
