@@ -44,11 +44,13 @@ class Relay:
         wake: Callable[[], None],
         most_views: int,
         clock: Clock = HOST_CLOCK,
+        make: type[Worker] = Worker,
     ) -> None:
         self._prepare = prepare
         self._wake = wake
         self._most_views = most_views
         self._clock = clock
+        self._make = make
         self._serving: Worker | None = None
         self._next: Worker | None = None
         self._before: Worker | None = None
@@ -65,7 +67,7 @@ class Relay:
         """Load a recipe beside the one that serves; the one before it makes room first."""
         assert self._next is None
         self.forget_before()
-        self._next = Worker(self._prepare, self._wake, self._most_views, self._clock)
+        self._next = self._make(self._prepare, self._wake, self._most_views, self._clock)
         self._next.start()
         self._next.prepare(recipe)
 

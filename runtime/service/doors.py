@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from voxgate.runtime.cameras.from_config import camera_settings
+from voxgate.runtime.cameras.supervisor import CameraSupervisor
+from voxgate.runtime.common.clock import Clock
+from voxgate.runtime.config.cameras import NetworkCamera
+from voxgate.runtime.config.cell import Cell
+from voxgate.runtime.config.fields import remove_socket_file
+from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.relay import Relay
+from voxgate.runtime.jobs.worker import Prepare
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.records.no_evidence import Evidence
+from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.station.station import Cameras
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.wire.sockets import Envelope, Request
+from voxgate.runtime.telemetry.metrics_server import MetricsServer
+from voxgate.runtime.wire.sockets import CellSockets, Envelope, Request
 
 
 class Sockets(Protocol):
@@ -48,3 +60,40 @@ class Doors:
     relay: Relay
     metrics: Metrics
     threads: Mapping[str, Callable[[], bool]]
+
+
+def open_doors(
+    stack: ExitStack,
+    cell: Cell,
+    calibration: Calibration,
+    prepare: Prepare,
+    evidence: Callable[[Wake], Evidence],
+    wake: Wake,
+    clock: Clock,
+) -> Doors:
+    """Everything that a cell's YAML asks for; the stack closes it. Raises VoxGateError."""
+    config = cell.config
+    metrics = Metrics(config.cell, tuple(camera.name for camera in config.cameras))
+    metrics.budget.set(config.job.verdict_budget_ms / 1e3)
+    journal = Journal(config.journal.path, clock)
+    stack.callback(journal.close)
+    access = None if config.security is None else config.security.access()
+    sockets = CellSockets(config.sockets, access, metrics.peer_denied)
+    stack.callback(sockets.close)
+    threads: dict[str, Callable[[], bool]] = {"connections": lambda: sockets.guarded}
+    if config.metrics.enabled:
+        server = MetricsServer(metrics.registry, config.metrics)
+        stack.callback(server.close)
+        threads["metrics"] = lambda: server.alive
+    cameras = CameraSupervisor(camera_settings(config, calibration))
+    stack.callback(_remove_frame_sockets, config)  # after the workers that bound them
+    stack.callback(cameras.close)
+    store = evidence(wake)
+    relay = Relay(prepare, wake.call, config.job.queue_views, clock)
+    return Doors(journal, sockets, cameras, store, relay, metrics, threads)
+
+
+def _remove_frame_sockets(config: CellConfig) -> None:
+    for camera in config.cameras:
+        if isinstance(camera, NetworkCamera):
+            remove_socket_file(camera.endpoint)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import zmq
+
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.config.cell import Cell, load_cell
 from voxgate.runtime.config.sections import CellConfig
@@ -16,6 +18,7 @@ from voxgate.runtime.jobs.worker import Prepare
 from voxgate.runtime.records.evidence_store import EvidenceStore
 from voxgate.runtime.records.no_evidence import Evidence, NoEvidence
 from voxgate.runtime.scans.part_files import PartFiles
+from voxgate.runtime.service.doors import open_doors
 from voxgate.runtime.service.service import Service
 from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.station.prepare import preparer
@@ -59,7 +62,11 @@ def serve(
     try:
         wake.on_signals()
         make = evidence or (lambda wake: _configured(cell.config, wake, clock))
-        service = Service(cell, calibration, prepare, wake, make, clock)
+        service = Service(
+            *(cell, calibration, wake, clock),
+            lambda stack: open_doors(stack, cell, calibration, prepare, make, wake, clock),
+            zmq.Poller(),
+        )
         try:
             service.run()
         finally:

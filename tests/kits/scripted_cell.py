@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,13 +48,14 @@ class ScriptedInspector:
     script: Script
     views: list[View]
     notes: list[Note]
+    sleep: Callable[[float], None] = time.sleep
 
     def start(self) -> None:
         self.views.clear()
         self.notes.clear()
 
     def add(self, view: View) -> None:
-        time.sleep(self.script.add_s)
+        self.sleep(self.script.add_s)
         np.empty(self.script.allocates_mb << 20, np.uint8)
         if self.script.raise_in == "add":
             raise EngineError("the engine gave up")
@@ -71,7 +73,7 @@ class ScriptedInspector:
     def finish(self) -> Verdict:
         if self.script.finish_file:
             Path(self.script.finish_file).touch()
-        time.sleep(self.script.finish_s)
+        self.sleep(self.script.finish_s)
         np.empty(self.script.allocates_mb << 20, np.uint8)
         reports = tuple(
             ViewReport(number, view.frame_id, view.uncertainty_mm, 0.1)
@@ -97,21 +99,21 @@ class ScriptedInspector:
         logging.info("inspector closed")
 
 
-def scripted(script: Script) -> Prepare:
-    """A preparer that knows the recipe `bracket`, in every version."""
+def scripted(script: Script, sleep: Callable[[float], None] = time.sleep) -> Prepare:
+    """A preparer that knows the recipe `bracket`, in every version. sleep: how it takes time."""
 
     def prepare(name: str) -> Prepared:
-        time.sleep(script.prepare_s)
+        sleep(script.prepare_s)
         if script.raise_in == "prepare":
             raise EngineError("probe 0: off by 0.5 of the threshold")
         if name.partition("/")[0] != "bracket":
             raise RecipeError(f"there is no recipe {name}")
         label = name if "/" in name else script.newest
         if label == script.slow:
-            time.sleep(script.slow_s)
+            sleep(script.slow_s)
         if label == script.broken:
             raise EngineError(f"{label}: probe 0: off by 0.5 of the threshold")
-        inspector = ScriptedInspector(script, [], [])
+        inspector = ScriptedInspector(script, [], [], sleep)
         until = script.not_after_utc
         return Prepared(inspector, label, "scripted", script.planned, until)
 
