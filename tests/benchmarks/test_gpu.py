@@ -22,7 +22,6 @@ from voxgate.runtime.scans.placed import views_of
 # the kernels are compiled for the CPU once, in one of the processes
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300),
     pytest.mark.xdist_group("kernels"),
 ]
 

@@ -15,11 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.kits.cell_kit import Robot, ServiceProcess, write_cell
+from tests.kits.good_part import passes_next
 from tests.kits.repository import ROOT
-from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.wire.commands import StopJob
 from voxgate.runtime.wire.fields import State
-from voxgate.runtime.wire.replies import ResultReply
 
 UNIT = ROOT / "systemd/voxgate.service"
 DROP_INS = sorted((ROOT / "systemd/drop-ins").glob("*.conf"))
@@ -121,12 +119,7 @@ def test_a_cell_works_in_the_sandbox(state: Path) -> None:
             robot.send_poses()
             robot.wait_for(State.READY)
             robot.send_poses_for_a_while()
-            robot.start_job("job-1")
-            for _ in range(3):
-                robot.expose()
-            reply = robot.ask(StopJob, job_id="job-1")
-            assert isinstance(reply, ResultReply)
-            assert reply.result.outcome is Outcome.PASS, reply.result.reasons
+            passes_next(robot, "job")
         assert service.end(signal.SIGTERM) == 0
         assert (state / "journal.sqlite").stat().st_uid != 0
     except AssertionError:

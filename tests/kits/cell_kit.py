@@ -33,7 +33,7 @@ READOUT_NS = Calibration.load(ROOT / "examples/bracket/calibration.json").readou
 POSE_PERIOD_S = 0.008
 ROBOT_OFFSET_NS = 5_000_000_000_000  # the clocks of robot and camera began elsewhere
 CAMERA_OFFSET_NS = 77_000_000_000
-PATIENCE_S = 20.0  # for things that take milliseconds on a machine that is not overloaded
+PATIENCE_S = 60.0  # for things that take milliseconds on a machine that is not overloaded
 
 SOCKETS = ("commands", "frames", "poses", "verdicts")
 CLOCK_REASONS = frozenset(

@@ -26,7 +26,7 @@ from voxgate.sim.gentl.virtual_camera import VirtualCamera
 __all__ = ["Harvester", "ParameterKey", "ParameterSet"]
 
 WIDTH_PX, HEIGHT_PX = 64, 48
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 PROMPT = Timing(readout_ns=2_000_000, latency_ns=100_000, latency_jitter_ns=0)
 LINE = (
     NodeSetting("TriggerSelector", "FrameStart"),

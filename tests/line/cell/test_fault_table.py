@@ -169,7 +169,6 @@ def _marks(name: str, when: When) -> tuple[pytest.MarkDecorator, ...]:
     return () if every_run else (pytest.mark.nightly,)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("name", "when"),
     [

@@ -39,8 +39,6 @@ Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """p_mm (3,) and q_wxyz (4,) of the flange in the robot's base."""
 VOXEL_MM = 2.0  # of the bracket's grid
 
-pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
-
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:

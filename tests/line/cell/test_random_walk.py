@@ -359,7 +359,6 @@ def take_walk(number: int, steps: int) -> None:
     )
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", range(2))
 def test_no_short_walk_ends_in_a_pass_that_was_not_earned(number: int) -> None:
     take_walk(number, steps=30)

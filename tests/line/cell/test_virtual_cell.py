@@ -34,7 +34,6 @@ NS_PER_S = 1_000_000_000
 MS = 1_000_000
 
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
-pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
 
 
 @pytest.fixture(scope="module")

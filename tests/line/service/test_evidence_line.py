@@ -38,7 +38,6 @@ from voxgate.sim.virtual_cell import VirtualCell
 BRACKET = ROOT / "examples" / "bracket"
 SPEED = 8.0
 CAREFUL = 2.0  # clocks that have just met know 25 ms: the arm has to stand so long
-pytestmark = pytest.mark.timeout(300)  # the first test may have to export the recipe
 
 
 @pytest.fixture(scope="module")

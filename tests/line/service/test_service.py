@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -24,7 +25,6 @@ import pytest
 import zmq
 
 from tests.kits.cell_kit import (
-    CLOCK_REASONS,
     COLD_CLOCK_S,
     PATIENCE_S,
     Robot,
@@ -33,6 +33,7 @@ from tests.kits.cell_kit import (
     with_cameras,
     write_cell,
 )
+from tests.kits.good_part import passes_next, reasons, stop
 from tests.kits.own_traces import named_memory
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome, Reason
@@ -114,25 +115,14 @@ def robot(shared: tuple[ServiceProcess, Path]) -> Iterator[Robot]:
         assert robot.state() is State.READY
 
 
-_numbers = iter(range(10_000))
+_job_numbers = itertools.count()
 
 
 def new_job(robot: Robot) -> str:
     """Start a job of a name never used before."""
-    job_id = f"job-{os.getpid()}-{next(_numbers)}"
+    job_id = f"job-{os.getpid()}-{next(_job_numbers)}"
     robot.start_job(job_id)
     return job_id
-
-
-def stop(robot: Robot, job_id: str) -> VerdictMessage:
-    """Stop a job; its verdict."""
-    reply = robot.ask(StopJob, job_id=job_id)
-    assert isinstance(reply, ResultReply), reply
-    return reply.result
-
-
-def reasons(verdict: VerdictMessage) -> set[Reason]:
-    return {reason.reason for reason in verdict.reasons}
 
 
 def refused(reply: Reply) -> RefusalCode:
@@ -550,25 +540,6 @@ def test_verdict_that_cannot_be_journalled_is_not_pass(folder: Path) -> None:
         assert rows(folder) == {"job-1": "INDETERMINATE"}
 
 
-def passes_next(robot: Robot, job_id: str) -> None:
-    """A good part after the trouble is a good part, once the clocks are believed again.
-
-    A loop that stood still for seconds met poses that came seconds late: jobs until it has learnt
-    the robot's clock anew are INDETERMINATE, and nothing else.
-    """
-
-    def passes() -> bool:
-        name = f"{job_id}-{next(_numbers)}"
-        robot.start_job(name)
-        for _ in range(3):
-            robot.expose()
-        verdict = stop(robot, name)
-        assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
-        return verdict.outcome is Outcome.PASS
-
-    until(passes, "a good part that passes")
-
-
 def test_journal_that_breaks_in_mid_job_leaves_nobody_waiting(folder: Path) -> None:
     with serving(folder, job={"late_frame_ms": 5000}) as (_, robot), Robot(folder) as other:
         passes_next(robot, "job-0")
@@ -637,7 +608,7 @@ def test_second_service_on_the_same_cell_is_refused_in_one_line(
     second = ServiceProcess(shared[0].config)
     second.start()
     assert second.process is not None
-    assert second.process.wait(20) == 2
+    assert second.process.wait(PATIENCE_S) == 2
     last = second.log.read_text().splitlines()[-1]
     assert "another voxgate serves this journal" in last
 

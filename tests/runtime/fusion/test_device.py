@@ -37,7 +37,6 @@ MAX_UNCERTAINTY_MM = 1.0
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300),  # the first test may have to export the recipe
     pytest.mark.xdist_group("kernels"),  # compiled for the CPU once, in one of the processes
 ]
 

@@ -26,10 +26,7 @@ from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(300),  # the first test may have to export the recipe
-]
+pytestmark = pytest.mark.slow
 
 CELLS = 32
 CUBE = (1, 1, CELLS, CELLS, CELLS)

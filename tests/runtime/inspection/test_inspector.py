@@ -27,10 +27,7 @@ from voxgate.runtime.scans.scan import Scan
 
 MAX_UNCERTAINTY_MM = 1.0
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(300),  # the first test may have to export the recipe
-]
+pytestmark = pytest.mark.slow
 
 Views = list[View]
 

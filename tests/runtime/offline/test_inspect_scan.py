@@ -25,10 +25,7 @@ from voxgate.runtime.inspection import equipment, inspector
 from voxgate.runtime.offline import inspect_scan as offline
 from voxgate.runtime.recipe.recipe import Recipe
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(300),  # the first test may have to export the recipe
-]
+pytestmark = pytest.mark.slow
 
 TRUTH = ("truth.json", "gt.npz", "surface.npz", "truth_masks")
 

@@ -1,0 +1,51 @@
+"""Jobs as a line plays them: three views, a verdict, and a good part that passes again."""
+
+from __future__ import annotations
+
+import itertools
+
+from tests.kits.cell_kit import (
+    CLOCK_REASONS,
+    Robot,
+    until,
+)
+from voxgate.runtime.nouns import Outcome, Reason
+from voxgate.runtime.wire.commands import (
+    StopJob,
+)
+from voxgate.runtime.wire.replies import (
+    ResultReply,
+)
+from voxgate.runtime.wire.verdict import VerdictMessage
+
+_numbers = itertools.count()
+
+
+def stop(robot: Robot, job_id: str) -> VerdictMessage:
+    """Stop a job; its verdict."""
+    reply = robot.ask(StopJob, job_id=job_id)
+    assert isinstance(reply, ResultReply), reply
+    return reply.result
+
+
+def reasons(verdict: VerdictMessage) -> set[Reason]:
+    return {reason.reason for reason in verdict.reasons}
+
+
+def passes_next(robot: Robot, job_id: str) -> None:
+    """A good part after the trouble is a good part, once the clocks are believed again.
+
+    A loop that stood still for seconds met poses that came seconds late: jobs until it has learnt
+    the robot's clock anew are INDETERMINATE, and nothing else.
+    """
+
+    def passes() -> bool:
+        name = f"{job_id}-{next(_numbers)}"
+        robot.start_job(name)
+        for _ in range(3):
+            robot.expose()
+        verdict = stop(robot, name)
+        assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
+        return verdict.outcome is Outcome.PASS
+
+    until(passes, "a good part that passes")
