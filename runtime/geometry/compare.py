@@ -1,0 +1,160 @@
+"""A measured view held against the golden views: what differs where, and what is explained.
+
+Every measured point goes test camera -> part -> reference -> golden camera of the same viewpoint.
+The pixel it lands on gives the grey value to compare with; the plane there gives the deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.geometry.register_kernels import compare_view, explain_elsewhere
+from voxgate.runtime.nouns import DepthMap, GreyImage, View
+from voxgate.runtime.transforms import Transform, apply, invert
+
+FloatMap = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+# another surface is seen where the deviation is larger: its grey value has no counterpart
+OTHER_SURFACE_MM = 1.0
+# expected surface this far in front of the measured one is gone, not noisy
+VANISHED_MM = 2.0
+VANISHED_OPENING_PX = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What comparing with the same golden view gives; same_view and pixel where kind says so."""
+
+    depth: DepthMap
+    reference: GreyImage
+    gloss: GreyImage
+    deviation: FloatMap
+    same_view: FloatMap
+    pixel: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.uint8]
+    doubtful: npt.NDArray[np.int32]
+
+
+def compare(
+    view: View,
+    expected: ExpectedView,
+    rays: Rays,
+    golden_from_camera: Transform,
+    reference_from_part: Transform,
+    crew: Crew,
+) -> Found:
+    """With the golden view of the same viewpoint; planes live in the crew's scratch memory."""
+    shape = view.image.shape
+    depth = np.require(view.depth_mm, np.float32, ["C", "W"])
+    reference, gloss = view.image.copy(), np.zeros(shape, np.uint8)
+    deviation = np.full(shape, np.nan, np.float32)
+    same_view = crew.scratch("register.same_view", shape, np.float32)
+    pixel = crew.scratch("register.pixel", shape, np.int32)
+    kind = crew.scratch("register.kind", shape, np.uint8)
+    kind[:] = 0
+    doubtful = crew.scratch("register.doubtful", shape, np.int32)
+    pose = view.part_from_camera
+    # the table did not move with the part: the part's own offset is taken out again
+    table_t = golden_from_camera @ invert(pose) @ invert(reference_from_part) @ pose
+
+    lens = tuple(rays.lens.tolist())
+
+    def part(index: int) -> npt.NDArray[np.int32]:
+        lo, hi = crew.span(index, shape[0])
+        doubts = compare_view(
+            np.array((lo, hi)),
+            depth,
+            rays.x,
+            rays.y,
+            lens,
+            _rows(golden_from_camera),
+            _rows(table_t),
+            tuple(pose[2].tolist()),
+            tuple(expected.part_from_camera[2].tolist()),
+            expected.table_z_mm,
+            expected.image,
+            expected.gloss,
+            expected.depth_mm,
+            expected.plane,
+            expected.measured,
+            expected.near_part,
+            OTHER_SURFACE_MM,
+            VANISHED_MM,
+            reference,
+            gloss,
+            deviation,
+            same_view,
+            pixel,
+            kind,
+            doubtful.reshape(-1),
+        )
+        return doubtful.reshape(-1)[lo * shape[1] :][:doubts]
+
+    return Found(
+        depth, reference, gloss, deviation, same_view, pixel, kind, np.concatenate(crew.run(part))
+    )
+
+
+def explain(
+    planned: int,
+    golden: Sequence[ExpectedView],
+    rays: Rays,
+    golden_from_camera: Transform,
+    found: Found,
+    crew: Crew,
+) -> None:
+    """Take back deviations that another golden view explains, in place; views from about the
+    same direction first."""
+    own = golden[planned].part_from_camera
+    others = [other for number, other in enumerate(golden) if number != planned]
+    others.sort(key=lambda other: -float(own[:3, 2] @ other.part_from_camera[:3, 2]))
+    lens = tuple(rays.lens.tolist())
+    reference_from_camera = own @ golden_from_camera
+    depth, rx, ry, deviation = (
+        plane.reshape(-1) for plane in (found.depth, rays.x, rays.y, found.deviation)
+    )
+
+    def part(index: int) -> None:
+        span = np.array(crew.span(index, found.doubtful.size))
+        for other in others:
+            t = _rows(invert(other.part_from_camera) @ reference_from_camera)
+            explain_elsewhere(span, found.doubtful, depth, rx, ry, t, lens, other.plane, deviation)
+
+    crew.run(part)
+
+
+def opened(mask: Mask) -> Mask:
+    """Only where a square of VANISHED_OPENING_PX fits in: edges flicker, lost shape does not."""
+    square = np.ones((VANISHED_OPENING_PX, VANISHED_OPENING_PX), np.uint8)
+    # an even square has no middle pixel: growing it again needs the mirrored anchor
+    anchor = VANISHED_OPENING_PX // 2
+    mirrored = VANISHED_OPENING_PX - 1 - anchor
+    core = cv2.erode(mask.view(np.uint8), square, anchor=(anchor, anchor))
+    return np.asarray(cv2.dilate(core, square, anchor=(mirrored, mirrored)) > 0)
+
+
+def surface_points(
+    expected: ExpectedView,
+    rays: Rays,
+    part_from_golden: Transform,
+    pixels: npt.NDArray[np.int32],
+) -> FloatMap:
+    """Golden surface points (n, 3) of golden pixel numbers (n,), where the part stands now, mm."""
+    depth_mm = expected.depth_mm.reshape(-1)[pixels]
+    x, y = rays.x.reshape(-1)[pixels] * depth_mm, rays.y.reshape(-1)[pixels] * depth_mm
+    points = np.stack([x, y, depth_mm], axis=-1).astype(np.float64)
+    return apply(part_from_golden, points).astype(np.float32)
+
+
+def _rows(a_from_b: Transform) -> tuple[float, ...]:
+    """The upper three rows, one after the other."""
+    return tuple(a_from_b[:3].reshape(-1).tolist())
