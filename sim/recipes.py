@@ -12,7 +12,7 @@ from pathlib import Path
 
 from voxgate.runtime.errors import ScanError, ServiceError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.recipe.recipe import MANIFEST_FILE
+from voxgate.runtime.recipe.folder import MANIFEST_FILE
 from voxgate.sim.box import voxgate
 from voxgate.sim.export_code import export_digest
 

@@ -12,7 +12,7 @@ from voxgate.export.golden.gloss import part_points
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
-from voxgate.runtime.recipe.recipe import MAX_VIEWS
+from voxgate.runtime.recipe.contents import MAX_VIEWS
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of

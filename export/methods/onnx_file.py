@@ -23,8 +23,8 @@ from voxgate.export.source import RawScore, Source
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import INPUTS, Tensor
 from voxgate.runtime.errors import EngineError
+from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import TensorSpec
-from voxgate.runtime.recipe.recipe import sha256
 
 METHOD = "onnx"
 RAW = "raw"

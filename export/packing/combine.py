@@ -18,6 +18,7 @@ import numpy as np
 from voxgate.export.packing.package import check_free, check_label, write_files
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.recipe.folder import MANIFEST_FILE, sha256
 from voxgate.runtime.recipe.manifest import (
     GEOMETRY,
     MAX_DETECTORS,
@@ -27,7 +28,7 @@ from voxgate.runtime.recipe.manifest import (
     Manifest,
     detector_files,
 )
-from voxgate.runtime.recipe.recipe import MANIFEST_FILE, Recipe, sha256
+from voxgate.runtime.recipe.recipe import Recipe
 
 NO_NAME = re.compile(r"[^a-z0-9_-]+")
 

@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.labels import NAME, VERSION
 from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.recipe.contents import Probe
+from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import REFERENCE_FILE, Manifest
-from voxgate.runtime.recipe.recipe import Probe, Recipe, sha256
+from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.viewplan import ViewPlan
 
 

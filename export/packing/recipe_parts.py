@@ -19,8 +19,8 @@ from voxgate.export.progress import Bar
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.engines.engine import Engine, Tensor, raw_scores
 from voxgate.runtime.geometry.expected import ExpectedView, expect
+from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import GridSection, Manifest, TensorSpec
-from voxgate.runtime.recipe.recipe import Probe
 
 TOOLS = ("onnx", "onnxruntime", "numpy")
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from voxgate.export.packing.package import check_free, check_label, write_files
 from voxgate.runtime.common.wall_clock import utc_now
-from voxgate.runtime.recipe.recipe import Recipe, sha256
+from voxgate.runtime.recipe.folder import sha256
+from voxgate.runtime.recipe.recipe import Recipe
 
 
 def rewritten(

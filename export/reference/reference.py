@@ -52,8 +52,9 @@ from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.expected import ExpectedView
 from voxgate.runtime.geometry.register import TOLERANCE_MM
 from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.recipe.contents import Probe
+from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
-from voxgate.runtime.recipe.recipe import Probe, sha256
 
 METHOD = "reference"
 # Score 1.0 in tolerances. A tolerance is one sigma of what good parts differ by; a part shows some

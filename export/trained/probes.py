@@ -11,7 +11,7 @@ from voxgate.export.source import Source
 from voxgate.export.trained.samples import Sample, SeenAgain
 from voxgate.runtime.engines.engine import Engine, Tensor, raw_scores
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.recipe import Probe
+from voxgate.runtime.recipe.contents import Probe
 
 MARKED = 2  # viewpoints whose marked view is a probe
 MID_GREY = 128

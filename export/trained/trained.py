@@ -52,8 +52,8 @@ from voxgate.runtime.engines.engine import Engine
 from voxgate.runtime.engines.onnxruntime_engine import open_cpu
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.register import TOLERANCE_MM
+from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
-from voxgate.runtime.recipe.recipe import Probe
 
 THREADS = 2
 RUNS = 3

@@ -80,7 +80,8 @@ def sign(
 ) -> None:
     """Answer for a recipe: write its SIGNATURE. Whoever trusts this key will open it."""
     from voxgate.runtime.common.wall_clock import utc_now
-    from voxgate.runtime.recipe.recipe import MANIFEST_FILE, Recipe
+    from voxgate.runtime.recipe.folder import MANIFEST_FILE
+    from voxgate.runtime.recipe.recipe import Recipe
     from voxgate.runtime.recipe.signature import sign as signature_of
     from voxgate.runtime.recipe.signature import write_signature
     from voxgate.runtime.wire.keys import load_signer

@@ -19,7 +19,8 @@ from voxgate.runtime.gpu.device import Device, open_device
 from voxgate.runtime.gpu.jetson import power_mode
 from voxgate.runtime.gpu.kernel_compiler import compile_cubin
 from voxgate.runtime.gpu.launch import SOURCE, source, source_digest
-from voxgate.runtime.recipe.recipe import Recipe, sha256
+from voxgate.runtime.recipe.folder import sha256
+from voxgate.runtime.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,8 +18,9 @@ from voxgate.runtime.engines.backends import BACKENDS, DEFAULT_BACKEND
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.nouns import ScoreMap
+from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
-from voxgate.runtime.recipe.recipe import Probe, Recipe
+from voxgate.runtime.recipe.recipe import Recipe
 
 Tensor = npt.NDArray[np.generic]
 

@@ -21,8 +21,9 @@ from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import PlanError
 from voxgate.runtime.gpu.device import DeviceInfo
 from voxgate.runtime.gpu.launch import source_digest
+from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import Digest, TensorSpec
-from voxgate.runtime.recipe.recipe import Recipe, sha256
+from voxgate.runtime.recipe.recipe import Recipe
 
 
 def plans_of(config: CellConfig) -> PlanCache:

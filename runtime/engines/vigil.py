@@ -15,8 +15,8 @@ import numpy.typing as npt
 from voxgate.runtime.engines.engine import Engine, deviation, raw_scores
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.nouns import View
+from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import TensorSpec
-from voxgate.runtime.recipe.recipe import Probe
 
 Seen = tuple[npt.NDArray[Any], ...]
 """What a model was shown of a view, in memory that is the view's own."""

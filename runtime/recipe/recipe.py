@@ -1,8 +1,7 @@
-"""A recipe folder becomes one checked object. A file that was altered is refused, not used."""
+"""A recipe: everything that inspects one part type, as one checked object."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -11,22 +10,25 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
-from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.npz import arrays_of
-from voxgate.runtime.common.strict_json import parse_object
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.recipe.contents import (
+    Probe,
+    ReferenceView,
+    expected_of,
+    plan_of,
+    probes_of,
+    reference_of,
+)
+from voxgate.runtime.recipe.folder import content_of, manifest_of, manifest_text
 from voxgate.runtime.recipe.manifest import (
-    FILES,
     GEOMETRY,
     MODEL,
     REFERENCE_FILE,
-    SCHEMA_VERSIONS,
     SCORER_FILE,
     ZONES_FILE,
     DetectorSection,
@@ -36,36 +38,10 @@ from voxgate.runtime.recipe.scorer import Scorer, read_scorer
 from voxgate.runtime.recipe.signature import ANYBODY, Signature, Trust, verified
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.recipe.zones import Zones, read_zones
-from voxgate.runtime.transforms import Transform, rigid
 from voxgate.runtime.volume.grid import GridSpec
 
-MANIFEST_FILE = "manifest.json"
-MAX_MANIFEST_BYTES = 1 << 20
-MAX_FILE_BYTES = 1 << 31  # no model of the methods we serve comes near 2 GiB
 PICTURES = ("image", "reference", "gloss", "depth_mm", "score")
 """Tensors of the camera's own size."""
-MAX_VIEWS = 64  # a bound on memory; a ring of viewpoints has a dozen
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReferenceView:
-    """One view of the golden scan, as it was taken.
-
-    gloss: (h, w) uint8, grey levels by which this surface point changes from view to view.
-    """
-
-    image: GreyImage
-    depth_mm: DepthMap
-    part_from_camera: Transform
-    gloss: GreyImage
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Probe:
-    """One recorded run of the model: what went in, and the (h, w) float32 scores that came out."""
-
-    inputs: dict[str, npt.NDArray[np.generic]]
-    score: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,10 +108,10 @@ class Recipe:
 
         Raises RecipeError: one line with what to do.
         """
-        text = _text(folder)
+        text = manifest_text(folder)
         signature = verified(folder, text, trust, utc_now())
-        manifest = _manifest(folder / MANIFEST_FILE, text)
-        content = {name: _read(folder, name, digest) for name, digest in manifest.files.items()}
+        manifest = manifest_of(folder, text)
+        content = content_of(folder, manifest)
         return replace(cls.from_files(manifest, content, str(folder)), signature=signature)
 
     @classmethod
@@ -189,11 +165,6 @@ class Recipe:
                     )
 
 
-def sha256(content: bytes) -> str:
-    """Hex digest, as the manifest lists it."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def _alone(first: Recipe, detector: Detector) -> Recipe:
     section = detector.section
     own = ("method", "precision", "inputs", "output", "probe_tolerance", "fpfh")
@@ -211,73 +182,18 @@ def _alone(first: Recipe, detector: Detector) -> Recipe:
 _BROKEN = (ValueError, KeyError, TypeError)
 
 
-def _text(folder: Path) -> bytes:
-    path = folder / MANIFEST_FILE
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_MANIFEST_BYTES + 1)
-    except FileNotFoundError as error:
-        raise RecipeError(f"{folder}: no {MANIFEST_FILE} here, so this is no recipe") from error
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read: {one_line(error)}") from error
-    if len(text) > MAX_MANIFEST_BYTES:
-        raise RecipeError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes")
-    return text
-
-
-def _manifest(path: Path, text: bytes) -> Manifest:
-    try:
-        version = parse_object(text.decode("utf-8")).integer("schema_version", 0, 1 << 31)
-        if version not in SCHEMA_VERSIONS:
-            known = " and ".join(map(str, SCHEMA_VERSIONS))
-            raise RecipeError(
-                f"{path}: schema_version {version} is unknown, this VoxGate reads {known}"
-            )
-        manifest = Manifest.model_validate_json(text)
-    except ValidationError as error:
-        raise RecipeError(f"{path}: {first_finding(error)}") from error
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path}: cannot be read: {one_line(error)}") from error
-    except ValueError as error:
-        raise RecipeError(f"{path}: {error}") from error
-    _check_files(path, manifest)
-    return manifest
-
-
-def _check_files(path: Path, manifest: Manifest) -> None:
-    needed = {*FILES, *(name for each in manifest.detectors for name in each.files)}
-    allowed = {*needed, REFERENCE_FILE, ZONES_FILE, SCORER_FILE}
-    if missing := needed - set(manifest.files):
-        raise RecipeError(f"{path}: files {sorted(missing)} are not listed")
-    if unknown := set(manifest.files) - allowed:  # names are fixed, so no path can escape
-        raise RecipeError(f"{path}: files {sorted(unknown)} do not belong to a recipe")
-
-
-def _read(folder: Path, name: str, digest: str) -> bytes:
-    path = folder / name
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise RecipeError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-        content = path.read_bytes()
-    except OSError as error:
-        raise RecipeError(f"{path}: {error.strerror}: copy the recipe again") from error
-    if sha256(content) != digest:
-        raise RecipeError(f"{path}: differs from the manifest's sha256: copy the recipe again")
-    return content
-
-
 def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
     grid = manifest.grid
-    plan = _plan(content["viewplan.json"])
+    plan = plan_of(content["viewplan.json"])
     zones = _zones(content.get(ZONES_FILE), grid.voxel_mm)
     recipe = Recipe(
         manifest=manifest,
         model=content["model.onnx"],
         plan=plan,
         grid=GridSpec(grid.origin_mm, grid.shape, grid.voxel_mm),
-        expected_ijk=_expected(content["expected.npz"], grid.shape),
-        reference=_reference(content.get(REFERENCE_FILE), len(plan.views)),
-        probes=_probes(content["probe.npz"]),
+        expected_ijk=expected_of(content["expected.npz"], grid.shape),
+        reference=reference_of(content.get(REFERENCE_FILE), len(plan.views)),
+        probes=probes_of(content["probe.npz"]),
         threshold=json.loads(content["threshold.json"]),
         zones=zones,
         further=tuple(_detector(each, content) for each in manifest.detectors),
@@ -287,49 +203,7 @@ def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
 
 def _detector(section: DetectorSection, content: Mapping[str, bytes]) -> Detector:
     model, probes = section.files
-    return Detector(section, content[model], _probes(content[probes]))
-
-
-def _plan(content: bytes) -> ViewPlan:
-    fields = parse_object(content.decode("utf-8"))
-    views = fields.objects("views", MAX_VIEWS)
-    return ViewPlan(
-        views=tuple(rigid(view.numbers("part_from_camera", (4, 4))) for view in views),
-        max_distance_mm=fields.number("max_distance_mm", 0.0, 1e4),
-        max_angle_deg=fields.number("max_angle_deg", 0.0, 180.0),
-    )
-
-
-def _expected(content: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.int32]:
-    ijk: npt.NDArray[np.int32] = arrays_of(content)["ijk"]
-    if ijk.ndim != 2 or ijk.shape[1] != 3 or ijk.dtype != np.int32 or not len(ijk):
-        raise ValueError(f"expected.npz: ijk is (n, 3) int32, got {ijk.shape} {ijk.dtype}")
-    if (ijk < 0).any() or (ijk >= shape).any():
-        raise ValueError("expected.npz: voxels lie outside the grid")
-    return ijk
-
-
-def _reference(content: bytes | None, count: int) -> tuple[ReferenceView, ...]:
-    if content is None:
-        return ()
-    arrays = arrays_of(content)
-    if len(arrays["image"]) != count:
-        raise ValueError(
-            f"reference.npz: {len(arrays['image'])} views, but the view plan has {count}"
-        )
-    counts = arrays["depth_counts"]
-    depth_mm = np.where(counts == 0, np.nan, counts * float(arrays["depth_unit_mm"]))
-    return tuple(
-        ReferenceView(
-            np.ascontiguousarray(image),
-            depth.astype(np.float32),
-            rigid(pose),
-            np.ascontiguousarray(gloss),
-        )
-        for image, depth, pose, gloss in zip(
-            arrays["image"], depth_mm, arrays["part_from_camera"], arrays["gloss"], strict=True
-        )
-    )
+    return Detector(section, content[model], probes_of(content[probes]))
 
 
 def _zones(content: bytes | None, voxel_mm: float) -> Zones | None:
@@ -343,16 +217,3 @@ def _scorer(content: bytes | None, recipe: Recipe) -> Scorer | None:
     scorer.check_channels(recipe.channels)
     scorer.check_zones(recipe.zones or Zones.whole())
     return scorer
-
-
-def _probes(content: bytes) -> tuple[Probe, ...]:
-    """Arrays `<n>.<input>` and `<n>.score`, n = 0, 1, ..."""
-    arrays = arrays_of(content)
-    count = sum(key.endswith(".score") for key in arrays)
-    return tuple(_probe(arrays, f"{number}.") for number in range(count))
-
-
-def _probe(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Probe:
-    own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
-    score = own.pop("score")
-    return Probe(own, score)

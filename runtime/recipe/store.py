@@ -12,7 +12,8 @@ from pathlib import Path
 from voxgate.runtime.common.durable import sync
 from voxgate.runtime.config.sections import Recipes
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.recipe.recipe import MANIFEST_FILE, Recipe
+from voxgate.runtime.recipe.folder import MANIFEST_FILE
+from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.signature import SIGNATURE_FILE, Trust
 
 

@@ -41,8 +41,9 @@ from voxgate.runtime.gpu.launch import SOURCE, source
 from voxgate.runtime.gpu.pinned_ring import PinnedRing
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, View
+from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import TensorSpec
-from voxgate.runtime.recipe.recipe import Probe, Recipe
+from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.volume.grid import GridSpec

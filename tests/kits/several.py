@@ -16,8 +16,8 @@ from voxgate.export.packing.combine import combined
 from voxgate.export.packing.package import RecipeParts, write_recipe
 from voxgate.export.reference.filter_bank import silent
 from voxgate.export.reference.reference import build_parts
+from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import TensorSpec
-from voxgate.runtime.recipe.recipe import Probe
 
 HALF = 2 * tiny.MAX_DIFFERENCE
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from voxgate.runtime.recipe.recipe import MANIFEST_FILE, sha256
+from voxgate.runtime.recipe.folder import MANIFEST_FILE, sha256
 
 
 def change_manifest(recipe: Path, **changes: Any) -> None:

@@ -11,9 +11,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from voxgate.export.packing.package import RecipeParts, ReferenceViews
+from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.forest import Forest
 from voxgate.runtime.recipe.manifest import GridSection, Manifest, TensorSpec
-from voxgate.runtime.recipe.recipe import Probe
 from voxgate.runtime.recipe.scorer import Scorer
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.recipe.zone_statistics import feature_names

@@ -29,8 +29,9 @@ from voxgate.runtime.common.strict_json import parse_object
 from voxgate.runtime.config.cell import check_config
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.recipe.folder import MANIFEST_FILE, sha256
 from voxgate.runtime.recipe.manifest import SCORER_FILE, ZONES_FILE
-from voxgate.runtime.recipe.recipe import MANIFEST_FILE, Recipe, sha256
+from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.scorer import write_scorer
 from voxgate.runtime.recipe.signature import SIGNATURE_FILE, Signature, Trust
 from voxgate.runtime.recipe.zones import Zones, write_zones

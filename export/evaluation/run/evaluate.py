@@ -24,8 +24,8 @@ from voxgate.export.evaluation.run.work import (
 )
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import ScanError
+from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import Manifest
-from voxgate.runtime.recipe.recipe import sha256
 
 OnProgress = Callable[[int, int, str], None]
 SCORES = "scores"  # in place of a recipe's digest

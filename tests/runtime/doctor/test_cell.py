@@ -30,7 +30,7 @@ from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.port_probe import why_taken
 from voxgate.runtime.doctor.rows import Finding, Light, examine
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.recipe.recipe import MANIFEST_FILE
+from voxgate.runtime.recipe.folder import MANIFEST_FILE
 from voxgate.runtime.recipe.signature import sign, write_signature
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.wire.keys import load_signer, make_key_pair, make_signer

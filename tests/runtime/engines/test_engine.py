@@ -14,7 +14,8 @@ from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.engines.backends import BACKENDS
 from voxgate.runtime.engines.engine import Engine, open_engine, score_map
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.recipe import Probe, Recipe
+from voxgate.runtime.recipe.contents import Probe
+from voxgate.runtime.recipe.recipe import Recipe
 
 
 def _recipe(tmp_path: Path, **changes: Any) -> Recipe:

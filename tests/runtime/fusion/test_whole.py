@@ -20,8 +20,9 @@ from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.fusion.voxels import section_around
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
+from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import FpfhSection, Manifest, TensorSpec, VoxelSection
-from voxgate.runtime.recipe.recipe import Probe, Recipe
+from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.kits import tiny
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.errors import KeyFileError, RecipeError
-from voxgate.runtime.recipe.recipe import MANIFEST_FILE, Recipe
+from voxgate.runtime.recipe.folder import MANIFEST_FILE
+from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.signature import SIGNATURE_FILE, Signature, Trust, sign, write_signature
 from voxgate.runtime.wire.keys import load_signer, make_signer
 

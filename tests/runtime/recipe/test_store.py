@@ -15,7 +15,8 @@ from tests.kits.cell_kit import write_cell
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.recipe.recipe import MANIFEST_FILE, Recipe
+from voxgate.runtime.recipe.folder import MANIFEST_FILE
+from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.signature import ANYBODY, Trust, sign, write_signature
 from voxgate.runtime.recipe.store import install, stored
 

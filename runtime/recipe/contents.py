@@ -1,0 +1,97 @@
+"""What stands in the files of a recipe, one by one; ValueError and its kind where one is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.common.npz import arrays_of
+from voxgate.runtime.common.strict_json import parse_object
+from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.recipe.viewplan import ViewPlan
+from voxgate.runtime.transforms import Transform, rigid
+
+MAX_VIEWS = 64  # a bound on memory; a ring of viewpoints has a dozen
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceView:
+    """One view of the golden scan, as it was taken.
+
+    gloss: (h, w) uint8, grey levels by which this surface point changes from view to view.
+    """
+
+    image: GreyImage
+    depth_mm: DepthMap
+    part_from_camera: Transform
+    gloss: GreyImage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """One recorded run of the model: what went in, and the (h, w) float32 scores that came out."""
+
+    inputs: dict[str, npt.NDArray[np.generic]]
+    score: npt.NDArray[np.float32]
+
+
+def plan_of(content: bytes) -> ViewPlan:
+    """Of viewplan.json."""
+    fields = parse_object(content.decode("utf-8"))
+    views = fields.objects("views", MAX_VIEWS)
+    return ViewPlan(
+        views=tuple(rigid(view.numbers("part_from_camera", (4, 4))) for view in views),
+        max_distance_mm=fields.number("max_distance_mm", 0.0, 1e4),
+        max_angle_deg=fields.number("max_angle_deg", 0.0, 180.0),
+    )
+
+
+def expected_of(content: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.int32]:
+    """(n, 3) voxels of a grid of `shape`, of expected.npz."""
+    ijk: npt.NDArray[np.int32] = arrays_of(content)["ijk"]
+    if ijk.ndim != 2 or ijk.shape[1] != 3 or ijk.dtype != np.int32 or not len(ijk):
+        raise ValueError(f"expected.npz: ijk is (n, 3) int32, got {ijk.shape} {ijk.dtype}")
+    if (ijk < 0).any() or (ijk >= shape).any():
+        raise ValueError("expected.npz: voxels lie outside the grid")
+    return ijk
+
+
+def reference_of(content: bytes | None, count: int) -> tuple[ReferenceView, ...]:
+    """One golden view for each of `count` planned ones, of reference.npz; none without it."""
+    if content is None:
+        return ()
+    arrays = arrays_of(content)
+    if len(arrays["image"]) != count:
+        raise ValueError(
+            f"reference.npz: {len(arrays['image'])} views, but the view plan has {count}"
+        )
+    counts = arrays["depth_counts"]
+    depth_mm = np.where(counts == 0, np.nan, counts * float(arrays["depth_unit_mm"]))
+    return tuple(
+        ReferenceView(
+            np.ascontiguousarray(image),
+            depth.astype(np.float32),
+            rigid(pose),
+            np.ascontiguousarray(gloss),
+        )
+        for image, depth, pose, gloss in zip(
+            arrays["image"], depth_mm, arrays["part_from_camera"], arrays["gloss"], strict=True
+        )
+    )
+
+
+def probes_of(content: bytes) -> tuple[Probe, ...]:
+    """Arrays `<n>.<input>` and `<n>.score`, n = 0, 1, ..."""
+    arrays = arrays_of(content)
+    count = sum(key.endswith(".score") for key in arrays)
+    return tuple(_probe(arrays, f"{number}.") for number in range(count))
+
+
+def _probe(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Probe:
+    own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
+    score = own.pop("score")
+    return Probe(own, score)

@@ -1,0 +1,96 @@
+"""A recipe's folder: its manifest checked, its files held against their hashes.
+
+A file that was altered is refused, not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from voxgate.runtime.common.explain import first_finding
+from voxgate.runtime.common.strict_json import parse_object
+from voxgate.runtime.common.text import one_line
+from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.recipe.manifest import (
+    FILES,
+    REFERENCE_FILE,
+    SCHEMA_VERSIONS,
+    SCORER_FILE,
+    ZONES_FILE,
+    Manifest,
+)
+
+MANIFEST_FILE = "manifest.json"
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_FILE_BYTES = 1 << 31  # no model of the methods we serve comes near 2 GiB
+
+
+def sha256(content: bytes) -> str:
+    """Hex digest, as the manifest lists it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def manifest_text(folder: Path) -> bytes:
+    """As it is signed. Raises RecipeError."""
+    path = folder / MANIFEST_FILE
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_MANIFEST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise RecipeError(f"{folder}: no {MANIFEST_FILE} here, so this is no recipe") from error
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {one_line(error)}") from error
+    if len(text) > MAX_MANIFEST_BYTES:
+        raise RecipeError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes")
+    return text
+
+
+def manifest_of(folder: Path, text: bytes) -> Manifest:
+    """Checked. Raises RecipeError."""
+    path = folder / MANIFEST_FILE
+    try:
+        version = parse_object(text.decode("utf-8")).integer("schema_version", 0, 1 << 31)
+        if version not in SCHEMA_VERSIONS:
+            known = " and ".join(map(str, SCHEMA_VERSIONS))
+            raise RecipeError(
+                f"{path}: schema_version {version} is unknown, this VoxGate reads {known}"
+            )
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise RecipeError(f"{path}: {first_finding(error)}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: cannot be read: {one_line(error)}") from error
+    except ValueError as error:
+        raise RecipeError(f"{path}: {error}") from error
+    _check_files(path, manifest)
+    return manifest
+
+
+def content_of(folder: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Every file that the manifest lists, by name. Raises RecipeError."""
+    return {name: _read(folder, name, digest) for name, digest in manifest.files.items()}
+
+
+def _check_files(path: Path, manifest: Manifest) -> None:
+    needed = {*FILES, *(name for each in manifest.detectors for name in each.files)}
+    allowed = {*needed, REFERENCE_FILE, ZONES_FILE, SCORER_FILE}
+    if missing := needed - set(manifest.files):
+        raise RecipeError(f"{path}: files {sorted(missing)} are not listed")
+    if unknown := set(manifest.files) - allowed:  # names are fixed, so no path can escape
+        raise RecipeError(f"{path}: files {sorted(unknown)} do not belong to a recipe")
+
+
+def _read(folder: Path, name: str, digest: str) -> bytes:
+    path = folder / name
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise RecipeError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror}: copy the recipe again") from error
+    if sha256(content) != digest:
+        raise RecipeError(f"{path}: differs from the manifest's sha256: copy the recipe again")
+    return content
