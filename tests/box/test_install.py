@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kits.needs import needs_installer
 from tests.kits.repository import ROOT
 
 SCRIPT = ROOT / "systemd/install.sh"
@@ -22,10 +22,7 @@ OWN = {
 }
 ACCOUNTS = {"etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/.pwd.lock"}
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("systemd-sysusers") is None,
-    reason="needs root and Debian's package systemd",
-)
+pytestmark = needs_installer
 
 
 def wheel(folder: Path, version: str) -> Path:

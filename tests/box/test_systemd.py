@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -16,6 +15,7 @@ import pytest
 
 from tests.kits.cell_kit import Robot, ServiceProcess, write_cell
 from tests.kits.good_part import passes_next
+from tests.kits.needs import needs_mounts, needs_seccomp, needs_systemd
 from tests.kits.repository import ROOT
 from voxgate.runtime.wire.fields import State
 
@@ -24,16 +24,9 @@ DROP_INS = sorted((ROOT / "systemd/drop-ins").glob("*.conf"))
 MOST_EXPOSURE = 1.5
 NAMESPACE = ("unshare", "--mount", "--propagation", "private")
 
-needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="needs Debian's package systemd"
-)
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounts need root and unshare"
-)
-
 
 @needs_systemd
-@needs_root
+@needs_mounts
 @pytest.mark.parametrize("drop_in", [None, *DROP_INS], ids=lambda path: path and path.stem)
 def test_systemd_finds_nothing_to_say(tmp_path: Path, drop_in: Path | None) -> None:
     units = staged_units(tmp_path, drop_in)
@@ -110,8 +103,9 @@ def sandboxed(state: Path) -> tuple[str, ...]:
     )
 
 
+@needs_seccomp
 @needs_systemd
-@needs_root
+@needs_mounts
 def test_a_cell_works_in_the_sandbox(state: Path) -> None:
     service = ServiceProcess(write_cell(state), wrapped_in=sandboxed(state)).start()
     try:
@@ -157,8 +151,9 @@ engine.close()
 """
 
 
+@needs_seccomp
 @needs_systemd
-@needs_root
+@needs_mounts
 @pytest.mark.parametrize("script", [CAMERA, ENGINE], ids=["GenTL camera", "engine and kernels"])
 def test_what_a_cell_is_made_of_works_in_the_sandbox(state: Path, script: str) -> None:
     command = (*sandboxed(state), sys.executable, "-c", script)

@@ -16,10 +16,10 @@ from tests.kits import virtual
 from tests.kits.calib_kit import off
 from tests.kits.first_cell import Hands
 from tests.kits.follow import follow
+from tests.kits.needs import needs_c_compiler
 from tests.kits.ports import with_free_ports
 from tests.kits.repository import ROOT
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.sim.gentl.build import compiler
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 PAGE = ROOT / "docs/tutorials/first-cell.md"
@@ -28,7 +28,7 @@ PRODUCER, SERIAL = "/opt/vendor/lib/producer.cti", "40012345"
 
 @pytest.mark.nightly
 @pytest.mark.timeout(900)
-@pytest.mark.skipif(compiler() is None, reason="needs a C compiler: apt-get install gcc libc6-dev")
+@needs_c_compiler
 def test_the_first_pass_cannot_be_reached_by_following_the_page(tmp_path: Path) -> None:
     with (
         closing(Hands(tmp_path / "cell")) as hands,

@@ -14,15 +14,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.kits import viky, virtual
+from tests.kits.needs import needs_c_compiler
 from tests.kits.repository import ROOT
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.box import voxgate
-from voxgate.sim.gentl.build import compiler
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 from voxgate.sim.serve import Showcase
-
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 
 
 @pytest.fixture
@@ -47,7 +45,7 @@ def _refusal(*arguments: object) -> str:
     return str(done.exception)
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_camera_is_not_listed(camera: VirtualCamera) -> None:
     cameras = _json("list", virtual.cti())["cameras"]
     own = [found for found in cameras if found["serial_number"] == camera.spec.serial]
@@ -65,7 +63,7 @@ def test_a_foreign_producer_cannot_be_looked_at() -> None:
     assert {"Width", "PixelFormat", "AcquisitionStart"} <= features
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_feature_is_hidden(camera: VirtualCamera) -> None:
     found = _json("probe", virtual.cti(), "--serial", camera.spec.serial)["features"]
     rows = {row["name"]: row for row in found}
@@ -85,7 +83,7 @@ def test_a_feature_is_hidden(camera: VirtualCamera) -> None:
     }
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_picture_is_not_what_the_camera_sees(camera: VirtualCamera, tmp_path: Path) -> None:
     file = tmp_path / "picture.png"
     on = ("ComponentSelector=Range", "ComponentEnable=true", "PixelFormat=Coord3D_C16")
@@ -102,7 +100,7 @@ def test_a_picture_is_not_what_the_camera_sees(camera: VirtualCamera, tmp_path: 
     assert told["depth_seen"] == pytest.approx((counts > 0).mean(), abs=1e-3)
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_camera_that_waits_for_a_trigger_hangs_the_command(
     camera: VirtualCamera, tmp_path: Path
 ) -> None:
@@ -114,7 +112,7 @@ def test_a_camera_that_waits_for_a_trigger_hangs_the_command(
     assert _run(*own, "--set", "TriggerMode=On", "--set", "TriggerSource=Software").exit_code == 0
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_wrong_value_is_not_named(camera: VirtualCamera, tmp_path: Path) -> None:
     own = ("snapshot", virtual.cti(), "--serial", camera.spec.serial, "--out", tmp_path / "x.png")
     assert "cannot set Width to 33" in _refusal(*own, "--set", "Width=33")
@@ -123,7 +121,7 @@ def test_a_wrong_value_is_not_named(camera: VirtualCamera, tmp_path: Path) -> No
     assert "cannot be written" in _refusal(*nowhere)
 
 
-@needs_compiler
+@needs_c_compiler
 def test_any_of_several_cameras_is_taken(camera: VirtualCamera) -> None:
     with VirtualCamera(virtual.spec("cli2")):
         assert "choose one with --serial" in _refusal("probe", virtual.cti())
@@ -137,7 +135,7 @@ def test_a_file_that_is_no_producer_crashes() -> None:
     assert _run("list", example).exception is not None
 
 
-@needs_compiler
+@needs_c_compiler
 def test_served_cameras_end_with_a_trace_or_before_they_are_told(tmp_path: Path) -> None:
     scan = ROOT / "examples" / "bracket" / "good"
     serial = virtual.serial("served")
@@ -162,7 +160,7 @@ def test_served_cameras_end_with_a_trace_or_before_they_are_told(tmp_path: Path)
             serving.kill()
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_command_to_a_served_camera_is_misunderstood(camera: VirtualCamera) -> None:
     showcase = Showcase(camera, [])
     for words in (["melt"], ["show", "x"], ["show", "99"], ["step"], ["stall", "often"]):

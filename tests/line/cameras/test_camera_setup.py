@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kits import virtual
+from tests.kits.needs import needs_c_compiler
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.from_config import camera_settings
 from voxgate.runtime.cameras.settings import (
@@ -30,7 +31,6 @@ from voxgate.runtime.config.cell import check_config, load_cell
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.sync.stamps import stamps
-from voxgate.sim.gentl.build import compiler
 from voxgate.sim.gentl.spec import Ptp
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
@@ -44,7 +44,6 @@ FULL = CameraSetup(
     trigger=Trigger("Line1", "FallingEdge", 20.0),
     chunks=("Timestamp",),
 )
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def _settings(camera: VirtualCamera, setup: CameraSetup) -> CameraSettings:
 # applied and read back
 
 
-@needs_compiler
+@needs_c_compiler
 def test_the_camera_holds_something_else_than_declared(camera: VirtualCamera) -> None:
     with virtual.opened(_settings(camera, FULL)):
         held = {
@@ -81,7 +80,7 @@ def test_the_camera_holds_something_else_than_declared(camera: VirtualCamera) ->
         assert camera.register("ChunkModeActive") == 1
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_component_that_was_left_on_is_delivered(camera: VirtualCamera) -> None:
     with virtual.opened(_settings(camera, FULL)):
         pass
@@ -90,7 +89,7 @@ def test_a_component_that_was_left_on_is_delivered(camera: VirtualCamera) -> Non
         assert [camera.register("ComponentEnable", i) for i in (1, 4, 6)] == [1, 0, 0]
 
 
-@needs_compiler
+@needs_c_compiler
 @pytest.mark.parametrize(
     ("setup", "message"),
     [
@@ -129,7 +128,7 @@ def test_a_camera_without_components_is_asked_for_them() -> None:
 # PTP
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_camera_is_believed_before_it_follows_its_master(camera: VirtualCamera) -> None:
     limits = PtpLimits(max_offset_us=5.0, settle_ms=3000)
     with virtual.opened(_settings(camera, replace(FULL, ptp=limits))) as source:
@@ -138,7 +137,7 @@ def test_a_camera_is_believed_before_it_follows_its_master(camera: VirtualCamera
     assert abs(frame.t_device_ns - fired_ns - camera.spec.ptp.master_minus_host_ns) < 2 * MS
 
 
-@needs_compiler
+@needs_c_compiler
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -158,7 +157,7 @@ def test_a_camera_without_a_master_is_opened(
         pass
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_lost_master_is_not_noticed(
     camera: VirtualCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:

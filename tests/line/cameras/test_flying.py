@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.kits import virtual
+from tests.kits.needs import needs_c_compiler
 from tests.kits.repository import ROOT
 from voxgate.benchmarks.line.flying import refused_from_mm_s
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.sync.synchronizer import Stamps
 from voxgate.sim.flying import Clocking, Flight, Shots, fly, shoot
-from voxgate.sim.gentl.build import compiler
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+pytestmark = needs_c_compiler
 CALIBRATION = Calibration.load(ROOT / "examples" / "bracket" / "calibration.json")
 FRAMES, SETTLED, PERIOD_NS = 130, 105, 28_000_000
 SPEED_MM_S = 250.0

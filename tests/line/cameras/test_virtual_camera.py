@@ -14,17 +14,18 @@ import numpy as np
 import pytest
 
 from tests.kits import virtual
+from tests.kits.needs import needs_c_compiler
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS
 from voxgate.runtime.cameras.settings import NodeSetting
 from voxgate.runtime.errors import CameraError
-from voxgate.sim.gentl.build import build, compiler
+from voxgate.sim.gentl.build import build
 from voxgate.sim.gentl.features.table import BY_NAME
 from voxgate.sim.gentl.link import FOLDER, PREFIX
 from voxgate.sim.gentl.spec import CameraSpec, Clock, Ptp, Timing, VirtualCameraError
 from voxgate.sim.gentl.truth import Fate
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+pytestmark = needs_c_compiler
 MS = 1_000_000
 EXPOSURE_NS = 1_000_000
 RANGE = (

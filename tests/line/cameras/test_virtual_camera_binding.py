@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.kits import virtual
+from tests.kits.needs import needs_c_compiler
 from voxgate.runtime.cameras.genicam.binding import genapi, gentl
-from voxgate.sim.gentl.build import compiler
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+pytestmark = needs_c_compiler
 BUFFERS = 3
 WAIT_MS = 4000
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.kits import virtual
+from tests.kits.needs import needs_c_compiler
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.frame_gate import FaultKind, FrameGate, SourceFault
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS
@@ -22,11 +23,10 @@ from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, No
 from voxgate.runtime.cameras.supervisor import CameraFault, CameraSupervisor
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import Frame, Reason
-from voxgate.sim.gentl.build import compiler
 from voxgate.sim.gentl.link import FOLDER, PREFIX, Fault
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+pytestmark = needs_c_compiler
 IO_ERROR, ABORT, DENIED = -1010, -1012, -1005
 
 

@@ -38,6 +38,7 @@ from tests.kits.fault_rows import (
     Row,
     When,
 )
+from tests.kits.needs import has
 from tests.kits.repository import ROOT
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.common.wall_clock import utc_now
@@ -101,8 +102,8 @@ def _line(row: Row, when: When) -> Iterator[Line]:
 def _own_wall_clock(folder: Path) -> tuple[str, ...]:
     """A command that gives what it starts a wall clock which can be set."""
     library, offset = folder / "wall_clock.so", folder / "offset"
-    if shutil.which("cc") is None:
-        pytest.skip("needs a C compiler")
+    if not has("cc"):
+        pytest.skip("needs a C compiler: apt-get install gcc libc6-dev")
     source = str(ROOT / "tests/kits/c/wall_clock.c")
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", str(library), source], check=True)
     offset.write_bytes(bytes(8))
@@ -128,7 +129,7 @@ def _disk(folder: Path) -> Iterator[None]:
         mount = ["mount", "-o", "loop,errors=remount-ro", str(image), str(place)]
         subprocess.run(mount, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("needs root, mkfs.ext4 and loop devices")
+        pytest.skip("needs root, loop devices and mkfs.ext4: apt-get install e2fsprogs mount")
     try:
         yield
     finally:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
+from tests.kits.needs import LOSSY_NETWORK, has, may_unshare
 from tests.kits.repository import ROOT
 
 PER_THOUSAND = 10
-TOOLS = ("unshare", "nft", "ip")
 
 
 def lossy(jobs: int, timeout_s: int) -> dict[str, Any]:
     """`jobs` bad parts and as many good ones in a network namespace of their own."""
-    if os.geteuid() != 0 or any(shutil.which(tool) is None for tool in TOOLS):
-        pytest.skip(f"needs root and {', '.join(TOOLS)}")
+    if not (may_unshare("--net") and has("nft", "ip")):
+        pytest.skip(f"needs {LOSSY_NETWORK}")
     done = subprocess.run(
         [
             *("unshare", "--net", sys.executable, "-m", "tests.kits.lossy_line"),

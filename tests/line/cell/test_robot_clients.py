@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.kits.cell_kit import COLD_CLOCK_S, Robot, ServiceProcess, write_cell
+from tests.kits.needs import needs_cpp_and_zmq
 from tests.kits.repository import ROOT
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome
@@ -26,11 +26,6 @@ CPP = ("-std=c++17", "-Wall", "-Wextra", "-Werror", "-O2")
 LIBRARIES = ("-lzmq", "-lpthread")
 UNHURRIED = {"heartbeat_ms": 500}  # a loaded machine misses three short ones, and rightly no PASS
 ENDPOINTS = ("poses", "commands", "verdicts")
-
-needs_compiler = pytest.mark.skipif(
-    shutil.which("g++") is None or not Path("/usr/include/zmq.h").exists(),
-    reason="needs Debian's packages g++ and libzmq3-dev",
-)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +76,7 @@ class Client:
 
 
 def marks() -> list[object]:
-    return ["python", *(pytest.param(name, marks=needs_compiler) for name in ("c", "cpp"))]
+    return ["python", *(pytest.param(name, marks=needs_cpp_and_zmq) for name in ("c", "cpp"))]
 
 
 @pytest.mark.parametrize("language", marks())

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kits import virtual
+from tests.kits.needs import needs_c_compiler
 from tests.kits.repository import ROOT
 from voxgate.runtime.nouns import Reason
 from voxgate.runtime.scans.open_scan import open_scan
@@ -22,7 +23,6 @@ from voxgate.sim.field.faults import FaultError, fault_from_text
 from voxgate.sim.field.schedule import schedule_from_timeline
 from voxgate.sim.field.timeline import timeline_from_scan
 from voxgate.sim.field.triggers import LEAD_NS
-from voxgate.sim.gentl.build import compiler
 from voxgate.sim.gentl.link import FOLDER, PREFIX, Fault
 from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import export_once
@@ -32,8 +32,6 @@ BRACKET = ROOT / "examples" / "bracket"
 SPEED = 8.0
 NS_PER_S = 1_000_000_000
 MS = 1_000_000
-
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +68,7 @@ def _play(box: Box, cell: VirtualCell, scan: str, *faults: str) -> JobReport:
     return reports[-1]
 
 
-@needs_compiler
+@needs_c_compiler
 def test_the_verdict_is_not_that_of_the_part(box: Box, cell: VirtualCell) -> None:
     for scan, expected in (("good", "PASS"), ("bad", "FAIL"), ("good", "PASS")):
         report = _play(box, cell, scan)
@@ -106,7 +104,7 @@ MORE_FAULTS = {
 }
 
 
-@needs_compiler
+@needs_c_compiler
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -122,13 +120,13 @@ def test_a_disturbed_job_passes(box: Box, cell: VirtualCell, fault: str, reason:
 
 
 @pytest.mark.nightly
-@needs_compiler
+@needs_c_compiler
 def test_a_lost_camera_is_lost_for_good(box: Box, cell: VirtualCell) -> None:
     """After a power cycle its clock is another one: one job may pay for that."""
     assert "PASS" in [_play(box, cell, "good").outcome for _ in range(3)]
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_killed_camera_leaves_its_memory_behind(box: Box) -> None:
     """The field's process holds the camera; killed, nobody of it could clean up."""
     wires = wires_from_config(box.config)
@@ -190,7 +188,7 @@ def test_the_demo_hides_which_way_its_frames_went(
     assert "apt-get install gcc" in path
 
 
-@needs_compiler
+@needs_c_compiler
 def test_a_compiler_that_fails_stops_the_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.kits.cell_kit import Robot, ServiceProcess, until, write_cell
+from tests.kits.needs import needs_prometheus
 from tests.kits.repository import ROOT
 from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.wire.commands import StopJob
@@ -28,10 +29,6 @@ RULES = PROMETHEUS / "voxgate.rules.yml"
 DASHBOARD = ROOT / "configs/grafana/voxgate.json"
 JOBS = 5
 PLAYED = sorted(PROMETHEUS.glob("*.test.yml"))
-
-needs_prometheus = pytest.mark.skipif(
-    shutil.which("prometheus") is None, reason="needs Debian's package prometheus"
-)
 
 
 def rules() -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.kits.cell_kit import Robot, ServiceProcess, small_calibration, until, write_cell
 from tests.kits.journalled import verdict
+from tests.kits.needs import needs_mounts
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.evidence_folder import DiskFullError, Quota, Shelf, kept_in
 from voxgate.runtime.records.evidence_store import Cause, EvidenceStore
@@ -30,10 +31,6 @@ from voxgate.runtime.wire.verdict import EvidenceStatus, VerdictMessage
 DAY_S = 86_400.0
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 OPEN = Quota(max_bytes=1 << 40, max_age_s=1e9, keep_fail_s=1e9, min_free_bytes=0)
-
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounts need root and unshare"
-)
 
 
 def shelf(folder: Path, **changes: float) -> Shelf:
@@ -263,7 +260,7 @@ def test_a_kill_leaves_half_a_recording(folder: Path, delays_s: tuple[float, ...
         assert sum(isinstance(event, FrameRecord) for event in job.recording.events) == 3
 
 
-@needs_root
+@needs_mounts
 @pytest.mark.parametrize("options", ["size=48k", "ro"])
 def test_a_full_or_read_only_disk_stops_the_line(folder: Path, options: str) -> None:
     """A real file system, too small for the second recording or not to be written at all."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
+from tests.kits.needs import needs_c_compiler
 from voxgate.sim.gentl.build import SOURCES, compiler
 from voxgate.sim.gentl.features.table import BY_NAME, FEATURES, REGISTER_BYTES
 from voxgate.sim.gentl.link import CLOCK, CONTROL, MAGIC, PLAN, PULSE, TRUTH, Fault
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+pytestmark = needs_c_compiler
 RECORDS = {
     "link_control": CONTROL,
     "link_plan": PLAN,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.kits import virtual
+from tests.kits.needs import needs_c_compiler, needs_valgrind
 from tests.kits.repository import ROOT
 from voxgate.sim.gentl.build import SOURCES, build, compiler
 from voxgate.sim.gentl.link import CONTROL, PLAN
@@ -19,7 +19,7 @@ from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(compiler() is None, reason="needs a C compiler"),
+    needs_c_compiler,
 ]
 SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 PROGRAM = ROOT / "tests" / "kits" / "c" / "consumer.c"
@@ -67,7 +67,7 @@ def test_memory_is_read_that_is_not_there(camera: VirtualCamera, folder: Path, m
     _run([consumer, producer, camera.spec.serial, mode, "1"])
 
 
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+@needs_valgrind
 def test_memory_is_used_before_it_is_written(camera: VirtualCamera, folder: Path) -> None:
     """valgrind over the producer as it is shipped."""
     command = ["valgrind", "--quiet", "--error-exitcode=9", "--leak-check=full"]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.kits.needs import needs_mounts
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.genicam.libpython import LIBPYTHON, VERSION
 from voxgate.runtime.common.elf import bare_library
@@ -95,16 +95,13 @@ def test_genicam_brings_a_second_interpreter_into_the_process() -> None:
     assert done.stdout.splitlines() == ["GenericException Harvester", "0"], done.stderr
 
 
+@needs_mounts
 def test_genicam_does_not_load_where_libpython_has_no_file() -> None:
     """The system's library hidden from a child: what a minimal Debian is."""
     python = static_python()
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("hiding a file needs root and unshare: apt-get install util-linux")
     files = [file for file in libraries() if file.exists()]
     hide = " && ".join(["true", *(f"mount --bind /dev/null {file.resolve()}" for file in files)])
     namespace = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
-    if subprocess.run([*namespace, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("hiding a file needs the right to mount")
     failed = child(*namespace, f"{hide} && exec {python} -c 'import genicam.genapi'")
     assert LIBPYTHON in failed.stderr
     done = child(*namespace, f"{hide} && exec {python} -c '{GENICAM}'")

@@ -1,0 +1,61 @@
+"""What a test needs of the machine: where it is missing the test is skipped, by a name to type."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from voxgate.sim.gentl.build import compiler
+
+
+def needs(there: bool, what: str) -> pytest.MarkDecorator:
+    """Skips unless it is there."""
+    return pytest.mark.skipif(not there, reason=f"needs {what}")
+
+
+def has(*programs: str) -> bool:
+    """Whether every program is found."""
+    return all(map(shutil.which, programs))
+
+
+@cache
+def may_unshare(namespace: str) -> bool:
+    """Whether this user may make a namespace, e.g. `--mount`: containers often may not."""
+    if os.geteuid() != 0 or not has("unshare"):
+        return False
+    return subprocess.run(["unshare", namespace, "true"], capture_output=True).returncode == 0
+
+
+def _has_seccomp() -> bool:
+    try:
+        ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        return False
+    return True
+
+
+NAMESPACES = "root, its right to make namespaces and unshare: apt-get install util-linux"
+LOSSY_NETWORK = f"nft, ip, {NAMESPACES} nftables iproute2"
+
+needs_c_compiler = needs(compiler() is not None, "a C compiler: apt-get install gcc libc6-dev")
+needs_cpp_and_zmq = needs(
+    has("g++") and Path("/usr/include/zmq.h").exists(),
+    "g++ and libzmq's headers: apt-get install g++ libzmq3-dev",
+)
+needs_valgrind = needs(has("valgrind"), "valgrind: apt-get install valgrind")
+needs_prometheus = needs(
+    has("prometheus", "promtool"), "prometheus and promtool: apt-get install prometheus"
+)
+needs_systemd = needs(has("systemd-analyze"), "systemd-analyze: apt-get install systemd")
+needs_seccomp = needs(_has_seccomp(), "libseccomp.so.2: apt-get install libseccomp2")
+needs_mounts = needs(may_unshare("--mount"), NAMESPACES)
+needs_installer = needs(
+    os.geteuid() == 0 and has("systemd-sysusers"),
+    "root and systemd-sysusers: apt-get install systemd",
+)
