@@ -21,7 +21,10 @@ KINDS = (
 def messages() -> str:
     """One section per kind of message, one subsection per message."""
     definitions = json_schema.load("docs/messages.schema.json")["$defs"]
-    word_of = {name: f"[{name}](#{name.lower()})" for name in definitions}
+    word_of = {
+        name: f"[{_title(name, schema)}](#{_title(name, schema).lower().replace(' ', '-')})"
+        for name, schema in definitions.items()
+    }
     said = []
     for kind in KINDS:
         said += [f"## {kind}", ""]
@@ -45,8 +48,18 @@ def _kind(name: str, schema: Schema) -> str:
     return "Published by the box" if topic else "Parts of a message"
 
 
+def _title(name: str, schema: Schema) -> str:
+    """What a robot's programmer looks for: the word on the wire."""
+    properties = schema.get("properties", {})
+    if "reply" in properties:
+        return f"reply {properties['reply']['const']}"
+    if "const" in properties.get("command", {}):
+        return str(properties["command"]["const"])
+    return name
+
+
 def _section(name: str, schema: Schema, word_of: dict[str, str]) -> str:
-    said = [f"### {name}", "", inspect.cleandoc(schema.get("description", "")), ""]
+    said = [f"### {_title(name, schema)}", "", inspect.cleandoc(schema.get("description", "")), ""]
     if "enum" in schema:
         return "\n".join([*said, ", ".join(code(each) for each in schema["enum"]), ""])
     return "\n".join([*said, table(("key", "takes", "means"), json_schema.rows(schema, word_of))])
