@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from docs.generate import cli, configuration, files, messages, metrics, reasons, rooms
+from docs.generate import cli, configuration, files, limits, messages, metrics, reasons, rooms
 from docs.generate.json_schema import ROOT
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
@@ -24,6 +24,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "alerts": metrics.alerts,
     "manifest": files.manifest,
     "topics": files.topics,
+    "calibration_limits": limits.calibration_limits,
+    "line_faults": limits.line_faults,
     "floors": rooms.floors,
     "rooms": rooms.rooms,
 }
