@@ -121,7 +121,7 @@ class Ring:
             depth_mm=self._depth(start).copy() if has_depth and self.shape.depth else None,
         )
         after = self._header(start)[0]
-        if not (found == after == sequence):
+        if not (found == after == sequence != _UNFINISHED):
             raise RingError(
                 f"slot {slot} holds frame {found}, then {after}, expected {sequence} both times"
             )
