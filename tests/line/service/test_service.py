@@ -319,6 +319,7 @@ def test_defective_part_fails_with_its_defects(folder: Path) -> None:
         assert verdict.defects[0].centroid_base_mm == (4, 5, 6)
 
 
+@pytest.mark.nightly  # by day on a clock that the test turns: tests/runtime/service
 def test_slow_inspector_is_indeterminate_inside_the_deadline(folder: Path) -> None:
     with serving(folder, Script(add_s=0.8), job={"deadline_ms": 1500}) as (_, robot):
         begun = time.monotonic()
@@ -335,6 +336,7 @@ def test_slow_inspector_is_indeterminate_inside_the_deadline(folder: Path) -> No
         until(lambda: len(robot.published("verdict")) == 2, "two verdicts, one per job")
 
 
+@pytest.mark.nightly  # by day on a clock that the test turns: tests/runtime/service
 @pytest.mark.parametrize("raise_in", ["add", "add!"])
 def test_engine_that_breaks_ends_the_job_and_asks_for_a_reset(folder: Path, raise_in: str) -> None:
     with serving(folder, Script(raise_in=raise_in)) as (_, robot):
@@ -402,6 +404,7 @@ def _hear_until(told: SimpleQueue[str], line: str) -> list[str]:
 # --- recipes -------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly  # by day on a clock that the test turns: tests/runtime/service
 def test_recipe_that_expires_while_it_serves_starts_no_further_job(folder: Path) -> None:
     gone = datetime.now(tz=timezone.utc) - timedelta(seconds=1)
     with serving(folder, Script(not_after_utc=gone)) as (service, robot):

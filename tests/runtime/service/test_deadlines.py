@@ -2,20 +2,249 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import socket
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.kits.scripted_cell import Script
 from tests.kits.stepped_cell import SteppedCell
-from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.wire.commands import StopJob
-from voxgate.runtime.wire.replies import ResultReply
+from voxgate.runtime.nouns import Outcome, Reason
+from voxgate.runtime.station.starting import ARM_NS
+from voxgate.runtime.station.station import HANG_NS
+from voxgate.runtime.telemetry.vitals import INSPECTION_PATIENCE_NS
+from voxgate.runtime.wire.commands import Abort, Acknowledge, Reset, StartJob, StopJob
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, ResultReply
+from voxgate.runtime.wire.verdict import VerdictMessage
+
+MS = 1_000_000
+QUIET = {"heartbeat_ms": 1000}
 
 
-def test_good_part_passes(tmp_path: Path) -> None:
-    cell = SteppedCell(tmp_path)
-    cell.start_job()
-    for _ in range(3):
-        cell.expose()
-    reply = cell.ask(StopJob, job_id="job-1")
+def stop(cell: SteppedCell, job_id: str = "job-1") -> VerdictMessage:
+    """Stop a job; its verdict."""
+    reply = cell.ask(StopJob, job_id=job_id)
     assert isinstance(reply, ResultReply), reply
-    assert reply.result.outcome is Outcome.PASS, reply.result.reasons
+    return reply.result
+
+
+def expose(cell: SteppedCell, count: int = 3) -> None:
+    for _ in range(count):
+        cell.expose()
+
+
+def reasons(verdict: VerdictMessage) -> set[Reason]:
+    return {reason.reason for reason in verdict.reasons}
+
+
+def opened(cell: SteppedCell, **fields: Any) -> RefusalCode | None:
+    """Why a job did not start; None: it did."""
+    reply = cell.ask(StartJob, **({"job_id": "job-2", "part_id": "p"} | fields))
+    return reply.code if isinstance(reply, Refused) else None
+
+
+# --- a job's deadline ----------------------------------------------------------------------------
+
+
+def test_good_part_passes_and_every_time_is_the_clocks(tmp_path: Path) -> None:
+    cell = SteppedCell(tmp_path, Script(add_s=0.1, finish_s=0.03))
+    cell.start_job()
+    expose(cell)
+    verdict = stop(cell)
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.timing_ms["inspect_max"] == 0.0  # the task ran at once; its time came after
+    assert 300 < verdict.timing_ms["job"] < 500
+    assert verdict.created_utc.year == 2026
+    cell.end()
+
+
+@pytest.mark.parametrize("deadline_ms", [1_200, 30_000, 600_000])
+def test_verdict_comes_just_before_the_deadline_however_long_it_is(
+    tmp_path: Path, deadline_ms: int
+) -> None:
+    job = {"deadline_ms": deadline_ms}
+    cell = SteppedCell(tmp_path, Script(add_s=10_000), job=job, sockets=QUIET)
+    cell.start_job()
+    expose(cell)
+    cell.stop_poses()
+    cell.send(StopJob, job_id="job-1")
+    cell.until(lambda: cell.published("verdict"), "the verdict", within_s=deadline_ms / 1000)
+    reply = cell.reply()
+    assert isinstance(reply, ResultReply)
+    assert reasons(reply.result) == {Reason.DEADLINE}
+    assert deadline_ms - 25 < reply.result.timing_ms["job"] < deadline_ms
+    cell.end()
+
+
+def test_missing_view_is_waited_for_so_long_and_no_longer(tmp_path: Path) -> None:
+    cell = SteppedCell(tmp_path, job={"late_frame_ms": 3_000})
+    cell.start_job()
+    expose(cell, 2)
+    begun_ns = cell.time.now_ns
+    assert Reason.MISSING_VIEW in reasons(stop(cell))
+    assert 3_000 * MS <= cell.time.now_ns - begun_ns < 3_010 * MS
+    cell.start_job("job-2")
+    expose(cell, 2)
+    cell.send(StopJob, job_id="job-2")
+    cell.run_for(2.9)
+    expose(cell, 1)  # just in time
+    reply = cell.reply()
+    assert isinstance(reply, ResultReply)
+    assert reply.result.outcome is Outcome.PASS
+    cell.end()
+
+
+# --- what hangs ----------------------------------------------------------------------------------
+
+
+def test_camera_that_does_not_drain_costs_the_start_and_not_the_cell(tmp_path: Path) -> None:
+    cell = SteppedCell(tmp_path)
+    cell.cameras.drains = False
+    begun_ns = cell.time.now_ns
+    assert opened(cell) is RefusalCode.CAMERA_LOST
+    assert ARM_NS < cell.time.now_ns - begun_ns < ARM_NS + 20 * MS
+    cell.cameras.drains = True
+    assert opened(cell) is None
+    cell.end()
+
+
+def test_camera_given_up_in_mid_job_leaves_nobody_waiting(tmp_path: Path) -> None:
+    cell = SteppedCell(tmp_path, job={"late_frame_ms": 5_000})
+    cell.start_job()
+    cell.expose()
+    begun_ns = cell.time.now_ns
+    cell.send(StopJob, job_id="job-1")
+    cell.cameras.give_up("exit status 1, 5 times in 60 s")
+    reply = cell.reply()
+    assert isinstance(reply, ResultReply)
+    assert (reply.state, reasons(reply.result)) == (State.ERROR, {Reason.CAMERA_LOST})
+    assert cell.time.now_ns - begun_ns < 200 * MS
+    assert opened(cell) is RefusalCode.WRONG_STATE
+    assert isinstance(cell.ask(Reset), Done)
+    cell.until(lambda: cell.state() is State.READY, "READY")
+    assert opened(cell) is None
+    cell.end()
+
+
+def test_inspection_that_never_comes_back_stops_the_line_after_its_patience(
+    tmp_path: Path,
+) -> None:
+    cell = SteppedCell(tmp_path, Script(add_s=10_000))
+    cell.start_job()
+    cell.expose()
+    cell.run_for(0.1)
+    cell.ask(Abort)
+    cell.run_for(HANG_NS / 1e9 - 0.1)
+    assert cell.state() is State.READY
+    cell.run_for(0.2)
+    assert cell.state() is State.ERROR
+    assert "still busy with a job" in cell.published("heartbeat")[-1]["error"]
+    cell.end()
+
+
+@pytest.mark.parametrize("raise_in", ["add", "add!"])
+def test_engine_that_breaks_ends_the_job_and_asks_for_a_reset(
+    tmp_path: Path, raise_in: str
+) -> None:
+    cell = SteppedCell(tmp_path, Script(raise_in=raise_in))
+    cell.start_job()
+    cell.expose()
+    assert Reason.ENGINE_FAILED in reasons(stop(cell))
+    assert cell.state() is State.ERROR
+    assert opened(cell) is RefusalCode.WRONG_STATE
+    assert isinstance(cell.ask(Reset), Done)
+    cell.until(lambda: cell.state() is State.READY, "READY")  # loaded and proven again
+    cell.end()
+
+
+def test_recipe_that_expires_while_it_serves_starts_no_further_job(tmp_path: Path) -> None:
+    until = datetime(2026, 1, 1, 1, tzinfo=timezone.utc)
+    cell = SteppedCell(tmp_path, Script(not_after_utc=until))
+    assert opened(cell) is None
+    cell.ask(Abort)
+    cell.time.wall_offset += timedelta(hours=1)
+    reply = cell.ask(StartJob, job_id="job-3", part_id="p")
+    assert isinstance(reply, Refused)
+    assert reply.code is RefusalCode.RECIPE_FAILED
+    assert "expired" in reply.detail
+    cell.end()
+
+
+# --- what others hear ----------------------------------------------------------------------------
+
+
+def test_heartbeats_come_at_their_pace_while_everything_else_happens(tmp_path: Path) -> None:
+    cell = SteppedCell(tmp_path, Script(add_s=0.5))
+    cell.start_job()
+    expose(cell)
+    cell.run_for(10)
+    beats = cell.published("heartbeat")
+    stamps = [beat["t_host_ns"] for beat in beats]
+    gaps_ms = {(later - sooner) // MS for sooner, later in itertools.pairwise(stamps)}
+    assert gaps_ms <= {50, 51}  # zmq's sleep is rounded up to a millisecond
+    assert [beat["seq"] for beat in beats] == list(range(len(beats)))
+    cell.end()
+    assert cell.published("heartbeat")[-1]["state"] == "HALTED"
+
+
+def test_verdict_nobody_acknowledged_is_said_again_at_its_period(tmp_path: Path) -> None:
+    job = {"reoffer_ms": 60_000, "reoffer_times": 3}
+    cell = SteppedCell(tmp_path, job=job, sockets=QUIET)
+    cell.start_job()
+    cell.stop_poses()
+    cell.ask(Abort)
+    decided_ns = cell.time.now_ns
+    cell.run_for(130)
+    offers = cell.published("offer")
+    assert [offer["offered"] for offer in offers] == [2, 3]
+    assert [round((o["t_host_ns"] - decided_ns) / 1e9) for o in offers] == [60, 120]
+    (verdict,) = cell.published("verdict")
+    assert [offer["result"] for offer in offers] == [verdict, verdict]
+    cell.ask(Acknowledge, result_id=verdict["result_id"])
+    cell.run_for(130)
+    assert len(cell.published("offer")) == 2
+    cell.end()
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield systemd
+
+
+def heard(systemd: socket.socket, cell: SteppedCell, seconds: float) -> list[str]:
+    """What systemd is told within so long a time."""
+    lines: list[str] = []
+    for _ in range(round(seconds)):
+        cell.run_for(1)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                lines += systemd.recv(4096).decode().splitlines()
+    return lines
+
+
+def test_watchdog_starves_when_an_inspection_stands_still(
+    tmp_path: Path, systemd: socket.socket
+) -> None:
+    job = {"deadline_ms": 600_000}
+    cell = SteppedCell(tmp_path, Script(add_s=10_000), job=job, sockets=QUIET)
+    cell.start_job()
+    cell.expose()
+    patience_s = INSPECTION_PATIENCE_NS / 1e9
+    cell.run_for(0.1)
+    cell.stop_poses()
+    assert heard(systemd, cell, patience_s - 2).count("WATCHDOG=1") >= patience_s - 4
+    heard(systemd, cell, 4)
+    told = heard(systemd, cell, 10)
+    assert "WATCHDOG=1" not in told
+    assert any("no progress: inspection for 6" in line for line in told)
     cell.end()
