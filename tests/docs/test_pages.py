@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise, takewhile
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from docs.generate.__main__ import fresh, pages
 from docs.generate.console import Command, commands
 from tests.kits.pages import PAGES, anchors, blocks, links, name_of, shell, shown_commands
 from tests.kits.repository import ROOT
+from voxgate.runtime.config.cell import check_config
 from voxgate.sim.field.faults import fault_from_text
 
 README_LINES = 200
+MADE_LATER = re.compile("no such (?:file|folder)|not in recipes|signers")
+"""What a page has made or written by other steps."""
 EVERY = {command.path: command for command in commands()}
 GROUPS = {path[:length] for path in EVERY for length in range(len(path))}
 """Words that need another word behind them: (), ("calib",) ..."""
@@ -72,6 +76,15 @@ def _leads_somewhere(page: Path, target: str) -> bool:
 def test_no_page_is_older_than_the_code_it_describes(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert fresh(text) == text, "type: .venv/bin/python -m docs.generate"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_page_has_a_cell_written_that_the_box_would_refuse(page: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(block for block in blocks(page) if block.title):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(block.text, encoding="utf-8")
+        problems = [each for each in check_config(file) if not MADE_LATER.search(each)]
+        assert not problems, problems
 
 
 def test_the_readme_stays_a_page_that_somebody_reads_to_its_end() -> None:
