@@ -14,6 +14,7 @@ from docs.generate.markdown import code, sentence, table
 from voxgate.runtime.telemetry.metrics import Metrics
 
 RULES = ROOT / "configs/prometheus/voxgate.rules.yml"
+OWN = "voxgate_"
 TOLD_ELSEWHERE = {"le", "version", "cell"}
 SUMMARY = re.compile(r"^\{\{ \$labels\.instance \}\}: ")
 
@@ -24,6 +25,7 @@ def series() -> str:
     rows = (
         [code(_name(each)), each.type, sentence(each.documentation), _labels(each)]
         for each in found
+        if each.name.startswith(OWN)  # beside them the client library shows what the process uses
     )
     return table(("series", "kind", "means", "labels"), rows)
 
