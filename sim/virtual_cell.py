@@ -36,6 +36,7 @@ ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
 VERDICT_TIMEOUT_MS = 60_000
 READY_TIMEOUT_MS = 60_000
 PUBLISHED_TIMEOUT_MS = 1000
+END_TIMEOUT_S = 30
 MIN_SPEED, MAX_SPEED = 0.25, 100.0  # of the recorded moves between the views
 
 
@@ -232,7 +233,7 @@ class VirtualCell:
         if self._field.stdin is not None:
             self._field.stdin.close()
         try:
-            self._field.wait(timeout=5)
+            self._field.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._field.kill()
             self._field.wait()

@@ -19,6 +19,7 @@ import onnx
 import pytest
 from scipy.spatial.transform import Rotation
 
+from tests.kits.cell_kit import CLOCK_REASONS, until
 from tests.kits.repository import ROOT
 from tests.kits.spoilt_recipe import change_manifest, flip_a_bit, replace_file
 from voxgate.runtime.wire.replies import RefusalCode, Refused
@@ -37,7 +38,12 @@ NIGHTLY = pytest.mark.nightly  # the fault table has its kind
 JUMP_AFTER = 400  # poses: in mid-scan
 Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """p_mm (3,) and q_wxyz (4,) of the flange in the robot's base."""
+STALLED = {*(reason.value for reason in CLOCK_REASONS), "coverage", "frame_lost"}
+"""What a box that its machine left standing says of a good part."""
 VOXEL_MM = 2.0  # of the bracket's grid
+
+
+pytestmark = pytest.mark.xdist_group("line")  # one box takes all of these faults
 
 
 @pytest.fixture(scope="module")
@@ -277,8 +283,12 @@ def test_no_job_starts_with_a_recipe_that_is_not_what_was_exported(
 
 
 def test_after_every_fault_a_good_part_passes_again(box: Box, cell: VirtualCell) -> None:
-    report = _play(box, cell, "good")
-    assert (report.outcome, report.reasons) == ("PASS", ())
+    def passes() -> bool:
+        report = _play(box, cell, "good")
+        assert set(report.reasons) <= STALLED
+        return (report.outcome, report.reasons) == ("PASS", ())
+
+    until(passes, "a good part that passes")
 
 
 def test_sigterm_ends_the_service_cleanly(box: Box, cell: VirtualCell) -> None:
