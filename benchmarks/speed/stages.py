@@ -10,7 +10,7 @@ from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.fusion.device import DeviceFusion
-from voxgate.runtime.fusion.host import Scored
+from voxgate.runtime.fusion.host import Described
 from voxgate.runtime.fusion.lost_points import Points
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.gpu.device import Device, Moment
@@ -65,7 +65,7 @@ def measure(
 ) -> dict[Stage, float]:
     """Median ms per stage. The download is part of finding the blocks: the kernel writes them into
     the host's memory."""
-    scored = _scored(recipe, calibration, views)
+    described = _described(recipe, calibration, views)
     opened = Inspector.open(recipe, calibration, Limits(), "tensorrt", plans=plans)
     try:
         engine, fusion = opened.engine, opened.fusion
@@ -73,7 +73,7 @@ def measure(
         assert isinstance(fusion, DeviceFusion)
         times: dict[Stage, list[float]] = {}
         for number in range(WARM_UP_PARTS + MEASURED_PARTS):
-            found = _one_part(engine, fusion, opened, scored)
+            found = _one_part(engine, fusion, opened, described)
             for stage, ms in found.items() if number >= WARM_UP_PARTS else ():
                 times.setdefault(stage, []).extend(ms)
     finally:
@@ -81,16 +81,16 @@ def measure(
     return {stage: float(np.median(ms)) for stage, ms in times.items()}
 
 
-def _scored(recipe: Recipe, calibration: Calibration, views: list[View]) -> list[Scored]:
+def _described(recipe: Recipe, calibration: Calibration, views: list[View]) -> list[Described]:
     """The views with their model inputs, as the inspector makes them."""
-    kept: list[Scored] = []
+    kept: list[Described] = []
     opened = Inspector.open(recipe, calibration, Limits())
     try:
         add = opened.fusion.add
 
-        def remember(scored: Scored) -> None:
-            kept.append(scored)
-            add(scored)
+        def remember(described: Described) -> None:
+            kept.append(described)
+            add(described)
 
         opened.fusion.add = remember  # type: ignore[method-assign]
         opened.start()
@@ -103,13 +103,13 @@ def _scored(recipe: Recipe, calibration: Calibration, views: list[View]) -> list
 
 
 def _one_part(
-    engine: TensorRTEngine, fusion: DeviceFusion, opened: Inspector, scored: list[Scored]
+    engine: TensorRTEngine, fusion: DeviceFusion, opened: Inspector, described: list[Described]
 ) -> dict[Stage, list[float]]:
     marked = _Marked(engine.device)
     opened.volume.clear()
     fusion.start()
     marked.end(Stage.CLEAR)
-    for number, one in enumerate(scored):
+    for number, one in enumerate(described):
         assert one.inputs is not None
         registered = one.registered
         points = None if registered is None else Points.of(registered, geometry=True)

@@ -18,7 +18,7 @@ from voxgate.runtime.cameras.link import Message, link_pair
 from voxgate.runtime.cameras.process import ring_shape
 from voxgate.runtime.cameras.ring import Ring, ring_file
 from voxgate.runtime.cameras.settings import CameraSettings, NetworkSettings, settings_to_json
-from voxgate.runtime.config.fields import remove_socket_file
+from voxgate.runtime.common.endpoints import remove_socket_file
 
 _log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voxgate.runtime.common.access import Role
+from voxgate.runtime.common.endpoints import host_of, is_loopback
 from voxgate.runtime.config.cameras import GenicamCamera, NetworkCamera
 from voxgate.runtime.config.document import Key
-from voxgate.runtime.config.fields import host_of, is_loopback
 from voxgate.runtime.config.sections import CellConfig
 
 

@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxgate.runtime.config.fields import host_of
+from voxgate.runtime.common.endpoints import host_of
 
 _IPC = "ipc://"
 

@@ -15,7 +15,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch, Work
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
 from voxgate.runtime.fusion.device_volume import DeviceVolume
-from voxgate.runtime.fusion.host import NOT_FINITE, Fused, Scored
+from voxgate.runtime.fusion.host import NOT_FINITE, Described, Fused
 from voxgate.runtime.fusion.lost_points import Plane, Points
 from voxgate.runtime.fusion.proof import hold_against_cpu
 from voxgate.runtime.geometry.rays import Rays
@@ -101,29 +101,29 @@ class DeviceFusion:
         self._memory.clear()
         self._clean = True
 
-    def add(self, scored: Scored) -> None:
-        assert scored.inputs is not None  # detectors of whole parts are fused on the host
-        assert scored.view.depth_mm is not None
+    def add(self, described: Described) -> None:
+        assert described.inputs is not None  # detectors of whole parts are fused on the host
+        assert described.view.depth_mm is not None
         with self._watch.time(Work.ENGINE):
-            self._engine.enqueue(scored.inputs, self._staging)
-        registered = scored.registered
+            self._engine.enqueue(described.inputs, self._staging)
+        registered = described.registered
         with self._watch.time(Work.FUSE):
             score = self._engine.address_of("score")
             depth = self._engine.address_of("depth_mm")  # 0 is no return there, NaN in ours
             points = None if registered is None else Points.of(registered, self._geometry)
             geometry = registered.geometry if registered is not None and self._geometry else None
-            self.upload(None if depth else scored.view.depth_mm, geometry, points)
+            self.upload(None if depth else described.view.depth_mm, geometry, points)
             count = 0 if points is None else len(points.pixel)
             self.fuse(
                 len(self._added),
-                scored.planned,
-                scored.view.part_from_camera,
+                described.planned,
+                described.view.part_from_camera,
                 score or 0,
                 depth,
                 geometry is not None,
                 count,
             )
-        self._added.append(_Added(scored.planned, scored.view, count))
+        self._added.append(_Added(described.planned, described.view, count))
 
     def finish(self) -> Fused:
         if not self._clean:
@@ -147,8 +147,8 @@ class DeviceFusion:
         """Enqueue a view whose scores come from the host, (h, w): to compare with the CPU."""
         self._staging.upload(self._made_up, score)
         self.upload(depth_mm, geometry, points)
-        count, scored = len(points.pixel), geometry is not None
-        self.fuse(number, number, part_from_camera, self._made_up, None, scored, count)
+        count, also_shape = len(points.pixel), geometry is not None
+        self.fuse(number, number, part_from_camera, self._made_up, None, also_shape, count)
 
     def collect(self, volume: Volume) -> npt.NDArray[np.int32]:
         """Wait, and put everything into an empty volume; returns a row of counts per launch."""

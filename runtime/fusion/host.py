@@ -28,8 +28,8 @@ NOT_FINITE = "the model on {backend} gave no score: it must be finite"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """One view, ready to be scored and fused.
+class Described:
+    """One view, and what the detectors get of it.
 
     inputs: for the model; None where a detector of the whole part scores later, and the view only
         says what was seen.
@@ -89,7 +89,7 @@ class Fusion(Protocol):
     def start(self) -> None:
         """Forget the last part."""
 
-    def add(self, scored: Scored) -> None:
+    def add(self, described: Described) -> None:
         """Score and fuse, now or in the background. Raises EngineError; the view is lost then."""
 
     def finish(self) -> Fused:
@@ -132,14 +132,16 @@ class HostFusion:
     def start(self) -> None:
         self._reports, self._counts, self._unplaced = [], [], []
 
-    def add(self, scored: Scored) -> None:
-        planes = self._score(scored)  # all before any is fused: a view is lost as a whole
+    def add(self, described: Described) -> None:
+        planes = self._score(described)  # all before any is fused: a view is lost as a whole
         with self._watch.time(Work.FUSE):
-            said = self._together(scored, planes)
-            self.fuse(scored, said)
-            self._fuse_channels(scored, planes)
-        view, peak = scored.view, float(said.score.max())
-        self._reports.append(ViewReport(scored.planned, view.frame_id, view.uncertainty_mm, peak))
+            said = self._together(described, planes)
+            self.fuse(described, said)
+            self._fuse_channels(described, planes)
+        view, peak = described.view, float(said.score.max())
+        self._reports.append(
+            ViewReport(described.planned, view.frame_id, view.uncertainty_mm, peak)
+        )
 
     def finish(self) -> Fused:
         return Fused(tuple(self._reports), tuple(self._counts), unplaced=tuple(self._unplaced))
@@ -147,29 +149,29 @@ class HostFusion:
     def close(self) -> None:
         self.start()
 
-    def _score(self, scored: Scored) -> dict[str, Plane]:
+    def _score(self, described: Described) -> dict[str, Plane]:
         """(h, w) what each detector says, by channel. Raises EngineError when one of them fails."""
-        planes = {MODEL: np.zeros(scored.view.image.shape, np.float32)}
-        if scored.inputs is not None:
+        planes = {MODEL: np.zeros(described.view.image.shape, np.float32)}
+        if described.inputs is not None:
             with self._watch.time(Work.ENGINE):
-                planes = {name: self._map(name, scored) for name in self._models.engines}
-        if scored.registered is not None:
-            planes[GEOMETRY] = scored.registered.geometry
+                planes = {name: self._map(name, described) for name in self._models.engines}
+        if described.registered is not None:
+            planes[GEOMETRY] = described.registered.geometry
         return planes
 
-    def _map(self, name: str, scored: Scored) -> Plane:
-        engine, view = self._models.engines[name], scored.view
-        inputs = scored.inputs if name == MODEL else scored.further[name]
+    def _map(self, name: str, described: Described) -> Plane:
+        engine, view = self._models.engines[name], described.view
+        inputs = described.inputs if name == MODEL else described.further[name]
         assert inputs is not None
         with nullcontext() if name == MODEL else of_detector(name):
             plane = _map_of(engine, inputs, view)
             self._models.vigils[name].watch(seen_by(engine.inputs, view), plane)
         return plane
 
-    def _together(self, scored: Scored, planes: Mapping[str, Plane]) -> Said:
+    def _together(self, described: Described, planes: Mapping[str, Plane]) -> Said:
         speakers = [name for name in planes if name != GEOMETRY or self._geometry]
         score = reduce(np.maximum, [planes[name] for name in speakers])
-        registered = scored.registered
+        registered = described.registered
         if registered is None:
             return Said(score, np.zeros(0, np.float32))
         lost, weak = score[registered.lost], np.float32(LOST_SCORE if self._geometry else 0)
@@ -181,9 +183,9 @@ class HostFusion:
             np.where(registered.lost_wide, np.maximum(lost, weak), reduce(np.maximum, narrow)),
         )
 
-    def fuse(self, scored: Scored, said: Said) -> None:
+    def fuse(self, described: Described, said: Said) -> None:
         """Put a view's scores into the volume, whoever gave them."""
-        view, planned, registered = scored.view, scored.planned, scored.registered
+        view, planned, registered = described.view, described.planned, described.registered
         assert view.depth_mm is not None  # the inspector has refused it
         pose = view.part_from_camera
         self._counts.append(
@@ -200,8 +202,8 @@ class HostFusion:
         lost, weak = registered.lost_mm, said.lost
         self._counts.append(lift_points(self._volume, lost, weak, planned, self._crew, seen=False))
 
-    def _fuse_channels(self, scored: Scored, planes: Mapping[str, Plane]) -> None:
-        registered, view, planned = scored.registered, scored.view, scored.planned
+    def _fuse_channels(self, described: Described, planes: Mapping[str, Plane]) -> None:
+        registered, view, planned = described.registered, described.view, described.planned
         assert view.depth_mm is not None  # the inspector has refused it
         pose = view.part_from_camera
         for name, volume in self._channels.items():

@@ -11,7 +11,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch, Work
 from voxgate.runtime.engines.engine import score_volume
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.fusion.host import Fused, HostFusion, Models, Scored
+from voxgate.runtime.fusion.host import Described, Fused, HostFusion, Models
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.register import Registered
@@ -46,11 +46,11 @@ class Whole:
         view: View,
         registered: Registered | None,
         reference_from_part: Transform,
-    ) -> Scored:
+    ) -> Described:
         """Take in one view's points, moved to where the golden part stands."""
         self.reference_from_part = reference_from_part
         self.voxels.add(view, self._rays, reference_from_part, self._table_z_mm)
-        return Scored(planned, view, None, registered)
+        return Described(planned, view, None, registered)
 
 
 class WholeFusion:
@@ -77,8 +77,8 @@ class WholeFusion:
         self._whole.clear()
         self._views.start()
 
-    def add(self, scored: Scored) -> None:
-        self._views.add(scored)
+    def add(self, described: Described) -> None:
+        self._views.add(described)
 
     def finish(self) -> Fused:
         fused = self._views.finish()

@@ -15,7 +15,7 @@ from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
 from voxgate.runtime.engines.vigil import Vigil
 from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.fusion.device import DeviceFusion
-from voxgate.runtime.fusion.host import Fusion, HostFusion, Models, Scored
+from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models
 from voxgate.runtime.fusion.whole import Whole, WholeFusion
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.expected import ExpectedView, expect
@@ -29,7 +29,7 @@ from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.volume import Volume
 
 OnHost = TypeVar("OnHost", bound=HostFusion)
-Describe = Callable[[int, View, Registered | None, Transform], Scored]
+Describe = Callable[[int, View, Registered | None, Transform], Described]
 """planned, view, registered, reference_from_part -> with what the detectors get of the view."""
 
 

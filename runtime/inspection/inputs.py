@@ -7,7 +7,7 @@ import numpy as np
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.fusion.host import Scored
+from voxgate.runtime.fusion.host import Described
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.register import Registered
 from voxgate.runtime.inspection.fpfh import fpfh
@@ -30,11 +30,11 @@ class ViewDescriber:
         view: View,
         registered: Registered | None,
         reference_from_part: Transform,  # they look at the part as it stands
-    ) -> Scored:
+    ) -> Described:
         """With the inputs of every model. Raises EngineError."""
         inputs = ViewInputs(planned, view, registered, self._rays, self._crew)
         further = {each.name: inputs.of(each) for each in self._manifest.detectors}
-        return Scored(planned, view, inputs.of(self._manifest), registered, further)
+        return Described(planned, view, inputs.of(self._manifest), registered, further)
 
 
 class ViewInputs:

@@ -1,4 +1,4 @@
-"""The folder of recipes on the box: put one in whole, or not at all; see what is there."""
+"""The folder of recipes on the box: find one, put one in whole or not at all, see what is there."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ from voxgate.runtime.recipe.folder import MANIFEST_FILE
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.signature import SIGNATURE_FILE, Trust
 
+DRAFT_PREFIX = ".draft-"  # no recipe's name begins with a dot
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One recipe of the folder; problem: why it would not be opened."""
+
+    label: str
+    signer: str | None
+    problem: str | None
+
 
 def trust_of(recipes: Recipes) -> Trust:
     """Whose recipes this cell opens."""
@@ -23,7 +34,7 @@ def trust_of(recipes: Recipes) -> Trust:
     return Trust(signers, recipes.allow_unsigned)
 
 
-def _check_place(label: str, folder: Path) -> None:
+def check_place(label: str, folder: Path) -> None:
     """A recipe that was copied under another name must not serve under it."""
     if label != f"{folder.parent.name}/{folder.name}":
         raise RecipeError(f"{folder}: holds recipe {label}: export it under this name and version")
@@ -41,26 +52,6 @@ def recipe_folder(recipes: Path, name: str) -> Path:
     if not versions:
         raise RecipeError(f"recipe {name}: {folder} holds no version with a manifest.json")
     return max(versions, key=lambda path: _natural(path.name))
-
-
-def _natural(version: str) -> list[tuple[int, str]]:
-    """A key that puts 10 after 9."""
-    return [
-        (int(piece), "") if piece.isdigit() else (-1, piece)
-        for piece in re.split(r"([0-9]+)", version)
-    ]
-
-
-DRAFT_PREFIX = ".draft-"  # no recipe's name begins with a dot
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One recipe of the folder; problem: why it would not be opened."""
-
-    label: str
-    signer: str | None
-    problem: str | None
 
 
 def install(source: Path, recipes: Path, trust: Trust) -> str:
@@ -116,3 +107,11 @@ def _copy(source: Path, draft: Path, names: list[str]) -> None:
         (draft / name).chmod(0o644)
         sync(draft / name)  # what is renamed into place must be there before its name is
     sync(draft)
+
+
+def _natural(version: str) -> list[tuple[int, str]]:
+    """A key that puts 10 after 9."""
+    return [
+        (int(piece), "") if piece.isdigit() else (-1, piece)
+        for piece in re.split(r"([0-9]+)", version)
+    ]

@@ -21,7 +21,7 @@ from voxgate.runtime.common.strict_json import Fields, parse_object, quoted
 from voxgate.runtime.errors import CalibrationError, ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Note, Reason
-from voxgate.runtime.scans import job_topics as mcap_schemas
+from voxgate.runtime.scans import job_topics
 from voxgate.runtime.scans.job_topics import Kind
 from voxgate.runtime.scans.mcap import McapFile, read_mcap
 from voxgate.runtime.scans.part_files import PartFiles
@@ -50,15 +50,15 @@ MAX_RECENT = 1000  # messages that a clock fit remembers
 MAX_CORNERS = 64
 MAX_TEXT_BYTES = 1 << 20
 
-_PICTURES = (mcap_schemas.IMAGE, mcap_schemas.DEPTH, mcap_schemas.DEPTH_FLOAT)
+_PICTURES = (job_topics.IMAGE, job_topics.DEPTH, job_topics.DEPTH_FLOAT)
 _READ = frozenset(
     topic.name
     for topic in (
         *_PICTURES,
-        mcap_schemas.FRAME,
-        mcap_schemas.POSE,
-        mcap_schemas.EVENT,
-        mcap_schemas.VERDICT,
+        job_topics.FRAME,
+        job_topics.POSE,
+        job_topics.EVENT,
+        job_topics.VERDICT,
     )
 )
 
@@ -84,8 +84,8 @@ class _Line(NamedTuple):
 def read_job(path: Path) -> RecordedJob:
     """Everything in the file but what only viewers need. Raises ScanError, CalibrationError."""
     file = read_mcap(path, _READ)
-    if mcap_schemas.JOB not in file.metadata:
-        raise ScanError(f"{path}: an MCAP file, but none that voxgate wrote: no {mcap_schemas.JOB}")
+    if job_topics.JOB not in file.metadata:
+        raise ScanError(f"{path}: an MCAP file, but none that voxgate wrote: no {job_topics.JOB}")
     try:
         return _job(file, path.name)
     except CalibrationError as error:
@@ -95,18 +95,16 @@ def read_job(path: Path) -> RecordedJob:
 
 
 def _job(file: McapFile, name: str) -> RecordedJob:
-    header = Fields(file.metadata[mcap_schemas.JOB])
-    if header.text("format") != mcap_schemas.FORMAT:
+    header = Fields(file.metadata[job_topics.JOB])
+    if header.text("format") != job_topics.FORMAT:
         raise ValueError(
-            f"format {quoted(header.text('format'))}, this VoxGate reads {mcap_schemas.FORMAT}"
+            f"format {quoted(header.text('format'))}, this VoxGate reads {job_topics.FORMAT}"
         )
     part = PartFiles(
-        _attached(file, mcap_schemas.CALIBRATION_FILE),
-        _attached(file, mcap_schemas.GRID_FILE)
-        if mcap_schemas.GRID_FILE in file.attachments
-        else None,
+        _attached(file, job_topics.CALIBRATION_FILE),
+        _attached(file, job_topics.GRID_FILE) if job_topics.GRID_FILE in file.attachments else None,
     )
-    line = parse_object(_attached(file, mcap_schemas.LINE_FILE))
+    line = parse_object(_attached(file, job_topics.LINE_FILE))
     recording = Recording(_header(header, line))
     recording.clocks = _clocks(line.object_at("clocks")) if line.has("clocks") else None
     recording.pictures = line.values.get("pictures") is not False
@@ -147,7 +145,7 @@ def _whole(text: str) -> int:
 
 def _verdict(file: McapFile) -> VerdictMessage | None:
     for topic, message in file.messages:
-        if topic == mcap_schemas.VERDICT.name:
+        if topic == job_topics.VERDICT.name:
             try:
                 return VerdictMessage.model_validate_json(message.data)
             except ValidationError as error:
@@ -163,7 +161,7 @@ def _events(file: McapFile, name: str) -> tuple[tuple[PoseRecord, ...], list[Eve
         (
             _Line(message.sequence, topic, message)
             for topic, message in file.messages
-            if topic != mcap_schemas.VERDICT.name
+            if topic != job_topics.VERDICT.name
         ),
         key=lambda line: line.sequence,
     )
@@ -175,9 +173,9 @@ def _events(file: McapFile, name: str) -> tuple[tuple[PoseRecord, ...], list[Eve
             pictures[topic] = message
             continue
         fields = parse_object(message.data.decode("utf-8"))
-        if topic == mcap_schemas.POSE.name:
+        if topic == job_topics.POSE.name:
             (before if fields.values.get("before") is True else events).append(_pose(fields))
-        elif topic == mcap_schemas.FRAME.name:
+        elif topic == job_topics.FRAME.name:
             same = {name: m for name, m in pictures.items() if m.sequence == number}
             events.append(_frame(fields, same, f"{name} frame {number}"))
             pictures.clear()
@@ -204,14 +202,14 @@ def _frame(fields: Fields, pictures: dict[str, Message], name: str) -> FrameReco
     depth = fields.text("depth") if fields.has("depth") else None
     if depth not in (None, "png", "float32"):
         raise ValueError(f"depth must be png or float32, got {quoted(depth)}")
-    topic = mcap_schemas.DEPTH_FLOAT if depth == "float32" else mcap_schemas.DEPTH
+    topic = job_topics.DEPTH_FLOAT if depth == "float32" else job_topics.DEPTH
     return FrameRecord(
         frame_id=fields.integer("frame_id", 0, MAX_FRAME_ID),
         view=fields.integer("view", 0, MAX_FRAME_ID) if fields.has("view") else None,
         t_device_ns=fields.integer("t_device_ns", -MAX_NS, MAX_NS),
         t_arrival_ns=fields.integer("t_arrival_ns", 0, MAX_NS),
         exposure_ns=fields.integer("exposure_ns", 0, MAX_NS),
-        image=_stored(pictures.get(mcap_schemas.IMAGE.name), f"{name}: image"),
+        image=_stored(pictures.get(job_topics.IMAGE.name), f"{name}: image"),
         depth=None
         if depth is None
         else _stored(pictures.get(topic.name), f"{name}: depth", floats=depth == "float32"),

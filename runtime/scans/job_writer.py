@@ -23,7 +23,7 @@ from voxgate import __version__
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import DepthMap, Frame
 from voxgate.runtime.pixels.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
-from voxgate.runtime.scans import job_topics as mcap_schemas
+from voxgate.runtime.scans import job_topics
 from voxgate.runtime.scans.job_topics import Kind, Topic
 from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import (
@@ -69,7 +69,7 @@ class _JobWriter:
         self._part = part
         self._calibration = Calibration.from_text(part.calibration)
         self._writer = Writer(file, chunk_size=CHUNK_BYTES)
-        self._writer.start(profile=mcap_schemas.PROFILE, library=f"voxgate {__version__}")
+        self._writer.start(profile=job_topics.PROFILE, library=f"voxgate {__version__}")
         self._channels = self._register()
         self._sequence = 0
         self._shown_ns = -SHOWN_EVERY_NS
@@ -84,14 +84,14 @@ class _JobWriter:
             self._event(event)
         end_ns = max(recording.latest_ns, recording.header.started_ns)
         if volume is not None:
-            self._say(mcap_schemas.VOLUME, end_ns, _cloud(volume, end_ns))
+            self._say(job_topics.VOLUME, end_ns, _cloud(volume, end_ns))
         if verdict is not None:
-            self._say_text(mcap_schemas.VERDICT, end_ns, verdict.to_json())
+            self._say_text(job_topics.VERDICT, end_ns, verdict.to_json())
         self._writer.finish()  # type: ignore[no-untyped-call]
 
     def _register(self) -> dict[str, int]:
         channels, schemas = {}, {}
-        for topic in mcap_schemas.TOPICS:
+        for topic in job_topics.TOPICS:
             if topic.schema_name not in schemas:
                 schemas[topic.schema_name] = self._writer.register_schema(
                     topic.schema_name, "jsonschema", json.dumps(topic.schema).encode()
@@ -105,17 +105,17 @@ class _JobWriter:
         header = self._recording.header
         said = {field.name: str(getattr(header, field.name)) for field in fields(JobHeader)}
         said.pop("settings")
-        self._writer.add_metadata(mcap_schemas.JOB, {"format": mcap_schemas.FORMAT, **said})
-        self._attach(mcap_schemas.CALIBRATION_FILE, self._part.calibration)
+        self._writer.add_metadata(job_topics.JOB, {"format": job_topics.FORMAT, **said})
+        self._attach(job_topics.CALIBRATION_FILE, self._part.calibration)
         if self._part.grid is not None:
-            self._attach(mcap_schemas.GRID_FILE, self._part.grid)
+            self._attach(job_topics.GRID_FILE, self._part.grid)
         clocks = self._recording.clocks
         line = {
             "settings": dict(header.settings),
             "clocks": None if clocks is None else asdict(clocks),
             "pictures": self._recording.pictures,
         }
-        self._attach(mcap_schemas.LINE_FILE, json.dumps(line))
+        self._attach(job_topics.LINE_FILE, json.dumps(line))
 
     def _attach(self, name: str, text: str) -> None:
         t_ns = self._recording.header.started_ns
@@ -139,17 +139,17 @@ class _JobWriter:
         elif isinstance(event, FrameRecord):
             self._stored_frame(event)
         else:
-            self._say(mcap_schemas.EVENT, event.t_ns, _told(event))
+            self._say(job_topics.EVENT, event.t_ns, _told(event))
             if isinstance(event, Handed):
                 placed = _placed(event.part_from_camera, "part", event.t_ns)
-                self._say(mcap_schemas.VIEW, event.t_ns, placed)
+                self._say(job_topics.VIEW, event.t_ns, placed)
 
     def _pose(self, pose: PoseRecord, before: bool) -> None:
-        self._say(mcap_schemas.POSE, pose.t_arrival_ns, {**asdict(pose), "before": before})
+        self._say(job_topics.POSE, pose.t_arrival_ns, {**asdict(pose), "before": before})
         if pose.t_arrival_ns - self._shown_ns >= SHOWN_EVERY_NS:
             self._shown_ns = pose.t_arrival_ns
             moved = _transform(pose.pose().base_from_flange, "base", "flange", pose.t_arrival_ns)
-            self._say(mcap_schemas.TRANSFORM, pose.t_arrival_ns, moved)
+            self._say(job_topics.TRANSFORM, pose.t_arrival_ns, moved)
 
     def _fixed_frames(self, t_ns: int) -> None:
         known = self._calibration
@@ -157,11 +157,11 @@ class _JobWriter:
             (known.base_from_part, "base", "part"),
             (known.flange_from_camera, "flange", "camera"),
         ):
-            self._say(mcap_schemas.TRANSFORM, t_ns, _transform(transform, parent, child, t_ns))
+            self._say(job_topics.TRANSFORM, t_ns, _transform(transform, parent, child, t_ns))
 
     def _frame(self, frame: Frame) -> None:
         if self._recording.pictures:
-            self._picture(mcap_schemas.IMAGE, frame.t_arrival_ns, "png", encode_png(frame.image))
+            self._picture(job_topics.IMAGE, frame.t_arrival_ns, "png", encode_png(frame.image))
         self._row(
             camera=frame.camera,
             frame_id=frame.frame_id,
@@ -177,7 +177,7 @@ class _JobWriter:
         if not self._recording.pictures:
             return "png"
         if counts is not None:
-            self._picture(mcap_schemas.DEPTH, frame.t_arrival_ns, "png", encode_png(counts))
+            self._picture(job_topics.DEPTH, frame.t_arrival_ns, "png", encode_png(counts))
             return "png"
         self._floats(frame.t_arrival_ns, depth_mm)
         return "float32"
@@ -185,7 +185,7 @@ class _JobWriter:
     def _floats(self, t_ns: int, depth_mm: DepthMap) -> None:
         height, width = depth_mm.shape
         self._say(
-            mcap_schemas.DEPTH_FLOAT,
+            job_topics.DEPTH_FLOAT,
             t_ns,
             {
                 "timestamp": _time(t_ns),
@@ -200,14 +200,14 @@ class _JobWriter:
 
     def _stored_frame(self, record: FrameRecord) -> None:
         t_ns = record.t_arrival_ns
-        self._stored(mcap_schemas.IMAGE, t_ns, record.image)
+        self._stored(job_topics.IMAGE, t_ns, record.image)
         depth = None
         if isinstance(record.depth, Stored) and record.depth.floats:
             size = (self._calibration.height_px, self._calibration.width_px)
             self._floats(t_ns, np.frombuffer(record.depth.content, np.float32).reshape(size))
             depth = "float32"
         elif record.depth is not None:
-            self._stored(mcap_schemas.DEPTH, t_ns, record.depth)
+            self._stored(job_topics.DEPTH, t_ns, record.depth)
             depth = "png"
         self._row(
             camera="camera",
@@ -226,7 +226,7 @@ class _JobWriter:
 
     def _row(self, **row: Any) -> None:
         said = {**row, "depth_unit_mm": self._calibration.depth_unit_mm}
-        self._say(mcap_schemas.FRAME, row["t_arrival_ns"], said)
+        self._say(job_topics.FRAME, row["t_arrival_ns"], said)
 
     def _picture(self, topic: Topic, t_ns: int, kind: str, content: bytes) -> None:
         message = {
@@ -315,9 +315,9 @@ def _placed(transform: Transform, frame: str, t_ns: int) -> dict[str, object]:
 
 def _cloud(volume: FusedVolume, t_ns: int) -> dict[str, object]:
     voxels = volume.voxels
-    kinds = {mcap_schemas.FLOAT32: "<f4", mcap_schemas.UINT32: "<u4"}
+    kinds = {job_topics.FLOAT32: "<f4", job_topics.UINT32: "<u4"}
     points = np.zeros(
-        len(voxels.ijk), [(name, kinds[kind]) for name, kind in mcap_schemas.CLOUD_FIELDS]
+        len(voxels.ijk), [(name, kinds[kind]) for name, kind in job_topics.CLOUD_FIELDS]
     )
     centres_mm = volume.grid.centres_mm(voxels.ijk)
     for axis, name in enumerate("xyz"):
@@ -328,6 +328,6 @@ def _cloud(volume: FusedVolume, t_ns: int) -> dict[str, object]:
         "frame_id": "part",
         "pose": _placed(np.eye(4), "part", t_ns)["pose"],
         "point_stride": points.itemsize,
-        "fields": [{"name": name, "type": kind} for name, kind in mcap_schemas.CLOUD_FIELDS],
+        "fields": [{"name": name, "type": kind} for name, kind in job_topics.CLOUD_FIELDS],
         "data": _base64(points.tobytes()),
     }

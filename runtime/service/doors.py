@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from voxgate.runtime.cameras.from_config import camera_settings
 from voxgate.runtime.cameras.supervisor import CameraSupervisor
 from voxgate.runtime.common.clock import Clock
+from voxgate.runtime.common.endpoints import remove_socket_file
 from voxgate.runtime.config.cameras import NetworkCamera
 from voxgate.runtime.config.cell import Cell
-from voxgate.runtime.config.fields import remove_socket_file
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.relay import Relay

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.engines.plan_cache import plans_of
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.worker import Prepare, Prepared
-from voxgate.runtime.recipe.store import _check_place, recipe_folder, trust_of
-
-if TYPE_CHECKING:
-    pass
+from voxgate.runtime.recipe.store import check_place, recipe_folder, trust_of
 
 
 def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
@@ -26,7 +22,7 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
 
         folder = recipe_folder(config.recipes.folder, name)
         recipe = Recipe.load(folder, trust_of(config.recipes))
-        _check_place(recipe.label, folder)
+        check_place(recipe.label, folder)
         plans = plans_of(config)
         choice = choose(config.engine.backend, recipe, plans)
         inspector = Inspector.open(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import zmq
 
 from voxgate.runtime.common.access import Access, Role
-from voxgate.runtime.config.fields import host_of, is_loopback, remove_socket_file
+from voxgate.runtime.common.endpoints import host_of, is_loopback, remove_socket_file
 from voxgate.runtime.config.sections import Sockets
 from voxgate.runtime.errors import ServiceError, VoxGateError
 from voxgate.runtime.wire.curve import Door, OnDenied

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.evaluation.judges.fusion_rules import Votes
-from voxgate.runtime.fusion.host import Fusion, HostFusion, Said, Scored
+from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Said
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Verdict
 from voxgate.runtime.volume.volume import Volume
@@ -25,15 +25,15 @@ class ViewVoxels:
 class _Listening(HostFusion):
     """Fuses as the box does, and keeps what was fused of each view."""
 
-    heard: list[tuple[Scored, Said]]
+    heard: list[tuple[Described, Said]]
 
     def start(self) -> None:
         super().start()
         self.heard = []
 
-    def fuse(self, scored: Scored, said: Said) -> None:
-        super().fuse(scored, said)
-        self.heard.append((scored, said))
+    def fuse(self, described: Described, said: Said) -> None:
+        super().fuse(described, said)
+        self.heard.append((described, said))
 
 
 class ListeningInspector(Inspector):
@@ -62,9 +62,9 @@ class ListeningInspector(Inspector):
         self._listening = self.equipment.on_host(_Listening, self.volume, self.channels)
         return self.equipment.whole_last(self._listening, self.volume)
 
-    def _alone(self, scored: Scored, said: Said) -> ViewVoxels:
+    def _alone(self, described: Described, said: Said) -> ViewVoxels:
         volume = Volume(self.volume.grid, self.volume.table_z_mm)
-        self.equipment.on_host(HostFusion, volume, {}).fuse(scored, said)
+        self.equipment.on_host(HostFusion, volume, {}).fuse(described, said)
         if self.recipe.zones is not None:
             self.recipe.zones.rescale(volume, self.reference_from_part)
         alone = volume.occupied()

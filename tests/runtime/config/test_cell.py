@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.kits.repository import ROOT
+from voxgate.runtime.common.endpoints import is_loopback
 from voxgate.runtime.config.cell import check_config, config_schema, load_cell
 from voxgate.runtime.config.document import read_yaml
-from voxgate.runtime.config.fields import is_loopback
 from voxgate.runtime.errors import ConfigError
 
 EXAMPLE = ROOT / "configs" / "bracket_cell.yaml"

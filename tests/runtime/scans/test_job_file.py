@@ -37,7 +37,7 @@ from voxgate.export.quality.review import scans_in
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Frame, Note, Reason, View
-from voxgate.runtime.scans import job_topics as mcap_schemas
+from voxgate.runtime.scans import job_topics
 from voxgate.runtime.scans.convert import convert_scan, recording_of
 from voxgate.runtime.scans.job_reader import read_job
 from voxgate.runtime.scans.job_writer import exact_counts, write_job
@@ -137,7 +137,7 @@ def test_a_viewer_does_not_know_what_it_sees(tmp_path: Path) -> None:
     assert arrivals["/camera/image"] == [f.t_arrival_ns for f in scan.frames]
     assert arrivals["/robot/pose"] == [p.t_arrival_ns for p in scan.poses]
     assert topics["/tf"] > 100
-    known = {topic.name for topic in mcap_schemas.TOPICS}
+    known = {topic.name for topic in job_topics.TOPICS}
     assert set(topics) <= known
 
 
