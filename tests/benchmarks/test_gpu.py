@@ -19,11 +19,7 @@ from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 
-# the kernels are compiled for the CPU once, in one of the processes
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.xdist_group("kernels"),
-]
+pytestmark = pytest.mark.slow
 
 
 def test_a_models_bytes_are_its_tensors_written_and_read() -> None:

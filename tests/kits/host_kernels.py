@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import os
 import subprocess
 from functools import cache
 from pathlib import Path
 from shutil import which
-from tempfile import mkdtemp
 
 import numpy as np
 import numpy.typing as npt
@@ -47,17 +48,28 @@ def compiler() -> str | None:
 
 @cache
 def host_kernels() -> HostKernels:
-    """Compiled once a test run; skips the test where no C++ compiler is."""
+    """Compiled when they changed; skips the test where no C++ compiler is."""
     return HostKernels(ctypes.CDLL(str(compiled((SOURCE_FILE,), "kernels"))))
 
 
 def compiled(sources: tuple[Path, ...], name: str, *flags: str) -> Path:
-    """A shared library of C++ sources; skips the test where no C++ compiler is."""
+    """A shared library of C++ sources, kept in out/; skips the test where no C++ compiler is."""
     found = compiler()
     if found is None:
         pytest.skip("no C++ compiler is here; type: apt-get install g++")
-    made = Path(mkdtemp()) / f"lib{name}.so"
-    subprocess.run(
-        [found, "-x", "c++", *FLAGS, "-shared", *sources, *flags, "-o", made], check=True
-    )
+    command = [found, "-x", "c++", *FLAGS, "-shared", *map(str, sources), *flags]
+    made = ROOT / "out" / "kernels" / _key(command, sources) / f"lib{name}.so"
+    if not made.is_file():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = made.with_name(f"{made.name}.{os.getpid()}")
+        subprocess.run([*command, "-o", str(unfinished)], check=True)
+        unfinished.replace(made)  # two processes at once: the last one wins, both are whole
     return made
+
+
+def _key(command: list[str], sources: tuple[Path, ...]) -> str:
+    digest = hashlib.sha256(" ".join(command).encode())
+    digest.update(str(Path(command[0]).resolve().stat().st_mtime_ns).encode())
+    for source in (SOURCE_FILE, *sources):  # the others may include it
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]

@@ -24,9 +24,6 @@ from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
 
-# the kernels are compiled for the CPU once, in one of the processes
-pytestmark = pytest.mark.xdist_group("kernels")
-
 
 @pytest.fixture
 def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:

@@ -35,10 +35,7 @@ from voxgate.runtime.volume.volume import Voxels
 
 MAX_UNCERTAINTY_MM = 1.0
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.xdist_group("kernels"),  # compiled for the CPU once, in one of the processes
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,6 @@ from voxgate.runtime.volume.grid import BLOCK_CELLS, GridSpec
 from voxgate.runtime.volume.lift import LiftCounts, lift, lift_points, voxel_from
 from voxgate.runtime.volume.volume import SUPPORT_SCORE, Volume
 
-# the kernels are compiled for the CPU once, in one of the processes
-pytestmark = pytest.mark.xdist_group("kernels")
-
 SERVED = {87: "Orin", 89: "RTX Ada", 90: "H100 and H200", 120: "RTX Blackwell"}
 GRID = GridSpec((-20.0, -15.0, -10.0), (21, 17, 13), 2.0)
 TABLE_Z_MM = -6.0

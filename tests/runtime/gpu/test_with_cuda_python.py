@@ -12,8 +12,7 @@ import pytest
 from tests.kits.host_kernels import compiled
 from tests.kits.repository import ROOT
 
-# the kernels are compiled for the CPU once, in one of the processes
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kernels")]
+pytestmark = pytest.mark.slow
 
 DRIVER = ROOT / "tests" / "kits" / "fake_cuda_driver.cpp"
 
