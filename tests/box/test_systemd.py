@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.cell_kit import Robot, ServiceProcess, write_cell
+from tests.kits.cell_kit import ServiceProcess, write_cell
 from tests.kits.good_part import passes_next
 from tests.kits.needs import needs_mounts, needs_seccomp, needs_systemd
 from tests.kits.repository import ROOT
+from tests.kits.robot_kit import Robot
 from voxgate.runtime.wire.fields import State
 
 UNIT = ROOT / "systemd/voxgate.service"

@@ -27,15 +27,8 @@ from typing import Any
 import psutil
 import zmq
 
-from tests.kits.cell_kit import (
-    CAMERA_OFFSET_NS,
-    EXPOSURE_NS,
-    HEIGHT_PX,
-    ROBOT_OFFSET_NS,
-    WIDTH_PX,
-    Robot,
-    ServiceProcess,
-)
+from tests.kits.cell_kit import HEIGHT_PX, WIDTH_PX, ServiceProcess
+from tests.kits.robot_kit import CAMERA_OFFSET_NS, EXPOSURE_NS, ROBOT_OFFSET_NS, Robot
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.wire.commands import Abort, StartJob

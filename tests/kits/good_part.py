@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from tests.kits.cell_kit import (
-    CLOCK_REASONS,
-    Robot,
-    until,
-)
+from tests.kits.cell_kit import CLOCK_REASONS, until
+from tests.kits.robot_kit import Robot
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.wire.commands import (
     StopJob,

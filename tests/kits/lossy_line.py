@@ -15,15 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.kits.cell_kit import (
-    COLD_CLOCK_S,
-    SOCKETS,
-    Robot,
-    ServiceProcess,
-    until,
-    with_cameras,
-    write_cell,
-)
+from tests.kits.cell_kit import ServiceProcess, until, with_cameras, write_cell
+from tests.kits.robot_kit import COLD_CLOCK_S, SOCKETS, Robot
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.wire.commands import GetResult, StartJob, StopJob

@@ -20,16 +20,14 @@ from typing import Any
 
 import zmq
 
-from tests.kits.cell_kit import (
+from tests.kits.cell_kit import HEIGHT_PX, WIDTH_PX, write_cell
+from tests.kits.robot_kit import (
     CAMERA_OFFSET_NS,
     COLD_CLOCK_S,
     EXPOSURE_NS,
-    HEIGHT_PX,
     POSE_PERIOD_S,
     READOUT_NS,
     ROBOT_OFFSET_NS,
-    WIDTH_PX,
-    write_cell,
 )
 from tests.kits.scripted_cell import Script, scripted
 from voxgate.runtime.cameras.frame_gate import REASONS, FaultKind, FrameGate, SourceFault

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.cell_kit import COLD_CLOCK_S, Robot, ServiceProcess, until, with_cameras, write_cell
+from tests.kits.cell_kit import ServiceProcess, until, with_cameras, write_cell
 from tests.kits.fault_rows import (
     CAMERA,
     CARRIER,
@@ -40,6 +40,7 @@ from tests.kits.fault_rows import (
 )
 from tests.kits.needs import has
 from tests.kits.repository import ROOT
+from tests.kits.robot_kit import COLD_CLOCK_S, Robot
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.nouns import Outcome, Reason

@@ -26,7 +26,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from tests.kits.cell_kit import ROBOT_OFFSET_NS, Robot, ServiceProcess, until, write_cell
+from tests.kits.cell_kit import ServiceProcess, until, write_cell
+from tests.kits.robot_kit import ROBOT_OFFSET_NS, Robot
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.wire.commands import (
     Abort,

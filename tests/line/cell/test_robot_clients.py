@@ -14,16 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.cell_kit import (
-    CLOCK_REASONS,
-    COLD_CLOCK_S,
-    Robot,
-    ServiceProcess,
-    until,
-    write_cell,
-)
+from tests.kits.cell_kit import CLOCK_REASONS, ServiceProcess, until, write_cell
 from tests.kits.needs import needs_cpp_and_zmq
 from tests.kits.repository import ROOT
+from tests.kits.robot_kit import COLD_CLOCK_S, Robot
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.wire.keys import make_key_pair

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.kits.cell_kit import CLOCK_REASONS, Robot, ServiceProcess, until, write_cell
+from tests.kits.cell_kit import CLOCK_REASONS, ServiceProcess, until, write_cell
+from tests.kits.robot_kit import Robot
 from tests.kits.scripted_cell import Script, ScriptedInspector
 from voxgate.runtime.jobs.worker import Prepared
 from voxgate.runtime.nouns import How, Outcome, Reason

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.kits.cell_kit import Robot, ServiceProcess, until, write_cell
+from tests.kits.cell_kit import ServiceProcess, until, write_cell
 from tests.kits.needs import needs_prometheus
 from tests.kits.repository import ROOT
+from tests.kits.robot_kit import Robot
 from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.wire.commands import StopJob
 from voxgate.runtime.wire.fields import State

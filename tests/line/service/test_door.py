@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.cell_kit import Robot, ServiceProcess, write_cell
+from tests.kits.cell_kit import ServiceProcess, write_cell
+from tests.kits.robot_kit import Robot
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.wire.commands import Abort, StopJob
 from voxgate.runtime.wire.curve import KeyPair

@@ -13,9 +13,10 @@ from typing import IO
 
 import pytest
 
-from tests.kits.cell_kit import Robot, ServiceProcess, small_calibration, until, write_cell
+from tests.kits.cell_kit import ServiceProcess, small_calibration, until, write_cell
 from tests.kits.journalled import verdict
 from tests.kits.needs import needs_mounts
+from tests.kits.robot_kit import Robot
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.evidence_folder import DiskFullError, Quota, Shelf, kept_in
 from voxgate.runtime.records.evidence_store import Cause, EvidenceStore

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.kits.cell_kit import Robot, ServiceProcess, until, write_cell
+from tests.kits.cell_kit import ServiceProcess, until, write_cell
+from tests.kits.robot_kit import Robot
 from voxgate.runtime.wire.commands import Abort, Acknowledge, GetState
 from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.replies import StateReply

@@ -24,17 +24,10 @@ import psutil
 import pytest
 import zmq
 
-from tests.kits.cell_kit import (
-    COLD_CLOCK_S,
-    PATIENCE_S,
-    Robot,
-    ServiceProcess,
-    until,
-    with_cameras,
-    write_cell,
-)
+from tests.kits.cell_kit import PATIENCE_S, ServiceProcess, until, with_cameras, write_cell
 from tests.kits.good_part import passes_next, reasons, stop
 from tests.kits.own_traces import named_memory
+from tests.kits.robot_kit import COLD_CLOCK_S, Robot
 from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.wire.commands import (

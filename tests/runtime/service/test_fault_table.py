@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.kits.cell_kit import COLD_CLOCK_S, HEIGHT_PX, ROBOT_OFFSET_NS, WIDTH_PX
+from tests.kits.cell_kit import HEIGHT_PX, WIDTH_PX
 from tests.kits.fault_rows import (
     DAY_S,
     HALF_A_SECOND_NS,
@@ -28,6 +28,7 @@ from tests.kits.fault_rows import (
     Row,
     When,
 )
+from tests.kits.robot_kit import COLD_CLOCK_S, ROBOT_OFFSET_NS
 from tests.kits.scripted_cell import Script
 from tests.kits.stepped_cell import SteppedCell
 from voxgate.runtime.nouns import Outcome, Reason
