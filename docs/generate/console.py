@@ -76,6 +76,7 @@ def _parameters(function: Any) -> Iterator[Parameter]:
 
 
 def _annotated(hint: Any) -> tuple[Any, ArgumentInfo | OptionInfo]:
+    hint = _without_none(hint)  # Python 3.10 puts a default of None around the whole
     if get_origin(hint) is Annotated:
         kind, *rest = get_args(hint)
         for each in rest:
