@@ -76,6 +76,20 @@ class Reason(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class JobIdentity:
+    """Which inspection: of which part, by which recipe (name/version) and configuration.
+
+    is_simulated: no line may act on its verdict.
+    """
+
+    job_id: str
+    part_id: str
+    recipe: str
+    configuration_id: str
+    is_simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """One reason with the words a person reads: which view, how many mm, what to do."""
 

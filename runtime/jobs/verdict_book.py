@@ -17,7 +17,7 @@ from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.jobs.job import Job
 from voxgate.runtime.jobs.worker import PartInspector, Prepared
-from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict
+from voxgate.runtime.nouns import JobIdentity, Note, Outcome, Reason, Verdict
 from voxgate.runtime.records.evidence_store import VolumeSlot
 from voxgate.runtime.records.journal import JobRecord, Journal
 from voxgate.runtime.records.no_evidence import Evidence
@@ -78,17 +78,24 @@ class VerdictBook:
 
     def open(self, job: Job, recipe: Prepared) -> Entry | None:
         """Write the job down; None: its id was used before. Raises ServiceError: not opened."""
-        record = JobRecord(
+        identity = JobIdentity(
             job_id=job.job_id,
             part_id=job.part_id,
             recipe=recipe.label,
             configuration_id=self._cell.configuration_id,
             is_simulated=self._cell.config.is_simulated,
-            backend=recipe.backend,
         )
+        record = JobRecord(identity, recipe.backend)
         if not self._journal.open_job(record):
             return None
-        return Entry(job, record, self._evidence.begin(self._header_of(record, job.started_ns)))
+        header = JobHeader(
+            identity,
+            cell=self._cell.config.cell,
+            started_ns=job.started_ns,
+            started_utc=self._clock.utc_now().isoformat(),
+            settings=self._settings,
+        )
+        return Entry(job, record, self._evidence.begin(header))
 
     def close(self, entry: Entry, verdict: Verdict, now_ns: int, call: Call | None) -> None:
         """The one verdict of a job that is decided. call: asks for the volume; None: there is none.
@@ -102,19 +109,6 @@ class VerdictBook:
         self._measure(entry.job, message)
         self._on_decided(message, now_ns)
         self._keep(entry.recording, message, call)
-
-    def _header_of(self, record: JobRecord, started_ns: int) -> JobHeader:
-        return JobHeader(
-            cell=self._cell.config.cell,
-            job_id=record.job_id,
-            part_id=record.part_id,
-            recipe=record.recipe,
-            configuration_id=record.configuration_id,
-            is_simulated=record.is_simulated,
-            started_ns=started_ns,
-            started_utc=self._clock.utc_now().isoformat(),
-            settings=self._settings,
-        )
 
     def _journalled(
         self, entry: Entry, verdict: Verdict, evidence: EvidenceStatus
@@ -187,12 +181,8 @@ class VerdictBook:
         self, verdict: Verdict, record: JobRecord, evidence: EvidenceStatus
     ) -> VerdictMessage:
         header = Header(
+            record.job,
             result_id=uuid.uuid4().hex,
-            job_id=record.job_id,
-            part_id=record.part_id,
-            recipe=record.recipe,
-            configuration_id=record.configuration_id,
-            is_simulated=record.is_simulated,
             created_utc=self._clock.utc_now(),
             backend=record.backend,
             evidence=evidence,
@@ -209,7 +199,7 @@ class VerdictBook:
             self._journal.close_job(message)
             self._send(message)
             self._metrics.count_verdict(message)
-            log.warning("job=%s was left open by a crash: INDETERMINATE", record.job_id)
+            log.warning("job=%s was left open by a crash: INDETERMINATE", record.job.job_id)
 
     def write_unwritten(self) -> None:
         """Record the verdict that the journal would not take. Raises ServiceError."""

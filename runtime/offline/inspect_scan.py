@@ -15,7 +15,7 @@ from voxgate.runtime.engines.choice import choose
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.inspection.inspector import Inspector
-from voxgate.runtime.nouns import Note, Outcome, Verdict, View
+from voxgate.runtime.nouns import JobIdentity, Note, Outcome, Verdict, View
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import lost_frames, placed
@@ -100,13 +100,16 @@ def offline_header(folder: Path, inspector: Inspector, settings: Settings) -> He
     """An offline result is named after what it was made from, and never acts on a line."""
     configuration = f"{settings}{inspector.recipe.manifest.calibration_digest}"
     scan_id = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    return Header(
-        result_id=f"offline-{scan_id}",
+    job = JobIdentity(
         job_id=f"offline-{scan_id}",
         part_id=scan_id,
         recipe=inspector.recipe.label,
         configuration_id=hashlib.sha256(configuration.encode()).hexdigest()[:16],
         is_simulated=True,
+    )
+    return Header(
+        job,
+        result_id=job.job_id,
         created_utc=utc_now(),
         backend=inspector.backend,
     )

@@ -155,14 +155,14 @@ def _replay_scan(
 def _replay_job(path: Path, job: RecordedJob, recipe: Path | None, cell: Cell | None) -> Replay:
     known = job.recording.header
     line = Line.recorded(known.settings) if cell is None else Line.from_config(cell.config)
-    loaded, folder = _recipe(recipe, cell, known.recipe)
+    loaded, folder = _recipe(recipe, cell, known.job.recipe)
     walk = _Walk(job, line)
     with closing(open_inspector(loaded, folder, job.calibration, line.settings)) as inspector:
         verdict = _decided(job, inspector.inspect(walk.arrivals()))
         header = offline_header(path, inspector, line.settings)
-        message = verdict_message(
-            verdict, replace(header, job_id=known.job_id, part_id=known.part_id)
-        )
+        job_id, part_id = known.job.job_id, known.job.part_id
+        named = replace(header.job, job_id=job_id, part_id=part_id)
+        message = verdict_message(verdict, replace(header, job=named))
     return _compared(verdict, message, job.verdict, tuple(walk.moved))
 
 

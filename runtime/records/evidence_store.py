@@ -174,7 +174,7 @@ class EvidenceStore:
         if trouble is not None:
             cause, why = trouble
             self._missing[cause] += 1
-            log.warning("job=%s: evidence is missing: %s", recording.header.job_id, why)
+            log.warning("job=%s: evidence is missing: %s", recording.header.job.job_id, why)
             return EvidenceStatus.MISSING
         if outcome is Outcome.PASS:
             recording.pictures = self._every > 0 and self._passes % self._every == 0

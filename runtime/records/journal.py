@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.errors import ServiceError
-from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.nouns import JobIdentity, Outcome
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 SCHEMA_VERSION = 1
@@ -73,11 +73,7 @@ good_recipes: those that decided a part, with the row of their last such verdict
 class JobRecord:
     """One job as it was opened."""
 
-    job_id: str
-    part_id: str
-    recipe: str
-    configuration_id: str
-    is_simulated: bool
+    job: JobIdentity
     backend: str
 
 
@@ -106,8 +102,9 @@ class Journal:
         finally:
             os.close(self._lock)
 
-    def open_job(self, job: JobRecord) -> bool:
+    def open_job(self, record: JobRecord) -> bool:
         """Write the job down. False: this job_id was used before, nothing was written."""
+        job = record.job
         try:
             with self._told(), self._db:
                 self._db.execute(
@@ -118,7 +115,7 @@ class Journal:
                         job.recipe,
                         job.configuration_id,
                         int(job.is_simulated),
-                        job.backend,
+                        record.backend,
                         self._clock.utc_now().isoformat(),
                     ),
                 )
@@ -286,7 +283,8 @@ def _utc(written: str) -> datetime:
 def _record(
     job_id: str, part_id: str, recipe: str, configuration_id: str, is_simulated: int, backend: str
 ) -> JobRecord:
-    return JobRecord(job_id, part_id, recipe, configuration_id, bool(is_simulated), backend)
+    job = JobIdentity(job_id, part_id, recipe, configuration_id, bool(is_simulated))
+    return JobRecord(job, backend)
 
 
 class _Duplicate(Exception):

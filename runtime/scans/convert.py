@@ -13,7 +13,7 @@ import numpy as np
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import Frame
+from voxgate.runtime.nouns import Frame, JobIdentity
 from voxgate.runtime.pixels.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
 from voxgate.runtime.scans.folder import NOTES, pose_records
 from voxgate.runtime.scans.job_as_scan import growing, notes_of, poses_of, scan_of
@@ -67,13 +67,16 @@ def _arrival(event: PoseRecord | FrameRecord) -> int:
 
 
 def _header(folder: Path, scan: Scan, started_ns: int) -> JobHeader:
-    return JobHeader(
-        cell=IMPORTED,
+    job = JobIdentity(
         job_id=IMPORTED,
         part_id=folder.resolve().name or IMPORTED,
         recipe=IMPORTED,
         configuration_id="0" * 16,
         is_simulated=True,
+    )
+    return JobHeader(
+        job,
+        cell=IMPORTED,
         started_ns=started_ns,
         started_utc=utc_now().isoformat(),
     )

@@ -20,7 +20,7 @@ from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.strict_json import Fields, parse_object, quoted
 from voxgate.runtime.errors import CalibrationError, ScanError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import Note, Reason
+from voxgate.runtime.nouns import JobIdentity, Note, Reason
 from voxgate.runtime.scans import job_topics
 from voxgate.runtime.scans.job_topics import Kind
 from voxgate.runtime.scans.mcap import McapFile, read_mcap
@@ -124,13 +124,17 @@ def _attached(file: McapFile, name: str) -> str:
 
 def _header(fields: Fields, line: Fields) -> JobHeader:
     settings: Mapping[str, object] = line.object_at("settings").values
-    return JobHeader(
-        cell=fields.text("cell"),
+    cell = fields.text("cell")
+    job = JobIdentity(
         job_id=fields.text("job_id"),
         part_id=fields.text("part_id"),
         recipe=fields.text("recipe"),
         configuration_id=fields.text("configuration_id"),
         is_simulated=fields.text("is_simulated") == "True",
+    )
+    return JobHeader(
+        job,
+        cell=cell,
         started_ns=_whole(fields.text("started_ns")),
         started_utc=fields.text("started_utc"),
         settings=settings,

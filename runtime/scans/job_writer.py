@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import IO, Any
 
 import numpy as np
@@ -34,7 +34,6 @@ from voxgate.runtime.scans.recording import (
     FusedVolume,
     Handed,
     Held,
-    JobHeader,
     Recording,
     Told,
     Took,
@@ -103,9 +102,12 @@ class _JobWriter:
 
     def _describe(self) -> None:
         header = self._recording.header
-        said = {field.name: str(getattr(header, field.name)) for field in fields(JobHeader)}
-        said.pop("settings")
-        self._writer.add_metadata(job_topics.JOB, {"format": job_topics.FORMAT, **said})
+        said = {
+            **{"format": job_topics.FORMAT, "cell": header.cell},
+            **{name: str(value) for name, value in asdict(header.job).items()},
+            **{"started_ns": str(header.started_ns), "started_utc": header.started_utc},
+        }
+        self._writer.add_metadata(job_topics.JOB, said)
         self._attach(job_topics.CALIBRATION_FILE, self._part.calibration)
         if self._part.grid is not None:
             self._attach(job_topics.GRID_FILE, self._part.grid)

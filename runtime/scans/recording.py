@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from voxgate.runtime.nouns import Frame, Note, View
+from voxgate.runtime.nouns import Frame, JobIdentity, Note, View
 from voxgate.runtime.scans.scan import FrameRecord
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.sync.synchronizer import SyncState
@@ -104,17 +104,13 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class JobHeader:
-    """What identifies a recorded job. settings: what the line inspected by, as plain JSON values.
+    """Which job was recorded. settings: what the line inspected by, as plain JSON values.
 
     started_ns: host monotonic clock, as every time of the recording; started_utc: of people.
     """
 
+    job: JobIdentity
     cell: str
-    job_id: str
-    part_id: str
-    recipe: str
-    configuration_id: str
-    is_simulated: bool
     started_ns: int
     started_utc: str
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -208,7 +204,7 @@ class NoRecording(Recording):
         """Nothing is kept."""
 
 
-_NOBODY = JobHeader("", "", "", "", "", is_simulated=True, started_ns=0, started_utc="")
+_NOBODY = JobHeader(JobIdentity("", "", "", "", is_simulated=True), "", 0, "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
-from voxgate.runtime.nouns import Alignment, Defect, Drift, Note, Outcome, Reason, Verdict
+from voxgate.runtime.nouns import (
+    Alignment,
+    Defect,
+    Drift,
+    JobIdentity,
+    Note,
+    Outcome,
+    Reason,
+    Verdict,
+)
 from voxgate.runtime.wire.fields import MAX_DETAIL
 from voxgate.runtime.wire.verdict import (
     MAX_DEFECTS,
@@ -27,12 +36,8 @@ from voxgate.runtime.wire.verdict import (
 class Header:
     """What identifies a result, whatever the verdict is."""
 
+    job: JobIdentity
     result_id: str
-    job_id: str
-    part_id: str
-    recipe: str  # name/version
-    configuration_id: str
-    is_simulated: bool
     created_utc: datetime
     backend: str
     evidence: EvidenceStatus = EvidenceStatus.OFF
@@ -55,11 +60,7 @@ def verdict_message(verdict: Verdict, header: Header) -> VerdictMessage:
 def _message(verdict: Verdict, header: Header) -> VerdictMessage:
     return VerdictMessage(
         result_id=header.result_id,
-        job_id=header.job_id,
-        part_id=header.part_id,
-        recipe=header.recipe,
-        configuration_id=header.configuration_id,
-        is_simulated=header.is_simulated,
+        **asdict(header.job),
         created_utc=header.created_utc,
         outcome=verdict.outcome,
         reasons=tuple(_reason(note) for note in verdict.notes[:MAX_REASONS]),
@@ -86,17 +87,8 @@ def _message(verdict: Verdict, header: Header) -> VerdictMessage:
 
 def against(verdict: Verdict, *notes: Note) -> Verdict:
     """`verdict` with more against it: a PASS or FAIL becomes INDETERMINATE."""
-    return Verdict(
-        outcome=Outcome.INDETERMINATE,
-        notes=(*notes, *(n for n in verdict.notes if n.reason is not Reason.NOT_DECIDED)),
-        score=verdict.score,
-        coverage=verdict.coverage,
-        defects=verdict.defects,
-        views=verdict.views,
-        alignment=verdict.alignment,
-        drift=verdict.drift,
-        timing_ms=verdict.timing_ms,
-    )
+    known = (note for note in verdict.notes if note.reason is not Reason.NOT_DECIDED)
+    return replace(verdict, outcome=Outcome.INDETERMINATE, notes=(*notes, *known))
 
 
 def _reason(note: Note) -> ReasonMessage:

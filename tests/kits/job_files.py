@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from mcap.writer import CompressionType, Writer
 from tests.kits.cell_kit import small_calibration
 from tests.kits.repository import ROOT
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import Frame, Note, Reason, View
+from voxgate.runtime.nouns import Frame, JobIdentity, Note, Reason, View
 from voxgate.runtime.scans.job_writer import write_job
 from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import JobHeader, Recording
@@ -28,13 +29,9 @@ MS = 1_000_000
 UNIX_NS = 1_790_000_000_123_456_789  # more digits than a float64 of seconds holds
 
 
-def header(**changes: object) -> JobHeader:
-    fields: dict[str, object] = {
-        **{"cell": "test", "job_id": "4711", "part_id": "p", "recipe": "bracket/1"},
-        **{"configuration_id": "0" * 16, "is_simulated": True, "started_ns": 10**12},
-        "started_utc": "2026-01-01T00:00:00+00:00",
-    }
-    return JobHeader(**(fields | changes))  # type: ignore[arg-type]
+def header(settings: Mapping[str, object] | None = None) -> JobHeader:
+    job = JobIdentity("4711", "p", "bracket/1", "0" * 16, is_simulated=True)
+    return JobHeader(job, "test", 10**12, "2026-01-01T00:00:00+00:00", settings or {})
 
 
 def part(folder: Path) -> PartFiles:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict
+from voxgate.runtime.nouns import JobIdentity, Note, Outcome, Reason, Verdict
 from voxgate.runtime.records.journal import JobRecord
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import Header, verdict_message
 
 
-def record(job_id: str = "job-1") -> JobRecord:
-    return JobRecord(job_id, "part-1", "bracket/1", "0123456789abcdef", True, "scripted")
+def record(job_id: str = "job-1", recipe: str = "bracket/1") -> JobRecord:
+    return JobRecord(identity(job_id, recipe), "scripted")
+
+
+def identity(job_id: str, recipe: str = "bracket/1") -> JobIdentity:
+    return JobIdentity(job_id, "part-1", recipe, "0123456789abcdef", is_simulated=True)
 
 
 def verdict(job_id: str = "job-1", result_id: str = "res-1", passed: bool = True) -> VerdictMessage:
     header = Header(
+        identity(job_id),
         result_id=result_id,
-        job_id=job_id,
-        part_id="part-1",
-        recipe="bracket/1",
-        configuration_id="0123456789abcdef",
-        is_simulated=True,
         created_utc=datetime(2026, 11, 22, 1, 2, 3, tzinfo=timezone.utc),
         backend="scripted",
     )

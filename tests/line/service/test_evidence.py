@@ -17,7 +17,7 @@ from tests.kits.cell_kit import ServiceProcess, small_calibration, until, write_
 from tests.kits.journalled import verdict
 from tests.kits.needs import needs_mounts
 from tests.kits.robot_kit import Robot
-from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.nouns import JobIdentity, Outcome
 from voxgate.runtime.records.evidence_folder import DiskFullError, Quota, Shelf, kept_in
 from voxgate.runtime.records.evidence_store import Cause, EvidenceStore
 from voxgate.runtime.scans.job_reader import read_job
@@ -140,7 +140,8 @@ class Line:
 
 
 def header(job_id: str) -> JobHeader:
-    return JobHeader("test", job_id, "p", "bracket/1", "0" * 16, True, 10**12, "2026-01-01")
+    job = JobIdentity(job_id, "p", "bracket/1", "0" * 16, is_simulated=True)
+    return JobHeader(job, "test", 10**12, "2026-01-01")
 
 
 def ready(line: Line) -> None:

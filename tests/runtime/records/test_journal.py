@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,7 +197,7 @@ def _as_the_first_version_wrote_it(path: Path, jobs: int) -> None:
     """With its tables and nothing else: every second part failed, none was acknowledged."""
     journal = Journal(path)
     for number in range(jobs):
-        journal.open_job(replace(record(f"job-{number}"), recipe=f"bracket/{number % 2 + 1}"))
+        journal.open_job(record(f"job-{number}", recipe=f"bracket/{number % 2 + 1}"))
         journal.close_job(verdict(f"job-{number}", f"res-{number}", passed=number != jobs - 1))
     journal._db.executescript("DROP INDEX unacknowledged; DROP TABLE good_recipes;")
     journal.close()
@@ -216,7 +215,7 @@ def test_older_file_opens_and_gets_what_came_later(path: Path) -> None:
 def test_recipe_counts_as_good_by_the_parts_it_decided_last(path: Path) -> None:
     journal = Journal(path)
     for number, version in enumerate((1, 2, 3)):
-        journal.open_job(replace(record(f"job-{number}"), recipe=f"bracket/{version}"))
+        journal.open_job(record(f"job-{number}", recipe=f"bracket/{version}"))
         journal.close_job(verdict(f"job-{number}", f"res-{number}", passed=version != 3))
     journal.close()
     journal = Journal(path)
