@@ -22,7 +22,7 @@ from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.register import Registered, register
 from voxgate.runtime.inspection.inputs import ViewDescriber
-from voxgate.runtime.nouns import Note, Reason, View
+from voxgate.runtime.nouns import Note, Reason, View, ViewReport
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import Transform
@@ -97,14 +97,12 @@ class Equipment:
         for vigil in self.models.vigils.values():
             vigil.start()
 
-    def prove_again(self, unseen: bool, peaks: Sequence[float]) -> Note | None:
-        """An engine that left a doubt must give its probe's scores before the part may pass.
-
-        unseen: nobody watched the maps, which stay on the GPU; peaks: one per view, of the maps.
-        """
+    def prove_again(self, fusion: Fusion, reports: Sequence[ViewReport]) -> Note | None:
+        """An engine that left a doubt must give its probe's scores before the part may pass."""
         vigils = self.models.vigils
-        if unseen and len(set(peaks)) < len(peaks):
-            vigils[MODEL].doubt()
+        peaks = {report.peak_score for report in reports}
+        if isinstance(fusion, DeviceFusion) and len(peaks) < len(reports):
+            vigils[MODEL].doubt()  # the maps stay on the GPU, their peaks are seen
         try:
             for vigil in vigils.values():
                 vigil.finish()

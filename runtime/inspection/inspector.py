@@ -15,7 +15,6 @@ lines. What goes wrong on the way becomes a note, and a verdict with such a note
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -26,7 +25,6 @@ from voxgate.runtime.engines.backends import DEFAULT_BACKEND
 from voxgate.runtime.engines.engine import Engine
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.fusion.host import Fusion
 from voxgate.runtime.geometry.align import align
 from voxgate.runtime.geometry.calibration import Calibration
@@ -34,30 +32,17 @@ from voxgate.runtime.geometry.drift import DriftGauge
 from voxgate.runtime.inspection import doubts
 from voxgate.runtime.inspection.decide import Findings, verdict_on
 from voxgate.runtime.inspection.equipment import Equipment, open_engines
+from voxgate.runtime.inspection.part import Part
 from voxgate.runtime.inspection.warm_up import warm_up
-from voxgate.runtime.nouns import Alignment, Note, Reason, Verdict, View, ViewReport
+from voxgate.runtime.nouns import Note, Reason, Verdict, View
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
-from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.coverage import coverage
-from voxgate.runtime.volume.lift import LiftCounts, outside_fraction
+from voxgate.runtime.volume.lift import outside_fraction
 from voxgate.runtime.volume.segment import segment
 
 ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
-
-
-@dataclass(slots=True)
-class _Part:
-    """What is known of the part under inspection so far."""
-
-    notes: list[Note] = field(default_factory=list)
-    planned: set[int] = field(default_factory=set)  # viewpoints that arrived
-    waiting: list[tuple[int, View]] = field(default_factory=list)  # until the part is aligned
-    reports: tuple[ViewReport, ...] = ()
-    counts: tuple[LiftCounts, ...] = ()
-    alignment: Alignment | None = None
-    placed: bool = False
 
 
 class Inspector:
@@ -89,7 +74,7 @@ class Inspector:
         self._expected_mm = recipe.grid.centres_mm(recipe.expected_ijk).astype(np.float32)
         self._watch = self.equipment.watch
         self._gauge = DriftGauge(self.equipment.rays)
-        self._part = _Part()
+        self._part = Part()
         self.listen_to(() if recipe.scorer is None else recipe.scorer.channels)
 
     @classmethod
@@ -143,7 +128,7 @@ class Inspector:
         self.equipment.start()
         self.fusion.start()
         self._watch.take()
-        self._part = _Part()
+        self._part = Part()
 
     def reject(self, note: Note) -> None:
         """Something that should have become a view did not: the verdict cannot be PASS any more."""
@@ -153,12 +138,6 @@ class Inspector:
     def complete(self) -> bool:
         """Whether every planned viewpoint has arrived."""
         return len(self._part.planned) == len(self.recipe.plan.views)
-
-    @property
-    def reference_from_part(self) -> Transform:
-        """How the part stands against the golden one, as far as that is known."""
-        found = self._part.alignment
-        return np.eye(4) if found is None else found.reference_from_part
 
     def take_timings(self) -> tuple[Timing, ...]:
         """How long each stage took since the last call; `start` forgets what nobody took."""
@@ -178,16 +157,13 @@ class Inspector:
         """The verdict on everything that was added; `start` begins the next part."""
         self._inspect_waiting(at_least=0)
         self._take_fused()
-        peaks = [report.peak_score for report in self._part.reports]
-        self._doubt(self.equipment.prove_again(isinstance(self.fusion, DeviceFusion), peaks))
-        self._doubt(doubts.missing(self._part.planned, len(self.recipe.plan.views)))
+        self._part.hold(
+            self.equipment.prove_again(self.fusion, self._part.reports),
+            doubts.missing(self._part.planned, len(self.recipe.plan.views)),
+        )
         findings = self._findings()
         self.scorer_score = findings.scorer
         return verdict_on(findings, self.limits, self._part.reports)
-
-    def _doubt(self, note: Note | None) -> None:
-        if note is not None:
-            self.reject(note)
 
     def inspect(self, arrivals: Iterable[View | Note]) -> Verdict:
         """One part, whole: each view, or what speaks against it, as it comes."""
@@ -235,11 +211,11 @@ class Inspector:
 
     def _inspect(self, planned: int, view: View) -> None:
         with self._watch.time(Work.REGISTER):
-            registered = self.equipment.register(planned, view, self.reference_from_part)
+            registered = self.equipment.register(planned, view, self._part.reference_from_part)
         try:
             with self._watch.time(Work.DESCRIBE):
                 described = self.equipment.describe(
-                    planned, view, registered, self.reference_from_part
+                    planned, view, registered, self._part.reference_from_part
                 )
             self.fusion.add(described)
         except EngineError as error:
@@ -249,8 +225,10 @@ class Inspector:
             self._gauge.add(view)
         if registered is not None:
             rendered = self.recipe.manifest.rendered
-            self._doubt(doubts.blind(planned, registered, self.limits.blind_max, rendered))
-            self._doubt(doubts.moved(planned, registered, self.limits.moved_max_mm))
+            self._part.hold(
+                doubts.blind(planned, registered, self.limits.blind_max, rendered),
+                doubts.moved(planned, registered, self.limits.moved_max_mm),
+            )
 
     def _take_fused(self) -> None:
         """Wait for the views that are still on their way into the volume."""
@@ -259,20 +237,20 @@ class Inspector:
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"the views are lost: {error}"))
             return
-        for planned, words in fused.failed:
-            self.reject(doubts.engine_failed(planned, words))
-        for planned, peak in fused.unplaced:
-            self._doubt(doubts.unplaced(planned, peak))
-        self._part.notes += fused.notes
+        self._part.hold(
+            *(doubts.engine_failed(planned, words) for planned, words in fused.failed),
+            *(doubts.unplaced(planned, peak) for planned, peak in fused.unplaced),
+            *fused.notes,
+        )
         self._part.reports, self._part.counts = fused.reports, fused.counts
 
     def _findings(self) -> Findings:
         scorer = self._scored_by_zones()
         if self.recipe.zones is not None:
             with self._watch.time(Work.SEGMENT):
-                self.recipe.zones.rescale(self.volume, self.reference_from_part)
+                self.recipe.zones.rescale(self.volume, self._part.reference_from_part)
         with self._watch.time(Work.COVERAGE):
-            seen = coverage(self.volume, self._expected_mm, self.reference_from_part)
+            seen = coverage(self.volume, self._expected_mm, self._part.reference_from_part)
         with self._watch.time(Work.SEGMENT):
             defects = segment(self.volume, self.equipment.calibration.base_from_part)
         with self._watch.time(Work.DRIFT):
@@ -296,4 +274,4 @@ class Inspector:
             return None
         zones = self.recipe.zones or Zones.whole()
         with self._watch.time(Work.SEGMENT):
-            return scorer.score(self.channels, zones, self.reference_from_part)
+            return scorer.score(self.channels, zones, self._part.reference_from_part)

@@ -66,7 +66,7 @@ class ListeningInspector(Inspector):
         volume = Volume(self.volume.grid, self.volume.table_z_mm)
         self.equipment.on_host(HostFusion, volume, {}).fuse(described, said)
         if self.recipe.zones is not None:
-            self.recipe.zones.rescale(volume, self.reference_from_part)
+            self.recipe.zones.rescale(volume, self._part.reference_from_part)
         alone = volume.occupied()
         return ViewVoxels(alone.ijk, alone.score)
 
