@@ -29,9 +29,9 @@ def record(
 
     `voxgate export METHOD --scan` makes a recipe of one. Every verdict is INDETERMINATE.
     """
-    from voxgate.runtime.service.recorder import run_recorder
+    from voxgate.runtime.service.record_only import run_record_only
 
-    raise typer.Exit(run_recorder(config, out, as_folder))
+    raise typer.Exit(run_record_only(config, out, as_folder))
 
 
 def replay(

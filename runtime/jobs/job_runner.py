@@ -1,4 +1,4 @@
-"""The open job from start to its verdict: frames to the synchronizer, views to the worker."""
+"""The open job from start to its verdict: frames to the synchronizer, views to the inspector."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from voxgate.runtime.common.timings import FOREVER_NS, NS_PER_MS
 from voxgate.runtime.config.sections import JobSection
+from voxgate.runtime.jobs.events import JobFinished, ViewInspected
+from voxgate.runtime.jobs.inspection_thread import Inspection
 from voxgate.runtime.jobs.intake import Intake, PlacedView
 from voxgate.runtime.jobs.job import Job, Step
+from voxgate.runtime.jobs.part_inspector import Prepared
 from voxgate.runtime.jobs.verdict_book import Call, Entry, VerdictBook
-from voxgate.runtime.jobs.worker import JobFinished, JobWorker, Prepared, ViewInspected
 from voxgate.runtime.nouns import Frame, Note, Reason, Verdict
 from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
@@ -25,14 +27,14 @@ class JobRunner:
         self,
         config: JobSection,
         book: VerdictBook,
-        worker: JobWorker,
+        inspection: Inspection,
         intake: Intake,
         faults: Faults,
         metrics: Metrics,
     ) -> None:
         self.book = book
         self._config = config
-        self._worker = worker
+        self._inspection = inspection
         self._intake = intake
         self._faults = faults
         self._metrics = metrics
@@ -70,7 +72,7 @@ class JobRunner:
         self._notes = 0
         self._intake.begin(entry.recording)
         self.told(command, now_ns)
-        self._worker.begin(self._number)
+        self._inspection.begin(self._number)
         return True
 
     def told(self, command: Command, now_ns: int) -> None:
@@ -95,12 +97,12 @@ class JobRunner:
             return
         self._notes += 1
         if self._notes <= MAX_REASONS:  # one is enough for INDETERMINATE
-            self._worker.reject(self._number, note)
+            self._inspection.reject(self._number, note)
             entry.job.notes.append(note)
             entry.recording.held(note)
 
     def pump(self, now_ns: int) -> None:
-        """Move what found its pose on to the worker."""
+        """Move what found its pose on to the inspector."""
         stepped = self._intake.stepped()
         if stepped is not None:
             self.hold_against(stepped)
@@ -122,7 +124,7 @@ class JobRunner:
                 f"{placed.residual_ns / NS_PER_MS:.0f}: it may show the part before"
             )
             self._reject(job, Note(Reason.FRAME_INVALID, what), now_ns)
-        elif self._worker.add(self._number, placed.view):
+        elif self._inspection.add(self._number, placed.view):
             job.view_placed(placed.exposure_end_ns)
             entry.recording.handed(placed.view)
         else:
@@ -137,7 +139,7 @@ class JobRunner:
         self._faults.note(note, now_ns, job.job_id)
 
     def inspected(self, event: ViewInspected) -> None:
-        """The worker is done with one view."""
+        """The inspector is done with one view."""
         self._metrics.observe(Stage.QUEUE, event.queued_ns)
         self._metrics.observe(Stage.INSPECT, event.took_ns)
         self._metrics.observe_work(event.timings)
@@ -161,13 +163,13 @@ class JobRunner:
             step = job.next_step(now_ns)
         if step is Step.FINISH:
             job.finishing = True
-            self._worker.finish(self._number)
+            self._inspection.finish(self._number)
             entry.recording.asked(now_ns)
         elif step is Step.EXPIRE:
             self.declare(job.expired(now_ns), now_ns)
 
     def finished(self, event: JobFinished, now_ns: int) -> None:
-        """The worker has the verdict."""
+        """The inspector has the verdict."""
         self._metrics.observe(Stage.FINISH, event.took_ns)
         self._metrics.observe_work(event.timings)
         entry = self._entry
@@ -182,7 +184,7 @@ class JobRunner:
         # the inspector was told of these; a verdict that forgot them is not believed
         forgotten = [note for note in entry.job.notes if note.reason not in verdict.reasons]
         decided = against(verdict, *forgotten) if forgotten else verdict
-        self._decide(entry, decided, now_ns, self._worker.call)
+        self._decide(entry, decided, now_ns, self._inspection.call)
 
     def declare(self, note: Note, now_ns: int) -> None:
         """End the job without asking the inspector: INDETERMINATE."""
@@ -199,6 +201,6 @@ class JobRunner:
         self, entry: Entry, verdict: Verdict, now_ns: int, call: Call | None = None
     ) -> None:
         self._entry = None  # decided once, also when the journal fails on the way
-        self._worker.abandon()
+        self._inspection.abandon()
         self._intake.end()
         self.book.close(entry, verdict, now_ns, call)

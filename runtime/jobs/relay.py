@@ -1,4 +1,4 @@
-"""Who inspects: one worker serves, the next is prepared beside it, takes over between two parts.
+"""Who inspects: one thread serves, the next is prepared beside it, takes over between two parts.
 
 Every inspector lives in the one thread that opened it, to its end: engines and GPU contexts have
 one owner. A change of recipe hands the jobs to another thread and moves no inspector.
@@ -13,17 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
-from voxgate.runtime.jobs.worker import (
-    CLOSE_S,
-    PartInspector,
-    Prepare,
-    Prepared,
-    RecipeFailed,
-    RecipeReady,
-    Worker,
-    WorkerEvent,
-    WorkerFailed,
-)
+from voxgate.runtime.jobs.events import InspectionEvent, InspectionFailed, RecipeFailed, RecipeReady
+from voxgate.runtime.jobs.inspection_thread import CLOSE_S, InspectionThread
+from voxgate.runtime.jobs.part_inspector import PartInspector, Prepare, Prepared
 from voxgate.runtime.nouns import Note, View
 from voxgate.runtime.telemetry.vitals import Pulse
 
@@ -33,9 +25,9 @@ REPLACED = "inspection that was replaced"
 
 
 class Relay:
-    """The workers of one cell, at most two of them with an inspector that is open for long.
+    """The threads of one cell, at most two of them with an inspector that is open for long.
 
-    Its job methods are those of Worker, and go to the one that serves.
+    Its job methods are those of InspectionThread, and go to the one that serves.
     """
 
     def __init__(
@@ -44,17 +36,17 @@ class Relay:
         wake: Callable[[], None],
         most_views: int,
         clock: Clock = HOST_CLOCK,
-        make: type[Worker] = Worker,
+        make: type[InspectionThread] = InspectionThread,
     ) -> None:
         self._prepare = prepare
         self._wake = wake
         self._most_views = most_views
         self._clock = clock
         self._make = make
-        self._serving: Worker | None = None
-        self._next: Worker | None = None
-        self._before: Worker | None = None
-        self._leaving: list[Worker] = []
+        self._serving: InspectionThread | None = None
+        self._next: InspectionThread | None = None
+        self._before: InspectionThread | None = None
+        self._leaving: list[InspectionThread] = []
 
     # --- recipes ---------------------------------------------------------------------------------
 
@@ -100,19 +92,19 @@ class Relay:
         self._leave(self._serving)
         self._serving = None
 
-    def _leave(self, worker: Worker | None) -> None:
-        if worker is not None:
-            worker.leave()
-            self._leaving.append(worker)
+    def _leave(self, thread: InspectionThread | None) -> None:
+        if thread is not None:
+            thread.leave()
+            self._leaving.append(thread)
 
     # --- what comes and how it goes --------------------------------------------------------------
 
-    def take(self) -> list[WorkerEvent]:
+    def take(self) -> list[InspectionEvent]:
         """What happened since the last call; what those before have to say is too late."""
-        self._leaving = [worker for worker in self._leaving if not worker.ended]
-        for worker in (self._before, *self._leaving):
-            for event in [] if worker is None else worker.take():
-                if isinstance(event, WorkerFailed):
+        self._leaving = [thread for thread in self._leaving if not thread.ended]
+        for thread in (self._before, *self._leaving):
+            for event in [] if thread is None else thread.take():
+                if isinstance(event, InspectionFailed):
                     log.warning("an inspector that no longer serves failed: %s", event.detail)
         jobs = [] if self._serving is None else self._serving.take()
         recipes = [] if self._next is None else self._next.take()
@@ -126,8 +118,8 @@ class Relay:
             yield _pulse(self._next, "preparation")
         if self._before is not None:  # it may still be giving its last part's volume away
             yield _pulse(self._before, REPLACED)
-        for worker in self._leaving:
-            yield Pulse(id(worker), REPLACED, worker.done, not worker.ended)
+        for thread in self._leaving:
+            yield Pulse(id(thread), REPLACED, thread.done, not thread.ended)
 
     @property
     def idle(self) -> bool:
@@ -141,44 +133,44 @@ class Relay:
 
     def close(self) -> bool:
         """End every thread and its inspector; False when one hangs (the process must end then)."""
-        for worker in (self._serving, self._next, self._before):
-            self._leave(worker)
+        for thread in (self._serving, self._next, self._before):
+            self._leave(thread)
         self._serving = self._next = self._before = None
         until_s = time.monotonic() + CLOSE_S
-        return all([worker.join(until_s - time.monotonic()) for worker in self._leaving])
+        return all([thread.join(until_s - time.monotonic()) for thread in self._leaving])
 
     # --- jobs ------------------------------------------------------------------------------------
 
     def begin(self, job: int) -> None:
-        """As Worker."""
+        """As InspectionThread."""
         self._server.begin(job)
 
     def add(self, job: int, view: View) -> bool:
-        """As Worker."""
+        """As InspectionThread."""
         return self._server.add(job, view)
 
     def reject(self, job: int, note: Note) -> None:
-        """As Worker."""
+        """As InspectionThread."""
         self._server.reject(job, note)
 
     def finish(self, job: int) -> None:
-        """As Worker."""
+        """As InspectionThread."""
         self._server.finish(job)
 
     def call(self, task: Callable[[PartInspector], None]) -> None:
-        """As Worker."""
+        """As InspectionThread."""
         self._server.call(task)
 
     def abandon(self) -> None:
-        """As Worker."""
+        """As InspectionThread."""
         if self._serving is not None:
             self._serving.abandon()
 
     @property
-    def _server(self) -> Worker:
+    def _server(self) -> InspectionThread:
         assert self._serving is not None
         return self._serving
 
 
-def _pulse(worker: Worker, stage: str) -> Pulse:
-    return Pulse(id(worker), stage, worker.done, not worker.idle)
+def _pulse(thread: InspectionThread, stage: str) -> Pulse:
+    return Pulse(id(thread), stage, thread.done, not thread.idle)

@@ -16,7 +16,7 @@ from voxgate.runtime.common.timings import NS_PER_MS, JobTimes
 from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.jobs.job import Job
-from voxgate.runtime.jobs.worker import PartInspector, Prepared
+from voxgate.runtime.jobs.part_inspector import PartInspector, Prepared
 from voxgate.runtime.nouns import JobIdentity, Note, Outcome, Reason, Verdict
 from voxgate.runtime.records.evidence_store import VolumeSlot
 from voxgate.runtime.records.journal import JobRecord, Journal

@@ -15,8 +15,8 @@ from voxgate.runtime.config.cameras import NetworkCamera
 from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.jobs.part_inspector import Prepare
 from voxgate.runtime.jobs.relay import Relay
-from voxgate.runtime.jobs.worker import Prepare
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.records.no_evidence import Evidence
 from voxgate.runtime.service.wake import Wake

@@ -14,7 +14,7 @@ from voxgate.runtime.config.cell import Cell, load_cell
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.jobs.worker import Prepare
+from voxgate.runtime.jobs.part_inspector import Prepare
 from voxgate.runtime.records.evidence_store import EvidenceStore
 from voxgate.runtime.records.no_evidence import Evidence, NoEvidence
 from voxgate.runtime.scans.part_files import PartFiles

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from voxgate.runtime.jobs.worker import Prepared
+from voxgate.runtime.jobs.part_inspector import Prepared
 from voxgate.runtime.nouns import How
 
 

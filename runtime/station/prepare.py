@@ -7,7 +7,7 @@ import time
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.engines.plan_cache import plans_of
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.jobs.worker import Prepare, Prepared
+from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
 from voxgate.runtime.recipe.store import check_place, recipe_folder, trust_of
 
 

@@ -16,17 +16,17 @@ from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.host_memory import available_mb
 from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.errors import ServiceError
-from voxgate.runtime.jobs.job_runner import JobRunner
-from voxgate.runtime.jobs.relay import Relay
-from voxgate.runtime.jobs.worker import (
+from voxgate.runtime.jobs.events import (
+    InspectionEvent,
+    InspectionFailed,
     JobFinished,
-    Prepared,
     RecipeFailed,
     RecipeReady,
     ViewInspected,
-    WorkerEvent,
-    WorkerFailed,
 )
+from voxgate.runtime.jobs.job_runner import JobRunner
+from voxgate.runtime.jobs.part_inspector import Prepared
+from voxgate.runtime.jobs.relay import Relay
 from voxgate.runtime.nouns import Frame, How, Note, Reason
 from voxgate.runtime.station.changeover import Changeover
 from voxgate.runtime.station.state import Event, Refusal, move
@@ -38,7 +38,7 @@ from voxgate.runtime.wire.published import FaultCode
 log = logging.getLogger(__name__)
 
 HANG_NS = 10_000_000_000
-"""A worker still busy with a job so long after its verdict hangs; a view takes 0.1 s."""
+"""An inspection still busy with a job so long after its verdict hangs; a view takes 0.1 s."""
 
 
 class Cameras(Protocol):
@@ -245,7 +245,7 @@ class Station:
             self.runner.hold_against(note)
         self._faults.note(note, now_ns, self.runner.job_id)
 
-    def worker_event(self, event: WorkerEvent, now_ns: int) -> None:
+    def worker_event(self, event: InspectionEvent, now_ns: int) -> None:
         """What the inspection thread has to tell."""
         if isinstance(event, ViewInspected):
             self.runner.inspected(event)
@@ -258,7 +258,7 @@ class Station:
         else:
             self._worker_failed(event, now_ns)
 
-    def _worker_failed(self, event: WorkerFailed, now_ns: int) -> None:
+    def _worker_failed(self, event: InspectionFailed, now_ns: int) -> None:
         broken, self.changeover.served = self.changeover.served, None  # proven again after `reset`
         if broken is not None:
             self._wanted = broken.label
@@ -275,7 +275,7 @@ class Station:
         self._settle(now_ns)
 
     def look_after(self, now_ns: int) -> None:
-        """Now and then: cameras that were given up, a worker that hangs, gauges."""
+        """Now and then: cameras that were given up, an inspection that hangs, gauges."""
         for camera in self.cell.config.cameras:
             self._metrics.show_camera(camera.name, self.cameras.counters(camera.name))
             status = self.cameras.status(camera.name)
@@ -293,7 +293,7 @@ class Station:
             )
 
     def _hangs(self, now_ns: int) -> bool:
-        """Whether the worker is stuck in a job that has its verdict already."""
+        """Whether the inspection is stuck in a job that has its verdict already."""
         if self._relay.idle or self.runner.job is not None:
             self._busy_since_ns = None
             return False
@@ -303,7 +303,7 @@ class Station:
 
     @property
     def busy(self) -> bool:
-        """Whether the worker is not free for a new job."""
+        """Whether the inspection is not free for a new job."""
         return not self._relay.idle
 
     def wake_ns(self) -> int:

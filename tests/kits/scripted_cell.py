@@ -19,7 +19,7 @@ from voxgate.runtime.common.timings import Timing, Work
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.errors import EngineError, RecipeError, VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.jobs.worker import Prepare, Prepared
+from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
 from voxgate.runtime.nouns import Defect, Note, Outcome, Reason, Verdict, View, ViewReport
 from voxgate.runtime.service.run import serve
 

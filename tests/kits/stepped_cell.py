@@ -40,8 +40,10 @@ from voxgate.runtime.common.clock import Clock
 from voxgate.runtime.common.timings import NS_PER_MS
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.jobs.events import InspectionEvent
+from voxgate.runtime.jobs.inspection_thread import InspectionThread
+from voxgate.runtime.jobs.part_inspector import Prepare
 from voxgate.runtime.jobs.relay import Relay
-from voxgate.runtime.jobs.worker import Prepare, Worker, WorkerEvent
 from voxgate.runtime.nouns import Frame, Note, Reason
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.records.no_evidence import NoEvidence
@@ -186,13 +188,13 @@ class Cameras:
         self.events.append(CameraFault(self._settings.name, note, fault.count))
 
 
-def worker_on(time: Time, busy: Callable[[], int]) -> type[Worker]:
-    """A Worker whose tasks take fake time. busy: what the last task slept, ns, taken once."""
+def thread_on(time: Time, busy: Callable[[], int]) -> type[InspectionThread]:
+    """One whose tasks take the test's time. busy: what the last task slept, ns, taken once."""
 
-    class SteppedWorker(Worker):
+    class SteppedThread(InspectionThread):
         _free_ns = START_NS
         _over = False
-        _held: list[WorkerEvent] | None = None
+        _held: list[InspectionEvent] | None = None
 
         def start(self) -> None:
             """No thread."""
@@ -215,7 +217,7 @@ def worker_on(time: Time, busy: Callable[[], int]) -> type[Worker]:
             super()._ask(task)
             self._soon()
 
-        def _tell(self, event: WorkerEvent) -> None:
+        def _tell(self, event: InspectionEvent) -> None:
             assert self._held is not None
             self._held.append(event)
 
@@ -230,19 +232,19 @@ def worker_on(time: Time, busy: Callable[[], int]) -> type[Worker]:
                 self._soon()
                 return
             task = self._tasks.get()
-            events: list[WorkerEvent] = []
+            events: list[InspectionEvent] = []
             self._held = events
             self._guarded(self._drop if task is None else task)
             self._over = task is None
             self._free_ns = time.now_ns + busy()
             time.at(self._free_ns, lambda: self._end(events, task is not None))
 
-        def _end(self, events: list[WorkerEvent], counts: bool) -> None:
+        def _end(self, events: list[InspectionEvent], counts: bool) -> None:
             self._events.extend(events)
             self._done += counts
             self._wake()
 
-    return SteppedWorker
+    return SteppedThread
 
 
 class _SlowJournal(Journal):
@@ -312,7 +314,7 @@ class SteppedCell:
         config = self.cell.config
         self.journal = _SlowJournal(config.journal.path, self)
         stack.callback(self.journal.close)
-        make = worker_on(self.time, self._take_slept)
+        make = thread_on(self.time, self._take_slept)
         relay = Relay(prepare, self.wake.call, config.job.queue_views, self.time.clock, make)
         metrics = Metrics(config.cell, ("cam0",))
         return Doors(self.journal, self.sockets, self.cameras, NoEvidence(), relay, metrics, {})

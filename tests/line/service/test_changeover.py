@@ -16,7 +16,7 @@ import pytest
 from tests.kits.cell_kit import CLOCK_REASONS, ServiceProcess, until, write_cell
 from tests.kits.robot_kit import Robot
 from tests.kits.scripted_cell import Script, ScriptedInspector
-from voxgate.runtime.jobs.worker import Prepared
+from voxgate.runtime.jobs.part_inspector import Prepared
 from voxgate.runtime.nouns import How, Outcome, Reason
 from voxgate.runtime.station.changeover import Changeover
 from voxgate.runtime.wire.commands import (

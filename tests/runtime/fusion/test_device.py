@@ -23,7 +23,8 @@ from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.inspection.inspector import Inspector
-from voxgate.runtime.jobs.worker import JobFinished, RecipeReady, Worker, WorkerEvent
+from voxgate.runtime.jobs.events import InspectionEvent, JobFinished, RecipeReady
+from voxgate.runtime.jobs.inspection_thread import InspectionThread
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
@@ -267,10 +268,10 @@ def test_the_services_worker_opens_serves_and_closes_it_on_one_thread(
     text = text.replace("backend: onnxruntime-cpu ", f"plans: {plans.folder}\n  backend: auto ")
     (tmp_path / "cell.yaml").write_text(text, encoding="utf-8")
     config = load_cell(tmp_path / "cell.yaml").config
-    worker = Worker(preparer(config, scan.calibration), lambda: None, len(views))
-    events: list[WorkerEvent] = []
+    worker = InspectionThread(preparer(config, scan.calibration), lambda: None, len(views))
+    events: list[InspectionEvent] = []
 
-    def heard(kind: type[WorkerEvent]) -> WorkerEvent | None:
+    def heard(kind: type[InspectionEvent]) -> InspectionEvent | None:
         events.extend(worker.take())
         return next((event for event in events if isinstance(event, kind)), None)
 

@@ -17,10 +17,11 @@ from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.jobs.events import JobFinished
+from voxgate.runtime.jobs.inspection_thread import InspectionThread
 from voxgate.runtime.jobs.intake import Intake
 from voxgate.runtime.jobs.job_runner import JobRunner
 from voxgate.runtime.jobs.verdict_book import VerdictBook
-from voxgate.runtime.jobs.worker import JobFinished, Worker
 from voxgate.runtime.nouns import Outcome, Reason, Verdict
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.records.no_evidence import NoEvidence
@@ -68,7 +69,7 @@ class Bench:
             on_journal_failed=lambda why, now_ns: self.failures.append(why),
             clock=Clock(lambda: self.now_ns, utc_now),
         )
-        worker, intake = Worker(prepare, lambda: None, 8), Intake(sync, metrics)
+        worker, intake = InspectionThread(prepare, lambda: None, 8), Intake(sync, metrics)
         faults = Faults("test", self._publish, metrics)
         self.runner = JobRunner(self.cell.config.job, book, worker, intake, faults, metrics)
         self.recipe = prepare("bracket")

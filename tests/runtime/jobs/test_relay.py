@@ -9,8 +9,9 @@ import pytest
 
 from tests.kits.cell_kit import until
 from tests.kits.scripted_cell import Script, ScriptedInspector, scripted
+from voxgate.runtime.jobs.events import InspectionEvent, RecipeFailed, RecipeReady
+from voxgate.runtime.jobs.part_inspector import Prepared
 from voxgate.runtime.jobs.relay import REPLACED, Relay
-from voxgate.runtime.jobs.worker import Prepared, RecipeFailed, RecipeReady, WorkerEvent
 
 
 class Owned(ScriptedInspector):
@@ -46,7 +47,7 @@ def relay(opened: list[Owned]) -> Iterator[Relay]:
 
 def prepare(relay: Relay, label: str) -> Prepared:
     relay.prepare(label)
-    events: list[WorkerEvent] = until(relay.take, "the recipe")
+    events: list[InspectionEvent] = until(relay.take, "the recipe")
     (event,) = events
     assert isinstance(event, RecipeReady)
     return event.prepared

@@ -14,7 +14,7 @@ from voxgate.runtime.config.cell import Cell, load_cell
 from voxgate.runtime.config.sections import Journal
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.jobs.worker import Prepared
+from voxgate.runtime.jobs.part_inspector import Prepared
 from voxgate.runtime.nouns import Note, Reason, Verdict, View
 from voxgate.runtime.offline.replay import RECORDER
 from voxgate.runtime.records.evidence_folder import Quota, Shelf
@@ -34,8 +34,8 @@ QUEUE_BYTES = 4_000_000_000  # a golden part may have hundreds of views
 FOR_EVER_S = 1e12
 
 
-class RecorderInspector:
-    """Takes everything and knows nothing; runtime.worker.PartInspector."""
+class NoInspection:
+    """Takes everything and knows nothing; jobs.part_inspector.PartInspector."""
 
     complete = False
 
@@ -61,7 +61,7 @@ class RecorderInspector:
         """Nothing is open."""
 
 
-def run_recorder(config: Path, out: Path, as_folder: bool) -> int:
+def run_record_only(config: Path, out: Path, as_folder: bool) -> int:
     """Record the cell's jobs into `out` until SIGTERM or SIGINT; the exit code.
 
     Raises ConfigError, CalibrationError, ServiceError: one line, nothing was started.
@@ -112,4 +112,4 @@ def _prepare(name: str) -> Prepared:
     """Whatever recipe the robot asks for is 'prepared', so that its program runs unchanged."""
     label = name if "/" in name else f"{name}/recorder"
     why = "voxgate record inspects nothing"
-    return Prepared(RecorderInspector(), label, RECORDER, ANY_NUMBER, why=why)
+    return Prepared(NoInspection(), label, RECORDER, ANY_NUMBER, why=why)

@@ -10,98 +10,29 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from queue import SimpleQueue
 from typing import Protocol
 
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
-from voxgate.runtime.common.timings import Timing
-from voxgate.runtime.engines.backends import DEFAULT_BACKEND
 from voxgate.runtime.errors import VoxGateError
-from voxgate.runtime.nouns import Note, Verdict, View
+from voxgate.runtime.jobs.events import (
+    InspectionEvent,
+    InspectionFailed,
+    JobFinished,
+    RecipeFailed,
+    RecipeReady,
+    ViewInspected,
+)
+from voxgate.runtime.jobs.part_inspector import PartInspector, Prepare
+from voxgate.runtime.nouns import Note, View
 
 log = logging.getLogger(__name__)
 
 CLOSE_S = 5.0  # a view is inspected in 0.1 s; what takes longer hangs
 
 
-class PartInspector(Protocol):
-    """What the worker drives; runtime.inspector.Inspector is one."""
-
-    def start(self) -> None: ...
-    def add(self, view: View) -> None: ...
-    def reject(self, note: Note) -> None: ...
-    @property
-    def complete(self) -> bool: ...
-    def finish(self) -> Verdict: ...
-    def take_timings(self) -> tuple[Timing, ...]: ...
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A recipe that is loaded, warm and proven."""
-
-    inspector: PartInspector
-    label: str  # name/version
-    backend: str
-    planned: int  # views
-    not_after_utc: datetime | None = None  # until when its signer answers for it
-    asked: str = DEFAULT_BACKEND  # backend of the configuration
-    chosen: str = DEFAULT_BACKEND  # row of the table of backends
-    why: str = "the configuration names it"
-
-    def has_expired(self, now_utc: datetime) -> bool:
-        """Whether its signer no longer answers for it."""
-        return self.not_after_utc is not None and now_utc > self.not_after_utc
-
-
-Prepare = Callable[[str], Prepared]
-"""Loads a recipe by name or name/version and proves it. Raises VoxGateError."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecipeReady:
-    prepared: Prepared
-    took_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecipeFailed:
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class ViewInspected:
-    job: int
-    complete: bool
-    queued_ns: int
-    took_ns: int
-    timings: tuple[Timing, ...]  # of what was done; the first views wait for each other
-
-
-@dataclass(frozen=True, slots=True)
-class JobFinished:
-    job: int
-    verdict: Verdict
-    took_ns: int
-    timings: tuple[Timing, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFailed:
-    """The inspector raised what it must not raise."""
-
-    job: int
-    detail: str
-
-
-WorkerEvent = RecipeReady | RecipeFailed | ViewInspected | JobFinished | WorkerFailed
-
-
-class JobWorker(Protocol):
-    """What a job needs of a worker."""
+class Inspection(Protocol):
+    """What a job needs of the inspection thread, or of the relay of several."""
 
     def begin(self, job: int) -> None: ...
     def add(self, job: int, view: View) -> bool: ...
@@ -111,7 +42,7 @@ class JobWorker(Protocol):
     def abandon(self) -> None: ...
 
 
-class Worker:
+class InspectionThread:
     """Inspection thread. At most `most_views` wait; `add` refuses more."""
 
     def __init__(
@@ -126,7 +57,7 @@ class Worker:
         self._most_views = most_views
         self._now_ns = clock.monotonic_ns
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._events: deque[WorkerEvent] = deque()
+        self._events: deque[InspectionEvent] = deque()
         self._inspector: PartInspector | None = None
         self._job = 0  # the open one
         self._put = 0  # tasks handed over and done; each is written by one thread only
@@ -160,7 +91,7 @@ class Worker:
         """Views that are not inspected yet."""
         return self._views_put - self._views_done
 
-    def take(self) -> list[WorkerEvent]:
+    def take(self) -> list[InspectionEvent]:
         """What happened since the last call."""
         events = []
         while self._events:
@@ -240,12 +171,12 @@ class Worker:
         try:
             task()
         except VoxGateError as error:
-            self._tell(WorkerFailed(self._job, str(error)))
+            self._tell(InspectionFailed(self._job, str(error)))
         except Exception as error:
             log.exception("the inspector failed")
-            self._tell(WorkerFailed(self._job, f"{type(error).__name__}: {error}"))
+            self._tell(InspectionFailed(self._job, f"{type(error).__name__}: {error}"))
 
-    def _tell(self, event: WorkerEvent) -> None:
+    def _tell(self, event: InspectionEvent) -> None:
         self._events.append(event)
         self._wake()
 

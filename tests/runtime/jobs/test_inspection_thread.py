@@ -12,15 +12,15 @@ from tests.kits.cell_kit import until
 from tests.kits.scripted_cell import Script, scripted
 from voxgate.runtime.common.timings import Timing, Work
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.jobs.worker import (
+from voxgate.runtime.jobs.events import (
+    InspectionEvent,
+    InspectionFailed,
     JobFinished,
     RecipeFailed,
     RecipeReady,
     ViewInspected,
-    Worker,
-    WorkerEvent,
-    WorkerFailed,
 )
+from voxgate.runtime.jobs.inspection_thread import InspectionThread
 from voxgate.runtime.nouns import Note, Reason, View
 
 
@@ -32,16 +32,16 @@ class Ear:
     """Collects what a worker tells."""
 
     def __init__(self, script: Script, most_views: int = 8) -> None:
-        self.worker = Worker(scripted(script), self._wake, most_views)
-        self.events: list[WorkerEvent] = []
+        self.worker = InspectionThread(scripted(script), self._wake, most_views)
+        self.events: list[InspectionEvent] = []
         self._woken = threading.Event()
         self.worker.start()
 
     def _wake(self) -> None:
         self._woken.set()
 
-    def wait_for(self, kind: type[WorkerEvent]) -> WorkerEvent:
-        def found() -> list[WorkerEvent]:
+    def wait_for(self, kind: type[InspectionEvent]) -> InspectionEvent:
+        def found() -> list[InspectionEvent]:
             self.events += self.worker.take()
             return [event for event in self.events if isinstance(event, kind)]
 
@@ -118,8 +118,8 @@ def test_fault_of_the_inspector_is_told_and_the_thread_lives(
     ears.append(ear := Ear(Script(raise_in=raise_in)).prepared())
     ear.worker.begin(1)
     ear.worker.add(1, view())
-    failed = ear.wait_for(WorkerFailed)
-    assert isinstance(failed, WorkerFailed)
+    failed = ear.wait_for(InspectionFailed)
+    assert isinstance(failed, InspectionFailed)
     assert failed.job == 1
     ear.prepared()
 
@@ -148,4 +148,4 @@ def test_worker_that_was_never_started_closes() -> None:
     def prepare(name: str) -> None:
         raise RecipeError(name)
 
-    assert Worker(prepare, lambda: None, 1).close()  # type: ignore[arg-type]
+    assert InspectionThread(prepare, lambda: None, 1).close()  # type: ignore[arg-type]
