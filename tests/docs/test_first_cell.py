@@ -49,6 +49,7 @@ def test_the_first_pass_cannot_be_reached_by_following_the_page(tmp_path: Path) 
             {
                 "pictures": pictures,
                 "touched": hands.touch_the_part,
+                "drawing": hands.draw_the_part,
                 "robot golden": lambda: hands.run_the_robot("golden"),
                 "robot good": lambda: hands.run_the_robot("good"),
                 "robot bad": lambda: hands.run_the_robot("bad"),
