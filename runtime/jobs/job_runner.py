@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from voxgate.runtime.common.timings import FOREVER_NS, NS_PER_MS
@@ -33,6 +34,7 @@ class JobRunner:
         metrics: Metrics,
     ) -> None:
         self.book = book
+        self.on_closed: Callable[[int], None] = _nobody  # all is done that the job asks for
         self._config = config
         self._inspection = inspection
         self._intake = intake
@@ -204,3 +206,8 @@ class JobRunner:
         self._inspection.abandon()
         self._intake.end()
         self.book.close(entry, verdict, now_ns, call)
+        self.on_closed(now_ns)
+
+
+def _nobody(now_ns: int) -> None:
+    """Nobody waits for the end of a job."""

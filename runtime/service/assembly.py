@@ -51,7 +51,6 @@ class Assembly:
         self.heart.decided(verdict)
         self.station.go(Event.DECIDED)
         self.desk.decided(verdict)
-        self.station.take_over(now_ns)
         self.reoffer.decided(verdict.result_id, now_ns)
 
     def _journal_failed(self, why: str, now_ns: int) -> None:

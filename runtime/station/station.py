@@ -78,6 +78,7 @@ class Station:
         self.cell = cell
         self.cameras = cameras
         self.runner = runner
+        runner.on_closed = self.take_over  # not before: the job's volume is the old recipe's
         self._relay = relay
         self._faults = faults
         self._metrics = metrics

@@ -262,6 +262,8 @@ class _SlowJournal(Journal):
 class SteppedCell:
     """A cell, its robot and its camera. `until` and `run_for` turn the service's own loop."""
 
+    evidence = NoEvidence()
+
     def __init__(
         self, folder: Path, script: Script | None = None, **changes: dict[str, Any]
     ) -> None:
@@ -317,7 +319,7 @@ class SteppedCell:
         make = thread_on(self.time, self._take_slept)
         relay = Relay(prepare, self.wake.call, config.job.queue_views, self.time.clock, make)
         metrics = Metrics(config.cell, ("cam0",))
-        return Doors(self.journal, self.sockets, self.cameras, NoEvidence(), relay, metrics, {})
+        return Doors(self.journal, self.sockets, self.cameras, self.evidence, relay, metrics, {})
 
     def _sleep(self, seconds: float) -> None:
         self._slept_ns += int(seconds * NS_PER_S)
