@@ -25,9 +25,11 @@ GPU_READY := .venv-gpu/.ready
 	bench bench-export bench-opencv4 bench-gpu docs format lock audit clean
 
 # What computes, a process for each of two cores; then what runs in real time and mostly waits
+REAL_TIME := tests/line tests/box
+COMPUTING := $(REAL_TIME:%=--ignore=%)
 define all_tests
-	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not line and not nightly"
-	$(BIN)/pytest -q -n 3 --dist loadgroup -m "line and not nightly"
+	$(BIN)/pytest -q -n 2 --dist loadgroup $(COMPUTING)
+	$(BIN)/pytest -q -n 3 --dist loadgroup $(REAL_TIME)
 endef
 
 demo: $(READY)
@@ -55,7 +57,7 @@ quick: $(READY)
 	@$(MAKE) --no-print-directory -j 2 -O types quick-tests
 
 quick-tests: style
-	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not line and not nightly and not slow"
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not slow and not nightly" $(COMPUTING)
 
 style: $(READY)
 	$(BIN)/ruff format --check .
