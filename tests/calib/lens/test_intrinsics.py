@@ -13,6 +13,8 @@ from voxgate.calib.lens.intrinsics import calibrate_lens, held_out_px
 from voxgate.calib.lens.lens import LensModel
 from voxgate.runtime.errors import CalibrationError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("model", LensModel)
 def test_exact_points_give_the_exact_lens(model: LensModel) -> None:

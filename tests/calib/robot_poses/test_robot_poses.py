@@ -18,6 +18,8 @@ from voxgate.calib.robot_poses.pose_file import matching, read_poses
 from voxgate.calib.robot_poses.pose_forms import ROBOTS, ROTATIONS, PoseForm, flanges, to_numbers
 from voxgate.runtime.errors import CalibrationError
 
+pytestmark = pytest.mark.slow
+
 numbers = st.floats(-1, 1, allow_nan=False)
 poses = st.lists(numbers, min_size=6, max_size=6).map(
     lambda values: motion(np.array(values) * [1.7, 1.7, 1.7, 900, 900, 900])
@@ -191,7 +193,6 @@ def test_camera_in_the_wrong_place_is_noticed() -> None:
         choose(table, (PoseForm("wpr"),), True, data.seen, data.sightings.points_mm)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("asked", [(), (PoseForm("wpr"),)])
 def test_rows_that_slipped_by_one_are_noticed(asked: tuple[PoseForm, ...]) -> None:
     data = shot(0)

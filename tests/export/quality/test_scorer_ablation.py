@@ -9,6 +9,8 @@ from voxgate.export.quality.scorer import Table
 from voxgate.export.quality.scorer_ablation import ALL, against, as_table, held_out
 from voxgate.runtime.errors import EngineError
 
+pytestmark = pytest.mark.slow
+
 STATISTICS = ("max", "mean")
 
 

@@ -147,6 +147,7 @@ def test_frames_get_lost_between_two_processes(fd: int, ring: Ring) -> None:
     assert named_memory(os.getpid()) == set()  # or the killed one had left its name behind
 
 
+@pytest.mark.slow
 def test_a_beat_is_seen_half_written(fd: int, ring: Ring) -> None:
     """Read while another process writes: a 0 in between would have a healthy worker killed."""
     code = (
