@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.engines.plan_cache import plans_of
 from voxgate.runtime.geometry.calibration import Calibration
@@ -11,7 +10,7 @@ from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
 from voxgate.runtime.recipe.store import check_place, recipe_folder, trust_of
 
 
-def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
+def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_CLOCK) -> Prepare:
     """The function that loads and proves a recipe of this cell by name or name/version."""
 
     def prepare(name: str) -> Prepared:
@@ -31,7 +30,7 @@ def preparer(config: CellConfig, calibration: Calibration) -> Prepare:
             config.limits,
             choice.backend,
             config.engine.threads,
-            now_ns=time.monotonic_ns,
+            now_ns=clock.monotonic_ns,
             plans=plans,
         )
         inspector.warm_up()
