@@ -100,6 +100,22 @@ def test_missing_view_is_waited_for_so_long_and_no_longer(tmp_path: Path) -> Non
     cell.end()
 
 
+def test_frame_exposed_before_the_job_is_not_believed(
+    tmp_path: Path,
+) -> None:
+    cell = SteppedCell(tmp_path)
+    cell.start_job()
+    expose(cell)
+    assert stop(cell).outcome is Outcome.PASS  # the camera's clock is known now
+    assert opened(cell) is None
+    cell.expose(age_ns=10 * MS)
+    verdict = stop(cell, "job-2")
+    details = [reason.detail for reason in verdict.reasons]
+    assert any("may show the part before" in detail for detail in details), details
+    assert not verdict.views
+    cell.end()
+
+
 # --- what hangs ----------------------------------------------------------------------------------
 
 
