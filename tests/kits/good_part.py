@@ -29,6 +29,11 @@ def reasons(verdict: VerdictMessage) -> set[Reason]:
     return {reason.reason for reason in verdict.reasons}
 
 
+def is_good(verdict: VerdictMessage) -> bool:
+    """PASS, or what a machine that stalled makes of a good part: its clocks, and nothing else."""
+    return verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
+
+
 def passes_next(robot: Robot, job_id: str) -> None:
     """A good part after the trouble is a good part, once the clocks are believed again.
 
@@ -42,7 +47,7 @@ def passes_next(robot: Robot, job_id: str) -> None:
         for _ in range(3):
             robot.expose()
         verdict = stop(robot, name)
-        assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
+        assert is_good(verdict)
         return verdict.outcome is Outcome.PASS
 
     until(passes, "a good part that passes")

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.kits.cell_kit import ServiceProcess, until, write_cell
+from tests.kits.good_part import is_good, stop
 from tests.kits.needs import needs_prometheus
 from tests.kits.repository import ROOT
 from tests.kits.robot_kit import Robot
+from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.wire.commands import StopJob
 from voxgate.runtime.wire.fields import State
-from voxgate.runtime.wire.replies import ResultReply
 
 PROMETHEUS = ROOT / "configs/prometheus"
 RULES = PROMETHEUS / "voxgate.rules.yml"
@@ -125,6 +126,16 @@ def asked(url: str, what: str, **parameters: str) -> list[dict[str, Any]]:
     return found
 
 
+def play(robot: Robot, job_id: str) -> Outcome:
+    """What becomes of a good part."""
+    robot.start_job(job_id)
+    for _ in range(3):
+        robot.expose()
+    verdict = stop(robot, job_id)
+    assert is_good(verdict)
+    return verdict.outcome
+
+
 @needs_prometheus
 def test_prometheus_scrapes_jobs_and_tells_the_p99(
     folder: Path, ports: tuple[int, int], prometheus: str
@@ -140,15 +151,11 @@ def test_prometheus_scrapes_jobs_and_tells_the_p99(
                 lambda: asked(prometheus, "query", query='voxgate_verdicts_total{outcome="PASS"}'),
                 "the first scrape",
             )
-            for number in range(JOBS):
-                robot.start_job(f"job-{number}")
-                for _ in range(3):
-                    robot.expose()
-                assert isinstance(robot.ask(StopJob, job_id=f"job-{number}"), ResultReply)
+            outcomes = Counter(play(robot, f"job-{number}") for number in range(JOBS))
 
             def passed() -> bool:
                 found = asked(prometheus, "query", query='voxgate_verdicts_total{outcome="PASS"}')
-                return bool(found) and found[0]["value"][1] == str(JOBS)
+                return bool(found) and found[0]["value"][1] == str(outcomes[Outcome.PASS])
 
             until(passed, "all jobs in Prometheus")
             record = "instance:voxgate_last_exposure_to_verdict_seconds:p99_10m"

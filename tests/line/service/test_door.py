@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.kits.cell_kit import ServiceProcess, write_cell
+from tests.kits.good_part import is_good
 from tests.kits.robot_kit import Robot
-from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.wire.commands import Abort, StopJob
 from voxgate.runtime.wire.curve import KeyPair
 from voxgate.runtime.wire.fields import State
@@ -60,7 +60,7 @@ def test_a_job_over_encrypted_sockets_has_its_verdict(
             robot.expose()
         reply = robot.ask(StopJob, job_id="job-1")
         assert isinstance(reply, ResultReply)
-        assert reply.result.outcome is Outcome.PASS, reply.result.reasons
+        assert is_good(reply.result), reply.result.reasons
         assert robot.published("verdict")
     assert service.end(signal.SIGTERM) == 0
     assert "PLAIN SOCKET" not in service.log.read_text()
