@@ -25,6 +25,8 @@ from voxgate.calib.board.board_print import (
 from voxgate.calib.board.detect import find_board
 from voxgate.runtime.errors import CalibrationError
 
+pytestmark = pytest.mark.slow
+
 BOARDS = {
     "charuco": Board(Kind.CHARUCO, 8, 6, 30, 22, "5x5_50"),
     "legacy charuco": Board(Kind.CHARUCO, 8, 6, 30, 22, "4x4_50", legacy=True),

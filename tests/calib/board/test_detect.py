@@ -14,6 +14,8 @@ from voxgate.calib.numerics.least_squares import Array
 from voxgate.runtime.nouns import GreyImage
 from voxgate.runtime.transforms import apply
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def camera(name: str) -> Camera:
@@ -24,7 +26,6 @@ def picture(name: str, at: Array) -> GreyImage:
     return camera(name).render(at, seed=1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tilt_deg", [0.0, 35.0])
 @pytest.mark.parametrize("roll_deg", [0.0, 100.0, 180.0])
 @pytest.mark.parametrize("name", ["charuco", "chequerboard", "dots"])
