@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from tests.kits.cell_kit import ServiceProcess, until, with_cameras, write_cell
+from tests.kits.fault_answers import check_answer
 from tests.kits.fault_rows import (
     CAMERA,
     CARRIER,
@@ -33,7 +34,6 @@ from tests.kits.fault_rows import (
     ROBOT,
     ROWS,
     End,
-    Expected,
     Line,
     Row,
     When,
@@ -46,7 +46,7 @@ from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.wire.commands import GetResult, Reset, StartJob, StopJob
 from voxgate.runtime.wire.fields import State
-from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, Reply, ResultReply
+from voxgate.runtime.wire.replies import Done, Refused, Reply, ResultReply
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 CELLS = [(name, when) for name, row in ROWS.items() for when in row.expected]
@@ -187,7 +187,7 @@ def test_no_cell_is_a_pass(line: Line, name: str, when: When) -> None:
     row = ROWS[name]
     try:
         answer = _play(line, row, when, _job_id())
-        _check_answer(answer, row.expected[when])
+        check_answer(answer, row.expected[when])
         if isinstance(answer, ResultReply):
             _check_one_verdict(line, row, answer.result)
     finally:
@@ -195,22 +195,6 @@ def test_no_cell_is_a_pass(line: Line, name: str, when: When) -> None:
             line.undo.pop(0)()
     if row.mends:
         _passes(line)
-
-
-def _check_answer(answer: Reply, expected: Expected) -> None:
-    if isinstance(expected, RefusalCode):
-        assert isinstance(answer, Refused), answer
-        assert answer.code is expected
-        return
-    assert isinstance(answer, ResultReply), answer
-    verdict = answer.result
-    told = {reason.reason for reason in verdict.reasons}
-    assert verdict.outcome is not Outcome.PASS
-    if isinstance(expected, Outcome):
-        assert verdict.outcome is expected, told
-    else:
-        assert verdict.outcome is Outcome.INDETERMINATE
-        assert told & expected, f"{told}, expected one of {expected}"
 
 
 def _play(line: Line, row: Row, when: When, job_id: str) -> Reply:

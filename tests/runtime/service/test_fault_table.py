@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.kits.cell_kit import HEIGHT_PX, WIDTH_PX
+from tests.kits.fault_answers import check_answer
 from tests.kits.fault_rows import (
     DAY_S,
     HALF_A_SECOND_NS,
@@ -24,7 +25,6 @@ from tests.kits.fault_rows import (
     POSE,
     ROWS,
     End,
-    Expected,
     Row,
     When,
 )
@@ -35,7 +35,7 @@ from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.records import journal
 from voxgate.runtime.wire.commands import Abort, GetResult, Reset, StartJob, StopJob
 from voxgate.runtime.wire.fields import State
-from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, Reply, ResultReply
+from voxgate.runtime.wire.replies import Done, Refused, Reply, ResultReply
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 QUICK = {"late_frame_ms": 100, "deadline_ms": 10_000}
@@ -216,7 +216,7 @@ def _script(row: Row, when: When) -> Script:
 def test_no_cell_is_a_pass(cell: SteppedCell, name: str, when: When) -> None:
     row = ROWS[name]
     answer = _play(cell, name, when)
-    _check_answer(answer, row.expected[when])
+    check_answer(answer, row.expected[when])
     if isinstance(answer, ResultReply):
         _check_one_verdict(cell, row, answer.result)
     while cell.undo:
@@ -277,22 +277,6 @@ def _heard(cell: SteppedCell, job_id: str) -> set[str]:
     """Results that were published for this job."""
     verdicts = cell.published("verdict")
     return {verdict["result_id"] for verdict in verdicts if verdict["job_id"] == job_id}
-
-
-def _check_answer(answer: Reply, expected: Expected) -> None:
-    if isinstance(expected, RefusalCode):
-        assert isinstance(answer, Refused), answer
-        assert answer.code is expected
-        return
-    assert isinstance(answer, ResultReply), answer
-    verdict = answer.result
-    told = {reason.reason for reason in verdict.reasons}
-    assert verdict.outcome is not Outcome.PASS
-    if isinstance(expected, Outcome):
-        assert verdict.outcome is expected, told
-    else:
-        assert verdict.outcome is Outcome.INDETERMINATE
-        assert told & expected, f"{told}, expected one of {expected}"
 
 
 def _check_one_verdict(cell: SteppedCell, row: Row, verdict: VerdictMessage) -> None:
