@@ -7,12 +7,8 @@ import itertools
 from tests.kits.cell_kit import CLOCK_REASONS, until
 from tests.kits.robot_kit import Robot
 from voxgate.runtime.nouns import Outcome, Reason
-from voxgate.runtime.wire.commands import (
-    StopJob,
-)
-from voxgate.runtime.wire.replies import (
-    ResultReply,
-)
+from voxgate.runtime.wire.commands import StopJob
+from voxgate.runtime.wire.replies import ResultReply
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 _numbers = itertools.count()
@@ -31,7 +27,9 @@ def reasons(verdict: VerdictMessage) -> set[Reason]:
 
 def is_good(verdict: VerdictMessage) -> bool:
     """PASS, or what a machine that stalled makes of a good part: its clocks, and nothing else."""
-    return verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
+    if verdict.outcome is Outcome.INDETERMINATE:
+        return reasons(verdict) <= CLOCK_REASONS
+    return verdict.outcome is Outcome.PASS
 
 
 def passes_next(robot: Robot, job_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +27,7 @@ __all__ = ["Harvester", "ParameterKey", "ParameterSet"]
 
 WIDTH_PX, HEIGHT_PX = 64, 48
 DEADLINE_S = 60.0
+RUN = secrets.token_hex(4)
 PROMPT = Timing(readout_ns=2_000_000, latency_ns=100_000, latency_jitter_ns=0)
 LINE = (
     NodeSetting("TriggerSelector", "FrameStart"),
@@ -43,8 +44,11 @@ def cti() -> str:
 
 
 def serial(name: str) -> str:
-    """A serial number that no other test process uses: shared memory is the machine's."""
-    return f"{name}-{os.getpid()}"
+    """A serial number that no other test process uses: shared memory is the machine's.
+
+    A process of that number may have been there before, or be in another namespace.
+    """
+    return f"{name}-{RUN}"
 
 
 def spec(name: str, **changes: Any) -> CameraSpec:
