@@ -6,7 +6,7 @@ import functools
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.frame_gate import SourceFault
 from voxgate.runtime.cameras.genicam.binding import Harvester, ParameterKey, ParameterSet
 from voxgate.runtime.cameras.genicam.device import release_acquirer
+from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS
 from voxgate.runtime.cameras.genicam.source import GenicamSource
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
 from voxgate.runtime.nouns import Frame
@@ -153,11 +154,23 @@ def acquirer(camera: VirtualCamera, **parameters: Any) -> Iterator[Any]:
         {getattr(ParameterKey, key): value for key, value in parameters.items()}
         | {ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: 4}
     )
-    acquired = harvester.create({"serial_number": camera.spec.serial}, config=config)
+    acquired = harvester.create(place_of(harvester, camera), config=config)
     try:
         yield acquired
     finally:
         let_go(harvester, acquired)
+
+
+def place_of(harvester: Any, camera: VirtualCamera) -> int:
+    """Its place in the harvester's list, whatever cameras of other tests come and go meanwhile.
+
+    harvesters keeps a camera that answers no more among those that have the serial number.
+    """
+    for place, info in enumerate(harvester.device_info_list):
+        with suppress(*GENICAM_ERRORS):
+            if info.serial_number == camera.spec.serial:
+                return place
+    raise AssertionError(f"{camera.spec.serial} is not listed")
 
 
 def let_go(harvester: Any, acquired: Any) -> None:

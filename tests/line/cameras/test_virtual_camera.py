@@ -515,7 +515,7 @@ def test_cameras_of_one_box_share_a_clock_or_a_picture() -> None:
         stack.callback(harvester.reset)
         harvester.add_file(virtual.cti())
         harvester.update()
-        acquirers = [harvester.create({"serial_number": camera.spec.serial}) for camera in cameras]
+        acquirers = [harvester.create(virtual.place_of(harvester, camera)) for camera in cameras]
         for number, acquirer in enumerate(acquirers):
             node_map = acquirer.remote_device.node_map
             node_map.TriggerMode.value, node_map.TriggerSource.value = ("On", "Line1")
