@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.kits.cell_kit import CLOCK_REASONS, ServiceProcess, until, write_cell
+from tests.kits.cell_kit import ServiceProcess, until, write_cell
+from tests.kits.good_part import is_good, reasons, stop
 from tests.kits.robot_kit import Robot
 from tests.kits.scripted_cell import Script, ScriptedInspector
 from voxgate.runtime.jobs.part_inspector import Prepared
@@ -77,9 +78,7 @@ def start(robot: Robot, job_id: str, recipe: str | None = None) -> Reply:
 def finish(robot: Robot, job_id: str) -> VerdictMessage:
     for _ in range(3):
         robot.expose()
-    reply = robot.ask(StopJob, job_id=job_id)
-    assert isinstance(reply, ResultReply), reply
-    return reply.result
+    return stop(robot, job_id)
 
 
 def decide_a_part(robot: Robot, job_id: str, recipe: str) -> None:
@@ -90,14 +89,10 @@ def decide_a_part(robot: Robot, job_id: str, recipe: str) -> None:
         assert isinstance(start(robot, name, recipe), Done)
         verdict = finish(robot, name)
         assert verdict.recipe == recipe
-        assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
+        assert is_good(verdict)
         return verdict.outcome is Outcome.PASS
 
     until(passes, "a good part that passes")
-
-
-def reasons(verdict: VerdictMessage) -> set[Reason]:
-    return {reason.reason for reason in verdict.reasons}
 
 
 # --- beside the one that serves ------------------------------------------------------------------
@@ -157,7 +152,7 @@ def test_recipe_that_fails_in_mid_job_harms_neither_job_nor_recipe(folder: Path)
         robot.start_job("job-1")
         assert refused(other.ask(PrepareRecipe, recipe="bracket/3")) is (RefusalCode.RECIPE_FAILED)
         verdict = finish(robot, "job-1")
-        assert verdict.outcome is Outcome.PASS or reasons(verdict) <= CLOCK_REASONS
+        assert is_good(verdict)
 
 
 def test_aborted_job_is_a_boundary_too(folder: Path) -> None:

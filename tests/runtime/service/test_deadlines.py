@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.kits.good_part import reasons
 from tests.kits.scripted_cell import Script
 from tests.kits.stepped_cell import SteppedCell
 from voxgate.runtime.nouns import Outcome, Reason
@@ -37,10 +38,6 @@ def stop(cell: SteppedCell, job_id: str = "job-1") -> VerdictMessage:
 def expose(cell: SteppedCell, count: int = 3) -> None:
     for _ in range(count):
         cell.expose()
-
-
-def reasons(verdict: VerdictMessage) -> set[Reason]:
-    return {reason.reason for reason in verdict.reasons}
 
 
 def opened(cell: SteppedCell, **fields: Any) -> RefusalCode | None:
