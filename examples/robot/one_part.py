@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import secrets
 import sys
 import threading
 import time
@@ -31,11 +32,15 @@ class Box:
     ) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._context.linger = 0
+        # a cable that was pulled breaks the connection in seconds and not in a quarter of an hour
+        self._context.setsockopt(zmq.HEARTBEAT_IVL, 1000)
+        self._context.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
         if keys is not None:
             options = (zmq.CURVE_PUBLICKEY, zmq.CURVE_SECRETKEY, zmq.CURVE_SERVERKEY)
             for option, key in zip(options, keys, strict=True):
                 self._context.setsockopt(option, key.encode())
         self._poses = self._context.socket(zmq.PUB)
+        # no REQ: it would wait for a lost reply for ever, and refuse to send anything else
         self._commands = self._context.socket(zmq.DEALER)
         self._verdicts = self._context.socket(zmq.SUB)
         self._verdicts.subscribe(f"heartbeat.{cell}".encode())
@@ -45,7 +50,9 @@ class Box:
             (self._verdicts, verdicts),
         ):
             socket.connect(endpoint)
-        self._ids = (f"p{number}" for number in itertools.count(1))
+        # of this run only: a reply to the program before must not be taken for one of ours
+        run = secrets.token_hex(4)
+        self._ids = (f"p{run}-{number}" for number in itertools.count(1))
         self._beat_s = 0.0
         self._period_s = 0.0
 

@@ -24,16 +24,28 @@ COMMANDS_WAITING = 100
 VERDICTS_WAITING = 1000  # per subscriber; who does not read loses, PUB is a mirror
 LINGER_MS = 300  # the last verdict leaves before the process does
 KEEPALIVE_IDLE_S = 10
+KEEPALIVE_PROBES, PROBE_S = 3, 5  # a peer that says nothing 25 s long is gone, not quiet
+UNANSWERED_MS = 20_000  # and so is one that takes nothing so long
 COMMAND_BATCH = 16
 SUBSCRIBED = b"\x01"  # then the topic, as XPUB tells it
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who asked; the answer goes back the same way."""
+    """Who asked; the answer goes back the same way.
+
+    delimited: an empty frame stands before the message, as a REQ puts it. route: what stands before
+    that, as proxies and REQ_CORRELATE put it.
+    """
 
     identity: bytes
-    delimited: bool  # a REQ puts an empty frame before its message
+    delimited: bool
+    route: tuple[bytes, ...] = ()
+
+    @property
+    def frames(self) -> list[bytes]:
+        """What stands before the answer."""
+        return [self.identity, *self.route, *([b""] if self.delimited else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +116,12 @@ class CellSockets:
                 identity, *parts = self.commands.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            delimited = len(parts) > 1 and parts[0] == b""
-            body = parts[1:] if delimited else parts
-            yield Request(Envelope(identity, delimited), body[0] if len(body) == 1 else None)
+            yield _request(identity, parts)
 
     def reply(self, envelope: Envelope, payload: bytes) -> bool:
         """Answer; False when the asker is gone or does not read."""
-        delimiter = [b""] if envelope.delimited else []
         try:
-            self.commands.send_multipart([envelope.identity, *delimiter, payload], zmq.NOBLOCK)
+            self.commands.send_multipart([*envelope.frames, payload], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             log.warning("a reply was not delivered: %s", error)
             return False
@@ -143,12 +152,16 @@ class CellSockets:
         socket.ipv6 = "[" in endpoint
         socket.tcp_keepalive = 1
         socket.tcp_keepalive_idle = KEEPALIVE_IDLE_S
+        socket.tcp_keepalive_cnt, socket.tcp_keepalive_intvl = KEEPALIVE_PROBES, PROBE_S
+        socket.set(zmq.TCP_MAXRT, UNANSWERED_MS)
         socket.set(zmq.HANDSHAKE_IVL, 2000)  # a peer that opens and says nothing
         if kind == zmq.SUB:
             socket.rcvhwm = POSES_WAITING
         elif kind == zmq.ROUTER:
             socket.rcvhwm = socket.sndhwm = COMMANDS_WAITING
             socket.router_mandatory = True  # an answer nobody gets is an error we count
+            # a robot that always says the same name must not wait for its own dead connection
+            socket.set(zmq.ROUTER_HANDOVER, 1)
         else:
             socket.sndhwm = VERDICTS_WAITING
             socket.set(zmq.XPUB_VERBOSE, 1)  # also of a topic that somebody else has already
@@ -161,6 +174,20 @@ class CellSockets:
             ) from error
         self._bound.append(endpoint)
         return socket
+
+
+def _request(identity: bytes, parts: list[bytes]) -> Request:
+    """What one message asks; the frames up to the first empty one are its envelope.
+
+    Many frames without an empty one are no command, but a proxy may have put the first of them
+    there: who sent it hears so only if they go back.
+    """
+    if b"" in parts[:-1]:
+        end = parts.index(b"")
+        envelope, body = Envelope(identity, True, tuple(parts[:end])), parts[end + 1 :]
+        return Request(envelope, body[0] if len(body) == 1 else None)
+    payload = parts[0] if len(parts) == 1 else None
+    return Request(Envelope(identity, False, tuple(parts[:-1])), payload)
 
 
 def _refuse_plain_network(endpoint: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
+import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -199,6 +202,17 @@ def test_a_part_of_another_recipe_is_not_started(
         assert (code, told) == (1, "NOT PASSED the job was not started")
     finally:
         service.kill_if_left()
+
+
+@needs_cpp_and_zmq
+@pytest.mark.parametrize("source", ["one_part.c", "one_part.cpp"])
+def test_the_line_that_an_example_says_compiles_it(source: str, tmp_path: Path) -> None:
+    shutil.copytree(CLIENTS, tmp_path / "robot")
+    said = re.search(r"\bc(c|\+\+) -.*", (CLIENTS / source).read_text())
+    assert said is not None
+    subprocess.run(shlex.split(said[0]), cwd=tmp_path / "robot", check=True)
+    done = subprocess.run([tmp_path / "robot/one_part"], capture_output=True, check=False)
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize("language", marks())
