@@ -14,6 +14,8 @@ from voxgate.runtime.nouns import Frame, Reason
 
 # A frame this far behind is late; further behind, the sender counts from the start again.
 REORDER_WINDOW = 16
+GIGE_BITS = 16  # of a block id in GigE Vision 1.x: 65535 is followed by 1, 0 is never sent
+WIDE_BITS = 64
 
 
 class FaultKind(str, Enum):
@@ -49,10 +51,14 @@ class SourceFault:
 
 
 class FrameGate:
-    """Checks the frames of one source in their order; knows neither clocks nor sockets."""
+    """Checks the frames of one source in their order; knows neither clocks nor sockets.
 
-    def __init__(self, settings: CameraSettings) -> None:
+    frame_id_bits: what the device says of its ids; the settings' own count more.
+    """
+
+    def __init__(self, settings: CameraSettings, frame_id_bits: int | None = None) -> None:
         self._settings = settings
+        self._bits = settings.frame_id_bits or frame_id_bits or WIDE_BITS
         self._last_id: int | None = None
         self._last_device_ns: int | None = None
 
@@ -74,18 +80,30 @@ class FrameGate:
         return all(fault.kind is FaultKind.LOST for fault in faults), faults
 
     def _check_id(self, frame_id: int) -> tuple[bool, list[SourceFault]]:
+        if frame_id >> self._bits or (frame_id == 0 and self._may_count_itself()):
+            self._bits = WIDE_BITS
+        if self._bits == GIGE_BITS and frame_id == 0:
+            return False, [_invalid("frame id 0, which GigE Vision never sends: no frame")]
         last, self._last_id = self._last_id, frame_id
         if last is None:
             return True, []
-        modulus = 1 << self._settings.frame_id_bits
-        step = (frame_id - last) % modulus
-        if 0 < step <= modulus // 2:
+        ids = self._ids()
+        step = (frame_id - last) % ids
+        if 0 < step <= ids // 2:
             return True, self._lost(last, frame_id, step - 1)
-        if -step % modulus <= REORDER_WINDOW:
+        if -step % ids <= REORDER_WINDOW:
             self._last_id = last  # the newest frame stays the reference
             return False, [_invalid(f"frame id {frame_id} came after {last}: doubled or reordered")]
         self._last_device_ns = None
         return False, [_invalid(f"frame id fell from {last} to {frame_id}: the sender restarted")]
+
+    def _may_count_itself(self) -> bool:
+        """A producer may number on its own from 0, whatever its device does; never where set."""
+        return self._last_id is None and self._settings.frame_id_bits is None
+
+    def _ids(self) -> int:
+        """How many different ids there are before the first comes again."""
+        return (1 << self._bits) - (1 if self._bits == GIGE_BITS else 0)
 
     def _lost(self, last: int, frame_id: int, count: int) -> list[SourceFault]:
         if count == 0:

@@ -68,6 +68,7 @@ def _genicam(camera: GenicamCamera) -> GenicamSettings:
     return GenicamSettings(
         cti=str(camera.producer),
         serial_number=camera.serial_number,
+        interface=camera.interface,
         nodes=_nodes(camera.nodes),
         stream_nodes=_nodes(camera.stream_nodes),
         buffer_handling=camera.buffer_handling,

@@ -108,6 +108,7 @@ class NetworkSource:
     """Binds the camera's PULL socket and takes what comes, one message at a time."""
 
     continuous_ids = False  # a scan player may start each job with another number
+    frame_id_bits: int | None = None
 
     def __init__(self, settings: CameraSettings, source: NetworkSettings) -> None:
         self._settings = settings

@@ -36,6 +36,7 @@ class FrameSource(Protocol):
     """Where frames come from; `take` and `wait` run in the loop, and neither may block long."""
 
     continuous_ids: bool
+    frame_id_bits: int | None  # once it is open; None: the device does not say
 
     def open(self) -> str: ...
     def take(self) -> Frame | SourceFault | None: ...
@@ -53,6 +54,7 @@ class CameraLoop:
         self._link = link
         self._ring = ring
         self._source = source
+        self._settings = settings
         self._gate = FrameGate(settings)
         self._ledger = SlotLedger(settings.slots)
         self._number = 0
@@ -61,7 +63,9 @@ class CameraLoop:
     def run(self) -> None:
         """Until the parent says stop. Raises LinkClosedError without a parent, or CameraError."""
         self._ring.beat(time.monotonic_ns())
-        self._link.send(Message("ready", detail=self._source.open()))
+        detail = self._source.open()
+        self._gate = FrameGate(self._settings, self._source.frame_id_bits)
+        self._link.send(Message("ready", detail=detail))
         while self._running:
             self._ring.beat(time.monotonic_ns())
             for message in self._link.receive():

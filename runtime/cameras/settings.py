@@ -32,6 +32,7 @@ class GenicamSettings:
     """One GenICam camera behind a GenTL producer.
 
     setup: applied first; nodes: after it, for what the setup has no word for.
+    interface: id or name of the interface to reach it over; None: any.
     timestamp: "device" takes the camera's own clock and refuses frames without it; "arrival" takes
         this host's clock at the fetch, less the exposure: transfer jitter goes into the pose.
     timestamp_node: feature or chunk that carries the stamp; None is the GenTL buffer's own stamp.
@@ -57,6 +58,7 @@ class GenicamSettings:
     coord3d: Coord3dModel | None = None
     max_pause_ms: int = 50
     setup: CameraSetup = field(default_factory=CameraSetup)
+    interface: str | None = None
 
     def __post_init__(self) -> None:
         _check_range("buffers", self.buffers, 4, 256)
@@ -93,7 +95,10 @@ class NetworkSettings:
 
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
-    """One camera: what its frames must look like and when its worker counts as lost."""
+    """One camera: what its frames must look like and when its worker counts as lost.
+
+    frame_id_bits: None is what the device says of itself, 64 where it says nothing.
+    """
 
     name: str
     source: GenicamSettings | NetworkSettings
@@ -101,7 +106,7 @@ class CameraSettings:
     height_px: int
     depth: bool
     slots: int = 16
-    frame_id_bits: int = 64
+    frame_id_bits: int | None = None
     start_ms: int = 10_000
     heartbeat_ms: int = 1_000
     silence_ms: int | None = None
@@ -116,7 +121,8 @@ class CameraSettings:
         _check_range("width_px", self.width_px, 1, 16_384)
         _check_range("height_px", self.height_px, 1, 16_384)
         _check_range("slots", self.slots, 2, 64)
-        _check_range("frame_id_bits", self.frame_id_bits, 8, 64)
+        if self.frame_id_bits is not None:
+            _check_range("frame_id_bits", self.frame_id_bits, 8, 64)
         _check_range("start_ms", self.start_ms, 100, 120_000)
         _check_range("heartbeat_ms", self.heartbeat_ms, 100, 60_000)
         _check_range("backoff_ms", self.backoff_ms, 1, 60_000)

@@ -33,6 +33,9 @@ Source = Annotated[Path, typer.Argument(help="A producer (.cti), or a cell's YAM
 Serial = Annotated[
     str | None, typer.Option("--serial", help="Which camera; may be left out if there is one.")
 ]
+Interface = Annotated[
+    str | None, typer.Option("--interface", help="Over which, if several reach it.")
+]
 
 
 @app.command("list")
@@ -48,7 +51,7 @@ def list_all(source: Source, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps({"cameras": [asdict(camera) for camera in found]}))
         return
-    table = Table("serial number", "vendor", "model", "name", "transport", "status")
+    table = Table("serial number", "vendor", "model", "name", "transport", "status", "interface")
     for camera in found:
         table.add_row(*asdict(camera).values())
     Console().print(table if found else "no camera: check cable, power and address")
@@ -58,6 +61,7 @@ def list_all(source: Source, as_json: AsJson = False) -> None:
 def probe(
     source: Source,
     serial: Serial = None,
+    interface: Interface = None,
     grep: Annotated[str, typer.Option(help="Only features whose name has this in it.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -65,7 +69,9 @@ def probe(
     from voxgate.runtime.cameras.genicam.probe import probe_camera
 
     with errors_as_json(as_json):
-        rows = probe_camera(_producer(source), _serial(source, serial))
+        rows = probe_camera(
+            _producer(source), _serial(source, serial), _interface(source, interface)
+        )
     shown = [row for row in rows if grep.lower() in row.name.lower()]
     if as_json:
         typer.echo(json.dumps({"features": [asdict(row) for row in shown]}))
@@ -77,6 +83,7 @@ def probe(
 def snapshot(
     source: Source,
     serial: Serial = None,
+    interface: Interface = None,
     out: Annotated[Path, typer.Option(help="PNG; depth goes beside it, 0.1 mm a count.")] = Path(
         "snapshot.png"
     ),
@@ -90,7 +97,7 @@ def snapshot(
     from voxgate.runtime.cameras.genicam.probe import snapshot as take_snapshot
 
     with errors_as_json(as_json):
-        settings = _settings(source, serial, [_node(text) for text in setting or ()])
+        settings = _settings(source, serial, interface, [_node(text) for text in setting or ()])
         frame = take_snapshot(settings, timeout_s)
         told = _save(frame, out)
     typer.echo(json.dumps(told) if as_json else _sentence(told))
@@ -117,22 +124,33 @@ def _serial(source: Path, serial: str | None) -> str:
         return serial
     if source.suffix in YAML:
         return _genicam(source).serial_number
-    found = [camera.serial_number for camera in list_cameras(str(source))]
+    found = sorted({camera.serial_number for camera in list_cameras(str(source))} - {""})
     if len(found) != 1:
         raise CameraError(f"{source}: sees {found or 'no camera'}: choose one with --serial")
     return found[0]
 
 
-def _settings(source: Path, serial: str | None, nodes: list[NodeSetting]) -> CameraSettings:
+def _interface(source: Path, interface: str | None) -> str | None:
+    return interface or (_genicam(source).interface if source.suffix in YAML else None)
+
+
+def _settings(
+    source: Path, serial: str | None, interface: str | None, nodes: list[NodeSetting]
+) -> CameraSettings:
     from voxgate.runtime.cameras.genicam.probe import snapshot_settings
     from voxgate.runtime.cameras.settings import GenicamSettings
 
     if source.suffix in YAML:
         settings = _cell_settings(source)
     else:
-        settings = snapshot_settings(str(source.resolve()), _serial(source, serial))
+        producer = str(source.resolve())
+        settings = snapshot_settings(producer, _serial(source, serial), interface)
     assert isinstance(settings.source, GenicamSettings)
-    changed = replace(settings.source, nodes=(*settings.source.nodes, *nodes))
+    changed = replace(
+        settings.source,
+        nodes=(*settings.source.nodes, *nodes),
+        interface=interface or settings.source.interface,
+    )
     return replace(settings, source=changed)
 
 

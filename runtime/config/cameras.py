@@ -18,8 +18,13 @@ class CameraSection(Section):
         int, about("Ring slots", "frames the shared-memory ring holds", low=2, high=64)
     ] = 16
     frame_id_bits: Annotated[
-        int, about("Frame id bits", "16 where ids wrap at 65,535 (GigE Vision 1)", low=16, high=64)
-    ] = 64
+        int | None,
+        Field(ge=16, le=64),
+        about(
+            "Frame id bits",
+            "16: 65,535 is followed by 1, 0 never comes (GigE Vision 1); none: as the camera says",
+        ),
+    ] = None
     start_ms: Annotated[
         int, about("Start", "worker started to ready", unit="ms", low=500, high=120_000)
     ] = 10_000
@@ -139,6 +144,11 @@ class GenicamCamera(CameraSection):
     serial_number: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$"), about("Serial number", "as on the camera")
     ]
+    interface: Annotated[
+        str | None,
+        Field(min_length=1, max_length=256),
+        about("Interface", "id or name, where several reach it; voxgate camera list shows them"),
+    ] = None
     setup: Annotated[SetupSection, about("Setup", "trigger, exposure, components, chunks, PTP")] = (
         SetupSection()
     )

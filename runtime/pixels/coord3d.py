@@ -10,24 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.pixels.pixel_format import check_size, unpacked
+from voxgate.runtime.pixels.packing import lines_of_values, packing_of
 
 Plane = npt.NDArray[np.float32] | npt.NDArray[np.uint16] | npt.NDArray[np.uint8]
 """(h, w) raw values of one coordinate, float32 or unsigned integers, as the sensor sent them."""
 FloatImage = npt.NDArray[np.float32]
 
 _FORMAT = re.compile(r"Coord3D_(A|B|C|ABC|AC)(8|16|32f|10p|12p)(_Planar)?")
-_CONFIDENCE = re.compile(r"Confidence(8|16|32f)")
-_TYPES: dict[str, np.dtype[Any]] = {
-    "8": np.dtype("<u1"),
-    "16": np.dtype("<u2"),
-    "32f": np.dtype("<f4"),
-}
+_CONFIDENCE = re.compile(r"Confidence(1|1p|8|16|32f)")
 
 # no disparity is a division by zero, and a sensor's NaN may be a signalling one: both become NaN
 _QUIET = np.errstate(all="ignore")
@@ -99,18 +93,19 @@ def is_confidence_format(pixel_format: str) -> bool:
 
 
 def planes_from_bytes(
-    pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int
+    pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int, padding: int = 0
 ) -> dict[str, Plane]:
     """Raw planes {"A": (h, w), ...} of one part, still in the sensor's own counts.
 
-    `data` is the part's bytes, uint8 (n,), lines without padding; bytes behind them are ignored.
-    Raises ValueError for a format this cannot read or for too few bytes.
+    `data` is the part's bytes, uint8 (n,), `padding` bytes after each line; bytes behind them are
+    ignored. Raises ValueError for a format this cannot read or for too few bytes.
     """
     match = _FORMAT.fullmatch(pixel_format)
     if match is None:
         raise ValueError(f"{pixel_format} is not an organised Coord3D format that can be read")
-    letters, depth, planar = match.groups()
-    values = _values(pixel_format, depth, data, width * height * len(letters))
+    letters, packing, planar = match.group(1), packing_of(match.group(2)), match.group(3)
+    count, lines = (1, len(letters)) if planar else (len(letters), 1)
+    values = lines_of_values(pixel_format, packing, data, width * count, height * lines, padding)
     if planar:
         planes = values.reshape(len(letters), height, width)
         return {letter: planes[i] for i, letter in enumerate(letters)}
@@ -119,13 +114,15 @@ def planes_from_bytes(
 
 
 def confidence_from_bytes(
-    pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int
+    pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int, padding: int = 0
 ) -> Plane:
-    """Raw confidence (h, w) of a Confidence8, 16 or 32f part; raises ValueError otherwise."""
+    """Raw confidence (h, w) of Confidence1, 1p, 8, 16 or 32f; raises ValueError otherwise."""
     match = _CONFIDENCE.fullmatch(pixel_format)
     if match is None:
         raise ValueError(f"{pixel_format} is not a confidence format that can be read")
-    return _values(pixel_format, match.group(1), data, width * height).reshape(height, width)
+    packing = packing_of(match.group(1))
+    plane: Plane = lines_of_values(pixel_format, packing, data, width, height, padding)
+    return plane
 
 
 @_QUIET
@@ -142,15 +139,6 @@ def depth_mm_from_planes(
     z_mm = _z_mm(planes["C"], model)
     z_mm[~(valid & np.isfinite(z_mm))] = np.nan
     return z_mm
-
-
-def _values(pixel_format: str, depth: str, data: npt.NDArray[np.uint8], count: int) -> Plane:
-    if depth.endswith("p"):
-        return unpacked(pixel_format, int(depth[:-1]), data, count)
-    kind = _TYPES[depth]
-    check_size(pixel_format, data, count * kind.itemsize)
-    values: Plane = data[: count * kind.itemsize].view(kind)
-    return values
 
 
 def _scaled(raw: Plane, axis: Coordinate) -> FloatImage:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.pixels.bayer import SECOND_LINE, luma_from_mosaic
+from voxgate.runtime.pixels.packing import Packing, Values, lines_of_values, packing_of
 
-_MONO_BITS = {"Mono8": 8, "Mono10": 10, "Mono12": 12, "Mono14": 14, "Mono16": 16}
-_MONO_PACKED_BITS = {"Mono10p": 10, "Mono12p": 12}
+_MONO = ("8", "10", "10p", "10Packed", "12", "12p", "12Packed", "14", "16")
+_BAYER = ("8", "10", "10p", "10Packed", "12", "12p", "12Packed", "16")
 # where red, green and blue stand, and bytes per pixel
 _COLOUR = {
     "RGB8": (0, 1, 2, 3),
@@ -16,77 +20,47 @@ _COLOUR = {
     "RGBa8": (0, 1, 2, 4),
     "BGRa8": (2, 1, 0, 4),
 }
-READABLE = (*_MONO_BITS, *_MONO_PACKED_BITS, *_COLOUR)
-
-
-def bits_per_pixel(pfnc_value: int) -> int:
-    """Bits one pixel takes in memory: bits 16 to 23 of every PFNC value."""
-    return pfnc_value >> 16 & 0xFF
+READABLE = (
+    *(f"Mono{packing}" for packing in _MONO),
+    *(f"Bayer{pattern}{packing}" for pattern in SECOND_LINE for packing in _BAYER),
+    *_COLOUR,
+)
+IN_WORDS = "Mono8 to Mono16, BayerRG8 to 16 (BG, GR, GB), each also p or Packed, RGB8 or BGR8"
+_MOSAIC = re.compile(r"(?:Mono|Bayer(..))(.+)")
 
 
 def grey_from_bytes(
-    pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int
+    pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int, padding: int = 0
 ) -> GreyImage:
     """A copy of the image as (h, w) uint8 grey; the high 8 bits of deeper pixels, luma of colour.
 
-    `data` is uint8 (n,), lines without padding; bytes behind the image are ignored.
+    `data` is uint8 (n,), `padding` bytes after each line; bytes behind the image are ignored.
     Raises ValueError for a format that is not in READABLE or for too few bytes.
     """
-    count = width * height
+    if pixel_format not in READABLE:
+        raise ValueError(f"pixel format {pixel_format} cannot be read; choose {IN_WORDS}")
     if pixel_format in _COLOUR:
-        return _luma(pixel_format, data, width, height)
-    if pixel_format in _MONO_PACKED_BITS:
-        bits = _MONO_PACKED_BITS[pixel_format]
-        return _high_bits(unpacked(pixel_format, bits, data, count), bits).reshape(height, width)
-    if pixel_format not in _MONO_BITS:
-        raise ValueError(f"pixel format {pixel_format} cannot be read; choose {READABLE}")
-    bits = _MONO_BITS[pixel_format]
-    kind = np.dtype("<u1" if bits == 8 else "<u2")
-    check_size(pixel_format, data, count * kind.itemsize)
-    pixels = data[: count * kind.itemsize].view(kind)
-    return _high_bits(pixels, bits).reshape(height, width)
+        return _luma(pixel_format, data, width, height, padding)
+    match = _MOSAIC.fullmatch(pixel_format)
+    assert match is not None
+    pattern, packing = match.group(1), packing_of(match.group(2))
+    pixels = lines_of_values(pixel_format, packing, data, width, height, padding)
+    return _high_bits(luma_from_mosaic(pattern, pixels) if pattern else pixels, packing.bits)
 
 
-def unpacked(
-    pixel_format: str, bits: int, data: npt.NDArray[np.uint8], count: int
-) -> npt.NDArray[np.uint16]:
-    """PFNC "p": values of `bits` follow each other without gaps, least significant bit first."""
-    size = -(-count * bits // 8)
-    check_size(pixel_format, data, size)
-    stream = np.unpackbits(data[:size], bitorder="little")[: count * bits].reshape(count, bits)
-    weights = np.left_shift(1, np.arange(bits)).astype(np.uint16)
-    values: npt.NDArray[np.uint16] = (stream * weights).sum(axis=1, dtype=np.uint16)
-    return values
-
-
-def without_padding(
-    data: npt.NDArray[np.uint8], line_bytes: int, padding: int, height: int
-) -> npt.NDArray[np.uint8]:
-    """The lines of a buffer one after the other; raises ValueError when it is too short."""
-    if padding == 0:
-        return data
-    check_size("padded image", data, (line_bytes + padding) * height)
-    lines = data[: (line_bytes + padding) * height].reshape(height, line_bytes + padding)
-    return np.ascontiguousarray(lines[:, :line_bytes]).reshape(-1)
-
-
-def check_size(pixel_format: str, data: npt.NDArray[np.uint8], needed: int) -> None:
-    """Raises ValueError when `data` has fewer than `needed` bytes."""
-    if data.size < needed:
-        raise ValueError(f"a {pixel_format} part needs {needed} bytes, got {data.size}")
-
-
-def _high_bits(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], bits: int) -> GreyImage:
+def _high_bits(pixels: Values, bits: int) -> GreyImage:
     shifted = pixels >> (bits - 8) if bits > 8 else pixels
     grey: GreyImage = shifted.astype(np.uint8)
     return grey
 
 
-def _luma(pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int) -> GreyImage:
+def _luma(
+    pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int, padding: int
+) -> GreyImage:
     """ITU-R BT.601 weights in 1/256."""
     red, green, blue, size = _COLOUR[pixel_format]
-    check_size(pixel_format, data, width * height * size)
-    pixels = data[: width * height * size].reshape(height, width, size)
+    lines = lines_of_values(pixel_format, Packing(8, 8, ""), data, width * size, height, padding)
+    pixels = lines.reshape(height, width, size)
     grey: npt.NDArray[np.uint16] = pixels[:, :, red] * np.uint16(77)
     grey += pixels[:, :, green] * np.uint16(150)
     grey += pixels[:, :, blue] * np.uint16(29)

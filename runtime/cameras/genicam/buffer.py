@@ -13,7 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.cameras.genicam.binding import dict_by_ints
-from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS
+from voxgate.runtime.cameras.genicam.nodes import (
+    GENICAM_ERRORS,
+    IMAGE_COMPONENTS,
+    read_node,
+    read_number,
+    select_component,
+)
 from voxgate.runtime.nouns import DepthMap, GreyImage
 from voxgate.runtime.pixels.coord3d import (
     Coord3dModel,
@@ -24,25 +30,36 @@ from voxgate.runtime.pixels.coord3d import (
     is_coordinate_format,
     planes_from_bytes,
 )
-from voxgate.runtime.pixels.pixel_format import (
-    READABLE,
-    bits_per_pixel,
-    grey_from_bytes,
-    without_padding,
-)
+from voxgate.runtime.pixels.depth_grid import Region, depth_on_image
+from voxgate.runtime.pixels.pixel_format import IN_WORDS, READABLE, grey_from_bytes
 
-_IMAGE_PAYLOADS = (1, 4)  # GenTL PAYLOADTYPE_INFO_IDS: IMAGE, CHUNK_DATA (an image with chunks)
+# GenTL PAYLOADTYPE_INFO_IDS: UNKNOWN, IMAGE, CHUNK_DATA (an image with chunks)
+_IMAGE_PAYLOADS = (0, 1, 4)
 _MULTI_PART = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """What the camera's features say of its image; counts where the producer says nothing."""
+
+    width_px: float | None = None
+    height_px: float | None = None
+    pixel_format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
-    """One part: its PFNC name, size, and bytes without line padding (a view into the buffer)."""
+    """One part: its PFNC name, place and bytes with so many of padding in each line (a view)."""
 
     pixel_format: str
-    width: int
-    height: int
+    region: Region
     data: npt.NDArray[np.uint8]
+    padding: int = 0
+
+    def layout(self) -> tuple[str, npt.NDArray[np.uint8], int, int, int]:
+        """As the readers of `runtime.pixels` take it."""
+        region = self.region
+        return self.pixel_format, self.data, region.width_px, region.height_px, self.padding
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,74 +70,121 @@ class Components:
 
     def grey(self) -> GreyImage:
         """The first part that is an image, (h, w) uint8; raises ValueError without one."""
-        for part in self.parts:
-            if part.pixel_format in READABLE:
-                return grey_from_bytes(part.pixel_format, part.data, part.width, part.height)
-        raise ValueError(f"no image among {self._names()}: enable Intensity, in one of {READABLE}")
+        return grey_from_bytes(*self._image().layout())
 
     def depth_mm(self, model: Coord3dModel) -> DepthMap | None:
-        """z in mm of the 3D parts, NaN where invalid; None without any. Raises ValueError."""
+        """z in mm for each pixel of the image, NaN where invalid; None without a 3D part.
+
+        Raises ValueError.
+        """
         planes: dict[str, Plane] = {}
+        region = None
         for part in self.parts:
             if is_coordinate_format(part.pixel_format):
-                planes |= planes_from_bytes(part.pixel_format, part.data, part.width, part.height)
-        if not planes:
+                planes |= planes_from_bytes(*part.layout())
+                region = part.region
+        if region is None:
             return None
-        return depth_mm_from_planes(planes, model, self._confidence())
+        depth_mm = depth_mm_from_planes(planes, model, self._confidence())
+        return depth_on_image(depth_mm, region, self._image().region)
+
+    def _image(self) -> Component:
+        for part in self.parts:
+            if part.pixel_format in READABLE:
+                return part
+        raise ValueError(f"no image among {self._names()}: enable Intensity, as {IN_WORDS}")
 
     def _confidence(self) -> Plane | None:
         for part in self.parts:
             if is_confidence_format(part.pixel_format):
-                return confidence_from_bytes(part.pixel_format, part.data, part.width, part.height)
+                return confidence_from_bytes(*part.layout())
         return None
 
     def _names(self) -> list[str]:
         return [part.pixel_format for part in self.parts]
 
 
-def components_from_buffer(buffer: Any) -> Components:
+def announced_from_nodes(node_map: Any) -> Announced:
+    """Size and format of the image component, as far as the camera tells them."""
+    select_component(node_map, IMAGE_COMPONENTS)
+    pixel_format = read_node(node_map, "PixelFormat")
+    return Announced(
+        read_number(node_map, "Width"),
+        read_number(node_map, "Height"),
+        str(pixel_format) if pixel_format is not None else None,
+    )
+
+
+def components_from_buffer(buffer: Any, announced: Announced | None = None) -> Components:
     """The parts of a genicam.gentl.Buffer, as views that are valid until it is queued again.
 
     Raises ValueError for a payload without images or a buffer not filled up to its last line.
     """
-    data = np.frombuffer(buffer.raw_buffer, dtype=np.uint8)[: int(buffer.size_filled)]
-    payload = int(buffer.payload_type)
-    if payload == _MULTI_PART:
+    data = np.frombuffer(buffer.raw_buffer, dtype=np.uint8)
+    filled = _told(buffer, "size_filled")
+    data = data if filled is None else data[:filled]
+    payload = _told(buffer, "payload_type")
+    if payload == _MULTI_PART or (payload is None and _parts(buffer)):
         return Components(tuple(_part(data, part) for part in buffer.parts))
-    if payload not in _IMAGE_PAYLOADS:
+    if payload not in (None, *_IMAGE_PAYLOADS):
         raise ValueError(f"GenTL payload type {payload} carries no image that can be read")
-    offset, padding = _optional(buffer, "image_offset"), _optional(buffer, "padding_x")
-    width, height = int(buffer.width), int(buffer.height)
-    return Components(
-        (_component(int(buffer.pixel_format), data[offset:], width, height, padding),)
-    )
+    return Components((_image(data, buffer, announced or Announced()),))
 
 
 def device_ticks(buffer: Any, timestamp_hz: int) -> int:
     """The buffer's stamp in ns; 0 when the producer gives none. It is never a time, then."""
-    stamp_ns = _optional(buffer, "timestamp_ns")
+    stamp_ns = _told(buffer, "timestamp_ns")
     if stamp_ns:
         return stamp_ns
-    return _optional(buffer, "timestamp") * 1_000_000_000 // timestamp_hz
+    return (_told(buffer, "timestamp") or 0) * 1_000_000_000 // timestamp_hz
+
+
+def _image(data: npt.NDArray[np.uint8], buffer: Any, announced: Announced) -> Component:
+    """A buffer that is one image; what it does not tell, the camera's features do."""
+    width_px = _told(buffer, "width") or announced.width_px
+    height_px = (
+        _told(buffer, "height") or _told(buffer, "delivered_image_height") or announced.height_px
+    )
+    pfnc_value = _told(buffer, "pixel_format")
+    pixel_format = _name(pfnc_value) if pfnc_value else announced.pixel_format
+    if width_px is None or height_px is None or pixel_format is None:
+        raise ValueError(
+            f"neither producer nor camera tells the picture's size and format: width {width_px}, "
+            f"height {height_px}, pixel format {pixel_format}"
+        )
+    at = (_told(buffer, name) or 0 for name in ("offset_x", "offset_y"))
+    offset = _told(buffer, "image_offset") or 0
+    region = Region(int(width_px), int(height_px), *at)
+    return Component(pixel_format, region, data[offset:], _told(buffer, "padding_x") or 0)
 
 
 def _part(data: npt.NDArray[np.uint8], part: Any) -> Component:
-    width, height = int(part.width), int(part.height)
-    padding = _optional(part, "x_padding")
-    return _component(int(part.data_format), data[int(part.data_offset) :], width, height, padding)
+    at = (_told(part, name) or 0 for name in ("x_offset", "y_offset"))
+    region = Region(int(part.width), int(part.height), *at)
+    return Component(
+        _name(int(part.data_format)),
+        region,
+        data[int(part.data_offset) :],
+        _told(part, "x_padding") or 0,
+    )
 
 
-def _component(
-    pfnc_value: int, data: npt.NDArray[np.uint8], width: int, height: int, padding: int
-) -> Component:
-    name = dict_by_ints.get(pfnc_value, f"0x{pfnc_value:08X}")
-    line_bytes = -(-width * bits_per_pixel(pfnc_value) // 8)
-    return Component(name, width, height, without_padding(data, line_bytes, padding, height))
+def _parts(buffer: Any) -> bool:
+    """Whether the producer tells of parts, though not of a payload of parts."""
+    try:
+        return len(buffer.parts) > 0
+    except (*GENICAM_ERRORS, AttributeError):
+        return False
 
 
-def _optional(source: Any, name: str) -> int:
-    """A number that a producer need not give; 0 where it does not."""
+def _name(pfnc_value: int) -> str:
+    name: str = dict_by_ints.get(pfnc_value, f"0x{pfnc_value:08X}")
+    return name
+
+
+def _told(source: Any, name: str) -> int | None:
+    """A number that a producer need not give; None where it does not."""
     try:
         return int(getattr(source, name))
-    except GENICAM_ERRORS:
-        return 0
+    except (*GENICAM_ERRORS, AttributeError):
+        return None

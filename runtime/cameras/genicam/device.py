@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voxgate.runtime.cameras.genicam.binding import Callback, Harvester, ParameterKey, ParameterSet
+from voxgate.runtime.cameras.genicam.find import ListedCamera, choose, listed_cameras
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS
 from voxgate.runtime.cameras.genicam.producer import gives
 from voxgate.runtime.cameras.settings import GenicamSettings
@@ -52,16 +53,18 @@ class Device:
         self._stream: Any = None
         self._events: Any = None
         self.counts_waiting = True
+        self.tl_type = ""  # what the producer calls the transport, once it is open
 
     def open(self) -> None:
         """Find and open it. Raises CameraError, and the library's own errors."""
         self.harvester = Harvester(config=ParameterSet({ParameterKey.LOGGER: HARVESTERS_LOG}))
         self.harvester.add_file(self._source.cti, check_existence=True)
         self.harvester.update()
-        self._check_serials()
+        found = self._find()
+        self.tl_type = found.tl_type
         self.acquirer = create_acquirer(
             self.harvester,
-            self._source.serial_number,
+            found.place,
             {
                 ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: self._source.buffers,
                 ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False,
@@ -136,13 +139,12 @@ class Device:
             HARVESTERS_LOG.warning("%s: close: %s", self._where, one_line(e))
         self.acquirer = self._stream = self._events = self.harvester = None
 
-    def _check_serials(self) -> None:
-        serials = [str(info.serial_number) for info in self.harvester.device_info_list]
-        if serials.count(self._source.serial_number) != 1:
-            raise CameraError(
-                f"{self._where}: {Path(self._source.cti).name} sees the serial numbers "
-                f"{serials or 'of no camera'}: check cable, power, address and serial_number"
-            )
+    def _find(self) -> ListedCamera:
+        source = self._source
+        try:
+            return choose(listed_cameras(self.harvester), source.serial_number, source.interface)
+        except CameraError as error:
+            raise CameraError(f"{self._where}: {Path(source.cti).name} {error}") from None
 
     def _open_stream(self) -> None:
         streams = self.acquirer.data_streams
@@ -153,10 +155,12 @@ class Device:
         self.counts_waiting = gives(self._stream, "num_awaiting_delivery")
 
 
-def create_acquirer(harvester: Any, serial_number: str, parameters: dict[Any, Any]) -> Any:
-    """Open the camera; Ctrl-C keeps its meaning, although harvesters takes it."""
+def create_acquirer(harvester: Any, place: int, parameters: dict[Any, Any]) -> Any:
+    """Open the camera at this place of the list; Ctrl-C keeps its meaning, though harvesters
+    takes it.
+    """
     interrupt = signal.getsignal(signal.SIGINT)
-    acquirer = harvester.create({"serial_number": serial_number}, config=ParameterSet(parameters))
+    acquirer = harvester.create(place, config=ParameterSet(parameters))
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, interrupt)
     return acquirer

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
-from voxgate.runtime.cameras.genicam.buffer import Components, components_from_buffer, device_ticks
+from voxgate.runtime.cameras.genicam.buffer import (
+    Announced,
+    Components,
+    components_from_buffer,
+    device_ticks,
+)
 from voxgate.runtime.cameras.genicam.device import Device
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, read_node, read_number
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings
@@ -17,7 +22,7 @@ _END_OF_TIME_NS = 2**62
 
 
 class FrameMaker:
-    """coord3d: how this camera's 3D components become mm."""
+    """coord3d: how this camera's 3D components become mm. announced: what it says of its image."""
 
     def __init__(
         self,
@@ -25,11 +30,13 @@ class FrameMaker:
         source: GenicamSettings,
         device: Device,
         coord3d: Coord3dModel,
+        announced: Announced,
     ) -> None:
         self._settings = settings
         self._source = source
         self._device = device
         self._coord3d = coord3d
+        self._announced = announced
         names = (source.timestamp_node, source.exposure_node)
         self._reads_chunks = any(name is not None and name.startswith("Chunk") for name in names)
 
@@ -53,7 +60,7 @@ class FrameMaker:
                 "camera gives no time stamp: choose timestamp_node, or timestamp: arrival",
             )
         # copied here: the next exposure overwrites the buffer
-        parts: Components = components_from_buffer(buffer)
+        parts: Components = components_from_buffer(buffer, self._announced)
         return Frame(
             camera=self._settings.name,
             frame_id=int(buffer.frame_id),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from typing import Any
 
 from voxgate.runtime.cameras.genicam.binding import genapi, gentl
@@ -14,7 +15,10 @@ from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
 
 # two trees without a common root: a feature can fail in the model (genapi) or on the way (gentl)
 GENICAM_ERRORS = (gentl.GenericException, genapi.GenericException)
+DEPTH_COMPONENTS = ("Disparity", "Range")
+IMAGE_COMPONENTS = ("Intensity", "IntensityCombined", "Infrared")
 _READABLE = (3, 4)  # genapi.EAccessMode RO, RW
+_GIGE = ("GigEVision", "GEV")  # as SFNC and GenTL write it
 _COMMAND_S = 5.0  # UserSetLoad of a slow camera
 _RELATIVE_STEP = 1e-6  # float32 registers behind float64 features
 
@@ -94,16 +98,48 @@ def holds(node_map: Any, setting: NodeSetting) -> bool:
 def coord3d_from_nodes(node_map: Any, where: str) -> Coord3dModel:
     """Scale, offset, invalid value, unit and stereo model as the camera declares them (SFNC 2.7).
 
+    A disparity is in pixels, so there the distance unit says nothing and the baseline's counts.
+
     Raises CameraError when the unit cannot be turned into mm without help.
     """
+    select_component(node_map, DEPTH_COMPONENTS)
     axes = {axis: _axis(node_map, axis) for axis in "ABC"}
     mode = str(read_node(node_map, "Scan3dOutputMode") or "")
-    stereo = _stereo(node_map, where) if mode.startswith("Disparity") else None
     unit = read_node(node_map, "Scan3dDistanceUnit")
+    if mode.startswith("Disparity") or (not mode and unit == "Pixel"):
+        stereo = _stereo(node_map, where)
+        return Coord3dModel(axes["A"], axes["B"], axes["C"], _baseline_mm(node_map), stereo=stereo)
     units_mm = {"Millimeter": 1.0, "Inch": 25.4, "Meter": 1000.0, None: 1.0}
     if unit not in units_mm:
         raise CameraError(f"{where}: Scan3dDistanceUnit is {unit}: give coord3d with unit_mm")
-    return Coord3dModel(axes["A"], axes["B"], axes["C"], units_mm[unit], stereo=stereo)
+    return Coord3dModel(axes["A"], axes["B"], axes["C"], units_mm[unit])
+
+
+def select_component(node_map: Any, names: tuple[str, ...]) -> None:
+    """Let what depends on a component be of the first of `names` that is delivered.
+
+    Where a camera does not select components, or has none of them, everything stays as it is.
+    """
+    offered = symbolics(node_map, "ComponentSelector")
+    for name in (name for name in names if name in offered):
+        try:
+            node_map.ComponentSelector.value = name
+        except (*GENICAM_ERRORS, AttributeError):
+            continue
+        if read_node(node_map, "ComponentEnable") is not False:
+            return
+
+
+def frame_id_bits_from_nodes(node_map: Any, tl_type: str) -> int | None:
+    """How many bits the transport gives a frame's id; None where it is not known.
+
+    tl_type: what the producer calls the transport. A block id of GigE Vision has 16 bits, 64 in
+    the extended id mode of its version 2.
+    """
+    transport = read_node(node_map, "DeviceTLType") or tl_type
+    if not str(transport).startswith(_GIGE):
+        return None
+    return 64 if read_node(node_map, "GevGVSPExtendedIDMode") in ("On", True) else 16
 
 
 def _apply(node_map: Any, setting: NodeSetting) -> NodeValue | None:
@@ -149,6 +185,15 @@ def _stereo(node_map: Any, where: str) -> Stereo:
     focal_px, baseline = (read_number(node_map, name) for name in names)
     if focal_px is None or baseline is None:
         raise CameraError(
-            f"{where}: delivers disparity without {' and '.join(names)}: give coord3d"
+            f"{where}: delivers disparity without {' and '.join(names)}: give coord3d with "
+            f"stereo, and unit_mm: 1000 for a baseline in m"
         )
     return Stereo(focal_px, baseline)
+
+
+def _baseline_mm(node_map: Any) -> float:
+    """The baseline's unit in mm: what the camera writes beside it, else the m of the SFNC."""
+    unit = ""
+    with suppress(*GENICAM_ERRORS, AttributeError):
+        unit = str(node_map.Scan3dBaseline.unit)
+    return {"mm": 1.0, "Millimeter": 1.0, "cm": 10.0, "in": 25.4, "Inch": 25.4}.get(unit, 1000.0)

@@ -11,7 +11,9 @@ from typing import Any
 
 from voxgate.runtime.cameras.frame_gate import SourceFault
 from voxgate.runtime.cameras.genicam.binding import Harvester, ParameterKey, ParameterSet, genapi
+from voxgate.runtime.cameras.genicam.buffer import announced_from_nodes
 from voxgate.runtime.cameras.genicam.device import HARVESTERS_LOG, create_acquirer, release_acquirer
+from voxgate.runtime.cameras.genicam.find import choose, listed_cameras
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, read_node, read_number
 from voxgate.runtime.cameras.genicam.producer import check_producer, forget_cache_variables
 from voxgate.runtime.cameras.genicam.source import GenicamSource
@@ -35,6 +37,7 @@ class FoundCamera:
     user_defined_name: str
     tl_type: str
     status: str
+    interface: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +56,31 @@ def list_cameras(cti: str) -> list[FoundCamera]:
     with _harvester(cti) as harvester:
         return [
             FoundCamera(
-                serial_number=_text(info, "serial_number"),
-                vendor=_text(info, "vendor"),
-                model=_text(info, "model"),
-                user_defined_name=_text(info, "user_defined_name"),
-                tl_type=_text(info, "tl_type"),
-                status=STATUS.get(_number(info, "access_status"), "unknown"),
+                serial_number=row.serial_number,
+                vendor=row.vendor,
+                model=row.model,
+                user_defined_name=row.user_defined_name,
+                tl_type=row.tl_type,
+                status=STATUS.get(row.access, "unknown"),
+                interface=row.interfaces[0],
             )
-            for info in harvester.device_info_list
+            for row in listed_cameras(harvester)
         ]
 
 
-def probe_camera(cti: str, serial_number: str) -> list[FeatureRow]:
+def probe_camera(cti: str, serial_number: str, interface: str | None = None) -> list[FeatureRow]:
     """Every feature of the camera, category by category. Raises CameraError."""
-    with _opened(cti, serial_number) as node_map:
+    with _opened(cti, serial_number, interface) as node_map:
         return list(_category(node_map, "Root", set()))
 
 
-def snapshot_settings(cti: str, serial_number: str) -> CameraSettings:
+def snapshot_settings(cti: str, serial_number: str, interface: str | None = None) -> CameraSettings:
     """Settings that take what the camera delivers as it stands. Raises CameraError."""
-    with _opened(cti, serial_number) as node_map:
-        size = (read_number(node_map, "Width"), read_number(node_map, "Height"))
+    with _opened(cti, serial_number, interface) as node_map:
+        announced = announced_from_nodes(node_map)
         exposure_us = read_number(node_map, "ExposureTime") or 0.0
-    if size[0] is None or size[1] is None:
+    width_px, height_px = announced.width_px, announced.height_px
+    if width_px is None or height_px is None:
         raise CameraError(f"{serial_number}: tells no Width and Height")
     source = GenicamSettings(
         cti,
@@ -83,8 +88,9 @@ def snapshot_settings(cti: str, serial_number: str) -> CameraSettings:
         timestamp="arrival",
         exposure_us=exposure_us,
         max_pause_ms=10_000,
+        interface=interface,
     )
-    return CameraSettings("snapshot", source, int(size[0]), int(size[1]), depth=True)
+    return CameraSettings("snapshot", source, int(width_px), int(height_px), depth=True)
 
 
 def snapshot(settings: CameraSettings, timeout_s: float) -> Frame:
@@ -134,15 +140,13 @@ def _harvester(cti: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _opened(cti: str, serial_number: str) -> Iterator[Any]:
+def _opened(cti: str, serial_number: str, interface: str | None) -> Iterator[Any]:
     with _harvester(cti) as harvester:
-        serials = [_text(info, "serial_number") for info in harvester.device_info_list]
-        if serials.count(serial_number) != 1:
-            raise CameraError(
-                f"{Path(cti).name} sees the serial numbers {serials or 'of no camera'}, "
-                f"not one {serial_number}"
-            )
-        acquirer = create_acquirer(harvester, serial_number, {})
+        try:
+            found = choose(listed_cameras(harvester), serial_number, interface)
+        except CameraError as error:
+            raise CameraError(f"{Path(cti).name} {error}") from None
+        acquirer = create_acquirer(harvester, found.place, {})
         try:
             yield acquirer.remote_device.node_map
         finally:
@@ -190,17 +194,3 @@ def _allowed(node: Any) -> str:
     except (*GENICAM_ERRORS, AttributeError):
         pass  # not available now: nothing can be said about it
     return ""
-
-
-def _text(info: Any, name: str) -> str:
-    try:
-        return str(getattr(info, name))
-    except (*GENICAM_ERRORS, AttributeError):
-        return ""  # the standard lets a producer leave it out
-
-
-def _number(info: Any, name: str) -> int:
-    try:
-        return int(getattr(info, name))
-    except (*GENICAM_ERRORS, AttributeError, ValueError):
-        return 0

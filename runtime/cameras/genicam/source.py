@@ -8,6 +8,7 @@ from typing import Any
 
 from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
 from voxgate.runtime.cameras.genicam.apply import apply_setup
+from voxgate.runtime.cameras.genicam.buffer import Announced, announced_from_nodes
 from voxgate.runtime.cameras.genicam.device import Device
 from voxgate.runtime.cameras.genicam.frame_maker import FrameMaker
 from voxgate.runtime.cameras.genicam.nodes import (
@@ -15,9 +16,9 @@ from voxgate.runtime.cameras.genicam.nodes import (
     apply_nodes,
     coord3d_from_nodes,
     execute_node,
+    frame_id_bits_from_nodes,
     markers_from_nodes,
     read_node,
-    read_number,
 )
 from voxgate.runtime.cameras.genicam.producer import check_producer, forget_cache_variables
 from voxgate.runtime.cameras.genicam.proof import Proof
@@ -35,6 +36,7 @@ class GenicamSource:
     """Opens the camera, sets it as declared, and takes its frames one by one. One thread only."""
 
     continuous_ids = True  # the stream numbers on through all jobs
+    frame_id_bits: int | None = None
 
     def __init__(self, settings: CameraSettings, source: GenicamSettings) -> None:
         self._settings = settings
@@ -55,6 +57,9 @@ class GenicamSource:
         try:
             self._device.open()
             markers = self._set_up(self._device.node_map)
+            self.frame_id_bits = frame_id_bits_from_nodes(
+                self._device.node_map, self._device.tl_type
+            )
             self._device.start()
         except GENICAM_ERRORS as e:
             raise CameraError(f"{self._where}: cannot be opened: {one_line(e)}") from e
@@ -122,23 +127,26 @@ class GenicamSource:
         apply_nodes(
             self._device.stream_node_map, (handling, *self._source.stream_nodes), self._where
         )
-        self._check_size(node_map)
+        announced = self._announced(node_map)
         coord3d = self._source.coord3d
         if coord3d is None:
             reads = self._settings.depth
             coord3d = coord3d_from_nodes(node_map, self._where) if reads else Coord3dModel()
-        self._frames = FrameMaker(self._settings, self._source, self._device, coord3d)
+        self._frames = FrameMaker(self._settings, self._source, self._device, coord3d, announced)
         # last: reading the 3D nodes moves a selector
         return markers_from_nodes(node_map, (*written, *self._source.nodes))
 
-    def _check_size(self, node_map: Any) -> None:
-        delivered = (read_number(node_map, "Width"), read_number(node_map, "Height"))
+    def _announced(self, node_map: Any) -> Announced:
+        """What the camera says of its image. Raises CameraError for one of another size."""
+        announced = announced_from_nodes(node_map)
+        delivered = (announced.width_px, announced.height_px)
         expected = (self._settings.width_px, self._settings.height_px)
         if None not in delivered and delivered != expected:
             raise CameraError(
                 f"{self._where}: Width and Height are {delivered}, the cell expects {expected}: "
                 f"set both nodes"
             )
+        return announced
 
     def _aged(self, pause_ns: int) -> bool:
         by_arrival = self._source.timestamp == "arrival"

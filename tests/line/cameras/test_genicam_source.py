@@ -330,7 +330,7 @@ def test_an_exception_while_reading_a_buffer_leaks_it(monkeypatch: pytest.Monkey
         GENICAM_ERRORS[1]("from genapi", "file", 1),
     ]
 
-    def broken(buffer: object) -> object:
+    def broken(*_: object) -> object:
         raise errors[broken_count[0] % 3]
 
     broken_count = [0]

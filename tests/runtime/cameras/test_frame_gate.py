@@ -55,13 +55,49 @@ def test_a_gap_is_counted_as_one_frame() -> None:
     ]
 
 
-def test_a_16_bit_wrap_is_taken_for_a_restart() -> None:
-    gate = FrameGate(replace(SETTINGS, frame_id_bits=16))
-    assert _run(gate, [65_534, 65_535, 0, 1, 4]) == [OK, OK, OK, OK, LOST]
+GIGE_IDS = {
+    "in order": ([65_534, 65_535, 1, 2], [OK, OK, OK, OK]),
+    "the last of a round is missing": ([65_533, 65_534, 1], [OK, OK, LOST]),
+    "the first of a round is missing": ([65_535, 2], [OK, LOST]),
+    "doubled": ([65_535, 1, 1, 2], [OK, OK, BAD, OK]),
+    "reordered over the end": ([65_534, 1, 65_535, 2], [OK, LOST, BAD, OK]),
+    "0 comes": ([65_535, 0, 1], [OK, BAD, OK]),
+    "the producer counts on": ([65_535, 65_536, 65_537, 65_540], [OK, OK, OK, LOST]),
+}
+
+
+@pytest.mark.parametrize("case", GIGE_IDS)
+@pytest.mark.parametrize("said_by", ["the settings", "the device"])
+def test_a_frame_is_invented_where_16_bit_ids_begin_again(case: str, said_by: str) -> None:
+    """GigE Vision 1.x, block id: 1 to 65,535, then 1 again."""
+    ids, expected = GIGE_IDS[case]
+    if said_by == "the device":
+        assert _run(FrameGate(SETTINGS, frame_id_bits=16), ids) == expected
+    else:
+        assert _run(FrameGate(replace(SETTINGS, frame_id_bits=16)), ids) == expected
+
+
+def test_every_16_bit_id_of_a_long_run_is_in_order() -> None:
+    gate = FrameGate(SETTINGS, frame_id_bits=16)
+    ids = [n % 65_535 + 1 for n in range(140_000)]
+    assert all(result == OK for result in _run(gate, ids))
+
+
+def test_a_producer_s_own_count_from_0_is_no_frame() -> None:
+    """Behind a GigE Vision device, whose own ids never are 0."""
+    ids = [0, 1, 2]
+    assert _run(FrameGate(SETTINGS, frame_id_bits=16), ids) == [OK, OK, OK]
+    assert _run(FrameGate(replace(SETTINGS, frame_id_bits=16)), ids) == [BAD, OK, OK]
+
+
+def test_the_settings_are_overruled_by_what_the_device_says() -> None:
+    gate = FrameGate(replace(SETTINGS, frame_id_bits=64), frame_id_bits=16)
+    assert _run(gate, [65_535, 1]) == [OK, BAD]
 
 
 def test_a_wrap_is_accepted_where_none_is_declared() -> None:
     assert _run(FrameGate(SETTINGS), [65_535, 0]) == [OK, BAD]
+    assert _run(FrameGate(SETTINGS), [65_535, 1]) == [OK, BAD]
 
 
 def test_drained_frames_are_reported_lost() -> None:

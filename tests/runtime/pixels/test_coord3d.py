@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kits.packer import PACKINGS, packed_image
 from voxgate.runtime.pixels.coord3d import (
     Coord3dModel,
     Coordinate,
@@ -204,8 +205,37 @@ def test_a_short_or_foreign_part_is_read_anyway() -> None:
         planes_from_bytes("Coord3D_C16", np.zeros(8, np.uint8), 3, 2)
     with pytest.raises(ValueError, match="Coord3D_ABCY16 is not"):
         planes_from_bytes("Coord3D_ABCY16", np.zeros(64, np.uint8), 2, 2)
-    with pytest.raises(ValueError, match="Confidence1p is not"):
-        confidence_from_bytes("Confidence1p", np.zeros(64, np.uint8), 2, 2)
+    with pytest.raises(ValueError, match="Confidence2p is not"):
+        confidence_from_bytes("Confidence2p", np.zeros(64, np.uint8), 2, 2)
+
+
+@pytest.mark.parametrize("packing", ["8", "16", "10p", "12p"])
+@pytest.mark.parametrize("letters", ["C", "AC", "ABC"])
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("padding", [0, 1, 5])
+@pytest.mark.parametrize("width", [4, 7])
+def test_packed_coordinates_with_line_padding_are_shifted(
+    packing: str, letters: str, planar: bool, padding: int, width: int
+) -> None:
+    bits = PACKINGS[packing].bits
+    random = np.random.default_rng(width + padding)
+    values = random.integers(0, 1 << bits, (3, width, len(letters)))
+    lines = np.moveaxis(values, 2, 0).reshape(-1, width) if planar else values.reshape(3, -1)
+    data = np.frombuffer(packed_image(lines.tolist(), packing, padding) + b"more", np.uint8)
+    name = f"Coord3D_{letters}{packing}{'_Planar' if planar else ''}"
+    planes = planes_from_bytes(name, data, width, 3, padding)
+    for place, letter in enumerate(letters):
+        np.testing.assert_array_equal(planes[letter], values[:, :, place])
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_a_bit_of_confidence_is_read_from_its_neighbour(padding: int) -> None:
+    bits = np.random.default_rng(1).integers(0, 2, (3, 11))
+    run = bits.reshape(1, -1) if padding == 0 else bits
+    lines = [np.packbits(line.astype(bool), bitorder="little").tobytes() for line in run]
+    data = np.frombuffer(b"".join(line + b"\xa5" * padding for line in lines), np.uint8)
+    read = confidence_from_bytes("Confidence1p", data, 11, 3, padding)
+    np.testing.assert_array_equal(read, bits)
 
 
 def test_components_of_different_size_are_combined() -> None:
