@@ -55,6 +55,7 @@ class Reason(str, Enum):
     POSE_MISSING = "pose_missing"
     POSE_GAP = "pose_gap"
     POSE_INVALID = "pose_invalid"
+    POSE_ORDER = "pose_order"
     POSE_UNCERTAIN = "pose_uncertain"
     OUT_OF_GRID = "out_of_grid"
     MISALIGNED = "misaligned"

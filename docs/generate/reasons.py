@@ -47,6 +47,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "The robot's stream: rate, network.",
     ),
     "pose_invalid": ("A message that is no pose.", "The quaternion's order and length; the units."),
+    "pose_order": (
+        "`seq` or stamp of a robot pose fell, repeated or jumped; the fault says which.",
+        "One program sends poses, counts each once, and is not restarted during a job.",
+    ),
     "pose_uncertain": (
         "The camera moved too far within what is not known of time.",
         "Stop to expose, slow down, or give camera and robot one clock (PTP).",

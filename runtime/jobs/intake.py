@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from voxgate.runtime.nouns import Frame, Note, Pose, Reason, View
 from voxgate.runtime.scans.recording import NoRecording, Recording
 from voxgate.runtime.sync.clock import ClockFit
+from voxgate.runtime.sync.pose_line import PoseLine
 from voxgate.runtime.sync.poses import KEEP_NS, MAX_POSES, PoseRecord
 from voxgate.runtime.sync.synchronizer import Rejection, Synchronizer
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
 from voxgate.runtime.wire.fields import MalformedMessage
 from voxgate.runtime.wire.poses import parse_pose
 
+WRAP_WITHIN = 16  # frames before and after a camera's counter begins again
 MAX_REMEMBERED = 64  # frames under way between arrival and view; the synchronizer keeps eight
 
 
@@ -44,7 +46,11 @@ class Intake:
         self._metrics = metrics
         self._under_way: dict[int, _UnderWay] = {}
         self._stash: list[tuple[bytes, int]] = []
-        self._last_seq: int | None = None
+        self._line = PoseLine()
+        self._began_again: Note | None = None
+        self._frame_ids: set[int] = set()
+        self._last_frame_id: int | None = None
+        self._refused: list[Rejection] = []
         self._last_pose_ns: int | None = None
         self._largest_gap_ns = 0
         self._recent: deque[PoseRecord] = deque(maxlen=MAX_POSES)
@@ -57,7 +63,7 @@ class Intake:
         self._stash.append((payload, t_arrival_ns))
 
     def settle(self) -> list[Note]:
-        """Understand what was stashed; a note for each that is no pose or misses others before."""
+        """Understand what was stashed; a note for each that is no pose, or not the next one."""
         notes = [self._add_pose(payload, t_ns) for payload, t_ns in self._stash]
         self._stash.clear()
         return [note for note in notes if note is not None]
@@ -77,12 +83,15 @@ class Intake:
         self._follow(pose)
         self._sync.add_pose(pose)
         self._remember(record)
-        return self._lost_before(message.seq)
+        return self._in_line(record)
 
     def begin(self, recording: Recording) -> None:
         """A job starts: nothing of the last one is under way any more."""
         self._sync.clear()
         self._under_way.clear()
+        self._frame_ids.clear()
+        self._last_frame_id = None
+        self._refused.clear()
         self._recording = recording
         recording.begin(self._sync.state(), tuple(self._recent))
 
@@ -91,7 +100,11 @@ class Intake:
         self._recording = NoRecording()
 
     def add_frame(self, frame: Frame) -> None:
-        """Take one frame of the open job."""
+        """Take one frame of the open job; `take` tells of one whose id came before or fell."""
+        refusal = self._out_of_order(frame.frame_id)
+        if refusal is not None:
+            self._refused.append(Rejection(frame.frame_id, refusal))
+            return
         if len(self._under_way) >= MAX_REMEMBERED:
             self._under_way.pop(next(iter(self._under_way)))
         self._under_way[frame.frame_id] = _UnderWay(
@@ -102,10 +115,13 @@ class Intake:
 
     def take(self, now_ns: int) -> list[PlacedView | Rejection]:
         """What became of frames since the last call."""
+        refused, self._refused = self._refused, []
+        for rejection in refused:
+            self._metrics.rejections.labels(rejection.note.reason.value).inc()
         results = self._sync.take(now_ns)
         if results:
             self._recording.took(now_ns)
-        return [self._named(result, now_ns) for result in results]
+        return [*refused, *(self._named(result, now_ns) for result in results)]
 
     def flush(self) -> Note:
         """Give up frames that still wait for poses; the note says so."""
@@ -119,7 +135,12 @@ class Intake:
         )
 
     def stepped(self) -> Note | None:
-        """A clock was set since the last call: what was placed before and after may not agree."""
+        """A clock was set, or the robot's program restarted, since the last call: what was placed
+        before and after may not agree.
+        """
+        began_again, self._began_again = self._began_again, None
+        if began_again is not None:
+            return began_again
         for name, clock in self._clocks.items():
             if clock.steps != self._steps[name]:
                 self._steps[name] = clock.steps
@@ -159,13 +180,25 @@ class Intake:
             self._recent.popleft()
         self._recording.pose(record)
 
-    def _lost_before(self, seq: int) -> Note | None:
-        last, self._last_seq = self._last_seq, seq
-        if last is None or seq <= last + 1:  # going back: the robot program was started again
+    def _in_line(self, record: PoseRecord) -> Note | None:
+        followed = self._line.follow(record)
+        self._metrics.poses_lost.inc(followed.lost)
+        if followed.began_again:
+            what = f"the robot's poses count from {record.seq} again: was its program restarted?"
+            self._began_again = Note(Reason.POSE_ORDER, what)
+        if followed.note is not None and followed.note.reason is Reason.POSE_ORDER:
+            self._metrics.poses_out_of_order.inc()
+        return followed.note
+
+    def _out_of_order(self, frame_id: int) -> Note | None:
+        """Of a camera whose gate let it through."""
+        last, self._last_frame_id = self._last_frame_id, frame_id
+        if frame_id in self._frame_ids:
+            return Note(Reason.FRAME_INVALID, f"frame {frame_id}: came more than once")
+        self._frame_ids.add(frame_id)
+        if last is None or frame_id > last or _wraps(last, frame_id):
             return None
-        lost = seq - last - 1
-        self._metrics.poses_lost.inc(lost)
-        return Note(Reason.POSE_GAP, f"{lost} robot poses lost before seq {seq}")
+        return Note(Reason.FRAME_INVALID, f"frame {frame_id}: came after frame {last}")
 
     def _named(self, result: View | Rejection, now_ns: int) -> PlacedView | Rejection:
         under_way = self._under_way.pop(result.frame_id, None)
@@ -178,6 +211,12 @@ class Intake:
         self._metrics.observe(Stage.SYNC, now_ns - under_way.t_arrival_ns)
         end = self._sync.host_time(under_way.t_device_end_ns)
         return PlacedView(result, end.t_ns, end.residual_ns)
+
+
+def _wraps(last: int, frame_id: int) -> bool:
+    """Whether a counter of some bytes began again between these two."""
+    bits = last.bit_length()
+    return bits % 8 == 0 and last >= (1 << bits) - WRAP_WITHIN and frame_id <= WRAP_WITHIN
 
 
 def _seconds(ns: int | None) -> float:

@@ -241,8 +241,8 @@ class Station:
         self._faults.note(event.note, now_ns, self.runner.job_id, event.camera)
 
     def pose_note(self, note: Note, now_ns: int) -> None:
-        """A pose that was none holds against the job; a lost one does by the gap it leaves."""
-        if note.reason is Reason.POSE_INVALID:
+        """A pose that was none, or not in order, holds against the job; a lost one by its gap."""
+        if note.reason in (Reason.POSE_INVALID, Reason.POSE_ORDER):
             self.runner.hold_against(note)
         self._faults.note(note, now_ns, self.runner.job_id)
 

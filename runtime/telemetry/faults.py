@@ -24,6 +24,7 @@ CODE_OF: dict[Reason, FaultCode] = {
     Reason.POSE_MISSING: FaultCode.POSE,
     Reason.POSE_GAP: FaultCode.POSE,
     Reason.POSE_INVALID: FaultCode.POSE,
+    Reason.POSE_ORDER: FaultCode.POSE,
     Reason.POSE_UNCERTAIN: FaultCode.POSE,
     Reason.QUEUE_OVERFLOW: FaultCode.QUEUE_OVERFLOW,
 }

@@ -119,6 +119,9 @@ class Metrics:
         self.frames_outside_job = self._counter("frames_outside_job", "Frames nobody asked for")
         self.poses = self._counter("poses", "Poses that were used")
         self.poses_lost = self._counter("poses_lost", "Missing sequence numbers of the robot")
+        self.poses_out_of_order = self._counter(
+            "poses_out_of_order", "Poses whose seq or stamp fell, repeated or jumped"
+        )
         self.poses_malformed = self._counter("poses_malformed", "Messages that are no pose")
         self.denied = self._counter("denied_peers", "Handshakes of peers not on the list", "role")
         self.heartbeats = self._counter("heartbeats", "Heartbeats that were published")

@@ -248,6 +248,24 @@ def _strange_pose(**change: Any) -> Strike:
     return strike
 
 
+def _second_sender(**change: Any) -> Strike:
+    """Another program of the same controller says some poses; its own count, or a count no more."""
+
+    def strike(line: Line) -> None:
+        before = len(line.robot.published("fault"))
+        with zmq.Context() as context, context.socket(zmq.PUB) as other:
+            other.linger = 100
+            other.connect(f"ipc://{line.folder}/poses")
+            deadline = time.monotonic() + 10
+            while len(line.robot.published("fault")) == before and time.monotonic() < deadline:
+                now_ns = time.monotonic_ns() + ROBOT_OFFSET_NS
+                pose = POSE | {"t_robot_ns": now_ns} | change
+                other.send_multipart([TOPIC_POSE, json.dumps(pose).encode()])
+                time.sleep(0.01)
+
+    return strike
+
+
 def _another_robot(line: Line) -> None:
     """Its clock began elsewhere, its sequence numbers and places are its own."""
     with zmq.Context() as context, context.socket(zmq.PUB) as other:
@@ -293,6 +311,16 @@ POSES = {
         _open_or_half(_any(Reason.POSE_INVALID)),
     ),
     "poses of another robot": Row(_another_robot, _open_or_half(_CLOCK)),
+    "poses of a second program": Row(
+        _second_sender(seq=10**6), _open_or_half(_any(Reason.POSE_ORDER))
+    ),
+    "poses of a second program that has just begun": Row(
+        _second_sender(seq=0), _open_or_half(_any(Reason.POSE_ORDER))
+    ),
+    "pose stamp set back": Row(
+        _second_sender(seq=10**6, t_robot_ns=ROBOT_OFFSET_NS),
+        _open_or_half(_any(Reason.POSE_ORDER)),
+    ),
     "camera clock set": Row(_step("camera_offset_ns", HALF_A_SECOND_NS), {When.HALF: _CLOCK}),
     "camera clock set back": Row(_step("camera_offset_ns", -HALF_A_SECOND_NS), {When.HALF: _CLOCK}),
     "robot clock set": Row(_step("robot_offset_ns", HALF_A_SECOND_NS), _open_or_half(_CLOCK)),

@@ -9,9 +9,9 @@ import pytest
 
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.intake import Intake, PlacedView
-from voxgate.runtime.nouns import Frame, Reason
+from voxgate.runtime.nouns import Frame, Note, Reason
 from voxgate.runtime.scans.recording import NoRecording
-from voxgate.runtime.sync.synchronizer import Synchronizer
+from voxgate.runtime.sync.synchronizer import Rejection, Synchronizer
 from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.wire.poses import PoseMessage
 
@@ -93,6 +93,95 @@ def test_robot_program_that_starts_again_is_no_loss(intake: Intake, metrics: Met
     intake.stash_pose(pose(104, seq=0), arrival_ns(104))
     assert intake.settle() == []
     assert counted(metrics, "poses_lost") == 0
+
+
+def feed_two(intake: Intake, first: int, count: int, **changes: int) -> list[Note]:
+    """The robot goes on from `first`; a second sender says `count` poses between, then goes.
+
+    changes: by how much its seq and its stamp differ from the robot's.
+    """
+    notes = []
+    for number in range(first, first + 60):
+        intake.stash_pose(pose(number), arrival_ns(number))
+        if 10 <= number - first < 10 + count:
+            seq = max(0, number + changes.get("seq", 0))
+            stamp = START_NS + number * 8 * MS + 4 * MS + ROBOT_NS + changes.get("stamp", 0)
+            strange = pose(number, seq=seq, t_robot_ns=stamp, p_mm=(0.0, 0.0, 900.0))
+            intake.stash_pose(strange, arrival_ns(number) + 4 * MS)
+        notes += intake.settle()
+    return notes
+
+
+@pytest.mark.parametrize("count", [1, 5, 24])
+@pytest.mark.parametrize("stamp", [0, -(10**9), 3600 * 10**9])
+@pytest.mark.parametrize("seq", [96_410, 0, 1, 3, -1, -7, -310, -300, 2**62])
+def test_second_sender_is_named_and_shifts_no_counter(
+    intake: Intake, metrics: Metrics, seq: int, stamp: int, count: int
+) -> None:
+    feed(intake, 0, 300)
+    notes = feed_two(intake, 300, count, seq=seq, stamp=stamp)
+    assert Reason.POSE_ORDER in {note.reason for note in notes}
+    assert counted(metrics, "poses_lost") <= 10
+    assert counted(metrics, "poses_out_of_order") >= 1
+    feed(intake, 360, 400)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seq": 19},
+        {"seq": 12},
+        {"seq": 2**60},
+        {"t_robot_ns": START_NS + 19 * 8 * MS + ROBOT_NS},
+        {"t_robot_ns": START_NS + 18 * 8 * MS + ROBOT_NS},
+    ],
+    ids=["seq repeats", "seq falls", "seq jumps", "stamp repeats", "stamp falls"],
+)
+def test_pose_out_of_its_order_is_a_fault_with_a_name(
+    intake: Intake, changes: dict[str, int]
+) -> None:
+    feed(intake, 0, 20)
+    intake.stash_pose(pose(20, **changes), arrival_ns(20))
+    (note,) = intake.settle()
+    assert note.reason is Reason.POSE_ORDER
+
+
+def test_restart_of_the_robots_program_is_told_once(intake: Intake) -> None:
+    feed(intake, 100, 103)
+    intake.stash_pose(pose(104, seq=0), arrival_ns(104))
+    intake.settle()
+    note = intake.stepped()
+    assert note is not None
+    assert note.reason is Reason.POSE_ORDER
+    assert intake.stepped() is None
+
+
+def test_poses_lost_in_a_stall_of_the_network_are_counted(intake: Intake, metrics: Metrics) -> None:
+    feed(intake, 0, 100)
+    for number in (*range(100, 120), 400, 401):  # the first ones waited, those after were dropped
+        intake.stash_pose(pose(number), arrival_ns(400) + number * 1000)
+    (note,) = intake.settle()
+    assert note.reason is Reason.POSE_GAP
+    assert counted(metrics, "poses_lost") == 280
+
+
+@pytest.mark.parametrize(
+    ("ids", "refused"),
+    [((1, 2, 2), [2]), ((5, 6, 3), [3]), ((65535, 1), []), ((255, 0, 1), []), ((7, 9), [])],
+)
+def test_frame_whose_id_repeats_or_falls_is_rejected(
+    intake: Intake, metrics: Metrics, ids: tuple[int, ...], refused: list[int]
+) -> None:
+    feed(intake, 0, 54)
+    intake.begin(NoRecording())
+    for turn, frame_id in enumerate(ids):
+        intake.add_frame(frame(START_NS + (400 + 20 * turn) * MS, frame_id))
+    feed(intake, 54, 75)
+    results = intake.take(arrival_ns(75))
+    rejections = [result for result in results if isinstance(result, Rejection)]
+    assert [rejection.frame_id for rejection in rejections] == refused
+    assert all(rejection.note.reason is Reason.FRAME_INVALID for rejection in rejections)
+    assert len(results) == len(ids)
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b"\xff", b"x" * 5000, pose(0)[:-1]])

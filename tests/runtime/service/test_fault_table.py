@@ -95,6 +95,19 @@ def _strange_pose(**change: Any) -> Strike:
     return strike
 
 
+def _second_sender(**change: Any) -> Strike:
+    """Another program of the same controller says some poses."""
+
+    def strike(cell: SteppedCell) -> None:
+        for _ in range(5):
+            now_ns = cell.time.now_ns + ROBOT_OFFSET_NS
+            pose = POSE | {"t_robot_ns": now_ns} | change
+            cell.sockets.sent.append(json.dumps(pose).encode())
+            cell.run_for(0.01)
+
+    return strike
+
+
 def _another_robot(cell: SteppedCell) -> None:
     """Its clock began elsewhere, its sequence numbers and places are its own."""
     for number in range(50):
@@ -159,6 +172,9 @@ STRIKES: dict[str, Strike] = {
     "pose is not a number": _strange_pose(p_mm=[1, 2, float("nan")]),
     "pose is no rotation": _strange_pose(q_wxyz=[0, 0, 0, 0]),
     "pose is kilometres away": _strange_pose(p_mm=[1e6, 0, 0]),
+    "poses of a second program": _second_sender(seq=10**6),
+    "poses of a second program that has just begun": _second_sender(seq=0),
+    "pose stamp set back": _second_sender(seq=10**6, t_robot_ns=ROBOT_OFFSET_NS),
     "poses of another robot": _another_robot,
     "camera clock set": _step("camera_offset_ns", HALF_A_SECOND_NS),
     "camera clock set back": _step("camera_offset_ns", -HALF_A_SECOND_NS),
