@@ -11,6 +11,7 @@ from voxgate.runtime.commands.console import errors_as_json
 from voxgate.runtime.commands.options import AsJson
 
 if TYPE_CHECKING:
+    from voxgate.runtime.wire.verdict import VerdictMessage
     from voxgate.sim.job_report import JobReport
 
 Speed = Annotated[float, typer.Option(min=0.25, max=8, help="Of the moves between views.")]
@@ -33,7 +34,7 @@ def demo(
 
 
 def play(
-    scan: Annotated[Path, typer.Argument(help="Folder of a recorded scan.")],
+    scan: Annotated[list[Path], typer.Argument(help="Folders of recorded scans, one part each.")],
     config: Annotated[Path, typer.Option(help="The YAML of a cell that is being served.")],
     fault: Annotated[
         list[str] | None, typer.Option(help="Misbehave: drop:view=3, delay:frames=20ms, ...")
@@ -44,12 +45,14 @@ def play(
     speed: Speed = 1.0,
     as_json: AsJson = False,
 ) -> None:
-    """Be the robot and the camera of a served cell for one part; exits as inspect does."""
+    """Be the robot and the camera of a served cell, part by part; exits as inspect does.
+
+    Of several parts with the worst answer: 0 only if every one is PASS.
+    """
     from voxgate.runtime.config.cell import load_cell
     from voxgate.runtime.offline.inspect_scan import EXIT_CODES
     from voxgate.sim.cell_wires import wires_from_config
     from voxgate.sim.field.faults import fault_from_text
-    from voxgate.sim.robot import RobotError
     from voxgate.sim.virtual_cell import VirtualCell
 
     with errors_as_json(as_json):
@@ -57,16 +60,16 @@ def play(
             fault_from_text(text)
         loaded = load_cell(config)
         with VirtualCell(wires_from_config(loaded.config, key)) as cell:
-            cell.wait_for_box()
+            cell.wait_for_box(on_nobody=lambda: _say_nobody_serves(config))
             cell.wait_until_ready()
-            report = cell.play(scan, faults=tuple(fault or ()), speed=speed)
-        if report.verdict is None:
-            raise RobotError(f"no verdict: {report.refused or 'the box fell silent'}")
+            reports = [cell.play(each, faults=tuple(fault or ()), speed=speed) for each in scan]
+        verdicts = [_verdict(report) for report in reports]
     if as_json:
-        typer.echo(report.verdict.model_dump_json())
+        told = [verdict.model_dump_json() for verdict in verdicts]
+        typer.echo(told[0] if len(told) == 1 else f'{{"verdicts":[{",".join(told)}]}}')
     else:
-        _show(report)
-    raise typer.Exit(EXIT_CODES[report.verdict.outcome])
+        _show(reports)
+    raise typer.Exit(max(EXIT_CODES[verdict.outcome] for verdict in verdicts))
 
 
 def build_camera(
@@ -79,24 +82,42 @@ def build_camera(
 
 
 def serve_camera(
-    scan: Annotated[Path, typer.Argument(help="Folder of a recorded scan to look at.")],
+    scan: Annotated[list[Path], typer.Argument(help="Folders of recorded scans to look at.")],
     serial: Annotated[
         str, typer.Option(help="Serial number; with several, -1, -2 ...")
     ] = "virtual",
     cameras: Annotated[int, typer.Option(min=1, max=16, help="How many.")] = 1,
     look_s: Annotated[float, typer.Option(min=0.05, help="Each view stands so long.")] = 1.0,
 ) -> None:
-    """Virtual GenICam cameras for any GenICam software, until Ctrl-C; faults by lines on stdin."""
+    """Virtual GenICam cameras for any GenICam software, until Ctrl-C; faults by lines on stdin.
+
+    They also end with the program that started them.
+    """
     from voxgate.sim.serve import serve_cameras
 
     serve_cameras(scan, serial, cameras, look_s)
 
 
-def _show(report: JobReport) -> None:
+def _say_nobody_serves(config: Path) -> None:
+    typer.echo(f"no service is running: start it with `voxgate run {config}`; waiting", err=True)
+
+
+def _verdict(report: JobReport) -> VerdictMessage:
+    """Raises RobotError when there is none."""
+    from voxgate.sim.robot import RobotError
+
+    if report.verdict is None:
+        silent = "the box fell silent"
+        raise RobotError(f"{report.scan}: no verdict: {report.refused or silent}")
+    return report.verdict
+
+
+def _show(reports: list[JobReport]) -> None:
     from rich.console import Console
 
     from voxgate.sim.demo.show import PlannedJob, jobs_table
 
     console = Console()
-    job = PlannedJob(report.scan, report.outcome, report.faults)
-    console.print(jobs_table([job], [report], "one job", console.width))
+    jobs = [PlannedJob(report.scan, report.outcome, report.faults) for report in reports]
+    title = "one job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+    console.print(jobs_table(jobs, reports, title, console.width))

@@ -1,7 +1,8 @@
-"""Virtual cameras for anybody's GenICam software: `voxgate camera serve SCAN`.
+"""Virtual cameras for anybody's GenICam software: `voxgate camera serve SCAN ...`.
 
-They look at the views of a scan in turn, free-running or triggered as the software sets them. Lines
-on stdin command them, all of them unless a serial number comes first:
+They look at the views of one scan after the other in turn, free-running or triggered as the
+software sets them, until Ctrl-C or until whoever started them is gone. Lines on stdin command them,
+all of them unless a serial number comes first:
 
     fire                    raise Line1 now
     show 3                  stand before view 3 and stay there; `show` alone: in turn again
@@ -13,6 +14,8 @@ on stdin command them, all of them unless a serial number comes first:
 
 from __future__ import annotations
 
+import itertools
+import os
 import select
 import sys
 import time
@@ -24,6 +27,7 @@ import numpy as np
 import typer
 
 from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.sim.field.genicam_camera import SLOTS, camera_spec
 from voxgate.sim.field.network_camera import Encoding, Picture, pictures_from_scan
@@ -33,27 +37,38 @@ from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
 NS_PER_S = 1_000_000_000
 OUT = Path("out") / "gentl"
+PARENT_S = 0.5  # how often to look whether the parent is still there
 
 
 class Showcase:
-    """One camera that looks at one view after the other."""
+    """One camera that looks at one view after the other, of one scan after the other."""
 
-    def __init__(self, camera: VirtualCamera, pictures: Sequence[Picture]) -> None:
+    def __init__(self, camera: VirtualCamera, scans: Sequence[Sequence[Picture]]) -> None:
         self.camera = camera
-        self._count = min(SLOTS, len(pictures))
+        self._scans = itertools.cycle(scans)
+        self._more = len(scans) > 1
         self._still = False
         self._view = 0
-        size = (camera.spec.height_px, camera.spec.width_px)
-        for slot, picture in enumerate(pictures[:SLOTS]):
-            image = np.frombuffer(picture.image, np.uint8).reshape(size)
-            counts = picture.depth if picture.depth is not None else bytes(2 * image.size)
-            camera.show(slot, image, np.frombuffer(counts, np.uint16).reshape(size))
+        self._lay_out()
 
     def turn(self) -> None:
         """The next view, unless one was asked for."""
-        if not self._still:
-            self._view = (self._view + 1) % self._count
-            self.camera.stand_before(self._view)
+        if self._still:
+            return
+        self._view = (self._view + 1) % self._count
+        if self._view == 0 and self._more:
+            self._lay_out()
+        self.camera.stand_before(self._view)
+
+    def _lay_out(self) -> None:
+        """Before the camera: the views of the next scan."""
+        pictures = next(self._scans, ())[:SLOTS]
+        self._count = len(pictures)
+        size = (self.camera.spec.height_px, self.camera.spec.width_px)
+        for slot, picture in enumerate(pictures):
+            image = np.frombuffer(picture.image, np.uint8).reshape(size)
+            counts = picture.depth if picture.depth is not None else bytes(2 * image.size)
+            self.camera.show(slot, image, np.frombuffer(counts, np.uint16).reshape(size))
 
     def obey(self, words: Sequence[str]) -> None:
         """One command. Raises VoxGateError with what is possible."""
@@ -85,29 +100,42 @@ class Showcase:
         }
 
 
-def serve_cameras(scan_folder: Path, serial: str, count: int, look_s: float) -> None:
-    """Until Ctrl-C or the end of the terminal. Raises VoxGateError when nothing can be served."""
+def serve_cameras(folders: Sequence[Path], serial: str, count: int, look_s: float) -> None:
+    """Until Ctrl-C or the parent's end. Raises VoxGateError when nothing can be served."""
+    parent = os.getppid()
     producer = build(OUT)
-    scan = open_scan(scan_folder)
-    pictures = pictures_from_scan(scan, Encoding.RAW)
+    calibration, scans = _seen(folders)
     serials = [serial] if count == 1 else [f"{serial}-{number + 1}" for number in range(count)]
     with ExitStack() as stack:
         shown = {}
         for number, name in enumerate(serials):
             # clocks of their own: nothing can work by mistaking one for another
             clock = ((3_000 + 1_000 * number) * NS_PER_S, -9.0 + 5.0 * number)
-            camera = stack.enter_context(VirtualCamera(camera_spec(name, scan.calibration, clock)))
-            shown[name] = Showcase(camera, pictures)
+            camera = stack.enter_context(VirtualCamera(camera_spec(name, calibration, clock)))
+            shown[name] = Showcase(camera, scans)
         typer.echo(f"producer: {producer}\nserial numbers: {', '.join(shown)}\nCtrl-C ends them.")
-        _run(shown, look_s)
+        _run(shown, look_s, parent)
 
 
-def _run(shown: dict[str, Showcase], look_s: float) -> None:
+def _seen(folders: Sequence[Path]) -> tuple[Calibration, list[tuple[Picture, ...]]]:
+    """What one camera took: its calibration and the pictures of each scan."""
+    scans = [open_scan(folder) for folder in folders]
+    calibration = scans[0].calibration
+    size = (calibration.width_px, calibration.height_px)
+    for folder, scan in zip(folders, scans, strict=True):
+        if (scan.calibration.width_px, scan.calibration.height_px) != size:
+            raise VoxGateError(
+                f"{folder}: pictures of another size than {folders[0]}'s: one camera"
+            )
+    return calibration, [pictures_from_scan(scan, Encoding.RAW) for scan in scans]
+
+
+def _run(shown: dict[str, Showcase], look_s: float, parent: int) -> None:
     listening = True
     due = time.monotonic() + look_s
     try:
-        while True:
-            wait_s = max(0.0, due - time.monotonic())
+        while os.getppid() == parent:
+            wait_s = min(PARENT_S, max(0.0, due - time.monotonic()))
             if listening and select.select([sys.stdin], [], [], wait_s)[0]:
                 line = sys.stdin.readline()
                 listening = bool(line)  # started without a terminal: nobody commands

@@ -11,10 +11,11 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from voxgate.runtime.common.endpoints import refuses
 from voxgate.runtime.wire.commands import (
     Acknowledge,
     GetState,
@@ -35,6 +36,7 @@ from voxgate.sim.robot import NS_PER_MS, Robot, RobotError
 ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
 VERDICT_TIMEOUT_MS = 60_000
 READY_TIMEOUT_MS = 60_000
+STARTING_TIMEOUT_MS = 10_000  # a service that was started a moment ago binds its sockets by then
 PUBLISHED_TIMEOUT_MS = 1000
 END_TIMEOUT_S = 30
 MIN_SPEED, MAX_SPEED = 0.25, 100.0  # of the recorded moves between the views
@@ -47,6 +49,7 @@ class VirtualCell:
         self._context = context_for(wires)
         self.robot = Robot(self._context, wires)
         self._encoding = encoding
+        self._commands = wires.commands
         self._field = subprocess.Popen(
             command(wires), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
@@ -61,8 +64,14 @@ class VirtualCell:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def wait_for_box(self, timeout_ms: int = READY_TIMEOUT_MS) -> None:
-        """Until a heartbeat is heard. Raises RobotError."""
+    def wait_for_box(
+        self, timeout_ms: int = READY_TIMEOUT_MS, on_nobody: Callable[[], None] = lambda: None
+    ) -> None:
+        """Until a heartbeat is heard. Raises RobotError: sooner when nobody listens there."""
+        nobody = refuses(self._commands)
+        if nobody:
+            on_nobody()
+        timeout_ms = min(timeout_ms, STARTING_TIMEOUT_MS) if nobody else timeout_ms
         deadline_ns = time.monotonic_ns() + timeout_ms * NS_PER_MS
         while self.robot.heartbeat is None:
             if time.monotonic_ns() > deadline_ns:

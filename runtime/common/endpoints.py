@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from pathlib import Path
 
 _TCP = re.compile(r"tcp://(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9.*-]+):(?P<port>[0-9]{1,5})")
 _IPC_PREFIX = "ipc://"
+_KNOCK_S = 1.0
 _IPC = re.compile(r"ipc:///[^\s@]{1,90}")  # the kernel takes 107 bytes
 
 
@@ -31,6 +33,23 @@ def is_loopback(host: str | None) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def refuses(endpoint: str) -> bool:
+    """Whether nobody listens there; False also where that cannot be known at once."""
+    host = host_of(endpoint)
+    try:
+        if host is None:
+            with socket.socket(socket.AF_UNIX) as knock:
+                knock.connect(endpoint.removeprefix(_IPC_PREFIX))
+        else:
+            here = "localhost" if host == "*" else host
+            socket.create_connection((here, int(endpoint.rpartition(":")[2])), _KNOCK_S).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def checked_endpoint(value: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.sim.field.clocks import DeviceClock
 from voxgate.sim.field.events import Power, Trigger
 from voxgate.sim.field.network_camera import Picture
 from voxgate.sim.gentl.link import Fault
@@ -25,10 +26,14 @@ SETTLED_S = 0.2  # longest readout and latency of the last frame
 
 
 def camera_spec(serial: str, calibration: Calibration, clock: tuple[int, float]) -> CameraSpec:
-    """The camera that the calibration describes, with a clock of its own: (reads now ns, ppm).
+    """The camera that the calibration describes, with a clock of its own.
+
+    clock: what it reads when the host's monotonic clock reads 0, ns; how much faster it runs, ppm.
 
     The network is that of sim/field/schedule.py: 0.2 to 2 ms, 10 ms for 0.3 % of the frames.
     """
+    now_ns = time.monotonic_ns()
+    offset_ns = DeviceClock(0, *clock).device_ns(now_ns) - now_ns
     return CameraSpec(
         serial,
         calibration.width_px,
@@ -42,7 +47,7 @@ def camera_spec(serial: str, calibration: Calibration, clock: tuple[int, float])
             float(calibration.camera_matrix[1, 2]),
         ),
         rays=rays(calibration),
-        clock=Clock(clock[0] - time.monotonic_ns(), clock[1]),
+        clock=Clock(offset_ns, clock[1]),
         timing=Timing(readout_ns=calibration.readout_ns, late_permille=3, late_ns=8_000_000),
     )
 

@@ -47,7 +47,8 @@ LEAD_NS = 20_000_000  # from the order to the first event
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
-# three clocks, three zeros: nothing can work by mistaking one for another
+# Three clocks, three zeros: nothing can work by mistaking one for another. What each reads when the
+# host's reads 0: a box that met this robot before meets it again, and no clock was set meanwhile.
 ROBOT_CLOCK = (70_000 * NS_PER_S, 11.0)
 CAMERA_CLOCK = (3_000 * NS_PER_S, -9.0)
 HOME = Sample(0, (600.0, 0.0, 800.0), (0.0, 1.0, 0.0, 0.0))
@@ -70,8 +71,8 @@ class Field:
         self._sender = CameraSender(context, wires.frames, wires.camera) if wires.frames else None
         self._genicam = _genicam_camera(wires) if wires.serial_number else None
         self._clocks = {
-            Target.ROBOT: DeviceClock(now_ns, *ROBOT_CLOCK),
-            Target.CAMERA: DeviceClock(now_ns, *CAMERA_CLOCK),
+            Target.ROBOT: DeviceClock(0, *ROBOT_CLOCK),
+            Target.CAMERA: DeviceClock(0, *CAMERA_CLOCK),
         }
         self._loaded: dict[str, Loaded] = {}
         self._stands_at = HOME

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -19,8 +21,18 @@ from tests.kits.repository import ROOT
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.box import voxgate
+from voxgate.sim.field.network_camera import Picture
+from voxgate.sim.gentl.link import FOLDER, PREFIX
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 from voxgate.sim.serve import Showcase
+
+PARENT = """
+import subprocess, sys
+made = subprocess.Popen(sys.argv[1:])
+print(made.pid, flush=True)
+made.wait()
+"""
+"""A program that starts another one and waits for it."""
 
 
 @pytest.fixture
@@ -158,6 +170,41 @@ def test_served_cameras_end_with_a_trace_or_before_they_are_told(tmp_path: Path)
             virtual.wait_until(lambda: listed() == {f"{serial}-2"}, 20.0)
         finally:
             serving.kill()
+
+
+@needs_c_compiler
+def test_served_cameras_outlive_the_program_that_started_them() -> None:
+    scans = [str(ROOT / "examples" / "bracket" / name) for name in ("good", "bad")]
+    serial = virtual.serial("orphan")
+    command = voxgate("camera", "serve", *scans, "--serial", serial)
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as parent:
+        assert parent.stdout is not None
+        served = int(parent.stdout.readline())
+        virtual.wait_until(lambda: (FOLDER / f"{PREFIX}{serial}").exists(), 60.0)
+        parent.kill()
+    virtual.wait_until(lambda: not psutil.pid_exists(served), 20.0)
+    assert not (FOLDER / f"{PREFIX}{serial}").exists()
+
+
+@needs_c_compiler
+def test_a_camera_looks_at_one_scan_only(
+    camera: VirtualCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second scan stands before it when the views of the first one are through."""
+    size = camera.spec.width_px * camera.spec.height_px
+    scans = [[Picture({}, bytes([grey]) * size, None)] for grey in (10, 200)]
+    shown: list[int] = []
+    monkeypatch.setattr(camera, "show", lambda slot, image, depth: shown.append(image[0, 0]))
+    showcase = Showcase(camera, scans)
+    for _ in range(3):
+        showcase.turn()
+    assert shown == [10, 200, 10, 200]
 
 
 @needs_c_compiler

@@ -1,0 +1,72 @@
+"""`voxgate play`: one served box, several parts, several programs one after the other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kits.cell_kit import until, write_cell
+from tests.kits.repository import ROOT
+from voxgate.sim.box import CONFIG_NAME, Box, voxgate
+from voxgate.sim.recipes import export_once
+
+BRACKET = ROOT / "examples" / "bracket"
+GOOD, BAD = BRACKET / "good", BRACKET / "bad"
+SPEED = "8"
+PATIENCE_S = 240.0
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    recipe = export_once(BRACKET / "golden", ROOT / "out" / "recipes")
+    name = f"{recipe.parent.name}/{recipe.name}"
+    folder = tmp_path_factory.mktemp("box")
+    calibration = BRACKET / "calibration.json"
+    with Box.start(folder, calibration, recipe.parents[1], name) as running:
+        yield running
+
+
+def play(config: Path, *scans: Path) -> tuple[subprocess.CompletedProcess[str], Any]:
+    """What the command printed, and its JSON."""
+    command = voxgate("play", *map(str, scans), "--config", str(config), "--speed", SPEED)
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    return done, json.loads(done.stdout)
+
+
+def said(verdict: dict[str, Any]) -> str:
+    """Every reason's words."""
+    return "; ".join(reason["detail"] for reason in verdict["reasons"])
+
+
+def test_only_the_first_play_of_a_run_can_pass(box: Box) -> None:
+    """Each is a program of its own, whose clocks go on from those before."""
+    outcomes: list[str] = []
+
+    def passes_again() -> bool:  # a machine that stalls may cost a part its clocks
+        _, verdict = play(box.folder / CONFIG_NAME, GOOD)
+        assert "stepped" not in said(verdict)
+        outcomes.append(verdict["outcome"])
+        return outcomes.count("PASS") >= 2
+
+    until(passes_again, "a second good part that passes", PATIENCE_S)
+
+
+def test_of_several_scans_only_one_is_played(box: Box) -> None:
+    done, told = play(box.folder / CONFIG_NAME, GOOD, BAD)
+    verdicts = told["verdicts"]
+    assert [verdict["part_id"] for verdict in verdicts] == ["good", "bad"]
+    outcomes = {verdict["outcome"] for verdict in verdicts}
+    assert verdicts[1]["outcome"] != "PASS"
+    assert done.returncode == (3 if "INDETERMINATE" in outcomes else 1)
+
+
+def test_a_missing_service_is_told_after_a_minute(folder: Path) -> None:
+    done, told = play(write_cell(folder), GOOD)
+    assert done.returncode == 2
+    assert "voxgate run" in done.stderr
+    assert "is the box running" in told["error"]
