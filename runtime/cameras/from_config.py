@@ -99,7 +99,9 @@ def _setup(given: SetupSection) -> CameraSetup:
         components=tuple(given.components.items()),
         exposure_us=given.exposure_us,
         frame_rate_hz=given.frame_rate_hz,
-        trigger=Trigger(trigger.source, trigger.activation, trigger.delay_us) if trigger else None,
+        trigger=Trigger(trigger.source, trigger.activation, trigger.delay_us, trigger.selector)
+        if trigger
+        else None,
         chunks=given.chunks,
         ptp=PtpLimits(ptp.max_offset_us, ptp.settle_ms) if ptp else None,
     )

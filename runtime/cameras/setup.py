@@ -20,13 +20,20 @@ class NodeSetting:
     value: NodeValue
 
 
+FRAME_START = "FrameStart"
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What starts an exposure: TriggerSource, its edge and its delay; None leaves them alone."""
+    """What starts an exposure: TriggerSource, its edge and its delay; None leaves them alone.
+
+    selector: what is triggered. Each exposure by itself is FrameStart.
+    """
 
     source: str
     activation: str | None = None
     delay_us: float | None = None
+    selector: str = FRAME_START
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,26 @@ class PtpLimits:
 
     max_offset_us: float = 100.0
     settle_ms: int = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class PtpNames:
+    """The features that switch PTP on and tell of it. status: the first that can be read."""
+
+    enable: str
+    latch: str
+    status: tuple[str, ...]
+    offset: str
+
+
+SFNC_PTP = PtpNames("PtpEnable", "PtpDataSetLatch", ("PtpStatus",), "PtpOffsetFromMaster")
+# SFNC 1.5 to 2.1, and many GigE cameras to this day
+GEV_PTP = PtpNames(
+    "GevIEEE1588",
+    "GevIEEE1588DataSetLatch",
+    ("GevIEEE1588Status", "GevIEEE1588StatusLatched"),
+    "GevIEEE1588OffsetFromMaster",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +84,14 @@ class CameraSetup:
     ptp: PtpLimits | None = None
 
 
-def setup_nodes(setup: CameraSetup) -> tuple[NodeSetting, ...]:
+def setup_nodes(setup: CameraSetup, ptp: PtpNames = SFNC_PTP) -> tuple[NodeSetting, ...]:
     """Everything of `setup` but the components, in the order to be written."""
     return (
         *_user_set(setup),
         *_exposure(setup),
         *_trigger(setup),
         *_chunks(setup),
-        *_ptp(setup),
+        *_ptp(setup, ptp),
     )
 
 
@@ -98,7 +125,7 @@ def _exposure(setup: CameraSetup) -> Iterator[NodeSetting]:
 def _trigger(setup: CameraSetup) -> Iterator[NodeSetting]:
     if setup.trigger is None and setup.frame_rate_hz is None:
         return
-    yield NodeSetting("TriggerSelector", "FrameStart")
+    yield NodeSetting("TriggerSelector", setup.trigger.selector if setup.trigger else FRAME_START)
     if setup.trigger is None:
         yield NodeSetting("TriggerMode", "Off")
         yield NodeSetting("AcquisitionFrameRate", float(setup.frame_rate_hz or 0))
@@ -119,6 +146,6 @@ def _chunks(setup: CameraSetup) -> Iterator[NodeSetting]:
         yield NodeSetting("ChunkEnable", True)
 
 
-def _ptp(setup: CameraSetup) -> Iterator[NodeSetting]:
+def _ptp(setup: CameraSetup, names: PtpNames) -> Iterator[NodeSetting]:
     if setup.ptp is not None:
-        yield NodeSetting("PtpEnable", True)
+        yield NodeSetting(names.enable, True)

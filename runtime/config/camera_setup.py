@@ -24,6 +24,9 @@ class TriggerSection(Section):
         Field(ge=0, le=10_000_000),
         about("Delay", "TriggerDelay, to the start of the exposure", unit="us"),
     ] = None
+    selector: Annotated[
+        Word, about("Selector", "TriggerSelector, such as AcquisitionStart or LineStart")
+    ] = "FrameStart"
 
 
 class PtpSection(Section):
@@ -31,7 +34,13 @@ class PtpSection(Section):
 
     max_offset_us: Annotated[
         float,
-        about("Largest offset", "of PtpOffsetFromMaster", unit="us", low=0.01, high=100_000),
+        about(
+            "Largest offset",
+            "of PtpOffsetFromMaster, or GevIEEE1588OffsetFromMaster",
+            unit="us",
+            low=0.01,
+            high=100_000,
+        ),
     ] = 100.0
     settle_ms: Annotated[
         int, about("Settle", "from PtpEnable to PtpStatus Slave", unit="ms", low=10, high=110_000)
@@ -61,7 +70,7 @@ class SetupSection(Section):
         about("Frame rate", "AcquisitionFrameRate, without a trigger", unit="Hz"),
     ] = None
     trigger: Annotated[
-        TriggerSection | None, about("Trigger", "of FrameStart; none: as the camera holds it")
+        TriggerSection | None, about("Trigger", "of an exposure; none: as the camera holds it")
     ] = None
     chunks: Annotated[
         tuple[Word, ...],

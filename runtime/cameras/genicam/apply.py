@@ -5,11 +5,21 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from voxgate.runtime.cameras.genicam.nodes import apply_nodes, execute_node, read_node, symbolics
+from voxgate.runtime.cameras.genicam.nodes import (
+    apply_nodes,
+    execute_node,
+    has_node,
+    read_node,
+    symbolics,
+)
 from voxgate.runtime.cameras.setup import (
+    FRAME_START,
+    GEV_PTP,
+    SFNC_PTP,
     CameraSetup,
     NodeSetting,
     PtpLimits,
+    PtpNames,
     component_nodes,
     setup_nodes,
 )
@@ -18,6 +28,7 @@ from voxgate.runtime.errors import CameraError
 SLAVE = "Slave"
 AGREED = 3  # so many looks in a row must agree
 LOOK_S = 0.02
+GENTL_HANDLING = "OldestFirst"  # what a stream does that does not let it be chosen
 
 
 def apply_setup(node_map: Any, setup: CameraSetup, where: str) -> tuple[NodeSetting, ...]:
@@ -30,7 +41,8 @@ def apply_setup(node_map: Any, setup: CameraSetup, where: str) -> tuple[NodeSett
     missing = [name for name, _ in setup.components if offered and name not in offered]
     if missing:
         raise CameraError(f"{where}: offers the components {list(offered)}, not {missing}")
-    nodes = setup_nodes(setup)
+    _check_trigger(node_map, setup, where)
+    nodes = _for_this_camera(node_map, setup_nodes(setup, ptp_names(node_map)))
     # a user set would take the components back
     first = tuple(node for node in nodes if node.name.startswith("UserSet"))
     written = (*first, *component_nodes(setup, offered), *nodes[len(first) :])
@@ -38,6 +50,42 @@ def apply_setup(node_map: Any, setup: CameraSetup, where: str) -> tuple[NodeSett
     if setup.ptp is not None:
         wait_for_ptp(node_map, setup.ptp, where)
     return written
+
+
+def apply_stream(node_map: Any, handling: str, more: tuple[NodeSetting, ...], where: str) -> None:
+    """What becomes of frames that nobody takes, and `more` features of the data stream.
+
+    A stream without the choice keeps the oldest, as GenTL has it. Raises CameraError.
+    """
+    setting = NodeSetting("StreamBufferHandlingMode", handling)
+    chosen = handling != GENTL_HANDLING or has_node(node_map, setting.name)
+    apply_nodes(node_map, (setting, *more) if chosen else more, where)
+
+
+def _check_trigger(node_map: Any, setup: CameraSetup, where: str) -> None:
+    """Raises CameraError with what there is instead of the selector."""
+    offered = symbolics(node_map, "TriggerSelector")
+    wanted = setup.trigger.selector if setup.trigger is not None else FRAME_START
+    declared = setup.trigger is not None or setup.frame_rate_hz is not None
+    if declared and offered and wanted not in offered:
+        raise CameraError(
+            f"{where}: cannot set TriggerSelector to {wanted!r}: it offers {', '.join(offered)}; "
+            f"set trigger: selector to one of them"
+        )
+
+
+def _for_this_camera(node_map: Any, nodes: tuple[NodeSetting, ...]) -> tuple[NodeSetting, ...]:
+    """A camera with one trigger only need not have a selector for it."""
+    only = NodeSetting("TriggerSelector", FRAME_START)
+    if has_node(node_map, only.name):
+        return nodes
+    return tuple(node for node in nodes if node != only)
+
+
+def ptp_names(node_map: Any) -> PtpNames:
+    """How this camera calls its PTP features."""
+    older = has_node(node_map, GEV_PTP.enable) and not has_node(node_map, SFNC_PTP.enable)
+    return GEV_PTP if older else SFNC_PTP
 
 
 def wait_for_ptp(node_map: Any, limits: PtpLimits, where: str) -> None:
@@ -57,13 +105,17 @@ def wait_for_ptp(node_map: Any, limits: PtpLimits, where: str) -> None:
 
 def ptp_complaint(node_map: Any, limits: PtpLimits) -> str | None:
     """Why the camera's time is not the master's now; None when it is."""
-    execute_node(node_map, "PtpDataSetLatch")  # cameras without it tell the present at once
-    status = read_node(node_map, "PtpStatus")
+    names = ptp_names(node_map)
+    execute_node(node_map, names.latch)  # cameras without it tell the present at once
+    told = {name: read_node(node_map, name) for name in names.status}
+    status_name, status = next(
+        ((name, word) for name, word in told.items() if word is not None), (names.status[0], None)
+    )
     if status != SLAVE:
-        return f"PtpStatus is {status}, {SLAVE} is needed"
-    offset_ns = read_node(node_map, "PtpOffsetFromMaster")
+        return f"{status_name} is {status}, {SLAVE} is needed"
+    offset_ns = read_node(node_map, names.offset)
     if not isinstance(offset_ns, int) or isinstance(offset_ns, bool):
-        return "PtpOffsetFromMaster cannot be read"
+        return f"{names.offset} cannot be read"
     if abs(offset_ns) > limits.max_offset_us * 1000:
-        return f"PtpOffsetFromMaster is {offset_ns / 1000:.1f} us, at most {limits.max_offset_us:g}"
+        return f"{names.offset} is {offset_ns / 1000:.1f} us, at most {limits.max_offset_us:g}"
     return None

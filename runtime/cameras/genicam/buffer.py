@@ -131,6 +131,11 @@ def components_from_buffer(buffer: Any, announced: Announced | None = None) -> C
     return Components((_image(data, buffer, announced or Announced()),))
 
 
+def frame_id(buffer: Any) -> int | None:
+    """The number of the frame; None where the producer does not tell it."""
+    return _told(buffer, "frame_id")
+
+
 def device_ticks(buffer: Any, timestamp_hz: int) -> int:
     """The buffer's stamp in ns; 0 when the producer gives none. It is never a time, then."""
     stamp_ns = _told(buffer, "timestamp_ns")

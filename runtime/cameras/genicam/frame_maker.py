@@ -10,6 +10,7 @@ from voxgate.runtime.cameras.genicam.buffer import (
     Components,
     components_from_buffer,
     device_ticks,
+    frame_id,
 )
 from voxgate.runtime.cameras.genicam.device import Device
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, read_node, read_number
@@ -59,11 +60,14 @@ class FrameMaker:
                 FaultKind.UNSYNCED,
                 "camera gives no time stamp: choose timestamp_node, or timestamp: arrival",
             )
+        number = frame_id(buffer)
+        if number is None:
+            raise ValueError("the producer numbers no frames, so a lost one would not be seen")
         # copied here: the next exposure overwrites the buffer
         parts: Components = components_from_buffer(buffer, self._announced)
         return Frame(
             camera=self._settings.name,
-            frame_id=int(buffer.frame_id),
+            frame_id=number,
             t_device_ns=t_device_ns,
             t_arrival_ns=t_arrival_ns,
             exposure_ns=exposure_ns,

@@ -64,6 +64,14 @@ def execute_node(node_map: Any, name: str) -> bool:
     return True
 
 
+def has_node(node_map: Any, name: str) -> bool:
+    """Whether there is a feature of this name; False where there are no features at all."""
+    try:
+        return bool(node_map.has_node(name))
+    except (*GENICAM_ERRORS, AttributeError):
+        return False
+
+
 def apply_nodes(node_map: Any, settings: tuple[NodeSetting, ...], where: str) -> None:
     """Write each setting in order and read it back.
 
@@ -74,7 +82,8 @@ def apply_nodes(node_map: Any, settings: tuple[NodeSetting, ...], where: str) ->
             held = _apply(node_map, setting)
         except (*GENICAM_ERRORS, AttributeError, TypeError, ValueError) as e:
             raise CameraError(
-                f"{where}: cannot set {setting.name} to {setting.value!r}: {one_line(e)}"
+                f"{where}: cannot set {setting.name} to {setting.value!r}: "
+                f"{_why_not(node_map, setting, e)}"
             ) from e
         if held is not None and not _same(held, setting.value):
             raise CameraError(
@@ -151,6 +160,16 @@ def _apply(node_map: Any, setting: NodeSetting) -> NodeValue | None:
     node.value = setting.value
     held: NodeValue = node.value
     return held
+
+
+def _why_not(node_map: Any, setting: NodeSetting, error: Exception) -> str:
+    """The libraries' own words are none, or name their source file first."""
+    if not has_node(node_map, setting.name):
+        return "the device has no such feature"
+    words = symbolics(node_map, setting.name)
+    if words and setting.value not in words:
+        return f"it offers {', '.join(words)}"
+    return one_line(error)
 
 
 def _wait_done(command: Any) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
-from voxgate.runtime.cameras.genicam.apply import apply_setup
-from voxgate.runtime.cameras.genicam.buffer import Announced, announced_from_nodes
+from voxgate.runtime.cameras.genicam.apply import apply_setup, apply_stream
+from voxgate.runtime.cameras.genicam.buffer import Announced, announced_from_nodes, frame_id
 from voxgate.runtime.cameras.genicam.device import Device
 from voxgate.runtime.cameras.genicam.frame_maker import FrameMaker
 from voxgate.runtime.cameras.genicam.nodes import (
@@ -106,7 +106,7 @@ class GenicamSource:
             buffer = self._device.next_buffer() if self._device.waiting() else None
             if buffer is None:
                 break
-            count, last_id = count + 1, int(buffer.frame_id)
+            count, last_id = count + 1, frame_id(buffer)
             self._device.give_back(buffer)
         self._last_pass_ns = time.monotonic_ns()
         return count, last_id
@@ -123,9 +123,11 @@ class GenicamSource:
         """Write what is declared; returns what can be read back at any time."""
         written = apply_setup(node_map, self._source.setup, self._where)
         apply_nodes(node_map, self._source.nodes, self._where)
-        handling = NodeSetting("StreamBufferHandlingMode", self._source.buffer_handling)
-        apply_nodes(
-            self._device.stream_node_map, (handling, *self._source.stream_nodes), self._where
+        apply_stream(
+            self._device.stream_node_map,
+            self._source.buffer_handling,
+            self._source.stream_nodes,
+            self._where,
         )
         announced = self._announced(node_map)
         coord3d = self._source.coord3d
