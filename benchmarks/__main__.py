@@ -14,10 +14,14 @@ from voxgate.runtime.errors import VoxGateError
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One figure: the module below this package whose `main` measures it, and what it says."""
+    """One figure: the module below this package whose `main` measures it, and what it says.
+
+    quick: whether its `main` has a short form, `main(quick=True)`.
+    """
 
     module: str
     about: str
+    quick: bool = False
 
 
 SUITES = {
@@ -28,6 +32,11 @@ SUITES = {
     "detection": Suite(
         "quality.detection",
         "I-AUROC, V-AUPRO@1% and the shipped threshold on the public scans",
+    ),
+    "limits": Suite(
+        "limits.limits",
+        "how small a defect is still found, how much a good part may vary, on the public scans",
+        quick=True,
     ),
     "segad": Suite(
         "quality.segad",
@@ -100,8 +109,11 @@ WORKSTATION_SUITES = {
 }
 
 
-def run(names: list[str]) -> None:
-    """Run the named suites in order, or the box's. Raises VoxGateError for a name that is none."""
+def run(names: list[str], quick: bool = False) -> None:
+    """Run the named suites in order, or the box's; quick: in the short form of those that have one.
+
+    Raises VoxGateError for a name that is none.
+    """
     suites = SUITES | LONG_SUITES | GPU_SUITES | WORKSTATION_SUITES | OPENCV4_SUITES
     if unknown := set(names) - set(suites):
         raise VoxGateError(f"no suite {sorted(unknown)}, choose from {', '.join(suites)}")
@@ -109,7 +121,8 @@ def run(names: list[str]) -> None:
     console.print(machine(), highlight=False)
     for name in names or SUITES:
         console.rule(f"{name}: {suites[name].about}")
-        importlib.import_module(f"voxgate.benchmarks.{suites[name].module}").main()
+        main = importlib.import_module(f"voxgate.benchmarks.{suites[name].module}").main
+        main(quick=True) if quick and suites[name].quick else main()
 
 
 if __name__ == "__main__":

@@ -15,8 +15,11 @@ def bench(
             "but the nights'.",
         ),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few rows only, of the figures that have many.")
+    ] = False,
 ) -> None:
     """Measure on this machine what docs/reference/figures.md says."""
     from voxgate.benchmarks.__main__ import run
 
-    run(names or [])
+    run(names or [], quick)

@@ -1,0 +1,1 @@
+"""How small a defect is still found on good parts, and how much these may vary."""
