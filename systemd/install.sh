@@ -32,6 +32,21 @@ restart_running() {
   systemctl try-restart 'voxgate.service' 'voxgate@*.service'
 }
 
+home() { # home FOLDER WAS IS: the scripts of a venv name their interpreter by its full path
+  grep -rlI --null "$2/" "$1/bin" | xargs -0 -r sed -i "s|$2/|$3/|g"
+}
+
+keep_replaced() { # keep_replaced VERSION: the same once more; with nothing else to go back to, its old self
+  local before=$1.before last
+  last=$(readlink "$opt/previous" || true)
+  if [[ -z $last || $last == "$before" || ! -d $opt/$last ]]; then
+    rm -rf "${opt:?}/$before"
+    mv "$opt/$1" "$opt/$before"
+    home "$opt/$before" "/opt/voxgate/$1" "/opt/voxgate/$before"
+    point previous "$before"
+  fi
+}
+
 install_version() {
   local source=$1 version
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
@@ -44,10 +59,12 @@ install_version() {
   "$python" -m venv --system-site-packages "$draft"
   "$draft/bin/python" -m pip install --quiet --disable-pip-version-check "$source"
   version=$("$draft/bin/python" -c 'from importlib.metadata import version; print(version("voxgate"))')
+  if [[ -d $opt/$version && $(readlink "$opt/current") == "$version" ]]; then
+    keep_replaced "$version"
+  fi
   rm -rf "${opt:?}/$version"
-  # scripts of a venv name their interpreter by its full path
   mv "$draft" "$opt/$version"
-  grep -rlI --null "$draft" "$opt/$version/bin" | xargs -0 -r sed -i "s|$draft|/opt/voxgate/$version|g"
+  home "$opt/$version" "$draft" "/opt/voxgate/$version"
   chmod 755 "$opt/$version"
   trap - EXIT
   if [[ -L $opt/current && $(readlink "$opt/current") != "$version" ]]; then
@@ -66,17 +83,39 @@ install_units() {
   systemd-tmpfiles --create ${root:+--root="$root"} "$root/etc/tmpfiles.d/voxgate.conf"
 }
 
+enabled() { # the links that start a unit or one of its instances at boot
+  find "$units" -mindepth 2 -maxdepth 2 -type l -path '*.wants/*' \
+    \( -name voxgate.service -o -name 'voxgate@*.service' \)
+}
+
+remove_accounts() {
+  if [[ -z $root ]]; then
+    userdel voxgate 2>/dev/null || true # its group goes with it, unless others are in it
+    groupdel voxgate 2>/dev/null || true
+    return
+  fi
+  for file in passwd shadow group gshadow; do
+    if [[ -f $root/etc/$file ]]; then sed -i '/^voxgate:/d' "$root/etc/$file"; fi
+  done
+}
+
 uninstall() {
   if live; then
-    systemctl disable --now voxgate.service 'voxgate@*.service' 2>/dev/null || true
+    systemctl stop voxgate.service 'voxgate@*.service' 2>/dev/null || true
   fi
+  enabled | xargs -r rm -f
   rm -f "$units/voxgate.service" "$units/voxgate@.service" \
     "$root/etc/sysusers.d/voxgate.conf" "$root/etc/tmpfiles.d/voxgate.conf"
   rm -rf "$opt"
-  live && systemctl daemon-reload
+  if live; then
+    systemctl daemon-reload
+    systemctl reset-failed 'voxgate.service' 'voxgate@*.service' 2>/dev/null || true
+  fi
   if [[ ${1:-} == --purge ]]; then
-    rm -rf "$root/etc/voxgate" "$root"/var/{lib,cache}/voxgate "$root"/var/{lib,cache}/voxgate@*
-    say "removed, with configuration, keys, recipes and records"
+    rm -rf "$root/etc/voxgate" "$root"/var/{lib,cache}/voxgate "$root"/var/{lib,cache}/voxgate@* \
+      "$units"/voxgate.service.d "$units"/voxgate@*.service.d
+    remove_accounts
+    say "removed, with configuration, keys, recipes, records and the user"
   else
     say "removed; /etc/voxgate and /var/lib/voxgate stay (--uninstall --purge takes them too)"
   fi

@@ -32,11 +32,22 @@ def run(config: Config) -> None:
     raise typer.Exit(run_service(config))
 
 
-def check(config: Config, as_json: AsJson = False) -> None:
-    """Check a cell's YAML: exit 0 if it would be served, 2 with file:line:key of each problem."""
+def check(
+    config: Config,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only the YAML, and whether what it names exists.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a cell: exit 0 if it would be served, 2 with file:line:key of each problem.
+
+    Tries what `run` needs: calibration, recipe with hashes and signature, keys, folders, ports.
+    """
     from voxgate.runtime.config.cell import check_config
 
     problems = check_config(config)
+    if not problems and not quick:
+        problems = _unmet(config)
     if as_json:
         typer.echo(json.dumps({"ok": not problems, "problems": problems}))
     else:
@@ -45,6 +56,15 @@ def check(config: Config, as_json: AsJson = False) -> None:
         if not problems:
             typer.echo(f"{config}: ok")
     raise typer.Exit(EXIT_WRONG_INPUT if problems else 0)
+
+
+def _unmet(config: Path) -> list[str]:
+    from voxgate.runtime.config.cell import at_its_line, load_cell
+    from voxgate.runtime.doctor.machine import Machine
+    from voxgate.runtime.doctor.serving import unmet
+
+    loaded = load_cell(config).config
+    return at_its_line(config, unmet(Machine(loaded), loaded))
 
 
 def schema(

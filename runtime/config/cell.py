@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from voxgate.runtime.common.explain import finding
 from voxgate.runtime.common.explain import key as wrong_key
 from voxgate.runtime.config.contradictions import contradictions
-from voxgate.runtime.config.document import Document, read_yaml
+from voxgate.runtime.config.document import Document, Key, read_yaml
 from voxgate.runtime.config.fields import BASE
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ConfigError
@@ -48,6 +49,12 @@ def load_cell(file: Path, without: str | None = None) -> Cell:
 def check_config(file: Path) -> list[str]:
     """One line per problem of `file`, `file:line:key: value: what is allowed`; empty = sound."""
     return [str(problem) for problem in _read(file)[0].problems]
+
+
+def at_its_line(file: Path, findings: Iterable[tuple[Key, str]]) -> list[str]:
+    """One line per finding about a sound file, as `check_config` gives them."""
+    document = read_yaml(file)
+    return [str(document.problem(key, what)) for key, what in findings]
 
 
 def config_schema() -> dict[str, Any]:

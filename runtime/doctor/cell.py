@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 from voxgate.runtime.common.wall_clock import utc_now
-from voxgate.runtime.config.cameras import NetworkCamera
+from voxgate.runtime.config.document import dotted
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
+from voxgate.runtime.doctor.serving import default_recipe, existing, is_served, taken_ports
 from voxgate.runtime.errors import CalibrationError, KeyFileError, RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.recipe.store import recipe_folder, stored, trust_of
+from voxgate.runtime.recipe.store import stored, trust_of
 from voxgate.runtime.wire.curve import load_key_pair
 
 NO_CELL = "no cell was named: voxgate doctor -c CELL.yaml"
@@ -49,10 +48,9 @@ def recipes(machine: Machine, config: CellConfig) -> Finding:
         return yellow(
             f"{section.folder} holds none", "voxgate recipe install FOLDER --config CELL.yaml"
         )
-    if section.default is not None:
-        problem = _of_default(config, section.default)
-        if problem is not None:
-            return problem
+    problem = _of_default(config)
+    if problem is not None:
+        return problem
     refused = [recipe for recipe in found if recipe.problem is not None]
     if refused:
         return yellow(
@@ -62,13 +60,15 @@ def recipes(machine: Machine, config: CellConfig) -> Finding:
     return green(f"{len(found)} would be opened")
 
 
-def _of_default(config: CellConfig, name: str) -> Finding | None:
+def _of_default(config: CellConfig) -> Finding | None:
+    if config.recipes.default is None:
+        return None
     try:
-        recipe = Recipe.load(recipe_folder(config.recipes.folder, name), trust_of(config.recipes))
-        recipe.check_detector()
-        recipe.check_calibration(Calibration.load(config.calibration))
+        recipe = default_recipe(config, Calibration.load(config.calibration))
     except (RecipeError, CalibrationError) as error:
         return red(f"the default: {error}", "voxgate recipe list --config CELL.yaml")
+    if recipe is None:
+        return None
     until = None if recipe.signature is None else recipe.signature.not_after_utc
     if until is not None and until - utc_now() < SOON:
         return yellow(
@@ -97,7 +97,7 @@ def keys(machine: Machine, config: CellConfig) -> Finding:
 
 def disk(machine: Machine, config: CellConfig) -> Finding:
     """Can verdicts be recorded, and how long?"""
-    folder = _nearest(config.journal.path.parent)
+    folder = existing(config.journal.path.parent)
     free = machine.free_bytes(str(folder))
     if not machine.may_use(str(folder)) or free is None:
         return red(f"this user may not write {folder}", AS_SERVICE)
@@ -114,7 +114,7 @@ def evidence(machine: Machine, config: CellConfig) -> Finding:
     section = config.evidence
     if section is None or not section.enabled:
         return off("the cell keeps no recordings")
-    folder = _nearest(section.folder)
+    folder = existing(section.folder)
     free = machine.free_bytes(str(folder))
     if not machine.may_use(str(folder)) or free is None:
         return yellow(f"this user may not write {folder}", AS_SERVICE)
@@ -125,42 +125,12 @@ def evidence(machine: Machine, config: CellConfig) -> Finding:
     return green(f"{said}, up to {section.max_gb:g} GB are kept")
 
 
-def _nearest(folder: Path) -> Path:
-    """It, or what the service will make it in."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
-
-
 def ports(machine: Machine, config: CellConfig) -> Finding:
     """Could the service bind what the cell names?"""
-    served = _is_served(machine, config.journal.path)
-    for name, endpoint in _endpoints(config):
-        taken = machine.why_taken(endpoint)
-        if taken is not None and not (served and taken.in_use):
-            return red(f"{name}: {taken.why}", taken.do)
+    for key, taken in taken_ports(machine, config):
+        return red(f"{dotted(key)}: {taken.why}", taken.do)
+    served = is_served(machine, config.journal.path)
     return green("bound by the running service" if served else "free")
-
-
-def _endpoints(config: CellConfig) -> Iterator[tuple[str, str]]:
-    sockets, metrics = config.sockets, config.metrics
-    yield "sockets.poses", sockets.poses
-    yield "sockets.commands", sockets.commands
-    yield "sockets.verdicts", sockets.verdicts
-    for camera in config.cameras:
-        if isinstance(camera, NetworkCamera):
-            yield f"camera {camera.name}", camera.endpoint
-    if metrics.enabled:
-        host = f"[{metrics.host}]" if ":" in metrics.host else metrics.host
-        yield "metrics", f"tcp://{host}:{metrics.port}"
-
-
-def _is_served(machine: Machine, journal: Path) -> bool:
-    """Whether a service holds this cell's journal; asking for the lock could keep one out."""
-    try:
-        inode = journal.with_name(journal.name + ".lock").stat().st_ino
-    except OSError:
-        return False  # never served, or not for this user to see
-    locks = (machine.read("/proc/locks") or "").splitlines()
-    return any("FLOCK" in lock and f":{inode} " in lock for lock in locks)
 
 
 def _of_cell(check: Callable[[Machine, CellConfig], Finding]) -> Check:

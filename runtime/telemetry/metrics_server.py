@@ -68,6 +68,14 @@ class MetricsServer:
         self._thread.join()
 
 
+def check_secrets(config: MetricsSection) -> None:
+    """Raises KeyFileError for a certificate, key or password that cannot be used."""
+    if config.basic_auth is not None:
+        _password(config.basic_auth.password_file)
+    if config.tls is not None:
+        _context(config.tls)
+
+
 class _Server(ThreadingMixIn, WSGIServer):
     """A thread per scrape; the handshake is made in it, so that nobody waits for a slow one."""
 

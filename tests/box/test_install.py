@@ -25,12 +25,12 @@ ACCOUNTS = {"etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/.pwd.lo
 pytestmark = needs_installer
 
 
-def wheel(folder: Path, version: str) -> Path:
+def wheel(folder: Path, version: str, says: str = "voxgate") -> Path:
     """A wheel of that version with the console command: what is installed, not what it does."""
     path = folder / f"voxgate-{version}-py3-none-any.whl"
     info = f"voxgate-{version}.dist-info"
     files = {
-        "voxgate_stub.py": f'def main():\n    print("voxgate {version}")\n',
+        "voxgate_stub.py": f'def main():\n    print("{says}")\n',
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: voxgate\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": "[console_scripts]\nvoxgate = voxgate_stub:main\n",
@@ -96,6 +96,16 @@ def test_a_box_from_install_to_uninstall(tmp_path: Path) -> None:
     assert install(stage, "--rollback").returncode == 0
     assert current(stage) == "1.1.0"
 
+    assert install(stage, wheel(tmp_path, "1.1.0")).returncode == 0
+    assert install(stage, "--rollback").returncode == 0, "a version once more"
+    assert current(stage) == "1.0.0"
+
+    wants = stage / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir()
+    for name in ("voxgate.service", "voxgate@left.service", "other.service"):
+        unit = name if "@" not in name else "voxgate@.service"
+        (wants / name).symlink_to(f"/etc/systemd/system/{unit}")
+    strange.add("etc/systemd/system/multi-user.target.wants/other.service")
     config = stage / "etc/voxgate/voxgate.yaml"
     config.write_text("schema_version: 1\n")
     assert install(stage, "--uninstall").returncode == 0
@@ -103,6 +113,28 @@ def test_a_box_from_install_to_uninstall(tmp_path: Path) -> None:
     assert not (stage / "opt/voxgate").exists()
     assert install(stage, "--uninstall", "--purge").returncode == 0
     assert files(stage) - ACCOUNTS == strange
+    for name in ("passwd", "group", "shadow", "gshadow"):
+        assert "voxgate" not in (stage / "etc" / name).read_text()
+
+
+@pytest.mark.nightly
+def test_the_only_version_is_installed_again_and_there_is_no_way_back(tmp_path: Path) -> None:
+    stage = tmp_path / "stage"
+    for said in ("old", "newer", "newest"):
+        assert install(stage, wheel(tmp_path, "1.0.0", said)).returncode == 0
+    assert current(stage) == "1.0.0"
+    assert _says(stage) == "newest"
+    assert install(stage, "--rollback").returncode == 0
+    assert _says(stage) == "newer"
+    command = (stage / "opt/voxgate/current/bin/voxgate").read_text()
+    assert command.startswith(f"#!/opt/voxgate/{current(stage)}/bin/python")
+    assert install(stage, "--rollback").returncode == 0
+    assert _says(stage) == "newest"
+
+
+def _says(stage: Path) -> str:
+    (module,) = (stage / "opt/voxgate" / current(stage)).glob("lib/*/site-packages/voxgate_stub.py")
+    return module.read_text().split('"')[1]
 
 
 def test_a_wheel_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,43 @@ def test_every_hole_in_the_sandbox_has_its_reason() -> None:
                 explained = True
             if re.match(r"DeviceAllow=|(ProcSubset=all)|(MemoryDenyWriteExecute=no)", line):
                 assert explained, f"{path.name}: {line}"
+
+
+def unit(key: str) -> list[str]:
+    """Every value of `key` in the unit."""
+    text = UNIT.read_text(encoding="utf-8")
+    return [word for value in re.findall(rf"^{key}=(.*)$", text, re.M) for word in value.split()]
+
+
+NETWORKS = {
+    "localhost": ("127.0.0.0/8", "::1/128"),
+    "link-local": ("169.254.0.0/16", "fe80::/64"),
+    "multicast": ("224.0.0.0/4", "ff00::/8"),
+}
+"""systemd.resource-control(5): what its words for addresses mean."""
+
+
+@pytest.mark.parametrize(
+    ("address", "heard"),
+    [
+        *((own, True) for own in ("127.0.0.1", "::1", "10.1.2.3", "172.31.0.9", "192.168.0.7")),
+        *((own, True) for own in ("169.254.3.4", "fe80::9", "fd12:3456:789a::5", "fc00::1")),
+        *((other, False) for other in ("8.8.8.8", "172.32.0.1", "2001:db8::1")),
+    ],
+)
+def test_only_the_cells_own_network_is_heard(address: str, heard: bool) -> None:
+    assert unit("IPAddressDeny") == ["any"]
+    allowed = [net for word in unit("IPAddressAllow") for net in NETWORKS.get(word, (word,))]
+    assert any(ip_address(address) in ip_network(net) for net in allowed) is heard
+
+
+def test_a_death_that_no_restart_mends_is_followed_by_restarts() -> None:
+    assert unit("RestartPreventExitStatus") == ["2"]
+    assert unit("Restart") == ["on-failure"]
+    assert unit("OOMPolicy") == ["continue"], "a camera's process out of memory ends the cell"
+    (command,) = re.findall(r"^ExecStartPre=(.*)$", UNIT.read_text("utf-8"), re.M)
+    assert command.split()[1] == "check"
+    assert "--quick" not in command
 
 
 # --- inside the sandbox --------------------------------------------------------------------------
