@@ -27,7 +27,7 @@ class ExpectedView:
     plane: (h, w, 4) float32 (n, d) with n . X = d for surface points X, golden camera frame, mm;
         n points at the camera; n = 0 where no surface is known.
     depth_mm: (h, w) float32, complete: where the sensor had no return, that of the nearest pixel.
-    measured: (h, w) bool, where the sensor had a return from the part.
+    returned, measured: (h, w) bool, where the sensor had a return at all, and from the part.
     near_part: (h, w) uint8, 1 on the part and in a rim around it.
     free_mm: (h, w) float32, depth up to which the ray and its neighbours met nothing; 0 unknown.
     table_z_mm: what lies lower in the part frame is the table.
@@ -37,6 +37,7 @@ class ExpectedView:
     gloss: GreyImage
     plane: npt.NDArray[np.float32]
     depth_mm: DepthMap
+    returned: npt.NDArray[np.bool_]
     measured: npt.NDArray[np.bool_]
     near_part: npt.NDArray[np.uint8]
     free_mm: DepthMap
@@ -74,6 +75,7 @@ def expect(
         gloss=np.require(np.zeros_like(image) if gloss is None else gloss, np.uint8, ["C", "W"]),
         plane=plane,
         depth_mm=_filled(depth),
+        returned=depth > 0,
         measured=measured,
         free_mm=_free(depth),
         near_part=cv2.dilate(measured.astype(np.uint8), rim).astype(np.uint8, copy=False),

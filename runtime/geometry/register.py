@@ -22,8 +22,8 @@ from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.register_kernels import GONE, LOST, OTHER
 from voxgate.runtime.geometry.surface_score import SCORE_MAX, add_strangers, surface_score
-from voxgate.runtime.nouns import GreyImage, View
-from voxgate.runtime.transforms import Transform, invert
+from voxgate.runtime.nouns import DepthMap, GreyImage, View
+from voxgate.runtime.transforms import Transform, apply, invert
 
 # Deviation that counts as a score of 1: three times the shape scatter of good parts. A recipe
 # whose sensor or part is coarser brings its own.
@@ -42,6 +42,7 @@ class Registered:
         NaN where there is no statement.
     geometry: (h, w) float32 >= 0, finite: deviation over tolerance; 1 = threshold, 0 no statement.
     vanished_mm, vanished_score: (n, 3), (n,) float32: expected surface that is gone, part frame.
+    behind_mm: (n, 3) float32, part frame: what was met instead, on the ray through each of them.
     lost_mm: (m, 3) float32, part frame: expected surface with a golden return and none here, wide
         or, if asked for, of any width; to be fused as not seen. lost: (h, w) bool, its m pixels,
         row by row.
@@ -56,6 +57,7 @@ class Registered:
     geometry: FloatMap
     vanished_mm: FloatMap
     vanished_score: FloatMap
+    behind_mm: FloatMap
     lost_mm: FloatMap
     lost: Mask
     blind: float
@@ -100,20 +102,29 @@ def register(
     geometry = surface_score(found.deviation, found.depth, crew, tolerance_mm)
     add_strangers(found, expected, rays, golden_from_camera, geometry, tolerance_mm)
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
-    behind_mm = -found.same_view[gone]
+    by_mm = -found.same_view[gone]
     return Registered(
         reference=found.reference,
         gloss=found.gloss,
         deviation_mm=found.deviation,
         geometry=geometry,
         vanished_mm=surface_points(expected, rays, part_from_golden, found.pixel[gone]),
-        vanished_score=np.minimum(behind_mm / np.float32(tolerance_mm), np.float32(SCORE_MAX)),
+        vanished_score=np.minimum(by_mm / np.float32(tolerance_mm), np.float32(SCORE_MAX)),
+        behind_mm=_measured_points(view.part_from_camera, found.depth, rays, gone),
         lost_mm=surface_points(expected, rays, part_from_golden, found.pixel[lost]),
         lost=lost,
         moved_mm=refined.moved_mm,
         blind=float((found.kind == LOST).sum() / expected.measured.sum()),
         unknown=int(np.isnan(found.deviation.reshape(-1)[found.doubtful]).sum()),
     )
+
+
+def _measured_points(
+    part_from_camera: Transform, depth_mm: DepthMap, rays: Rays, where: Mask
+) -> FloatMap:
+    """(n, 3) part frame, mm, of the pixels `where` (h, w)."""
+    points = rays.points(depth_mm)[where].astype(np.float64)
+    return apply(part_from_camera, points).astype(np.float32)
 
 
 def warm_up(crew: Crew) -> None:

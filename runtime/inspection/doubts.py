@@ -42,13 +42,14 @@ def duplicate(planned: int, view: View, arrived: Collection[int]) -> Note | None
     return Note(Reason.DUPLICATE_VIEW, f"frame {view.frame_id}: view {planned} had already come")
 
 
-def blind(planned: int, registered: Registered, blind_max: float, rendered: bool) -> Note | None:
-    """A view that came but saw too little. rendered: so were the recipe's golden views."""
+def blind(planned: int, share: float, blind_max: float, rendered: bool) -> Note | None:
+    """A view that came but saw too little: no return from a `share` of the surface expected there.
+    rendered: so were the recipe's golden views."""
     most = max(blind_max, RENDERED_BLIND_MAX) if rendered else blind_max
-    if registered.blind > most:
+    if share > most:
         return Note(
             Reason.DEPTH_MISSING,
-            f"view {planned}: {registered.blind:.0%} of the surface gave no return, "
+            f"view {planned}: {share:.0%} of the surface gave no return, "
             f"at most {most:.0%}: is the sensor covered or dazzled?",
         )
     return None

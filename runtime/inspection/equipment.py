@@ -22,10 +22,12 @@ from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.register import Registered, register
 from voxgate.runtime.inspection.inputs import ViewDescriber
+from voxgate.runtime.inspection.part import Blind
 from voxgate.runtime.nouns import Note, Reason, View, ViewReport
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import Transform
+from voxgate.runtime.volume.carve import carve
 from voxgate.runtime.volume.volume import Volume
 
 OnHost = TypeVar("OnHost", bound=HostFusion)
@@ -116,7 +118,7 @@ class Equipment:
         """The golden view as this view would have seen it; None when the recipe has none."""
         if not self.golden:
             return None
-        return register(
+        registered = register(
             view,
             planned,
             self.golden,
@@ -126,6 +128,14 @@ class Equipment:
             self.recipe.manifest.tolerance_mm,
             narrow=bool(self.models.narrow),
         )
+        return carve(
+            view, registered, self.golden, self.rays, reference_from_part, self.recipe.grid
+        )
+
+    def blind(self, planned: int, registered: Registered) -> Blind:
+        """Where the view had no return of what the golden one saw."""
+        each_share = 1.0 / float(self.golden[planned].measured.sum())
+        return Blind(planned, registered.blind, registered.lost_mm, each_share)
 
     def empty_volume(self) -> Volume:
         """Of the recipe's grid."""

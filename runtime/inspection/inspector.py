@@ -14,7 +14,7 @@ lines. What goes wrong on the way becomes a note, and a verdict with such a note
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -158,6 +158,7 @@ class Inspector:
         self._inspect_waiting(at_least=0)
         self._take_fused()
         self._part.hold(
+            *self._blindness(),
             self.equipment.prove_again(self.fusion, self._part.reports),
             doubts.missing(self._part.planned, len(self.recipe.plan.views)),
         )
@@ -224,11 +225,9 @@ class Inspector:
         with self._watch.time(Work.DRIFT):
             self._gauge.add(view)
         if registered is not None:
-            rendered = self.recipe.manifest.rendered
-            self._part.hold(
-                doubts.blind(planned, registered, self.limits.blind_max, rendered),
-                doubts.moved(planned, registered, self.limits.moved_max_mm),
-            )
+            self._part.hold(doubts.moved(planned, registered, self.limits.moved_max_mm))
+            self._part.gone_mm.append(registered.vanished_mm)
+            self._part.blind.append(self.equipment.blind(planned, registered))
 
     def _take_fused(self) -> None:
         """Wait for the views that are still on their way into the volume."""
@@ -243,6 +242,16 @@ class Inspector:
             *fused.notes,
         )
         self._part.reports, self._part.counts = fused.reports, fused.counts
+
+    def _blindness(self) -> Iterator[Note | None]:
+        """Of each view, once it is known what all of them together prove gone."""
+        rendered, blind_max = self.recipe.manifest.rendered, self.limits.blind_max
+        for blind in self._part.blind:
+            note = doubts.blind(blind.planned, blind.share, blind_max, rendered)
+            if note is not None:
+                share = blind.less_gone(np.concatenate(self._part.gone_mm), self.recipe.grid)
+                note = doubts.blind(blind.planned, share, blind_max, rendered)
+            yield note
 
     def _findings(self) -> Findings:
         scorer = self._scored_by_zones()

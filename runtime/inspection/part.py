@@ -5,16 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from voxgate.runtime.nouns import Alignment, Note, View, ViewReport
 from voxgate.runtime.transforms import Transform
+from voxgate.runtime.volume.coverage import near
+from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import LiftCounts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blind:
+    """Expected surface of which a view had no return.
+
+    share: of the view's surface; lost_mm: (n, 3) float32 where it is, part frame, and each_share:
+    how much of the view's surface one of them is.
+    """
+
+    planned: int
+    share: float
+    lost_mm: npt.NDArray[np.float32]
+    each_share: float
+
+    def less_gone(self, gone_mm: npt.NDArray[np.float32], grid: GridSpec) -> float:
+        """The share that was not looked at: what other views prove gone (m, 3) has no return."""
+        if not len(gone_mm):
+            return self.share
+        return self.share - float(near(self.lost_mm, gone_mm, grid).sum()) * self.each_share
 
 
 @dataclass(slots=True)
 class Part:
     """planned: viewpoints that arrived; waiting: their views, until it is known how the part stands
-    (placed), if that can be known (alignment).
+    (placed), if that can be known (alignment). gone_mm: surface and bodies that have vanished, a
+    piece per view; blind: by view.
     """
 
     notes: list[Note] = field(default_factory=list)
@@ -24,6 +48,8 @@ class Part:
     counts: tuple[LiftCounts, ...] = ()
     alignment: Alignment | None = None
     placed: bool = False
+    gone_mm: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    blind: list[Blind] = field(default_factory=list)
 
     @property
     def reference_from_part(self) -> Transform:

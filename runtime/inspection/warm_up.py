@@ -5,7 +5,7 @@ from __future__ import annotations
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry import align, drift, register
 from voxgate.runtime.inspection import fpfh
-from voxgate.runtime.volume import coverage, lift, segment
+from voxgate.runtime.volume import carve, coverage, lift, segment
 
 
 def warm_up(crew: Crew, describes: bool = False) -> None:
@@ -18,6 +18,7 @@ def warm_up(crew: Crew, describes: bool = False) -> None:
     lift.warm_up(crew)
     align.warm_up()
     register.warm_up(crew)
+    carve.warm_up()
     segment.warm_up()
     coverage.warm_up()
     drift.warm_up()

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.volume.grid import GridSpec
+from voxgate.runtime.volume.lift import lift_points
 from voxgate.runtime.volume.lift_kernels import hit_near
 from voxgate.runtime.volume.segment import label
 from voxgate.runtime.volume.volume import Volume
@@ -41,10 +43,7 @@ def coverage(
     if len(expected_mm) == 0:
         raise ValueError("expected at least one voxel of surface, got none")
     centres_mm = apply(invert(reference_from_part), expected_mm.astype(np.float64))
-    ijk = np.ascontiguousarray(volume.grid.voxels_of(centres_mm))
-    box = np.array([*volume.grid.shape, *volume.grid.blocks], np.int32)
-    seen = np.empty(len(ijk), np.bool_)
-    hit_near(ijk, box, volume.sparse, volume.table, volume.hits, seen)
+    ijk, seen = _near_hits(volume, centres_mm)
     unseen = np.unique(ijk[~seen], axis=0)
     count, labels = label(unseen)
     return Coverage(
@@ -54,6 +53,27 @@ def coverage(
         unseen_mm=centres_mm[~seen],
         largest_unseen=int(np.bincount(labels).max()) if count else 0,
     )
+
+
+def near(
+    points_mm: npt.NDArray[np.float32], others_mm: npt.NDArray[np.float32], grid: GridSpec
+) -> npt.NDArray[np.bool_]:
+    """(n,) whether any of the others (m, 3) lies in the voxel of a point (n, 3), or next to it."""
+    volume = Volume(grid)
+    with Crew(1) as crew:
+        lift_points(volume, others_mm, np.zeros(len(others_mm), np.float32), 0, crew)
+    return _near_hits(volume, points_mm.astype(np.float64))[1]
+
+
+def _near_hits(
+    volume: Volume, points_mm: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+    """Voxels (n, 3) of points (n, 3), part frame, and whether they or a neighbour were hit."""
+    ijk = np.ascontiguousarray(volume.grid.voxels_of(points_mm))
+    box = np.array([*volume.grid.shape, *volume.grid.blocks], np.int32)
+    near_hit = np.empty(len(ijk), np.bool_)
+    hit_near(ijk, box, volume.sparse, volume.table, volume.hits, near_hit)
+    return ijk, near_hit
 
 
 def warm_up() -> None:

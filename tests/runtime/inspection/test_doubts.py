@@ -25,6 +25,7 @@ def registered(**facts: Any) -> Registered:
         geometry=plane,
         vanished_mm=none,
         vanished_score=none[:, 0],
+        behind_mm=none,
         lost_mm=none,
         lost=np.zeros(SHAPE, np.bool_),
         blind=0.05,
@@ -71,7 +72,7 @@ def test_a_viewpoint_counts_twice() -> None:
 def test_a_view_that_saw_too_little_is_a_proof(
     blind: float, rendered: bool, why: Reason | None
 ) -> None:
-    assert reason(doubts.blind(3, registered(blind=blind), 0.1, rendered)) is why
+    assert reason(doubts.blind(3, blind, 0.1, rendered)) is why
 
 
 def test_a_part_that_was_pushed_between_two_views_goes_unnoticed() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -275,6 +276,51 @@ def test_an_engine_that_hangs_half_lets_no_part_pass(
     verdict = _inspect(inspector, good)
     assert verdict.outcome is Outcome.INDETERMINATE
     assert Reason.ENGINE_FAILED in verdict.reasons
+
+
+# --- what is gone --------------------------------------------------------------------------------
+
+CUT_MM = 112.0  # above it stands the upper end of the bracket's upright
+PROVING = (0, 2, 3, 5, 6, 8, 9, 11)
+
+
+def _cut(view: View, rays: Rays, behind: bool) -> View:
+    """Without what stands above CUT_MM; the table is seen instead, or, with no `behind`, nothing
+    is, as where the sensor's range ends."""
+    assert view.depth_mm is not None
+    pose = view.part_from_camera
+    gone = height_mm(view.depth_mm, rays, pose) >= CUT_MM
+    gone = cv2.dilate(gone.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    slope = pose[2, 0] * rays.x + pose[2, 1] * rays.y + pose[2, 2]
+    table = (-pose[2, 3] / slope).astype(np.float32) if behind else np.float32(np.nan)
+    on_table = height_mm(view.depth_mm, rays, pose) < 1.0
+    image = np.where(gone, np.median(view.image[on_table]), view.image).astype(np.uint8)
+    return replace(view, image=image, depth_mm=np.where(gone, table, view.depth_mm))
+
+
+def test_a_part_without_one_of_its_pieces_is_a_fail_and_not_half_seen(
+    inspector: Inspector, good: Views, good_scan: Scan
+) -> None:
+    """A third of the views have no return where it stood; the rays of the others passed through."""
+    rays = Rays.from_calibration(good_scan.calibration)
+    verdict = _inspect(
+        inspector, [_cut(view, rays, number in PROVING) for number, view in enumerate(good)]
+    )
+    assert verdict.outcome is Outcome.FAIL, verdict.notes
+    largest = max(verdict.defects, key=lambda defect: defect.volume_mm3)
+    assert largest.volume_mm3 > 10_000
+    assert largest.centroid_part_mm[2] + largest.size_mm[2] / 2 > CUT_MM
+    assert verdict.coverage is not None
+    assert verdict.coverage > 0.99
+
+
+def test_a_piece_that_no_ray_passed_through_is_not_proven_gone(
+    inspector: Inspector, good: Views, good_scan: Scan
+) -> None:
+    rays = Rays.from_calibration(good_scan.calibration)
+    verdict = _inspect(inspector, [_cut(view, rays, behind=False) for view in good])
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.COVERAGE in verdict.reasons
 
 
 def test_a_defect_does_not_make_an_incomplete_scan_a_fail(inspector: Inspector, bad: Views) -> None:

@@ -12,7 +12,8 @@ from voxgate.runtime.geometry.align import align
 from voxgate.runtime.geometry.register import register
 from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.nouns import Alignment
-from voxgate.runtime.volume import lift_kernels, segment_kernels
+from voxgate.runtime.volume import carve_kernels, lift_kernels, segment_kernels
+from voxgate.runtime.volume.carve import carve
 from voxgate.runtime.volume.coverage import coverage
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift, lift_points
@@ -31,6 +32,8 @@ KERNELS = (
     register_kernels.explain_elsewhere,
     register_kernels.frame_deviation,
     register_kernels.score_on_surface,
+    carve_kernels.cells_between,
+    carve_kernels.add_passed,
     segment_kernels.label_voxels,
 )
 
@@ -49,6 +52,7 @@ def test_a_whole_inspection_compiles_nothing_that_warm_up_did_not(sparse: bool) 
         place = found.reference_from_part
         for number, view in enumerate(views):
             seen = register(view, number, golden, scene.rays(), place, crew)
+            seen = carve(view, seen, golden, scene.rays(), place, volume.grid)
             pose = view.part_from_camera
             lift(volume, seen.geometry, scene.depth(view), scene.rays(), pose, number, crew)
             lift_points(volume, seen.vanished_mm, seen.vanished_score, number, crew)
