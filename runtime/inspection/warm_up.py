@@ -5,7 +5,7 @@ from __future__ import annotations
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry import align, drift, register
 from voxgate.runtime.inspection import fpfh
-from voxgate.runtime.volume import carve, coverage, lift, segment
+from voxgate.runtime.volume import carve, coverage, lift, segment, smooth
 
 
 def warm_up(crew: Crew, describes: bool = False) -> None:
@@ -21,6 +21,7 @@ def warm_up(crew: Crew, describes: bool = False) -> None:
     carve.warm_up()
     segment.warm_up()
     coverage.warm_up()
+    smooth.warm_up()
     drift.warm_up()
     if describes:
         fpfh.warm_up(crew)

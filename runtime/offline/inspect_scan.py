@@ -21,6 +21,7 @@ from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import lost_frames, placed
 from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.sync.synchronizer import Synchronizer
+from voxgate.runtime.volume.smooth import smooth
 from voxgate.runtime.volume.volume import Voxels
 from voxgate.runtime.volume.volume_file import save_volume
 from voxgate.runtime.wire.verdict import VerdictMessage
@@ -32,7 +33,7 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
-    """One scan's verdict and the volume it rests on."""
+    """One scan's verdict and the volume it rests on, smooth below the threshold."""
 
     verdict: Verdict
     message: VerdictMessage
@@ -71,7 +72,7 @@ def inspect_folder(
         return Inspection(
             verdict,
             verdict_message(verdict, offline_header(folder, inspector, settings)),
-            inspector.volume.occupied(),
+            smooth(inspector.volume.occupied(), recipe.grid),
             recipe,
         )
 

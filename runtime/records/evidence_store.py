@@ -12,7 +12,7 @@ import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -25,6 +25,7 @@ from voxgate.runtime.records.evidence_folder import DAY_S, DiskFullError, Quota,
 from voxgate.runtime.scans.job_writer import write_job
 from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
+from voxgate.runtime.volume.smooth import smooth
 from voxgate.runtime.wire.verdict import EvidenceStatus, VerdictMessage
 
 log = logging.getLogger(__name__)
@@ -271,6 +272,8 @@ class EvidenceStore:
 
     def _put(self, job: _Job) -> Path:
         volume = None if job.slot is None else job.slot.wait()
+        if volume is not None:
+            volume = replace(volume, voxels=smooth(volume.voxels, volume.grid))
 
         def write(file: IO[bytes]) -> None:
             write_job(file, job.recording, self._part, job.verdict, volume)

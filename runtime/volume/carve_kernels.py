@@ -8,8 +8,7 @@ import numpy as np
 from numba import njit
 
 from voxgate.runtime.geometry.rays import project_point
-
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth)
+from voxgate.runtime.volume.voxel_hash import bits_for, slot_of
 
 
 @njit(cache=True, nogil=True)
@@ -19,10 +18,7 @@ def cells_between(start_mm, end_mm, score, origin_mm, cell_mm, shape):
     most = 0
     for n in range(score.size):
         most += _steps(start_mm[n], end_mm[n], cell_mm)
-    bits = 4
-    while (1 << bits) < 2 * most:
-        bits += 1
-    table = np.zeros(1 << bits, np.int64)
+    table = np.zeros(1 << bits_for(most), np.int64)
     cells = np.empty((most, 3), np.int64)
     largest = np.empty(most, np.float32)
     count = 0
@@ -35,7 +31,7 @@ def cells_between(start_mm, end_mm, score, origin_mm, cell_mm, shape):
             k = _cell(start_mm[n, 2], end_mm[n, 2], along, origin_mm[2], cell_mm)
             if min(i, j, k) < 0 or i >= shape[0] or j >= shape[1] or k >= shape[2]:
                 continue
-            slot = _slot(i, j, k, cells, table, bits)
+            slot = slot_of(i, j, k, cells, table)
             if table[slot] == 0:
                 cells[count, 0] = i
                 cells[count, 1] = j
@@ -93,17 +89,3 @@ def _steps(a, b, cell_mm):
 @njit(inline="always")
 def _cell(start, end, along, origin, cell):
     return int(np.floor((start + along * (end - start) - origin) / cell))
-
-
-@njit(inline="always")
-def _slot(i, j, k, cells, table, bits):
-    """Where the cell stands in the table, or would."""
-    # 21 bits for each index, plenty for a grid of fewer than 2^31 voxels
-    key = (np.uint64(i) << np.uint64(42)) ^ (np.uint64(j) << np.uint64(21)) ^ np.uint64(k)
-    slot = np.int64((key * _MULTIPLIER) >> np.uint64(64 - bits))
-    while table[slot] != 0:
-        at = table[slot] - 1
-        if cells[at, 0] == i and cells[at, 1] == j and cells[at, 2] == k:
-            return slot
-        slot = (slot + 1) & (table.size - 1)
-    return slot

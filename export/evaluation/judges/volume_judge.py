@@ -18,6 +18,7 @@ from voxgate.export.evaluation.metrics.labelled_volume import label_volume
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.volume.smooth import smooth
 
 
 @dataclass(slots=True)
@@ -38,7 +39,8 @@ class VolumeJudge:
         seconds = time.perf_counter() - begun
         truth, grid = volume_case.truth(), volume_case.grid()
         voxels = inspector.volume.occupied()
-        ijk, score = onto(grid, voxels.ijk, voxels.score, self.recipe.grid)
+        ranked = smooth(voxels, self.recipe.grid)
+        ijk, score = onto(grid, ranked.ijk, ranked.score, self.recipe.grid)
         labelled, where = label_volume(ijk, score, truth, grid.shape)
         on_truth: dict[str, Scores] = {}
         on_part: dict[str, float] = {}

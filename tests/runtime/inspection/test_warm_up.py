@@ -12,12 +12,13 @@ from voxgate.runtime.geometry.align import align
 from voxgate.runtime.geometry.register import register
 from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.nouns import Alignment
-from voxgate.runtime.volume import carve_kernels, lift_kernels, segment_kernels
+from voxgate.runtime.volume import carve_kernels, lift_kernels, segment_kernels, smooth_kernels
 from voxgate.runtime.volume.carve import carve
 from voxgate.runtime.volume.coverage import coverage
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift, lift_points
 from voxgate.runtime.volume.segment import segment
+from voxgate.runtime.volume.smooth import smooth
 from voxgate.runtime.volume.volume import Volume
 
 KERNELS = (
@@ -35,6 +36,7 @@ KERNELS = (
     carve_kernels.cells_between,
     carve_kernels.add_passed,
     segment_kernels.label_voxels,
+    smooth_kernels.smooth_scores,
 )
 
 
@@ -67,5 +69,6 @@ def test_a_whole_inspection_compiles_nothing_that_warm_up_did_not(sparse: bool) 
         expected = volume.grid.centres_mm(volume.occupied().ijk).astype(np.float32)
         assert coverage(volume, expected, place).fraction > 0.99
         assert segment(volume, np.eye(4))  # the bolt is missing
+        assert len(smooth(volume.occupied(), volume.grid).ijk)
     assert [len(kernel.signatures) for kernel in KERNELS] == before
     assert set(before) == {1}
