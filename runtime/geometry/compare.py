@@ -32,7 +32,10 @@ VANISHED_OPENING_PX = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What comparing with the same golden view gives; same_view and pixel where kind says so."""
+    """What comparing with the same golden view gives; same_view and pixel where kind says so.
+
+    roughness: of the golden surface where the deviation was met, mm; infinite elsewhere.
+    """
 
     depth: DepthMap
     reference: GreyImage
@@ -41,6 +44,7 @@ class Found:
     same_view: FloatMap
     pixel: npt.NDArray[np.int32]
     kind: npt.NDArray[np.uint8]
+    roughness: FloatMap
     doubtful: npt.NDArray[np.int32]
 
 
@@ -60,7 +64,8 @@ def compare(
     same_view = crew.scratch("register.same_view", shape, np.float32)
     pixel = crew.scratch("register.pixel", shape, np.int32)
     kind = crew.scratch("register.kind", shape, np.uint8)
-    kind[:] = 0
+    roughness = crew.scratch("register.roughness", shape, np.float32)
+    kind[:], roughness[:] = 0, np.inf
     doubtful = crew.scratch("register.doubtful", shape, np.int32)
     pose = view.part_from_camera
     # the table did not move with the part: the part's own offset is taken out again
@@ -87,6 +92,8 @@ def compare(
             expected.plane,
             expected.measured,
             expected.near_part,
+            expected.steady,
+            expected.rough_mm,
             OTHER_SURFACE_MM,
             VANISHED_MM,
             reference,
@@ -95,13 +102,13 @@ def compare(
             same_view,
             pixel,
             kind,
+            roughness,
             doubtful.reshape(-1),
         )
         return doubtful.reshape(-1)[lo * shape[1] :][:doubts]
 
-    return Found(
-        depth, reference, gloss, deviation, same_view, pixel, kind, np.concatenate(crew.run(part))
-    )
+    doubts = np.concatenate(crew.run(part))
+    return Found(depth, reference, gloss, deviation, same_view, pixel, kind, roughness, doubts)
 
 
 def explain(

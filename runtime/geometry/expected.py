@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.expected_kernels import fit_planes
+from voxgate.runtime.geometry.expected_kernels import fit_planes, measure_roughness
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, GreyImage
 from voxgate.runtime.transforms import Transform
 
 # how far outside its golden outline a part may appear: 2 mm off at twice a usual magnification
 SURROUND_PX = 8
+STEADY_MM = 0.2  # four sigma of the sensor; fillets and edges bend by more
+ROUGH_PX = 5  # an edge reaches two pixels further: placement and the sensor's own window
 FREE_PX = 7  # edges flicker by a pixel, and a shift of the part moves them by three
 
 
@@ -30,6 +32,10 @@ class ExpectedView:
     returned, measured: (h, w) bool, where the sensor had a return at all, and from the part.
     near_part: (h, w) uint8, 1 on the part and in a rim around it.
     free_mm: (h, w) float32, depth up to which the ray and its neighbours met nothing; 0 unknown.
+    steady: (h, w) uint8, 1 where the planes around continue each other: no edge is here.
+    rough_mm: (h, w) float32, by how much the surface leaves the planes around, so that a little
+        misplacement shows as a deviation; infinite beside what has no plane.
+    pixel_mm: what a pixel spans on the part, where it stands square to the view; the median.
     table_z_mm: what lies lower in the part frame is the table.
     """
 
@@ -41,6 +47,9 @@ class ExpectedView:
     measured: npt.NDArray[np.bool_]
     near_part: npt.NDArray[np.uint8]
     free_mm: DepthMap
+    steady: npt.NDArray[np.uint8]
+    rough_mm: npt.NDArray[np.float32]
+    pixel_mm: float
     part_from_camera: Transform
     table_z_mm: float
 
@@ -69,6 +78,8 @@ def expect(
         raise ValueError("the golden view has no depth on the part")
     plane = np.zeros((*depth.shape, 4), np.float32)
     fit_planes(depth, measured, rays.x, rays.y, plane)
+    rough_mm = np.full(depth.shape, np.inf, np.float32)
+    measure_roughness(plane, rays.x, rays.y, rough_mm)
     rim = np.ones((2 * SURROUND_PX + 1, 2 * SURROUND_PX + 1), np.uint8)
     return ExpectedView(
         image=np.require(image, np.uint8, ["C", "W"]),
@@ -78,6 +89,9 @@ def expect(
         returned=depth > 0,
         measured=measured,
         free_mm=_free(depth),
+        steady=(rough_mm <= STEADY_MM).view(np.uint8),
+        rough_mm=_reaching(rough_mm),
+        pixel_mm=float(np.median(depth[measured]) / rays.lens[0]),
         near_part=cv2.dilate(measured.astype(np.uint8), rim).astype(np.uint8, copy=False),
         part_from_camera=part_from_camera,
         table_z_mm=table_z_mm,
@@ -91,6 +105,11 @@ def height_mm(
     a, b, c, offset = part_from_camera[2].astype(np.float32)
     height: npt.NDArray[np.float32] = depth_mm * (a * rays.x + b * rays.y + c) + offset
     return height
+
+
+def _reaching(rough_mm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The most within ROUGH_PX."""
+    return np.asarray(cv2.dilate(rough_mm, np.ones((ROUGH_PX, ROUGH_PX), np.uint8)), np.float32)
 
 
 def _free(depth_mm: DepthMap) -> DepthMap:

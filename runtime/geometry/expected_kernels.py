@@ -65,3 +65,31 @@ def fit_planes(depth, on_part, rx, ry, plane):
             plane[y, x, 1] = -gb / length
             plane[y, x, 2] = -gc / length
             plane[y, x, 3] = -1.0 / length
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def measure_roughness(plane, rx, ry, rough):
+    """Write how far, mm, the planes of the pixels around lie off each pixel's own plane.
+
+    plane (h, w, 4), rough (h, w) float32, infinite, and left so beside what has no plane.
+    """
+    height, width = rough.shape
+    for y in range(RADIUS_PX, height - RADIUS_PX):
+        for x in range(RADIUS_PX, width - RADIUS_PX):
+            most = 0.0 if plane[y, x, 2] != 0.0 else np.inf
+            for j in range(y - RADIUS_PX, y + RADIUS_PX + 1):
+                for i in range(x - RADIUS_PX, x + RADIUS_PX + 1):
+                    if most < np.inf:
+                        most = max(most, _off(plane, y, x, j, i, rx, ry))
+            rough[y, x] = most
+
+
+@njit(inline="always")
+def _off(plane, y, x, j, i, rx, ry):
+    """How far the point of pixel (j, i) on its own plane lies off the plane of (y, x)."""
+    a, b = rx[j, i], ry[j, i]
+    facing = plane[j, i, 0] * a + plane[j, i, 1] * b + plane[j, i, 2]
+    if facing == 0.0:
+        return np.inf
+    z = plane[j, i, 3] / facing
+    return abs(z * (plane[y, x, 0] * a + plane[y, x, 1] * b + plane[y, x, 2]) - plane[y, x, 3])

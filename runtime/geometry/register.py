@@ -99,7 +99,7 @@ def register(
     gone = opened(found.kind == GONE)
     lost = found.kind == LOST
     lost = lost if narrow else opened(lost)
-    geometry = surface_score(found.deviation, found.depth, crew, tolerance_mm)
+    geometry = surface_score(found, crew, tolerance_mm, expected.pixel_mm)
     add_strangers(found, expected, rays, golden_from_camera, geometry, tolerance_mm)
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
     by_mm = -found.same_view[gone]

@@ -16,9 +16,6 @@ BELIEVED_MM = 0.15
 TABLE_BEHIND_MM = 1.0  # table this far behind the golden surface asks where the part has gone
 HIDDEN_MM = 2.0  # a point this far behind what another view saw is hidden from it, nothing more
 SAME_DEPTH_MM = 2.0  # moves a point by less than a hundredth of a pixel
-LARGEST_MM = np.float32(3.0)  # a mixed pixel at an edge must not outweigh its neighbours
-ZERO = np.float32(0.0)
-FAR = np.float32(1e9)  # a depth that is no neighbour of any surface, mm
 # kinds of pixels
 LOST = 1  # the golden scan had a return, this view has none
 OTHER = 2  # another surface than expected is seen
@@ -159,6 +156,8 @@ def compare_view(
     plane,
     measured,
     near_part,
+    steady,
+    rough,
     other_mm,
     vanished_mm,
     reference,
@@ -167,6 +166,7 @@ def compare_view(
     same_view,
     pixel,
     kind,
+    roughness,
     doubtful,
 ):
     """Compare rows [lo, hi); returns how many numbers of measured pixels on the part went to the
@@ -175,9 +175,12 @@ def compare_view(
     part_t, table_t: golden_from_test, three rows as one tuple, for the part, which moved, and the
     table, which did not. part_up, golden_up: z in the part frame of a point of the test / golden
     camera, as tuples; tuples, because numbers of an array would be read again for every pixel.
-    Written where there is something to say: reference and gloss (uint8), deviation (mm), kind; and
-    under a kind, pixel (golden pixel number) and same_view: the deviation, or how far behind the
-    part a piece of table lies that is seen where the part should be.
+    steady: golden pixels without an edge near them (see expected_kernels): a small deviation there
+    is the surface's own, and nothing explains it away.
+    Written where there is something to say: reference and gloss (uint8), deviation (mm),
+    roughness (mm, of the golden surface there), kind; and under a kind, pixel (golden pixel number)
+    and same_view: the deviation, or how far behind the part a piece of table lies that is seen
+    where the part should be.
     """
     height, width = depth.shape
     doubts = 0
@@ -237,18 +240,20 @@ def compare_view(
             i = int(u + 0.5)
             j = int(v + 0.5)
             distance = _distance(plane, j, i, px, py, pz)
-            if abs(distance) > BELIEVED_MM:
+            doubted = not abs(distance) <= (other_mm if steady[j, i] else BELIEVED_MM)
+            if doubted:
                 distance = _nearest(plane, j, i, px, py, pz, distance)
             if np.isfinite(distance):
                 if on_part[x]:
                     deviation[y, x] = distance
+                    roughness[y, x] = rough[j, i]
                 if abs(distance) > other_mm:
                     kind[y, x] = OTHER
                 if distance < -vanished_mm:
                     kind[y, x] = GONE if measured[j, i] else OTHER
                     pixel[y, x] = j * width + i
                     same_view[y, x] = distance
-            if on_part[x] and not abs(distance) <= BELIEVED_MM:
+            if on_part[x] and doubted and not abs(distance) <= BELIEVED_MM:
                 doubtful[first + doubts] = y * width + x
                 doubts += 1
     return doubts
@@ -275,74 +280,3 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, deviation):
                 there = _nearest(plane, j, i, x, y, z, np.inf)
             if np.isfinite(there) and there > -HIDDEN_MM and not abs(there) >= abs(best):
                 deviation[p] = there
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def frame_deviation(rows, deviation, depth, believed, cell, framed, framed_depth, sums, counts):
-    """Copy rows [lo, hi) of deviation and depth into arrays with a rim, 0 and FAR where there is no
-    statement; sum the believed deviations of every cell x cell square, and count them.
-
-    lo and hi are multiples of cell, or the end. The rims of the arrays are the caller's.
-    """
-    height, width = deviation.shape
-    rim = (framed.shape[0] - height) // 2
-    for y in range(rows[0], rows[1]):
-        for x in range(width):
-            d = deviation[y, x]
-            known = not np.isnan(d)
-            framed[y + rim, x + rim] = min(max(d, -LARGEST_MM), LARGEST_MM) if known else ZERO
-            framed_depth[y + rim, x + rim] = depth[y, x] if known else FAR
-            if abs(d) < believed:  # a NaN is not
-                sums[y // cell, x // cell] += d
-                counts[y // cell, x // cell] += np.float32(1.0)
-
-
-@njit(nogil=True, error_model="numpy")
-def _add_tap(tap, same_surface, centre, near, value, total, weight):
-    """One tap for a whole row; counting from 0 lets the compiler use vector instructions."""
-    for x in range(centre.size):
-        w = tap if abs(near[x] - centre[x]) < same_surface else np.float32(0.0)
-        total[x] += w * value[x]
-        weight[x] += w
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def score_on_surface(rows, framed, framed_depth, slow, weights, same_surface, scale, score):
-    """Score of rows [lo, hi): |Gaussian mean over neighbours of the same surface - slow| * scale.
-
-    The mean of few neighbours is as noisy as they are few: a score shrinks by the root of the share
-    of the window that speaks. 0 where there is no statement. One tap of the window after the other
-    over a whole row, so that the compiler can use vector instructions.
-    """
-    size = weights.shape[0]
-    radius = size // 2
-    width = score.shape[1]
-    per_window = np.float32(1.0) / weights.sum()
-    total = np.empty(width, np.float32)
-    weight = np.empty(width, np.float32)
-    for y in range(rows[0], rows[1]):
-        centre = framed_depth[y + radius, radius : radius + width]
-        lo = 0
-        while lo < width and centre[lo] == FAR:
-            lo += 1
-        hi = width
-        while hi > lo and centre[hi - 1] == FAR:
-            hi -= 1
-        score[y] = np.float32(0.0)
-        total[lo:hi] = np.float32(0.0)
-        weight[lo:hi] = np.float32(0.0)
-        for j in range(size if hi > lo else 0):
-            for i in range(size):
-                _add_tap(
-                    weights[j, i],
-                    same_surface,
-                    centre[lo:hi],
-                    framed_depth[y + j, i + lo : i + hi],
-                    framed[y + j, i + lo : i + hi],
-                    total[lo:hi],
-                    weight[lo:hi],
-                )
-        for x in range(lo, hi):
-            if centre[x] != FAR:
-                lonely = np.sqrt(weight[x] * per_window)
-                score[y, x] = abs(total[x] / weight[x] - slow[y, x]) * scale * lonely

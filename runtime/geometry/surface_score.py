@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -9,8 +11,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry.compare import FloatMap, Found, opened
 from voxgate.runtime.geometry.expected import ExpectedView
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register_kernels import FAR, frame_deviation, score_on_surface
-from voxgate.runtime.nouns import DepthMap
+from voxgate.runtime.geometry.surface_score_kernels import FAR, frame_deviation, score_on_surface
 from voxgate.runtime.transforms import Transform, apply
 
 AVERAGE_SIGMA_PX = 1.8  # over 7 x 7 px, some 3 mm: sensor noise shrinks about sixfold
@@ -21,53 +22,48 @@ OPENING_PX = 3  # what is narrower is an edge's flicker, not a shape
 SLOW_LIMIT_MM = 0.1
 SLOW_SIGMA_PX = 20.0
 SLOW_BELIEVED_MM = 0.25
-CELL_PX = 8  # the slow part is computed on a picture this much smaller
+CELL_PX = 4  # what lies around is computed on a picture this much smaller
+# The fine scale: noise of 0.05 mm shrinks threefold, a dent of 3 mm keeps two thirds of its depth.
+FINE_SIGMA_MM = 0.4
+FINE_AROUND_MM = 2.0  # good castings differ by waves longer than this
+FINE_LIMIT_MM = 0.15
+FINE_OPENING_MM = 1.0
+FINE_NOISE = 0.5  # of the fine tolerance: below it every surface has peaks, and they say nothing
+FINE_SHARE = 0.8  # of the tolerance: freed of longer waves, good parts differ by less
 SCORE_MAX = 20.0
 STRANGER_MM = 2.0  # before everything the golden view met there: more than any noise or edge
 
 
-def surface_score(
-    deviation: FloatMap, depth_mm: DepthMap, crew: Crew, tolerance_mm: float
-) -> FloatMap:
-    """(h, w) score, 1 = tolerance: averaged over the surface, freed of the slow part, narrow peaks
-    opened away."""
-    height, width = deviation.shape
-    with_rim = (height + 2 * AVERAGE_RADIUS_PX, width + 2 * AVERAGE_RADIUS_PX)
-    framed = crew.scratch("register.framed", with_rim, np.float32)
-    framed_depth = crew.scratch("register.framed_depth", with_rim, np.float32)
-    cells = (-(-height // CELL_PX), -(-width // CELL_PX))
-    sums, counts = np.zeros(cells, np.float32), np.zeros(cells, np.float32)
-    believed = np.float32(SLOW_BELIEVED_MM)
-    for side in (slice(None, AVERAGE_RADIUS_PX), slice(-AVERAGE_RADIUS_PX, None)):
-        framed_depth[side] = framed_depth[:, side] = FAR
-        framed[side] = framed[:, side] = 0.0
+@dataclass(frozen=True, slots=True, eq=False)
+class _Framed:
+    """Deviation and depth with a rim, and the believed deviations summed per cell."""
 
-    def frame(index: int) -> None:
-        lo, hi = crew.span(index, cells[0])
-        rows = np.array((lo * CELL_PX, min(hi * CELL_PX, height)))
-        frame_deviation(
-            rows, deviation, depth_mm, believed, CELL_PX, framed, framed_depth, sums, counts
-        )
+    deviation: FloatMap
+    depth: FloatMap
+    sums: FloatMap
+    counts: FloatMap
 
-    crew.run(frame)
-    slow = _slow_part(sums, counts, crew)
-    score = crew.scratch("register.score", deviation.shape, np.float32)
 
-    def part(index: int) -> None:
-        score_on_surface(
-            np.array(crew.span(index, height)),
-            framed,
-            framed_depth,
-            slow,
-            _GAUSS,
-            np.float32(SAME_SURFACE_MM),
-            np.float32(1 / tolerance_mm),
-            score,
-        )
+def surface_score(found: Found, crew: Crew, tolerance_mm: float, pixel_mm: float) -> FloatMap:
+    """(h, w) score, 1 = tolerance: the larger of two scales. pixel_mm: of this view's surface.
 
-    crew.run(part)
-    square = np.ones((OPENING_PX, OPENING_PX), np.uint8)
-    return np.asarray(cv2.morphologyEx(score, cv2.MORPH_OPEN, square), np.float32)
+    The broad one averages over the surface, takes out what varies slowly and opens narrow peaks
+    away; the fine one looks at less, against what lies around, and bears more where it is rough.
+    """
+    sigma_px = FINE_SIGMA_MM / pixel_mm
+    radius_px = int(np.ceil(2 * sigma_px))
+    framed = _framed(found, max(AVERAGE_RADIUS_PX, radius_px), crew)
+    broad = crew.scratch("register.score", found.deviation.shape, np.float32)
+    slow = _background(framed, SLOW_SIGMA_PX, SLOW_LIMIT_MM, "register.slow", crew)
+    _score(framed, slow, _GAUSS, tolerance_mm, broad, crew)
+    fine = crew.scratch("register.fine", found.deviation.shape, np.float32)
+    around = _background(framed, FINE_AROUND_MM / pixel_mm, FINE_LIMIT_MM, "register.around", crew)
+    _score(framed, around, _gaussian(sigma_px, radius_px), 1.0, fine, crew)
+    peaks = _opened(fine, max(2, round(FINE_OPENING_MM / pixel_mm)))
+    peaks /= np.sqrt(np.square(found.roughness) + np.float32((FINE_SHARE * tolerance_mm) ** 2))
+    peaks = (peaks - np.float32(FINE_NOISE)) / np.float32(1 - FINE_NOISE)
+    both = np.maximum(_opened(broad, OPENING_PX), peaks)
+    return np.asarray(np.minimum(both, np.float32(SCORE_MAX)), np.float32)
 
 
 def add_strangers(
@@ -101,16 +97,81 @@ def add_strangers(
     geometry[stranger] = np.maximum(geometry[stranger], score)
 
 
-def _slow_part(sums: FloatMap, counts: FloatMap, crew: Crew) -> FloatMap:
-    """What a good casting differs by over some 10 mm, within +-SLOW_LIMIT_MM; padded to cells."""
-    sigma = SLOW_SIGMA_PX / CELL_PX
-    smooth = cv2.GaussianBlur(sums, (0, 0), sigma)
-    weight = np.maximum(cv2.GaussianBlur(counts, (0, 0), sigma), 1e-3)
-    slow = np.clip(smooth / weight, -SLOW_LIMIT_MM, SLOW_LIMIT_MM)
-    height, width = slow.shape[0] * CELL_PX, slow.shape[1] * CELL_PX
-    whole = crew.scratch("register.slow", (height, width), np.float32)
-    cv2.resize(slow, (width, height), dst=whole)
+def _framed(found: Found, rim_px: int, crew: Crew) -> _Framed:
+    height, width = found.deviation.shape
+    with_rim = (height + 2 * rim_px, width + 2 * rim_px)
+    deviation = crew.scratch("register.framed", with_rim, np.float32)
+    depth = crew.scratch("register.framed_depth", with_rim, np.float32)
+    cells = (-(-height // CELL_PX), -(-width // CELL_PX))
+    sums, counts = np.zeros(cells, np.float32), np.zeros(cells, np.float32)
+    for side in (slice(None, rim_px), slice(-rim_px, None)):
+        depth[side] = depth[:, side] = FAR
+        deviation[side] = deviation[:, side] = 0.0
+
+    def frame(index: int) -> None:
+        lo, hi = crew.span(index, cells[0])
+        frame_deviation(
+            np.array((lo * CELL_PX, min(hi * CELL_PX, height))),
+            found.deviation,
+            found.depth,
+            np.float32(SLOW_BELIEVED_MM),
+            CELL_PX,
+            deviation,
+            depth,
+            sums,
+            counts,
+        )
+
+    crew.run(frame)
+    return _Framed(deviation, depth, sums, counts)
+
+
+def _score(
+    framed: _Framed,
+    background: FloatMap,
+    weights: FloatMap,
+    tolerance_mm: float,
+    score: FloatMap,
+    crew: Crew,
+) -> None:
+    """Into score (h, w): how far the weighted mean lies off the background, in tolerances."""
+
+    def part(index: int) -> None:
+        score_on_surface(
+            np.array(crew.span(index, score.shape[0])),
+            framed.deviation,
+            framed.depth,
+            background,
+            weights,
+            np.float32(SAME_SURFACE_MM),
+            np.float32(1 / tolerance_mm),
+            score,
+        )
+
+    crew.run(part)
+
+
+def _background(
+    framed: _Framed, sigma_px: float, limit_mm: float, name: str, crew: Crew
+) -> FloatMap:
+    """The believed deviation around every pixel, within +-limit_mm; padded to cells."""
+    sigma = sigma_px / CELL_PX
+    smooth = cv2.GaussianBlur(framed.sums, (0, 0), sigma)
+    weight = np.maximum(cv2.GaussianBlur(framed.counts, (0, 0), sigma), 1e-3)
+    mean = np.clip(smooth / weight, -limit_mm, limit_mm)
+    height, width = mean.shape[0] * CELL_PX, mean.shape[1] * CELL_PX
+    whole = crew.scratch(name, (height, width), np.float32)
+    cv2.resize(mean, (width, height), dst=whole)
     return whole
+
+
+def _opened(score: FloatMap, size_px: int) -> FloatMap:
+    """What a square of size_px fits under; an even square has no middle pixel: growing it again
+    needs the mirrored anchor."""
+    square = np.ones((size_px, size_px), np.uint8)
+    anchor, mirrored = size_px // 2, size_px - 1 - size_px // 2
+    core = cv2.erode(score, square, anchor=(anchor, anchor))
+    return np.asarray(cv2.dilate(core, square, anchor=(mirrored, mirrored)), np.float32)
 
 
 def _gaussian(sigma: float, radius: int) -> FloatMap:

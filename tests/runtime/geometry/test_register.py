@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -97,6 +98,48 @@ def test_a_bump_is_in_front_and_a_sunk_face_behind(crew: Crew) -> None:
     seen, sunk = _registered(crew, scene.PART, golden=(raised, scene.TOWER, scene.BOLT))
     face = _within(_points(seen), ((38.0, -26.0, 24.5), (48.0, 26.0, 25.5)), 0.0)
     assert np.median(sunk.deviation_mm[face]) == pytest.approx(-1.0, abs=0.1)
+
+
+def _pressed(view: View, at: tuple[int, int], width_mm: float, by_mm: float) -> View:
+    """With a round dent in its depth, around pixel (row, column)."""
+    row, column = np.indices(view.image.shape)
+    radius_px = width_mm / 2 / _golden()[0].pixel_mm
+    inside = np.hypot(row - at[0], column - at[1]) <= radius_px
+    moved = scene.depth(view) + np.where(inside, by_mm, 0.0)
+    return replace(view, depth_mm=moved.astype(np.float32))
+
+
+def _even_place() -> tuple[int, int]:
+    """A pixel of golden view 0 far from every edge."""
+    row, column = np.argwhere(_golden()[0].rough_mm < 0.1).mean(axis=0)
+    near = np.argwhere(_golden()[0].rough_mm < 0.1) - (row, column)
+    found = np.argwhere(_golden()[0].rough_mm < 0.1)[np.hypot(*near.T).argmin()]
+    return int(found[0]), int(found[1])
+
+
+def test_a_dent_is_explained_away_by_the_error_of_another_golden_view(crew: Crew) -> None:
+    """Another view's surface lies 0.2 mm deeper: its robot erred. Only edges need its word."""
+    own = _golden()[0]
+    erring = expect(own.image, own.depth_mm + 0.2, scene.rays(), POSES[0], scene.TABLE_Z_MM)
+    seen, at = scene.look(POSES[0], scene.PART, np.eye(4)), _even_place()
+    dented = _pressed(seen, at, 6.0, 0.5)
+    found = register(dented, 0, (own, erring), scene.rays(), np.eye(4), crew)
+    facing = abs(float(own.plane[at][2]))
+    assert found.deviation_mm[at] == pytest.approx(-0.5 * facing, abs=0.1)
+
+
+def test_a_small_dent_drowns_in_the_mean_over_what_is_good_around_it(crew: Crew) -> None:
+    seen = scene.look(POSES[0], scene.PART, np.eye(4))
+    at = _even_place()
+    found = register(_pressed(seen, at, 3.0, 0.5), 0, _golden(), scene.rays(), np.eye(4), crew)
+    assert found.geometry[at] > 1.0
+
+
+def test_what_flickers_along_an_edge_is_a_small_dent(crew: Crew) -> None:
+    """The fine scale bears more where half a pixel of placement is already a deviation."""
+    shifted = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.0))
+    _, found = _registered(crew, standing=shifted)
+    assert found.geometry.max() < 0.6
 
 
 def test_a_missing_bolt_is_scored_where_it_was(crew: Crew) -> None:

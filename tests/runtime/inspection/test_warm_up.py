@@ -7,7 +7,12 @@ import pytest
 
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry import align_kernels, expected_kernels, register_kernels
+from voxgate.runtime.geometry import (
+    align_kernels,
+    expected_kernels,
+    register_kernels,
+    surface_score_kernels,
+)
 from voxgate.runtime.geometry.align import align
 from voxgate.runtime.geometry.register import register
 from voxgate.runtime.inspection.warm_up import warm_up
@@ -28,11 +33,12 @@ KERNELS = (
     lift_kernels.write_voxels,
     lift_kernels.hit_near,
     expected_kernels.fit_planes,
+    expected_kernels.measure_roughness,
     align_kernels.point_to_plane,
     register_kernels.compare_view,
     register_kernels.explain_elsewhere,
-    register_kernels.frame_deviation,
-    register_kernels.score_on_surface,
+    surface_score_kernels.frame_deviation,
+    surface_score_kernels.score_on_surface,
     carve_kernels.cells_between,
     carve_kernels.add_passed,
     segment_kernels.label_voxels,
