@@ -13,7 +13,7 @@ from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
-    from voxgate.export.quality.review import Review
+    from voxgate.export.quality.review import Review, Said
 
 
 def review(
@@ -47,6 +47,10 @@ def review(
         _show(found)
 
 
+def _said(said: Said) -> str:
+    return f"{said.outcome} {'(nothing scored)' if said.score is None else f'{said.score:.2f}'}"
+
+
 def _show(found: Review) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -54,7 +58,7 @@ def _show(found: Review) -> None:
     console = Console()
     table = Table("scan", *found.labels, "changed")
     for row in found.rows:
-        cells = [f"{said.outcome} {said.score:.2f}" for said in row.said]
+        cells = [_said(said) for said in row.said]
         table.add_row(Path(row.scan).name, *cells, "" if row.same else "yes")
     console.print(table)
     for cost in found.costs:

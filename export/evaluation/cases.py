@@ -89,7 +89,8 @@ class SceneCase(Case, Protocol):
 class Dataset:
     """One folder in one layout; kind says which protocol its cases keep.
 
-    missing: what a complete folder would have and this one lacks, one line each.
+    missing: what a complete folder would have and this one lacks, one line each. broken: what is
+    there and cannot be opened.
     """
 
     folder: Path
@@ -97,6 +98,7 @@ class Dataset:
     kind: Kind
     cases: Sequence[Case]
     missing: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from voxgate.export.evaluation.metrics.labelled_volume import LabelledVolume
 from voxgate.export.evaluation.metrics.objects import SceneObjects
@@ -82,10 +83,9 @@ class Store:
         """The record, if it is there, whole, and made from the same things."""
         try:
             record = CaseRecord.model_validate_json(self._json(name).read_text("utf-8"))
-        except (OSError, ValidationError):
+        except (OSError, ValueError):
             return None
-        whole = self._npz(name).exists()
-        return record if record.key == key and whole else None
+        return record if record.key == key and zipfile.is_zipfile(self._npz(name)) else None
 
     def put(self, record: CaseRecord, arrays: Arrays) -> None:
         """Write both files, each complete or not at all. Raises ScanError."""

@@ -23,10 +23,10 @@ OnProgress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one recipe says of one scan."""
+    """What one recipe says of one scan. score: None where nothing was scored."""
 
     outcome: str
-    score: float
+    score: float | None
     reasons: tuple[str, ...]
 
 
@@ -133,7 +133,7 @@ def _said(folder: Path, inspector: Inspector, settings: Settings) -> Said:
     inspector.recipe.check_calibration(scan.calibration)
     verdict = inspect_scan(scan, inspector, max_gap_ns=settings.max_gap_ns)
     reasons = tuple(dict.fromkeys(note.reason.value for note in verdict.notes))
-    return Said(verdict.outcome.value, verdict.score or 0.0, reasons)
+    return Said(verdict.outcome.value, verdict.score, reasons)
 
 
 def _listed(path: Path | None) -> frozenset[str] | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +41,8 @@ class StoredScores:
     def judge(self, case: Case, key: str) -> Judged:
         """What the file says of the case, with what is true. Raises EngineError."""
         path = self.folder / f"{case.name}.npz"
-        with _explained(path), np.load(path, allow_pickle=False) as file:
-            arrays = dict(file.items())
+        with _explained(path):
+            arrays = _arrays(path)
             if self.kind == "volume":
                 return _volume(cast(VolumeCase, case), key, arrays)
             if self.kind == "picture":
@@ -49,6 +51,25 @@ class StoredScores:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _arrays(path: Path) -> Arrays:
+    """Raises EngineError for a file that is no .npz, or not a whole one."""
+    try:
+        with path.open("rb") as stored, np.load(stored, allow_pickle=False) as file:
+            return dict(file.items())
+    except FileNotFoundError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        BadZipFile,
+        zlib.error,
+    ) as why:
+        raise EngineError(f"{path}: is no whole .npz ({one_line(why)}): store it again") from why
 
 
 def _volume(case: VolumeCase, key: str, arrays: Arrays) -> Judged:

@@ -51,5 +51,5 @@ def open_dataset(folder: Path, layout: str | None = None) -> Dataset:
 def _with_cases(dataset: Dataset) -> Dataset:
     if dataset.cases:
         return dataset
-    missing = "; ".join(dataset.missing[:5]) or LAYOUTS[dataset.layout].what
+    missing = "; ".join([*dataset.broken, *dataset.missing][:5]) or LAYOUTS[dataset.layout].what
     raise ScanError(f"{dataset.folder}: no complete case in the layout {dataset.layout}: {missing}")

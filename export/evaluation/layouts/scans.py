@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from voxgate.export.evaluation.cases import Dataset
 from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.config.settings import DEFAULTS
-from voxgate.runtime.errors import ScanError
+from voxgate.runtime.errors import ScanError, VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Note, View
 from voxgate.runtime.scans.open_scan import open_scan
@@ -86,13 +87,16 @@ def recognises(folder: Path) -> bool:
 
 def read(folder: Path) -> Dataset:
     """Every scan under test/, else every scan in the folder, else the folder itself."""
-    cases, missing = [], []
+    cases, missing, broken = [], [], []
     for scan in _scans(folder):
-        if _beside(scan, "surface.npz").exists():
-            cases.append(ScanCase(scan, _part(scan)))
-        else:
+        if not _beside(scan, "surface.npz").exists():
             missing.append(f"{scan}: no surface.npz, so nothing says what is true of it")
-    return Dataset(folder, "scans", "volume", tuple(cases), tuple(missing))
+            continue
+        try:
+            cases.append(ScanCase(scan, _part(scan)))
+        except VoxGateError as error:
+            broken.append(one_line(error, most=None))
+    return Dataset(folder, "scans", "volume", tuple(cases), tuple(missing), tuple(broken))
 
 
 def _scans(folder: Path) -> list[Path]:

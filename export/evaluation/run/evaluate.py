@@ -68,8 +68,8 @@ def evaluate(plan: Plan, on_progress: OnProgress = lambda done, of, what: None) 
     sources, skipped = _sources(plan, dataset)
     store = Store(plan.store)
     tasks, records = _open_tasks(plan, dataset, sources, store)
-    reused, total = len(records), len(records) + len(tasks)
-    failed = []
+    reused, total = len(records), len(records) + len(tasks) + len(dataset.broken)
+    failed = list(dataset.broken)
     on_progress(reused, total, "")
     for answer in _answers(plan, tasks):
         if answer.record is None:

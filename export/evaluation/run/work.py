@@ -58,6 +58,10 @@ def do(task: Task) -> Answer:
         record, arrays = _judge(task).judge(case, task.key)
     except VoxGateError as error:
         return Answer(case.name, problem=one_line(error, most=None))
+    except Exception as error:  # noqa: BLE001  files fail in ways of their own; the others go on
+        said = one_line(error, most=None)
+        kind = type(error).__name__
+        return Answer(case.name, problem=said if said == kind else f"{kind}: {said}")
     return Answer(case.name, record, dict(arrays))
 
 

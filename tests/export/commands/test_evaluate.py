@@ -140,6 +140,19 @@ def test_a_broken_scan_is_named_and_the_others_are_judged(
     assert "03.jpg" in json.loads(result.stdout)["failed"][0]
 
 
+@pytest.mark.parametrize("content", [b"", b"\x89MCAP0\r\n and no more"])
+def test_a_recording_that_cannot_be_opened_ends_the_evaluation(
+    part: Path, recipe: Path, tmp_path: Path, content: bytes
+) -> None:
+    copy = shutil.copytree(part, tmp_path / "bracket")
+    (copy / "test" / "cut.mcap").write_bytes(content)
+    shutil.copy(copy / "test" / "good" / "surface.npz", copy / "test" / "cut.surface.npz")
+    found = evaluate(Plan(source=recipe, folder=copy, store=tmp_path / "store"))
+    assert len(found.records) == 2
+    (line,) = found.failed
+    assert "cut.mcap" in line
+
+
 def test_a_scan_without_truth_says_so(part: Path, recipe: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(part, tmp_path / "bracket")
     (copy / "test" / "good" / "surface.npz").unlink()

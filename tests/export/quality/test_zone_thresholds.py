@@ -187,6 +187,22 @@ def test_review_tells_what_changes_and_what_it_costs(
     assert (cost["good"], cost["false_rejects_before"], cost["escapes"]) == (1, 0, 0)
 
 
+def test_review_shows_a_score_where_nothing_was_scored(
+    scans: Path, recipe: Path, tmp_path: Path
+) -> None:
+    """0.00 is the best score that there is; a scan whose poses are missing has none."""
+    blind = shutil.copytree(scans / "good", tmp_path / "blind")
+    shutil.copy(scans / "calibration.json", tmp_path)
+    poses = blind / "robot_poses.jsonl"
+    poses.write_text("".join(poses.read_text().splitlines(keepends=True)[:2]))
+    both = ("--recipe", recipe, "--recipe", recipe)
+    told = json.loads(_run("review", blind, *both, "--json").stdout)
+    assert [said["score"] for said in told["scans"][0]["said"]] == [None, None]
+    shown = " ".join(_run("review", blind, *both).stdout.split())
+    assert "nothing" in shown
+    assert "0.00" not in shown
+
+
 def test_review_needs_two_recipes(scans: Path, recipe: Path) -> None:
     assert "twice" in str(_run("review", scans / "good", "--recipe", recipe).exception)
 
