@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import chi2
+from scipy.special import chdtr
 
 from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, CalibCell, Camera, Noise, make_cell
 from voxgate.calib.board.detect import find_board
@@ -58,8 +58,8 @@ def medians(outcomes: Sequence[Outcome]) -> Array:
 def coverage(outcomes: Sequence[Outcome]) -> tuple[float, float]:
     """P-values that the claimed covariances of X and of the lens cover the truth (chi-square)."""
     count = len(outcomes)
-    x = chi2.cdf(sum(each.x_length for each in outcomes), 6 * count)
-    lens = chi2.cdf(sum(each.lens_length for each in outcomes), 9 * count)
+    x = chdtr(6 * count, sum(each.x_length for each in outcomes))
+    lens = chdtr(9 * count, sum(each.lens_length for each in outcomes))
     return float(2 * min(x, 1 - x)), float(2 * min(lens, 1 - lens))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from voxgate.calib.board.sightings import Sightings
 from voxgate.calib.handeye.consensus import HOPELESS_MM, Start, consensus
@@ -239,7 +239,7 @@ def _refined(seen: Sightings, geometry: Geometry, state: JointState, heavy: bool
 
 
 def _outlying(joint: Joint) -> npt.NDArray[np.bool_]:
-    limit = chi2.ppf(1 - REJECT, 6)
+    limit = chdtri(6, REJECT)
     errors = np.abs(joint.state.errors)
     large = (errors[:, 3:].max(axis=1) > LEAST_MM) | (
         np.degrees(errors[:, :3].max(axis=1)) > LEAST_DEG

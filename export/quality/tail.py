@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 LawName = Literal["generalised Pareto", "gamma"]
 LEVEL = 0.5  # exceedances over the median: half of few scores is few enough
@@ -55,10 +54,10 @@ class Law:
         if not 0 < rate < 1:
             raise ValueError(f"a rate lies between 0 and 1, got {rate}")
         if self.name == "gamma":
-            return float(stats.gamma.isf(rate, self.shape, scale=self.scale))
+            return float(_law("gamma").isf(rate, self.shape, scale=self.scale))
         if rate >= self.above:
             return self.level
-        beyond = stats.genpareto.isf(rate / self.above, self.shape, scale=self.scale)
+        beyond = _law(self.name).isf(rate / self.above, self.shape, scale=self.scale)
         return float(self.level + beyond)
 
 
@@ -113,6 +112,8 @@ def _tail_fit(name: LawName, values: Scores) -> tuple[Scores, Scores]:
 
 
 def _law(name: LawName) -> Any:
+    from scipy import stats  # a second, which only who fits a law shall wait for
+
     return stats.gamma if name == "gamma" else stats.genpareto
 
 

@@ -10,8 +10,10 @@ from numba import njit
 
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.geometry.lens_kernels import newton_step
 from voxgate.runtime.nouns import DepthMap
 
+CONVERGED = 1e-12  # of a coordinate without unit: rounding
 NEWTON_STEPS = 20  # a usual lens needs 4; the rest is for strong wide angles
 ROUND_TRIP_PX = 0.01  # a fiftieth of what the sharpest edge detector resolves
 
@@ -96,33 +98,14 @@ def _distort(x: Coordinates, y: Coordinates, d: Coordinates) -> tuple[Coordinate
     )
 
 
-def _jacobian(
-    x: Coordinates, y: Coordinates, d: Coordinates
-) -> tuple[Coordinates, Coordinates, Coordinates]:
-    """The symmetric derivative of `_distort`: d(xd)/dx, d(xd)/dy = d(yd)/dx, d(yd)/dy."""
-    r2 = x * x + y * y
-    radial = 1 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))
-    slope = 2 * (d[0] + r2 * (2 * d[1] + r2 * 3 * d[4]))
-    return (
-        radial + slope * x * x + 2 * d[2] * y + 6 * d[3] * x,
-        slope * x * y + 2 * d[2] * x + 2 * d[3] * y,
-        radial + slope * y * y + 6 * d[2] * y + 2 * d[3] * x,
-    )
-
-
 def _undistort(xd: Coordinates, yd: Coordinates, d: Coordinates) -> tuple[Coordinates, Coordinates]:
-    x, y = xd.copy(), yd.copy()
-    with np.errstate(all="ignore"):  # a lens that folds over diverges: the caller's check says so
-        for _ in range(NEWTON_STEPS):
-            at_x, at_y = _distort(x, y, d)
-            error_x, error_y = at_x - xd, at_y - yd
-            if max(np.abs(error_x).max(), np.abs(error_y).max()) < 1e-12:
-                break
-            xx, xy, yy = _jacobian(x, y, d)
-            determinant = xx * yy - xy * xy
-            x -= (yy * error_x - xy * error_y) / determinant
-            y -= (xx * error_y - xy * error_x) / determinant
-    return x, y
+    (x, y), (next_x, next_y) = (xd, yd), (np.empty_like(xd), np.empty_like(yd))
+    for step in range(NEWTON_STEPS):
+        if newton_step(x, y, xd, yd, d, next_x, next_y) < CONVERGED:
+            break
+        spare = (np.empty_like(xd), np.empty_like(yd)) if step == 0 else (x, y)
+        (x, y), (next_x, next_y) = (next_x, next_y), spare
+    return x, y  # a lens that folds over diverges: the caller's check says so
 
 
 def _single_valued(x: Coordinates, y: Coordinates, d: Coordinates) -> bool:

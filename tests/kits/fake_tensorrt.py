@@ -22,6 +22,7 @@ import onnxruntime as ort
 import pytest
 
 from tests.kits.numpy_gpu import ALIGNMENT, GpuFault, NumpyGpu
+from tests.kits.remembering_engine import Memory
 
 FACTS_FOLDER = Path(__file__).parent / "facts"
 FACTS = json.loads((FACTS_FOLDER / "tensorrt_names.json").read_text("utf-8"))
@@ -64,6 +65,7 @@ class FakeTensorRT:
         self.fail: dict[str, str] = {}
         self.built_with: dict[str, Any] = {}
         self.logger: Any = None
+        self.models: dict[bytes, Model] = {}
         self.alive: list[str] = []  # runtimes, engines and contexts, in the order they were made
         self.module = ModuleType("tensorrt")
         self._enums = {name: self._enum(name) for name in ENUMS}
@@ -355,11 +357,10 @@ class FakeTensorRT:
         def create_execution_context(engine: Any, strategy: Any = None) -> Any:
             if self._failing("ICudaEngine.create_execution_context"):
                 return None
-            session = ort.InferenceSession(engine._fake_model)
             return self._make(
                 "IExecutionContext",
                 _fake_engine=engine,
-                _fake_session=session,
+                _fake_model=self._model(engine._fake_model),
                 _fake_address={},
                 _fake_thread=threading.get_ident(),
                 _fake_life=self._life("context", engine._fake_life),
@@ -416,22 +417,37 @@ class FakeTensorRT:
         }
 
     def _execute(self, context: Any) -> None:
-        session, address = context._fake_session, context._fake_address
+        model, address = context._fake_model, context._fake_address
         feeds = {}
-        for node in session.get_inputs():
+        for node in model.session.get_inputs():
             dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}[node.type]
             nbytes = int(np.prod(node.shape)) * np.dtype(dtype).itemsize
             memory = self.gpu.at(address[node.name], nbytes)
             feeds[node.name] = memory.view(dtype).reshape(node.shape)
-        outputs = session.run(None, feeds)
-        for node, output in zip(session.get_outputs(), outputs, strict=True):
+        outputs = model.memory.ask(feeds, lambda: model.session.run(None, feeds))
+        for node, output in zip(model.session.get_outputs(), outputs, strict=True):
             into = self.gpu.at(address[node.name], output.nbytes)
             np.copyto(into, output.reshape(-1).view(np.uint8))
             if self.gpu.spoil is not None:
                 self.gpu.spoil(into)
 
+    def _model(self, model: bytes) -> Model:
+        if model not in self.models:
+            self.models[model] = Model(model)
+        return self.models[model]
+
     def _life(self, what: str, parent: Life | None = None) -> Life:
         return Life(self, what, parent)
+
+
+class Model:
+    """What computes behind every context of one model; a model is a function, so it remembers."""
+
+    def __init__(self, model: bytes) -> None:
+        options = ort.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self.session = ort.InferenceSession(model, sess_options=options)
+        self.memory = Memory()
 
 
 class Life:

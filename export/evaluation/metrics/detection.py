@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from voxgate.export.evaluation.metrics.sweep import Curve, sweep
 
@@ -21,8 +20,9 @@ def auroc(scores: Scores, anomalous: Mask) -> float:
     flat, bad = np.ravel(scores), np.ravel(anomalous)
     _check(flat, bad)
     count = int(bad.sum())
-    ranks = rankdata(flat)[bad].sum()
-    return float((ranks - count * (count + 1) / 2) / (count * (flat.size - count)))
+    return float(
+        (_ranks(flat)[bad].sum() - count * (count + 1) / 2) / (count * (flat.size - count))
+    )
 
 
 def instance_auroc(scores: Scores, anomalous: Mask) -> float:
@@ -49,6 +49,13 @@ def roc_curve(scores: Scores, anomalous: Mask) -> Curve:
     flat, bad = np.ravel(scores).astype(np.float32), np.ravel(anomalous)
     _check(flat, bad)
     return sweep(flat, ~bad, bad / bad.sum())
+
+
+def _ranks(scores: Scores) -> npt.NDArray[np.float64]:
+    """Rank of each score from 1; equal ones share the middle of theirs."""
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    middle: npt.NDArray[np.float64] = np.cumsum(count) - (count - 1) / 2
+    return middle[place]
 
 
 def _check(scores: Scores, anomalous: Mask) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.kits.moody_engine import MoodyEngine, Output
+from tests.kits.remembering_engine import RememberingEngine
 from tests.kits.repository import BRACKET
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
@@ -65,7 +66,7 @@ def bad(all_bad: tuple[View, ...]) -> Views:
 
 @pytest.fixture(scope="module")
 def only_inspector(recipe: Recipe, good_scan: Scan) -> Iterator[Inspector]:
-    engine = MoodyEngine(open_engine(recipe))
+    engine = MoodyEngine(RememberingEngine(open_engine(recipe)))
     made = Inspector(recipe, good_scan.calibration, engine, Limits())
     yield made
     made.close()
@@ -207,10 +208,10 @@ WRONG: dict[str, tuple[Callable[[Views, Rays], Views], set[Reason]]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_goes_wrong_with_views_is_named_and_never_a_pass(
-    case: str, inspector: Inspector, good: Views, good_scan: Scan
+    case: str, inspector: Inspector, good: Views
 ) -> None:
     spoil, reasons = WRONG[case]
-    verdict = _inspect(inspector, spoil(good, Rays.from_calibration(good_scan.calibration)))
+    verdict = _inspect(inspector, spoil(good, inspector.equipment.rays))
     assert verdict.outcome is Outcome.INDETERMINATE
     assert reasons <= set(verdict.reasons), verdict.notes
 
