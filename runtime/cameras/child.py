@@ -18,6 +18,7 @@ from voxgate.runtime.cameras.link import Message, link_pair
 from voxgate.runtime.cameras.process import ring_shape
 from voxgate.runtime.cameras.ring import Ring, ring_file
 from voxgate.runtime.cameras.settings import CameraSettings, NetworkSettings, settings_to_json
+from voxgate.runtime.common.clock import ZERO_NS, ZERO_VARIABLE
 from voxgate.runtime.common.endpoints import remove_socket_file
 
 _log = logging.getLogger(__name__)
@@ -116,7 +117,8 @@ def _spawn(settings: CameraSettings, passed: tuple[int, ...]) -> subprocess.Pope
 
 def _environment() -> dict[str, str]:
     """Ours, without the GenICam cache (a killed process would block all others for ever) and
-    without a pool of BLAS threads per worker.
+    without a pool of BLAS threads per worker; its stamps are of our clock.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GENICAM_CACHE")}
-    return {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    ours = {ZERO_VARIABLE: str(ZERO_NS), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return {**kept, **ours}

@@ -7,7 +7,6 @@ and the next message is read as usual: a sender can neither crash nor stop the w
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ import zmq
 from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
 from voxgate.runtime.cameras.settings import CameraSettings, NetworkSettings
 from voxgate.runtime.common.access import Access
+from voxgate.runtime.common.clock import steady_ns
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import DepthMap, Frame, GreyImage
 from voxgate.runtime.pixels.coord3d import (
@@ -150,7 +150,7 @@ class NetworkSource:
         if parts is None:
             return None
         try:
-            return frame_from_message(parts, self._settings, time.monotonic_ns())
+            return frame_from_message(parts, self._settings, steady_ns())
         except ValueError as e:
             return SourceFault(FaultKind.INVALID, str(e))
 

@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from typing import Protocol
 
 from voxgate.runtime.cameras.frame_gate import FaultKind, FrameGate, SourceFault
@@ -24,6 +23,7 @@ from voxgate.runtime.cameras.settings import (
     NetworkSettings,
     settings_from_json,
 )
+from voxgate.runtime.common.clock import steady_ns
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.nouns import Frame
@@ -62,12 +62,12 @@ class CameraLoop:
 
     def run(self) -> None:
         """Until the parent says stop. Raises LinkClosedError without a parent, or CameraError."""
-        self._ring.beat(time.monotonic_ns())
+        self._ring.beat(steady_ns())
         detail = self._source.open()
         self._gate = FrameGate(self._settings, self._source.frame_id_bits)
         self._link.send(Message("ready", detail=detail))
         while self._running:
-            self._ring.beat(time.monotonic_ns())
+            self._ring.beat(steady_ns())
             for message in self._link.receive():
                 self._obey(message)
             self._link.flush()

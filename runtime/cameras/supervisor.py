@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from voxgate.runtime.cameras.life import CameraCounters, CameraFault, CameraLife, CameraStatus
 from voxgate.runtime.cameras.settings import CameraSettings
+from voxgate.runtime.common.clock import steady_ns
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import Frame
 
@@ -31,7 +32,7 @@ class CameraSupervisor:
         self._cameras = {camera.name: CameraLife(camera, self._epoll) for camera in settings}
 
     def __enter__(self) -> CameraSupervisor:
-        self.start(time.monotonic_ns())
+        self.start(steady_ns())
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,14 @@
-"""What time it is, asked of one place that is handed down, so that tests need not wait for it."""
+"""What time it is, asked of one place that is handed down, so that tests need not wait for it.
+
+Stamps go by the host's raw clock. The kernel's monotonic one is made to run faster or slower, by up
+to 8 %, when a time server corrects the wall clock (adjtimex(2), chrony.conf(5) `maxslewrate`): a
+device's clock cannot be matched with it while that lasts. Both stand still while the machine is
+suspended.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,4 +25,27 @@ class Clock:
     utc_now: Callable[[], datetime]
 
 
-HOST_CLOCK = Clock(time.monotonic_ns, utc_now)
+ZERO_VARIABLE = "VOXGATE_CLOCK_ZERO_NS"
+
+
+def _raw_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+
+
+def _zero_ns() -> int:
+    """So that the raw clock reads as the monotonic one did when the service started; a camera's
+    process, which may start days later, is told.
+    """
+    told = os.environ.get(ZERO_VARIABLE)
+    return time.monotonic_ns() - _raw_ns() if told is None else int(told)
+
+
+ZERO_NS = _zero_ns()
+
+
+def steady_ns() -> int:
+    """Host time, ns: monotonic, and never slewed."""
+    return _raw_ns() + ZERO_NS
+
+
+HOST_CLOCK = Clock(steady_ns, utc_now)

@@ -1,4 +1,4 @@
-"""A device's clock on the host's monotonic clock, from one-way messages, with an honest bound.
+"""A device's clock on the host's steady clock, from one-way messages, with an honest bound.
 
 Each message carries the device's stamp and gets an arrival stamp here. Its delay is unknown, but
 never negative, and the network promises that of any few messages one is prompt (`DelayModel`).
@@ -51,7 +51,9 @@ class DelayModel:
         Promise(8, 5_000_000),
         Promise(100, 2_000_000),
     )
-    max_drift_ppm: float = 200.0  # quartz is within 100, the host's clock may be slewed too
+    max_drift_ppm: float = (
+        200.0  # quartz is within 100, the device's and the host's; none is slewed
+    )
     max_wander_ppm_per_s: float = 0.05  # about 1 ppm per kelvin, warming by 3 K in a minute
 
     def __post_init__(self) -> None:

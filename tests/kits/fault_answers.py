@@ -18,7 +18,7 @@ def check_answer(answer: Reply, expected: Expected) -> None:
     told = {reason.reason for reason in verdict.reasons}
     assert verdict.outcome is not Outcome.PASS
     if isinstance(expected, Outcome):
-        assert verdict.outcome is expected, told
+        assert verdict.outcome is expected, verdict.reasons
     else:
         assert verdict.outcome is Outcome.INDETERMINATE
         assert told & expected, f"{told}, expected one of {expected}"

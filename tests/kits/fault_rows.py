@@ -86,7 +86,9 @@ class Row:
     cameras: Mapping[str, Any] = field(default_factory=dict)
     end: End = End.STOP
     wall_clock: bool = False  # `folder/offset` moves the wall clock of the service
+    slewed: bool = False  # `folder/slew` makes its monotonic clock run at another rate
     disk: bool = False  # the journal lies on a file system of its own, under `folder/disk`
+    in_time: bool = True  # False: not even a deadline is looked at while the fault lasts
     mends: bool = True  # a good part passes afterwards
 
 
@@ -435,6 +437,37 @@ def _set_wall_clock(by_s: int) -> Strike:
     return strike
 
 
+def _slew(ppm: int) -> Strike:
+    """A time server corrects the machine's clock by its rate."""
+
+    def strike(line: Line) -> None:
+        words = (time.monotonic_ns(), ppm)
+        (line.folder / "slew").write_bytes(
+            b"".join(word.to_bytes(8, sys.byteorder, signed=True) for word in words)
+        )
+        time.sleep(1.5)  # some poses by the new rate
+
+    return strike
+
+
+def _suspend(line: Line) -> None:
+    """The machine sleeps, its clock with it; robot and camera go on."""
+    line.robot.robot_offset_ns += 3 * 10**9
+    line.robot.camera_offset_ns += 3 * 10**9
+    time.sleep(0.1)  # some poses after that
+
+
+def _stand_still(line: Line) -> None:
+    """A virtual machine is paused, or a core is taken away: nothing runs, time goes on."""
+    service = psutil.Process(line.service.pid)
+    stopped = [service, *service.children()]
+    for process in stopped:
+        process.suspend()
+    time.sleep(3.0)
+    for process in stopped:
+        process.resume()
+
+
 _CRASHED = _any(Reason.CRASHED)
 _BAD = Script(outcome=Outcome.FAIL)
 _STILL_FAIL = _at((When.HALF, When.BEFORE, When.OPEN, When.DECIDING), Outcome.FAIL)
@@ -468,6 +501,16 @@ CARRIER = {
     "wall clock set": Row(_set_wall_clock(DAY_S), _STILL_FAIL, _BAD, wall_clock=True, mends=False),
     "wall clock set back": Row(
         _set_wall_clock(-DAY_S), _STILL_FAIL, _BAD, wall_clock=True, mends=False
+    ),
+    "host clock slewed": Row(_slew(80_000), _STILL_FAIL, _BAD, slewed=True, mends=False),
+    "host clock slewed back": Row(_slew(-80_000), _STILL_FAIL, _BAD, slewed=True, mends=False),
+    "machine suspended": Row(_suspend, _open_or_half(_CLOCK)),
+    "machine stands still": Row(
+        _stand_still,
+        _open_or_half(_any(Reason.DEADLINE, Reason.CAMERA_LOST)),
+        changes={"job": {"deadline_ms": 2000}},
+        in_time=False,
+        mends=False,
     ),
     "service killed": Row(_kill, _at(_DURING, _CRASHED), end=End.RESTART),
     "power cut": Row(_power_cut, _at(_DURING, RefusalCode.UNKNOWN_JOB), end=End.RESTART),

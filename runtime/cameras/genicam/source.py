@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from voxgate.runtime.cameras.genicam.producer import check_producer, forget_cach
 from voxgate.runtime.cameras.genicam.proof import Proof
 from voxgate.runtime.cameras.link import wait_readable
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
+from voxgate.runtime.common.clock import steady_ns
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import Frame
@@ -63,7 +63,7 @@ class GenicamSource:
             self._device.start()
         except GENICAM_ERRORS as e:
             raise CameraError(f"{self._where}: cannot be opened: {one_line(e)}") from e
-        self._last_pass_ns = time.monotonic_ns()
+        self._last_pass_ns = steady_ns()
         self._proof = Proof(self._where, markers, self._source.setup.ptp, self._last_pass_ns)
         return f"{self._where} through {Path(self._source.cti).name}"
 
@@ -72,7 +72,7 @@ class GenicamSource:
 
         Raises CameraError when the link is dead.
         """
-        now_ns = time.monotonic_ns()
+        now_ns = steady_ns()
         pause_ns, self._last_pass_ns = now_ns - self._last_pass_ns, now_ns
         self._proof.time(self._device.node_map, now_ns)
         if self._device.waiting() == 0:
@@ -108,7 +108,7 @@ class GenicamSource:
                 break
             count, last_id = count + 1, frame_id(buffer)
             self._device.give_back(buffer)
-        self._last_pass_ns = time.monotonic_ns()
+        self._last_pass_ns = steady_ns()
         return count, last_id
 
     def wait(self, link_fd: int, timeout_s: float) -> None:
@@ -163,7 +163,7 @@ class GenicamSource:
 
     def _fetch(self) -> Frame | SourceFault | None:
         buffer = self._device.next_buffer()
-        t_arrival_ns = time.monotonic_ns()
+        t_arrival_ns = steady_ns()
         if buffer is None:
             return self._take_incomplete()
         try:

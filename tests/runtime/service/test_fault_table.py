@@ -145,6 +145,13 @@ def _set_wall_clock(by_s: int) -> Strike:
     return strike
 
 
+def _suspend(cell: SteppedCell) -> None:
+    """The machine sleeps, its clock with it; robot and camera go on."""
+    cell.robot_offset_ns += 6 * HALF_A_SECOND_NS
+    cell.camera_offset_ns += 6 * HALF_A_SECOND_NS
+    cell.run_for(0.1)
+
+
 def _abort(cell: SteppedCell) -> None:
     cell.ask(Abort)
 
@@ -191,6 +198,7 @@ STRIKES: dict[str, Strike] = {
     "disk slow": _slow_disk,
     "wall clock set": _set_wall_clock(DAY_S),
     "wall clock set back": _set_wall_clock(-DAY_S),
+    "machine suspended": _suspend,
     "service killed": lambda cell: cell.kill(),
     "service told to end": lambda cell: cell.end(),
     "job given up": _abort,
@@ -200,6 +208,7 @@ STRIKES: dict[str, Strike] = {
 ONLY_REAL = {
     *("camera worker stopped", "camera worker out of memory"),
     *("disk full", "disk read-only", "memory exhausted", "power cut"),
+    *("host clock slewed", "host clock slewed back", "machine stands still"),
 }
 """Faults of processes and file systems."""
 CELLS = [(name, when) for name in STRIKES for when in ROWS[name].expected]
