@@ -21,6 +21,7 @@ from voxgate.runtime.commands.build import build
 from voxgate.runtime.commands.camera import app as camera_app
 from voxgate.runtime.commands.cell import EXIT_WRONG_INPUT, check, doctor, run, schema
 from voxgate.runtime.commands.inspect_scan import inspect
+from voxgate.runtime.commands.journal import app as journal_app
 from voxgate.runtime.commands.keys import app as keys_app
 from voxgate.runtime.commands.keys import sign
 from voxgate.runtime.commands.recipe import app as recipe_app
@@ -50,6 +51,7 @@ GROUPS = {
     "recipe": recipe_app,
     "camera": camera_app,
     "evidence": evidence_app,
+    "journal": journal_app,
     "calib": calib_app,
 }
 

@@ -79,20 +79,25 @@ def list_evidence(
         Path | None, typer.Option("--config", "-c", help="The cell's YAML file.")
     ] = None,
     job: Annotated[str | None, typer.Option(help="Only this job.")] = None,
+    part: Annotated[str | None, typer.Option(help="Only this part (part_id).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List recorded jobs, oldest first; exit 1 when there is none."""
     from voxgate.runtime.records.evidence_folder import kept_in
+    from voxgate.runtime.scans.job_reader import part_id_of
 
     with errors_as_json(as_json):
         folder = _folder(place, config)
         try:
-            kept = [each for each in kept_in(folder) if job in (None, each.job_id)]
+            of_job = [each for each in kept_in(folder) if job in (None, each.job_id)]
+            parts = {each.name: part_id_of(folder / each.name) for each in of_job}
         except OSError as error:
             raise ScanError(f"{folder}: {error.strerror}") from error
+    kept = [each for each in of_job if part in (None, parts[each.name])]
     if as_json:
         rows = [
-            {"file": str(folder / k.name), "job_id": k.job_id, "outcome": k.outcome.value}
+            {"file": str(folder / k.name), "job_id": k.job_id, "part_id": parts[k.name]}
+            | {"outcome": k.outcome.value}
             | {"bytes": k.bytes, "written_utc": f"{_utc(k.t_utc_s)}"}
             for k in kept
         ]
@@ -101,7 +106,8 @@ def list_evidence(
         for each in kept:
             typer.echo(
                 f"{_utc(each.t_utc_s)}  {each.outcome.value:13}  "
-                f"{each.bytes / MB:6.1f} MB  {each.job_id}  {folder / each.name}"
+                f"{each.bytes / MB:6.1f} MB  part {parts[each.name] or '?'}  {each.job_id}  "
+                f"{folder / each.name}"
             )
     raise typer.Exit(0 if kept else 1)
 

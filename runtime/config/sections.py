@@ -162,6 +162,17 @@ class Journal(Section):
     """The record of every job, written before anything is sent."""
 
     path: Annotated[FilePath, about("File", "SQLite; its folder is made when missing")]
+    max_age_days: Annotated[
+        float, about("Age", "older verdicts are dropped", unit="days", low=0.01, high=36_500)
+    ] = 3650.0
+    max_rows: Annotated[
+        int, about("Rows", "verdicts kept, some 2 kB each; the oldest go", low=100, high=10**9)
+    ] = 2_000_000
+
+    @property
+    def max_age_s(self) -> float:
+        """As the journal takes it."""
+        return self.max_age_days * 86_400.0
 
 
 class EvidenceSection(Section):

@@ -23,50 +23,13 @@ from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.nouns import JobIdentity, Outcome
+from voxgate.runtime.records.journal_schema import ADDED, GOOD, NUMBERED, SCHEMA, SCHEMA_VERSION
 from voxgate.runtime.wire.verdict import VerdictMessage
 
-SCHEMA_VERSION = 1
+FORGET_AT_ONCE = 50  # some ms: nobody waits longer for a verdict
+CLOCK_STEP_S = 3600.0  # NTP slews; more is a clock that was set, and nothing is old by that
+_ADDED = ADDED
 BUSY_S = 1.0  # wait for a person's sqlite3 shell, not longer: a robot waits for the verdict
-
-_SCHEMA = """
-CREATE TABLE jobs (
-    job_id           TEXT PRIMARY KEY,
-    part_id          TEXT NOT NULL,
-    recipe           TEXT NOT NULL,
-    configuration_id TEXT NOT NULL,
-    is_simulated     INTEGER NOT NULL CHECK (is_simulated IN (0, 1)),
-    backend          TEXT NOT NULL,
-    opened_utc       TEXT NOT NULL
-) STRICT;
-CREATE TABLE results (
-    result_id        TEXT PRIMARY KEY,
-    job_id           TEXT NOT NULL UNIQUE REFERENCES jobs (job_id),
-    outcome          TEXT NOT NULL CHECK (outcome IN ('PASS', 'FAIL', 'INDETERMINATE')),
-    message          TEXT NOT NULL,
-    created_utc      TEXT NOT NULL,
-    acknowledged_utc TEXT
-) STRICT;
-"""
-
-_ADDED = """
-CREATE INDEX IF NOT EXISTS unacknowledged ON results (acknowledged_utc)
-    WHERE acknowledged_utc IS NULL;
-CREATE TABLE IF NOT EXISTS good_recipes (
-    recipe      TEXT PRIMARY KEY,
-    last_result INTEGER NOT NULL
-) STRICT;
-INSERT INTO good_recipes
-    SELECT recipe, max(results.rowid) FROM results JOIN jobs USING (job_id)
-    WHERE outcome IN ('PASS', 'FAIL')
-        AND results.rowid > (SELECT coalesce(max(last_result), 0) FROM good_recipes)
-    GROUP BY recipe
-    ON CONFLICT (recipe) DO UPDATE SET last_result = excluded.last_result;
-"""
-"""What came later, made at every opening in one transaction, and brought up to date.
-
-A VoxGate from before it reads and writes the file all the same: an upgrade can be rolled back.
-good_recipes: those that decided a part, with the row of their last such verdict.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +38,14 @@ class JobRecord:
 
     job: JobIdentity
     backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How many verdicts are kept, and for how long."""
+
+    max_rows: int
+    max_age_s: float
 
 
 class Journal:
@@ -87,6 +58,7 @@ class Journal:
     def __init__(self, path: Path, clock: Clock = HOST_CLOCK) -> None:
         self._path = path
         self._clock = clock
+        self._offset_s = _offset_s(clock)
         self._lock = _lock(path)
         try:
             self._db = self._open()
@@ -172,8 +144,8 @@ class Journal:
     def unacknowledged(self, most: int, since: datetime) -> list[str]:
         """Result ids that nobody acknowledged: the newest `most` since then, oldest first."""
         rows = self._rows(
-            "SELECT result_id, created_utc FROM results INDEXED BY unacknowledged "
-            "WHERE acknowledged_utc IS NULL ORDER BY rowid DESC LIMIT ?",
+            "SELECT result_id, created_utc FROM results INDEXED BY unacknowledged_since "
+            "WHERE acknowledged_utc IS NULL ORDER BY created_utc DESC LIMIT ?",
             most,
         )
         return [result_id for result_id, made in reversed(rows) if _utc(made) >= since]
@@ -193,8 +165,8 @@ class Journal:
             most,
         )
         oldest = self._rows(
-            "SELECT job_id FROM results INDEXED BY unacknowledged "
-            "WHERE acknowledged_utc IS NULL ORDER BY rowid LIMIT 1"
+            "SELECT job_id FROM results INDEXED BY unacknowledged_since "
+            "WHERE acknowledged_utc IS NULL ORDER BY created_utc LIMIT 1"
         )
         return count, oldest[0][0] if oldest else None
 
@@ -210,6 +182,43 @@ class Journal:
             "WHERE job_id NOT IN (SELECT job_id FROM results) ORDER BY opened_utc"
         )
         return [_record(*row) for row in rows]
+
+    def forget(self, keep: Retention, most: int = FORGET_AT_ONCE) -> int:
+        """Drop the oldest verdicts with their jobs, at most so many at once; how many were.
+
+        What is too old is judged by a clock that has not been set meanwhile, and nothing else.
+        """
+        old = self._oldest_beyond(keep, most)
+        if not old:
+            return 0
+        with self._told(), self._db:
+            self._db.execute(GOOD)  # a recipe stays good when its parts are forgotten
+            self._db.executemany("DELETE FROM results WHERE job_id = ?", old)
+            self._db.executemany("DELETE FROM jobs WHERE job_id = ?", old)
+        return len(old)
+
+    def _oldest_beyond(self, keep: Retention, most: int) -> list[tuple[str]]:
+        ((first, last),) = self._rows("SELECT min(number), max(number) FROM result_order")
+        if first is None:
+            return []
+        too_many = last - keep.max_rows
+        now = self._believed_utc()
+        rows = self._rows(
+            "SELECT number, job_id, created_utc FROM result_order JOIN results USING (result_id) "
+            "ORDER BY number LIMIT ?",
+            most,
+        )
+        return [
+            (job_id,)
+            for number, job_id, made in rows
+            if number <= too_many
+            or (now is not None and (now - _utc(made)).total_seconds() > keep.max_age_s)
+        ]
+
+    def _believed_utc(self) -> datetime | None:
+        """What time it is; None once the time was set while the file was open."""
+        stepped = abs(_offset_s(self._clock) - self._offset_s) > CLOCK_STEP_S
+        return None if stepped else self._clock.utc_now()
 
     def _insert(self, verdict: VerdictMessage) -> None:
         self._db.execute(
@@ -243,13 +252,15 @@ class Journal:
         db.execute("PRAGMA foreign_keys = ON")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif version != SCHEMA_VERSION:
             raise ServiceError(
                 f"{self._path}: journal of schema {version}, this VoxGate writes {SCHEMA_VERSION}: "
                 "name another file in journal.path"
             )
-        db.executescript(f"BEGIN IMMEDIATE; {_ADDED} COMMIT;")
+        numbered = "SELECT 1 FROM sqlite_schema WHERE name = 'result_order'"
+        made_once = "" if db.execute(numbered).fetchone() else NUMBERED
+        db.executescript(f"BEGIN IMMEDIATE; {made_once} {_ADDED} COMMIT;")
 
     @contextmanager
     def _patience(self, busy_s: float) -> Iterator[None]:
@@ -274,6 +285,11 @@ class Journal:
                 f"{self._path}: the journal failed: {error}: check the disk's space and rights, "
                 "or name another file in journal.path"
             ) from error
+
+
+def _offset_s(clock: Clock) -> float:
+    """UTC less the monotonic clock: it changes when the time is set."""
+    return clock.utc_now().timestamp() - clock.monotonic_ns() / 1e9
 
 
 def _utc(written: str) -> datetime:

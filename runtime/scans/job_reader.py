@@ -23,7 +23,7 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import JobIdentity, Note, Reason
 from voxgate.runtime.scans import job_topics
 from voxgate.runtime.scans.job_topics import Kind
-from voxgate.runtime.scans.mcap import McapFile, read_mcap
+from voxgate.runtime.scans.mcap import McapFile, first_metadata, read_mcap
 from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import (
     Asked,
@@ -92,6 +92,15 @@ def read_job(path: Path) -> RecordedJob:
         raise CalibrationError(f"{path}: {error}") from error
     except ValueError as error:
         raise ScanError(f"{path}: {error}") from error
+
+
+def part_id_of(path: Path) -> str | None:
+    """Which part the recorded job was about; None where the file does not tell it."""
+    try:
+        said = first_metadata(path, job_topics.JOB)
+    except ScanError:
+        return None
+    return None if said is None else said.get("part_id")
 
 
 def _job(file: McapFile, name: str) -> RecordedJob:

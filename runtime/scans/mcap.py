@@ -60,6 +60,29 @@ def read_mcap(path: Path, topics: frozenset[str]) -> McapFile:
     return found
 
 
+def first_metadata(path: Path, name: str) -> dict[str, str] | None:
+    """The metadata record of this name that stands before all messages; None without one.
+
+    Raises ScanError: what is wrong with the file up to there.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                return None
+            for opcode, content in _framed(file, path.stat().st_size - len(MAGIC)):
+                if opcode in (Opcode.CHUNK, Opcode.DATA_END):
+                    return None
+                if opcode == Opcode.METADATA:
+                    found = Metadata.read(_stream(content))
+                    if found.name == name:
+                        return dict(found.metadata)
+    except OSError as error:
+        raise ScanError(f"{path}: cannot be read ({error.strerror})") from error
+    except _BROKEN as error:
+        raise ScanError(f"{path}: not a whole MCAP file") from error
+    return None
+
+
 Record = Header | Schema | Channel | Message | Metadata | Attachment
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from voxgate.runtime.common.timings import NS_PER_MS
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.jobs.intake import Intake
+from voxgate.runtime.records.journal import Retention
 from voxgate.runtime.service.doors import Doors
 from voxgate.runtime.station.station import Station
 from voxgate.runtime.telemetry.sd_notify import Notifier
@@ -28,6 +29,8 @@ class Heart:
         self._doors = doors
         self._config = station.cell.config
         self._topic = heartbeat_topic(self._config.cell)
+        journal = self._config.journal
+        self._retention = Retention(journal.max_rows, journal.max_age_s)
         self._beats = 0
         self._open_verdicts: tuple[int, str | None] = (0, None)
         self._notifier = Notifier()
@@ -49,6 +52,7 @@ class Heart:
         self._intake.show_clocks()
         self._show_disk()
         self._doors.metrics.show_evidence(self._doors.evidence.figures)
+        self._forget()
         self.beat(now_ns)
         self._announce(now_ns)
 
@@ -80,6 +84,12 @@ class Heart:
             self._open_verdicts = self._doors.journal.count_unacknowledged(MOST_UNACKNOWLEDGED)
         self._doors.metrics.unacknowledged.set(self._open_verdicts[0])
         return self._open_verdicts
+
+    def _forget(self) -> None:
+        """A few verdicts beyond the journal's limits, while no part is inspected."""
+        if self._station.runner.job_id is None:
+            with suppress(ServiceError):  # it will say so where a verdict depends on it
+                self._doors.journal.forget(self._retention)
 
     def _show_disk(self) -> None:
         try:
