@@ -49,6 +49,7 @@ class Box:
             (self._commands, commands),
             (self._verdicts, verdicts),
         ):
+            socket.setsockopt(zmq.IPV6, "[" in endpoint)
             socket.connect(endpoint)
         # of this run only: a reply to the program before must not be taken for one of ours
         run = secrets.token_hex(4)

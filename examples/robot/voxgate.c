@@ -104,10 +104,11 @@ static int64_t now_ns(void) {
 }
 
 static void *connected(voxgate_box *box, int kind, const char *endpoint, const voxgate_options *options) {
-  int no_linger = 0, ping_ms = 1000, silent_ms = 3000;
+  int no_linger = 0, ping_ms = 1000, silent_ms = 3000, is_ipv6 = endpoint && strchr(endpoint, '[');
   void *socket = zmq_socket(box->context, kind);
   if (!socket || !endpoint) return NULL;
   zmq_setsockopt(socket, ZMQ_LINGER, &no_linger, sizeof no_linger);
+  zmq_setsockopt(socket, ZMQ_IPV6, &is_ipv6, sizeof is_ipv6);
   /* a cable that was pulled breaks the connection in seconds and not in a quarter of an hour */
   zmq_setsockopt(socket, ZMQ_HEARTBEAT_IVL, &ping_ms, sizeof ping_ms);
   zmq_setsockopt(socket, ZMQ_HEARTBEAT_TIMEOUT, &silent_ms, sizeof silent_ms);

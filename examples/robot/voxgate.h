@@ -20,7 +20,7 @@ typedef struct voxgate_box voxgate_box;
 typedef enum { VOXGATE_NOT_PASSED = 0, VOXGATE_PASSED = 1 } voxgate_answer;
 
 typedef struct {
-  const char *poses, *commands, *verdicts; /* the box's endpoints, tcp://HOST:PORT */
+  const char *poses, *commands, *verdicts; /* the box's endpoints, tcp://HOST:PORT, [HOST] for IPv6 */
   const char *cell;                        /* its name, part of every topic */
   const char *public_key, *secret_key;     /* this peer's own (Z85, 40 characters), or NULL: plain */
   const char *box_key;                     /* the box's public key */

@@ -34,6 +34,7 @@ class Wires:
 def context_for(wires: Wires) -> zmq.Context[zmq.Socket[bytes]]:
     """Every socket made of it shows the peer's key. Raises KeyFileError."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    context.setsockopt(zmq.IPV6, "[" in wires.commands)
     if wires.key is not None and wires.box_key is not None:
         own = load_key_pair(Path(wires.key))
         context.setsockopt(zmq.CURVE_PUBLICKEY, own.public)

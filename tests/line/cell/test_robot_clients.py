@@ -8,11 +8,12 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,9 @@ class Client:
         *keys: str,
         recipe: str = "bracket/1",
         job_id: str = "job-1",
+        endpoints: Sequence[str] = (),
     ) -> None:
-        endpoints = [f"ipc://{folder}/{name}" for name in ENDPOINTS]
+        endpoints = endpoints or [f"ipc://{folder}/{name}" for name in ENDPOINTS]
         self.process = subprocess.Popen(
             [*command, *endpoints, "test", job_id, "part-1", recipe, *keys],
             stdin=subprocess.PIPE,
@@ -190,6 +192,26 @@ def test_a_client_with_keys_is_served(
             until(lambda: passes(built(language), folder, camera, *known), "a part that passes")
     finally:
         service.kill_if_left()
+
+
+@pytest.mark.parametrize("language", marks())
+def test_a_box_on_an_ipv6_address_is_not_reached(
+    language: str, folder: Path, built: Callable[[str], list[str]]
+) -> None:
+    own = {name: f"tcp://[::1]:{port}" for name, port in zip(ENDPOINTS, _free_ports(), strict=True)}
+    service = ServiceProcess(write_cell(folder, sockets={**UNHURRIED, **own})).start()
+    try:
+        client = Client(built(language), folder, endpoints=list(own.values()))
+        client.moves()
+        assert client.answer()[0] == 1  # nothing was exposed
+    finally:
+        service.kill_if_left()
+
+
+def _free_ports() -> list[int]:
+    with contextlib.ExitStack() as stack:
+        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in ENDPOINTS]
+        return [int(each.getsockname()[1]) for each in taken]
 
 
 @pytest.mark.parametrize("language", marks())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from zmq.utils.monitor import recv_monitor_message
 
 from tests.kits.cell_kit import until
 from tests.kits.handshake import ENDINGS, TURNED_AWAY
+from tests.kits.needs import has, may_unshare, needs
+from tests.kits.repository import ROOT
 from voxgate.runtime.common.access import Access, Role
 from voxgate.runtime.config.sections import Sockets
 from voxgate.runtime.errors import KeyFileError
@@ -127,6 +131,47 @@ def test_another_box_is_not_talked_to(sockets: CellSockets, knock: Knock) -> Non
     honest.send(b"another")
     (request,) = until(lambda: list(sockets.take_requests()), "the request")
     assert request.payload == b"another"
+
+
+OWN_NETWORK = """
+import sys
+from pathlib import Path
+import zmq
+from tests.kits.cell_kit import until
+from voxgate.runtime.common.access import Access
+from voxgate.runtime.config.sections import Sockets
+from voxgate.runtime.wire.curve import load_key_pair
+from voxgate.runtime.wire.sockets import CellSockets
+folder = Path(sys.argv[1])
+own, box = (load_key_pair(folder / f"{name}.key_secret") for name in ("robot", "box"))
+ports = dict(zip(("poses", "commands", "verdicts"), range(5560, 5563)))
+endpoints = {name: f"tcp://[fd12:3456::5]:{port}" for name, port in ports.items()}
+access = Access(folder / "box.key_secret", {"commands": frozenset({own.public.decode()})})
+sockets = CellSockets(Sockets.model_validate(endpoints), access)
+with zmq.Context() as context, context.socket(zmq.DEALER) as robot:
+    robot.ipv6 = True
+    robot.curve_publickey, robot.curve_secretkey = own.public, own.secret
+    robot.curve_serverkey = box.public
+    robot.connect(endpoints["commands"])
+    robot.send(b"question")
+    (request,) = until(lambda: list(sockets.take_requests()), "the request")
+    sockets.reply(request.envelope, b"answer")
+    assert robot.recv() == b"answer"
+sockets.close()
+"""
+
+
+@needs(may_unshare("--net") and has("ip"), "root, unshare and ip: apt-get install iproute2")
+def test_a_robot_on_an_ipv6_network_of_ones_own_is_not_heard(
+    folder: Path, peers: dict[str, KeyPair]
+) -> None:
+    network = "ip link set lo up && ip -6 address add fd12:3456::5/64 dev lo nodad"
+    command = f'{network} && exec "$0" -c "$1" "$2"'
+    subprocess.run(
+        ["unshare", "--net", "sh", "-c", command, sys.executable, OWN_NETWORK, str(folder)],
+        cwd=ROOT,
+        check=True,
+    )
 
 
 def test_without_its_gatekeeper_nobody_comes_in(sockets: CellSockets, knock: Knock) -> None:
