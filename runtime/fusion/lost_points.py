@@ -25,7 +25,8 @@ class Points:
 
     @classmethod
     def of(cls, registered: Registered, geometry: bool) -> Points:
-        """With geometry, vanished points score by themselves and lost ones at least LOST_SCORE.
+        """With geometry, vanished points score by themselves and lost ones at least LOST_SCORE,
+        as far as that weighs.
 
         Without it only the picture speaks, where the depth is silent.
         """
@@ -36,7 +37,10 @@ class Points:
         return cls(
             np.concatenate([registered.vanished_mm, registered.lost_mm]).astype(np.float32),
             np.concatenate(
-                [registered.vanished_score, np.full(lost.size, LOST_SCORE, np.float32)]
+                [
+                    registered.vanished_score,
+                    np.full(lost.size, LOST_SCORE * registered.lost_weight, np.float32),
+                ]
             ).astype(np.float32),
             np.concatenate([np.full(gone, RAY, np.int32), lost]),
         )

@@ -12,6 +12,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry.align import refine_view
 from voxgate.runtime.geometry.compare import (
     FloatMap,
+    Found,
     Mask,
     compare,
     explain,
@@ -29,6 +30,9 @@ from voxgate.runtime.transforms import Transform, apply, invert
 # whose sensor or part is coarser brings its own.
 TOLERANCE_MM = 0.3
 OTHER_SURFACE_RIM_PX = 5
+# A golden scan has no return either where such a part dazzles the sensor or swallows its light; a
+# rendering knows no such place.
+RENDERED_LOST_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +49,10 @@ class Registered:
     behind_mm: (n, 3) float32, part frame: what was met instead, on the ray through each of them.
     lost_mm: (m, 3) float32, part frame: expected surface with a golden return and none here, wide
         or, if asked for, of any width; to be fused as not seen. lost: (h, w) bool, its m pixels,
-        row by row.
+        row by row. lost_weight: of what it says against the part that there was no return.
     moved_mm: how far this view takes the part from its alignment; some 0.1 mm are the robot's.
-    blind: pixels that gave no return where the golden view had one, over the latter's number.
+    blind: pixels that gave no return where the golden view had one, over the latter's number; where
+        the sensor cannot see (blind_spots) they are no part of it, and not lost either.
     unknown: measured pixels on the part that no golden view makes a statement about.
     """
 
@@ -60,6 +65,7 @@ class Registered:
     behind_mm: FloatMap
     lost_mm: FloatMap
     lost: Mask
+    lost_weight: float
     blind: float
     moved_mm: float
     unknown: int
@@ -79,11 +85,12 @@ def register(
     crew: Crew,
     tolerance_mm: float = TOLERANCE_MM,
     narrow: bool = False,
+    blind_spots: Mask | None = None,
 ) -> Registered:
     """Compare a view with golden view `planned`, and with the others where it deviates.
 
     narrow: whether lost surface counts however narrow it is; else what flickers at edges is left
-    out (VANISHED_OPENING_PX).
+    out (VANISHED_OPENING_PX). blind_spots: (h, w) golden pixels that the sensor need not see.
     Raises ValueError when the view has no depth or is not of the rays' size.
     """
     if view.depth_mm is None or view.image.shape != rays.x.shape:
@@ -97,8 +104,8 @@ def register(
     other = cv2.dilate((found.kind >= OTHER).view(np.uint8), rim)
     np.copyto(found.reference, view.image, where=other > 0)
     gone = opened(found.kind == GONE)
-    lost = found.kind == LOST
-    lost = lost if narrow else opened(lost)
+    silent = _silent(found, blind_spots)
+    lost = silent if narrow else opened(silent)
     geometry = surface_score(found, crew, tolerance_mm, expected.pixel_mm)
     add_strangers(found, expected, rays, golden_from_camera, geometry, tolerance_mm)
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
@@ -113,10 +120,19 @@ def register(
         behind_mm=_measured_points(view.part_from_camera, found.depth, rays, gone),
         lost_mm=surface_points(expected, rays, part_from_golden, found.pixel[lost]),
         lost=lost,
+        lost_weight=1.0 if blind_spots is None else RENDERED_LOST_WEIGHT,
         moved_mm=refined.moved_mm,
-        blind=float((found.kind == LOST).sum() / expected.measured.sum()),
+        blind=float(silent.sum() / expected.measured.sum()),
         unknown=int(np.isnan(found.deviation.reshape(-1)[found.doubtful]).sum()),
     )
+
+
+def _silent(found: Found, blind_spots: Mask | None) -> Mask:
+    """(h, w) where the golden view had a return and this one has none without a good reason."""
+    silent: Mask = found.kind == LOST
+    if blind_spots is not None:
+        silent[silent] = ~blind_spots.reshape(-1)[found.pixel[silent]]
+    return silent
 
 
 def _measured_points(

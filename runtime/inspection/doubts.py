@@ -11,10 +11,6 @@ from voxgate.runtime.geometry.register import Registered
 from voxgate.runtime.nouns import Note, Reason, View
 from voxgate.runtime.volume.volume import SUPPORT_SCORE
 
-# A rendering has a return everywhere; a real sensor has none at grazing angles and in its
-# projector's shadow, an eighth of a view here and there. What no view sees, coverage tells.
-RENDERED_BLIND_MAX = 0.3
-
 
 def unusable(view: View, shape: tuple[int, ...], uncertainty_max_mm: float) -> Note | None:
     """A view that is not to be inspected at all. shape: (h, w) px that the calibration is for."""
@@ -42,15 +38,14 @@ def duplicate(planned: int, view: View, arrived: Collection[int]) -> Note | None
     return Note(Reason.DUPLICATE_VIEW, f"frame {view.frame_id}: view {planned} had already come")
 
 
-def blind(planned: int, share: float, blind_max: float, rendered: bool) -> Note | None:
-    """A view that came but saw too little: no return from a `share` of the surface expected there.
-    rendered: so were the recipe's golden views."""
-    most = max(blind_max, RENDERED_BLIND_MAX) if rendered else blind_max
-    if share > most:
+def blind(planned: int, share: float, blind_max: float) -> Note | None:
+    """A view that came but saw too little: no return from a `share` of the surface that its sensor
+    should see there."""
+    if share > blind_max:
         return Note(
             Reason.DEPTH_MISSING,
             f"view {planned}: {share:.0%} of the surface gave no return, "
-            f"at most {most:.0%}: is the sensor covered or dazzled?",
+            f"at most {blind_max:.0%}: is the sensor covered or dazzled?",
         )
     return None
 

@@ -17,6 +17,7 @@ from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models
 from voxgate.runtime.fusion.whole import Whole, WholeFusion
+from voxgate.runtime.geometry.blind_spots import Projector, blind_spots, find_projector
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
@@ -112,12 +113,29 @@ class Equipment:
             return Note(Reason.ENGINE_FAILED, str(error))
         return None
 
+    def find_projector(self, waiting: Sequence[tuple[int, View]]) -> Projector | None:
+        """Where the sensor's light comes from, as these views tell; None where golden views were
+        taken by the sensor itself, and show its blind spots as they are."""
+        if not self.recipe.manifest.rendered:
+            return None
+        seen = [
+            (view.depth_mm, self.golden[planned])
+            for planned, view in waiting
+            if view.depth_mm is not None
+        ]
+        return find_projector(seen, self.rays)
+
     def register(
-        self, planned: int, view: View, reference_from_part: Transform
+        self,
+        planned: int,
+        view: View,
+        reference_from_part: Transform,
+        projector: Projector | None = None,
     ) -> Registered | None:
         """The golden view as this view would have seen it; None when the recipe has none."""
         if not self.golden:
             return None
+        expected, rendered = self.golden[planned], self.recipe.manifest.rendered
         registered = register(
             view,
             planned,
@@ -127,6 +145,7 @@ class Equipment:
             self.crew,
             self.recipe.manifest.tolerance_mm,
             narrow=bool(self.models.narrow),
+            blind_spots=blind_spots(expected, self.rays, projector) if rendered else None,
         )
         return carve(
             view, registered, self.golden, self.rays, reference_from_part, self.recipe.grid

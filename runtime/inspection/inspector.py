@@ -205,6 +205,7 @@ class Inspector:
         views, expected = [view for _, view in waiting], [golden[planned] for planned, _ in waiting]
         with self._watch.time(Work.ALIGN):
             found = align(views, expected, self.equipment.rays)
+            self._part.projector = self.equipment.find_projector(waiting)
         if isinstance(found, Note):
             self.reject(found)
         else:
@@ -212,7 +213,9 @@ class Inspector:
 
     def _inspect(self, planned: int, view: View) -> None:
         with self._watch.time(Work.REGISTER):
-            registered = self.equipment.register(planned, view, self._part.reference_from_part)
+            registered = self.equipment.register(
+                planned, view, self._part.reference_from_part, self._part.projector
+            )
         try:
             with self._watch.time(Work.DESCRIBE):
                 described = self.equipment.describe(
@@ -245,12 +248,12 @@ class Inspector:
 
     def _blindness(self) -> Iterator[Note | None]:
         """Of each view, once it is known what all of them together prove gone."""
-        rendered, blind_max = self.recipe.manifest.rendered, self.limits.blind_max
+        blind_max = self.limits.blind_max
         for blind in self._part.blind:
-            note = doubts.blind(blind.planned, blind.share, blind_max, rendered)
+            note = doubts.blind(blind.planned, blind.share, blind_max)
             if note is not None:
                 share = blind.less_gone(np.concatenate(self._part.gone_mm), self.recipe.grid)
-                note = doubts.blind(blind.planned, share, blind_max, rendered)
+                note = doubts.blind(blind.planned, share, blind_max)
             yield note
 
     def _findings(self) -> Findings:

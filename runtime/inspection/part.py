@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.geometry.blind_spots import Projector
 from voxgate.runtime.nouns import Alignment, Note, View, ViewReport
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.coverage import near
@@ -38,7 +39,7 @@ class Blind:
 class Part:
     """planned: viewpoints that arrived; waiting: their views, until it is known how the part stands
     (placed), if that can be known (alignment). gone_mm: surface and bodies that have vanished, a
-    piece per view; blind: by view.
+    piece per view; blind: by view. projector: the sensor's, for a rendered golden part.
     """
 
     notes: list[Note] = field(default_factory=list)
@@ -48,6 +49,7 @@ class Part:
     counts: tuple[LiftCounts, ...] = ()
     alignment: Alignment | None = None
     placed: bool = False
+    projector: Projector | None = None
     gone_mm: list[npt.NDArray[np.float32]] = field(default_factory=list)
     blind: list[Blind] = field(default_factory=list)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry import align, drift, register
+from voxgate.runtime.geometry import align, blind_spots, drift, register
 from voxgate.runtime.inspection import fpfh
 from voxgate.runtime.volume import carve, coverage, lift, segment, smooth
 
@@ -18,6 +18,7 @@ def warm_up(crew: Crew, describes: bool = False) -> None:
     lift.warm_up(crew)
     align.warm_up()
     register.warm_up(crew)
+    blind_spots.warm_up()
     carve.warm_up()
     segment.warm_up()
     coverage.warm_up()

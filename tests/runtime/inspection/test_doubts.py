@@ -28,6 +28,7 @@ def registered(**facts: Any) -> Registered:
         behind_mm=none,
         lost_mm=none,
         lost=np.zeros(SHAPE, np.bool_),
+        lost_weight=1.0,
         blind=0.05,
         moved_mm=0.1,
         unknown=0,
@@ -60,19 +61,9 @@ def test_a_viewpoint_counts_twice() -> None:
     assert reason(doubts.duplicate(2, VIEW, {0, 2})) is Reason.DUPLICATE_VIEW
 
 
-@pytest.mark.parametrize(
-    ("blind", "rendered", "why"),
-    [
-        (0.1, False, None),
-        (0.11, False, Reason.DEPTH_MISSING),
-        (0.3, True, None),  # a rendering has a return everywhere, a sensor has not
-        (0.31, True, Reason.DEPTH_MISSING),
-    ],
-)
-def test_a_view_that_saw_too_little_is_a_proof(
-    blind: float, rendered: bool, why: Reason | None
-) -> None:
-    assert reason(doubts.blind(3, blind, 0.1, rendered)) is why
+@pytest.mark.parametrize(("blind", "why"), [(0.1, None), (0.11, Reason.DEPTH_MISSING)])
+def test_a_view_that_saw_too_little_is_a_proof(blind: float, why: Reason | None) -> None:
+    assert reason(doubts.blind(3, blind, 0.1)) is why
 
 
 def test_a_part_that_was_pushed_between_two_views_goes_unnoticed() -> None:
