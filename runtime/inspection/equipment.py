@@ -22,6 +22,7 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.register import Registered, register
+from voxgate.runtime.geometry.surface_score import SCORE_MAX
 from voxgate.runtime.inspection.inputs import ViewDescriber
 from voxgate.runtime.inspection.part import Blind
 from voxgate.runtime.nouns import Note, Reason, View, ViewReport
@@ -103,8 +104,9 @@ class Equipment:
     def prove_again(self, fusion: Fusion, reports: Sequence[ViewReport]) -> Note | None:
         """An engine that left a doubt must give its probe's scores before the part may pass."""
         vigils = self.models.vigils
-        peaks = {report.peak_score for report in reports}
-        if isinstance(fusion, DeviceFusion) and len(peaks) < len(reports):
+        # the ceiling is the geometry's word, and of a part that has failed
+        peaks = [report.peak_score for report in reports if report.peak_score < SCORE_MAX]
+        if isinstance(fusion, DeviceFusion) and len(set(peaks)) < len(peaks):
             vigils[MODEL].doubt()  # the maps stay on the GPU, their peaks are seen
         try:
             for vigil in vigils.values():
