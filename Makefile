@@ -24,12 +24,13 @@ GPU_READY := .venv-gpu/.ready
 .PHONY: demo test quick quick-tests style types test-export test-opencv4 test-gpu check nightly \
 	bench bench-export bench-opencv4 bench-gpu docs format lock audit clean
 
-# What computes, a process for each of two cores; then what runs in real time and mostly waits
+# What computes, a process for each of two cores; then what runs in real time and mostly waits.
+# A file stays in one process: what its tests share is made once.
 REAL_TIME := tests/line tests/box
 COMPUTING := $(REAL_TIME:%=--ignore=%)
 define all_tests
-	$(BIN)/pytest -q -n 2 --dist loadgroup $(COMPUTING)
-	$(BIN)/pytest -q -n 3 --dist loadgroup $(REAL_TIME)
+	$(BIN)/pytest -q -n 2 --dist loadfile $(COMPUTING)
+	$(BIN)/pytest -q -n 4 --dist loadfile $(REAL_TIME)
 endef
 
 demo: $(READY)
@@ -57,7 +58,7 @@ quick: $(READY)
 	@$(MAKE) --no-print-directory -j 2 -O types quick-tests
 
 quick-tests: style
-	$(BIN)/pytest -q -n 2 --dist loadgroup -m "not slow and not nightly" $(COMPUTING)
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow and not nightly" $(COMPUTING)
 
 style: $(READY)
 	$(BIN)/ruff format --check .

@@ -43,9 +43,6 @@ STALLED = {*(reason.value for reason in CLOCK_REASONS), "coverage", "frame_lost"
 VOXEL_MM = 2.0  # of the bracket's grid
 
 
-pytestmark = pytest.mark.xdist_group("line")  # one box takes all of these faults
-
-
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     recipe = export_once(BRACKET / "golden", ROOT / "out" / "recipes")
