@@ -70,6 +70,7 @@ class Heart:
             is_fallback=station.recipe is not None and station.changeover.fallback is not None,
             job_id=station.runner.job_id,
             is_simulated=self._config.is_simulated,
+            cameras=station.cameras_stand(),
             unacknowledged=count,
             oldest_unacknowledged=oldest,
             error=None if station.complaint is None else cut(station.complaint),

@@ -92,6 +92,7 @@ class Answers:
                 is_simulated=station.cell.config.is_simulated,
                 job_id=station.runner.job_id,
                 error=None if station.error is None else cut(station.error),
+                cameras=station.cameras_stand(),
                 unacknowledged=unacknowledged,
                 oldest_unacknowledged=oldest,
                 version=__version__,

@@ -12,6 +12,7 @@ from voxgate.runtime.station.answers import Answers, Asked
 from voxgate.runtime.station.state import Event, Refusal, move
 from voxgate.runtime.station.station import Station
 from voxgate.runtime.wire.commands import StartJob
+from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.published import FaultCode
 from voxgate.runtime.wire.replies import RefusalCode
 
@@ -84,6 +85,8 @@ class Starting:
         station = self._station
         refusal = move(station.state, Event.START_JOB)
         if isinstance(refusal, Refusal):
+            if station.was_set_up and station.state is State.PREOPERATIONAL:
+                return RefusalCode.CAMERA_LOST, self._camera_details()
             return RefusalCode.WRONG_STATE, refusal.sentence
         if self._arming is not None or station.runner.job is not None:
             return RefusalCode.BUSY, self.busy_with()

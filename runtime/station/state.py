@@ -1,6 +1,7 @@
 """The service's state machine: one total table over states and events, names of OPC 40100-1.
 
 PREOPERATIONAL -> INITIALIZED -> READY -> EXECUTING -> READY ...
+INITIALIZED, READY -a camera is lost-> PREOPERATIONAL, until it streams again
 any -> ERROR (a promise cannot be kept) -reset-> PREOPERATIONAL;   any -> HALTED (shutting down)
 """
 
@@ -16,6 +17,7 @@ class Event(str, Enum):
     """What can happen to the service, by command or from inside."""
 
     SET_UP = "set_up"  # sockets are bound, cameras stream
+    LOST = "lost"  # a camera streams no more; another worker is on its way
     PREPARE = "prepare"  # a recipe is being loaded, beside the one that serves if there is one
     PREPARED = "prepared"  # its probe passed, it serves from now on
     PREPARE_FAILED = "prepare_failed"
@@ -50,6 +52,7 @@ _E = Event
 _MOVES: dict[State, dict[Event, State | Refusal]] = {
     _S.PREOPERATIONAL: {
         _E.SET_UP: _S.INITIALIZED,
+        _E.LOST: _S.PREOPERATIONAL,
         _E.PREPARE: _S.PREOPERATIONAL,
         _E.PREPARED: _NOT_SET_UP,  # the service waits for SET_UP before it says so
         _E.PREPARE_FAILED: _S.PREOPERATIONAL,
@@ -61,6 +64,7 @@ _MOVES: dict[State, dict[Event, State | Refusal]] = {
     },
     _S.INITIALIZED: {
         _E.SET_UP: _S.INITIALIZED,
+        _E.LOST: _S.PREOPERATIONAL,
         _E.PREPARE: _S.INITIALIZED,
         _E.PREPARED: _S.READY,
         _E.PREPARE_FAILED: _S.INITIALIZED,
@@ -72,6 +76,7 @@ _MOVES: dict[State, dict[Event, State | Refusal]] = {
     },
     _S.READY: {
         _E.SET_UP: _S.READY,
+        _E.LOST: _S.PREOPERATIONAL,
         _E.PREPARE: _S.READY,
         _E.PREPARED: _S.READY,
         _E.PREPARE_FAILED: _S.READY,  # the one that served serves on
@@ -83,6 +88,7 @@ _MOVES: dict[State, dict[Event, State | Refusal]] = {
     },
     _S.EXECUTING: {
         _E.SET_UP: _S.EXECUTING,
+        _E.LOST: _S.EXECUTING,  # the job has it held against it, and its one verdict to come
         _E.PREPARE: _S.EXECUTING,
         _E.PREPARED: _JOB_OPEN,  # the service waits for DECIDED before it says so
         _E.PREPARE_FAILED: _S.EXECUTING,
@@ -94,6 +100,7 @@ _MOVES: dict[State, dict[Event, State | Refusal]] = {
     },
     _S.ERROR: {
         _E.SET_UP: _S.ERROR,
+        _E.LOST: _S.ERROR,
         _E.PREPARE: _IN_ERROR,
         _E.PREPARED: _S.ERROR,
         _E.PREPARE_FAILED: _S.ERROR,

@@ -29,10 +29,11 @@ from voxgate.runtime.jobs.part_inspector import Prepared
 from voxgate.runtime.jobs.relay import Relay
 from voxgate.runtime.nouns import Frame, How, Note, Reason
 from voxgate.runtime.station.changeover import Changeover
+from voxgate.runtime.station.health import cameras_stand
 from voxgate.runtime.station.state import Event, Refusal, move
 from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
-from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.fields import CameraHealth, State
 from voxgate.runtime.wire.published import FaultCode
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Station:
         self._faults = faults
         self._metrics = metrics
         self._clock = clock
+        self.was_set_up = False  # every camera has streamed at the same time once
         self._wanted: str | None = None
         self._busy_since_ns: int | None = None
 
@@ -131,6 +133,10 @@ class Station:
             return self.error
         statuses = (self.cameras.status(camera.name) for camera in self.cell.config.cameras)
         return next((status.lost for status in statuses if status.lost), None)
+
+    def cameras_stand(self) -> tuple[CameraHealth, ...]:
+        """How each camera stands, in the order of the configuration."""
+        return cameras_stand([camera.name for camera in self.cell.config.cameras], self.cameras)
 
     # --- recipe ----------------------------------------------------------------------------------
 
@@ -278,10 +284,12 @@ class Station:
     def look_after(self, now_ns: int) -> None:
         """Now and then: cameras that were given up, an inspection that hangs, gauges."""
         for camera in self.cell.config.cameras:
-            self._metrics.show_camera(camera.name, self.cameras.counters(camera.name))
             status = self.cameras.status(camera.name)
+            streams = status.phase is Phase.RUNNING
+            self._metrics.show_camera(camera.name, self.cameras.counters(camera.name))
+            self._metrics.show_stream(camera.name, streams)
             if status.phase is Phase.GIVEN_UP and self.state is not State.ERROR:
-                self.fail(FaultCode.CAMERA, status.detail, now_ns)
+                self._given_up(status.detail, now_ns)
         self._metrics.queue_depth.set(self._relay.waiting)
         if not self._may_keep():
             self._relay.forget_before()
@@ -292,6 +300,13 @@ class Station:
                 "restart the service if this stays",
                 now_ns,
             )
+
+    def _given_up(self, why: str, now_ns: int) -> None:
+        """Who never streamed may be switched on later: that is waited for."""
+        if self.was_set_up:
+            self.fail(FaultCode.CAMERA, why, now_ns)
+        else:
+            self.cameras.reset(now_ns)
 
     def _hangs(self, now_ns: int) -> bool:
         """Whether the inspection is stuck in a job that has its verdict already."""
@@ -312,7 +327,10 @@ class Station:
         return self.runner.wake_ns()
 
     def _settle(self, now_ns: int) -> None:
-        if self.state is State.PREOPERATIONAL and self.cameras.ready:
+        if not self.cameras.ready:
+            self.go(Event.LOST)
+        elif self.state is State.PREOPERATIONAL:
+            self.was_set_up = True
             self.go(Event.SET_UP)
         if self.recipe is not None and self.state is State.INITIALIZED:
             self.go(Event.PREPARED)

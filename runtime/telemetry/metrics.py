@@ -137,6 +137,7 @@ class Metrics:
         self.queue_drops = self._counter("queue_drops", "Views that found the queue full")
 
     def _gauges(self) -> None:
+        self.camera_streams = self._gauge("camera_streams", "1 while it delivers", "camera")
         self.clock_offset = self._gauge(
             "clock_offset_seconds", "Host clock minus device clock", "clock"
         )
@@ -202,6 +203,7 @@ class Metrics:
         for backend in BACKENDS:
             self.backend.labels(backend)
         for camera in self._cameras:
+            self.camera_streams.labels(camera).set(0)
             for event in CAMERA_EVENTS:
                 self.camera_events.labels(camera, event)
         self.show_state(State.PREOPERATIONAL)
@@ -227,6 +229,10 @@ class Metrics:
         self.recipe.info({"recipe": name, "recipe_version": version})
         self.switches.labels(how.value).inc()
         self.fallback.set(how is How.FELL_BACK)
+
+    def show_stream(self, camera: str, streams: bool) -> None:
+        """Whether it streams now."""
+        self.camera_streams.labels(camera).set(streams)
 
     def show_camera(self, camera: str, counters: CameraCounters) -> None:
         """Follow the cumulative counts of the camera supervisor."""

@@ -59,6 +59,30 @@ class State(str, Enum):
     HALTED = "HALTED"  # shutting down, nothing is accepted any more
 
 
+class CameraStanding(str, Enum):
+    """Whether a camera delivers."""
+
+    STARTING = "starting"  # its worker opens it
+    STREAMING = "streaming"
+    LOST = "lost"  # another worker is on its way
+    GIVEN_UP = "given_up"  # after too many restarts; `reset` when mended
+
+
+class CameraHealth(Message):
+    """One camera, in the order of the configuration."""
+
+    name: Annotated[str, Field(max_length=32)]
+    standing: CameraStanding
+    restarts: Annotated[int, Field(ge=0, lt=2**53)] = Field(description="since the service started")
+    detail: Detail = Field(description="what it opened, or why it does not stream")
+
+
+Cameras = Annotated[
+    tuple[CameraHealth, ...],
+    Field(description="a cell is READY only while every camera is `streaming`"),
+]
+
+
 class MalformedMessage(ValueError):
     """Bytes that are no message; `str()` is one line that says what is allowed.
 

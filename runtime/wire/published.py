@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from voxgate.runtime.wire.fields import (
+    Cameras,
     Detail,
     Identifier,
     Message,
@@ -36,6 +37,7 @@ class HeartbeatMessage(Message):
     )
     job_id: Identifier | None
     is_simulated: bool
+    cameras: Cameras = ()
     unacknowledged: Unacknowledged = 0
     oldest_unacknowledged: OldestUnacknowledged = None
     error: Detail | None = Field(

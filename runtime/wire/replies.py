@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.wire.fields import (
+    Cameras,
     Detail,
     Identifier,
     MalformedMessage,
@@ -77,6 +78,7 @@ class StateReply(ReplyMessage):
     error: Detail | None = Field(
         description="why the state is ERROR, or the last recipe asked for does not serve"
     )
+    cameras: Cameras = ()
     unacknowledged: Unacknowledged = 0
     oldest_unacknowledged: OldestUnacknowledged = None
     version: str

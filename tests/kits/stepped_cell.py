@@ -385,10 +385,14 @@ class SteppedCell:
         return self.reply()
 
     def state(self) -> State:
-        """What get_state says."""
+        """The state that get_state tells."""
+        return self.get_state().state
+
+    def get_state(self) -> StateReply:
+        """Everything that it tells."""
         reply = self.ask(GetState)
         assert isinstance(reply, StateReply)
-        return reply.state
+        return reply
 
     def start_job(self, job_id: str = "job-1") -> None:
         """Start a job, which must be accepted, and travel to the first viewpoint."""

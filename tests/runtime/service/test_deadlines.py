@@ -15,12 +15,13 @@ import pytest
 from tests.kits.good_part import reasons
 from tests.kits.scripted_cell import Script
 from tests.kits.stepped_cell import SteppedCell
+from voxgate.runtime.cameras.restart_rule import Phase
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.station.starting import ARM_NS
 from voxgate.runtime.station.station import HANG_NS
 from voxgate.runtime.telemetry.vitals import INSPECTION_PATIENCE_NS
 from voxgate.runtime.wire.commands import Abort, Acknowledge, Reset, StartJob, StopJob
-from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.fields import CameraStanding, State
 from voxgate.runtime.wire.replies import Done, RefusalCode, Refused, ResultReply
 from voxgate.runtime.wire.verdict import VerdictMessage
 
@@ -124,6 +125,59 @@ def test_camera_that_does_not_drain_costs_the_start_and_not_the_cell(tmp_path: P
     assert ARM_NS < cell.time.now_ns - begun_ns < ARM_NS + 20 * MS
     cell.cameras.drains = True
     assert opened(cell) is None
+    cell.end()
+
+
+def test_a_cell_with_a_dead_camera_is_ready(tmp_path: Path) -> None:
+    """Until it streams again no job starts, and everybody hears which camera it is."""
+    cell = SteppedCell(tmp_path)
+    assert [each.standing for each in cell.get_state().cameras] == [CameraStanding.STREAMING]
+    cell.cameras.phase, cell.cameras.detail = Phase.DOWN, "camera cam0 lost: link is lost"
+    cell.until(lambda: cell.state() is State.PREOPERATIONAL, "PREOPERATIONAL")
+    (told,) = cell.get_state().cameras
+    assert (told.name, told.standing) == ("cam0", CameraStanding.LOST)
+    assert "link is lost" in told.detail
+    assert opened(cell) is RefusalCode.CAMERA_LOST
+    cell.run_for(1.0)
+    beats = [said for topic, said in cell.sockets.heard if topic.startswith("heartbeat")]
+    assert beats[-1]["state"] == "PREOPERATIONAL"
+    assert beats[-1]["cameras"][0]["standing"] == "lost"
+    cell.cameras.phase = Phase.RUNNING
+    cell.until(lambda: cell.state() is State.READY, "READY")
+    assert opened(cell) is None
+    cell.end()
+
+
+def test_a_camera_that_is_lost_in_mid_job_takes_the_verdict_with_it(tmp_path: Path) -> None:
+    cell = SteppedCell(tmp_path)
+    cell.start_job()
+    expose(cell)
+    cell.cameras.lose("exit status 1")
+    cell.cameras.phase = Phase.DOWN
+    verdict = stop(cell)
+    assert Reason.CAMERA_LOST in reasons(verdict)
+    cell.until(lambda: cell.state() is State.PREOPERATIONAL, "PREOPERATIONAL")
+    cell.end()
+
+
+def test_a_camera_that_is_switched_on_after_the_box_needs_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = SteppedCell(tmp_path)
+    cell.end()
+    cell.start()
+    cell.cameras.give_up("sees the serial numbers of no camera")
+    tries: list[int] = []
+    monkeypatch.setattr(cell.cameras, "reset", tries.append)  # it fails again each time
+    cell.run_for(120.0)
+    assert cell.state() is State.PREOPERATIONAL
+    assert len(tries) > 10
+    (told,) = cell.get_state().cameras
+    assert "no camera" in told.detail
+    cell.cameras.phase = Phase.RUNNING
+    cell.until(lambda: cell.state() is State.READY, "READY")
+    cell.cameras.phase = Phase.GIVEN_UP  # in service as before
+    cell.until(lambda: cell.state() is State.ERROR, "ERROR")
     cell.end()
 
 
