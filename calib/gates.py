@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.seen_through import SEEN_THROUGH_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,10 @@ PART = {
 SELF_CONSISTENCY = {
     "drift_max_mm": Limit(0.3, "mm", "drift of camera against robot"),
     "residual_max_mm": Limit(0.5, "mm", "disagreement between views"),
+    "view_max_mm": Limit(0.5, "mm", "largest disagreement of one view with the others"),
+    "seen_through_max": Limit(
+        SEEN_THROUGH_MAX, "", "largest part of a view's surface that others look through"
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,8 +45,12 @@ def _summary(found: Consistency) -> object:
         "compared": found.drift.compared,
         "camera_from_before": found.camera_from_before.tolist(),
         "views": [
-            {"frame_id": frame, "disagreement_mm": None if value != value else value}
-            for frame, value in zip(found.frames, found.view_mm, strict=True)
+            {
+                "frame_id": frame,
+                "disagreement_mm": None if apart != apart else apart,
+                "seen_through": None if past != past else past,
+            }
+            for frame, apart, past in _views(found)
         ],
         "lost": list(found.lost),
         "missed": [str(gate) for gate in found.gates if not gate.ok],
@@ -54,8 +59,11 @@ def _summary(found: Consistency) -> object:
 
 def _show(found: Consistency) -> None:
     drift = found.drift
-    for frame, value in zip(found.frames, found.view_mm, strict=True):
-        typer.echo(f"frame {frame}: {value:.3f} mm from the other views")
+    for frame, apart, past in _views(found):
+        typer.echo(
+            f"frame {frame}: {apart:.3f} mm from the other views, "
+            f"which look through {past:.0%} of it"
+        )
     for words in found.lost:
         typer.echo(f"lost: {words}")
     for gate in found.gates:
@@ -64,8 +72,18 @@ def _show(found: Consistency) -> None:
         f"drift {drift.drift_mm:.3f} mm, {drift.drift_px:.2f} px; left {drift.residual_mm:.3f} mm "
         f"over {drift.compared} comparisons"
     )
-    if not found.accepted:
+    if found.strangers:
+        frames = ", ".join(map(str, found.strangers))
+        typer.echo(
+            f"frames {frames} stand elsewhere than the others say, or share nothing with them: "
+            "were pictures or poses exchanged? Take the scan again"
+        )
+    elif not found.accepted:
         typer.echo(
             f"the views agree if the camera sits {found.moved_mm:.2f} mm and "
             f"{found.turned_deg:.3f} deg elsewhere: fasten it and run `voxgate calib handeye` again"
         )
+
+
+def _views(found: Consistency) -> Iterable[tuple[int, float, float]]:
+    return zip(found.frames, found.view_mm, found.seen_through, strict=True)

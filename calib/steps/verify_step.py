@@ -11,6 +11,7 @@ import numpy as np
 from voxgate.calib.gates import SELF_CONSISTENCY, Gate, gates, limits_with
 from voxgate.calib.place.scan_surface import PlacedScan, gauge_of, open_placed
 from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.seen_through import seen_through
 from voxgate.runtime.nouns import Drift, View
 from voxgate.runtime.transforms import Transform, angle_deg
 
@@ -21,12 +22,15 @@ ROUNDS = 3  # points meet other points once the camera is moved back
 class Consistency:
     """drift: as the runtime measures it; camera_from_before: refined over ROUNDS.
 
-    view_mm (v,): median disagreement of each view with the others, before any correction.
+    view_mm (v,): median disagreement of each view with the others, the camera moved back;
+    seen_through (v,): the part of its surface, where it should overlap with theirs, that they look
+    through. Both NaN for a view that shares nothing with the others.
     """
 
     drift: Drift
     camera_from_before: Transform
     view_mm: tuple[float, ...]
+    seen_through: tuple[float, ...]
     frames: tuple[int, ...]
     lost: tuple[str, ...]
     gates: tuple[Gate, ...]
@@ -35,6 +39,18 @@ class Consistency:
     def accepted(self) -> bool:
         """Whether every limit is kept."""
         return all(gate.ok for gate in self.gates)
+
+    @property
+    def strangers(self) -> tuple[int, ...]:
+        """Frames that stand elsewhere than the others say, or that none of them can vouch for."""
+        limit = {gate.name: gate.limit.value for gate in self.gates}
+        return tuple(
+            frame
+            for frame, apart_mm, past in zip(
+                self.frames, self.view_mm, self.seen_through, strict=True
+            )
+            if not (apart_mm <= limit["view_max_mm"] and past <= limit["seen_through_max"])
+        )
 
     @property
     def moved_mm(self) -> float:
@@ -53,18 +69,27 @@ def verify_scan(
     """Raises CalibrationError when the views overlap too little to tell, ScanError."""
     limits = limits_with(SELF_CONSISTENCY, limit_changes)
     scan = open_placed(folder, calibration)
-    gauge = gauge_of(scan)
-    drift = gauge.measure()
+    drift = gauge_of(scan).measure()
     if drift is None:
         raise CalibrationError(
             f"{folder}: the views see too little surface in common to compare them: scan a part "
             "that several views see, from several sides"
         )
-    figures = {"drift_mm": drift.drift_mm, "residual_mm": drift.residual_mm}
+    moved = _refined(scan, drift)
+    settled = replace(scan, views=tuple(_moved(view, moved) for view in scan.views))
+    view_mm = gauge_of(settled).view_disagreement_mm()
+    past = seen_through(settled.views, settled.rays).tolist()
+    figures = {
+        "drift_mm": drift.drift_mm,
+        "residual_mm": drift.residual_mm,
+        "view_mm": float(np.max(view_mm)),  # NaN where one is: nothing proves that view
+        "seen_through": float(np.max(past)),
+    }
     return Consistency(
         drift,
-        _refined(scan, drift),
-        tuple(gauge.view_disagreement_mm()),
+        moved,
+        tuple(view_mm),
+        tuple(past),
         tuple(view.frame_id for view in scan.views),
         scan.lost,
         gates(figures, limits),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from voxgate.export.golden.gloss import part_points
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.geometry.seen_through import SEEN_THROUGH_MAX, seen_through
 from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.contents import MAX_VIEWS
 from voxgate.runtime.recipe.viewplan import ViewPlan
@@ -66,6 +67,7 @@ def load_golden(folder: Path, calibration: Path | None = None) -> Golden:
     views = tuple(_proven(scan))
     rays = Rays.from_calibration(scan.calibration)
     _check_useful(scan.folder, views, rays)
+    _check_agreement(scan.folder, views, rays)
     return Golden(scan, views, rays, scan.grid or _grid_around(views, rays), TABLE_Z_MM)
 
 
@@ -102,6 +104,20 @@ def _check_useful(where: Path, views: tuple[View, ...], rays: Rays) -> None:
                     f"{where}: frames {other.frame_id} and {view.frame_id} are from one viewpoint: "
                     "keep one of them"
                 )
+
+
+def _check_agreement(where: Path, views: tuple[View, ...], rays: Rays) -> None:
+    """Raises ScanError for views that stand elsewhere than the others say."""
+    past = seen_through(views, rays)
+    wrong = [
+        view.frame_id for view, share in zip(views, past, strict=True) if share > SEEN_THROUGH_MAX
+    ]
+    if wrong:
+        raise ScanError(
+            f"{where}: frames {', '.join(map(str, wrong))} put surface where the other views look "
+            "through: pictures or poses were exchanged, or the part was moved; take the golden "
+            "scan again"
+        )
 
 
 def _same_place(a: Transform, b: Transform) -> bool:

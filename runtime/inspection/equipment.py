@@ -17,12 +17,12 @@ from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models
 from voxgate.runtime.fusion.whole import Whole, WholeFusion
-from voxgate.runtime.geometry.blind_spots import Projector, blind_spots, find_projector
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.register import Registered, register
 from voxgate.runtime.geometry.surface_score import SCORE_MAX
+from voxgate.runtime.inspection.blind_spots import Projector, blind_spots, find_projector
 from voxgate.runtime.inspection.inputs import ViewDescriber
 from voxgate.runtime.inspection.part import Blind
 from voxgate.runtime.nouns import Note, Reason, View, ViewReport

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.blind_spots import Projector
+from voxgate.runtime.inspection.blind_spots import Projector
 from voxgate.runtime.nouns import Alignment, Note, View, ViewReport
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.coverage import near

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry import align, blind_spots, drift, register
-from voxgate.runtime.inspection import fpfh
+from voxgate.runtime.geometry import align, drift, register
+from voxgate.runtime.inspection import blind_spots, fpfh
 from voxgate.runtime.volume import carve, coverage, lift, segment, smooth
 
 

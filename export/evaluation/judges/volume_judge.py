@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from voxgate.export.evaluation.cases import Case, VolumeCase
 from voxgate.export.evaluation.judges.case_records import Judged, Judgement, judged_volume
 from voxgate.export.evaluation.judges.fusion_rules import RULES, Scores
 from voxgate.export.evaluation.judges.per_view import ListeningInspector, votes_on
 from voxgate.export.evaluation.judges.regrid import onto
-from voxgate.export.evaluation.metrics.labelled_volume import label_volume
+from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth, label_volume
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.volume.smooth import smooth
+from voxgate.runtime.volume.volume import Voxels
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class VolumeJudge:
         on_truth: dict[str, Scores] = {}
         on_part: dict[str, float] = {}
         if isinstance(inspector, ListeningInspector) and grid == self.recipe.grid:
-            on_truth, on_part = _by_rule(inspector, where, voxels.ijk)
+            on_truth, on_part = _by_rule(inspector, voxels, truth)
         said = Judgement(
             score=verdict.score or 0.0,
             seconds=seconds,
@@ -80,16 +80,18 @@ class VolumeJudge:
 
 
 def _by_rule(
-    inspector: ListeningInspector,
-    where: npt.NDArray[np.int32],
-    occupied: npt.NDArray[np.int32],
+    inspector: ListeningInspector, occupied: Voxels, truth: VoxelTruth
 ) -> tuple[dict[str, Scores], dict[str, float]]:
-    """By rule: scores of the voxels `where` (n, 3), and the part's, which is over all voxels."""
-    shape = inspector.recipe.grid.shape
-    on_truth = votes_on(where, inspector.views, shape)
-    on_all = votes_on(occupied, inspector.views, shape)
-    scores = {f"rule:{name}": rule(on_truth).astype(np.float32) for name, rule in RULES.items()}
-    part = {name: float(rule(on_all).max(initial=0.0)) for name, rule in RULES.items()}
+    """By rule: scores of the truth's voxels, ranked as the runtime's are, and the part's, which is
+    the largest over all voxels."""
+    grid = inspector.recipe.grid
+    votes = votes_on(occupied.ijk, inspector.views, grid.shape)
+    scores, part = {}, {}
+    for name, rule in RULES.items():
+        fused = replace(occupied, score=rule(votes).astype(np.float32))
+        ranked = smooth(fused, grid)
+        scores[f"rule:{name}"] = label_volume(ranked.ijk, ranked.score, truth, grid.shape)[0].scores
+        part[name] = float(fused.score.max(initial=0.0))
     return scores, part
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from functools import cache
 from pathlib import Path
@@ -377,6 +378,29 @@ def test_bumped_camera_is_told_by_how_much(small: Path, tmp_path: Path) -> None:
     assert wrong_mm < 0.5
     assert wrong_deg < 0.08
     assert calib("verify", folder, "--limit", "drift_max_mm=5")["accepted"]
+
+
+@pytest.mark.parametrize(("one", "other"), [(0, 1), (2, 7)])
+def test_two_exchanged_views_are_named(small: Path, tmp_path: Path, one: int, other: int) -> None:
+    folder = exchange(small / "good", tmp_path / "exchanged", one, other)
+    found = calib("verify", folder, code=1)
+    assert any("seen_through_max" in missed for missed in found["missed"])
+    past = {view["frame_id"]: view["seen_through"] for view in found["views"]}
+    loudest = sorted(past, key=lambda frame: -past[frame])[:2]
+    frames = [json.loads(line) for line in (folder / "frames.jsonl").read_text().splitlines()]
+    assert sorted(loudest) == sorted(frames[number]["frame_id"] for number in (one, other))
+
+
+def exchange(scan: Path, out: Path, one: int, other: int) -> Path:
+    """The pictures and depth of two frames under each other's pose."""
+    shutil.copytree(scan, out)
+    shutil.copy(scan.parent / "calibration.json", out.parent / "calibration.json")
+    lines = (out / "frames.jsonl").read_text().splitlines()
+    frames = [json.loads(line) for line in lines]
+    for name in ("image", "depth"):
+        frames[one][name], frames[other][name] = frames[other][name], frames[one][name]
+    (out / "frames.jsonl").write_text("".join(json.dumps(frame) + "\n" for frame in frames))
+    return out
 
 
 def test_verify_of_no_scan_is_one_line(tmp_path: Path) -> None:

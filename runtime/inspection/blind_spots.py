@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.blind_kernels import add_shadow
 from voxgate.runtime.geometry.expected import ExpectedView
 from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.inspection.blind_kernels import add_shadow
 from voxgate.runtime.nouns import DepthMap
 
 Mask = npt.NDArray[np.bool_]

@@ -13,13 +13,13 @@ import pytest
 
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.blind_spots import (
+from voxgate.runtime.geometry.register import register
+from voxgate.runtime.inspection.blind_spots import (
     Projector,
     blind_spots,
     find_projector,
     shadowed,
 )
-from voxgate.runtime.geometry.register import register
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import apply
 
