@@ -23,7 +23,8 @@ NO_ID = -1  # of a voxel that the fused volume does not hold
 
 
 def smooth(voxels: Voxels, grid: GridSpec) -> Voxels:
-    """Every voxel's mean with its 26 neighbours, and those that the surface grazes unmeasured.
+    """Every voxel's root mean square with its 26 neighbours, and those that the surface grazes
+    unmeasured. A score is a deviation in tolerances, and of deviations the squares add up.
 
     A voxel at the threshold keeps its score; others stay below it. So does the loudest one: a part
     is as bad as its volume's largest score. Added voxels have no hits, and NO_ID.

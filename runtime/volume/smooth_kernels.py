@@ -1,4 +1,4 @@
-"""The inner loop of smoothing: the mean over neighbours in a list of voxels."""
+"""The inner loop of smoothing: the root mean square over neighbours in a list of voxels."""
 
 # numba infers its own types: annotations here would be decoration
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -15,10 +15,10 @@ NEIGHBOURS = 26
 
 @njit(cache=True, nogil=True)
 def smooth_scores(ijk, score, shape, weights, plane_share, least):
-    """Means (n,) of the voxels (n, 3), then the empty voxels (m, 3) of the grid beside those that
-    score at least `least`, and theirs (m,).
+    """Root mean squares (n,) of the voxels (n, 3), then the empty voxels (m, 3) of the grid beside
+    those that score at least `least`, and theirs (m,).
 
-    An empty voxel's mean shrinks as far as its surroundings hold less than plane_share of the
+    An empty voxel's shrinks as far as its surroundings hold less than plane_share of the
     weight.
     """
     count = ijk.shape[0]
@@ -34,8 +34,8 @@ def smooth_scores(ijk, score, shape, weights, plane_share, least):
     mean = np.empty(used, np.float32)
     plane = plane_share * weights.sum()
     for n in range(used):
-        total, weight = _around(every[n], score, weights, every, table)
-        mean[n] = total / weight
+        squares, weight = _around(every[n], score, weights, every, table)
+        mean[n] = np.sqrt(squares / weight)
         if n >= count:
             mean[n] *= min(weight / plane, LOUDEST)
     return mean[:count], every[count:used], mean[count:]
@@ -59,8 +59,8 @@ def _add_empty(at, shape, every, table, used):
 
 @njit(inline="always")
 def _around(at, score, weights, every, table):
-    """Weighted scores and weights of the measured voxels among the 27."""
-    total = np.float32(0.0)
+    """Weighted squares of the scores, and weights, of the measured voxels among the 27."""
+    squares = np.float32(0.0)
     weight = np.float32(0.0)
     for a in range(3):
         for b in range(3):
@@ -68,6 +68,6 @@ def _around(at, score, weights, every, table):
                 i, j, k = at[0] + a - 1, at[1] + b - 1, at[2] + c - 1
                 near = table[slot_of(i, j, k, every, table)] - 1
                 if 0 <= near < score.size:
-                    total += weights[a, b, c] * min(score[near], LOUDEST)
+                    squares += weights[a, b, c] * min(score[near], LOUDEST) ** 2
                     weight += weights[a, b, c]
-    return total, weight
+    return squares, weight

@@ -66,7 +66,7 @@ def test_means_are_those_of_a_convolved_box(seed: int, density: float) -> None:
         return np.asarray(blurred)
 
     weight = sums(occupied.astype(np.float64))
-    mean = sums(score * occupied) / np.maximum(weight, 1e-9)
+    mean = np.sqrt(sums((score * occupied) ** 2) / np.maximum(weight, 1e-9))
     plane = PLANE_SHARE * (1 + 2 * np.exp(-0.5 / SIGMA_VOXELS**2)) ** 3
     filled = mean * np.minimum(1, weight / plane)
     want = np.where(occupied, mean, np.where(filled >= LEAST_FILLED, filled, 0))
