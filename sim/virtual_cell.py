@@ -36,7 +36,7 @@ from voxgate.sim.robot import NS_PER_MS, Robot, RobotError
 ORDER_TIMEOUT_MS = 120_000  # loading decodes a whole scan, on a busy machine
 VERDICT_TIMEOUT_MS = 60_000
 READY_TIMEOUT_MS = 60_000
-STARTING_TIMEOUT_MS = 10_000  # a service that was started a moment ago binds its sockets by then
+STARTING_TIMEOUT_MS = 20_000  # a service that was started a moment ago binds its sockets by then
 PUBLISHED_TIMEOUT_MS = 1000
 END_TIMEOUT_S = 30
 MIN_SPEED, MAX_SPEED = 0.25, 100.0  # of the recorded moves between the views

@@ -28,7 +28,7 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.nouns import Frame
 
-IDLE_S = 0.05  # longest sleep of the loop: well inside any heartbeat deadline
+IDLE_S = 0.2  # longest sleep of the loop; a quarter of the heartbeat deadline if that is less
 FAREWELL_S = 1.0
 
 
@@ -55,6 +55,7 @@ class CameraLoop:
         self._ring = ring
         self._source = source
         self._settings = settings
+        self._idle_s = min(IDLE_S, settings.heartbeat_ms / 4000)
         self._gate = FrameGate(settings)
         self._ledger = SlotLedger(settings.slots)
         self._number = 0
@@ -93,7 +94,7 @@ class CameraLoop:
     def _step(self) -> None:
         item = self._source.take()
         if item is None:
-            self._source.wait(self._link.fileno(), IDLE_S)
+            self._source.wait(self._link.fileno(), self._idle_s)
         elif isinstance(item, SourceFault):
             self._link.send_fault(item)
         else:

@@ -28,16 +28,14 @@ class Clock:
 ZERO_VARIABLE = "VOXGATE_CLOCK_ZERO_NS"
 
 
-def _raw_ns() -> int:
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
-
-
 def _zero_ns() -> int:
     """So that the raw clock reads as the monotonic one did when the service started; a camera's
     process, which may start days later, is told.
     """
     told = os.environ.get(ZERO_VARIABLE)
-    return time.monotonic_ns() - _raw_ns() if told is None else int(told)
+    if told is not None:
+        return int(told)
+    return time.monotonic_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
 
 
 ZERO_NS = _zero_ns()
@@ -45,7 +43,7 @@ ZERO_NS = _zero_ns()
 
 def steady_ns() -> int:
     """Host time, ns: monotonic, and never slewed."""
-    return _raw_ns() + ZERO_NS
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) + ZERO_NS
 
 
 HOST_CLOCK = Clock(steady_ns, utc_now)

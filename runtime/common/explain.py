@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+
+from voxgate.runtime.common.pattern_words import in_words
 
 MAX_VALUE = 60  # characters of a wrong value that are shown
 
@@ -53,6 +56,37 @@ def first_finding(error: ValidationError) -> str:
     return line if len(first) == 1 else f"{line} (and {len(first) - 1} more)"
 
 
+_QUANTITY = re.compile(r"(?P<number>[-+]?\d+(?:[.,]\d+)?) *(?P<unit>[A-Za-zµ%°]*)")
+
+
 def _allowed(error: ErrorDetails) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        return f"the pattern is {in_words(error['ctx']['pattern'])}"
+    if error["type"] == "too_long":
+        return f"{error['ctx']['actual_length']} are given, at most {error['ctx']['max_length']}"
     message = error["msg"]
-    return message[:1].lower() + message[1:]
+    return message[:1].lower() + message[1:] + _mend(error)
+
+
+def _mend(error: ErrorDetails) -> str:
+    """What to change in a value that is nearly right."""
+    value, kind = error["input"], error["type"]
+    if kind not in {"int_type", "float_type", "bool_type", "string_type"}:
+        return ""
+    if value is None:
+        return ": nothing stands there"
+    if kind == "string_type":
+        return ": put it in quotes"
+    if kind == "bool_type":
+        return ": true or false, without quotes"
+    return _mend_number(value, str(error["loc"][-1])) if isinstance(value, str) else ""
+
+
+def _mend_number(value: str, key: str) -> str:
+    found = _QUANTITY.fullmatch(value.strip())
+    if found is None:
+        return ""
+    if found["unit"]:
+        _, underscore, unit = key.rpartition("_")
+        return f"{f' of {unit}' if underscore else ''}, without the unit"
+    return ": a decimal point, no comma" if "," in value else ": remove the quotes"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from voxgate.runtime.common.explain import finding
 from voxgate.runtime.common.explain import key as wrong_key
 from voxgate.runtime.config.contradictions import contradictions
+from voxgate.runtime.config.did_you_mean import did_you_mean
 from voxgate.runtime.config.document import Document, Key, read_yaml
 from voxgate.runtime.config.fields import BASE
 from voxgate.runtime.config.sections import CellConfig
@@ -83,11 +84,23 @@ def _validated(document: Document) -> CellConfig | None:
             json.dumps(document.data), context={BASE: document.file.parent}
         )
     except ValidationError as error:
-        for item in error.errors(include_url=False):
-            key = document.place(wrong_key(item))
+        for key, what in _findings(document, error):
             if key not in refused:
-                document.problems.append(document.problem(key, finding(item)))
+                document.problems.append(document.problem(key, what))
         return None
+
+
+def _findings(document: Document, error: ValidationError) -> Iterator[tuple[Key, str]]:
+    """Each with its key; what is only said because something inside is wrong is left out."""
+    found = [(document.place(wrong_key(item)), item) for item in error.errors(include_url=False)]
+    for key, item in found:
+        if (key, item["type"]) == (("cameras",), "too_long"):
+            given = item["ctx"]["actual_length"]
+            yield key, f"{given} cameras: a cell has one, as its calibration describes one"
+        elif item["type"] == "extra_forbidden":
+            yield key, finding(item) + did_you_mean(key)
+        elif not any(len(other) > len(key) and other[: len(key)] == key for other, _ in found):
+            yield key, finding(item)
 
 
 def _identity(document: Document, config: CellConfig) -> str:

@@ -125,17 +125,16 @@ class _Reader:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._seen: set[int] = set()
+        self._seen: dict[int, Key] = {}
         self._scalars = YAML(typ="safe", pure=True).constructor
 
     def value(self, node: Node, key: Key) -> Any:
-        line = node.start_mark.line + 1
-        self._document.lines.setdefault(key, line)
         if id(node) in self._seen:
-            return self._refuse(line, key, "aliases (*name) are not used here: write it out")
-        self._seen.add(id(node))
+            return self._refuse_alias(key, self._seen[id(node)])
+        self._document.lines.setdefault(key, node.start_mark.line + 1)
+        self._seen[id(node)] = key
         if len(key) > MAX_DEPTH:
-            return self._refuse(line, key[:3], "nested too deeply")
+            return self._refuse(node.start_mark.line + 1, key[:3], "nested too deeply")
         if isinstance(node, MappingNode):
             return self._mapping(node, key)
         if isinstance(node, SequenceNode):
@@ -168,6 +167,14 @@ class _Reader:
             key,
             f"{shown(node.value)}: expected a text, number, true or false; quote it if it is text",
         )
+
+    def _refuse_alias(self, key: Key, anchor: Key) -> None:
+        """A line for the alias and one for what it repeats; the parser knows only the latter."""
+        told = "aliases (*name) are not used here"
+        self._refuse(self._document.line(key), key, f"{told}: write it out")
+        again = f"{told}: take the anchor (&name) away"
+        if not any(problem.text == again for problem in self._document.problems):
+            self._refuse(self._document.line(anchor), anchor, again)
 
     def _refuse(self, line: int, key: Key, text: str) -> None:
         self._document.problems.append(Problem(self._document.file, line, key, text))

@@ -64,6 +64,8 @@ class Intake:
 
     def settle(self) -> list[Note]:
         """Understand what was stashed; a note for each that is no pose, or not the next one."""
+        if not self._stash:
+            return []
         notes = [self._add_pose(payload, t_ns) for payload, t_ns in self._stash]
         self._stash.clear()
         return [note for note in notes if note is not None]
@@ -166,9 +168,9 @@ class Intake:
 
     def _follow(self, pose: Pose) -> None:
         if self._last_pose_ns is not None:
-            gap_ns = pose.t_arrival_ns - self._last_pose_ns
+            gap_ns = pose.t_robot_ns - self._last_pose_ns
             self._largest_gap_ns = max(self._largest_gap_ns, gap_ns)
-        self._last_pose_ns = pose.t_arrival_ns
+        self._last_pose_ns = pose.t_robot_ns
 
     def _remember(self, record: PoseRecord) -> None:
         """What the synchronizer may still use, as the robot sent it."""
@@ -182,7 +184,8 @@ class Intake:
 
     def _in_line(self, record: PoseRecord) -> Note | None:
         followed = self._line.follow(record)
-        self._metrics.poses_lost.inc(followed.lost)
+        if followed.lost:
+            self._metrics.poses_lost.inc(followed.lost)
         if followed.began_again:
             what = f"the robot's poses count from {record.seq} again: was its program restarted?"
             self._began_again = Note(Reason.POSE_ORDER, what)

@@ -17,6 +17,10 @@ from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.wire.published import FaultCode, offer_topic
 
 CAMERA_POLL_NS = 100 * NS_PER_MS  # the supervisor's own deadlines
+NAP_NS = 30 * NS_PER_MS
+"""Without a job, after a pose that woke the loop the next ones may wait so long: waking for each is
+most of what an idle service costs. Their arrival is stamped late by no more, so that sync.clock's
+promises hold: one of eight is prompt, each comes within 50 ms."""
 
 
 class Poller(Protocol):
@@ -30,12 +34,20 @@ class Loop:
     """Sleeps in one poll: commands, poses, subscribers, cameras, the inspection thread, signals."""
 
     def __init__(
-        self, doors: Doors, parts: Assembly, wake: Wake, poller: Poller, clock: Clock
+        self,
+        doors: Doors,
+        parts: Assembly,
+        wake: Wake,
+        poller: Poller,
+        clock: Clock,
+        napping: Poller | None = None,
     ) -> None:
+        """napping: another poller, for all but poses, while they may wait; None: they never do."""
         self._doors = doors
         self._parts = parts
         self._wake = wake
         self._poller = poller
+        self._napping = napping
         self._now_ns = clock.monotonic_ns
         self._next_camera_ns = 0
         self._due_ns = 0
@@ -43,6 +55,8 @@ class Loop:
         sockets = doors.sockets
         for source in (sockets.commands, sockets.poses, sockets.verdicts, doors.cameras, wake):
             poller.register(source, zmq.POLLIN)
+            if napping is not None and source is not sockets.poses:
+                napping.register(source, zmq.POLLIN)
 
     def turn(self) -> None:
         """Poses, frames, what the inspector said, commands, what is due; then the heartbeat."""
@@ -52,6 +66,7 @@ class Loop:
             now_ns = self._now_ns()
             parts.intake.stash_pose(sockets.take_pose(), now_ns)
             if len(ready) == 1 and parts.runner.job is None and now_ns < self._due_ns:
+                self._nap(min(NAP_NS, self._due_ns - now_ns))
                 return
         self._settle_poses()
         now_ns = self._now_ns()
@@ -92,12 +107,24 @@ class Loop:
         # a millisecond is zmq's finest: rounded up, or the last one would be a busy loop
         return max(0, -((self._now_ns() - self._due_ns) // NS_PER_MS))
 
+    def _nap(self, longest_ns: int) -> None:
+        """Until something else comes; then take the poses that came meanwhile."""
+        if self._napping is None:
+            return
+        self._napping.poll(longest_ns // NS_PER_MS)
+        came = list(self._doors.sockets.waiting_poses())
+        now_ns = self._now_ns()  # after they were taken: no stamp is before its arrival
+        for payload in came:
+            self._parts.intake.stash_pose(payload, now_ns)
+
     def _settle_poses(self) -> None:
         for note in self._parts.intake.settle():
             self._parts.station.pose_note(note, self._now_ns())
 
     def _take_frames(self, now_ns: int) -> None:
-        self._next_camera_ns = now_ns + CAMERA_POLL_NS
+        next_ns, beat_ns = now_ns + CAMERA_POLL_NS, self._parts.heart.due_ns
+        # together with a heartbeat that is near: each turn costs
+        self._next_camera_ns = beat_ns if 0 < beat_ns - next_ns < CAMERA_POLL_NS // 2 else next_ns
         for event in self._doors.cameras.poll(now_ns):
             self._parts.station.camera_event(event, now_ns)
 

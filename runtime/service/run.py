@@ -66,6 +66,7 @@ def serve(
             *(cell, calibration, wake, clock),
             lambda stack: open_doors(stack, cell, calibration, prepare, make, wake, clock),
             zmq.Poller(),
+            zmq.Poller(),
         )
         try:
             service.run()

@@ -35,15 +35,16 @@ class Service:
         clock: Clock,
         open_doors: Callable[[ExitStack], Doors],
         poller: Poller,
+        napping: Poller | None = None,
     ) -> None:
-        """open_doors: opens them and tells the stack how each is closed."""
+        """open_doors: opens them and tells the stack how each is closed. napping: see Loop."""
         self._cell = cell
         self._wake = wake
         self._clock = clock
         with ExitStack() as stack:
             self._doors = open_doors(stack)
             self.parts = Assembly(cell, calibration, self._doors, clock)
-            self._loop = Loop(self._doors, self.parts, wake, poller, clock)
+            self._loop = Loop(self._doors, self.parts, wake, poller, clock, napping)
             self._open = stack.pop_all()
 
     # --- from start to end -----------------------------------------------------------------------

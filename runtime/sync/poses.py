@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from voxgate.runtime.nouns import Pose
-from voxgate.runtime.transforms import from_position_quaternion
+from voxgate.runtime.transforms import Transform, from_position_quaternion
 
 KEEP_NS = 5_000_000_000  # a frame is placed within some 100 ms of its exposure
 MAX_POSES = 10_000  # 5 s at 1 kHz, twice over
@@ -21,7 +22,15 @@ def pose_from_robot(
 
     Raises ValueError (one line) for what is not finite or a quaternion not of unit length.
     """
-    return Pose(t_robot_ns, t_arrival_ns, from_position_quaternion(p_mm, q_wxyz))
+    return Pose(t_robot_ns, t_arrival_ns, _place(tuple(p_mm), tuple(q_wxyz)))
+
+
+@lru_cache(maxsize=1)
+def _place(p_mm: tuple[float, ...], q_wxyz: tuple[float, ...]) -> Transform:
+    """Most of the day a robot stands still and says so hundreds of times a second."""
+    base_from_flange = from_position_quaternion(p_mm, q_wxyz)
+    base_from_flange.flags.writeable = False  # many poses have it
+    return base_from_flange
 
 
 @dataclass(frozen=True, slots=True)

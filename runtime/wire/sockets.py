@@ -109,6 +109,15 @@ class CellSockets:
         parts = self.poses.recv_multipart(zmq.NOBLOCK)
         return parts[1] if len(parts) == 2 and parts[0] == TOPIC_POSE else b""
 
+    def waiting_poses(self) -> Iterator[bytes]:
+        """Payloads of the poses that came while nobody looked; b"" for any other message."""
+        left = POSES_WAITING
+        while (
+            left and int(self.poses.getsockopt(zmq.EVENTS)) & zmq.POLLIN
+        ):  # cheaper than to try in vain
+            yield self.take_pose()
+            left -= 1
+
     def take_requests(self) -> Iterator[Request]:
         """Commands that are there, a batch at most."""
         for _ in range(COMMAND_BATCH):

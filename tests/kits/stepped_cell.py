@@ -106,6 +106,10 @@ class Sockets:
     def take_pose(self) -> bytes:
         return self.sent.popleft()
 
+    def waiting_poses(self) -> Iterator[bytes]:
+        while self.sent:
+            yield self.take_pose()
+
     def take_requests(self) -> Iterator[Request]:
         while self.asked:
             yield self.asked.popleft()

@@ -73,6 +73,12 @@ GENICAM_EXTRAS = {
     [
         ("max_gap_ms: 20 ", "max_gap_ms: 0 ", "sync.max_gap_ms", "0: input should be greater"),
         ("max_gap_ms: 20 ", "max_gap_ms: .nan ", "sync.max_gap_ms", "finite"),
+        ("max_gap_ms: 20 ", 'max_gap_ms: "20" ', "sync.max_gap_ms", "remove the quotes"),
+        ("max_gap_ms: 20 ", "max_gap_ms: 20 ms ", "sync.max_gap_ms", "of ms, without the unit"),
+        ("max_gap_ms: 20 ", "max_gap_ms: 20ms ", "sync.max_gap_ms", "without the unit"),
+        ("max_gap_ms: 20 ", "max_gap_ms: ", "sync.max_gap_ms", "nothing stands there"),
+        ("max_gap_ms: 20 ", "max_gap: 20 ", "sync.max_gap", "did you mean max_gap_ms?"),
+        ("    slots: 16 ", "    slot: 16 ", "cameras[0].slot", "did you mean slots?"),
         (
             "max_gap_ms: 20 ",
             'max_gap_ms: "20" ',
@@ -89,6 +95,9 @@ GENICAM_EXTRAS = {
         ("schema_version: 1", "schema_version: 2", "schema_version", "2: input should be 1"),
         ("cell: bracket-1 ", "cell: Bracket 1 ", "cell", "pattern"),
         ("source: network ", "source: usb ", "cameras[0].source", "'network', 'genicam'"),
+        ("is_simulated: true ", 'is_simulated: "true" ', "is_simulated", "without quotes"),
+        ("cell: bracket-1 ", "cell: Bracket 1 ", "cell", "1 to 32 of a-z 0-9 _ -"),
+        ("cell: bracket-1 ", "cell: 1 ", "cell", "put it in quotes"),
         ("slots: 16 ", "slots: 1 ", "cameras[0].slots", "1: input should be greater"),
         ("    slots: 16 ", "    slot: 16 ", "cameras[0].slot", "is not a known key"),
         ("    slots: 16 ", "    depth: false ", "cameras[0].depth", "is not a known key"),
@@ -328,3 +337,24 @@ def _properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from schema["properties"].items()
     for definition in schema["$defs"].values():
         yield from definition.get("properties", {}).items()
+
+
+def test_an_alias_is_told_at_the_line_of_its_anchor(cell: Path) -> None:
+    change(cell, "max_gap_ms: 20 ", "max_gap_ms: &gap 20 ")
+    line = change(cell, "deadline_ms: 30000", "deadline_ms: *gap")
+    alias, anchor = check_config(cell)
+    assert alias.startswith(f"{cell}:{line}:job.deadline_ms: aliases")
+    assert "sync.max_gap_ms: aliases" in anchor
+
+
+def test_a_wrong_camera_is_told_twice(cell: Path) -> None:
+    change(cell, "source: network ", "source: usb ")
+    assert len(check_config(cell)) == 1
+
+
+def test_a_second_camera_is_told_in_the_words_of_a_library(cell: Path) -> None:
+    text = cell.read_text(encoding="utf-8")
+    begin, end = text.index("  - name: cam0"), text.index("sockets:")
+    second = text[begin:end].replace("cam0", "cam1").replace("5563", "5564")
+    cell.write_text(text[:end] + second + text[end:], encoding="utf-8")
+    assert any("2 cameras: a cell has one" in problem for problem in check_config(cell))

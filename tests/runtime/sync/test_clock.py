@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.kits.repository import ROOT
+from voxgate.runtime.service.loop import NAP_NS
 from voxgate.runtime.sync.clock import ClockFit, DelayModel, Promise
 from voxgate.runtime.sync.polygon import Polygon, box, clipped, extent, simplified, widened
 
@@ -45,6 +46,35 @@ def _feed(fit: ClockFit, stream: Stream, start_ns: int, count: int, period_ns: i
         t_ns = start_ns + index * period_ns
         fit.add(t_ns, stream.arrival_ns(t_ns))
     return start_ns + count * period_ns
+
+
+def _napping(arrivals_ns: list[int]) -> list[int]:
+    """As an idle service stamps them: after one that woke it, the next wait for a nap's end."""
+    stamped: list[int] = []
+    awake_ns = 0
+    for arrival_ns in arrivals_ns:
+        if arrival_ns >= awake_ns:
+            awake_ns = arrival_ns + NAP_NS
+            stamped.append(arrival_ns)
+        else:
+            stamped.append(awake_ns)
+    return stamped
+
+
+@pytest.mark.parametrize("period_ms", [1, 2, 4, 8, 20, 40])
+@pytest.mark.parametrize("seed", range(5))
+def test_naps_of_an_idle_service_cost_the_clock_its_honesty(seed: int, period_ms: int) -> None:
+    stream = Stream(seed, drift_ppm=-30)
+    stamps_ns = [index * period_ms * MS for index in range(10_000 // period_ms)]
+    fit = ClockFit()
+    for t_ns, arrival_ns in zip(
+        stamps_ns, _napping([stream.arrival_ns(t) for t in stamps_ns]), strict=True
+    ):
+        fit.add(t_ns, arrival_ns)
+        claimed = fit.at(t_ns)
+        assert abs(claimed.t_ns - stream.host_ns(t_ns)) <= claimed.residual_ns
+    assert (fit.steps, fit.synced) == (0, True)
+    assert fit.at(stamps_ns[-1]).residual_ns < 2 * MS
 
 
 @settings(max_examples=40, deadline=None)
