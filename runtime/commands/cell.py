@@ -87,7 +87,7 @@ def doctor(
     """Say what this machine lacks and what to type; exit 1 if a row is red."""
     from rich.console import Console
 
-    from voxgate.runtime.commands.doctor import as_object, as_table, run_doctor
+    from voxgate.runtime.commands.doctor import as_object, as_table, run_doctor, to_type
     from voxgate.runtime.doctor.rows import healthy
 
     with errors_as_json(as_json):
@@ -97,4 +97,6 @@ def doctor(
         typer.echo(json.dumps(as_object(rows, ok)))
     else:
         Console().print(as_table(rows), highlight=False)
+        for line in to_type(rows):
+            typer.echo(line)
     raise typer.Exit(0 if ok else EXIT_UNHEALTHY)

@@ -36,17 +36,21 @@ def run_doctor(config: Path | None) -> list[Row]:
 
 
 def as_table(rows: list[Row]) -> Table:
-    """For a person; what does not concern this machine is one line below."""
+    """For a person; what does not concern this machine is one line below. See `to_type`."""
     silent = [row.check for row in rows if row.finding.light is Light.OFF]
     table = Table("check", "", caption=f"not looked at: {', '.join(silent)}" if silent else None)
     table.add_column("found", overflow="fold")
-    table.add_column("what to type or do", overflow="fold")
     for row in rows:
         if row.finding.light is not Light.OFF:
             colour = _COLOURS[row.finding.light]
             light = f"[{colour}]{row.finding.light.value}[/]"
-            table.add_row(row.check, light, escape(row.finding.said), escape(row.finding.do))
+            table.add_row(row.check, light, escape(row.finding.said))
     return table
+
+
+def to_type(rows: list[Row]) -> list[str]:
+    """What to type or do, a line each: a table would break them where somebody copies them."""
+    return [f"{row.check}: {row.finding.do}" for row in rows if row.finding.do]
 
 
 def as_object(rows: list[Row], ok: bool) -> dict[str, Any]:

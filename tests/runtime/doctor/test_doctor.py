@@ -22,7 +22,7 @@ from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.doctor import gpu as doctor_gpu
 from voxgate.runtime.doctor.gpu import GPU_CHECKS as CHECKS
 from voxgate.runtime.doctor.machine import Machine
-from voxgate.runtime.doctor.rows import Finding, Light, examine, green, healthy
+from voxgate.runtime.doctor.rows import Finding, Light, Row, examine, green, healthy, red
 from voxgate.runtime.gpu.jetson import jetpack_of, jetpacks_with, l4t_of
 
 L4T_36_4 = "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64"
@@ -366,3 +366,16 @@ def test_the_exit_code_is_not_0_when_a_row_is_red(
     told = json.loads(lines[-1])
     assert told["ok"] == (code == 0)
     assert [check["check"] for check in told["checks"]] == list(ALL_CHECKS)
+
+
+def test_a_command_is_broken_where_somebody_copies_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "sudo sysctl -w net.core.rmem_max=33554432 net.core.wmem_max=33554432"
+    row = Row("kernel buffers", red("too small", command))
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("voxgate.runtime.commands.doctor.run_doctor", lambda config: [row])
+    monkeypatch.setattr("sys.argv", ["voxgate", "doctor"])
+    with pytest.raises(SystemExit):
+        main()
+    assert f"kernel buffers: {command}\n" in capsys.readouterr().out
