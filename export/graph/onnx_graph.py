@@ -91,8 +91,13 @@ class GraphBuilder:
         return self._half_difference(across, axis=3), self._half_difference(down, axis=2)
 
     def opening(self, x: str, size: int) -> str:
-        """Minimum, then maximum over size x size: what is smaller than the window vanishes."""
-        return self._maximum(self.op("Neg", self._maximum(self.op("Neg", x), size)), size)
+        """Minimum, then maximum over size x size: what is smaller than the window vanishes.
+
+        An even window has no middle pixel: the second looks the other way.
+        """
+        before, after = (size - 1) // 2, size // 2
+        least = self._maximum(self.op("Neg", x), size, before, after)
+        return self._maximum(self.op("Neg", least), size, after, before)
 
     def padded(self, x: str, bottom: int, right: int) -> str:
         """Repeat the last row and column."""
@@ -134,8 +139,9 @@ class GraphBuilder:
     def _mean(self, x: str, size: int, **attributes: Any) -> str:
         return self.op("AveragePool", x, kernel_shape=[size, size], **attributes)
 
-    def _maximum(self, x: str, size: int) -> str:
-        return self.op("MaxPool", x, kernel_shape=[size, size], pads=[size // 2] * 4)
+    def _maximum(self, x: str, size: int, before: int, after: int) -> str:
+        pads = [before, before, after, after]
+        return self.op("MaxPool", x, kernel_shape=[size, size], pads=pads)
 
     def _pad(self, x: str, margin: tuple[int, int]) -> str:
         pads = self.constant([0, 0, *margin, 0, 0, *margin], np.int64)

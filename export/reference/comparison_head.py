@@ -33,7 +33,8 @@ class Features:
     """Features of one picture pair on one lattice.
 
     difference: test minus golden; golden: (1, channels, h, w); noise: (1, channels, 1, 1), what
-    light, tone and the sensor leave; size: (h, w); block: cells that make 8 px.
+    light, tone and the sensor leave; size: (h, w); block: cells that make 8 px; smoothing: box
+    means, one after the other.
     """
 
     difference: str
@@ -42,6 +43,7 @@ class Features:
     channels: int
     size: tuple[int, int]
     block: int
+    smoothing: tuple[int, ...] = SMOOTHING
 
 
 def without_light_change(graph: GraphBuilder, features: Features) -> str:
@@ -50,17 +52,26 @@ def without_light_change(graph: GraphBuilder, features: Features) -> str:
     The slow part is a mean over about 18 px in which flat places weigh most: larger than a stain,
     smaller than the faces of a part.
     """
-    floor = graph.square(features.noise)
-    steep = graph.boxes(steepness(graph, features.golden), SPREAD)
-    rough = graph.sum(graph.scaled(steep, STRUCTURE_DISCOUNT), floor)
-    weight = graph.op("Div", floor, rough)
-    slow = graph.op(
+    weight = flatness(graph, features.golden, features.noise)
+    mean = graph.op(
         "Div",
-        _slow(graph, graph.op("Mul", weight, features.difference), features.block),
-        _slow(graph, weight, features.block),
+        slow(graph, graph.op("Mul", weight, features.difference), features.block),
+        slow(graph, weight, features.block),
     )
-    light = graph.grow(slow, features.channels, features.size)
+    light = graph.grow(mean, features.channels, features.size)
     return graph.op("Sub", features.difference, light)
+
+
+def flatness(graph: GraphBuilder, golden: str, noise: str) -> str:
+    """0 to 1, how much a place tells about light: 1 where it is flat. (1, c, h, w)"""
+    floor = graph.square(noise)
+    steep = graph.boxes(steepness(graph, golden), SPREAD)
+    return graph.op("Div", floor, graph.sum(graph.scaled(steep, STRUCTURE_DISCOUNT), floor))
+
+
+def slow(graph: GraphBuilder, x: str, block: int) -> str:
+    """The mean over about 18 px, in blocks of 8 px."""
+    return graph.boxes(graph.shrink(x, block), TINT_SMOOTHING)
 
 
 def tolerances_apart(
@@ -74,7 +85,9 @@ def tolerances_apart(
     tolerance = _tolerance_squared(graph, features)
     if unsteady_squared is not None:
         tolerance = graph.sum(tolerance, unsteady_squared)
-    apart = graph.op("Div", graph.square(graph.boxes(features.difference, SMOOTHING)), tolerance)
+    apart = graph.op(
+        "Div", graph.square(graph.boxes(features.difference, features.smoothing)), tolerance
+    )
     return graph.op("Sqrt", graph.channel_mean(apart, features.channels))
 
 
@@ -90,14 +103,10 @@ def steepness(graph: GraphBuilder, x: str) -> str:
 
 
 def _tolerance_squared(graph: GraphBuilder, features: Features) -> str:
-    smooth = graph.boxes(features.golden, SMOOTHING)
+    smooth = graph.boxes(features.golden, features.smoothing)
     band = graph.op("Sub", smooth, graph.boxes(smooth, SURROUND))
     return graph.sum(
         graph.scaled(graph.boxes(steepness(graph, smooth), SPREAD), MISPLACEMENT_CELLS**2),
         graph.scaled(graph.boxes(graph.square(band), CONTEXT), TEXTURE_GAIN**2),
         graph.square(features.noise),
     )
-
-
-def _slow(graph: GraphBuilder, x: str, block: int) -> str:
-    return graph.boxes(graph.shrink(x, block), TINT_SMOOTHING)

@@ -18,11 +18,15 @@ from voxgate.export.reference.comparison_head import (
     Features,
     per_channel,
     tolerances_apart,
-    without_light_change,
 )
+from voxgate.export.reference.same_light import SameLight, same_light
 
 BLOCK_PX = 8  # light is compared in blocks: fine against 18 px, and 64 times less to compute
-SMALLEST_MARK_PX = 3  # what is narrower in any direction is an edge's shimmer, not a mark
+SMALLEST_MARK_PX = 2  # what is narrower in any direction is an edge's shimmer, not a mark
+SMOOTHING = (3,)  # a mean over 1.5 mm at 0.5 mm a pixel: a scratch of one pixel keeps a third
+# Score 1.0 in tolerances. A tolerance is one sigma of what good parts differ by; a part shows some
+# 10^6 pixels, of which noise alone takes one beyond 5 sigma, and four of them together none.
+FULL_SCALE = 5.0
 # Highlights move by a fifth of their own height between good parts: 0.6 mm and 0.4 degrees turn a
 # facet by a twentieth of the angle between neighbouring views, and gloss itself varies.
 UNSTEADY = 0.2
@@ -33,8 +37,8 @@ INPUTS = ("image", "reference", "gloss")
 class Level:
     """One octave: pictures shrunk by `shrink`, with the noise (grey levels) left after smoothing.
 
-    The noise holds sensor noise, JPEG, quantisation and what is left of 5 % light (2.5 % of a
-    square-root tone curve) after the slow part is taken away.
+    The noise holds sensor noise (1.5 grey levels a pixel), JPEG, quantisation and what is left of
+    other light after it was made the same.
     """
 
     shrink: int
@@ -48,12 +52,10 @@ def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
     """The graph for pictures of size_px (h, w); `full_scale` tolerances become score 1.0."""
     graph = GraphBuilder()
     image, golden, gloss = (_picture(graph, name, size_px) for name in INPUTS)
-    difference = graph.op("Sub", image, golden)
     size = padded_size(size_px)
-    pair = Features(difference, golden, _noise(graph, LEVELS[0]), 1, size, BLOCK_PX)
-    spot = without_light_change(graph, pair)
+    pair = same_light(graph, image, golden, _noise(graph, LEVELS[0]), size, BLOCK_PX)
     unsteady = graph.square(graph.scaled(gloss, UNSTEADY))
-    maps = [_level(graph, level, spot, golden, unsteady, size) for level in LEVELS]
+    maps = [_level(graph, level, pair, unsteady, size) for level in LEVELS]
     return finish(graph, maps, full_scale, size_px, INPUTS)
 
 
@@ -81,10 +83,11 @@ def finish(
     size_px: tuple[int, int],
     inputs: tuple[str, ...],
     opset: int = OPSET,
+    smallest_px: int = SMALLEST_MARK_PX,
 ) -> onnx.ModelProto:
     """The strongest of several maps without specks, scaled so that `full_scale` is 1.0."""
     strongest = maps[0] if len(maps) == 1 else graph.op("Max", *maps)
-    apart = graph.cropped(graph.opening(strongest, SMALLEST_MARK_PX), size_px)
+    apart = graph.cropped(graph.opening(strongest, smallest_px), size_px)
     factor = graph.constant(1.0 / full_scale)
     graph.nodes.append(helper.make_node("Mul", [apart, factor], ["score"]))
     shape = [1, 1, *size_px]
@@ -105,12 +108,13 @@ def _noise(graph: GraphBuilder, level: Level) -> str:
 def _level(
     graph: GraphBuilder,
     level: Level,
-    spot: str,
-    golden: str,
+    pair: SameLight,
     unsteady: str,
     size: tuple[int, int],
 ) -> str:
-    spot, golden, unsteady = (graph.shrink(x, level.shrink) for x in (spot, golden, unsteady))
-    features = Features(spot, golden, _noise(graph, level), 1, size, BLOCK_PX)
+    spot, golden, unsteady = (
+        graph.shrink(x, level.shrink) for x in (pair.difference, pair.golden, unsteady)
+    )
+    features = Features(spot, golden, _noise(graph, level), 1, size, BLOCK_PX, SMOOTHING)
     apart = tolerances_apart(graph, features, unsteady)
     return apart if level.shrink == 1 else graph.grow(apart, 1, size)

@@ -57,9 +57,6 @@ from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
 
 METHOD = "reference"
-# Score 1.0 in tolerances. A tolerance is one sigma of what good parts differ by; a part shows some
-# 10^6 pixels, of which noise alone takes one beyond 5 sigma, and one sigma is kept in hand.
-FULL_SCALE = 6.0
 NOISE_PAIRS = 3  # golden views on which a backbone's noise is measured: a quarter of a ring
 PROBES = 2
 THREADS = 2
@@ -152,8 +149,9 @@ def build_parts(
     flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
     expected = expected_views(golden, flicker, bar)
     model_of = _modeller(golden, backbone, rendered)
-    check(model_of(FULL_SCALE).graph, METHOD)
-    detector = _detector(golden, expected, flicker, model_of, bar)
+    full_scale = filter_bank.FULL_SCALE if backbone is None else user_backbone.FULL_SCALE
+    check(model_of(full_scale).graph, METHOD)
+    detector = _detector(golden, expected, flicker, model_of, full_scale, bar)
     manifest = _manifest(golden, detector, name, version, backbone, rendered)
     record = detector.scores.record(detector.full_scale, detector.tolerance_mm)
     return RecipeParts(
@@ -189,6 +187,7 @@ def _detector(
     expected: tuple[ExpectedView, ...],
     flicker: Gloss,
     model_of: Callable[[float], Model],
+    full_scale: float,
     bar: Bar,
 ) -> Detector:
     rng = np.random.default_rng(SEED)
@@ -202,21 +201,22 @@ def _detector(
         bar.say("leave views out")
         left_out = left_out_scores(golden, expected, flicker.shared, crew)
     bar.say("score it")
-    return _scaled(model_of, runs, left_out, expected, bar)
+    return _scaled(model_of, full_scale, runs, left_out, expected, bar)
 
 
 def _scaled(
     model_of: Callable[[float], Model],
+    full_scale: float,
     runs: list[list[Again]],
     left_out: Scores,
     expected: tuple[ExpectedView, ...],
     bar: Bar,
 ) -> Detector:
-    model = model_of(FULL_SCALE)
+    model = model_of(full_scale)
     runs = [[replace(again, inputs=_named(again, model.inputs)) for again in r] for r in runs]
     scores = _scores(model, runs, left_out, expected, bar)
-    full_scale = FULL_SCALE * max(1.0, scores.expected_max)
-    if full_scale > FULL_SCALE:
+    if scores.expected_max > 1.0:
+        full_scale *= scores.expected_max
         model = model_of(full_scale)
         scores = _scores(model, runs, left_out, expected, bar)
     probes = _probes(model, runs[0])

@@ -9,8 +9,7 @@ import onnxruntime
 import pytest
 
 from voxgate.export.golden.disturbance import disturbed
-from voxgate.export.reference.filter_bank import filter_bank
-from voxgate.export.reference.reference import FULL_SCALE
+from voxgate.export.reference.filter_bank import FULL_SCALE, filter_bank
 
 SIZE_PX = (98, 125)  # no multiple of anything
 GREY = 110
@@ -68,6 +67,43 @@ def test_the_golden_picture_itself_scores_zero(score: Score) -> None:
 def test_other_light_and_noise_is_no_defect(score: Score, seed: int) -> None:
     again = disturbed(_part(), np.random.default_rng(seed))
     assert score(again, _part()).max() < 1
+
+
+@pytest.mark.parametrize("light", [0.8, 1.25])
+def test_another_lamp_is_a_mark_where_print_meets_paint_or_the_part_ends(
+    score: Score, light: float
+) -> None:
+    """The camera's tone curve is a square root; off the part the golden picture is the other."""
+    golden = _part()
+    lit = np.rint(np.clip(golden * np.sqrt(light), 0, 255)).astype(np.uint8)
+    off_part = np.s_[:, 95:]
+    golden[off_part] = lit[off_part]
+    assert score(lit, golden).max() < 0.2
+
+
+def test_light_that_falls_across_the_picture_is_a_mark(score: Score) -> None:
+    across = np.sqrt(np.linspace(0.8, 1.2, SIZE_PX[1]))
+    lit = np.rint(np.clip(_part() * across, 0, 255)).astype(np.uint8)
+    assert score(lit, _part()).max() < 0.7
+
+
+def test_a_mark_is_taken_for_the_light_on_a_picture_that_agrees_exactly_elsewhere(
+    score: Score,
+) -> None:
+    assert score(_marked(_part(), -60, 3), _part())[60, 60] > 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [((48, 49), (40, 64)), ((40, 64), (48, 49)), ((48, 50), (48, 50))],
+    ids=["along", "across", "spot"],
+)
+def test_a_scratch_of_a_pixel_or_a_spot_of_two_is_an_edge_that_shimmers(
+    score: Score, rows: tuple[int, int], columns: tuple[int, int]
+) -> None:
+    marked = _flat()
+    marked[slice(*rows), slice(*columns)] += 40
+    assert score(marked, _flat())[48, 48] > 1.2
 
 
 @pytest.mark.parametrize("shift_px", [0.25, 0.5])

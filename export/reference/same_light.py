@@ -1,0 +1,59 @@
+"""The golden picture under the test picture's light, and what is left between the two.
+
+Light multiplies: the camera's tone curve is a power, so that other light makes every grey level
+larger by one factor, on print as on paint. One factor of the whole view takes a brighter lamp out,
+up to the part's outline; one of every place, a mean over about 18 px in which flat places weigh
+most, takes out gradients and a lens that darkens its corners: it is larger than a stain and smaller
+than the faces of a part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voxgate.export.graph.onnx_graph import GraphBuilder
+from voxgate.export.reference.comparison_head import flatness, slow
+
+# Off the part the golden picture is the test picture itself and tells nothing about light. Pixels
+# that agree exactly count this little there; not nothing, or a mark would be all that counts on a
+# picture that agrees everywhere else.
+EXACT = 0.05
+NOTHING = 1e-3  # grey levels: where all is black, the factor is 1
+
+
+@dataclass(frozen=True, slots=True)
+class SameLight:
+    """golden: (1, 1, h, w) under the test picture's light; difference: test minus that."""
+
+    golden: str
+    difference: str
+
+
+def same_light(
+    graph: GraphBuilder, image: str, golden: str, noise: str, size: tuple[int, int], block: int
+) -> SameLight:
+    """Both pictures (1, 1, h, w) of `size`, `block` px to a block of the place's factor."""
+    agree = graph.op("Abs", graph.op("Sub", image, golden))
+    compared = graph.op("Min", agree, graph.constant(1.0))
+    flat = flatness(graph, golden, noise)
+    counts = graph.op("Mul", flat, graph.op("Max", compared, graph.constant(EXACT)))
+    lamp = graph.op("Div", _whole_mean(graph, counts, image), _whole_mean(graph, counts, golden))
+    # what is off the part stays the test picture
+    under = graph.op("Add", golden, graph.op("Mul", compared, _change(graph, golden, lamp)))
+    place = graph.op("Div", _mean(graph, flat, image, block), _mean(graph, flat, under, block))
+    lit = graph.op("Mul", under, graph.grow(place, 1, size))
+    return SameLight(lit, graph.op("Mul", compared, graph.op("Sub", image, lit)))
+
+
+def _change(graph: GraphBuilder, golden: str, factor: str) -> str:
+    return graph.op("Sub", graph.op("Mul", golden, factor), golden)
+
+
+def _whole_mean(graph: GraphBuilder, weight: str, picture: str) -> str:
+    mean = graph.op("GlobalAveragePool", graph.op("Mul", weight, picture))
+    return graph.sum(mean, graph.constant(NOTHING))
+
+
+def _mean(graph: GraphBuilder, weight: str, picture: str, block: int) -> str:
+    total = slow(graph, graph.op("Mul", weight, picture), block)
+    return graph.sum(total, graph.constant(NOTHING))
