@@ -25,11 +25,13 @@ GPU_READY := .venv-gpu/.ready
 	bench bench-export bench-opencv4 bench-gpu docs format lock audit clean
 
 # What computes, a process for each of two cores; then what runs in real time and mostly waits.
-# A file stays in one process: what its tests share is made once.
+# A file stays in one process: what its tests share is made once. Where every core has its process,
+# a second thread of the linear algebra only takes turns with the first.
 REAL_TIME := tests/line tests/box
 COMPUTING := $(REAL_TIME:%=--ignore=%)
+COMPUTE := OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile $(COMPUTING)
 define all_tests
-	$(BIN)/pytest -q -n 2 --dist loadfile $(COMPUTING)
+	$(COMPUTE)
 	$(BIN)/pytest -q -n 4 --dist loadfile $(REAL_TIME)
 endef
 
@@ -58,7 +60,7 @@ quick: $(READY)
 	@$(MAKE) --no-print-directory -j 2 -O types quick-tests
 
 quick-tests: style
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow and not nightly" $(COMPUTING)
+	$(COMPUTE) -m "not slow and not nightly"
 
 style: $(READY)
 	$(BIN)/ruff format --check .

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SERVE = """
 import sys
 from voxgate.runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
@@ -15,6 +17,7 @@ sys.stdout.write(OnnxRuntimeEngine(tiny.difference_model(), "CPUExecutionProvide
 """
 
 
+@pytest.mark.slow
 def test_an_engine_keeps_a_store_of_reports_to_its_maker(tmp_path: Path) -> None:
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     environment.pop("ORT_DISABLE_TELEMETRY", None)

@@ -357,6 +357,7 @@ def _camera_cell(folder: Path, producer: Path, serial: str = "0") -> CellConfig:
     return load_cell(file).config
 
 
+@pytest.mark.slow
 def test_the_camera_of_the_cell_is_seen_through_its_producer(folder: Path) -> None:
     config = _camera_cell(folder, VIKY)
     found = look(Machine(config))
@@ -364,6 +365,7 @@ def test_the_camera_of_the_cell_is_seen_through_its_producer(folder: Path) -> No
     assert found["camera"] == Finding(Light.GREEN, "0 is free")
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_not_plugged_in_is_red_and_the_others_are_named(folder: Path) -> None:
     finding = look(Machine(_camera_cell(folder, VIKY, serial="4711")))["camera"]
     assert finding.light is Light.RED

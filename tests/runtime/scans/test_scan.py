@@ -246,6 +246,7 @@ sys.stdout.write("\\n".join(inside))
 """
 
 
+@pytest.mark.slow
 def test_truth_is_never_opened_and_the_folder_never_listed() -> None:
     done = subprocess.run(
         [sys.executable, "-c", OPENING, str(PART / "bad")],

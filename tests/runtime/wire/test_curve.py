@@ -161,6 +161,7 @@ sockets.close()
 """
 
 
+@pytest.mark.slow
 @needs(may_unshare("--net") and has("ip"), "root, unshare and ip: apt-get install iproute2")
 def test_a_robot_on_an_ipv6_network_of_ones_own_is_not_heard(
     folder: Path, peers: dict[str, KeyPair]
