@@ -5,7 +5,7 @@ from __future__ import annotations
 from docs.generate import json_schema
 from docs.generate.markdown import code, sentence, table
 from voxgate.runtime.recipe.manifest import Manifest
-from voxgate.runtime.scans.job_topics import TOPICS
+from voxgate.runtime.scans.job_topics import TOPICS, Topic
 
 HEAD = ("key", "takes", "means")
 
@@ -27,13 +27,19 @@ def manifest() -> str:
     return "\n".join(said)
 
 
+def _carries(topic: Topic) -> str:
+    if topic.schema is None:
+        return "for viewers, as Protocol Buffers; lengths in m"
+    return str(topic.schema.get("description", "").split("\n")[0])
+
+
 def topics() -> str:
     """Every channel of a recorded job."""
     rows = (
         [
             code(each.name),
             code(each.schema_name),
-            sentence(each.schema.get("description", "").split("\n")[0]),
+            sentence(_carries(each)),
         ]
         for each in TOPICS
     )

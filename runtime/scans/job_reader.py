@@ -5,9 +5,7 @@ Pictures stay encoded until somebody asks. Raises ScanError (one line) for what 
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +20,7 @@ from voxgate.runtime.errors import CalibrationError, ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import JobIdentity, Note, Reason
 from voxgate.runtime.scans import job_topics
-from voxgate.runtime.scans.job_topics import Kind
+from voxgate.runtime.scans.job_topics import Kind, Topic
 from voxgate.runtime.scans.mcap import McapFile, first_metadata, read_mcap
 from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import (
@@ -39,6 +37,7 @@ from voxgate.runtime.scans.recording import (
     Withdrawn,
 )
 from voxgate.runtime.scans.scan import MAX_FRAME_ID, MAX_PICTURE_BYTES, FrameRecord, Stored
+from voxgate.runtime.scans.viewers.picture_bytes import PICTURE_BYTES, PictureBytes
 from voxgate.runtime.sync.clock import ClockFit, ClockState
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.sync.synchronizer import SyncState
@@ -105,10 +104,9 @@ def part_id_of(path: Path) -> str | None:
 
 def _job(file: McapFile, name: str) -> RecordedJob:
     header = Fields(file.metadata[job_topics.JOB])
-    if header.text("format") != job_topics.FORMAT:
-        raise ValueError(
-            f"format {quoted(header.text('format'))}, this VoxGate reads {job_topics.FORMAT}"
-        )
+    if header.text("format") not in PICTURE_BYTES:
+        known = " and ".join(PICTURE_BYTES)
+        raise ValueError(f"format {quoted(header.text('format'))}, this VoxGate reads {known}")
     part = PartFiles(
         _attached(file, job_topics.CALIBRATION_FILE),
         _attached(file, job_topics.GRID_FILE) if job_topics.GRID_FILE in file.attachments else None,
@@ -117,7 +115,7 @@ def _job(file: McapFile, name: str) -> RecordedJob:
     recording = Recording(_header(header, line))
     recording.clocks = _clocks(line.object_at("clocks")) if line.has("clocks") else None
     recording.pictures = line.values.get("pictures") is not False
-    before, events = _events(file, name)
+    before, events = _events(file, name, PICTURE_BYTES[header.text("format")])
     recording.poses_before, recording.events = before, events
     return RecordedJob(recording, part, Calibration.from_text(part.calibration), _verdict(file))
 
@@ -169,7 +167,9 @@ def _verdict(file: McapFile) -> VerdictMessage | None:
 # --- the line's order ---------------------------------------------------------------------------
 
 
-def _events(file: McapFile, name: str) -> tuple[tuple[PoseRecord, ...], list[Event]]:
+def _events(
+    file: McapFile, name: str, bytes_of: PictureBytes
+) -> tuple[tuple[PoseRecord, ...], list[Event]]:
     lines = sorted(
         (
             _Line(message.sequence, topic, message)
@@ -190,7 +190,8 @@ def _events(file: McapFile, name: str) -> tuple[tuple[PoseRecord, ...], list[Eve
             (before if fields.values.get("before") is True else events).append(_pose(fields))
         elif topic == job_topics.FRAME.name:
             same = {name: m for name, m in pictures.items() if m.sequence == number}
-            events.append(_frame(fields, same, f"{name} frame {number}"))
+            stored = partial(_stored, same, bytes_of)
+            events.append(_frame(fields, stored, f"{name} frame {number}"))
             pictures.clear()
         else:
             events.append(_event(fields))
@@ -211,7 +212,7 @@ def _pose(fields: Fields) -> PoseRecord:
     return record
 
 
-def _frame(fields: Fields, pictures: dict[str, Message], name: str) -> FrameRecord:
+def _frame(fields: Fields, stored: Callable[[Topic, str], Stored], name: str) -> FrameRecord:
     depth = fields.text("depth") if fields.has("depth") else None
     if depth not in (None, "png", "float32"):
         raise ValueError(f"depth must be png or float32, got {quoted(depth)}")
@@ -222,24 +223,25 @@ def _frame(fields: Fields, pictures: dict[str, Message], name: str) -> FrameReco
         t_device_ns=fields.integer("t_device_ns", -MAX_NS, MAX_NS),
         t_arrival_ns=fields.integer("t_arrival_ns", 0, MAX_NS),
         exposure_ns=fields.integer("exposure_ns", 0, MAX_NS),
-        image=_stored(pictures.get(job_topics.IMAGE.name), f"{name}: image"),
-        depth=None
-        if depth is None
-        else _stored(pictures.get(topic.name), f"{name}: depth", floats=depth == "float32"),
+        image=stored(job_topics.IMAGE, f"{name}: image"),
+        depth=None if depth is None else stored(topic, f"{name}: depth"),
     )
 
 
-def _stored(message: Message | None, name: str, floats: bool = False) -> Stored:
+def _stored(
+    pictures: dict[str, Message], bytes_of: PictureBytes, topic: Topic, name: str
+) -> Stored:
     """A picture that was not recorded is an empty one: whoever decodes it is told."""
+    message, floats = pictures.get(topic.name), topic is job_topics.DEPTH_FLOAT
     if message is None:
         return Stored(name, b"", floats)
-    data = parse_object(message.data.decode("utf-8")).values.get("data")
-    if not isinstance(data, str) or len(data) > 2 * MAX_PICTURE_BYTES:
-        raise ValueError(f"{name}: no data in base64")
     try:
-        return Stored(name, base64.b64decode(data, validate=True), floats)
-    except binascii.Error as error:
+        content = bytes_of(message.data, topic)
+    except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+    if len(content) > MAX_PICTURE_BYTES:
+        raise ValueError(f"{name}: {len(content)} bytes, at most {MAX_PICTURE_BYTES}")
+    return Stored(name, content, floats)
 
 
 def _event(fields: Fields) -> Event:

@@ -1,8 +1,8 @@
-"""What stands in a recorded job: topics, and the JSON Schema of each.
+"""What stands in a recorded job: topics, and the schema of each.
 
-Pictures, poses and points are Foxglove's well-known schemas (foxglove.dev/docs, JSON encoding),
-which viewers draw without being told how: metres, base64, `{sec, nsec}`. What a replay reads is
-ours (`voxgate.*`), with the units in the names and whole nanoseconds.
+Pictures, places, lens and points are Foxglove's messages as Protocol Buffers, which viewers draw
+without being told how. What a replay reads besides pictures is ours (`voxgate.*`): JSON with its
+JSON Schema, units in the names, whole nanoseconds.
 """
 
 from __future__ import annotations
@@ -15,21 +15,13 @@ from voxgate.runtime.nouns import Reason
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 PROFILE = "voxgate"
-FORMAT = "1"
+FORMAT = "2"
+JSON_FORMAT = "1"  # of VoxGate 0.1: pictures too were JSON, in base64
 JOB = "voxgate.job"  # metadata record
 CALIBRATION_FILE, GRID_FILE, LINE_FILE = "calibration.json", "grid.json", "line.json"
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _INTEGER, _NUMBER, _TEXT = {"type": "integer"}, {"type": "number"}, {"type": "string"}
-_BYTES = {"type": "string", "contentEncoding": "base64"}
-_TIME = {
-    "type": "object",
-    "title": "time",
-    "properties": {
-        "sec": {"type": "integer", "minimum": 0},
-        "nsec": {"type": "integer", "minimum": 0, "maximum": 999999999},
-    },
-}
 
 
 class Kind(str, Enum):
@@ -47,11 +39,11 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One channel: JSON messages of one schema."""
+    """One channel. schema: of its JSON messages; None: Protocol Buffers, known by schema_name."""
 
     name: str
     schema_name: str
-    schema: dict[str, Any]
+    schema: dict[str, Any] | None = None
 
 
 def _object(title: str, about: str, **properties: Any) -> dict[str, Any]:
@@ -68,63 +60,6 @@ def _numbers(count: int) -> dict[str, Any]:
     return {"type": "array", "items": _NUMBER, "minItems": count, "maxItems": count}
 
 
-def _xyz(*axes: str) -> dict[str, Any]:
-    return {"type": "object", "properties": {axis: _NUMBER for axis in axes}}
-
-
-_POSE = {
-    "type": "object",
-    "title": "foxglove.Pose",
-    "properties": {"position": _xyz(*"xyz"), "orientation": _xyz(*"xyzw")},
-}
-_IMAGE = _object(
-    "foxglove.CompressedImage",
-    "A compressed image",
-    timestamp=_TIME,
-    frame_id=_TEXT,
-    data=_BYTES,
-    format=_TEXT,
-)
-_RAW_IMAGE = _object(
-    "foxglove.RawImage",
-    "An uncompressed image",
-    timestamp=_TIME,
-    frame_id=_TEXT,
-    width=_INTEGER,
-    height=_INTEGER,
-    encoding=_TEXT,
-    step=_INTEGER,
-    data=_BYTES,
-)
-_TRANSFORM = _object(
-    "foxglove.FrameTransform",
-    "A transform between two reference frames, m",
-    timestamp=_TIME,
-    parent_frame_id=_TEXT,
-    child_frame_id=_TEXT,
-    translation=_xyz(*"xyz"),
-    rotation=_xyz(*"xyzw"),
-)
-_PLACED = _object(
-    "foxglove.PoseInFrame",
-    "A pose in a reference frame, m",
-    timestamp=_TIME,
-    frame_id=_TEXT,
-    pose=_POSE,
-)
-_CLOUD = _object(
-    "foxglove.PointCloud",
-    "Points with fields, m",
-    timestamp=_TIME,
-    frame_id=_TEXT,
-    pose=_POSE,
-    point_stride=_INTEGER,
-    fields={
-        "type": "array",
-        "items": {"type": "object", "properties": {"name": _TEXT, "type": _INTEGER}},
-    },
-    data=_BYTES,
-)
 _OWN_POSE = _object(
     "voxgate.Pose",
     "The flange in the robot's base, as the robot sent it",
@@ -160,24 +95,15 @@ _OWN_EVENT = _object(
     command={"type": "object"},
 )
 
-IMAGE = Topic("/camera/image", "foxglove.CompressedImage", _IMAGE)
-DEPTH = Topic("/camera/depth", "foxglove.CompressedImage", _IMAGE)
-DEPTH_FLOAT = Topic("/camera/depth_mm", "foxglove.RawImage", _RAW_IMAGE)
+IMAGE = Topic("/camera/image", "foxglove.CompressedImage")
+DEPTH = Topic("/camera/depth", "foxglove.CompressedImage")
+DEPTH_FLOAT = Topic("/camera/depth_mm", "foxglove.RawImage")
+LENS = Topic("/camera/calibration", "foxglove.CameraCalibration")
 FRAME = Topic("/camera/frame", "voxgate.Frame", _OWN_FRAME)
-VIEW = Topic("/camera/view", "foxglove.PoseInFrame", _PLACED)
+VIEW = Topic("/camera/view", "foxglove.PoseInFrame")
 POSE = Topic("/robot/pose", "voxgate.Pose", _OWN_POSE)
-TRANSFORM = Topic("/tf", "foxglove.FrameTransform", _TRANSFORM)
+TRANSFORM = Topic("/tf", "foxglove.FrameTransform")
 EVENT = Topic("/job/event", "voxgate.JobEvent", _OWN_EVENT)
 VERDICT = Topic("/verdict", "voxgate.Verdict", VerdictMessage.model_json_schema())
-VOLUME = Topic("/volume", "foxglove.PointCloud", _CLOUD)
-TOPICS = (IMAGE, DEPTH, DEPTH_FLOAT, FRAME, VIEW, POSE, TRANSFORM, EVENT, VERDICT, VOLUME)
-
-FLOAT32, UINT32 = 7, 5
-"""Of Foxglove's NumericType."""
-CLOUD_FIELDS = (
-    ("x", FLOAT32),
-    ("y", FLOAT32),
-    ("z", FLOAT32),
-    ("score", FLOAT32),
-    ("hits", UINT32),
-)
+VOLUME = Topic("/volume", "foxglove.PointCloud")
+TOPICS = (IMAGE, DEPTH, DEPTH_FLOAT, LENS, FRAME, VIEW, POSE, TRANSFORM, EVENT, VERDICT, VOLUME)

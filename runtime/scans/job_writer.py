@@ -8,7 +8,6 @@ is exact, else float32.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,7 +16,6 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 from mcap.writer import Writer
-from scipy.spatial.transform import Rotation
 
 from voxgate import __version__
 from voxgate.runtime.geometry.calibration import Calibration
@@ -40,14 +38,14 @@ from voxgate.runtime.scans.recording import (
     Withdrawn,
 )
 from voxgate.runtime.scans.scan import FrameRecord, Picture, Stored
+from voxgate.runtime.scans.viewers import foxglove
+from voxgate.runtime.scans.viewers.shown import cloud, lens, pose_m, transform
 from voxgate.runtime.sync.poses import PoseRecord
-from voxgate.runtime.transforms import Transform
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import cut
 
 CHUNK_BYTES = 1 << 20
 SHOWN_EVERY_NS = 16_000_000  # a viewer draws 60 pictures a second
-M_PER_MM = 1e-3
 NS_PER_S = 1_000_000_000
 
 
@@ -83,22 +81,30 @@ class _JobWriter:
             self._event(event)
         end_ns = max(recording.latest_ns, recording.header.started_ns)
         if volume is not None:
-            self._say(job_topics.VOLUME, end_ns, _cloud(volume, end_ns))
+            self._say(job_topics.VOLUME, end_ns, cloud(volume))
         if verdict is not None:
-            self._say_text(job_topics.VERDICT, end_ns, verdict.to_json())
+            self._say_bytes(job_topics.VERDICT, end_ns, verdict.to_json())
         self._writer.finish()  # type: ignore[no-untyped-call]
 
     def _register(self) -> dict[str, int]:
         channels, schemas = {}, {}
         for topic in job_topics.TOPICS:
             if topic.schema_name not in schemas:
-                schemas[topic.schema_name] = self._writer.register_schema(
-                    topic.schema_name, "jsonschema", json.dumps(topic.schema).encode()
-                )
+                schemas[topic.schema_name] = self._schema(topic)
+            encoding = "protobuf" if topic.schema is None else "json"
             channels[topic.name] = self._writer.register_channel(
-                topic.name, "json", schemas[topic.schema_name]
+                topic.name, encoding, schemas[topic.schema_name]
             )
         return channels
+
+    def _schema(self, topic: Topic) -> int:
+        name = topic.schema_name
+        if topic.schema is None:
+            said = "protobuf", foxglove.schema(name)
+        else:
+            said = "jsonschema", json.dumps(topic.schema).encode()
+        number: int = self._writer.register_schema(name, *said)
+        return number
 
     def _describe(self) -> None:
         header = self._recording.header
@@ -126,11 +132,15 @@ class _JobWriter:
     # --- messages ----------------------------------------------------------------------------
 
     def _say(self, topic: Topic, t_ns: int, message: Mapping[str, object]) -> None:
-        self._say_text(topic, t_ns, json.dumps(message).encode())
+        if topic.schema is None:
+            shown = {"timestamp": _time(t_ns), **message}
+            self._say_bytes(topic, t_ns, foxglove.message(topic.schema_name, shown))
+        else:
+            self._say_bytes(topic, t_ns, json.dumps(message).encode())
 
-    def _say_text(self, topic: Topic, t_ns: int, text: bytes) -> None:
+    def _say_bytes(self, topic: Topic, t_ns: int, content: bytes) -> None:
         channel = self._channels[topic.name]
-        self._writer.add_message(channel, t_ns, text, t_ns, sequence=self._sequence)
+        self._writer.add_message(channel, t_ns, content, t_ns, sequence=self._sequence)
 
     def _event(self, event: Event) -> None:
         self._sequence += 1
@@ -143,23 +153,24 @@ class _JobWriter:
         else:
             self._say(job_topics.EVENT, event.t_ns, _told(event))
             if isinstance(event, Handed):
-                placed = _placed(event.part_from_camera, "part", event.t_ns)
-                self._say(job_topics.VIEW, event.t_ns, placed)
+                pose = {"frame_id": "part", "pose": pose_m(event.part_from_camera)}
+                self._say(job_topics.VIEW, event.t_ns, pose)
 
     def _pose(self, pose: PoseRecord, before: bool) -> None:
         self._say(job_topics.POSE, pose.t_arrival_ns, {**asdict(pose), "before": before})
         if pose.t_arrival_ns - self._shown_ns >= SHOWN_EVERY_NS:
             self._shown_ns = pose.t_arrival_ns
-            moved = _transform(pose.pose().base_from_flange, "base", "flange", pose.t_arrival_ns)
+            moved = transform(pose.pose().base_from_flange, "base", "flange")
             self._say(job_topics.TRANSFORM, pose.t_arrival_ns, moved)
 
     def _fixed_frames(self, t_ns: int) -> None:
         known = self._calibration
-        for transform, parent, child in (
+        for a_from_b, parent, child in (
             (known.base_from_part, "base", "part"),
             (known.flange_from_camera, "flange", "camera"),
         ):
-            self._say(job_topics.TRANSFORM, t_ns, _transform(transform, parent, child, t_ns))
+            self._say(job_topics.TRANSFORM, t_ns, transform(a_from_b, parent, child))
+        self._say(job_topics.LENS, t_ns, lens(known))
 
     def _frame(self, frame: Frame) -> None:
         if self._recording.pictures:
@@ -190,13 +201,12 @@ class _JobWriter:
             job_topics.DEPTH_FLOAT,
             t_ns,
             {
-                "timestamp": _time(t_ns),
                 "frame_id": "camera",
                 "width": width,
                 "height": height,
                 "encoding": "32FC1",
                 "step": 4 * width,
-                "data": _base64(depth_mm.astype("<f4").tobytes()),
+                "data": depth_mm.astype("<f4").tobytes(),
             },
         )
 
@@ -231,13 +241,7 @@ class _JobWriter:
         self._say(job_topics.FRAME, row["t_arrival_ns"], said)
 
     def _picture(self, topic: Topic, t_ns: int, kind: str, content: bytes) -> None:
-        message = {
-            "timestamp": _time(t_ns),
-            "frame_id": "camera",
-            "data": _base64(content),
-            "format": kind,
-        }
-        self._say(topic, t_ns, message)
+        self._say(topic, t_ns, {"frame_id": "camera", "data": content, "format": kind})
 
 
 def exact_counts(depth_mm: DepthMap, unit_mm: float) -> npt.NDArray[np.uint16] | None:
@@ -252,12 +256,8 @@ def exact_counts(depth_mm: DepthMap, unit_mm: float) -> npt.NDArray[np.uint16] |
     return whole if exact else None
 
 
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
-
-
 def _time(t_ns: int) -> dict[str, int]:
-    return {"sec": t_ns // NS_PER_S, "nsec": t_ns % NS_PER_S}
+    return {"seconds": t_ns // NS_PER_S, "nanos": t_ns % NS_PER_S}
 
 
 def _told(
@@ -285,51 +285,3 @@ _KINDS: dict[type, Kind] = {
     Declared: Kind.DECLARED,
     Withdrawn: Kind.WITHDRAWN,
 }
-
-
-# --- for viewers: metres ------------------------------------------------------------------------
-
-
-def _xyz_m(transform: Transform) -> dict[str, float]:
-    x, y, z = (transform[:3, 3] * M_PER_MM).tolist()
-    return {"x": x, "y": y, "z": z}
-
-
-def _rotation(transform: Transform) -> dict[str, float]:
-    x, y, z, w = Rotation.from_matrix(transform[:3, :3]).as_quat().tolist()
-    return {"x": x, "y": y, "z": z, "w": w}
-
-
-def _transform(a_from_b: Transform, a: str, b: str, t_ns: int) -> dict[str, object]:
-    return {
-        "timestamp": _time(t_ns),
-        "parent_frame_id": a,
-        "child_frame_id": b,
-        "translation": _xyz_m(a_from_b),
-        "rotation": _rotation(a_from_b),
-    }
-
-
-def _placed(transform: Transform, frame: str, t_ns: int) -> dict[str, object]:
-    pose = {"position": _xyz_m(transform), "orientation": _rotation(transform)}
-    return {"timestamp": _time(t_ns), "frame_id": frame, "pose": pose}
-
-
-def _cloud(volume: FusedVolume, t_ns: int) -> dict[str, object]:
-    voxels = volume.voxels
-    kinds = {job_topics.FLOAT32: "<f4", job_topics.UINT32: "<u4"}
-    points = np.zeros(
-        len(voxels.ijk), [(name, kinds[kind]) for name, kind in job_topics.CLOUD_FIELDS]
-    )
-    centres_mm = volume.grid.centres_mm(voxels.ijk)
-    for axis, name in enumerate("xyz"):
-        points[name] = centres_mm[:, axis] * M_PER_MM
-    points["score"], points["hits"] = voxels.score, voxels.hits
-    return {
-        "timestamp": _time(t_ns),
-        "frame_id": "part",
-        "pose": _placed(np.eye(4), "part", t_ns)["pose"],
-        "point_stride": points.itemsize,
-        "fields": [{"name": name, "type": kind} for name, kind in job_topics.CLOUD_FIELDS],
-        "data": _base64(points.tobytes()),
-    }

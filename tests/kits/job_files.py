@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from mcap.reader import make_reader
 from mcap.writer import CompressionType, Writer
 
 from tests.kits.cell_kit import small_calibration
+from tests.kits.protobuf_reader import decoded
 from tests.kits.repository import ROOT
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Frame, JobIdentity, Note, Reason, View
@@ -94,6 +97,29 @@ def small_file(folder: Path) -> Path:
     with path.open("wb") as file:
         write_job(file, recording, files, None)
     return path
+
+
+def as_the_first_version_wrote_it(path: Path, again: Path) -> None:
+    """The same job with every message as JSON, pictures in base64, format 1."""
+    with path.open("rb") as file, again.open("wb") as out:
+        reader = make_reader(file)
+        writer = Writer(out)
+        writer.start()
+        for record in reader.iter_metadata():
+            writer.add_metadata(record.name, {**record.metadata, "format": "1"})
+        for attached in reader.iter_attachments():
+            writer.add_attachment(0, 0, attached.name, attached.media_type, attached.data)
+        for schema, channel, message in reader.iter_messages(log_time_order=False):
+            assert schema is not None
+            content = message.data
+            if schema.encoding == "protobuf":
+                said = decoded(schema, content)
+                shown = {"data": base64.b64encode(getattr(said, "data", b"")).decode()}
+                content = json.dumps(shown).encode()
+            number = writer.register_schema(schema.name, "jsonschema", b"{}")
+            number = writer.register_channel(channel.topic, "json", number)
+            writer.add_message(number, message.log_time, content, 0, message.sequence)
+        writer.finish()  # type: ignore[no-untyped-call]
 
 
 def repack(path: Path, again: Path, compression: CompressionType, crcs: bool = True) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from mcap.reader import make_reader
 from typer.testing import CliRunner
 
 from tests.kits.cell_kit import until
+from tests.kits.protobuf_reader import decoded
 from tests.kits.repository import ROOT
 from voxgate.export.golden.golden import load_golden
 from voxgate.runtime.cli import app
@@ -126,8 +126,8 @@ def _shows_the_defect(path: Path) -> None:
     """The volume, as a viewer gets it."""
     with path.open("rb") as file:
         (found,) = make_reader(file).iter_messages(topics=["/volume"])
-        cloud = json.loads(found[2].data)
-    points = np.frombuffer(base64.b64decode(cloud["data"]), "<f4,<f4,<f4,<f4,<u4")
+        cloud = decoded(found[0], found[2].data)
+    points = np.frombuffer(cloud.data, "<f4,<f4,<f4,<f4,<u4")
     assert len(points) > 1000
     assert points["f3"].max() > 1.0
 

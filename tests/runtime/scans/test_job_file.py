@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import shutil
 import struct
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from mcap.writer import CompressionType, Writer
 
 from tests.kits.job_files import (
     GOOD,
+    as_the_first_version_wrote_it,
     assert_same,
     frame,
     header,
@@ -31,6 +32,7 @@ from tests.kits.job_files import (
     same_frame,
     small_file,
 )
+from tests.kits.protobuf_reader import decoded
 from voxgate.export.evaluation.layouts.open_dataset import open_dataset
 from voxgate.export.evaluation.layouts.scans import ScanCase
 from voxgate.export.quality.review import scans_in
@@ -43,7 +45,7 @@ from voxgate.runtime.scans.job_reader import read_job
 from voxgate.runtime.scans.job_writer import exact_counts, write_job
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.recording import FusedVolume, Recording
-from voxgate.runtime.scans.scan import decoded_frame
+from voxgate.runtime.scans.scan import FrameRecord, decoded_frame
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.volume import Voxels
@@ -109,28 +111,44 @@ def test_a_viewer_does_not_know_what_it_sees(tmp_path: Path) -> None:
         volume = FusedVolume(voxels, GridSpec((-10.0, 0.0, 0.0), (9, 9, 9), 2.0))
         write_job(file, recording, files, None, volume)
     scan, topics = open_scan(GOOD), Counter[str]()
+    lens = scan.calibration
     with path.open("rb") as file:
         reader = make_reader(file, validate_crcs=True)
         assert reader.get_header().profile == "voxgate"
         arrivals = {"/camera/image": [], "/robot/pose": [], "/camera/depth": []}  # type: ignore[var-annotated]
         for schema, channel, message in reader.iter_messages():
             assert schema is not None
-            assert schema.encoding == "jsonschema"
-            assert channel.message_encoding == "json"
-            json.loads(schema.data)
-            said = json.loads(message.data)
             topics[channel.topic] += 1
             arrivals.setdefault(channel.topic, []).append(message.log_time)
-            if schema.name.startswith("foxglove."):
-                stamp = said["timestamp"]["sec"] * 10**9 + said["timestamp"]["nsec"]
-                assert stamp == message.log_time
+            if not schema.name.startswith("foxglove."):
+                assert (schema.encoding, channel.message_encoding) == ("jsonschema", "json")
+                json.loads(schema.data)
+                json.loads(message.data)
+                continue
+            assert (schema.encoding, channel.message_encoding) == ("protobuf", "protobuf")
+            said = decoded(schema, message.data)
+            assert said.timestamp.ToNanoseconds() == message.log_time
             if channel.topic == "/camera/image":
-                assert base64.b64decode(said["data"])[:2] == b"\xff\xd8"
-                assert (schema.name, said["format"]) == ("foxglove.CompressedImage", "jpeg")
+                assert said.data[:2] == b"\xff\xd8"
+                assert (schema.name, said.format) == ("foxglove.CompressedImage", "jpeg")
+            if channel.topic == "/camera/calibration":
+                assert (said.width, said.height) == (lens.width_px, lens.height_px)
+                assert list(said.K) == lens.camera_matrix.ravel().tolist()
+                assert list(said.D) == lens.distortion.tolist()
+                assert said.frame_id == "camera"
+            if channel.topic == "/tf" and said.child_frame_id == "camera":
+                assert said.parent_frame_id == "flange"
+                shift = lens.flange_from_camera[:3, 3] / 1000
+                assert [said.translation.x, said.translation.y, said.translation.z] == (
+                    pytest.approx(shift.tolist())
+                )
             if channel.topic == "/volume":
                 assert schema.name == "foxglove.PointCloud"
-                assert said["frame_id"] == "part"
-                points = np.frombuffer(base64.b64decode(said["data"]), "<f4,<f4,<f4,<f4,<u4")
+                assert said.frame_id == "part"
+                assert [(f.name, f.offset, f.type) for f in said.fields] == [
+                    *(("x", 0, 7), ("y", 4, 7), ("z", 8, 7), ("score", 12, 7), ("hits", 16, 5)),
+                ]
+                points = np.frombuffer(said.data, "<f4,<f4,<f4,<f4,<u4")
                 assert points[0].tolist() == pytest.approx((-0.007, 0.005, 0.007, 0.5, 3))
                 assert points[1]["f4"] == 70_000
         assert {each.name for each in reader.iter_attachments()} >= {"calibration.json"}
@@ -139,6 +157,38 @@ def test_a_viewer_does_not_know_what_it_sees(tmp_path: Path) -> None:
     assert topics["/tf"] > 100
     known = {topic.name for topic in job_topics.TOPICS}
     assert set(topics) <= known
+
+
+@pytest.mark.skipif(shutil.which("rerun") is None, reason="pip install rerun-sdk")
+def test_another_viewer_shows_nothing(tmp_path: Path) -> None:
+    """Rerun converts a recording, and finds pictures, places, the lens and points in it."""
+    recording, files = recording_of(GOOD)
+    ijk = np.array([[1, 2, 3], [4, 5, 6]], np.int32)
+    hits = np.ones(2, np.int32)
+    voxels = Voxels(ijk, np.array([0.5, 2.0], np.float32), hits, hits)
+    volume = FusedVolume(voxels, GridSpec((-10.0, 0.0, 0.0), (9, 9, 9), 2.0))
+    with (tmp_path / "job.mcap").open("wb") as file:
+        write_job(file, recording, files, None, volume)
+    for words in (["mcap", "convert", "job.mcap", "-o", "job.rrd"], ["rrd", "stats", "job.rrd"]):
+        done = subprocess.run(
+            ["rerun", *words], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
+        )
+    for found in ("EncodedImage:blob", "Transform3D:", "Pinhole:", "Points3D:positions"):
+        assert found in done.stdout, found
+
+
+def test_a_recording_of_the_first_version_replays_otherwise(tmp_path: Path) -> None:
+    """It held pictures as JSON in base64."""
+    new, old = small_file(tmp_path), tmp_path / "old.mcap"
+    as_the_first_version_wrote_it(new, old)
+    assert_same(open_scan(new), open_scan(old))
+    assert events_of(old) == events_of(new)
+
+
+def events_of(path: Path) -> list[str]:
+    """What happened, in words; pictures are compared as pixels."""
+    events = read_job(path).recording.events
+    return [repr(event) for event in events if not isinstance(event, FrameRecord)]
 
 
 def test_a_fault_of_the_line_is_forgotten_offline(tmp_path: Path) -> None:

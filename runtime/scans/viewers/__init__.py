@@ -1,0 +1,1 @@
+"""What other programs draw of a recorded job: its messages and their bytes."""
