@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.golden.disturbance import SHIFT_MM, TURN_DEG, seen_again
-from voxgate.export.golden.golden import TABLE_Z_MM
 from voxgate.runtime.geometry.expected import expect, height_mm
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
@@ -18,6 +17,7 @@ from voxgate.runtime.nouns import View
 Grey = npt.NDArray[np.uint8]
 Alter = Callable[[Sequence[View], Rays, np.random.Generator], list[View]]
 
+LEAST_HEIGHT_MM = 1.5  # what is lower may be the table
 DUST_PX = 3
 DUST_LEAVES = 0.3
 LEAST_HOLE_PX, MOST_HOLE_PX = 2, 5  # radius
@@ -104,7 +104,7 @@ def put_down_again(views: Sequence[View], rays: Rays, rng: np.random.Generator) 
     found = []
     for view in views:
         assert view.depth_mm is not None
-        known = expect(view.image, view.depth_mm, rays, view.part_from_camera, TABLE_Z_MM)
+        known = expect(view.image, view.depth_mm, rays, view.part_from_camera, LEAST_HEIGHT_MM)
         found.append(seen_again(view, known, rays, moved, rng))
     return found
 
@@ -169,7 +169,7 @@ def _discs(view: View, share: float, rng: np.random.Generator) -> npt.NDArray[np
 def _part_pixels(view: View, rays: Rays) -> npt.NDArray[np.intp]:
     """(n, 2) row and column of the pixels well on the part."""
     assert view.depth_mm is not None
-    part = height_mm(view.depth_mm, rays, view.part_from_camera) > 2 * TABLE_Z_MM
+    part = height_mm(view.depth_mm, rays, view.part_from_camera) > 2 * LEAST_HEIGHT_MM
     inside = cv2.erode(part.astype(np.uint8), np.ones((7, 7), np.uint8))
     return np.argwhere(inside > 0)
 

@@ -23,10 +23,11 @@ from voxgate.runtime.geometry.register import register
 from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.nouns import Alignment, View
 from voxgate.runtime.transforms import Transform
-from voxgate.runtime.volume.coverage import coverage
+from voxgate.runtime.volume.coverage import Looked
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift, lift_points
 from voxgate.runtime.volume.segment import segment
+from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
 
 TABLE_Z_MM = 1.5
@@ -127,9 +128,18 @@ def view_table(bench: Bench, one: Crew, two: Crew) -> Table:
 
     table.add_row("register one view", registered(one), registered(two))
     volume = _fused(bench, reference_from_part, two)
-    expected = volume.grid.centres_mm(volume.occupied().ijk).astype(np.float32)
     table.add_row("segment", f"{median_ms(lambda: segment(volume, bench.base_from_part)):.2f}", "")
-    covered = median_ms(lambda: coverage(volume, expected, reference_from_part))
+    surface = Surface.of_views(volume.grid, volume.occupied().ijk, bench.golden, bench.rays)
+    looked = Looked(surface, volume.grid, bench.rays)
+
+    def look() -> None:
+        looked.clear()
+        looked.add(bench.views[6], reference_from_part)
+
+    look_ms = median_ms(look)
+    table.add_row("look at the surface, one view", f"{look_ms:.2f}", "")
+    none = np.zeros((0, 3), np.float32)
+    covered = median_ms(lambda: looked.coverage(volume, reference_from_part, none))
     table.add_row("coverage", f"{covered:.2f}", "")
     return table
 

@@ -56,7 +56,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Stop to expose, slow down, or give camera and robot one clock (PTP).",
     ),
     "out_of_grid": (
-        "Too much was measured outside the volume.",
+        "Too much was measured outside the volume, or something there scores over the threshold.",
         "Something in the way? The part, its place, the calibration.",
     ),
     "misaligned": (

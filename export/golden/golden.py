@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.golden.gloss import part_points
+from voxgate.export.golden.table import table_z_mm
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.seen_through import SEEN_THROUGH_MAX, seen_through
@@ -21,8 +22,6 @@ from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.transforms import Transform, angle_deg, distance_mm
 from voxgate.runtime.volume.grid import GridSpec
 
-# Above the table: depth noise (0.05 mm), a table that is flat to a millimetre.
-TABLE_Z_MM = 1.5
 MAX_POSE_GAP_MS = 25.0  # three lost samples of a robot that reports at 125 Hz
 # a quarter of a 2 mm voxel; a golden scan that is less sure of its poses teaches the wrong place
 MAX_UNCERTAINTY_MM = 0.5
@@ -38,7 +37,10 @@ SURE_HITS = 3  # measured points in a voxel before it counts as surface: one may
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Golden:
-    """One good part: every planned view with depth and pose, in the plan's order."""
+    """One good part: every planned view with depth and pose, in the plan's order.
+
+    table_z_mm: what lies lower, part frame, cannot be told from the table, and is not inspected.
+    """
 
     scan: Scan
     views: tuple[View, ...]
@@ -66,9 +68,11 @@ def load_golden(folder: Path, calibration: Path | None = None) -> Golden:
     scan = open_scan(folder, calibration)
     views = tuple(_proven(scan))
     rays = Rays.from_calibration(scan.calibration)
-    _check_useful(scan.folder, views, rays)
+    table_mm = table_z_mm(views, rays)
+    _check_useful(scan.folder, views, rays, table_mm)
     _check_agreement(scan.folder, views, rays)
-    return Golden(scan, views, rays, scan.grid or _grid_around(views, rays), TABLE_Z_MM)
+    grid = scan.grid or _grid_around(views, rays, table_mm)
+    return Golden(scan, views, rays, grid, table_mm)
 
 
 def _proven(scan: Scan) -> list[View]:
@@ -93,10 +97,10 @@ def _proven(scan: Scan) -> list[View]:
     return views
 
 
-def _check_useful(where: Path, views: tuple[View, ...], rays: Rays) -> None:
+def _check_useful(where: Path, views: tuple[View, ...], rays: Rays, table_mm: float) -> None:
     """Raises ScanError for views without the part, and for two from one place."""
     for index, view in enumerate(views):
-        if not part_points(view, rays, TABLE_Z_MM)[0].any():
+        if not part_points(view, rays, table_mm)[0].any():
             raise ScanError(f"{where}: frame {view.frame_id} has no depth on the part: retake it")
         for other in views[:index]:
             if _same_place(view.part_from_camera, other.part_from_camera):
@@ -124,8 +128,8 @@ def _same_place(a: Transform, b: Transform) -> bool:
     return distance_mm(a, b) < LEAST_APART_MM and angle_deg(a, b) < 2 * PLAN_ANGLE_DEG
 
 
-def _grid_around(views: tuple[View, ...], rays: Rays) -> GridSpec:
-    points = np.concatenate([part_points(view, rays, TABLE_Z_MM)[1] for view in views])
+def _grid_around(views: tuple[View, ...], rays: Rays, table_mm: float) -> GridSpec:
+    points = np.concatenate([part_points(view, rays, table_mm)[1] for view in views])
     low, high = (np.percentile(points, q, axis=0) for q in (0.1, 99.9))
     origin = low - GRID_MARGIN_MM
     shape = np.ceil((high + GRID_MARGIN_MM - origin) / DEFAULT_VOXEL_MM).astype(int)

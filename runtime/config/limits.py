@@ -14,15 +14,16 @@ class Limits(Section):
         float, about("Least coverage", "seen fraction of the expected surface", low=0.5, high=1)
     ] = 0.95
     hole_max_mm2: Annotated[
-        float,
+        float | None,
         about(
             "Largest hole",
-            "connected piece of the expected surface that may stay unseen",
+            "connected piece of the expected surface that may stay unseen; by default what a "
+            "defect of the recipe's smallest size can hide in",
             unit="mm2",
             low=0,
             high=1e6,
         ),
-    ] = 150.0
+    ] = None
     outside_max: Annotated[
         float, about("Most outside", "fraction of lifted pixels beyond the grid", low=0, high=0.5)
     ] = 0.02

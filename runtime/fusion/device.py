@@ -20,7 +20,16 @@ from voxgate.runtime.fusion.lost_points import Plane, Points
 from voxgate.runtime.fusion.proof import hold_against_cpu
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.gpu.device import Kernel
-from voxgate.runtime.gpu.launch import DROPPED, INVALID, KERNELS, LIFTED, PEAK, TABLE, unordered
+from voxgate.runtime.gpu.launch import (
+    DROPPED,
+    INVALID,
+    KERNELS,
+    LIFTED,
+    PEAK,
+    STRAY,
+    TABLE,
+    unordered,
+)
 from voxgate.runtime.gpu.launch import NOT_FINITE as NOT_FINITE_COUNT
 from voxgate.runtime.gpu.pinned_ring import PinnedRing, aligned
 from voxgate.runtime.nouns import DepthMap, View, ViewReport
@@ -249,4 +258,5 @@ def _counts(row: npt.NDArray[np.int32], of: int) -> LiftCounts:
         invalid=invalid,
         table=table,
         dropped=dropped,
+        stray=int(row[STRAY]),
     )

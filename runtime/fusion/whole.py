@@ -121,7 +121,9 @@ class WholeFusion:
         fused = lift_points(
             self._volume, points.astype(np.float32), scores, VOICE, self._crew, seen=False
         )
-        counts = LiftCounts(0, voxels.outside, fused.invalid, fused.table, fused.dropped)
+        counts = LiftCounts(
+            0, voxels.outside, fused.invalid, fused.table, fused.dropped, fused.stray
+        )
         note = _beside_cube(voxels.crowded_beside()) or _beside_grid(fused.outside)
         return counts, () if note is None else (note,)
 

@@ -23,8 +23,7 @@ from voxgate.runtime.transforms import Transform, apply, invert
 FloatMap = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-# another surface is seen where the deviation is larger: its grey value has no counterpart
-OTHER_SURFACE_MM = 1.0
+STEADY_BELIEVED_MM = 1.0  # a deviation where no edge is near: it is not looked for elsewhere
 # expected surface this far in front of the measured one is gone, not noisy
 VANISHED_MM = 2.0
 VANISHED_OPENING_PX = 4
@@ -94,7 +93,7 @@ def compare(
             expected.near_part,
             expected.steady,
             expected.rough_mm,
-            OTHER_SURFACE_MM,
+            STEADY_BELIEVED_MM,
             VANISHED_MM,
             reference,
             gloss,

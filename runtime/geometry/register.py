@@ -21,15 +21,16 @@ from voxgate.runtime.geometry.compare import (
 )
 from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register_kernels import GONE, LOST, OTHER
-from voxgate.runtime.geometry.surface_score import SCORE_MAX, add_strangers, surface_score
+from voxgate.runtime.geometry.register_kernels import GONE, LOST
+from voxgate.runtime.geometry.strangers import add_strangers
+from voxgate.runtime.geometry.surface_score import SCORE_MAX, surface_score
 from voxgate.runtime.nouns import DepthMap, GreyImage, View
 from voxgate.runtime.transforms import Transform, apply, invert
 
 # Deviation that counts as a score of 1: three times the shape scatter of good parts. A recipe
 # whose sensor or part is coarser brings its own.
 TOLERANCE_MM = 0.3
-OTHER_SURFACE_RIM_PX = 5
+GONE_RIM_PX = 5  # next to vanished surface the picture is of what lies behind it
 # A golden scan has no return either where such a part dazzles the sensor or swallows its light; a
 # rendering knows no such place.
 RENDERED_LOST_WEIGHT = 0.5
@@ -40,7 +41,7 @@ class Registered:
     """One view against its golden view.
 
     reference: (h, w) uint8, complete: the golden view re-rendered; the image itself where there is
-        nothing to compare (off the part, another surface).
+        nothing to compare (off the part, around vanished surface).
     gloss: (h, w) uint8, the golden view's, moved along; 0 where it is not known.
     deviation_mm: (h, w) float32 along the golden normal, + in front (material added), - behind;
         NaN where there is no statement.
@@ -53,7 +54,8 @@ class Registered:
     moved_mm: how far this view takes the part from its alignment; some 0.1 mm are the robot's.
     blind: pixels that gave no return where the golden view had one, over the latter's number; where
         the sensor cannot see (blind_spots) they are no part of it, and not lost either.
-    unknown: measured pixels on the part that no golden view makes a statement about.
+    unknown_mm2: measured surface of the part that no golden view makes a statement about, as it
+        faces the camera: single pixels at edges are not counted.
     """
 
     reference: GreyImage
@@ -68,7 +70,7 @@ class Registered:
     lost_weight: float
     blind: float
     moved_mm: float
-    unknown: int
+    unknown_mm2: float
 
     @property
     def lost_wide(self) -> Mask:
@@ -100,14 +102,16 @@ def register(
     golden_from_camera = refined.golden_from_camera
     found = compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     explain(planned, golden, rays, golden_from_camera, found, crew)
-    rim = np.ones((OTHER_SURFACE_RIM_PX, OTHER_SURFACE_RIM_PX), np.uint8)
-    other = cv2.dilate((found.kind >= OTHER).view(np.uint8), rim)
-    np.copyto(found.reference, view.image, where=other > 0)
-    gone = opened(found.kind == GONE)
+    vanished = found.kind == GONE
+    rim = np.ones((GONE_RIM_PX, GONE_RIM_PX), np.uint8)
+    np.copyto(found.reference, view.image, where=cv2.dilate(vanished.view(np.uint8), rim) > 0)
+    gone = opened(vanished)
     silent = _silent(found, blind_spots)
     lost = silent if narrow else opened(silent)
     geometry = surface_score(found, crew, tolerance_mm, expected.pixel_mm)
-    add_strangers(found, expected, rays, golden_from_camera, geometry, tolerance_mm)
+    unknown_mm2 = add_strangers(
+        found, planned, golden, rays, golden_from_camera, geometry, tolerance_mm
+    )
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
     by_mm = -found.same_view[gone]
     return Registered(
@@ -123,7 +127,7 @@ def register(
         lost_weight=1.0 if blind_spots is None else RENDERED_LOST_WEIGHT,
         moved_mm=refined.moved_mm,
         blind=float(silent.sum() / expected.measured.sum()),
-        unknown=int(np.isnan(found.deviation.reshape(-1)[found.doubtful]).sum()),
+        unknown_mm2=unknown_mm2,
     )
 
 

@@ -14,12 +14,12 @@ from voxgate.runtime.geometry.rays import project_point
 # view looks past an edge, the surface that explains the point is the neighbour's.
 BELIEVED_MM = 0.15
 TABLE_BEHIND_MM = 1.0  # table this far behind the golden surface asks where the part has gone
+LOW_MM = 3.0  # what stands less than this above the golden table is held against the table
 HIDDEN_MM = 2.0  # a point this far behind what another view saw is hidden from it, nothing more
 SAME_DEPTH_MM = 2.0  # moves a point by less than a hundredth of a pixel
 # kinds of pixels
 LOST = 1  # the golden scan had a return, this view has none
-OTHER = 2  # another surface than expected is seen
-GONE = 3  # another surface, far behind the expected one
+GONE = 2  # another surface is seen, far behind the expected one
 
 
 @njit(inline="always")
@@ -41,6 +41,18 @@ def _nearest(plane, j, i, x, y, z, best):
             if abs(distance) < abs(best):
                 best = distance
     return best
+
+
+@njit(inline="always")
+def _above_table(j, i, x, y, z, rx, ry, golden_up, table_z, golden_depth):
+    """How far a point of the golden camera stands above the table that golden pixel (i, j) shows;
+    infinite where it shows none."""
+    d = golden_depth[j, i]
+    table = d * (golden_up[0] * rx[j, i] + golden_up[1] * ry[j, i] + golden_up[2]) + golden_up[3]
+    if not table < table_z:
+        return np.inf
+    up = golden_up[0] * x + golden_up[1] * y + golden_up[2] * z + golden_up[3]
+    return abs(up - table)
 
 
 @njit(inline="always")
@@ -158,7 +170,7 @@ def compare_view(
     near_part,
     steady,
     rough,
-    other_mm,
+    steady_mm,
     vanished_mm,
     reference,
     gloss,
@@ -240,17 +252,19 @@ def compare_view(
             i = int(u + 0.5)
             j = int(v + 0.5)
             distance = _distance(plane, j, i, px, py, pz)
-            doubted = not abs(distance) <= (other_mm if steady[j, i] else BELIEVED_MM)
+            doubted = not abs(distance) <= (steady_mm if steady[j, i] else BELIEVED_MM)
             if doubted:
                 distance = _nearest(plane, j, i, px, py, pz, distance)
+            if on_part[x] and abs(distance) > BELIEVED_MM:
+                above = _above_table(j, i, px, py, pz, rx, ry, golden_up, table_z, golden_depth)
+                if above < LOW_MM and above < abs(distance):
+                    distance = above
             if np.isfinite(distance):
                 if on_part[x]:
                     deviation[y, x] = distance
                     roughness[y, x] = rough[j, i]
-                if abs(distance) > other_mm:
-                    kind[y, x] = OTHER
-                if distance < -vanished_mm:
-                    kind[y, x] = GONE if measured[j, i] else OTHER
+                if distance < -vanished_mm and measured[j, i]:
+                    kind[y, x] = GONE
                     pixel[y, x] = j * width + i
                     same_view[y, x] = distance
             if on_part[x] and doubted and not abs(distance) <= BELIEVED_MM:

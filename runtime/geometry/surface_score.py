@@ -8,11 +8,8 @@ import cv2
 import numpy as np
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.compare import FloatMap, Found, opened
-from voxgate.runtime.geometry.expected import ExpectedView
-from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.geometry.compare import FloatMap, Found
 from voxgate.runtime.geometry.surface_score_kernels import FAR, frame_deviation, score_on_surface
-from voxgate.runtime.transforms import Transform, apply
 
 AVERAGE_SIGMA_PX = 1.8  # over 7 x 7 px, some 3 mm: sensor noise shrinks about sixfold
 AVERAGE_RADIUS_PX = 3
@@ -31,7 +28,6 @@ FINE_OPENING_MM = 1.0
 FINE_NOISE = 0.5  # of the fine tolerance: below it every surface has peaks, and they say nothing
 FINE_SHARE = 0.8  # of the tolerance: freed of longer waves, good parts differ by less
 SCORE_MAX = 20.0
-STRANGER_MM = 2.0  # before everything the golden view met there: more than any noise or edge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,37 +60,6 @@ def surface_score(found: Found, crew: Crew, tolerance_mm: float, pixel_mm: float
     peaks = (peaks - np.float32(FINE_NOISE)) / np.float32(1 - FINE_NOISE)
     both = np.maximum(_opened(broad, OPENING_PX), peaks)
     return np.asarray(np.minimum(both, np.float32(SCORE_MAX)), np.float32)
-
-
-def add_strangers(
-    found: Found,
-    expected: ExpectedView,
-    rays: Rays,
-    golden_from_camera: Transform,
-    geometry: FloatMap,
-    tolerance_mm: float,
-) -> None:
-    """Score, in place, what stands where the golden view looked through to the table.
-
-    No expected surface is near it, so it has no deviation; but the space was free.
-    """
-    unknown = found.doubtful[np.isnan(found.deviation.reshape(-1)[found.doubtful])]
-    if not unknown.size:
-        return
-    depth = found.depth.reshape(-1)[unknown]
-    ray = np.stack([rays.x.reshape(-1)[unknown], rays.y.reshape(-1)[unknown]], axis=-1)
-    camera = np.column_stack([ray * depth[:, None], depth]).astype(np.float64)
-    golden = apply(golden_from_camera, camera)
-    height, width = geometry.shape
-    u, v = np.rint(rays.project(golden)).T.astype(np.intp)
-    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
-    before_mm = np.zeros(geometry.shape, np.float32)
-    before_mm.reshape(-1)[unknown[inside]] = (
-        expected.free_mm[v[inside], u[inside]] - golden[inside, 2]
-    )
-    stranger = opened(before_mm > STRANGER_MM)
-    score = np.minimum(before_mm[stranger] / np.float32(tolerance_mm), np.float32(SCORE_MAX))
-    geometry[stranger] = np.maximum(geometry[stranger], score)
 
 
 def _framed(found: Found, rim_px: int, crew: Crew) -> _Framed:

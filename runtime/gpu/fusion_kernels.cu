@@ -53,7 +53,7 @@ struct Launch {
   float voxel_from[12];
 };
 
-enum { LIFTED, TABLE, INVALID, DROPPED, NOT_FINITE, PEAK, COUNTS = 8 };
+enum { LIFTED, TABLE, INVALID, DROPPED, NOT_FINITE, PEAK, STRAY, COUNTS = 8 };
 
 // --- what differs between device and host --------------------------------------------------------
 
@@ -221,6 +221,7 @@ ON_DEVICE void tally(const Launch& a, bool mine, Place place, bool room, float s
   count(a, TABLE, mine && place == BELOW);
   count(a, INVALID, mine && place == NOWHERE);
   count(a, NOT_FINITE, mine && !is_finite(score));
+  count(a, STRAY, mine && place == BESIDE && score >= SUPPORT_SCORE);
   int peak = all_lanes_max(mine ? ordered(score) : (int)0x80000000);
   if (thread_number() % LANES == 0) atomic_max(&a.counts[PEAK], peak);
 }

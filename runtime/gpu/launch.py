@@ -14,7 +14,7 @@ KERNELS = ("claim_pixels", "claim_points", "fuse_pixels", "fuse_points", "pack_b
 THREADS = 256
 LANES = 32  # threads that pack one block together: a warp
 
-LIFTED, TABLE, INVALID, DROPPED, NOT_FINITE, PEAK, COUNTS = 0, 1, 2, 3, 4, 5, 8
+LIFTED, TABLE, INVALID, DROPPED, NOT_FINITE, PEAK, STRAY, COUNTS = 0, 1, 2, 3, 4, 5, 6, 8
 """Columns of a launch's row of counts, and how many there are."""
 
 _POINTERS = (

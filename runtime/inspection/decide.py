@@ -29,11 +29,13 @@ class Findings:
     score: float | None
     defects: tuple[Defect, ...]
     coverage: float | None
-    hole_mm2: float
+    hole_mm2: float  # the largest piece of expected surface that no view measured
+    hole_max_mm2: float
     outside: float
     alignment: Alignment | None
     notes: tuple[Note, ...]  # what went wrong on the way
     drift: Drift | None = None
+    unknown_mm2: float = 0.0  # measured surface of which the golden scan says nothing
     scorer: float | None = None  # what a classifier over zones says, 1.0 = threshold
 
     @property
@@ -74,7 +76,8 @@ def _unproven(findings: Findings, limits: Limits) -> tuple[Note, ...]:
     checks = (
         _score_note(findings),
         _coverage_note(findings.coverage, limits.coverage_min),
-        _hole_note(findings.hole_mm2, limits.hole_max_mm2),
+        _hole_note(findings.hole_mm2, findings.hole_max_mm2),
+        _unknown_note(findings),
         _outside_note(findings.outside, limits.outside_max),
         _alignment_note(findings.alignment, limits),
         _drift_note(findings.drift, limits.drift_max_mm),
@@ -111,6 +114,17 @@ def _hole_note(hole_mm2: float, hole_max_mm2: float) -> Note | None:
         Reason.COVERAGE,
         f"one piece of surface of {hole_mm2:.0f} mm2 was not seen, "
         f"at most {hole_max_mm2:.0f} mm2 may be hidden",
+    )
+
+
+def _unknown_note(findings: Findings) -> Note | None:
+    """Surface that is new is no reason to doubt a defect that is proven elsewhere."""
+    if findings.defects or findings.unknown_mm2 <= findings.hole_max_mm2:
+        return None
+    return Note(
+        Reason.COVERAGE,
+        f"{findings.unknown_mm2:.0f} mm2 of surface were measured where the golden scan shows "
+        f"neither surface nor free space, at most {findings.hole_max_mm2:.0f} mm2 may be unknown",
     )
 
 

@@ -72,6 +72,17 @@ def unplaced(planned: int, peak: float) -> Note | None:
     return None
 
 
+def beside_grid(stray: int) -> Note | None:
+    """stray: points above the table with a score over the threshold that no voxel holds."""
+    if not stray:
+        return None
+    return Note(
+        Reason.OUT_OF_GRID,
+        f"{stray} measured points score over the threshold beside the recipe's grid: something "
+        "stands or hangs there that the golden scan did not have; or export it with a larger grid",
+    )
+
+
 def missing(arrived: Collection[int], planned: int) -> Note | None:
     """Viewpoints of the plan, 0 to `planned`, that are not among the `arrived`."""
     absent = sorted(set(range(planned)) - set(arrived))

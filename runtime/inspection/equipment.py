@@ -30,6 +30,7 @@ from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.carve import carve
+from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
 
 OnHost = TypeVar("OnHost", bound=HostFusion)
@@ -53,6 +54,7 @@ class Equipment:
     describe: Describe
     crew: Crew
     watch: Stopwatch
+    surface: Surface
 
     @classmethod
     def of(
@@ -78,7 +80,8 @@ class Equipment:
             describe = whole.describe
         models = _watched(recipe, engines)
         watch = Stopwatch(now_ns)
-        return cls(recipe, calibration, rays, golden, models, whole, describe, crew, watch)
+        surface = _surface(recipe, golden, rays)
+        return cls(recipe, calibration, rays, golden, models, whole, describe, crew, watch, surface)
 
     @property
     def engine(self) -> Engine:
@@ -223,6 +226,12 @@ def _watched(recipe: Recipe, engines: Mapping[str, Engine]) -> Models:
         for (name, each), own in zip(engines.items(), recipe.models, strict=True)
     }
     return Models(engines, frozenset(narrow), vigils)
+
+
+def _surface(recipe: Recipe, golden: tuple[ExpectedView, ...], rays: Rays) -> Surface:
+    if not golden:
+        return Surface.of_voxels(recipe.grid, recipe.expected_ijk)
+    return Surface.of_views(recipe.grid, recipe.expected_ijk, golden, rays)
 
 
 def _expected_views(recipe: Recipe, rays: Rays) -> tuple[ExpectedView, ...]:

@@ -17,8 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-import numpy as np
-
 from voxgate.runtime.common.timings import Timing, Work
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.backends import DEFAULT_BACKEND
@@ -38,7 +36,7 @@ from voxgate.runtime.nouns import Note, Reason, Verdict, View
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
-from voxgate.runtime.volume.coverage import coverage
+from voxgate.runtime.volume.coverage import Looked
 from voxgate.runtime.volume.lift import outside_fraction
 from voxgate.runtime.volume.segment import segment
 
@@ -71,9 +69,10 @@ class Inspector:
         self.engine = engine
         self.volume = self.equipment.empty_volume()
         self.scorer_score: float | None = None  # of the last part, 1.0 = threshold
-        self._expected_mm = recipe.grid.centres_mm(recipe.expected_ijk).astype(np.float32)
         self._watch = self.equipment.watch
         self._gauge = DriftGauge(self.equipment.rays)
+        through = recipe.manifest.geometry and bool(self.equipment.golden)
+        self._looked = Looked(self.equipment.surface, recipe.grid, self.equipment.rays, through)
         self._part = Part()
         self.listen_to(() if recipe.scorer is None else recipe.scorer.channels)
 
@@ -125,6 +124,7 @@ class Inspector:
         for volume in (self.volume, *self.channels.values()):
             volume.clear()
         self._gauge.clear()
+        self._looked.clear()
         self.equipment.start()
         self.fusion.start()
         self._watch.take()
@@ -225,11 +225,14 @@ class Inspector:
         except EngineError as error:
             self.reject(doubts.engine_failed(planned, error))
             return
+        with self._watch.time(Work.COVERAGE):
+            self._looked.add(view, self._part.reference_from_part)
         with self._watch.time(Work.DRIFT):
             self._gauge.add(view)
         if registered is not None:
             self._part.hold(doubts.moved(planned, registered, self.limits.moved_max_mm))
             self._part.gone_mm.append(registered.vanished_mm)
+            self._part.unknown_mm2 = max(self._part.unknown_mm2, registered.unknown_mm2)
             self._part.blind.append(self.equipment.blind(planned, registered))
 
     def _take_fused(self) -> None:
@@ -242,6 +245,7 @@ class Inspector:
         self._part.hold(
             *(doubts.engine_failed(planned, words) for planned, words in fused.failed),
             *(doubts.unplaced(planned, peak) for planned, peak in fused.unplaced),
+            doubts.beside_grid(sum(count.stray for count in fused.counts)),
             *fused.notes,
         )
         self._part.reports, self._part.counts = fused.reports, fused.counts
@@ -252,7 +256,7 @@ class Inspector:
         for blind in self._part.blind:
             note = doubts.blind(blind.planned, blind.share, blind_max)
             if note is not None:
-                share = blind.less_gone(np.concatenate(self._part.gone_mm), self.recipe.grid)
+                share = blind.less_gone(self._part.all_gone_mm, self.recipe.grid)
                 note = doubts.blind(blind.planned, share, blind_max)
             yield note
 
@@ -262,7 +266,9 @@ class Inspector:
             with self._watch.time(Work.SEGMENT):
                 self.recipe.zones.rescale(self.volume, self._part.reference_from_part)
         with self._watch.time(Work.COVERAGE):
-            seen = coverage(self.volume, self._expected_mm, self._part.reference_from_part)
+            seen = self._looked.coverage(
+                self.volume, self._part.reference_from_part, self._part.all_gone_mm
+            )
         with self._watch.time(Work.SEGMENT):
             defects = segment(self.volume, self.equipment.calibration.base_from_part)
         with self._watch.time(Work.DRIFT):
@@ -271,13 +277,21 @@ class Inspector:
             score=self.volume.peak,
             defects=defects,
             coverage=seen.fraction,
-            hole_mm2=seen.largest_unseen * self.recipe.grid.voxel_mm**2,
+            hole_mm2=seen.hole_mm2,
+            hole_max_mm2=self._hole_max_mm2,
+            unknown_mm2=self._part.unknown_mm2,
             outside=outside_fraction(self._part.counts),
             alignment=self._part.alignment,
             notes=tuple(self._part.notes),
             drift=drift,
             scorer=scorer,
         )
+
+    @property
+    def _hole_max_mm2(self) -> float:
+        """The configuration's word, else what a defect of the recipe's size can hide in."""
+        asked = self.limits.hole_max_mm2
+        return self.recipe.manifest.hides_mm2 if asked is None else asked
 
     def _scored_by_zones(self) -> float | None:
         """What the recipe's classifier makes of every detector's own volume; None without one."""

@@ -39,7 +39,8 @@ class Blind:
 class Part:
     """planned: viewpoints that arrived; waiting: their views, until it is known how the part stands
     (placed), if that can be known (alignment). gone_mm: surface and bodies that have vanished, a
-    piece per view; blind: by view. projector: the sensor's, for a rendered golden part.
+    piece per view; blind: by view. projector: the sensor, for a rendered golden part. unknown_mm2:
+    the most that one view saw and no golden view knows.
     """
 
     notes: list[Note] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Part:
     alignment: Alignment | None = None
     placed: bool = False
     projector: Projector | None = None
+    unknown_mm2: float = 0.0
     gone_mm: list[npt.NDArray[np.float32]] = field(default_factory=list)
     blind: list[Blind] = field(default_factory=list)
 
@@ -57,6 +59,11 @@ class Part:
     def reference_from_part(self) -> Transform:
         """How it stands against the golden one, as far as that is known."""
         return np.eye(4) if self.alignment is None else self.alignment.reference_from_part
+
+    @property
+    def all_gone_mm(self) -> npt.NDArray[np.float32]:
+        """(n, 3) float32: what any view proves gone, part frame, mm."""
+        return np.concatenate([np.empty((0, 3), np.float32), *self.gone_mm])
 
     def hold(self, *doubts: Note | None) -> None:
         """Against it, in this order."""

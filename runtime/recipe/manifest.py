@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from math import prod
+from math import pi, prod
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -32,6 +32,8 @@ REFERENCE_FILE = "reference.npz"
 """Golden views; there when the model or the geometry compares with them."""
 MODEL, GEOMETRY = "model", "geometry"
 """Channels of every recipe: its first model, and the deviation from the golden surface."""
+SMALLEST_VOXELS = 2.0
+"""Across: what the volume resolves."""
 MAX_DETECTORS = 4
 """Models besides the first: a bound on memory and on the time of a view."""
 DetectorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -161,6 +163,9 @@ class Manifest(_Section):
     tolerance_mm: Annotated[float, Field(gt=0, le=100)] = Field(
         description="deviation from the golden surface that scores 1.0"
     )
+    smallest_mm: Annotated[float, Field(gt=0, le=100)] | None = Field(
+        default=None, description="the smallest defect that must be found, across; or the volume's"
+    )
     probe_tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
         default=1e-3, description="of the threshold, by which the probe may differ at load"
     )
@@ -175,6 +180,13 @@ class Manifest(_Section):
     def sees_depth(self) -> bool:
         """Whether the model is shown what the 3D sensor measured."""
         return any(spec.name in ("depth_mm", "fpfh") for spec in self.inputs)
+
+    @property
+    def hides_mm2(self) -> float:
+        """What a disc of the smallest defect's size can hide in: unseen surface up to this is let
+        pass."""
+        across_mm = self.smallest_mm or SMALLEST_VOXELS * self.grid.voxel_mm
+        return pi / 4 * across_mm**2
 
     @property
     def narrow(self) -> bool:
@@ -213,6 +225,8 @@ class Manifest(_Section):
         written: dict[str, Any] = write(self)
         if not self.detectors:
             written.pop("detectors", None)
+        if self.smallest_mm is None:
+            written.pop("smallest_mm", None)
         return written
 
 

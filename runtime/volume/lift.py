@@ -19,6 +19,7 @@ from voxgate.runtime.nouns import DepthMap
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift_kernels import (
+    BESIDE,
     find_slots,
     number_pixels,
     number_points,
@@ -31,9 +32,10 @@ ScorePlane = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class LiftCounts:
-    """What became of the pixels of one view; the five add up to all of them.
+    """What became of the pixels of one view; all but `stray` add up to all of them.
 
     dropped: inside the grid, but a sparse volume's memory was full: the volume is incomplete.
+    stray: of those outside, the ones with a score over the threshold: no voxel holds it.
     """
 
     lifted: int
@@ -41,6 +43,7 @@ class LiftCounts:
     invalid: int
     table: int
     dropped: int
+    stray: int
 
 
 def outside_fraction(counts: Iterable[LiftCounts]) -> float:
@@ -148,13 +151,19 @@ def _fuse(
         at_threshold = numbers[score >= SUPPORT_SCORE]
         volume.supports.setdefault(view, []).append(at_threshold[at_threshold >= 0])
     lifted, table, invalid = (int(count) for count in counts)
+    outside = numbers.size - lifted - table - invalid
     return LiftCounts(
         lifted=lifted - dropped,
-        outside=numbers.size - lifted - table - invalid,
+        outside=outside,
         invalid=invalid,
         table=table,
         dropped=dropped,
+        stray=_stray(numbers, score) if outside else 0,
     )
+
+
+def _stray(numbers: npt.NDArray[np.int32], score: ScorePlane) -> int:
+    return int(np.count_nonzero((score >= SUPPORT_SCORE) & (numbers == BESIDE)))
 
 
 def voxel_from(grid: GridSpec, part_from_a: Transform) -> npt.NDArray[np.float32]:

@@ -13,11 +13,13 @@ HASH_MULTIPLIER = np.uint32(2654435769)  # 2^32 / golden ratio: spreads neighbou
 HITS_MAX = np.uint16(65535)
 RUN_PX = 256
 _ZERO = np.float32(0)
+NOWHERE = -1  # no return, the table, or no memory
+BESIDE = -2  # above the table, outside the grid
 
 
 @njit(inline="always")
 def _number(gx, gy, gz, ok, box):
-    """Block number * 64 + cell, or -1; `ok` says that the coordinates lie inside the grid."""
+    """Block number * 64 + cell, or NOWHERE; `ok` says that the coordinates lie inside the grid."""
     # outside coordinates may not fit an int: they are replaced before they are converted
     i = np.int32(gx if ok else _ZERO)
     j = np.int32(gy if ok else _ZERO)
@@ -29,7 +31,7 @@ def _number(gx, gy, gz, ok, box):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def number_pixels(z, rx, ry, m, box, table, numbers):
-    """Voxel number of every pixel, -1 where it has none; counts [inside, table, invalid].
+    """Voxel number of every pixel, NOWHERE or BESIDE; counts [inside, table, invalid].
 
     Half of a usual picture lies outside the sensor's range, in large areas: whole runs are skipped.
     """
@@ -80,7 +82,7 @@ def _number_run(z, rx, ry, m, box, table, numbers, counts):
             & (gz >= _ZERO)
             & (gz < nz)
         )
-        numbers[p] = _number(gx, gy, gz, ok, box)
+        numbers[p] = _number(gx, gy, gz, ok, box) - np.int32(valid & (not (below | ok)))
         inside += ok
         on_table += below
         invalid += not valid
@@ -103,7 +105,7 @@ def number_points(points, m, box, table, numbers):
         below = finite & (gz < table)
         ok = finite & (not below) & (gx >= _ZERO) & (gx < nx) & (gy >= _ZERO) & (gy < ny)
         ok = ok & (gz >= _ZERO) & (gz < nz)
-        numbers[p] = _number(gx, gy, gz, ok, box)
+        numbers[p] = _number(gx, gy, gz, ok, box) - np.int32(finite & (not (below | ok)))
         counts[0] += ok
         counts[1] += below
         counts[2] += not finite

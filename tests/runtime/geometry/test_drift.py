@@ -110,7 +110,17 @@ def test_next_part_begins_from_nothing() -> None:
 
 
 def evidence(drift: Drift | None) -> Findings:
-    return Findings(0.2, (), 1.0, 0.0, 0.0, None, (), drift)
+    return Findings(
+        score=0.2,
+        defects=(),
+        coverage=1.0,
+        hole_mm2=0.0,
+        hole_max_mm2=20.0,
+        outside=0.0,
+        alignment=None,
+        notes=(),
+        drift=drift,
+    )
 
 
 def drift_of(drift_mm: float) -> Drift:

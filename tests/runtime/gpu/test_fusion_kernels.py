@@ -17,7 +17,16 @@ from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.lost_points import RAY, Points
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.gpu.kernel_compiler import Nvcc, Nvrtc, find_compiler, load_nvrtc
-from voxgate.runtime.gpu.launch import COUNTS, KERNELS, LAUNCH, PEAK, SOURCE, source, unordered
+from voxgate.runtime.gpu.launch import (
+    COUNTS,
+    KERNELS,
+    LAUNCH,
+    PEAK,
+    SOURCE,
+    STRAY,
+    source,
+    unordered,
+)
 from voxgate.runtime.transforms import Transform, from_position_quaternion
 from voxgate.runtime.volume.grid import BLOCK_CELLS, GridSpec
 from voxgate.runtime.volume.lift import LiftCounts, lift, lift_points, voxel_from
@@ -248,7 +257,8 @@ def _run_both(
 
 def _counts(row: npt.NDArray[np.int32], of: int) -> LiftCounts:
     lifted, table, invalid, dropped = (int(n) for n in row[:4])
-    return LiftCounts(lifted, of - lifted - table - invalid - dropped, invalid, table, dropped)
+    outside = of - lifted - table - invalid - dropped
+    return LiftCounts(lifted, outside, invalid, table, dropped, stray=int(row[STRAY]))
 
 
 @pytest.fixture(scope="module")

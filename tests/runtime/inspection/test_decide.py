@@ -34,6 +34,7 @@ GOOD = Findings(
     defects=(),
     coverage=0.99,
     hole_mm2=8.0,
+    hole_max_mm2=20.0,
     outside=0.0,
     alignment=_alignment(),
     notes=(),
@@ -94,12 +95,23 @@ def test_unknown_coverage_is_not_read_as_full() -> None:
 
 
 def test_a_hole_large_enough_to_hide_a_defect_is_not_pass() -> None:
-    outcome, (note,) = decide(replace(GOOD, hole_mm2=LIMITS.hole_max_mm2 + 1), LIMITS)
+    outcome, (note,) = decide(replace(GOOD, hole_mm2=GOOD.hole_max_mm2 + 1), LIMITS)
     assert outcome is Outcome.INDETERMINATE
     assert note.reason is Reason.COVERAGE
 
 
-@pytest.mark.parametrize("field", ["coverage", "outside", "hole_mm2"])
+def test_surface_that_the_golden_scan_knows_nothing_of_is_not_pass() -> None:
+    outcome, (note,) = decide(replace(GOOD, unknown_mm2=GOOD.hole_max_mm2 + 1), LIMITS)
+    assert outcome is Outcome.INDETERMINATE
+    assert note.reason is Reason.COVERAGE
+
+
+def test_new_surface_beside_a_proven_defect_does_not_hide_it() -> None:
+    facts = replace(GOOD, score=3.0, defects=(DEFECT,), unknown_mm2=1e4)
+    assert decide(facts, LIMITS)[0] is Outcome.FAIL
+
+
+@pytest.mark.parametrize("field", ["coverage", "outside", "hole_mm2", "unknown_mm2"])
 def test_a_nan_fraction_is_not_within_a_limit(field: str) -> None:
     broken: dict[str, Any] = {field: float("nan")}
     assert decide(replace(GOOD, **broken), LIMITS)[0] is Outcome.INDETERMINATE
@@ -118,6 +130,7 @@ def test_only_one_combination_of_facts_is_pass() -> None:
         "defects": ((), (DEFECT,)),
         "coverage": (1.0, 0.5, None),
         "hole_mm2": (0.0, 1e4),
+        "hole_max_mm2": (20.0,),
         "outside": (0.0, 0.5),
         "alignment": (_alignment(), _alignment(rotation_deg=9.0), None),
         "notes": ((), (Note(Reason.CAMERA_LOST, "gone"),)),
@@ -128,7 +141,7 @@ def test_only_one_combination_of_facts_is_pass() -> None:
         if decide(Findings(**dict(zip(facts, values, strict=True))), LIMITS)[0] is Outcome.PASS
     ]
     # a recipe without golden views has no alignment, and nothing against it
-    assert [(v[0], v[2], v[5] is None) for v in passed] == [(0.99, 1.0, False), (0.99, 1.0, True)]
+    assert [(v[0], v[2], v[6] is None) for v in passed] == [(0.99, 1.0, False), (0.99, 1.0, True)]
 
 
 def test_a_verdict_is_indeterminate_until_something_decides() -> None:

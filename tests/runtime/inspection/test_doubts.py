@@ -31,7 +31,7 @@ def registered(**facts: Any) -> Registered:
         lost_weight=1.0,
         blind=0.05,
         moved_mm=0.1,
-        unknown=0,
+        unknown_mm2=0.0,
     )
     return replace(known, **facts)
 
@@ -82,3 +82,8 @@ def test_a_view_that_did_not_come_is_forgotten() -> None:
     assert note is not None
     assert note.reason is Reason.MISSING_VIEW
     assert note.detail == "2 of 3 views did not come: 0, 2"
+
+
+def test_a_score_that_no_voxel_holds_is_a_doubt() -> None:
+    assert doubts.beside_grid(0) is None
+    assert reason(doubts.beside_grid(1)) is Reason.OUT_OF_GRID

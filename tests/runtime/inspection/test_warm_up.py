@@ -17,13 +17,20 @@ from voxgate.runtime.geometry.align import align
 from voxgate.runtime.geometry.register import register
 from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.nouns import Alignment
-from voxgate.runtime.volume import carve_kernels, lift_kernels, segment_kernels, smooth_kernels
+from voxgate.runtime.volume import (
+    carve_kernels,
+    lift_kernels,
+    look_kernels,
+    segment_kernels,
+    smooth_kernels,
+)
 from voxgate.runtime.volume.carve import carve
-from voxgate.runtime.volume.coverage import coverage
+from voxgate.runtime.volume.coverage import Looked
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift, lift_points
 from voxgate.runtime.volume.segment import segment
 from voxgate.runtime.volume.smooth import smooth
+from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
 
 KERNELS = (
@@ -32,6 +39,7 @@ KERNELS = (
     lift_kernels.find_slots,
     lift_kernels.write_voxels,
     lift_kernels.hit_near,
+    look_kernels.look,
     expected_kernels.fit_planes,
     expected_kernels.measure_roughness,
     align_kernels.point_to_plane,
@@ -46,6 +54,9 @@ KERNELS = (
 )
 
 
+_ON_TOP = np.array([[45, 20, 13], [50, 40, 13]], np.int32)  # voxels of the body's upper face
+
+
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 def test_a_whole_inspection_compiles_nothing_that_warm_up_did_not(sparse: bool) -> None:
     poses = [scene.camera(azimuth) for azimuth in (20.0, 140.0, 260.0)]
@@ -58,10 +69,13 @@ def test_a_whole_inspection_compiles_nothing_that_warm_up_did_not(sparse: bool) 
         found = align(views, golden, scene.rays())
         assert isinstance(found, Alignment)
         place = found.reference_from_part
+        surface = Surface.of_voxels(volume.grid, _ON_TOP)
+        looked = Looked(surface, volume.grid, scene.rays())
         for number, view in enumerate(views):
             seen = register(view, number, golden, scene.rays(), place, crew)
             seen = carve(view, seen, golden, scene.rays(), place, volume.grid)
             pose = view.part_from_camera
+            looked.add(view, place)
             lift(volume, seen.geometry, scene.depth(view), scene.rays(), pose, number, crew)
             lift_points(volume, seen.vanished_mm, seen.vanished_score, number, crew)
             lift_points(
@@ -72,8 +86,7 @@ def test_a_whole_inspection_compiles_nothing_that_warm_up_did_not(sparse: bool) 
                 crew,
                 seen=False,
             )
-        expected = volume.grid.centres_mm(volume.occupied().ijk).astype(np.float32)
-        assert coverage(volume, expected, place).fraction > 0.99
+        assert looked.coverage(volume, place, seen.vanished_mm).fraction > 0.99
         assert segment(volume, np.eye(4))  # the bolt is missing
         assert len(smooth(volume.occupied(), volume.grid).ijk)
     assert [len(kernel.signatures) for kernel in KERNELS] == before

@@ -85,7 +85,8 @@ def _obvious(
     lifted, table_count = int(inside.sum()), int(below.sum())
     invalid = int((~valid).sum())
     outside = depth.size - lifted - table_count - invalid
-    return LiftCounts(lifted, outside, invalid, table_count, 0)
+    stray = int((valid & ~below & ~inside & (score >= 1)).sum())
+    return LiftCounts(lifted, outside, invalid, table_count, 0, stray)
 
 
 def _assert_same(voxels: Voxels, other: Voxels) -> None:
@@ -205,7 +206,7 @@ def test_points_outside_invalid_and_on_the_table_are_told_apart(one: Crew) -> No
         [[1, 1, 1], [9, 1, 1], [np.nan, 1, 1], [1, np.inf, 1], [1, 1, 0.4], [1, 1, -50]], np.float32
     )
     counts = lift_points(volume, points, np.full(6, 2.0, np.float32), 3, one)
-    assert counts == LiftCounts(lifted=1, outside=1, invalid=2, table=2, dropped=0)
+    assert counts == LiftCounts(lifted=1, outside=1, invalid=2, table=2, dropped=0, stray=1)
     assert volume.above().ijk.tolist() == [[1, 1, 3]]
     np.testing.assert_array_equal(np.concatenate(volume.supports[3]), volume.above().ids)
 

@@ -1,0 +1,56 @@
+"""Which pieces of surface did the rays of one view reach, from their front?"""
+
+# numba infers its own types: annotations here would be decoration
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from voxgate.runtime.geometry.rays import project_point
+
+UNKNOWN = 3.0  # times as far: a voxel to either side
+GRAZING = 0.08  # cosine: flatter rays return noise
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def look(points, normals, t, eye, lens, depth, half_mm, reach_mm, through, seen):
+    """Set seen (n,) where a ray of this view met surface (n, 3) points, or passed through them.
+
+    t (4, 4): camera from the points' frame; eye (3,): the camera there; depth (h, w), NaN without
+    a return. A piece reaches half_mm to its sides. A ray that ends more than reach_mm before the
+    piece, along its normal, saw something else; one that ends as far behind it passed through, and
+    that counts if `through`. Normals of length 0 say that the piece lies somewhere in its voxel, or
+    near it: any ray around will do.
+    """
+    height, width = depth.shape
+    for n in range(points.shape[0]):
+        if seen[n]:
+            continue
+        px, py, pz = points[n, 0], points[n, 1], points[n, 2]
+        ax, ay, az = eye[0] - px, eye[1] - py, eye[2] - pz
+        away = np.sqrt(ax * ax + ay * ay + az * az)
+        nx, ny, nz = normals[n, 0], normals[n, 1], normals[n, 2]
+        facing = (nx * ax + ny * ay + nz * az) / away
+        side_mm, away_mm = half_mm, reach_mm
+        if nx == 0.0 and ny == 0.0 and nz == 0.0:
+            facing = 1.0
+            side_mm, away_mm = UNKNOWN * half_mm, UNKNOWN * reach_mm
+        if facing < GRAZING:
+            continue
+        z = t[2, 0] * px + t[2, 1] * py + t[2, 2] * pz + t[2, 3]
+        if z <= 0.0:
+            continue
+        x = t[0, 0] * px + t[0, 1] * py + t[0, 2] * pz + t[0, 3]
+        y = t[1, 0] * px + t[1, 1] * py + t[1, 2] * pz + t[1, 3]
+        u, v = project_point(x, y, z, lens)
+        # a tilted piece is foreshortened: no farther to its sides than it looks
+        side = int(side_mm * facing * lens[0] / z + 0.5)
+        nearest = z - away_mm / facing
+        farthest = np.inf if through else z + away_mm / facing
+        for b in range(-1, 2):
+            for a in range(-1, 2):
+                i = int(np.floor(u + a * side + 0.5))
+                j = int(np.floor(v + b * side + 0.5))
+                if 0 <= i < width and 0 <= j < height and nearest < depth[j, i] < farthest:
+                    seen[n] = True
