@@ -430,9 +430,15 @@ def _terminate(line: Line) -> None:
     os.kill(line.service.pid, signal.SIGTERM)
 
 
+def _write_in_place(file: Path, *words: int) -> None:
+    """The service has it in its memory: a file that is empty for a moment would end the service."""
+    with file.open("r+b") as stream:
+        stream.write(b"".join(word.to_bytes(8, sys.byteorder, signed=True) for word in words))
+
+
 def _set_wall_clock(by_s: int) -> Strike:
     def strike(line: Line) -> None:
-        (line.folder / "offset").write_bytes(by_s.to_bytes(8, sys.byteorder, signed=True))
+        _write_in_place(line.folder / "offset", by_s)
 
     return strike
 
@@ -441,10 +447,7 @@ def _slew(ppm: int) -> Strike:
     """A time server corrects the machine's clock by its rate."""
 
     def strike(line: Line) -> None:
-        words = (time.monotonic_ns(), ppm)
-        (line.folder / "slew").write_bytes(
-            b"".join(word.to_bytes(8, sys.byteorder, signed=True) for word in words)
-        )
+        _write_in_place(line.folder / "slew", time.monotonic_ns(), ppm)
         time.sleep(1.5)  # some poses by the new rate
 
     return strike
