@@ -88,6 +88,8 @@ def _write_plan(plan: Any, layout: Layout) -> None:
     plan["focal_px"] = spec.lens.focal_px
     plan["centre_u_px"], plan["centre_v_px"] = spec.lens.centre_u_px, spec.lens.centre_v_px
     plan["seed"] = spec.seed
+    plan["frame_id_bits"], plan["line_padding"] = spec.frame_id_bits, spec.line_padding
+    plan["silent"] = sum(1 << question for question in set(spec.silent))
     plan["vendor"], plan["model"] = spec.vendor.encode(), spec.model.encode()
     plan["version"] = VERSION
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from voxgate.sim.gentl.features.feature import TEXT_BYTES
 from voxgate.sim.gentl.features.table import REGISTER_BYTES
 
-MAGIC = b"VGCAM-01"
+MAGIC = b"VGCAM-02"
 FOLDER = Path("/dev/shm")
 PREFIX = "voxgate-camera."
 SLOTS, PULSES, TRUTHS = 64, 64, 256
@@ -50,6 +50,16 @@ class Fault(IntEnum):
     LATE_NS = 14  # every frame is so much longer on its way
 
 
+class Silent(IntEnum):
+    """What a producer can be told not to answer, by its bit."""
+
+    WIDTH = 0
+    HEIGHT = 1
+    PIXELFORMAT = 2
+    PAYLOADTYPE = 3
+    SERIAL = 4
+
+
 def _int64(*names: str) -> list[tuple[str, Any]]:
     return [(name, np.int64) for name in names]
 
@@ -66,7 +76,7 @@ PLAN = np.dtype(
         *_int64("intensity_format", "range_format", "has_confidence", "rays_offset"),
         *_float64("range_scale", "range_offset", "range_invalid"),
         *_float64("focal_px", "centre_u_px", "centre_v_px"),
-        *_int64("seed"),
+        *_int64("seed", "frame_id_bits", "line_padding", "silent"),
         ("vendor", _TEXT),
         ("model", _TEXT),
         ("version", _TEXT),

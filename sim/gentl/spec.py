@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.gentl.features.codes import PIXEL_FORMATS
-from voxgate.sim.gentl.link import SLOTS
+from voxgate.sim.gentl.link import SLOTS, Silent
 
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 _LARGEST_PX = 16_384
@@ -77,6 +77,8 @@ class CameraSpec:
 
     intensity, range_format: PFNC names of what is shown to it; it delivers what its registers
     say. range_scale_mm, range_offset_mm, range_invalid: of Coord3D_C16.
+    frame_id_bits: 16 numbers as GigE Vision does, and says so. line_padding: bytes after each line.
+    silent: what the producer does not answer.
     rays: (h, w, 2) float32, x/z and y/z of every pixel; None: the lens.
     """
 
@@ -96,6 +98,9 @@ class CameraSpec:
     ptp: Ptp = field(default_factory=Ptp)
     timing: Timing = field(default_factory=Timing)
     seed: int = 1
+    frame_id_bits: int = 64
+    line_padding: int = 0
+    silent: tuple[Silent, ...] = ()
     vendor: str = "VoxGate"
     model: str = "Virtual camera"
 
@@ -113,6 +118,12 @@ class CameraSpec:
             raise VirtualCameraError(f"intensity is one of {INTENSITY}, got {self.intensity}")
         if self.range_format not in (*RANGE, None):
             raise VirtualCameraError(f"range is one of {RANGE} or none, got {self.range_format}")
+        if self.frame_id_bits not in (16, 64):
+            raise VirtualCameraError(f"frame ids have 16 or 64 bits, got {self.frame_id_bits}")
+        if not 0 <= self.line_padding <= _LARGEST_PX:
+            raise VirtualCameraError(
+                f"padding is 0 to {_LARGEST_PX} bytes, got {self.line_padding}"
+            )
         if self.rays is not None and self.rays.shape != (self.height_px, self.width_px, 2):
             raise VirtualCameraError(
                 f"rays are {(self.height_px, self.width_px, 2)}, got {self.rays.shape}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 PIXEL_FORMATS = {
     "Mono8": 0x01080001,
     "Mono12": 0x01100005,
+    "Mono12p": 0x010C0047,
+    "Mono12Packed": 0x010C0006,
     "Mono16": 0x01100007,
     "RGB8": 0x02180014,
     "BayerRG8": 0x01080009,

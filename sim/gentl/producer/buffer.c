@@ -165,9 +165,13 @@ static GC_ERROR place_info(const stream *of, const buffer *asked, INFO_COMMAND w
     }
 }
 
-static GC_ERROR image_info(const buffer *asked, INFO_COMMAND what, ANSWER) {
+static GC_ERROR image_info(const camera_link *link, const buffer *asked, INFO_COMMAND what, ANSWER) {
     const part *image = &asked->parts[0];
     if (asked->part_count != 1) return GC_ERR_NO_DATA; /* each part tells its own */
+    bool height = what == BUF_HEIGHT || what == BUF_DELIVERED_HEIGHT;
+    if (what == BUF_WIDTH && is_silent(link, SILENT_WIDTH)) return GC_ERR_NOT_IMPLEMENTED;
+    if (height && is_silent(link, SILENT_HEIGHT)) return GC_ERR_NOT_IMPLEMENTED;
+    if (what == BUF_PIXELFORMAT && is_silent(link, SILENT_PIXELFORMAT)) return GC_ERR_NOT_IMPLEMENTED;
     switch (what) {
     case BUF_WIDTH: return say_size((size_t)image->width, type, out, size);
     case BUF_HEIGHT:
@@ -180,18 +184,19 @@ static GC_ERROR image_info(const buffer *asked, INFO_COMMAND what, ANSWER) {
     }
 }
 
-static GC_ERROR frame_info(const buffer *asked, INFO_COMMAND what, ANSWER) {
+static GC_ERROR frame_info(const camera_link *link, const buffer *asked, INFO_COMMAND what, ANSWER) {
     switch (what) {
     case BUF_TIMESTAMP:
     case BUF_TIMESTAMP_NS: return say_u64((uint64_t)asked->t_device_ns, type, out, size);
     case BUF_IS_INCOMPLETE: return say_bool(asked->incomplete, type, out, size);
     case BUF_SIZE_FILLED: return say_size(asked->filled, type, out, size);
     case BUF_DATA_SIZE: return say_size(asked->image_bytes, type, out, size);
-    case BUF_XPADDING:
+    case BUF_XPADDING: return say_size(asked->part_count > 0 ? asked->parts[0].padding : 0, type, out, size);
     case BUF_YPADDING: return say_size(0, type, out, size);
     case BUF_FRAMEID: return say_u64((uint64_t)asked->frame_id, type, out, size);
     case BUF_IMAGEPRESENT: return say_bool(asked->part_count > 0, type, out, size);
     case BUF_PAYLOADTYPE:
+        if (is_silent(link, SILENT_PAYLOADTYPE)) return GC_ERR_NOT_IMPLEMENTED;
         return say_size(asked->part_count == 1 ? PAYLOAD_IMAGE : PAYLOAD_MULTI_PART, type, out, size);
     case BUF_DELIVERED_CHUNKS: return say_size(asked->filled - asked->image_bytes, type, out, size);
     case BUF_ENDIANNESS: return say_i32(ENDIANNESS_LITTLE, type, out, size);
@@ -204,7 +209,7 @@ static GC_ERROR frame_info(const buffer *asked, INFO_COMMAND what, ANSWER) {
     case BUF_IMAGEOFFSET:
     case BUF_PIXELFORMAT:
     case BUF_PIXELFORMAT_NAMESPACE:
-    case BUF_DELIVERED_HEIGHT: return image_info(asked, what, type, out, size);
+    case BUF_DELIVERED_HEIGHT: return image_info(link, asked, what, type, out, size);
     default: return GC_ERR_NOT_AVAILABLE;
     }
 }
@@ -217,7 +222,7 @@ GC_API DSGetBufferInfo(DS_HANDLE handle, BUFFER_HANDLE which, INFO_COMMAND what,
     GC_ERROR code = place_info(of, asked, what, type, out, size);
     if (code != GC_ERR_NOT_IMPLEMENTED) return leave(code, "DSGetBufferInfo");
     if (!asked->has_frame) return leave(GC_ERR_NO_DATA, "there is no frame in the buffer");
-    return leave(frame_info(asked, what, type, out, size), "DSGetBufferInfo");
+    return leave(frame_info(&of->owner->link, asked, what, type, out, size), "DSGetBufferInfo");
 }
 
 GC_API DSGetNumBufferParts(DS_HANDLE handle, BUFFER_HANDLE which, uint32_t *count) {
@@ -248,7 +253,7 @@ static GC_ERROR part_info(const buffer *of, const part *asked, INFO_COMMAND what
     case PART_DELIVERED_HEIGHT: return say_size((size_t)asked->height, type, out, size);
     case PART_XOFFSET: return say_size((size_t)asked->x, type, out, size);
     case PART_YOFFSET: return say_size((size_t)asked->y, type, out, size);
-    case PART_XPADDING: return say_size(0, type, out, size);
+    case PART_XPADDING: return say_size(asked->padding, type, out, size);
     case PART_SOURCE_ID:
     case PART_REGION_ID: return say_u64(0, type, out, size);
     case PART_PURPOSE_ID: return say_u64((uint64_t)asked->component, type, out, size);

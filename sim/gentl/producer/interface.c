@@ -78,7 +78,7 @@ GC_ERROR device_info(camera_link *link, int32_t access, INFO_COMMAND what, ANSWE
     case DEV_ID: return say_text(link->address, type, out, size);
     case DEV_VENDOR: return say_text(link->plan.vendor, type, out, size);
     case DEV_MODEL: return say_text(link->plan.model, type, out, size);
-    case DEV_TLTYPE: return say_text(TLTYPE, type, out, size);
+    case DEV_TLTYPE: return say_text(link->plan.frame_id_bits == 16 ? "GEV" : TLTYPE, type, out, size);
     case DEV_DISPLAYNAME:
         copy_serial(link, text);
         return say_text(text, type, out, size);
@@ -87,6 +87,7 @@ GC_ERROR device_info(camera_link *link, int32_t access, INFO_COMMAND what, ANSWE
         copy_text(text, (const char *)link->shared->registers + REG_DeviceUserID);
         return say_text(text, type, out, size);
     case DEV_SERIAL:
+        if (is_silent(link, SILENT_SERIAL)) return GC_ERR_NOT_AVAILABLE;
         copy_serial(link, text);
         return say_text(text, type, out, size);
     case DEV_VERSION: return say_text(link->plan.version, type, out, size);

@@ -42,6 +42,12 @@ static bool owner_lives(int fd) {
 
 int bytes_per_pixel(int64_t format) { return (int)(format >> 16 & 0xFF) / 8; }
 
+size_t bytes_per_line(int64_t format, int64_t width) {
+    return (size_t)((width * (format >> 16 & 0xFF) + 7) / 8);
+}
+
+bool is_silent(const camera_link *link, int question) { return link->plan.silent >> question & 1; }
+
 static int64_t aligned(int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
 static int64_t stored_format(const link_plan *plan, int64_t component) {
@@ -79,6 +85,7 @@ static bool is_sound(const link_plan *plan, int64_t file_bytes) {
     int64_t intensity = plan->intensity_format, range = plan->range_format;
     if (intensity != FORMAT_Mono8 && intensity != FORMAT_Mono16 && intensity != FORMAT_RGB8) return false;
     if (range != 0 && range != FORMAT_Coord3D_C16 && range != FORMAT_Coord3D_ABC32f) return false;
+    if (plan->line_padding < 0 || plan->line_padding > LARGEST_SIDE) return false;
     int64_t needed = stored_offset(plan, COMPONENT_Confidence) +
                      (int64_t)stored_bytes(plan, COMPONENT_Confidence);
     if (plan->slot_bytes < needed || plan->slot_bytes > file_bytes) return false;

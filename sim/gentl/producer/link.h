@@ -11,7 +11,7 @@
 
 #include "registers.h"
 
-#define LINK_MAGIC "VGCAM-01"
+#define LINK_MAGIC "VGCAM-02"
 #define LINK_FOLDER "/dev/shm"
 #define LINK_PREFIX "voxgate-camera."
 #define TEXT_BYTES 64
@@ -38,6 +38,8 @@ enum { /* faults: the number of times it happens next, -1: always; or an amount 
     FAULTS,
 };
 
+enum { SILENT_WIDTH, SILENT_HEIGHT, SILENT_PIXELFORMAT, SILENT_PAYLOADTYPE, SILENT_SERIAL };
+
 typedef struct {
     char magic[8];
     int64_t control_bytes, file_bytes;
@@ -50,6 +52,9 @@ typedef struct {
     double range_scale, range_offset, range_invalid;
     double focal_px, centre_u_px, centre_v_px;
     int64_t seed;
+    int64_t frame_id_bits; /* 16: numbers as GigE Vision does, and says so; else 64 */
+    int64_t line_padding;  /* bytes after each line of every part */
+    int64_t silent;        /* bits of SILENT_*: what the producer does not answer */
     char vendor[TEXT_BYTES], model[TEXT_BYTES], version[TEXT_BYTES];
 } link_plan;
 

@@ -31,7 +31,8 @@ int plan_parts(const camera_link *link, part parts[MOST_PARTS]) {
             .offset = offset,
         };
         if (!is_deliverable(link, made)) return 0;
-        made->bytes = (size_t)(made->width * made->height * bytes_per_pixel(made->format));
+        made->padding = (size_t)link->plan.line_padding;
+        made->bytes = (size_t)made->height * (bytes_per_line(made->format, made->width) + made->padding);
         offset += (made->bytes + PART_ALIGNMENT - 1) / PART_ALIGNMENT * PART_ALIGNMENT;
     }
     return count;
@@ -47,6 +48,8 @@ bool is_deliverable(const camera_link *link, const part *wanted) {
     switch (wanted->format) {
     case FORMAT_Mono8:
     case FORMAT_Mono12:
+    case FORMAT_Mono12p:
+    case FORMAT_Mono12Packed:
     case FORMAT_Mono16:
     case FORMAT_RGB8:
     case FORMAT_BayerRG8: return wanted->component == COMPONENT_Intensity;
@@ -96,6 +99,16 @@ static uint8_t behind_filter(colour c, int64_t column, int64_t row) {
     return (uint8_t)((red ? c.red : blue ? c.blue : c.green) >> 8);
 }
 
+/* Two pixels in three bytes: the lowest bit first (PFNC p), or the high bits outside (GigE Vision). */
+static void put_12(int64_t format, uint16_t value, int64_t column, uint8_t *out) {
+    out += column / 2 * 3;
+    bool first = column % 2 == 0, p = format == FORMAT_Mono12p;
+    uint8_t low = value & 0xF, high = (uint8_t)(value >> 4), shared = p && first ? (uint8_t)(value >> 8) : low;
+    if (first) out[0] = p ? (uint8_t)(value & 0xFF) : high;
+    else out[2] = high;
+    out[1] = first ? shared : (uint8_t)((out[1] & 0xF) | shared << 4);
+}
+
 static void put_colour(const part *wanted, colour c, int64_t column, int64_t row, uint8_t *out) {
     uint16_t deep = grey(c);
     switch (wanted->format) {
@@ -105,6 +118,8 @@ static void put_colour(const part *wanted, colour c, int64_t column, int64_t row
         break;
     case FORMAT_BayerRG8: out[column] = behind_filter(c, wanted->x + column, wanted->y + row); break;
     case FORMAT_Mono8: out[column] = (uint8_t)(deep >> 8); break;
+    case FORMAT_Mono12p:
+    case FORMAT_Mono12Packed: put_12(wanted->format, deep >> 4, column, out); break;
     case FORMAT_Mono12: deep >>= 4; /* falls through */
     default: memcpy(out + 2 * column, &deep, sizeof deep);
     }
@@ -205,12 +220,12 @@ static bool is_whole_copy(const job *todo) {
     const link_plan *plan = &todo->link->plan;
     const part *wanted = todo->wanted;
     return todo->format == wanted->format && wanted->format != FORMAT_Coord3D_ABC32f &&
-           wanted->width == plan->width && wanted->height == plan->height;
+           wanted->width == plan->width && wanted->height == plan->height && wanted->padding == 0;
 }
 
 static bool copy_lines(job *todo, uint8_t *out) {
     const part *wanted = todo->wanted;
-    size_t line_bytes = (size_t)(wanted->width * bytes_per_pixel(wanted->format));
+    size_t pitch = bytes_per_line(wanted->format, wanted->width) + wanted->padding;
     bool needs_rays = todo->link->plan.rays_offset != 0 && todo->format == FORMAT_Coord3D_C16 &&
                       wanted->format != FORMAT_Coord3D_C16;
     bool copied = true;
@@ -218,7 +233,7 @@ static bool copy_lines(job *todo, uint8_t *out) {
     todo->rays = needs_rays ? malloc((size_t)wanted->width * 8) : NULL;
     if (todo->line == NULL || (needs_rays && todo->rays == NULL)) copied = false;
     for (int64_t row = 0; copied && row < wanted->height; row++)
-        copied = copy_line(todo, row, out + (size_t)row * line_bytes);
+        copied = copy_line(todo, row, out + (size_t)row * pitch);
     free(todo->line);
     free(todo->rays);
     return copied;

@@ -77,6 +77,7 @@ typedef struct {
 typedef struct {
     int64_t component, format, width, height, x, y; /* x, y: first column and line */
     size_t offset, bytes;
+    size_t padding; /* bytes after each line */
 } part;
 
 typedef enum { ANNOUNCED, QUEUED, FILLING, READY, HELD } buffer_state;
@@ -165,6 +166,8 @@ bool read_pixels(const camera_link *link, int64_t offset, void *out, size_t byte
 size_t stored_bytes(const link_plan *plan, int64_t component);
 int64_t stored_offset(const link_plan *plan, int64_t component);
 int bytes_per_pixel(int64_t format);
+size_t bytes_per_line(int64_t format, int64_t width);
+bool is_silent(const camera_link *link, int question);
 int64_t fault(const camera_link *link, int which);
 bool commit(const camera_link *link, int which);
 
@@ -195,6 +198,9 @@ void free_buffers(stream *of);
 int plan_parts(const camera_link *link, part parts[MOST_PARTS]);
 bool is_deliverable(const camera_link *link, const part *wanted);
 bool copy_part(const camera_link *link, int64_t slot, const part *wanted, uint8_t *out);
+
+/* frame.c */
+void fill_frame(const camera_link *link, buffer *to, int64_t slot, int64_t exposure_ns);
 
 /* sensor.c */
 void *run_sensor(void *stream);

@@ -15,6 +15,8 @@
 #define EVENT_FrameTriggerMissed 0x9002
 #define FORMAT_Mono8 0x1080001
 #define FORMAT_Mono12 0x1100005
+#define FORMAT_Mono12p 0x10c0047
+#define FORMAT_Mono12Packed 0x10c0006
 #define FORMAT_Mono16 0x1100007
 #define FORMAT_RGB8 0x2180014
 #define FORMAT_BayerRG8 0x1080009

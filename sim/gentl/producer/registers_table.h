@@ -3,7 +3,7 @@ static const int64_t words_DeviceScanType[] = {0};
 static const int64_t words_DeviceTemperatureSelector[] = {0};
 static const int64_t words_PtpStatus[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 static const int64_t words_ComponentSelector[] = {1, 4, 6};
-static const int64_t words_PixelFormat[] = {17301505, 17825797, 17825799, 35127316, 17301513, 39846080, 17825976, 17301702};
+static const int64_t words_PixelFormat[] = {17301505, 17825797, 17563719, 17563654, 17825799, 35127316, 17301513, 39846080, 17825976, 17301702};
 static const int64_t words_AcquisitionMode[] = {0, 1, 2};
 static const int64_t words_ExposureMode[] = {0};
 static const int64_t words_ExposureAuto[] = {0};
@@ -62,7 +62,7 @@ static const register_row register_table[] = {
     {"ComponentSelector", 0x0340, 1, KIND_ENUMERATION, ACCESS_RW | FLAG_STORED, -4611686018427387904, 4611686018427387904, 1, 1, words_ComponentSelector, 3, NULL},
     {"ComponentEnable", 0x0348, 8, KIND_BOOLEAN, ACCESS_RW | FLAG_LOCKED | FLAG_STORED, -4611686018427387904, 4611686018427387904, 1, 0, NULL, 0, values_ComponentEnable},
     {"ComponentIDValue", 0x0388, 8, KIND_INTEGER, ACCESS_RO, -4611686018427387904, 4611686018427387904, 1, 0, NULL, 0, values_ComponentIDValue},
-    {"PixelFormat", 0x03c8, 8, KIND_ENUMERATION, ACCESS_RW | FLAG_LOCKED | FLAG_STORED, -4611686018427387904, 4611686018427387904, 1, 17301505, words_PixelFormat, 8, values_PixelFormat},
+    {"PixelFormat", 0x03c8, 8, KIND_ENUMERATION, ACCESS_RW | FLAG_LOCKED | FLAG_STORED, -4611686018427387904, 4611686018427387904, 1, 17301505, words_PixelFormat, 10, values_PixelFormat},
     {"AcquisitionMode", 0x0408, 1, KIND_ENUMERATION, ACCESS_RW | FLAG_LOCKED | FLAG_STORED, -4611686018427387904, 4611686018427387904, 1, 0, words_AcquisitionMode, 3, NULL},
     {"AcquisitionFrameCount", 0x0410, 1, KIND_INTEGER, ACCESS_RW | FLAG_LOCKED | FLAG_STORED, 1, 65535, 1, 1, NULL, 0, NULL},
     {"AcquisitionStart", 0x0418, 1, KIND_COMMAND, ACCESS_WO, -4611686018427387904, 4611686018427387904, 1, 0, NULL, 0, NULL},

@@ -11,7 +11,8 @@
 #define IDLE_NS (5 * NS_PER_MS)
 #define ODD_TRIGGER_NS (60 * NS_PER_S) /* a trigger further from now is none */
 #define ON_ITS_WAY 16
-#define UNKNOWN_FORMAT 0x81080001     /* a vendor's own */
+#define GIGE_BITS 16
+#define GIGE_IDS 65535                /* 65535 is followed by 1, 0 is never sent */
 #define WORD 8
 
 enum { MODE_CONTINUOUS, MODE_SINGLE, MODE_MULTI };
@@ -159,6 +160,7 @@ static int64_t number_of_frame(sensor *of) {
     if (of->has_last && commit(of->link, FAULT_ID_REPEAT)) return of->last_id;
     int64_t jump = __atomic_exchange_n(&of->shared->faults[FAULT_ID_JUMP], 0, __ATOMIC_ACQ_REL);
     of->shared->frame_id = (int64_t)((uint64_t)of->shared->frame_id + 1 + (uint64_t)between(jump, 0, 1 << 30));
+    if (of->link->plan.frame_id_bits == GIGE_BITS) of->shared->frame_id = (of->shared->frame_id - 1) % GIGE_IDS + 1;
     return of->shared->frame_id;
 }
 
@@ -167,60 +169,6 @@ static int64_t stamp_of_frame(sensor *of, int64_t t_device_ns) {
     if (commit(of->link, FAULT_STAMP_BACK))
         t_device_ns -= between(fault(of->link, FAULT_STAMP_BACK_NS), 0, INT64_C(3600) * NS_PER_S);
     return t_device_ns;
-}
-
-static void add_chunk(buffer *to, uint64_t id, const void *value) {
-    chunk *made = &to->chunks[to->chunk_count++];
-    *made = (chunk){id, to->filled, WORD};
-    memcpy(to->memory + to->filled, value, WORD);
-    to->filled += WORD;
-}
-
-static bool wants_chunk(const sensor *of, int id) {
-    return get_register(of->shared, REG_ChunkEnable + (id & 7) * WORD) == 1;
-}
-
-static void add_chunks(const sensor *of, buffer *to) {
-    double exposure_us = (double)of->exposure_ns / 1000;
-    if (get_register(of->shared, REG_ChunkModeActive) != 1) return;
-    to->filled = (to->filled + WORD - 1) / WORD * WORD;
-    if (to->size < to->filled + MOST_CHUNKS * WORD) return;
-    if (wants_chunk(of, CHUNK_Timestamp)) add_chunk(to, CHUNK_Timestamp, &to->t_device_ns);
-    if (wants_chunk(of, CHUNK_FrameID)) add_chunk(to, CHUNK_FrameID, &to->frame_id);
-    if (wants_chunk(of, CHUNK_ExposureTime)) add_chunk(to, CHUNK_ExposureTime, &exposure_us);
-}
-
-/* Copies the picture, without the lock; false when it changed meanwhile or is not there. */
-static bool copy_picture(sensor *of, buffer *to, int64_t slot) {
-    const int64_t *sequence = &of->shared->slot_sequence[slot];
-    part parts[MOST_PARTS];
-    int count = to->part_count;
-    memcpy(parts, to->parts, sizeof parts);
-    int64_t before = __atomic_load_n(sequence, __ATOMIC_ACQUIRE);
-    bool whole = before % 2 == 0;
-    pthread_mutex_unlock(&lock);
-    for (int i = 0; whole && i < count; i++) whole = copy_part(of->link, slot, &parts[i], to->memory + parts[i].offset);
-    enter();
-    return whole && before == __atomic_load_n(sequence, __ATOMIC_ACQUIRE);
-}
-
-static void fill(sensor *of, buffer *to, int64_t slot) {
-    to->has_frame = true;
-    to->chunk_count = 0;
-    to->part_count = plan_parts(of->link, to->parts);
-    part *last = &to->parts[to->part_count == 0 ? 0 : to->part_count - 1];
-    to->image_bytes = to->part_count == 0 ? 0 : last->offset + last->bytes;
-    to->too_large = to->image_bytes > to->size;
-    to->incomplete = to->part_count == 0 || to->too_large || !copy_picture(of, to, slot);
-    to->filled = to->too_large || to->part_count == 0 ? 0 : to->image_bytes;
-    if (to->incomplete) return;
-    if (commit(of->link, FAULT_INCOMPLETE)) {
-        to->incomplete = true;
-        to->filled /= 2;
-        return;
-    }
-    if (commit(of->link, FAULT_UNKNOWN_FORMAT)) to->parts[0].format = UNKNOWN_FORMAT;
-    add_chunks(of, to);
 }
 
 static int64_t way_ns(sensor *of) {
@@ -271,7 +219,7 @@ static void end_exposure(sensor *of) {
     of->of->started++;
     frame->frame_id = truth.frame_id, frame->t_device_ns = truth.t_device_ns;
     int64_t due_ns = of->ready_ns + way_ns(of);
-    fill(of, frame, slot);
+    fill_frame(of->link, frame, slot, of->exposure_ns);
     if (frame->incomplete) truth.fate = FATE_INCOMPLETE;
     if (of->line_count > 0 && due_ns < of->line[of->line_count - 1].due_ns) due_ns = of->line[of->line_count - 1].due_ns;
     of->line[of->line_count++] = (delivery){frame, due_ns, truth};
