@@ -62,6 +62,7 @@ class Reason(str, Enum):
     ALIGNMENT_FAILED = "alignment_failed"
     COVERAGE = "coverage"
     CALIBRATION_DRIFT = "calibration_drift"
+    VIEWS_DISAGREE = "views_disagree"
     # what inspects
     SCORE_INVALID = "score_invalid"
     ENGINE_FAILED = "engine_failed"

@@ -64,6 +64,11 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Seat it; is the fixture clean?",
     ),
     "alignment_failed": ("The part was not recognised.", "Is it this recipe's part? Seat it."),
+    "views_disagree": (
+        "One view alone says a defect, clearly, of a place that two others and more look at as "
+        "squarely and say nothing of.",
+        "Dust, a drop, a reflection? Clean part and lens and inspect again; a mark stays.",
+    ),
     "coverage": (
         "Expected surface that no view has seen.",
         "Something in the way, a view too few, a mirror where the sensor is blind.",

@@ -2,7 +2,8 @@
 
 Whatever speaks against the scan itself (a view missing, a pose unproven, a part misplaced) makes
 the verdict INDETERMINATE, also when defects were found: the robot must not act on half a proof.
-FAIL is a complete scan with a defect; PASS is a complete scan without one.
+FAIL is a complete scan with a defect; PASS is a complete scan without one. A defect that one view
+says against others is a doubt: it is neither.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Findings:
     drift: Drift | None = None
     unknown_mm2: float = 0.0  # measured surface of which the golden scan says nothing
     scorer: float | None = None  # what a classifier over zones says, 1.0 = threshold
+    contradicted: tuple[Defect, ...] = ()  # of the defects, those that one view says against others
 
     @property
     def worst(self) -> float | None:
@@ -67,6 +69,8 @@ def decide(findings: Findings, limits: Limits) -> tuple[Outcome, tuple[Note, ...
     defects = _defect_notes(findings.defects) + _scorer_notes(findings.scorer)
     if against_scan:
         return Outcome.INDETERMINATE, against_scan + defects
+    if defects and len(findings.contradicted) == len(defects):
+        return Outcome.INDETERMINATE, _contradiction_notes(findings.contradicted) + defects
     if defects:
         return Outcome.FAIL, defects
     return Outcome.PASS, ()
@@ -174,6 +178,17 @@ def _defect_notes(defects: tuple[Defect, ...]) -> tuple[Note, ...]:
             f"score {d.peak_score:.2f}, seen by {d.views} views",
         )
         for d in defects
+    )
+
+
+def _contradiction_notes(contradicted: tuple[Defect, ...]) -> tuple[Note, ...]:
+    return tuple(
+        Note(
+            Reason.VIEWS_DISAGREE,
+            f"one view alone says {d.peak_score:.2f} at ({_point(d.centroid_part_mm)}) mm, others "
+            "that look at the place as squarely do not: dust? Clean it, inspect again",
+        )
+        for d in contradicted
     )
 
 

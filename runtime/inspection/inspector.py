@@ -28,6 +28,7 @@ from voxgate.runtime.geometry.align import align
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.drift import DriftGauge
 from voxgate.runtime.inspection import doubts
+from voxgate.runtime.inspection.agreement import contradicted
 from voxgate.runtime.inspection.decide import Findings, verdict_on
 from voxgate.runtime.inspection.equipment import Equipment, open_engines
 from voxgate.runtime.inspection.part import Part
@@ -285,6 +286,13 @@ class Inspector:
             notes=tuple(self._part.notes),
             drift=drift,
             scorer=scorer,
+            contradicted=contradicted(
+                defects,
+                self.equipment.golden,
+                self.equipment.rays,
+                self._part.reference_from_part,
+                self.recipe.grid.voxel_mm,
+            ),
         )
 
     @property
