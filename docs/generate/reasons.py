@@ -24,7 +24,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Trigger and program. Does the robot wait at every viewpoint?",
     ),
     "duplicate_view": (
-        "Two frames from one viewpoint.",
+        "Two frames from one viewpoint, or a picture that was sent before: no new exposure.",
         "The robot's program or the recipe's view plan is not this one.",
     ),
     "unplanned_view": (

@@ -14,6 +14,7 @@ from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
+    from voxgate.export.quality.parts_seen import PartScores
     from voxgate.export.quality.zone_thresholds import ZoneThreshold
     from voxgate.runtime.recipe.recipe import Recipe
 
@@ -43,6 +44,9 @@ def threshold(
     bad: Annotated[
         list[Path] | None, typer.Option(help="Scan of a bad part, for the table. Repeatable.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also by scans that the recipe FAILs: they are good.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Derive the recipe's own thresholds again, compare.")
     ] = False,
@@ -61,7 +65,7 @@ def threshold(
         if out is not None and version is None:
             raise RecipeError("a new recipe needs a --version of its own")
         found, record = _found(
-            loaded, scans, bad or [], zones, false_rejects, extrapolate, again, as_json
+            loaded, scans, bad or [], zones, false_rejects, extrapolate, again, force, as_json
         )
         if out is not None:
             _write(recipe, out, version or "", loaded, zones, found, record)
@@ -79,6 +83,7 @@ def _found(
     false_rejects: float,
     extrapolate: bool,
     again: int | None,
+    force: bool,
     as_json: bool,
 ) -> tuple[tuple[ZoneThreshold, ...], dict[str, Any]]:
     from voxgate.export.quality.parts_seen import scores_of
@@ -100,8 +105,21 @@ def _found(
 
         good = [rounded(each) for each in scores_of(recipe, own, scans, repeats, step)]
         wrong = [rounded(each) for each in scores_of(recipe, own, bad, 0, step)] if bad else []
+    if not force:
+        _refuse_failed(good)
     found = derive(good, own.names, target)
     return found, record(good, found, target, wrong)
+
+
+def _refuse_failed(good: list[PartScores]) -> None:
+    """One bad part named good moves the threshold over its defect, and every such part passes."""
+    failed = [each for each in good if each.independent and max(each.zones.values()) >= 1.0]
+    if failed:
+        names = ", ".join(f"{each.scan} ({max(each.zones.values()):.2f})" for each in failed)
+        raise RecipeError(
+            f"this recipe FAILs {names}: look at the part, leave the scan out if it is bad, or say "
+            "--force if all of them are good"
+        )
 
 
 def _zones(recipe: Recipe, zone_file: Path | None) -> Any:

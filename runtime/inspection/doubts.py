@@ -5,10 +5,13 @@ What the finished part itself gives reason to doubt stands in decide.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import zlib
+from collections.abc import Collection, Mapping
+
+import numpy as np
 
 from voxgate.runtime.geometry.register import Registered
-from voxgate.runtime.nouns import Note, Reason, View
+from voxgate.runtime.nouns import GreyImage, Note, Reason, View
 from voxgate.runtime.volume.volume import SUPPORT_SCORE
 
 
@@ -36,6 +39,34 @@ def duplicate(planned: int, view: View, arrived: Collection[int]) -> Note | None
     if planned not in arrived:
         return None
     return Note(Reason.DUPLICATE_VIEW, f"frame {view.frame_id}: view {planned} had already come")
+
+
+def repeated(view: View, shown: Mapping[int, int]) -> Note | None:
+    """A picture that a view before it had too. shown: checksum of a picture -> its frame."""
+    before = shown.get(checksum(view.image))
+    if before is None:
+        return None
+    return Note(
+        Reason.DUPLICATE_VIEW,
+        f"frame {view.frame_id}: its picture is that of frame {before}, pixel by pixel: no new "
+        "exposure; does the camera deliver a buffer twice?",
+    )
+
+
+def golden_again(count: int) -> Note | None:
+    """count: views whose picture is the golden view's own."""
+    if not count:
+        return None
+    return Note(
+        Reason.DUPLICATE_VIEW,
+        f"{count} pictures are the golden scan's own, pixel by pixel: no new exposure, so nothing "
+        "is proven of a part; scan it again",
+    )
+
+
+def checksum(image: GreyImage) -> int:
+    """Of a picture, to know it again."""
+    return zlib.crc32(np.ascontiguousarray(image).data)
 
 
 def blind(planned: int, share: float, blind_max: float) -> Note | None:

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch
 from voxgate.runtime.engines.engine import Engine, open_engine, open_further
@@ -155,6 +157,10 @@ class Equipment:
         return carve(
             view, registered, self.golden, self.rays, reference_from_part, self.recipe.grid
         )
+
+    def is_golden(self, planned: int, view: View) -> bool:
+        """Whether the view's picture is the golden one's: not another exposure, but the same."""
+        return np.array_equal(view.image, self.golden[planned].image)
 
     def blind(self, planned: int, registered: Registered) -> Blind:
         """Where the view had no return of what the golden one saw."""

@@ -162,6 +162,7 @@ class Inspector:
             *self._blindness(),
             self.equipment.prove_again(self.fusion, self._part.reports),
             doubts.missing(self._part.planned, len(self.recipe.plan.views)),
+            doubts.golden_again(self._part.golden_again),
         )
         findings = self._findings()
         self.scorer_score = findings.scorer
@@ -186,7 +187,11 @@ class Inspector:
         planned = problem or self.recipe.plan.match(view.part_from_camera)
         if isinstance(planned, Note):
             return planned
-        return doubts.duplicate(planned, view, self._part.planned) or planned
+        part = self._part
+        problem = doubts.duplicate(planned, view, part.planned) or doubts.repeated(view, part.shown)
+        if problem is None:
+            part.shown[doubts.checksum(view.image)] = view.frame_id
+        return problem or planned
 
     def _inspect_waiting(self, at_least: int) -> None:
         part = self._part
@@ -232,6 +237,7 @@ class Inspector:
             self._gauge.add(view)
         if registered is not None:
             self._part.hold(doubts.moved(planned, registered, self.limits.moved_max_mm))
+            self._part.golden_again += self.equipment.is_golden(planned, view)
             self._part.gone_mm.append(registered.vanished_mm)
             self._part.unknown_mm2 = max(self._part.unknown_mm2, registered.unknown_mm2)
             self._part.blind.append(self.equipment.blind(planned, registered))

@@ -40,7 +40,8 @@ class Part:
     """planned: viewpoints that arrived; waiting: their views, until it is known how the part stands
     (placed), if that can be known (alignment). gone_mm: surface and bodies that have vanished, a
     piece per view; blind: by view. projector: the sensor, for a rendered golden part. unknown_mm2:
-    the most that one view saw and no golden view knows.
+    the most that one view saw and no golden view knows. shown: checksum of a picture -> its frame;
+    golden_again: pictures that are the golden scan's own.
     """
 
     notes: list[Note] = field(default_factory=list)
@@ -52,6 +53,8 @@ class Part:
     placed: bool = False
     projector: Projector | None = None
     unknown_mm2: float = 0.0
+    golden_again: int = 0
+    shown: dict[int, int] = field(default_factory=dict)
     gone_mm: list[npt.NDArray[np.float32]] = field(default_factory=list)
     blind: list[Blind] = field(default_factory=list)
 

@@ -225,3 +225,16 @@ def test_a_classifier_is_trained_served_and_fails_the_bad_part(
     assert (good.outcome.value, bad.outcome.value) == ("PASS", "FAIL")
     assert good.score is not None
     assert good.score < 1.0
+
+
+def test_a_bad_part_named_good_does_not_move_the_threshold(recipe: Path, scans: Path) -> None:
+    result = _run("threshold", recipe, scans / "good", scans / "bad", "--again", 0, "--json")
+    assert isinstance(result.exception, RecipeError)
+    assert str(scans / "bad") in str(result.exception)
+    assert str(scans / "good") not in str(result.exception)
+    assert "--force" in str(result.exception)
+    forced = _run(
+        *("threshold", recipe, scans / "good", scans / "bad", "--again", 0),
+        *("--false-rejects", 0.5, "--force", "--json"),
+    )
+    assert forced.exit_code == 0

@@ -87,3 +87,18 @@ def test_a_view_that_did_not_come_is_forgotten() -> None:
 def test_a_score_that_no_voxel_holds_is_a_doubt() -> None:
     assert doubts.beside_grid(0) is None
     assert reason(doubts.beside_grid(1)) is Reason.OUT_OF_GRID
+
+
+def test_a_picture_that_was_shown_before_is_no_new_exposure() -> None:
+    other = replace(VIEW, frame_id=8, image=VIEW.image + np.uint8(1))
+    shown = {doubts.checksum(VIEW.image): VIEW.frame_id}
+    assert doubts.repeated(other, shown) is None
+    note = doubts.repeated(replace(VIEW, frame_id=9), shown)
+    assert note is not None
+    assert note.reason is Reason.DUPLICATE_VIEW
+    assert "frame 7" in note.detail
+
+
+def test_the_golden_scans_own_pictures_prove_nothing() -> None:
+    assert doubts.golden_again(0) is None
+    assert reason(doubts.golden_again(12)) is Reason.DUPLICATE_VIEW
