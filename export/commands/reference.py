@@ -25,6 +25,10 @@ def reference(
         bool,
         typer.Option("--rendered", help="The scan was rendered from CAD: judge the shape alone."),
     ] = False,
+    smallest_mm: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=100, help="Smallest defect to find, across; default: 2 voxels."),
+    ] = None,
     calibration: CalibrationFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,9 +43,15 @@ def reference(
             version=version,
             backbone=backbone,
             rendered=rendered,
+            smallest_mm=smallest_mm,
             calibration=calibration,
             on_progress=task_on(progress, "export"),
         )
     typer.echo(json.dumps(summary) if as_json else f"recipe written: {out}")
+    if not as_json:
+        typer.echo(
+            f"not inspected: what stands less than {summary['table_z_mm']:g} mm above the table, "
+            f"and holes of up to {summary['hides_mm2']:.0f} mm2 that no view measures"
+        )
     if rendered:
         typer.echo("it judges the shape alone: marks, scratches and stains will PASS", err=True)

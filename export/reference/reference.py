@@ -105,6 +105,7 @@ def export_reference_recipe(
     version: str = "1",
     backbone: Path | None = None,
     rendered: bool = False,
+    smallest_mm: float | None = None,
     calibration: Path | None = None,
     on_progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -112,6 +113,8 @@ def export_reference_recipe(
 
     rendered: the scan was rendered from CAD. Such pictures have no texture, print or gloss, so
     that every real part differs from them; the recipe judges the shape alone and says so.
+
+    smallest_mm: the smallest defect that must be found, across: no larger hole may stay unseen.
 
     on_progress(done, of, what) is called as the work goes on. Raises ScanError, CalibrationError,
     EngineError (a backbone that cannot be used) or RecipeError (`out` exists).
@@ -126,7 +129,13 @@ def export_reference_recipe(
     check_label(name, version)
     bar.begin(len(golden.views) * (1 + 2 * REPEATS))  # fitted once, seen again REPEATS times
     parts = build_parts(
-        golden, name=name, version=version, backbone=backbone, rendered=rendered, bar=bar
+        golden,
+        name=name,
+        version=version,
+        backbone=backbone,
+        rendered=rendered,
+        smallest_mm=smallest_mm,
+        bar=bar,
     )
     bar.say("write the recipe")
     write_recipe(out, parts)
@@ -141,6 +150,7 @@ def build_parts(
     version: str = "1",
     backbone: Path | None = None,
     rendered: bool = False,
+    smallest_mm: float | None = None,
     bar: Bar | None = None,
 ) -> RecipeParts:
     """Everything of the recipe, in memory. Raises as `export_reference_recipe` does."""
@@ -152,7 +162,7 @@ def build_parts(
     full_scale = filter_bank.FULL_SCALE if backbone is None else user_backbone.FULL_SCALE
     check(model_of(full_scale).graph, METHOD)
     detector = _detector(golden, expected, flicker, model_of, full_scale, bar)
-    manifest = _manifest(golden, detector, name, version, backbone, rendered)
+    manifest = _manifest(golden, detector, name, version, backbone, rendered, smallest_mm)
     record = detector.scores.record(detector.full_scale, detector.tolerance_mm)
     return RecipeParts(
         manifest=manifest,
@@ -261,6 +271,7 @@ def _manifest(
     version: str,
     backbone: Path | None,
     rendered: bool,
+    smallest_mm: float | None,
 ) -> Manifest:
     shape = (1, 1, *golden.rays.x.shape)
     return manifest_of(
@@ -273,6 +284,7 @@ def _manifest(
         output=TensorSpec(name="score", dtype="float32", shape=shape),
         tolerance_mm=detector.tolerance_mm,
         rendered=rendered,
+        smallest_mm=smallest_mm,
     )
 
 
@@ -289,6 +301,8 @@ def _summary(out: Path, parts: RecipeParts) -> dict[str, Any]:
         "method": parts.manifest.method,
         "views": len(parts.plan.views),
         "expected_voxels": len(parts.expected_ijk),
+        "table_z_mm": parts.manifest.grid.table_z_mm,
+        "hides_mm2": parts.manifest.hides_mm2,
         "nominal_appearance": fit["appearance"],
         "nominal_geometry": fit["geometry"],
     }
