@@ -41,6 +41,9 @@ from voxgate.runtime.volume.coverage import Looked
 from voxgate.runtime.volume.lift import outside_fraction
 from voxgate.runtime.volume.segment import segment
 
+# A rendering expects surface in corners that no view of a real sensor measures, 73 mm2 in one piece
+# on a good part; which they are only a real golden scan tells.
+RENDERED_HOLE_MM2 = 150.0
 ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
 
 
@@ -304,8 +307,11 @@ class Inspector:
     @property
     def _hole_max_mm2(self) -> float:
         """The configuration's word, else what a defect of the recipe's size can hide in."""
-        asked = self.limits.hole_max_mm2
-        return self.recipe.manifest.hides_mm2 if asked is None else asked
+        asked, manifest = self.limits.hole_max_mm2, self.recipe.manifest
+        if asked is not None:
+            return asked
+        least = RENDERED_HOLE_MM2 if manifest.rendered else 0.0
+        return max(manifest.hides_mm2, least)
 
     def _scored_by_zones(self) -> float | None:
         """What the recipe's classifier makes of every detector's own volume; None without one."""
