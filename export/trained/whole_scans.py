@@ -46,7 +46,7 @@ def part_scores(
 
 def _verdict(folder: Path, recipe: Recipe, engine: Engine, calibration: Path | None) -> Verdict:
     scan = open_scan(folder, calibration)
-    lent = Inspector(recipe, scan.calibration, _Lent(engine), Limits(), THREADS)
+    lent = Inspector(recipe, scan.calibration, _Lent(engine), Limits(), THREADS, golden_too=True)
     with closing(lent) as inspector:
         return inspect_scan(scan, inspector)
 

@@ -51,7 +51,8 @@ class Inspector:
     """Inspects one part after the other; owned and called by one thread.
 
     now_ns: the clock that times the stages; without one every timing is 0. further: name -> engine
-    of each further model of the recipe.
+    of each further model of the recipe. golden_too: whether the golden scan itself may be decided,
+    as an exporter asks when it holds two engines against each other; it is no part.
     Raises RecipeError when recipe, engines and calibration do not belong together.
     """
 
@@ -64,7 +65,9 @@ class Inspector:
         threads: int = 2,
         now_ns: Callable[[], int] = lambda: 0,
         further: Mapping[str, Engine] = MappingProxyType({}),
+        golden_too: bool = False,
     ) -> None:
+        self._golden_too = golden_too
         self.recipe = recipe
         self.limits = limits
         self.equipment = Equipment.of(
@@ -165,7 +168,7 @@ class Inspector:
             *self._blindness(),
             self.equipment.prove_again(self.fusion, self._part.reports),
             doubts.missing(self._part.planned, len(self.recipe.plan.views)),
-            doubts.golden_again(self._part.golden_again),
+            None if self._golden_too else doubts.golden_again(self._part.golden_again),
         )
         findings = self._findings()
         self.scorer_score = findings.scorer
