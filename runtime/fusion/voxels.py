@@ -47,10 +47,15 @@ class VoxelGrid:
     def add(
         self, view: View, rays: Rays, reference_from_part: Transform, table_z_mm: float
     ) -> None:
-        """Every measured point above the table, moved to where the golden part stands."""
+        """Every measured point above the table, moved to where the golden part stands.
+
+        What is lower than half a cell is left to the finer eyes: a single noisy point of the table
+        would fill a cell.
+        """
         if view.depth_mm is None:
             raise ValueError(f"frame {view.frame_id}: a volume needs depth")
-        part = height_mm(view.depth_mm, rays, view.part_from_camera) >= table_z_mm
+        foot_mm = max(table_z_mm, 0.5 * self.spec.voxel_mm)
+        part = height_mm(view.depth_mm, rays, view.part_from_camera) >= foot_mm
         points = rays.points(view.depth_mm)[part].astype(np.float64)
         placed = apply(reference_from_part @ view.part_from_camera, points)
         cells = self._cells(placed)
