@@ -129,18 +129,23 @@ def _camera_lines() -> Iterator[str]:
     yield from _categories()
     for feature in FEATURES:
         yield from _feature(feature)
-    for name in COMPONENTS:
-        yield (
-            f'<IntSwissKnife Name="ComponentIs{name}"><pVariable Name="CHOSEN">'
-            f"ComponentSelectorReg</pVariable><Formula>CHOSEN={COMPONENTS[name]}</Formula>"
-            "</IntSwissKnife>"
-        )
+    for name, number in COMPONENTS.items():
+        yield _is_chosen(name, f"CHOSEN={number}")
+    of_3d = (COMPONENTS["Range"], COMPONENTS["Disparity"])
+    yield _is_chosen("3d", "||".join(f"(CHOSEN={number})" for number in of_3d))
     for name, number in CHUNKS.items():
         yield from _chunk(name, CHUNK_ID + number)
     for name, number in EVENTS.items():
         yield from _event(name, EVENT_ID + number)
     yield '<Port Name="Device" NameSpace="Standard"/>'
     yield "</RegisterDescription>"
+
+
+def _is_chosen(name: str, formula: str) -> str:
+    return (
+        f'<IntSwissKnife Name="ComponentIs{name}"><pVariable Name="CHOSEN">'
+        f"ComponentSelectorReg</pVariable><Formula>{formula}</Formula></IntSwissKnife>"
+    )
 
 
 def _categories() -> Iterator[str]:

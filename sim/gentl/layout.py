@@ -82,6 +82,7 @@ def _write_plan(plan: Any, layout: Layout) -> None:
     plan["slots_offset"], plan["slot_bytes"] = layout.slots_offset, layout.slot_bytes
     plan["intensity_format"] = PIXEL_FORMATS[spec.intensity]
     plan["range_format"] = PIXEL_FORMATS[spec.range_format] if spec.range_format else 0
+    plan["range_divisor"], plan["baseline_m"] = spec.range_divisor, spec.baseline_m
     plan["has_confidence"] = spec.has_confidence
     plan["range_scale"], plan["range_offset"] = spec.range_scale_mm, spec.range_offset_mm
     plan["range_invalid"] = spec.range_invalid
@@ -90,6 +91,7 @@ def _write_plan(plan: Any, layout: Layout) -> None:
     plan["seed"] = spec.seed
     plan["frame_id_bits"], plan["line_padding"] = spec.frame_id_bits, spec.line_padding
     plan["silent"] = sum(1 << question for question in set(spec.silent))
+    plan["interfaces"] = sum(1 << number for number in set(spec.interfaces))
     plan["vendor"], plan["model"] = spec.vendor.encode(), spec.model.encode()
     plan["version"] = VERSION
 

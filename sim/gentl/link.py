@@ -17,7 +17,7 @@ import numpy.typing as npt
 from voxgate.sim.gentl.features.feature import TEXT_BYTES
 from voxgate.sim.gentl.features.table import REGISTER_BYTES
 
-MAGIC = b"VGCAM-02"
+MAGIC = b"VGCAM-03"
 FOLDER = Path("/dev/shm")
 PREFIX = "voxgate-camera."
 SLOTS, PULSES, TRUTHS = 64, 64, 256
@@ -73,10 +73,11 @@ PLAN = np.dtype(
         ("magic", "S8"),
         *_int64("control_bytes", "file_bytes", "width", "height"),
         *_int64("slots", "slots_offset", "slot_bytes"),
-        *_int64("intensity_format", "range_format", "has_confidence", "rays_offset"),
+        *_int64("intensity_format", "range_format", "range_divisor"),
+        *_int64("has_confidence", "rays_offset"),
         *_float64("range_scale", "range_offset", "range_invalid"),
-        *_float64("focal_px", "centre_u_px", "centre_v_px"),
-        *_int64("seed", "frame_id_bits", "line_padding", "silent"),
+        *_float64("focal_px", "centre_u_px", "centre_v_px", "baseline_m"),
+        *_int64("seed", "frame_id_bits", "line_padding", "silent", "interfaces"),
         ("vendor", _TEXT),
         ("model", _TEXT),
         ("version", _TEXT),

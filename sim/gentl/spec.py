@@ -16,6 +16,8 @@ _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 _LARGEST_PX = 16_384
 INTENSITY = ("Mono8", "Mono16", "RGB8")
 RANGE = ("Coord3D_C16", "Coord3D_ABC32f")
+INTERFACES = ("voxgate-memory", "voxgate-memory-2")
+"""What the producer calls its interfaces."""
 
 
 class VirtualCameraError(VoxGateError):
@@ -77,8 +79,10 @@ class CameraSpec:
 
     intensity, range_format: PFNC names of what is shown to it; it delivers what its registers
     say. range_scale_mm, range_offset_mm, range_invalid: of Coord3D_C16.
+    range_divisor: one pixel of range and confidence is so many of the image wide and high.
+    baseline_m: above 0, range is a disparity, and its scale and offset are in px of its own.
     frame_id_bits: 16 numbers as GigE Vision does, and says so. line_padding: bytes after each line.
-    silent: what the producer does not answer.
+    silent: what the producer does not answer. interfaces: over which of INTERFACES it is reached.
     rays: (h, w, 2) float32, x/z and y/z of every pixel; None: the lens.
     """
 
@@ -91,6 +95,8 @@ class CameraSpec:
     range_scale_mm: float = 1.0
     range_offset_mm: float = 0.0
     range_invalid: int = 0
+    range_divisor: int = 1
+    baseline_m: float = 0.0
     has_confidence: bool = False
     lens: Lens = field(default_factory=Lens)
     rays: npt.NDArray[np.float32] | None = None
@@ -101,6 +107,7 @@ class CameraSpec:
     frame_id_bits: int = 64
     line_padding: int = 0
     silent: tuple[Silent, ...] = ()
+    interfaces: tuple[int, ...] = (0,)
     vendor: str = "VoxGate"
     model: str = "Virtual camera"
 
@@ -110,14 +117,17 @@ class CameraSpec:
                 f"a serial number is 1 to 40 of A-Z a-z 0-9 . _ : -, got {self.serial!r}"
             )
         for name, size in (("width", self.width_px), ("height", self.height_px)):
-            if not (2 <= size <= _LARGEST_PX and size % 2 == 0):
-                raise VirtualCameraError(f"{name} is even, 2 to {_LARGEST_PX} px, got {size}")
+            if not 2 <= size <= _LARGEST_PX:
+                raise VirtualCameraError(f"{name} is 2 to {_LARGEST_PX} px, got {size}")
         if not 1 <= self.slots <= SLOTS:
             raise VirtualCameraError(f"a camera has 1 to {SLOTS} slots, got {self.slots}")
         if self.intensity not in INTENSITY:
             raise VirtualCameraError(f"intensity is one of {INTENSITY}, got {self.intensity}")
         if self.range_format not in (*RANGE, None):
             raise VirtualCameraError(f"range is one of {RANGE} or none, got {self.range_format}")
+        self._check_range()
+        if not set(self.interfaces) <= set(range(len(INTERFACES))):
+            raise VirtualCameraError(f"interfaces are 0 and 1, got {self.interfaces}")
         if self.frame_id_bits not in (16, 64):
             raise VirtualCameraError(f"frame ids have 16 or 64 bits, got {self.frame_id_bits}")
         if not 0 <= self.line_padding <= _LARGEST_PX:
@@ -129,13 +139,26 @@ class CameraSpec:
                 f"rays are {(self.height_px, self.width_px, 2)}, got {self.rays.shape}"
             )
 
+    def _check_range(self) -> None:
+        counts = self.range_format == "Coord3D_C16" and self.rays is None
+        if not (1 <= self.range_divisor <= min(self.width_px, self.height_px) // 2):
+            raise VirtualCameraError(f"a range of 1/{self.range_divisor} of the image is too small")
+        if (self.range_divisor > 1 or self.baseline_m) and not counts:
+            raise VirtualCameraError("a divisor and a baseline are of Coord3D_C16 without rays")
+        if not 0 <= self.baseline_m <= 10:
+            raise VirtualCameraError(f"the baseline is 0 to 10 m, got {self.baseline_m}")
+
+    def range_shape(self) -> tuple[int, int]:
+        """Lines and columns of range and confidence."""
+        return self.height_px // self.range_divisor, self.width_px // self.range_divisor
+
     def plane_bytes(self) -> tuple[int, int, int]:
         """Bytes of intensity, range and confidence in a slot."""
-        pixels = self.width_px * self.height_px
+        height_px, width_px = self.range_shape()
         return (
-            pixels * _pixel_bytes(self.intensity),
-            pixels * _pixel_bytes(self.range_format) if self.range_format else 0,
-            pixels if self.has_confidence else 0,
+            self.width_px * self.height_px * _pixel_bytes(self.intensity),
+            height_px * width_px * _pixel_bytes(self.range_format) if self.range_format else 0,
+            height_px * width_px if self.has_confidence else 0,
         )
 
 

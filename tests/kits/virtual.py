@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import secrets
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,11 +18,12 @@ from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.frame_gate import SourceFault
 from voxgate.runtime.cameras.genicam.binding import Harvester, ParameterKey, ParameterSet
 from voxgate.runtime.cameras.genicam.device import release_acquirer
-from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS
+from voxgate.runtime.cameras.genicam.nodes import DEPTH_COMPONENTS, GENICAM_ERRORS
 from voxgate.runtime.cameras.genicam.source import GenicamSource
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
 from voxgate.runtime.nouns import Frame
 from voxgate.sim.gentl.build import build
+from voxgate.sim.gentl.link import FOLDER, PREFIX
 from voxgate.sim.gentl.spec import CameraSpec, Clock, Lens, Timing
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 
@@ -28,6 +31,7 @@ __all__ = ["Harvester", "ParameterKey", "ParameterSet"]
 
 WIDTH_PX, HEIGHT_PX = 64, 48
 DEADLINE_S = 60.0
+F_OFD_SETLK = 37
 RUN = secrets.token_hex(4)
 PROMPT = Timing(readout_ns=2_000_000, latency_ns=100_000, latency_jitter_ns=0)
 LINE = (
@@ -71,10 +75,10 @@ def grey(seed: int = 0, width: int = WIDTH_PX, height: int = HEIGHT_PX) -> npt.N
     return np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
 
 
-def depth(seed: int = 0) -> npt.NDArray[np.uint16]:
+def depth(seed: int = 0, shape: tuple[int, int] = (HEIGHT_PX, WIDTH_PX)) -> npt.NDArray[np.uint16]:
     """Counts of depth with some pixels that had no return."""
     random = np.random.default_rng(1000 + seed)
-    counts = random.integers(1000, 60_000, (HEIGHT_PX, WIDTH_PX)).astype(np.uint16)
+    counts = random.integers(1000, 60_000, shape).astype(np.uint16)
     counts[random.random(counts.shape) < 0.1] = 0
     return counts
 
@@ -88,7 +92,7 @@ def settings(camera: VirtualCamera, *nodes: NodeSetting, **source: Any) -> Camer
         own,
         camera.spec.width_px,
         camera.spec.height_px,
-        any(node.value == "Range" for node in nodes),
+        any(node.value in DEPTH_COMPONENTS for node in nodes),
         start_ms=60_000,
         heartbeat_ms=30_000,
     )
@@ -99,8 +103,19 @@ def showing(name: str, slots: int = 1, **more: Any) -> Iterator[VirtualCamera]:
     """A camera with a picture and its depth in each of so many slots; more: as for `spec`."""
     with VirtualCamera(spec(name, **more)) as camera:
         for slot in range(slots):
-            camera.show(slot, grey(slot), depth(slot))
+            own = camera.spec
+            image = grey(slot, own.width_px, own.height_px)
+            camera.show(slot, image, depth(slot, own.range_shape()))
         yield camera
+
+
+@contextmanager
+def in_use(camera: VirtualCamera) -> Iterator[None]:
+    """Control is a lock on the file; another opening of it stands for another process."""
+    with (FOLDER / f"{PREFIX}{camera.spec.serial}").open("r+b") as other:
+        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0)
+        fcntl.fcntl(other, F_OFD_SETLK, lock)
+        yield
 
 
 @contextmanager

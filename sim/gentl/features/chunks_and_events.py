@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voxgate.sim.gentl.features.codes import CHUNKS, EVENTS
-from voxgate.sim.gentl.features.feature import CHOICES, Entry, Feature
+from voxgate.sim.gentl.features.feature import CHOICES, Entry, Feature, by_choice
 from voxgate.sim.gentl.features.rows import boolean, choice, words
 
 _CHUNK = "ChunkDataControl"
@@ -22,7 +22,7 @@ CHUNKS_AND_EVENTS: tuple[Feature, ...] = (
         _CHUNK,
         "Deliver it",
         selector="ChunkSelector",
-        values=(0, 1, 1, 1, 0, 0, 0, 0),
+        values=by_choice({1: 1, 2: 1, 3: 1}),
         locked=True,
     ),
     choice(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 WORD_BYTES = 8
 TEXT_BYTES = 64
-CHOICES = 8  # registers per selected feature: the selector's value is the index
+CHOICES = 9  # registers per selected feature: the selector's value is the index
 NOT_STORED = ("TLParamsLocked", "UserSetSelector", "UserSetDefault", "DeviceUserID", "PtpEnable")
 
 Limit = float | int | str | None
 """A number, or the name of the feature that holds it."""
+
+
+def by_choice(values: Mapping[int, int]) -> tuple[int, ...]:
+    """Defaults of a selected feature: these, 0 elsewhere."""
+    return tuple(values.get(index, 0) for index in range(CHOICES))
 
 
 class Kind(str, Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voxgate.sim.gentl.features.feature import Entry, Feature
+from voxgate.sim.gentl.features.feature import Feature
 from voxgate.sim.gentl.features.rows import boolean, choice, floating, words
 
 _SCAN3D = "Scan3dControl"
@@ -11,18 +11,18 @@ SCAN3D: tuple[Feature, ...] = (
     choice(
         "Scan3dOutputMode",
         _SCAN3D,
-        "Organised, calibrated",
-        (Entry("CalibratedABC_Grid", 0), Entry("CalibratedC", 1)),
+        "Organised; calibrated, or a disparity",
+        words(["CalibratedABC_Grid", "CalibratedC", "DisparityC"]),
         "RO",
-        available="HasRange",
+        available="Has3d",
     ),
     choice(
         "Scan3dDistanceUnit",
         _SCAN3D,
         "Of the coordinates",
-        words(["Millimeter"]),
+        words(["Millimeter", "Pixel"]),
         "RO",
-        available="HasRange",
+        available="Has3d",
     ),
     choice(
         "Scan3dCoordinateSystem",
@@ -30,7 +30,7 @@ SCAN3D: tuple[Feature, ...] = (
         "Axes",
         words(["Cartesian"]),
         "RO",
-        available="HasRange",
+        available="Has3d",
     ),
     choice(
         "Scan3dCoordinateSystemReference",
@@ -38,28 +38,28 @@ SCAN3D: tuple[Feature, ...] = (
         "x right, y down, z along the lens",
         words(["Anchor"]),
         "RO",
-        available="HasRange",
+        available="Has3d",
     ),
     choice(
         "Scan3dCoordinateSelector",
         _SCAN3D,
         "Which axis",
         words(["CoordinateA", "CoordinateB", "CoordinateC"]),
-        available="HasRange",
+        available="Has3d",
     ),
     floating(
         "Scan3dCoordinateScale",
         _SCAN3D,
-        "mm of one count",
+        "mm or px of one count",
         selector="Scan3dCoordinateSelector",
-        available="HasRange",
+        available="Has3d",
     ),
     floating(
         "Scan3dCoordinateOffset",
         _SCAN3D,
-        "mm at count 0",
+        "mm or px at count 0",
         selector="Scan3dCoordinateSelector",
-        available="HasRange",
+        available="Has3d",
     ),
     boolean(
         "Scan3dInvalidDataFlag",
@@ -67,16 +67,38 @@ SCAN3D: tuple[Feature, ...] = (
         "A count means: no return",
         "RO",
         selector="Scan3dCoordinateSelector",
-        available="HasRange",
+        available="Has3d",
     ),
     floating(
         "Scan3dInvalidDataValue",
         _SCAN3D,
         "That count",
         selector="Scan3dCoordinateSelector",
-        available="HasRange",
+        available="Has3d",
     ),
-    floating("Scan3dFocalLength", _SCAN3D, "Of the lens", unit="px", available="HasRange"),
-    floating("Scan3dPrincipalPointU", _SCAN3D, "Column", unit="px", available="HasRange"),
-    floating("Scan3dPrincipalPointV", _SCAN3D, "Line", unit="px", available="HasRange"),
+    floating(
+        "Scan3dFocalLength",
+        _SCAN3D,
+        "Of the lens, in pixels of the component",
+        unit="px",
+        selector="ComponentSelector",
+        available="Has3d",
+    ),
+    floating(
+        "Scan3dPrincipalPointU",
+        _SCAN3D,
+        "Column of the component",
+        unit="px",
+        selector="ComponentSelector",
+        available="Has3d",
+    ),
+    floating(
+        "Scan3dPrincipalPointV",
+        _SCAN3D,
+        "Line of the component",
+        unit="px",
+        selector="ComponentSelector",
+        available="Has3d",
+    ),
+    floating("Scan3dBaseline", _SCAN3D, "Between the lenses", unit="m", available="HasDisparity"),
 )

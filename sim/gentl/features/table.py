@@ -33,5 +33,5 @@ def _placed(rows: Sequence[Feature]) -> tuple[Feature, ...]:
 FEATURES = _placed(DEVICE + IMAGE + ACQUISITION + CHUNKS_AND_EVENTS + SCAN3D + USER_SETS)
 BY_NAME = {feature.name: feature for feature in FEATURES}
 
-HIDDEN = ("HasRange", "OffsetXMax", "OffsetYMax")
+HIDDEN = ("Has3d", "HasRange", "HasDisparity", "OffsetXMax", "OffsetYMax")
 """Registers that only help others: not in a category."""

@@ -238,7 +238,7 @@ GC_API DSGetNumBufferParts(DS_HANDLE handle, BUFFER_HANDLE which, uint32_t *coun
 
 static size_t kind_of_part(const part *asked) {
     if (asked->component == COMPONENT_Confidence) return PART_CONFIDENCE;
-    return asked->component == COMPONENT_Range ? PART_3D_IMAGE : PART_2D_IMAGE;
+    return is_3d(asked->component) ? PART_3D_IMAGE : PART_2D_IMAGE;
 }
 
 static GC_ERROR part_info(const buffer *of, const part *asked, INFO_COMMAND what, ANSWER) {

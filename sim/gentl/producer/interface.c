@@ -1,68 +1,67 @@
-/* The interface: the cameras whose files stand in shared memory. */
+/* An interface: the cameras whose files stand in shared memory and that are reached over it. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "producer.h"
 
-static char listed[MOST_DEVICES][TEXT_BYTES];
-static int listed_count;
-
-void close_interface(module *interface) {
-    for (module *child; (child = first_child(interface)) != NULL;) close_device((device *)child);
-    close_events_of(interface);
-    delist(interface);
-    free(interface);
-    listed_count = 0;
+void close_interface(interface *closed) {
+    for (module *child; (child = first_child(&closed->base)) != NULL;) close_device((device *)child);
+    close_events_of(&closed->base);
+    delist(&closed->base);
+    free(closed);
 }
 
 GC_API IFClose(IF_HANDLE handle) {
     enter();
-    module *interface = find(handle, INTERFACE);
-    if (interface == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
-    close_interface(interface);
+    interface *closed = find(handle, INTERFACE);
+    if (closed == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
+    close_interface(closed);
     return leave(GC_ERR_SUCCESS, "");
 }
 
 GC_API IFGetParentTL(IF_HANDLE handle, TL_HANDLE *system) {
     enter();
-    module *interface = find(handle, INTERFACE);
-    if (interface == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
+    const interface *asked = find(handle, INTERFACE);
+    if (asked == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
     if (system == NULL) return leave(GC_ERR_INVALID_PARAMETER, "no place for the handle");
-    *system = interface->parent;
+    *system = asked->base.parent;
     return leave(GC_ERR_SUCCESS, "");
 }
 
 GC_API IFUpdateDeviceList(IF_HANDLE handle, bool8_t *changed, uint64_t timeout_ms) {
     (void)timeout_ms;
     enter();
-    if (find(handle, INTERFACE) == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
+    interface *asked = find(handle, INTERFACE);
+    if (asked == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
     char found[MOST_DEVICES][TEXT_BYTES] = {{0}};
-    int count = list_cameras(found);
-    bool differs = count != listed_count || memcmp(found, listed, sizeof found) != 0;
-    memcpy(listed, found, sizeof listed);
-    listed_count = count;
+    int count = list_cameras(asked->number, found);
+    bool differs = count != asked->listed_count || memcmp(found, asked->listed, sizeof found) != 0;
+    memcpy(asked->listed, found, sizeof found);
+    asked->listed_count = count;
     if (changed != NULL) *changed = differs;
     return leave(GC_ERR_SUCCESS, "");
 }
 
 GC_API IFGetNumDevices(IF_HANDLE handle, uint32_t *count) {
     enter();
-    if (find(handle, INTERFACE) == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
+    const interface *asked = find(handle, INTERFACE);
+    if (asked == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
     if (count == NULL) return leave(GC_ERR_INVALID_PARAMETER, "no place for the count");
-    *count = (uint32_t)listed_count;
+    *count = (uint32_t)asked->listed_count;
     return leave(GC_ERR_SUCCESS, "");
 }
 
 GC_API IFGetDeviceID(IF_HANDLE handle, uint32_t index, char *id, size_t *size) {
     enter();
-    if (find(handle, INTERFACE) == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
-    if (index >= (uint32_t)listed_count) return leave(GC_ERR_INVALID_INDEX, "no such device");
-    return leave(say_id(listed[index], id, size), "IFGetDeviceID");
+    const interface *asked = find(handle, INTERFACE);
+    if (asked == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
+    if (index >= (uint32_t)asked->listed_count) return leave(GC_ERR_INVALID_INDEX, "no such device");
+    return leave(say_id(asked->listed[index], id, size), "IFGetDeviceID");
 }
 
-static bool is_listed(const char *id) {
-    for (int i = 0; id != NULL && i < listed_count; i++)
-        if (strcmp(listed[i], id) == 0) return true;
+static bool is_listed(const interface *by, const char *id) {
+    for (int i = 0; id != NULL && i < by->listed_count; i++)
+        if (strcmp(by->listed[i], id) == 0) return true;
     return false;
 }
 
@@ -98,8 +97,9 @@ GC_ERROR device_info(camera_link *link, int32_t access, INFO_COMMAND what, ANSWE
 
 GC_API IFGetDeviceInfo(IF_HANDLE handle, const char *id, INFO_COMMAND what, ANSWER) {
     enter();
-    if (find(handle, INTERFACE) == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
-    if (!is_listed(id)) return leave(GC_ERR_INVALID_ID, "no such device");
+    const interface *asked = find(handle, INTERFACE);
+    if (asked == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
+    if (!is_listed(asked, id)) return leave(GC_ERR_INVALID_ID, "no such device");
     device *opened = open_device(id);
     if (opened != NULL) {
         int32_t access = opened->writable ? ACCESS_OPEN_READWRITE : ACCESS_OPEN_READONLY;
@@ -116,10 +116,10 @@ GC_API IFGetDeviceInfo(IF_HANDLE handle, const char *id, INFO_COMMAND what, ANSW
 
 GC_API IFOpenDevice(IF_HANDLE handle, const char *id, ACCESS_FLAGS access, DEV_HANDLE *out) {
     enter();
-    module *interface = find(handle, INTERFACE);
-    if (interface == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
+    interface *asked = find(handle, INTERFACE);
+    if (asked == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
     if (out == NULL) return leave(GC_ERR_INVALID_PARAMETER, "no place for the handle");
-    if (!is_listed(id)) return leave(GC_ERR_INVALID_ID, "no such device");
+    if (!is_listed(asked, id)) return leave(GC_ERR_INVALID_ID, "no such device");
     if (open_device(id) != NULL) return leave(GC_ERR_RESOURCE_IN_USE, "this process has it open");
     if (access < OPEN_READONLY || access > OPEN_EXCLUSIVE)
         return leave(GC_ERR_INVALID_PARAMETER, "access is readonly, control or exclusive");
@@ -130,7 +130,7 @@ GC_API IFOpenDevice(IF_HANDLE handle, const char *id, ACCESS_FLAGS access, DEV_H
         free(made);
         return leave(code, "the camera cannot be opened");
     }
-    enlist(&made->base, DEVICE, interface);
+    enlist(&made->base, DEVICE, &asked->base);
     enlist(&made->remote, REMOTE, &made->base);
     *out = made;
     return leave(GC_ERR_SUCCESS, "");

@@ -64,6 +64,8 @@ static module *next_of(const module *after, module_kind kind) {
 
 module *next_device(const module *after) { return next_of(after, DEVICE); }
 
+module *next_interface(const module *after) { return next_of(after, INTERFACE); }
+
 event *next_event(const event *after) {
     return (event *)next_of(after == NULL ? NULL : &after->base, EVENT);
 }

@@ -50,15 +50,26 @@ bool is_silent(const camera_link *link, int question) { return link->plan.silent
 
 static int64_t aligned(int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
-static int64_t stored_format(const link_plan *plan, int64_t component) {
+bool is_3d(int64_t component) { return component == COMPONENT_Range || component == COMPONENT_Disparity; }
+
+int64_t component_of_3d(const link_plan *plan) {
+    return plan->baseline_m > 0 ? COMPONENT_Disparity : COMPONENT_Range;
+}
+
+/* So many pixels of the sensor wide and high is one of the component. */
+int64_t divisor(const link_plan *plan, int64_t component) {
+    return component == COMPONENT_Intensity ? 1 : plan->range_divisor;
+}
+
+int64_t stored_format(const link_plan *plan, int64_t component) {
     if (component == COMPONENT_Intensity) return plan->intensity_format;
-    if (component == COMPONENT_Range) return plan->range_format;
+    if (is_3d(component)) return plan->range_format;
     return plan->has_confidence ? FORMAT_Confidence8 : 0;
 }
 
 size_t stored_bytes(const link_plan *plan, int64_t component) {
-    int64_t format = stored_format(plan, component);
-    return format == 0 ? 0 : (size_t)(plan->width * plan->height * bytes_per_pixel(format));
+    int64_t format = stored_format(plan, component), by = divisor(plan, component);
+    return format == 0 ? 0 : (size_t)(plan->width / by * (plan->height / by) * bytes_per_pixel(format));
 }
 
 /* Where a component stands in its slot: one after the other, each aligned. */
@@ -66,7 +77,7 @@ int64_t stored_offset(const link_plan *plan, int64_t component) {
     int64_t offset = 0;
     if (component == COMPONENT_Intensity) return offset;
     offset += aligned((int64_t)stored_bytes(plan, COMPONENT_Intensity));
-    if (component == COMPONENT_Range) return offset;
+    if (is_3d(component)) return offset;
     return offset + aligned((int64_t)stored_bytes(plan, COMPONENT_Range));
 }
 
@@ -79,13 +90,17 @@ static bool is_sound(const link_plan *plan, int64_t file_bytes) {
     if (memcmp(plan->magic, LINK_MAGIC, sizeof plan->magic) != 0) return false;
     if (plan->control_bytes != (int64_t)sizeof(link_control)) return false;
     if (plan->file_bytes != file_bytes || file_bytes > LARGEST_FILE) return false;
-    if (plan->width < 2 || plan->width > LARGEST_SIDE || plan->width % 2) return false;
-    if (plan->height < 2 || plan->height > LARGEST_SIDE || plan->height % 2) return false;
+    if (plan->width < 2 || plan->width > LARGEST_SIDE) return false;
+    if (plan->height < 2 || plan->height > LARGEST_SIDE) return false;
     if (plan->slots < 1 || plan->slots > SLOTS) return false;
     int64_t intensity = plan->intensity_format, range = plan->range_format;
     if (intensity != FORMAT_Mono8 && intensity != FORMAT_Mono16 && intensity != FORMAT_RGB8) return false;
     if (range != 0 && range != FORMAT_Coord3D_C16 && range != FORMAT_Coord3D_ABC32f) return false;
     if (plan->line_padding < 0 || plan->line_padding > LARGEST_SIDE) return false;
+    int64_t by = plan->range_divisor;
+    if (by < 1 || plan->width / by < 2 || plan->height / by < 2) return false;
+    if ((by > 1 || plan->baseline_m != 0) && (range != FORMAT_Coord3D_C16 || plan->rays_offset != 0)) return false;
+    if (!(plan->baseline_m >= 0 && plan->baseline_m <= 10)) return false;
     int64_t needed = stored_offset(plan, COMPONENT_Confidence) +
                      (int64_t)stored_bytes(plan, COMPONENT_Confidence);
     if (plan->slot_bytes < needed || plan->slot_bytes > file_bytes) return false;
@@ -197,8 +212,8 @@ bool commit(const camera_link *link, int which) {
 
 static int by_name(const void *one, const void *other) { return strcmp(one, other); }
 
-/* The addresses of all cameras that answer, in order. What a dead owner left is removed. */
-int list_cameras(char addresses[MOST_DEVICES][TEXT_BYTES]) {
+/* The addresses of the cameras that answer over an interface, in order. What a dead owner left is removed. */
+int list_cameras(int interface, char addresses[MOST_DEVICES][TEXT_BYTES]) {
     DIR *folder = opendir(LINK_FOLDER);
     int count = 0;
     if (folder == NULL) return 0;
@@ -215,7 +230,8 @@ int list_cameras(char addresses[MOST_DEVICES][TEXT_BYTES]) {
         if (!lives) {
             unlink(path);
         } else if (attach(&link, address) == GC_ERR_SUCCESS) {
-            if (is_there(&link)) snprintf(addresses[count++], TEXT_BYTES, "%s", address);
+            bool behind = link.plan.interfaces >> interface & 1;
+            if (behind && is_there(&link)) snprintf(addresses[count++], TEXT_BYTES, "%s", address);
             detach(&link);
         }
     }

@@ -11,7 +11,7 @@
 
 #include "registers.h"
 
-#define LINK_MAGIC "VGCAM-02"
+#define LINK_MAGIC "VGCAM-03"
 #define LINK_FOLDER "/dev/shm"
 #define LINK_PREFIX "voxgate-camera."
 #define TEXT_BYTES 64
@@ -47,14 +47,17 @@ typedef struct {
     int64_t slots, slots_offset, slot_bytes;
     int64_t intensity_format; /* PFNC of what the slots hold: Mono8, Mono16 or RGB8 */
     int64_t range_format;     /* Coord3D_C16, Coord3D_ABC32f or 0 */
+    int64_t range_divisor;    /* so many pixels of the image wide and high is one of range and confidence */
     int64_t has_confidence;   /* slots hold Confidence8; else it is 255 where range is valid */
     int64_t rays_offset;      /* (h, w, 2) float32 x/z, y/z for Coord3D_C16; 0: a pinhole */
     double range_scale, range_offset, range_invalid;
     double focal_px, centre_u_px, centre_v_px;
+    double baseline_m; /* above 0: counts are of disparity in px, not of a distance */
     int64_t seed;
     int64_t frame_id_bits; /* 16: numbers as GigE Vision does, and says so; else 64 */
     int64_t line_padding;  /* bytes after each line of every part */
     int64_t silent;        /* bits of SILENT_*: what the producer does not answer */
+    int64_t interfaces;    /* bits: over which of the system's interfaces it is reached */
     char vendor[TEXT_BYTES], model[TEXT_BYTES], version[TEXT_BYTES];
 } link_plan;
 

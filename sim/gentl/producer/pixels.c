@@ -5,68 +5,7 @@
 
 #include "producer.h"
 
-#define WORD 8
-#define PART_ALIGNMENT 16
 #define NO_RETURN 0.0f /* in all three floats */
-
-static const int64_t components[MOST_PARTS] = {COMPONENT_Intensity, COMPONENT_Range, COMPONENT_Confidence};
-
-/* The parts of a frame as the registers are now; how many. */
-int plan_parts(const camera_link *link, part parts[MOST_PARTS]) {
-    const link_control *shared = link->shared;
-    int count = 0;
-    size_t offset = 0;
-    for (int i = 0; i < MOST_PARTS; i++) {
-        int64_t component = components[i];
-        if (get_register(shared, REG_ComponentEnable + (int)component * WORD) != 1) continue;
-        if (component != COMPONENT_Intensity && link->plan.range_format == 0) continue;
-        part *made = &parts[count++];
-        *made = (part){
-            .component = component,
-            .format = get_register(shared, REG_PixelFormat + (int)component * WORD),
-            .width = get_register(shared, REG_Width),
-            .height = get_register(shared, REG_Height),
-            .x = get_register(shared, REG_OffsetX),
-            .y = get_register(shared, REG_OffsetY),
-            .offset = offset,
-        };
-        if (!is_deliverable(link, made)) return 0;
-        made->padding = (size_t)link->plan.line_padding;
-        made->bytes = (size_t)made->height * (bytes_per_line(made->format, made->width) + made->padding);
-        offset += (made->bytes + PART_ALIGNMENT - 1) / PART_ALIGNMENT * PART_ALIGNMENT;
-    }
-    return count;
-}
-
-/* The registers stand in memory that others can write: believed only within the sensor. */
-bool is_deliverable(const camera_link *link, const part *wanted) {
-    const link_plan *plan = &link->plan;
-    bool inside = wanted->x >= 0 && wanted->y >= 0 && wanted->width >= 2 && wanted->height >= 2 &&
-                  wanted->width <= plan->width && wanted->height <= plan->height &&
-                  wanted->x <= plan->width - wanted->width && wanted->y <= plan->height - wanted->height;
-    if (!inside) return false;
-    switch (wanted->format) {
-    case FORMAT_Mono8:
-    case FORMAT_Mono12:
-    case FORMAT_Mono12p:
-    case FORMAT_Mono12Packed:
-    case FORMAT_Mono16:
-    case FORMAT_RGB8:
-    case FORMAT_BayerRG8: return wanted->component == COMPONENT_Intensity;
-    case FORMAT_Coord3D_ABC32f:
-    case FORMAT_Coord3D_C16: return wanted->component == COMPONENT_Range;
-    case FORMAT_Confidence8: return wanted->component == COMPONENT_Confidence;
-    default: return false;
-    }
-}
-
-size_t payload_bytes(const camera_link *link) {
-    part parts[MOST_PARTS];
-    int count = plan_parts(link, parts);
-    size_t image = count == 0 ? 0 : parts[count - 1].offset + parts[count - 1].bytes;
-    bool chunks = get_register(link->shared, REG_ChunkModeActive) == 1;
-    return image + (chunks ? PART_ALIGNMENT + MOST_CHUNKS * WORD : 0);
-}
 
 /* lines of the image --------------------------------------------------------------------------- */
 
@@ -94,35 +33,22 @@ static colour seen(int64_t format, const uint8_t *line, int64_t column) {
     }
 }
 
-static uint8_t behind_filter(colour c, int64_t column, int64_t row) {
+static uint16_t behind_filter(colour c, int64_t column, int64_t row) {
     bool red = column % 2 == 0 && row % 2 == 0, blue = column % 2 == 1 && row % 2 == 1;
-    return (uint8_t)((red ? c.red : blue ? c.blue : c.green) >> 8);
+    return red ? c.red : blue ? c.blue : c.green;
 }
 
-/* Two pixels in three bytes: the lowest bit first (PFNC p), or the high bits outside (GigE Vision). */
-static void put_12(int64_t format, uint16_t value, int64_t column, uint8_t *out) {
-    out += column / 2 * 3;
-    bool first = column % 2 == 0, p = format == FORMAT_Mono12p;
-    uint8_t low = value & 0xF, high = (uint8_t)(value >> 4), shared = p && first ? (uint8_t)(value >> 8) : low;
-    if (first) out[0] = p ? (uint8_t)(value & 0xFF) : high;
-    else out[2] = high;
-    out[1] = first ? shared : (uint8_t)((out[1] & 0xF) | shared << 4);
+static bool has_filter(int64_t format) {
+    return format == FORMAT_BayerRG8 || format == FORMAT_BayerRG12p || format == FORMAT_BayerRG12Packed;
 }
 
-static void put_colour(const part *wanted, colour c, int64_t column, int64_t row, uint8_t *out) {
-    uint16_t deep = grey(c);
-    switch (wanted->format) {
-    case FORMAT_RGB8:
-        out += 3 * column;
-        out[0] = (uint8_t)(c.red >> 8), out[1] = (uint8_t)(c.green >> 8), out[2] = (uint8_t)(c.blue >> 8);
-        break;
-    case FORMAT_BayerRG8: out[column] = behind_filter(c, wanted->x + column, wanted->y + row); break;
-    case FORMAT_Mono8: out[column] = (uint8_t)(deep >> 8); break;
-    case FORMAT_Mono12p:
-    case FORMAT_Mono12Packed: put_12(wanted->format, deep >> 4, column, out); break;
-    case FORMAT_Mono12: deep >>= 4; /* falls through */
-    default: memcpy(out + 2 * column, &deep, sizeof deep);
-    }
+static void put_rgb(colour c, uint8_t *out) {
+    out[0] = (uint8_t)(c.red >> 8), out[1] = (uint8_t)(c.green >> 8), out[2] = (uint8_t)(c.blue >> 8);
+}
+
+static uint16_t value_of(const part *wanted, colour c, int64_t column, int64_t row) {
+    uint16_t deep = has_filter(wanted->format) ? behind_filter(c, wanted->x + column, wanted->y + row) : grey(c);
+    return (uint16_t)(deep >> (16 - bits_of_value(wanted->format)));
 }
 
 /* lines of the cloud --------------------------------------------------------------------------- */
@@ -161,14 +87,11 @@ static uint16_t count_of(const link_plan *plan, point p) {
     return count >= 0 && count <= 65535 ? (uint16_t)count : 0;
 }
 
-static void put_point(const camera_link *link, const part *wanted, point p, int64_t column, uint8_t *out) {
-    uint16_t count;
-    switch (wanted->format) {
-    case FORMAT_Coord3D_ABC32f: memcpy(out + (size_t)column * sizeof p, &p, sizeof p); break;
-    case FORMAT_Confidence8: out[column] = is_return(p) ? 255 : 0; break;
-    default:
-        count = count_of(&link->plan, p);
-        memcpy(out + 2 * column, &count, sizeof count);
+static void put_point(const camera_link *link, int64_t format, point p, int64_t place, uint8_t *out) {
+    switch (format) {
+    case FORMAT_Coord3D_ABC32f: memcpy(out + (size_t)place * sizeof p, &p, sizeof p); break;
+    case FORMAT_Confidence8: out[place] = is_return(p) ? 255 : 0; break;
+    default: put_value(format, count_of(&link->plan, p) >> (16 - bits_of_value(format)), place, out);
     }
 }
 
@@ -176,64 +99,72 @@ static void put_point(const camera_link *link, const part *wanted, point p, int6
 
 static int64_t stored_component(const camera_link *link, const part *wanted) {
     bool derived = wanted->component == COMPONENT_Confidence && !link->plan.has_confidence;
-    return derived ? COMPONENT_Range : wanted->component;
-}
-
-static int64_t format_in_slot(const camera_link *link, int64_t component) {
-    if (component == COMPONENT_Intensity) return link->plan.intensity_format;
-    return component == COMPONENT_Range ? link->plan.range_format : FORMAT_Confidence8;
+    return derived ? component_of_3d(&link->plan) : wanted->component;
 }
 
 typedef struct {
     const camera_link *link;
     const part *wanted;
     int64_t format; /* of the slot */
+    int64_t width;  /* of a line of the slot */
     int64_t start;  /* of the component in the file */
+    uint8_t *out;
     uint8_t *line;
     float *rays; /* NULL: a pinhole, or not needed */
 } job;
 
-static bool copy_line(const job *todo, int64_t row, uint8_t *out) {
-    const link_plan *plan = &todo->link->plan;
+static void put_pixel(const job *todo, int64_t column, int64_t row, int64_t place, uint8_t *out) {
+    const part *wanted = todo->wanted;
+    if (wanted->component != COMPONENT_Intensity) {
+        point found = point_at(todo->link, todo->line, todo->rays, wanted, column, row);
+        put_point(todo->link, wanted->format, found, place, out);
+        return;
+    }
+    colour c = seen(todo->format, todo->line, column);
+    if (wanted->format == FORMAT_RGB8) put_rgb(c, out + 3 * place);
+    else put_value(wanted->format, value_of(wanted, c, column, row), place, out);
+}
+
+static bool is_copy(const job *todo) {
+    return todo->format == todo->wanted->format && todo->format != FORMAT_Coord3D_ABC32f;
+}
+
+static bool copy_line(const job *todo, int64_t row) {
     const part *wanted = todo->wanted;
     int pixel_bytes = bytes_per_pixel(todo->format);
-    int64_t first = (wanted->y + row) * plan->width + wanted->x;
+    int64_t first = (wanted->y + row) * todo->width + wanted->x;
     size_t line_bytes = (size_t)(wanted->width * pixel_bytes);
     if (!read_pixels(todo->link, todo->start + first * pixel_bytes, todo->line, line_bytes)) return false;
     if (todo->rays != NULL &&
-        !read_pixels(todo->link, plan->rays_offset + first * 8, todo->rays, (size_t)wanted->width * 8))
+        !read_pixels(todo->link, todo->link->plan.rays_offset + first * 8, todo->rays, (size_t)wanted->width * 8))
         return false;
-    if (todo->format == wanted->format && wanted->format != FORMAT_Coord3D_ABC32f) {
-        memcpy(out, todo->line, line_bytes);
-        return true;
-    }
-    for (int64_t column = 0; column < wanted->width; column++)
-        if (wanted->component == COMPONENT_Intensity)
-            put_colour(wanted, seen(todo->format, todo->line, column), column, row, out);
-        else
-            put_point(todo->link, wanted, point_at(todo->link, todo->line, todo->rays, wanted, column, row),
-                      column, out);
+    /* without padding a line may begin inside a byte: its pixels are counted from the first line's */
+    size_t pitch = bytes_per_line(wanted->format, wanted->width) + wanted->padding;
+    uint8_t *out = wanted->padding == 0 ? todo->out : todo->out + (size_t)row * pitch;
+    int64_t place = wanted->padding == 0 ? row * wanted->width : 0;
+    if (is_copy(todo))
+        memcpy(out + place * pixel_bytes, todo->line, line_bytes);
+    else
+        for (int64_t column = 0; column < wanted->width; column++) put_pixel(todo, column, row, place + column, out);
     return true;
 }
 
 static bool is_whole_copy(const job *todo) {
-    const link_plan *plan = &todo->link->plan;
     const part *wanted = todo->wanted;
-    return todo->format == wanted->format && wanted->format != FORMAT_Coord3D_ABC32f &&
-           wanted->width == plan->width && wanted->height == plan->height && wanted->padding == 0;
+    bool whole = wanted->width == todo->width && wanted->x == 0 && wanted->y == 0;
+    return is_copy(todo) && whole && wanted->padding == 0;
 }
 
-static bool copy_lines(job *todo, uint8_t *out) {
+static bool copy_lines(job *todo) {
     const part *wanted = todo->wanted;
-    size_t pitch = bytes_per_line(wanted->format, wanted->width) + wanted->padding;
     bool needs_rays = todo->link->plan.rays_offset != 0 && todo->format == FORMAT_Coord3D_C16 &&
-                      wanted->format != FORMAT_Coord3D_C16;
+                      wanted->format == FORMAT_Coord3D_ABC32f;
     bool copied = true;
     todo->line = malloc((size_t)(wanted->width * bytes_per_pixel(todo->format)));
     todo->rays = needs_rays ? malloc((size_t)wanted->width * 8) : NULL;
     if (todo->line == NULL || (needs_rays && todo->rays == NULL)) copied = false;
-    for (int64_t row = 0; copied && row < wanted->height; row++)
-        copied = copy_line(todo, row, out + (size_t)row * pitch);
+    if (shares_bytes(wanted->format)) memset(todo->out, 0, wanted->bytes);
+    for (int64_t row = 0; copied && row < wanted->height; row++) copied = copy_line(todo, row);
     free(todo->line);
     free(todo->rays);
     return copied;
@@ -243,8 +174,9 @@ static bool copy_lines(job *todo, uint8_t *out) {
 bool copy_part(const camera_link *link, int64_t slot, const part *wanted, uint8_t *out) {
     const link_plan *plan = &link->plan;
     int64_t component = stored_component(link, wanted);
-    job todo = {.link = link, .wanted = wanted, .format = format_in_slot(link, component)};
+    job todo = {.link = link, .wanted = wanted, .format = stored_format(plan, component), .out = out};
+    todo.width = plan->width / divisor(plan, component);
     todo.start = plan->slots_offset + slot * plan->slot_bytes + stored_offset(plan, component);
     if (is_whole_copy(&todo)) return read_pixels(link, todo.start, out, wanted->bytes);
-    return copy_lines(&todo, out);
+    return copy_lines(&todo);
 }

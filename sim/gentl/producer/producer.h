@@ -11,13 +11,13 @@
 #define VENDOR "VoxGate"
 #define VERSION "1.0.0"
 #define TLTYPE "Custom"
-#define INTERFACE_ID "voxgate-memory"
+#define INTERFACES 2
 #define STREAM_ID "stream0"
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
 #define MOST_DEVICES 64
 #define MOST_BUFFERS 1024
-#define MOST_PARTS 3
+#define MOST_PARTS 3 /* range and disparity exclude each other */
 #define MOST_CHUNKS 3
 #define MOST_EVENTS 256 /* that wait to be read */
 
@@ -30,6 +30,13 @@ typedef struct module {
     struct module *parent;
     struct module *next; /* in the list of everything that is open */
 } module;
+
+typedef struct interface {
+    module base;
+    int number;
+    char listed[MOST_DEVICES][TEXT_BYTES];
+    int listed_count;
+} interface;
 
 typedef struct event {
     module base; /* parent: its source */
@@ -126,6 +133,7 @@ void enlist(module *opened, module_kind kind, module *parent);
 void delist(module *closed);
 module *first_child(const module *parent);
 module *next_device(const module *after);
+module *next_interface(const module *after);
 event *next_event(const event *after);
 void copy_text(char out[TEXT_BYTES], const char *from);
 int64_t host_ns(void);
@@ -144,7 +152,7 @@ GC_ERROR say_bytes(const void *bytes, size_t count, ANSWER);
 GC_ERROR say_id(const char *text, char *out, size_t *size);
 
 /* closing, top down */
-void close_interface(module *interface);
+void close_interface(interface *closed);
 void close_device(device *closed);
 void close_stream(stream *closed);
 void close_event(event *closed);
@@ -156,13 +164,17 @@ GC_ERROR open_link(device *made, const char *address, ACCESS_FLAGS access);
 
 /* link.c */
 void copy_serial(const camera_link *link, char out[TEXT_BYTES]);
-int list_cameras(char addresses[MOST_DEVICES][TEXT_BYTES]);
+int list_cameras(int interface, char addresses[MOST_DEVICES][TEXT_BYTES]);
 GC_ERROR attach(camera_link *link, const char *address);
 void detach(camera_link *link);
 bool take_control(camera_link *link);
 bool is_controlled(camera_link *link);
 bool is_there(camera_link *link);
 bool read_pixels(const camera_link *link, int64_t offset, void *out, size_t bytes);
+bool is_3d(int64_t component);
+int64_t component_of_3d(const link_plan *plan);
+int64_t divisor(const link_plan *plan, int64_t component);
+int64_t stored_format(const link_plan *plan, int64_t component);
 size_t stored_bytes(const link_plan *plan, int64_t component);
 int64_t stored_offset(const link_plan *plan, int64_t component);
 int bytes_per_pixel(int64_t format);
@@ -194,9 +206,16 @@ uint32_t count_buffers(const stream *of, buffer_state state);
 void put_buffer(stream *of, buffer *moved, buffer_state state);
 void free_buffers(stream *of);
 
-/* pixels.c: lay a frame's parts out, and copy them from a slot */
+/* parts.c: how a frame's parts lie in a buffer */
 int plan_parts(const camera_link *link, part parts[MOST_PARTS]);
-bool is_deliverable(const camera_link *link, const part *wanted);
+bool is_format_of(const camera_link *link, int64_t component, int64_t format);
+
+/* packing.c */
+void put_value(int64_t format, uint16_t value, int64_t place, uint8_t *out);
+int bits_of_value(int64_t format);
+bool shares_bytes(int64_t format);
+
+/* pixels.c: copy a part from a slot */
 bool copy_part(const camera_link *link, int64_t slot, const part *wanted, uint8_t *out);
 
 /* frame.c */

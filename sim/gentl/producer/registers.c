@@ -75,7 +75,7 @@ static void set_initial(const camera_link *link, uint8_t *registers) {
     memcpy(registers + REG_Width, &link->plan.width, WORD);
     memcpy(registers + REG_Height, &link->plan.height, WORD);
     if (link->plan.range_format != 0)
-        memcpy(registers + REG_PixelFormat + COMPONENT_Range * WORD, &link->plan.range_format, WORD);
+        memcpy(registers + REG_PixelFormat + component_of_3d(&link->plan) * WORD, &link->plan.range_format, WORD);
 }
 
 /* Takes over the stored registers of a set; the others stay as they are. */
@@ -141,23 +141,44 @@ static void refresh_size(link_control *shared, const camera_link *link) {
     set_register(shared, REG_PayloadSize, (int64_t)payload_bytes(link));
 }
 
+enum { OUTPUT_GRID, OUTPUT_DISTANCE, OUTPUT_DISPARITY };
+
+static int64_t output_mode(const link_plan *plan, int64_t format) {
+    if (plan->baseline_m > 0) return OUTPUT_DISPARITY;
+    return format == FORMAT_Coord3D_ABC32f ? OUTPUT_GRID : OUTPUT_DISTANCE;
+}
+
+static void refresh_lens(link_control *shared, const link_plan *plan) {
+    for (int component = 0; component < CHOICES; component++) {
+        double by = (double)divisor(plan, component);
+        set_float(shared, REG_Scan3dFocalLength + component * WORD, plan->focal_px / by);
+        /* the middle of the first pixel is 0 */
+        set_float(shared, REG_Scan3dPrincipalPointU + component * WORD, (plan->centre_u_px + 0.5) / by - 0.5);
+        set_float(shared, REG_Scan3dPrincipalPointV + component * WORD, (plan->centre_v_px + 0.5) / by - 0.5);
+    }
+    set_float(shared, REG_Scan3dBaseline, plan->baseline_m);
+}
+
 static void refresh_scan3d(link_control *shared, const camera_link *link) {
     const link_plan *plan = &link->plan;
     int depth = 2 * WORD; /* CoordinateC */
-    bool counts = get_register(shared, REG_PixelFormat + COMPONENT_Range * WORD) == FORMAT_Coord3D_C16;
-    set_register(shared, REG_HasRange, plan->range_format != 0);
-    set_register(shared, REG_Scan3dOutputMode, counts);
+    int64_t format = get_register(shared, REG_PixelFormat + (int)component_of_3d(plan) * WORD);
+    bool counts = format != FORMAT_Coord3D_ABC32f;
+    double coarser = counts ? (double)(1 << (16 - bits_of_value(format))) : 1.0;
+    set_register(shared, REG_Has3d, plan->range_format != 0);
+    set_register(shared, REG_HasRange, plan->range_format != 0 && plan->baseline_m == 0);
+    set_register(shared, REG_HasDisparity, plan->range_format != 0 && plan->baseline_m > 0);
+    set_register(shared, REG_Scan3dOutputMode, output_mode(plan, format));
+    set_register(shared, REG_Scan3dDistanceUnit, plan->baseline_m > 0);
     for (int axis = 0; axis < 3; axis++) {
         set_float(shared, REG_Scan3dCoordinateScale + axis * WORD, 1.0);
         set_float(shared, REG_Scan3dCoordinateOffset + axis * WORD, 0.0);
     }
     set_register(shared, REG_Scan3dInvalidDataFlag + depth, 1);
-    set_float(shared, REG_Scan3dInvalidDataValue + depth, counts ? plan->range_invalid : 0.0);
-    set_float(shared, REG_Scan3dCoordinateScale + depth, counts ? plan->range_scale : 1.0);
+    set_float(shared, REG_Scan3dInvalidDataValue + depth, counts ? floor(plan->range_invalid / coarser) : 0.0);
+    set_float(shared, REG_Scan3dCoordinateScale + depth, counts ? plan->range_scale * coarser : 1.0);
     set_float(shared, REG_Scan3dCoordinateOffset + depth, counts ? plan->range_offset : 0.0);
-    set_float(shared, REG_Scan3dFocalLength, plan->focal_px);
-    set_float(shared, REG_Scan3dPrincipalPointU, plan->centre_u_px);
-    set_float(shared, REG_Scan3dPrincipalPointV, plan->centre_v_px);
+    refresh_lens(shared, plan);
 }
 
 static double resulting_rate_hz(link_control *shared) {
@@ -206,16 +227,10 @@ static bool is_possible(const register_row *row, int64_t bits) {
     }
 }
 
-static bool is_component(const camera_link *link, size_t index) {
-    if (index == COMPONENT_Intensity) return true;
-    return link->plan.range_format != 0 && (index == COMPONENT_Range || index == COMPONENT_Confidence);
-}
-
-static bool is_format_of(size_t component, int64_t format) {
-    bool range = format == FORMAT_Coord3D_ABC32f || format == FORMAT_Coord3D_C16;
-    if (component == COMPONENT_Range) return range;
-    if (component == COMPONENT_Confidence) return format == FORMAT_Confidence8;
-    return !range && format != FORMAT_Confidence8;
+static bool is_component(const camera_link *link, int64_t component) {
+    if (component == COMPONENT_Intensity) return true;
+    if (link->plan.range_format == 0) return false;
+    return component == COMPONENT_Confidence || component == component_of_3d(&link->plan);
 }
 
 /* What no register can see alone. */
@@ -226,9 +241,10 @@ static bool agrees(const camera_link *link, const register_row *row, size_t inde
     case REG_Height: return value <= link->plan.height - get_register(shared, REG_OffsetY);
     case REG_OffsetX: return value <= link->plan.width - get_register(shared, REG_Width);
     case REG_OffsetY: return value <= link->plan.height - get_register(shared, REG_Height);
-    case REG_ComponentSelector: return is_component(link, (size_t)value);
-    case REG_ComponentEnable: return is_component(link, index);
-    case REG_PixelFormat: return is_component(link, index) && is_format_of(index, value);
+    case REG_ComponentSelector: return is_component(link, value);
+    case REG_ComponentEnable: return is_component(link, (int64_t)index);
+    case REG_PixelFormat:
+        return is_component(link, (int64_t)index) && is_format_of(link, (int64_t)index, value);
     default: return true;
     }
 }

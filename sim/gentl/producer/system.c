@@ -1,10 +1,22 @@
-/* The system: one per process, with one interface. */
+/* The system: one per process, with two interfaces, as of a machine with two network cards. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "producer.h"
 
 static module *opened;
+static const struct {
+    const char *id, *name;
+} interfaces[INTERFACES] = {
+    {"voxgate-memory", "Shared memory of this machine"},
+    {"voxgate-memory-2", "Shared memory, the other way"},
+};
+
+static int number_of(const char *id) {
+    for (int i = 0; id != NULL && i < INTERFACES; i++)
+        if (strcmp(interfaces[i].id, id) == 0) return i;
+    return -1;
+}
 
 static GC_ERROR system_info(INFO_COMMAND what, ANSWER) {
     switch (what) {
@@ -44,7 +56,7 @@ GC_API TLClose(TL_HANDLE handle) {
     enter();
     module *system = find(handle, SYSTEM);
     if (system == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such system");
-    for (module *child; (child = first_child(system)) != NULL;) close_interface(child);
+    for (module *child; (child = first_child(system)) != NULL;) close_interface((interface *)child);
     close_events_of(system);
     delist(system);
     free(system);
@@ -70,21 +82,21 @@ GC_API TLGetNumInterfaces(TL_HANDLE handle, uint32_t *count) {
     enter();
     if (find(handle, SYSTEM) == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such system");
     if (count == NULL) return leave(GC_ERR_INVALID_PARAMETER, "no place for the count");
-    *count = 1;
+    *count = INTERFACES;
     return leave(GC_ERR_SUCCESS, "");
 }
 
 GC_API TLGetInterfaceID(TL_HANDLE handle, uint32_t index, char *id, size_t *size) {
     enter();
     if (find(handle, SYSTEM) == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such system");
-    if (index != 0) return leave(GC_ERR_INVALID_INDEX, "there is one interface");
-    return leave(say_id(INTERFACE_ID, id, size), "TLGetInterfaceID");
+    if (index >= INTERFACES) return leave(GC_ERR_INVALID_INDEX, "there are two interfaces");
+    return leave(say_id(interfaces[index].id, id, size), "TLGetInterfaceID");
 }
 
-static GC_ERROR interface_info(INFO_COMMAND what, ANSWER) {
+static GC_ERROR interface_info(int number, INFO_COMMAND what, ANSWER) {
     switch (what) {
-    case IF_ID: return say_text(INTERFACE_ID, type, out, size);
-    case IF_DISPLAYNAME: return say_text("Shared memory of this machine", type, out, size);
+    case IF_ID: return say_text(interfaces[number].id, type, out, size);
+    case IF_DISPLAYNAME: return say_text(interfaces[number].name, type, out, size);
     case IF_TLTYPE: return say_text(TLTYPE, type, out, size);
     default: return GC_ERR_NOT_IMPLEMENTED;
     }
@@ -93,26 +105,36 @@ static GC_ERROR interface_info(INFO_COMMAND what, ANSWER) {
 GC_API TLGetInterfaceInfo(TL_HANDLE handle, const char *id, INFO_COMMAND what, ANSWER) {
     enter();
     if (find(handle, SYSTEM) == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such system");
-    if (id == NULL || strcmp(id, INTERFACE_ID) != 0) return leave(GC_ERR_INVALID_ID, "no such interface");
-    return leave(interface_info(what, type, out, size), "TLGetInterfaceInfo");
+    int number = number_of(id);
+    if (number < 0) return leave(GC_ERR_INVALID_ID, "no such interface");
+    return leave(interface_info(number, what, type, out, size), "TLGetInterfaceInfo");
 }
 
 GC_API IFGetInfo(IF_HANDLE handle, INFO_COMMAND what, ANSWER) {
     enter();
-    if (find(handle, INTERFACE) == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
-    return leave(interface_info(what, type, out, size), "IFGetInfo");
+    const interface *asked = find(handle, INTERFACE);
+    if (asked == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such interface");
+    return leave(interface_info(asked->number, what, type, out, size), "IFGetInfo");
 }
 
-GC_API TLOpenInterface(TL_HANDLE handle, const char *id, IF_HANDLE *interface) {
+static bool is_open(int number) {
+    for (module *each = NULL; (each = next_interface(each)) != NULL;)
+        if (((interface *)each)->number == number) return true;
+    return false;
+}
+
+GC_API TLOpenInterface(TL_HANDLE handle, const char *id, IF_HANDLE *out) {
     enter();
     module *system = find(handle, SYSTEM);
     if (system == NULL) return leave(GC_ERR_INVALID_HANDLE, "no such system");
-    if (interface == NULL) return leave(GC_ERR_INVALID_PARAMETER, "no place for the handle");
-    if (id == NULL || strcmp(id, INTERFACE_ID) != 0) return leave(GC_ERR_INVALID_ID, "no such interface");
-    if (first_child(system) != NULL) return leave(GC_ERR_RESOURCE_IN_USE, "the interface is open");
-    module *made = calloc(1, sizeof *made);
+    int number = number_of(id);
+    if (out == NULL) return leave(GC_ERR_INVALID_PARAMETER, "no place for the handle");
+    if (number < 0) return leave(GC_ERR_INVALID_ID, "no such interface");
+    if (is_open(number)) return leave(GC_ERR_RESOURCE_IN_USE, "the interface is open");
+    interface *made = calloc(1, sizeof *made);
     if (made == NULL) return leave(GC_ERR_OUT_OF_MEMORY, "no memory");
-    enlist(made, INTERFACE, system);
-    *interface = made;
+    made->number = number;
+    enlist(&made->base, INTERFACE, system);
+    *out = made;
     return leave(GC_ERR_SUCCESS, "");
 }

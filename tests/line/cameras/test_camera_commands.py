@@ -23,6 +23,7 @@ from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.box import voxgate
 from voxgate.sim.field.network_camera import Picture
 from voxgate.sim.gentl.link import FOLDER, PREFIX
+from voxgate.sim.gentl.spec import INTERFACES
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 from voxgate.sim.serve import Showcase
 
@@ -65,6 +66,20 @@ def test_a_camera_is_not_listed(camera: VirtualCamera) -> None:
     camera.unplug()
     listed = _json("list", virtual.cti())["cameras"]
     assert camera.spec.serial not in [found["serial_number"] for found in listed]
+
+
+@needs_c_compiler
+def test_the_interfaces_of_a_camera_are_not_listed(tmp_path: Path) -> None:
+    """What is listed can be chosen."""
+    with virtual.showing("two-ways", interfaces=(0, 1)) as camera:
+        cameras = _json("list", virtual.cti())["cameras"]
+        own = [found for found in cameras if found["serial_number"] == camera.spec.serial]
+        assert [found["interface"] for found in own] == [*INTERFACES]
+        serial = (virtual.cti(), "--serial", camera.spec.serial, "--interface")
+        for interface in INTERFACES:
+            assert _json("probe", *serial, interface)["features"]
+            _json("snapshot", *serial, interface, "--out", tmp_path / f"{interface}.png")
+        assert "not on eth7: correct interface" in _refusal("probe", *serial, "eth7")
 
 
 def test_a_foreign_producer_cannot_be_looked_at() -> None:
@@ -127,7 +142,7 @@ def test_a_camera_that_waits_for_a_trigger_hangs_the_command(
 @needs_c_compiler
 def test_a_wrong_value_is_not_named(camera: VirtualCamera, tmp_path: Path) -> None:
     own = ("snapshot", virtual.cti(), "--serial", camera.spec.serial, "--out", tmp_path / "x.png")
-    assert "cannot set Width to 33" in _refusal(*own, "--set", "Width=33")
+    assert "cannot set Width to 1:" in _refusal(*own, "--set", "Width=1")
     assert "write Feature=value" in _refusal(*own, "--set", "Width")
     nowhere = (*own[:-1], tmp_path / "nowhere" / "x.png")
     assert "cannot be written" in _refusal(*nowhere)

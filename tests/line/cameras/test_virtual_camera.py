@@ -20,7 +20,6 @@ from voxgate.runtime.cameras.settings import NodeSetting
 from voxgate.runtime.errors import CameraError
 from voxgate.sim.gentl.build import build
 from voxgate.sim.gentl.features.table import BY_NAME
-from voxgate.sim.gentl.link import FOLDER, PREFIX
 from voxgate.sim.gentl.spec import CameraSpec, Clock, Ptp, Timing, VirtualCameraError
 from voxgate.sim.gentl.truth import Fate
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
@@ -400,7 +399,7 @@ def test_the_layout_may_change_while_it_streams(camera: VirtualCamera) -> None:
     ("node", "value"),
     [
         ("Width", 66),
-        ("Width", 31),
+        ("Width", 1),
         ("ExposureTime", 0.5),
         ("ExposureTime", 2e7),
         ("AcquisitionFrameRate", 0.0),
@@ -445,15 +444,8 @@ def test_a_user_set_is_forgotten(camera: VirtualCamera) -> None:
 
 
 def test_a_second_process_could_take_the_camera_away(camera: VirtualCamera) -> None:
-    """Control is a lock on the file; another opening of the same file stands for the process."""
-    import fcntl
-    import struct
-
-    with (FOLDER / f"{PREFIX}{camera.spec.serial}").open("r+b") as other:
-        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0)
-        fcntl.fcntl(other, 37, lock)  # F_OFD_SETLK
-        with pytest.raises(CameraError, match="cannot be opened"):
-            _open_with(camera)
+    with virtual.in_use(camera), pytest.raises(CameraError, match="cannot be opened"):
+        _open_with(camera)
     _open_with(camera)
 
 
@@ -465,7 +457,10 @@ def test_a_second_process_could_take_the_camera_away(camera: VirtualCamera) -> N
     [
         {"serial": ""},
         {"serial": "../x"},
-        {"width_px": 63},
+        {"width_px": 1},
+        {"baseline_m": 0.1},
+        {"range_divisor": 2},
+        {"interfaces": (2,)},
         {"slots": 65},
         {"intensity": "Mono10"},
         {"range_format": "Coord3D_A16"},
