@@ -148,6 +148,10 @@ class ClockFit:
         residual_ns = math.ceil((high - low) / 2 + self._wander_ns(seconds)) + 1
         return HostTime(t_device_ns + self._base_ns + round((low + high) / 2), residual_ns)
 
+    def forget(self) -> None:
+        """Start again with the next message, because of what was learned elsewhere: no step."""
+        self._possible = ()
+
     def state(self) -> ClockState:
         """What is known so far."""
         return ClockState(

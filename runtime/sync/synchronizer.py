@@ -30,9 +30,8 @@ NS_PER_MS = 1e6
 class Stamps:
     """How the stamps of frames are to be read.
 
-    on_arrival: they are this host's, taken when the frame had come: how long it was on its way is
-        not known, so that each is as uncertain as the first promise about delays, whatever the fit
-        of many says.
+    on_arrival: they are this host's, taken when the frame had come: each is as uncertain as the
+        first promise about delays, whatever the fit of many says.
     shared_ns: camera and robot follow one PTP time, and differ by no more; their arrivals must not
         contradict that.
     """
@@ -119,6 +118,7 @@ class Synchronizer:
         self.robot_clock.add(pose.t_robot_ns, pose.t_arrival_ns)
         if self.robot_clock.steps != steps:
             self.poses.clear()
+            self.camera_clock.forget()  # it may be the host's clock that moved, and frames are few
             self._reject_all(Note(Reason.CLOCK_UNSYNCED, "the robot's clock was stepped"))
         self.poses.add(pose)
         self._settle()

@@ -76,6 +76,27 @@ def test_on_a_moving_robot_the_error_stays_inside_the_claimed_bound(
         assert cell.error_mm(frame_id, view.part_from_camera) <= view.uncertainty_mm + 1e-6
 
 
+@pytest.mark.parametrize("ppm", [500, -500, 1000, -1000, 5000, -5000, 20_000, -20_000])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_slewed_host_clock_spoils_what_is_claimed_of_time(ppm: int, seed: int) -> None:
+    """Arrivals are stamped by a clock that nobody slews; where they were, the claim still holds."""
+    cell = Cell(seed, speed_mm_s=50, duration_ms=30_000, period_ms=500)
+    slewed = [
+        replace(event, t_arrival_ns=_slewed_ns(event.t_arrival_ns, ppm))
+        for event in in_order(cell.poses(), cell.frames())
+    ]
+    views = _views(_run(slewed, _synchronizer(100.0)))
+    assert len(views) >= 30
+    for frame_id, view in views.items():
+        assert cell.error_mm(frame_id, view.part_from_camera) <= view.uncertainty_mm + 1e-6
+
+
+def _slewed_ns(t_ns: int, ppm: int) -> int:
+    """For ten seconds in the middle the clock runs at another rate."""
+    gone_ns = min(max(t_ns - 11 * S, 0), 10 * S)
+    return t_ns + gone_ns * ppm // 1_000_000
+
+
 @pytest.mark.parametrize(("speed_mm_s", "least"), [(30, 0.9), (80, 0.7)])
 def test_a_slowly_moving_robot_is_accepted_once_the_clocks_are_known(
     speed_mm_s: float, least: float
