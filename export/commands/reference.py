@@ -49,6 +49,7 @@ def reference(
         )
     typer.echo(json.dumps(summary) if as_json else f"recipe written: {out}")
     if not as_json:
+        typer.echo(summary["inspected"]["words"])
         typer.echo(
             f"not inspected: what stands less than {summary['table_z_mm']:g} mm above the table, "
             f"and holes of up to {summary['hides_mm2']:.0f} mm2 that no view measures"

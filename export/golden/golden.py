@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +11,25 @@ import numpy.typing as npt
 
 from voxgate.export.golden.gloss import part_points
 from voxgate.export.golden.table import table_z_mm
+from voxgate.export.golden.working import (
+    Working,
+    block_px,
+    first_block_px,
+    pixel_mm,
+    working,
+)
+from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.seen_through import SEEN_THROUGH_MAX, seen_through
 from voxgate.runtime.nouns import View
+from voxgate.runtime.pixels.reduce import reduced_view
 from voxgate.runtime.recipe.contents import MAX_VIEWS
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.scans.open_scan import open_scan
-from voxgate.runtime.scans.placed import views_of
+from voxgate.runtime.scans.placed import replay
 from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.transforms import Transform, angle_deg, distance_mm
 from voxgate.runtime.volume.grid import GridSpec
 
@@ -32,6 +43,7 @@ PLAN_ANGLE_DEG = 1.0
 LEAST_APART_MM = 2.0  # two views closer than this, and alike, cannot be told apart on a line
 DEFAULT_VOXEL_MM = 2.0  # as SiM3D labels its volumes
 GRID_MARGIN_MM = 10.0  # room for what does not belong there
+THREADS = 2
 SURE_HITS = 3  # measured points in a voxel before it counts as surface: one may be a depth edge
 
 
@@ -40,6 +52,7 @@ class Golden:
     """One good part: every planned view with depth and pose, in the plan's order.
 
     table_z_mm: what lies lower, part frame, cannot be told from the table, and is not inspected.
+    views and rays are at the resolution that is inspected: working.
     """
 
     scan: Scan
@@ -47,6 +60,7 @@ class Golden:
     rays: Rays
     grid: GridSpec
     table_z_mm: float
+    working: Working
 
     @property
     def plan(self) -> ViewPlan:
@@ -63,38 +77,70 @@ class Golden:
         return voxels[hits >= SURE_HITS].astype(np.int32)
 
 
-def load_golden(folder: Path, calibration: Path | None = None) -> Golden:
-    """Read a golden scan. Raises ScanError when a view is not proven, or teaches nothing."""
+def load_golden(
+    folder: Path, calibration: Path | None = None, smallest_mm: float | None = None
+) -> Golden:
+    """Read a golden scan, at the resolution for defects of smallest_mm across, or of a voxel.
+
+    Raises ScanError when a view is not proven, or teaches nothing.
+    """
     scan = open_scan(folder, calibration)
-    views = tuple(_proven(scan))
-    rays = Rays.from_calibration(scan.calibration)
-    table_mm = table_z_mm(views, rays)
-    _check_useful(scan.folder, views, rays, table_mm)
+    voxel_mm = DEFAULT_VOXEL_MM if scan.grid is None else scan.grid.voxel_mm
+    block = first_block_px(scan.calibration)
+    looked = _looked_at(scan, block)
+    wanted = block_px(looked.pixel_mm / block, scan.calibration, smallest_mm, voxel_mm)
+    if wanted != block:
+        block, looked = wanted, _looked_at(scan, wanted)
+    views, rays, table_mm = looked.views, looked.rays, looked.table_z_mm
     _check_agreement(scan.folder, views, rays)
     grid = scan.grid or _grid_around(views, rays, table_mm)
-    return Golden(scan, views, rays, grid, table_mm)
+    worked = working(block, looked.pixel_mm, scan.calibration, smallest_mm, voxel_mm)
+    return Golden(scan, views, rays, grid, table_mm, worked)
 
 
-def _proven(scan: Scan) -> list[View]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looked:
+    """The scan at one resolution."""
+
+    views: tuple[View, ...]
+    rays: Rays
+    table_z_mm: float
+    pixel_mm: float
+
+
+def _looked_at(scan: Scan, block: int) -> _Looked:
+    views = tuple(_proven(scan, block))
+    rays = Rays.from_calibration(scan.calibration.reduced(block))
+    table_mm = table_z_mm(views, rays)
+    _check_useful(scan.folder, views, rays, table_mm)
+    return _Looked(views, rays, table_mm, pixel_mm(views, rays, table_mm))
+
+
+def _proven(scan: Scan, block: int) -> Iterator[View]:
+    """Each view in blocks as soon as it is placed: of the camera's pictures few are kept."""
     for note in scan.notes:
         raise ScanError(
             f"{scan.folder}: {note.reason.value} while it was recorded: {note.detail}; take the "
             "golden scan again"
         )
-    placed = views_of(scan, int(MAX_POSE_GAP_MS * 1e6), MAX_UNCERTAINTY_MM)
-    views = [view for view in placed if isinstance(view, View)]
-    for rejection in placed:
-        if not isinstance(rejection, View):
-            raise ScanError(
-                f"{scan.folder}: {rejection.note.detail}; take the golden scan again: "
-                "every view of it must be proven"
-            )
-    for view in views:
-        if view.depth_mm is None:
-            raise ScanError(f"{scan.folder}: frame {view.frame_id} has no depth; record it too")
-    if len(views) > MAX_VIEWS:
-        raise ScanError(f"{scan.folder}: {len(views)} views, a recipe holds at most {MAX_VIEWS}")
-    return views
+    if len(scan.frames) > MAX_VIEWS:
+        raise ScanError(
+            f"{scan.folder}: {len(scan.frames)} views, a recipe holds at most {MAX_VIEWS}"
+        )
+    focal_px = float(scan.calibration.camera_matrix[0, 0])
+    synchronizer = Synchronizer(scan.calibration, int(MAX_POSE_GAP_MS * 1e6), MAX_UNCERTAINTY_MM)
+    with Crew(THREADS) as crew:
+        for placed in replay(scan, synchronizer):
+            if not isinstance(placed, View):
+                raise ScanError(
+                    f"{scan.folder}: {placed.note.detail}; take the golden scan again: "
+                    "every view of it must be proven"
+                )
+            if placed.depth_mm is None:
+                raise ScanError(
+                    f"{scan.folder}: frame {placed.frame_id} has no depth; record it too"
+                )
+            yield reduced_view(placed, block, focal_px, crew)
 
 
 def _check_useful(where: Path, views: tuple[View, ...], rays: Rays, table_mm: float) -> None:

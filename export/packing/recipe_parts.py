@@ -86,6 +86,7 @@ def manifest_of(
             table_z_mm=golden.table_z_mm,
         ),
         tolerance_mm=tolerance_mm,
+        working=golden.working.section,
         files={},
         **{"detector": "view", "tools": tools(), **more},
     )

@@ -17,13 +17,13 @@ from voxgate.export.golden.disturbance import placement, seen_again
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.expected import ExpectedView, expect
-from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
 from voxgate.runtime.scans.open_scan import open_scan
-from voxgate.runtime.scans.placed import lost_frames, views_of
+from voxgate.runtime.scans.placed import lost_frames, replay
+from voxgate.runtime.sync.synchronizer import Synchronizer
 
 SEED = 31
 OnScan = Callable[[str], None]
@@ -54,13 +54,13 @@ class PartReader:
         self, recipe: Recipe, zones: Zones, scan: Path, settings: Settings = DEFAULTS
     ) -> None:
         calibration = open_scan(scan).calibration
-        self.rays = Rays.from_calibration(calibration)
         self._zones = zones
         self.table_z_mm = recipe.manifest.grid.table_z_mm
         self._max_gap_ns = settings.max_gap_ns
         self.inspector = Inspector.open(
             recipe, calibration, settings.limits, settings.backend, settings.threads
         )
+        self.rays = self.inspector.equipment.rays
 
     def close(self) -> None:
         """Give the engine back."""
@@ -68,7 +68,7 @@ class PartReader:
 
     def as_recorded(self, folder: Path) -> PartScores:
         """Raises ScanError for a scan that is no proof: incomplete, misplaced, of another part."""
-        verdict = self.inspector.inspect(self.arrivals(folder))
+        verdict = self.inspector.inspect(self.arrivals(folder), reduced=True)
         if verdict.outcome is Outcome.INDETERMINATE:
             words = "; ".join(note.detail for note in verdict.notes[:2])
             raise ScanError(f"{folder}: this scan proves nothing: {words}")
@@ -87,17 +87,18 @@ class PartReader:
                 for number, (view, expected) in enumerate(zip(views, known, strict=True))
                 if number != left_out
             ]
-            verdict = self.inspector.inspect(again)
+            verdict = self.inspector.inspect(again, reduced=True)
             lost = {note.reason for note in verdict.notes} & {Reason.ALIGNMENT_FAILED}
             if lost:
                 raise ScanError(f"{folder}: the part is not found again when it is put down anew")
             yield PartScores(str(folder), repeat, left_out, self._maxima(verdict))
 
     def arrivals(self, folder: Path) -> list[View | Note]:
-        """Every view of a recorded scan, and what else became of its frames."""
-        scan = open_scan(folder)
-        found = views_of(scan, self._max_gap_ns, float("inf"))
-        placed = [each if isinstance(each, View) else each.note for each in found]
+        """Every view of a recorded scan, at the recipe's resolution, and what else became of its
+        frames."""
+        scan, reduced = open_scan(folder), self.inspector.equipment.reduced
+        found = replay(scan, Synchronizer(scan.calibration, self._max_gap_ns, float("inf")))
+        placed = [reduced(each) if isinstance(each, View) else each.note for each in found]
         return [*lost_frames(scan), *placed]
 
     def _expected(self, view: View) -> ExpectedView:

@@ -173,7 +173,7 @@ class _Rows:
     def _add(
         self, arrivals: Sequence[View | Note], bad: bool, name: str, whole: bool = False
     ) -> None:
-        verdict = self.reader.inspector.inspect(arrivals)
+        verdict = self.reader.inspector.inspect(arrivals, reduced=True)
         if whole and verdict.outcome is Outcome.INDETERMINATE:
             words = "; ".join(note.detail for note in verdict.notes[:2])
             raise ScanError(f"{name}: this scan teaches nothing: {words}")

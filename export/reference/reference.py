@@ -7,7 +7,7 @@ golden scan -> views with poses -> gloss -> seen again under other placement, li
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from voxgate.export.golden.seen_again import (
     nominal_scores,
     seen_again_inputs,
 )
+from voxgate.export.golden.working import Working
 from voxgate.export.graph.tensorrt_rules import check
 from voxgate.export.packing.package import (
     RecipeParts,
@@ -124,7 +125,7 @@ def export_reference_recipe(
         raise EngineError("a rendered scan teaches no look: leave --backbone or --rendered away")
     bar = Bar(on_progress)
     bar.say("read the golden scan")
-    golden = load_golden(scan, calibration)
+    golden = load_golden(scan, calibration, smallest_mm)
     name = name or name_of(golden.scan.calibration.part)
     check_label(name, version)
     bar.begin(len(golden.views) * (1 + 2 * REPEATS))  # fitted once, seen again REPEATS times
@@ -140,7 +141,7 @@ def export_reference_recipe(
     bar.say("write the recipe")
     write_recipe(out, parts)
     bar.end()
-    return _summary(out, parts)
+    return _summary(out, parts, golden.working)
 
 
 def build_parts(
@@ -292,7 +293,7 @@ def _described(backbone: Path) -> dict[str, str]:
     return {"file": backbone.name, "sha256": sha256(backbone.read_bytes())}
 
 
-def _summary(out: Path, parts: RecipeParts) -> dict[str, Any]:
+def _summary(out: Path, parts: RecipeParts, working: Working) -> dict[str, Any]:
     fit = parts.threshold["fit"]
     return {
         "recipe": str(out),
@@ -303,6 +304,7 @@ def _summary(out: Path, parts: RecipeParts) -> dict[str, Any]:
         "expected_voxels": len(parts.expected_ijk),
         "table_z_mm": parts.manifest.grid.table_z_mm,
         "hides_mm2": parts.manifest.hides_mm2,
+        "inspected": {**asdict(working), "words": working.words},
         "nominal_appearance": fit["appearance"],
         "nominal_geometry": fit["geometry"],
     }

@@ -14,6 +14,7 @@ FOREVER_NS = 1 << 62  # later than any moment of the monotonic clock
 class Work(str, Enum):
     """What the inspector does, in its order; the names are labels of the stage histogram."""
 
+    REDUCE = "reduce"  # once a view: to the recipe's resolution
     ALIGN = "align"  # once a part
     REGISTER = "register"  # once a view, as the three below
     DESCRIBE = "describe"  # what the model gets beside the picture: shape descriptors, voxels

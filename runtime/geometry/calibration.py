@@ -8,7 +8,7 @@ Read once, validated completely, then only numbers. Frames: `base` robot, `flang
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,17 @@ class Calibration:
         """The camera in the part's frame when the flange is at `base_from_flange`."""
         part_from_base = invert(self.base_from_part)
         return part_from_base @ base_from_flange @ self.flange_from_camera
+
+    def reduced(self, block_px: int) -> Calibration:
+        """Of pictures in which a block of block_px x block_px pixels is one (pixels.reduce)."""
+        if block_px == 1:
+            return self
+        camera_matrix = self.camera_matrix.copy()
+        camera_matrix[:2] /= block_px
+        # pixel (0, 0) is the centre of a larger pixel now
+        camera_matrix[:2, 2] -= 0.5 - 0.5 / block_px
+        size = self.width_px // block_px, self.height_px // block_px
+        return replace(self, width_px=size[0], height_px=size[1], camera_matrix=camera_matrix)
 
     def ns_from_ticks(self, ticks: int) -> int:
         """Camera ticks in ns on the camera's clock, rounded half up, exact at any size."""

@@ -28,6 +28,7 @@ from voxgate.runtime.inspection.blind_spots import Projector, blind_spots, find_
 from voxgate.runtime.inspection.inputs import ViewDescriber
 from voxgate.runtime.inspection.part import Blind
 from voxgate.runtime.nouns import Note, Reason, View, ViewReport
+from voxgate.runtime.pixels.reduce import reduced_view
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import Transform
@@ -44,6 +45,7 @@ Describe = Callable[[int, View, Registered | None, Transform], Described]
 class Equipment:
     """Owned and used by one thread; `close` gives the engines back.
 
+    rays: of the pictures that are inspected, at the recipe's resolution. calibration: the camera's.
     whole: what a volume detector sees; None for view detectors.
     """
 
@@ -74,7 +76,8 @@ class Equipment:
         recipe.check_calibration(calibration)
         recipe.check_detector()
         recipe.check_further([name for name in engines if name != MODEL])
-        manifest, rays = recipe.manifest, Rays.from_calibration(calibration)
+        manifest = recipe.manifest
+        rays = Rays.from_calibration(calibration.reduced(manifest.block_px))
         golden, crew = _expected_views(recipe, rays), Crew(threads)
         whole, describe = None, ViewDescriber(manifest, rays, crew).describe
         if manifest.voxels is not None:
@@ -119,6 +122,16 @@ class Equipment:
         except EngineError as error:
             return Note(Reason.ENGINE_FAILED, str(error))
         return None
+
+    @property
+    def camera_px(self) -> tuple[int, int]:
+        """(height, width) of the pictures that arrive; the rays are of those that are inspected."""
+        return self.calibration.height_px, self.calibration.width_px
+
+    def reduced(self, view: View) -> View:
+        """The view at the resolution that the recipe inspects."""
+        block_px, camera_matrix = self.recipe.manifest.block_px, self.calibration.camera_matrix
+        return reduced_view(view, block_px, float(camera_matrix[0, 0]), self.crew)
 
     def find_projector(self, waiting: Sequence[tuple[int, View]]) -> Projector | None:
         """Where the sensor's light comes from, as these views tell; None where golden views were

@@ -1,7 +1,8 @@
 """The method on one page: start -> add(view)* -> finish() -> Verdict.
 
-    view -> planned viewpoint -> [first views: how does the part stand?] -> golden view re-rendered
-    into this view -> appearance and geometry scores -> volume -> coverage, defects -> truth table
+    view -> at the recipe's resolution -> planned viewpoint -> [first views: how does the part
+    stand?] -> golden view re-rendered into this view -> appearance and geometry scores -> volume
+    -> coverage, defects -> truth table
 
 A recipe of several models asks all of them about every view; the largest score counts, for whatever
 one of them does not prove good is not PASS. One that fails takes its view with it. A volume
@@ -152,13 +153,10 @@ class Inspector:
 
     def add(self, view: View) -> None:
         """Inspect one view, or keep it until enough are there to see how the part stands."""
-        planned = self._planned(view)
-        if isinstance(planned, Note):
-            self.reject(planned)
-            return
-        self._part.planned.add(planned)
-        self._part.waiting.append((planned, view))
-        self._inspect_waiting(at_least=min(ALIGNMENT_VIEWS, len(self.recipe.plan.views)))
+        if self._usable(view, self.equipment.camera_px):
+            with self._watch.time(Work.REDUCE):
+                reduced = self.equipment.reduced(view)
+            self._take(reduced)
 
     def finish(self) -> Verdict:
         """The verdict on everything that was added; `start` begins the next part."""
@@ -174,23 +172,45 @@ class Inspector:
         self.scorer_score = findings.scorer
         return verdict_on(findings, self.limits, self._part.reports)
 
-    def inspect(self, arrivals: Iterable[View | Note]) -> Verdict:
-        """One part, whole: each view, or what speaks against it, as it comes."""
+    def add_reduced(self, view: View) -> None:
+        """As `add`, of a view that is at the recipe's resolution (equipment.reduced) already."""
+        if self._usable(view, self.equipment.rays.x.shape):
+            self._take(view)
+
+    def inspect(self, arrivals: Iterable[View | Note], reduced: bool = False) -> Verdict:
+        """One part, whole: each view, or what speaks against it, as it comes.
+
+        reduced: whether the views are at the recipe's resolution already.
+        """
         self.start()
+        add = self.add_reduced if reduced else self.add
         for arrival in arrivals:
             if isinstance(arrival, View):
-                self.add(arrival)
+                add(arrival)
             else:
                 self.reject(arrival)
         return self.finish()
 
     # --- one private method per step, in their order -------------------------------------------
 
+    def _usable(self, view: View, shape: tuple[int, ...]) -> bool:
+        limit_mm = self.limits.uncertainty_max_voxels * self.recipe.grid.voxel_mm
+        problem = doubts.unusable(view, shape, limit_mm)
+        self._part.hold(problem)
+        return problem is None
+
+    def _take(self, view: View) -> None:
+        planned = self._planned(view)
+        if isinstance(planned, Note):
+            self.reject(planned)
+            return
+        self._part.planned.add(planned)
+        self._part.waiting.append((planned, view))
+        self._inspect_waiting(at_least=min(ALIGNMENT_VIEWS, len(self.recipe.plan.views)))
+
     def _planned(self, view: View) -> int | Note:
         """The viewpoint that this is the view of, or why it is not to be inspected."""
-        limit_mm = self.limits.uncertainty_max_voxels * self.recipe.grid.voxel_mm
-        problem = doubts.unusable(view, self.equipment.rays.x.shape, limit_mm)
-        planned = problem or self.recipe.plan.match(view.part_from_camera)
+        planned = self.recipe.plan.match(view.part_from_camera)
         if isinstance(planned, Note):
             return planned
         part = self._part

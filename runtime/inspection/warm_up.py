@@ -5,6 +5,7 @@ from __future__ import annotations
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry import align, drift, register
 from voxgate.runtime.inspection import blind_spots, fpfh
+from voxgate.runtime.pixels import reduce
 from voxgate.runtime.volume import carve, coverage, lift, segment, smooth
 
 
@@ -15,6 +16,7 @@ def warm_up(crew: Crew, describes: bool = False) -> None:
 
     Compiled code is kept beside the sources, or in the user's cache folder where that is read-only.
     """
+    reduce.warm_up(crew)
     lift.warm_up(crew)
     align.warm_up()
     register.warm_up(crew)

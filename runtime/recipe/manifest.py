@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from voxgate.runtime.common.labels import Name, Version
+from voxgate.runtime.pixels.reduce import MAX_BLOCK_PX
 
 SCHEMA_VERSIONS = (1, 2)
 """2 is for recipes of several models: who reads 1 alone must not inspect by the first of them."""
@@ -102,6 +103,22 @@ class VoxelSection(_Section):
     cells: Annotated[int, Field(ge=8, le=128)] = 64
 
 
+class WorkingSection(_Section):
+    """The pictures that are inspected: the camera's, a block of its pixels made one.
+
+    One resolution for all that the recipe does: its models see these pictures too.
+    """
+
+    block_px: Annotated[int, Field(ge=2, le=MAX_BLOCK_PX)] = Field(
+        description="side of a block, in pixels of the camera"
+    )
+    width_px: Annotated[int, Field(ge=1)]
+    height_px: Annotated[int, Field(ge=1)]
+    pixel_mm: Annotated[float, Field(gt=0, le=100)] = Field(
+        description="what a pixel of them spans on the golden part, in the farthest view"
+    )
+
+
 class DetectorSection(_Section):
     """A further view detector of the recipe; its threshold is 1.0 too."""
 
@@ -169,6 +186,9 @@ class Manifest(_Section):
     probe_tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
         default=1e-3, description="of the threshold, by which the probe may differ at load"
     )
+    working: WorkingSection | None = Field(
+        default=None, description="where pictures are inspected at less than the camera's size"
+    )
     fpfh: FpfhSection | None = None
     voxels: VoxelSection | None = None
     detectors: tuple[DetectorSection, ...] = Field(
@@ -187,6 +207,11 @@ class Manifest(_Section):
         pass."""
         across_mm = self.smallest_mm or SMALLEST_VOXELS * self.grid.voxel_mm
         return pi / 4 * across_mm**2
+
+    @property
+    def block_px(self) -> int:
+        """Side of the blocks of the camera's pixels that are inspected as one."""
+        return 1 if self.working is None else self.working.block_px
 
     @property
     def narrow(self) -> bool:
@@ -225,8 +250,9 @@ class Manifest(_Section):
         written: dict[str, Any] = write(self)
         if not self.detectors:
             written.pop("detectors", None)
-        if self.smallest_mm is None:
-            written.pop("smallest_mm", None)
+        for later in ("smallest_mm", "working"):
+            if written.get(later) is None:
+                written.pop(later, None)
         return written
 
 

@@ -41,7 +41,7 @@ from voxgate.runtime.recipe.zones import Zones, read_zones
 from voxgate.runtime.volume.grid import GridSpec
 
 PICTURES = ("image", "reference", "gloss", "depth_mm", "score")
-"""Tensors of the camera's own size."""
+"""Tensors of the size of the pictures that are inspected."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +151,8 @@ class Recipe:
                 f"recipe {self.label} was made with another calibration of {calibration.part!r}: "
                 "export it again from a golden scan taken with this one"
             )
-        size = (calibration.height_px, calibration.width_px)
+        worked = calibration.reduced(self.manifest.block_px)
+        size = (worked.height_px, worked.width_px)
         for each in self.models:
             for tensor in (*each.manifest.inputs, each.manifest.output):
                 if (
@@ -160,8 +161,8 @@ class Recipe:
                     and tensor.shape[2:] != size
                 ):
                     raise RecipeError(
-                        f"recipe {each.model_label}: {tensor} does not fit the camera's pictures "
-                        f"of {size}: export it again for this camera"
+                        f"recipe {each.model_label}: {tensor} does not fit the camera's pictures, "
+                        f"inspected at {size}: export it again for this camera"
                     )
 
 

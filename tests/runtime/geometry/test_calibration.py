@@ -13,6 +13,7 @@ import pytest
 from tests.kits.repository import ROOT
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.geometry.rays import Rays
 
 EXAMPLE = ROOT / "examples" / "bracket" / "calibration.json"
 
@@ -164,3 +165,13 @@ def test_digest_follows_every_number_that_places_a_pixel_and_no_other(tmp_path: 
     same["views"] = []
     same["T_base_part"][3][0] = -0.0
     assert _load(tmp_path, same).digest == original
+
+
+def test_a_reduced_picture_looks_elsewhere_than_the_camera() -> None:
+    """The middle of a block is where its one pixel looks."""
+    known = Calibration.load(EXAMPLE)
+    whole, reduced = Rays.from_calibration(known), Rays.from_calibration(known.reduced(3))
+    assert reduced.x.shape == (200, 266)
+    assert np.allclose(reduced.x, whole.x[1::3, 1:798:3], atol=1e-6)
+    assert np.allclose(reduced.y, whole.y[1::3, 1:798:3], atol=1e-6)
+    assert known.reduced(3).digest == known.digest
