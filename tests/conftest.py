@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kits.repository import BRACKET, ROOT
+from tests.kits.small_scan import small_bracket
 from voxgate.sim.recipes import export_once
 
 HERE = Path(__file__).parent
@@ -36,3 +37,9 @@ def folder() -> Iterator[Path]:
 def bracket_recipe() -> Path:
     """Folder of the recipe of examples/bracket/golden; kept in out/ until scan or code change."""
     return export_once(BRACKET / "golden", ROOT / "out" / "recipes")
+
+
+@pytest.fixture(scope="session")
+def small_recipe() -> Path:
+    """Folder of the recipe of small_bracket()/golden, kept likewise: to be read, never written."""
+    return export_once(small_bracket() / "golden", ROOT / "out" / "recipes")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.kits import gpu_kit, tiny
 from tests.kits.host_kernels import host_kernels
-from tests.kits.repository import BRACKET
+from tests.kits.small_scan import small_bracket
 from voxgate.benchmarks.speed import gpu as bench
 from voxgate.benchmarks.speed import stages
 from voxgate.benchmarks.speed.stages import Stage, measure
@@ -37,16 +37,16 @@ def test_without_a_measurement_the_table_says_so_and_a_jetsons_copy_costs_twice(
 
 
 def test_every_stage_is_timed_by_the_gpus_events(
-    bracket_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host_kernels()
     box = gpu_kit.install(monkeypatch)
     monkeypatch.setattr(stages, "WARM_UP_PARTS", 0)
     monkeypatch.setattr(stages, "MEASURED_PARTS", 1)
-    recipe = Recipe.load(bracket_recipe)
+    recipe = Recipe.load(small_recipe)
     plans = PlanCache(tmp_path)
     gpu_kit.build(recipe, plans)
-    scan = open_scan(BRACKET / "bad")
+    scan = open_scan(small_bracket() / "bad")
     placed = views_of(scan, DEFAULTS.max_gap_ns, 1.0)
     views = [view for view in placed if isinstance(view, View)][:3]
     found = measure(recipe, scan.calibration, views, plans)

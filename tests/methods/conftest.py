@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.small_scan import write_small_scans
+from tests.kits.small_scan import small_bracket
 from voxgate.export.golden.golden import Golden, load_golden
 
 collect_ignore_glob = ["test_*.py"] if find_spec("torch") is None else []
 
 
 @pytest.fixture(scope="session")
-def small_scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_scans() -> Path:
     """golden, good and bad at 200 x 150 px."""
-    return write_small_scans(tmp_path_factory.mktemp("scans") / "bracket")
+    return small_bracket()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from tests.kits.small_scan import EXAMPLES
+from tests.kits.repository import BRACKET
 from voxgate.benchmarks.calibration.calib_cell import lens
 from voxgate.calib.handeye.motions import board_place, solve_ax_xb, solve_ax_zb, turns
 from voxgate.calib.lens.lens import LensModel
@@ -63,7 +63,7 @@ def test_ray_of_a_pixel_comes_back_to_the_pixel(model: LensModel) -> None:
 
 
 def test_the_runtime_sees_a_point_at_the_same_pixel() -> None:
-    calibration = Calibration.load(EXAMPLES / "calibration.json")
+    calibration = Calibration.load(BRACKET / "calibration.json")
     camera = lens().with_values(
         np.array([*calibration.camera_matrix[[0, 1, 0, 1], [0, 1, 2, 2]], *calibration.distortion])
     )

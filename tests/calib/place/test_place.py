@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kits.calib_kit import bump, calib, off, pose, refused, write_pictures, write_poses
-from tests.kits.small_scan import EXAMPLES, write_small_scans
+from tests.kits.repository import BRACKET
+from tests.kits.small_scan import small_bracket
 from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, Camera, lens, make_cell
 from voxgate.calib.board.board import Board, Kind
 from voxgate.calib.board.board_print import raster
@@ -230,12 +231,12 @@ def test_file_that_is_no_cloud_is_one_line(name: str, content: bytes, tmp_path: 
 
 @cache
 def example() -> Calibration:
-    return Calibration.load(EXAMPLES / "calibration.json")
+    return Calibration.load(BRACKET / "calibration.json")
 
 
 def unplaced(folder: Path) -> Path:
     """The example's calibration without its part."""
-    data = json.loads((EXAMPLES / "calibration.json").read_text())
+    data = json.loads((BRACKET / "calibration.json").read_text())
     for key in ("T_base_part", "part", "views"):
         data.pop(key)
     path = folder / "unplaced.json"
@@ -321,8 +322,8 @@ def test_part_that_is_half_told_is_refused(words: list[str], message: str, tmp_p
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_small_scans(tmp_path_factory.mktemp("small") / "bracket")
+def small() -> Path:
+    return small_bracket()
 
 
 def test_golden_scan_is_laid_onto_its_cad(small: Path, tmp_path: Path) -> None:

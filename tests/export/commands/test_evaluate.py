@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.kits.small_scan import EXAMPLES, write_small_scans
+from tests.kits.small_scan import small_bracket
 from voxgate.export.evaluation.layouts.open_dataset import open_dataset
 from voxgate.export.evaluation.records import StoredVolumes
 from voxgate.export.evaluation.run.evaluate import Evaluation, Plan, evaluate
@@ -28,21 +28,16 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One part type in the public layout: a good and a bad scan, small."""
-    folder = write_small_scans(tmp_path_factory.mktemp("data") / "bracket")
+    folder = Path(shutil.copytree(small_bracket(), tmp_path_factory.mktemp("data") / "bracket"))
+    (folder / "test").mkdir()
     for name in ("good", "bad"):
-        (folder / "test").mkdir(exist_ok=True)
         (folder / name).rename(folder / "test" / name)
-        for truth in ("surface.npz", "gt.npz", "truth.json"):
-            if (EXAMPLES / name / truth).exists():
-                shutil.copy(EXAMPLES / name / truth, folder / "test" / name)
     return folder
 
 
 @pytest.fixture(scope="module")
-def recipe(part: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("recipes") / "small"
-    export_reference_recipe(part / "golden", out)
-    return out
+def recipe(small_recipe: Path) -> Path:
+    return small_recipe
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.kits.small_scan import write_small_scans
+from tests.kits.small_scan import small_bracket
 from voxgate.export.quality.parts_seen import PartScores
 from voxgate.export.quality.zone_thresholds import (
     Target,
@@ -19,7 +19,6 @@ from voxgate.export.quality.zone_thresholds import (
     escape_table,
     record,
 )
-from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.offline.inspect_scan import inspect_folder
@@ -29,15 +28,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_small_scans(tmp_path_factory.mktemp("scans") / "bracket")
+def scans() -> Path:
+    return small_bracket()
 
 
 @pytest.fixture(scope="module")
-def recipe(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("recipes") / "1"
-    export_reference_recipe(scans / "golden", out)
-    return out
+def recipe(small_recipe: Path) -> Path:
+    return small_recipe
 
 
 def _run(*arguments: object) -> Result:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from tests.kits import fake_tensorrt, gpu_kit, several
 from tests.kits.gpu_kit import Box
-from tests.kits.small_scan import write_small_scans
+from tests.kits.small_scan import small_bracket
 from voxgate.runtime.cli import app
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.engines.choice import choose
@@ -126,7 +126,7 @@ def test_a_second_plan_that_is_gone_is_named_and_nothing_stays_open(
 
 @pytest.mark.slow
 def test_a_part_gets_the_cpus_verdict(box: Box, tmp_path: Path) -> None:
-    scans = write_small_scans(tmp_path / "scans" / "bracket")
+    scans = small_bracket()
     folder = several.write_shape_and_look(scans / "golden", tmp_path / "recipes") / "both"
     recipe, plans = Recipe.load(folder), PlanCache(tmp_path / "plans")
     _build(recipe, plans)

@@ -15,7 +15,8 @@ from tests.kits import gpu_kit
 from tests.kits.cell_kit import until
 from tests.kits.gpu_kit import Box
 from tests.kits.host_kernels import host_kernels
-from tests.kits.repository import BRACKET, ROOT
+from tests.kits.repository import ROOT
+from tests.kits.small_scan import px, small_bracket
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS, Settings
@@ -40,15 +41,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def recipe(bracket_recipe: Path) -> Recipe:
-    return Recipe.load(bracket_recipe)
+def recipe(small_recipe: Path) -> Recipe:
+    return Recipe.load(small_recipe)
 
 
 @pytest.fixture(scope="module")
 def scans() -> dict[str, tuple[Scan, list[View]]]:
     found = {}
     for name in ("good", "bad"):
-        scan = open_scan(BRACKET / name)
+        scan = open_scan(small_bracket() / name)
         views = views_of(scan, DEFAULTS.max_gap_ns, MAX_UNCERTAINTY_MM)
         found[name] = (scan, [view for view in views if isinstance(view, View)])
     return found
@@ -121,7 +122,7 @@ def test_where_depth_is_silent_the_picture_speaks_on_the_gpu_too(
     for view in scans["bad"][1]:
         assert view.depth_mm is not None
         depth_mm = view.depth_mm.copy()
-        depth_mm[250:350, 350:450] = np.nan
+        depth_mm[px(250, 350), px(350, 450)] = np.nan
         views.append(replace(view, depth_mm=depth_mm))
     found = []
     for backend in ("onnxruntime-cpu", "tensorrt"):
@@ -244,10 +245,10 @@ def test_a_fine_grid_is_sparse_on_the_gpu_too(
 
 
 def test_auto_is_told_by_the_verdict_offline(
-    box: Box, plans: PlanCache, bracket_recipe: Path
+    box: Box, plans: PlanCache, small_recipe: Path
 ) -> None:
     settings = Settings(backend="auto", plans=plans.folder)
-    result = inspect_folder(BRACKET / "bad", bracket_recipe, settings=settings)
+    result = inspect_folder(small_bracket() / "bad", small_recipe, settings=settings)
     assert result.message.backend == "tensorrt-10.3.0"
     assert result.verdict.outcome is Outcome.FAIL
 
@@ -255,16 +256,16 @@ def test_auto_is_told_by_the_verdict_offline(
 def test_the_services_worker_opens_serves_and_closes_it_on_one_thread(
     box: Box,
     plans: PlanCache,
-    bracket_recipe: Path,
+    small_recipe: Path,
     scans: dict[str, tuple[Scan, list[View]]],
     tmp_path: Path,
 ) -> None:
     scan, views = scans["bad"]
     before = set(box.gpu.memory)
     text = (ROOT / "configs" / "bracket_cell.yaml").read_text(encoding="utf-8")
-    text = text.replace("../examples", str(ROOT / "examples"))
-    text = text.replace("../out/recipes", str(bracket_recipe.parents[1]))
-    text = text.replace("default: bracket/1 ", f"default: bracket/{bracket_recipe.name} ")
+    text = text.replace("../examples/bracket", str(small_bracket()))
+    text = text.replace("../out/recipes", str(small_recipe.parents[1]))
+    text = text.replace("default: bracket/1 ", f"default: bracket/{small_recipe.name} ")
     text = text.replace("backend: onnxruntime-cpu ", f"plans: {plans.folder}\n  backend: auto ")
     (tmp_path / "cell.yaml").write_text(text, encoding="utf-8")
     config = load_cell(tmp_path / "cell.yaml").config
@@ -276,7 +277,7 @@ def test_the_services_worker_opens_serves_and_closes_it_on_one_thread(
         return next((event for event in events if isinstance(event, kind)), None)
 
     worker.start()
-    worker.prepare(f"{bracket_recipe.parent.name}/{bracket_recipe.name}")
+    worker.prepare(f"{small_recipe.parent.name}/{small_recipe.name}")
     ready = until(lambda: heard(RecipeReady), "ready")
     assert isinstance(ready, RecipeReady)
     assert ready.prepared.backend == "tensorrt-10.3.0"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.kits import tiny
-from tests.kits.repository import BRACKET
+from tests.kits.small_scan import small_bracket
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.engine import Tensor
@@ -55,8 +55,8 @@ class CubeEngine:
 
 
 @pytest.fixture(scope="module")
-def recipe(bracket_recipe: Path) -> Recipe:
-    return Recipe.load(bracket_recipe)
+def recipe(small_recipe: Path) -> Recipe:
+    return Recipe.load(small_recipe)
 
 
 def section(recipe: Recipe) -> VoxelSection:
@@ -83,7 +83,7 @@ def views(scan: Scan) -> list[View]:
 
 
 def inspect(recipe: Recipe, engine: Any, scan: str, only: Sequence[int] = range(12)) -> Verdict:
-    opened = open_scan(BRACKET / scan)
+    opened = open_scan(small_bracket() / scan)
     inspector = Inspector(recipe, opened.calibration, engine, Limits())
     try:
         inspector.start()
@@ -177,7 +177,7 @@ def test_missing_surface_is_not_a_pass_when_the_model_scores_alone(recipe: Recip
 
 def test_scene_detectors_are_refused_by_name(recipe: Recipe) -> None:
     scene = replace(recipe, manifest=recipe.manifest.model_copy(update={"detector": "scene"}))
-    calibration = open_scan(BRACKET / "good").calibration
+    calibration = open_scan(small_bracket() / "good").calibration
     with pytest.raises(RecipeError, match="Odd-One-Out"):
         Inspector.open(scene, calibration, Limits())
 
@@ -185,7 +185,7 @@ def test_scene_detectors_are_refused_by_name(recipe: Recipe) -> None:
 def test_a_recipe_for_pictures_of_another_size_is_refused(recipe: Recipe) -> None:
     small = TensorSpec(name="score", dtype="float32", shape=(1, 1, 60, 80))
     other = replace(recipe, manifest=recipe.manifest.model_copy(update={"output": small}))
-    calibration = open_scan(BRACKET / "good").calibration
+    calibration = open_scan(small_bracket() / "good").calibration
     with pytest.raises(RecipeError, match="this camera"):
         other.check_calibration(calibration)
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.kits.moody_engine import MoodyEngine, Output
 from tests.kits.remembering_engine import RememberingEngine
-from tests.kits.repository import BRACKET
+from tests.kits.small_scan import px, small_bracket
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.engine import Tensor, open_engine
@@ -37,13 +37,13 @@ Views = list[View]
 
 
 @pytest.fixture(scope="module")
-def recipe(bracket_recipe: Path) -> Recipe:
-    return Recipe.load(bracket_recipe)
+def recipe(small_recipe: Path) -> Recipe:
+    return Recipe.load(small_recipe)
 
 
 @pytest.fixture(scope="module")
 def good_scan() -> Scan:
-    return open_scan(BRACKET / "good")
+    return open_scan(small_bracket() / "good")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def all_good(good_scan: Scan) -> tuple[View, ...]:
 
 @pytest.fixture(scope="module")
 def all_bad() -> tuple[View, ...]:
-    return _views(open_scan(BRACKET / "bad"))
+    return _views(open_scan(small_bracket() / "bad"))
 
 
 @pytest.fixture
@@ -186,15 +186,11 @@ WRONG: dict[str, tuple[Callable[[Views, Rays], Views], set[Reason]]] = {
         {Reason.POSE_UNCERTAIN, Reason.MISSING_VIEW},
     ),
     "view of another size": (
-        _changed(2, image=np.zeros((480, 640), np.uint8), depth_mm=None),
+        _changed(2, image=np.zeros((120, 160), np.uint8), depth_mm=None),
         {Reason.FRAME_INVALID, Reason.MISSING_VIEW},
     ),
     "part 5 mm off its place": (
         lambda views, rays: [_moved(view, x_mm=5.0) for view in views],
-        {Reason.MISALIGNED},
-    ),
-    "part pushed in mid-scan": (
-        lambda views, rays: [*views[:6], *(_moved(view, x_mm=1.0) for view in views[6:])],
         {Reason.MISALIGNED},
     ),
     "empty fixture": (
@@ -397,6 +393,9 @@ def _peaks(verdict: Verdict) -> dict[int, float]:
 # --- recipes without golden views ---------------------------------------------------------------
 
 
+SPOT = px(290, 310), px(390, 410)
+
+
 class SpotEngine:
     """A model that looks at the image alone and gives `peak` at one place of every view."""
 
@@ -406,7 +405,7 @@ class SpotEngine:
 
     def __init__(self, peak: float) -> None:
         self._peak = peak
-        self.spot = slice(290, 310), slice(390, 410)
+        self.spot = SPOT
 
     def run(self, inputs: dict[str, Tensor]) -> Output:
         assert list(inputs) == ["image"]
@@ -440,7 +439,7 @@ def _returning(view: View) -> View:
     """With a return in every pixel of the spot: as far as the farthest of it."""
     assert view.depth_mm is not None
     depth_mm = view.depth_mm.copy()
-    spot = depth_mm[290:310, 390:410]
+    spot = depth_mm[SPOT]
     np.copyto(spot, np.nanmax(spot), where=np.isnan(spot))
     return replace(view, depth_mm=depth_mm)
 
@@ -478,11 +477,11 @@ def _without_return(view: View, rows: slice, columns: slice) -> View:
     return replace(view, depth_mm=depth_mm)
 
 
-@pytest.mark.parametrize("side_px", [20, 3])
+@pytest.mark.parametrize("side_px", [5, 3])
 def test_a_defect_that_returns_no_depth_is_found_by_a_model_that_scores_alone(
     side_px: int, recipe: Recipe, good_scan: Scan, good: Views
 ) -> None:
-    rows, columns = slice(300 - side_px, 300), slice(400 - side_px, 400)
+    rows, columns = (slice(end - side_px, end) for end in (px(0, 300).stop, px(0, 400).stop))
     inspector = _alone(recipe, good_scan, 10.0)
     engine = inspector.engine
     assert isinstance(engine, SpotEngine)
@@ -499,9 +498,8 @@ def test_a_score_that_nothing_places_is_never_a_pass(
     recipe: Recipe, good_scan: Scan, good: Views
 ) -> None:
     inspector = _alone(recipe, good_scan, 10.0, golden=False)
-    spot = slice(290, 310), slice(390, 410)
     try:
-        verdict = _inspect(inspector, [_without_return(view, *spot) for view in good])
+        verdict = _inspect(inspector, [_without_return(view, *SPOT) for view in good])
     finally:
         inspector.close()
     assert verdict.outcome is Outcome.INDETERMINATE
@@ -519,7 +517,7 @@ def test_edges_that_flicker_are_no_defects_to_a_model_that_sees_depth(
     try:
         few = _inspect(inspector, good).defects
         assert sum(defect.voxels for defect in few) < 20  # of some hundred that flicker
-        hidden = [_without_return(v, slice(290, 310), slice(390, 410)) for v in good]
+        hidden = [_without_return(view, *SPOT) for view in good]
         assert len(_inspect(inspector, hidden).defects) > len(few)
     finally:
         inspector.close()
@@ -545,7 +543,7 @@ def test_one_views_pixels_sent_twice_are_no_second_view(inspector: Inspector, go
 
 
 def test_the_golden_scan_played_as_a_part_proves_nothing(inspector: Inspector) -> None:
-    verdict = _inspect(inspector, _views(open_scan(BRACKET / "golden")))
+    verdict = _inspect(inspector, _views(open_scan(small_bracket() / "golden")))
     assert verdict.outcome is Outcome.INDETERMINATE
     assert verdict.reasons == (Reason.DUPLICATE_VIEW,)
     assert "golden scan's own" in verdict.notes[0].detail

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from tests.kits import several, tiny
 from tests.kits.moody_engine import MoodyEngine
-from tests.kits.small_scan import write_small_scans
+from tests.kits.small_scan import px, small_bracket
 from tests.kits.spoilt_recipe import flip_a_bit, replace_file
 from voxgate.export.evaluation.cases import Picture, PictureTruth
 from voxgate.export.evaluation.judges.per_view import ListeningInspector
@@ -43,12 +43,12 @@ from voxgate.runtime.volume.volume import Volume
 
 pytestmark = pytest.mark.slow
 
-MARK = slice(70, 78), slice(96, 104)  # on the bracket in every view
+MARK = px(280, 312), px(384, 416)  # on the bracket in every view
 
 
 @pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_small_scans(tmp_path_factory.mktemp("scans") / "bracket")
+def scans() -> Path:
+    return small_bracket()
 
 
 @pytest.fixture(scope="module")

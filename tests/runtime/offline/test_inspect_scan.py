@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.kits.repository import BRACKET
+from tests.kits.small_scan import px, small_bracket
 from voxgate.runtime import cli
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.settings import Settings
@@ -33,11 +33,11 @@ TRUTH = ("truth.json", "gt.npz", "surface.npz", "truth_masks")
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
     """The good scan without its truth, with its calibration beside it, free to be broken."""
-    shutil.copy(BRACKET / "calibration.json", tmp_path)
-    shutil.copy(BRACKET / "grid.json", tmp_path)
-    return Path(
-        shutil.copytree(BRACKET / "good", tmp_path / "scan", ignore=shutil.ignore_patterns(*TRUTH))
-    )
+    part = small_bracket()
+    shutil.copy(part / "calibration.json", tmp_path)
+    shutil.copy(part / "grid.json", tmp_path)
+    without = shutil.ignore_patterns(*TRUTH)
+    return Path(shutil.copytree(part / "good", tmp_path / "scan", ignore=without))
 
 
 def _voxgate(
@@ -51,7 +51,7 @@ def _voxgate(
 
 
 def test_a_good_part_is_exit_0_and_its_volume_can_be_read(
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -61,7 +61,7 @@ def test_a_good_part_is_exit_0_and_its_volume_can_be_read(
     code, out, _ = _voxgate(
         monkeypatch,
         capsys,
-        *("inspect", scan, "--recipe", bracket_recipe, "--volume", volume, "--json"),
+        *("inspect", scan, "--recipe", small_recipe, "--volume", volume, "--json"),
     )
     verdict = json.loads(out)
     assert (code, verdict["outcome"], verdict["reasons"]) == (0, "PASS", [])
@@ -77,14 +77,14 @@ def test_a_good_part_is_exit_0_and_its_volume_can_be_read(
 
 
 def test_a_bad_part_is_exit_1_and_its_defects_lie_where_the_truth_says(
-    bracket_recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small_recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = _voxgate(
-        monkeypatch, capsys, "inspect", BRACKET / "bad", "--recipe", bracket_recipe, "--json"
+        monkeypatch, capsys, "inspect", small_bracket() / "bad", "--recipe", small_recipe, "--json"
     )
     verdict = json.loads(out)
     assert (code, verdict["outcome"]) == (1, "FAIL")
-    truth = json.loads((BRACKET / "bad" / "truth.json").read_text())["defects"]
+    truth = json.loads((small_bracket() / "bad" / "truth.json").read_text())["defects"]
     found = np.array([defect["centroid_part_mm"] for defect in verdict["defects"]])
     for defect in truth:
         distance_mm = np.linalg.norm(found - np.array(defect["centre_mm"]), axis=1).min()
@@ -92,12 +92,12 @@ def test_a_bad_part_is_exit_1_and_its_defects_lie_where_the_truth_says(
 
 
 def test_the_same_scan_gives_the_same_numbers_again(
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = ("inspect", scan, "--recipe", bracket_recipe, "--json")
+    command = ("inspect", scan, "--recipe", small_recipe, "--json")
     verdicts = [json.loads(_voxgate(monkeypatch, capsys, *command)[1]) for _ in range(2)]
     for verdict in verdicts:
         del verdict["created_utc"], verdict["timing_ms"]
@@ -105,14 +105,14 @@ def test_the_same_scan_gives_the_same_numbers_again(
 
 
 def test_a_scan_that_lacks_a_view_is_exit_3_and_names_it(
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     _drop_line(scan / "frames.jsonl", 4)
     code, out, _ = _voxgate(
-        monkeypatch, capsys, "inspect", scan, "--recipe", bracket_recipe, "--json"
+        monkeypatch, capsys, "inspect", scan, "--recipe", small_recipe, "--json"
     )
     verdict = json.loads(out)
     assert (code, verdict["outcome"]) == (3, "INDETERMINATE")
@@ -122,14 +122,14 @@ def test_a_scan_that_lacks_a_view_is_exit_3_and_names_it(
 
 
 def test_a_gap_in_the_frame_ids_is_not_pass_even_if_every_view_came(
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     _edit_line(scan / "frames.jsonl", 11, frame_id=2013)
     code, out, _ = _voxgate(
-        monkeypatch, capsys, "inspect", scan, "--recipe", bracket_recipe, "--json"
+        monkeypatch, capsys, "inspect", scan, "--recipe", small_recipe, "--json"
     )
     assert code == 3
     assert [reason["reason"] for reason in json.loads(out)["reasons"]] == ["frame_lost"]
@@ -167,12 +167,12 @@ def _cell(scan: Path, **sections: object) -> Path:
 def test_the_limits_of_a_cell_hold_offline_too(
     sections: dict[str, object],
     reason: str,
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = ("inspect", scan, "--recipe", bracket_recipe, "--config", _cell(scan, **sections))
+    command = ("inspect", scan, "--recipe", small_recipe, "--config", _cell(scan, **sections))
     code, out, _ = _voxgate(monkeypatch, capsys, *command, "--json")
     assert code == 3
     assert reason in {found["reason"] for found in json.loads(out)["reasons"]}
@@ -189,13 +189,13 @@ def test_the_engine_of_a_cell_is_asked_for_offline_too(scan: Path) -> None:
 
 
 def test_a_cell_that_would_not_be_served_is_refused_offline_too(
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = _cell(scan, limits={"shift_max_mm": -1})
-    command = ("inspect", scan, "--recipe", bracket_recipe, "--config", file, "--json")
+    command = ("inspect", scan, "--recipe", small_recipe, "--config", file, "--json")
     code, out, err = _voxgate(monkeypatch, capsys, *command)
     assert code == 2
     assert "cell.yaml" in err
@@ -204,7 +204,7 @@ def test_a_cell_that_would_not_be_served_is_refused_offline_too(
 
 
 def test_no_engine_stays_open_when_the_inspector_refuses(
-    bracket_recipe: Path, scan: Path, monkeypatch: pytest.MonkeyPatch
+    small_recipe: Path, scan: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Engine] = []
 
@@ -218,7 +218,7 @@ def test_no_engine_stays_open_when_the_inspector_refuses(
     monkeypatch.setattr(equipment, "open_engine", remembered)
     monkeypatch.setattr(inspector.Inspector, "__init__", refuse)
     with pytest.raises(RecipeError, match="export it again"):
-        offline.inspect_folder(scan, bracket_recipe)
+        offline.inspect_folder(scan, small_recipe)
     (engine,) = opened
     with pytest.raises(EngineError, match="closed"):
         engine.run({})
@@ -295,7 +295,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_wrong_input_is_one_line_and_exit_2(
     case: str,
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -303,7 +303,7 @@ def test_wrong_input_is_one_line_and_exit_2(
     spoil, told = BROKEN[case]
     spoil(scan)
     code, out, err = _voxgate(
-        monkeypatch, capsys, "inspect", scan, "--recipe", bracket_recipe, "--json"
+        monkeypatch, capsys, "inspect", scan, "--recipe", small_recipe, "--json"
     )
     assert code == 2
     assert told in err
@@ -313,13 +313,13 @@ def test_wrong_input_is_one_line_and_exit_2(
 
 
 def test_a_corrupted_model_is_refused_before_anything_is_inspected(
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    recipe = Path(shutil.copytree(bracket_recipe, tmp_path / "recipe"))
+    recipe = Path(shutil.copytree(small_recipe, tmp_path / "recipe"))
     _truncate(recipe / "model.onnx")
     code, out, err = _voxgate(monkeypatch, capsys, "inspect", scan, "--recipe", recipe)
     assert (code, out) == (2, "")
@@ -327,7 +327,7 @@ def test_a_corrupted_model_is_refused_before_anything_is_inspected(
 
 
 def test_a_volume_that_cannot_be_written_is_said_and_not_a_verdict(
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -335,7 +335,7 @@ def test_a_volume_that_cannot_be_written_is_said_and_not_a_verdict(
 ) -> None:
     target = tmp_path / "nowhere" / "volume.npz"
     code, out, err = _voxgate(
-        monkeypatch, capsys, "inspect", scan, "--recipe", bracket_recipe, "--volume", target
+        monkeypatch, capsys, "inspect", scan, "--recipe", small_recipe, "--volume", target
     )
     assert (code, out) == (2, "")
     assert "volume.npz: the volume cannot be written" in err
@@ -358,26 +358,27 @@ sys.exit(code)
 """
 
 
-def test_the_truth_of_a_scan_is_never_opened_nor_its_folder_listed(bracket_recipe: Path) -> None:
-    command = [sys.executable, "-c", AUDITED, str(BRACKET / "bad"), str(bracket_recipe)]
+def test_the_truth_of_a_scan_is_never_opened_nor_its_folder_listed(small_recipe: Path) -> None:
+    command = [sys.executable, "-c", AUDITED, str(small_bracket() / "bad"), str(small_recipe)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1, done.stderr  # the bad bracket
     assert done.stdout.splitlines()[-1] == "[]"
 
 
 def _without_return(path: Path) -> None:
-    cv2.imwrite(str(path), np.zeros((600, 800), np.uint16))
+    depth = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+    cv2.imwrite(str(path), np.zeros_like(depth))
 
 
 def test_a_view_that_came_but_saw_nothing_is_not_pass(
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     _without_return(scan / "depth/05.png")
     code, out, _ = _voxgate(
-        monkeypatch, capsys, "inspect", scan, "--recipe", bracket_recipe, "--json"
+        monkeypatch, capsys, "inspect", scan, "--recipe", small_recipe, "--json"
     )
     assert code == 3
     reasons = {reason["reason"]: reason["detail"] for reason in json.loads(out)["reasons"]}
@@ -385,7 +386,7 @@ def test_a_view_that_came_but_saw_nothing_is_not_pass(
 
 
 def test_ink_that_swallows_the_projector_is_still_a_defect(
-    bracket_recipe: Path,
+    small_recipe: Path,
     scan: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -395,11 +396,11 @@ def test_ink_that_swallows_the_projector_is_still_a_defect(
     depth = cv2.imread(str(scan / "depth/07.png"), cv2.IMREAD_UNCHANGED)
     assert image is not None
     assert depth is not None
-    blot = slice(300, 320), slice(400, 420)
+    blot = px(300, 320), px(400, 420)
     image[blot], depth[blot] = 0, 0
     cv2.imwrite(str(scan / "images/07.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
     cv2.imwrite(str(scan / "depth/07.png"), depth)
     code, out, _ = _voxgate(
-        monkeypatch, capsys, "inspect", scan, "--recipe", bracket_recipe, "--json"
+        monkeypatch, capsys, "inspect", scan, "--recipe", small_recipe, "--json"
     )
     assert (code, json.loads(out)["outcome"]) == (1, "FAIL")
