@@ -20,7 +20,12 @@ from voxgate.runtime.nouns import DepthMap, GreyImage
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_GREY = 0
-PNG_LEVEL = 1  # twice as fast as the default, a few per cent larger
+PNG_AS = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+)
+"""By Huffman's code and runs: in what is noise no words come again, and looking for them took a
+picture a sixth more room, and as long."""
 MAX_COUNTS = 65_535  # of a 16-bit depth picture
 JPEG_START = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
@@ -42,7 +47,7 @@ class Header:
 
 def encode_png(pixels: GreyImage | npt.NDArray[np.uint16]) -> bytes:
     """Without loss. Raises ValueError for pixels that a PNG cannot hold."""
-    done, content = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
+    done, content = cv2.imencode(".png", pixels, PNG_AS)
     if not done:
         raise ValueError(f"{pixels.shape} {pixels.dtype} cannot be stored as PNG")
     return content.tobytes()

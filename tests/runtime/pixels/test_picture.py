@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kits.repository import ROOT
-from voxgate.runtime.pixels.picture import decode_depth, decode_grey
+from voxgate.runtime.pixels.picture import decode_counts, decode_depth, decode_grey, encode_png
 
 EXAMPLE = ROOT / "examples" / "bracket" / "good"
 JPEG = (EXAMPLE / "images" / "00.jpg").read_bytes()
@@ -106,3 +108,37 @@ def test_an_image_of_another_format_is_refused(content: bytes, said: str) -> Non
 def test_depth_of_another_format_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         decode_depth(content, 8, 6, 0.05)
+
+
+# --- written ------------------------------------------------------------------------------------
+
+
+def _scene(bits: int) -> npt.NDArray[Any]:
+    """Slopes and an edge, with the noise of a sensor."""
+    rows, columns = np.indices((240, 320))
+    scene = 40 + rows / 4 + columns / 5 + 60.0 * (columns > 150)
+    noisy = scene + np.random.default_rng(1).normal(0, 3, scene.shape)
+    wide: npt.NDArray[Any] = np.rint(noisy * 2 ** (bits - 8))
+    return wide.astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def _least_bytes(pixels: npt.NDArray[Any]) -> float:
+    """What the noise itself takes: the entropy of how much a pixel differs from its left one."""
+    differences = np.diff(pixels.astype(np.int64), axis=1)
+    counts = np.unique(differences, return_counts=True)[1]
+    share = counts / counts.sum()
+    return float(-(share * np.log2(share)).sum() * pixels.size / 8)
+
+
+def test_a_noisy_picture_takes_much_more_room_than_its_noise() -> None:
+    """Most of a recording: looking for words that come again finds none, and costs bits."""
+    pixels = _scene(8)
+    assert len(encode_png(pixels)) < 1.08 * _least_bytes(pixels)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_picture_changes_while_it_is_written(bits: int) -> None:
+    pixels = _scene(bits)
+    content = encode_png(pixels)
+    again = decode_grey(content, 320, 240) if bits == 8 else decode_counts(content, 320, 240)
+    np.testing.assert_array_equal(again, pixels)
