@@ -69,6 +69,15 @@ class Common:
     geometry: Annotated[
         bool, typer.Option(help="Also score deviations from the golden surface.")
     ] = False
+    smallest_mm: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=100,
+            help="Smallest defect to find, across: the model gets pictures reduced to a quarter of "
+            "it per pixel; default: the camera's own.",
+        ),
+    ] = None
     most_ms: Annotated[
         float | None,
         typer.Option(min=0.0, help="Most one run may take on this machine; default: anything."),
@@ -110,6 +119,7 @@ def export_recipe(load: Load, common: Common) -> None:
                 good=tuple(common.good or ()),
                 verify=tuple(common.verify or ()),
                 geometry=common.geometry,
+                smallest_mm=common.smallest_mm,
                 most_ms=common.most_ms,
                 calibration=common.calibration,
             ),

@@ -78,18 +78,22 @@ class Golden:
 
 
 def load_golden(
-    folder: Path, calibration: Path | None = None, smallest_mm: float | None = None
+    folder: Path,
+    calibration: Path | None = None,
+    smallest_mm: float | None = None,
+    whole: bool = False,
 ) -> Golden:
     """Read a golden scan, at the resolution for defects of smallest_mm across, or of a voxel.
 
-    Raises ScanError when a view is not proven, or teaches nothing.
+    whole: as the camera gives its pictures. Raises ScanError when a view is not proven, or teaches
+    nothing.
     """
     scan = open_scan(folder, calibration)
     voxel_mm = DEFAULT_VOXEL_MM if scan.grid is None else scan.grid.voxel_mm
-    block = first_block_px(scan.calibration)
+    block = 1 if whole else first_block_px(scan.calibration)
     looked = _looked_at(scan, block)
     wanted = block_px(looked.pixel_mm / block, scan.calibration, smallest_mm, voxel_mm)
-    if wanted != block:
+    if wanted != block and not whole:
         block, looked = wanted, _looked_at(scan, wanted)
     views, rays, table_mm = looked.views, looked.rays, looked.table_z_mm
     _check_agreement(scan.folder, views, rays)

@@ -21,8 +21,7 @@ from voxgate.runtime.recipe.manifest import SMALLEST_VOXELS, WorkingSection
 
 PIXELS_ACROSS = 4.0  # of the smallest defect, at the resolution that is chosen
 LEAST_PIXELS_ACROSS = 2.0  # of a defect that may be promised
-SLACK = 1.15  # a block is whole pixels: it may span so much more than asked
-ENOUGH_PX = 400_000  # smaller pictures cost little: they are left as they are
+LEAST_PX = 100_000  # of a picture: a smaller one shows no part of any size
 FIRST_LOOK_PX = 800  # across: how much of a picture tells where the part is
 
 
@@ -84,9 +83,13 @@ def pixel_mm(views: Sequence[View], rays: Rays, table_z_mm: float) -> float:
 def block_px(
     camera_pixel_mm: float, calibration: Calibration, smallest_mm: float | None, voxel_mm: float
 ) -> int:
-    """The largest block that spans no more than a quarter of the smallest defect, or of a voxel."""
-    wanted_mm = SLACK * (smallest_mm or voxel_mm) / PIXELS_ACROSS
-    return max(1, min(int(wanted_mm / camera_pixel_mm), _coarsest_px(calibration)))
+    """The block that spans what is nearest, as a ratio, to a quarter of the smallest defect; where
+    nobody names one, of a voxel."""
+    wanted_px = (smallest_mm or voxel_mm) / PIXELS_ACROSS / camera_pixel_mm
+    # n is nearer than n + 1 as a ratio up to their geometric mean
+    blocks = range(1, MAX_BLOCK_PX)
+    nearest = next((n for n in blocks if wanted_px < (n * (n + 1)) ** 0.5), MAX_BLOCK_PX)
+    return min(nearest, _coarsest_px(calibration))
 
 
 def working(
@@ -111,7 +114,7 @@ def working(
 
 def _coarsest_px(calibration: Calibration) -> int:
     pixels = calibration.width_px * calibration.height_px
-    return max(1, min(MAX_BLOCK_PX, int((pixels / ENOUGH_PX) ** 0.5)))
+    return max(1, min(MAX_BLOCK_PX, int((pixels / LEAST_PX) ** 0.5)))
 
 
 def _median_depth_mm(view: View, rays: Rays, table_z_mm: float) -> float:

@@ -148,6 +148,10 @@ def _check_belongs(first: _Source, other: _Source) -> None:
         raise RecipeError(f"{pair}: parts {one.part!r} and {two.part!r}")
     if one.calibration_digest != two.calibration_digest:
         raise RecipeError(f"{pair}: made with two calibrations; export one of them again")
+    if one.working != two.working:
+        raise RecipeError(
+            f"{pair}: they inspect at different resolutions; export both with one --smallest-mm"
+        )
     if one.grid != two.grid:
         raise RecipeError(f"{pair}: their grids differ; export both from one golden scan")
     if not _same_plan(first.recipe, other.recipe):

@@ -74,6 +74,7 @@ class Options:
 
     threshold: raw score that becomes 1.0; None: from the golden part seen again and `good` scans.
     verify: scans whose verdicts must be the source model's, besides the golden and the good ones.
+    smallest_mm: the smallest defect, across: pictures are reduced to what shows it; None: whole.
     most_ms: what one run of the graph may take on this machine's processor; None: anything.
     """
 
@@ -86,6 +87,7 @@ class Options:
     good: tuple[Path, ...] = ()
     verify: tuple[Path, ...] = ()
     geometry: bool = False
+    smallest_mm: float | None = None
     most_ms: float | None = None
     calibration: Path | None = None
 
@@ -138,7 +140,8 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     check_free(options.out)
     bar = Bar(on_progress)
     bar.say("read the golden scan")
-    golden = load_golden(options.scan, options.calibration)
+    whole = options.smallest_mm is None
+    golden = load_golden(options.scan, options.calibration, options.smallest_mm, whole)
     name = options.name or name_of(golden.scan.calibration.part)
     check_label(name, options.version)
     source = _loaded(load, golden, on_progress)
@@ -217,6 +220,7 @@ class _Draft:
             detector=source.detector,
             precision=options.precision,
             geometry=options.geometry,
+            smallest_mm=options.smallest_mm,
             probe_tolerance=PROBE_TOLERANCE[options.precision],
             fpfh=source.fpfh,
             voxels=source.voxels,

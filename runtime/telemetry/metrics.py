@@ -49,7 +49,8 @@ class Stage(str, Enum):
 
     SYNC = "sync"  # frame arrived -> its pose is proven
     QUEUE = "queue"  # view ready -> the inspector takes it
-    INSPECT = "inspect"  # one view: align (the first views), register, engine, fuse
+    INSPECT = "inspect"  # one view: reduce, align (the first views), register, engine, fuse
+    REDUCE = "reduce"  # the picture at the recipe's resolution
     ALIGN = "align"  # how the part stands
     REGISTER = "register"  # the golden view as this view would have seen it
     DESCRIBE = "describe"  # what the model gets: shape descriptors, voxels

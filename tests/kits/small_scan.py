@@ -1,4 +1,5 @@
-"""The example scans at a quarter of their size: the same parts, in a sixteenth of the time.
+"""The example scans at a quarter of their size: the same parts, in a sixteenth of the time; or at
+another fraction of it.
 
 With VOXGATE_PICTURES=whole, as at night, `small_bracket` gives the example itself instead.
 """
@@ -56,18 +57,18 @@ def _with_truth(folder: Path) -> None:
                 shutil.copy(BRACKET / scan / name, folder / scan)
 
 
-def write_small_scans(folder: Path) -> Path:
+def write_small_scans(folder: Path, factor: int = FACTOR) -> Path:
     """`folder`/golden, good, bad with a calibration of their own; returns `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     calibration = json.loads((BRACKET / "calibration.json").read_text())
-    (folder / "calibration.json").write_text(json.dumps(_shrunk(calibration)))
+    (folder / "calibration.json").write_text(json.dumps(_shrunk(calibration, factor)))
     shutil.copy(BRACKET / "grid.json", folder)
     for name in SCANS:
-        _shrink_scan(BRACKET / name, folder / name)
+        _shrink_scan(BRACKET / name, folder / name, factor)
     return folder
 
 
-def _shrink_scan(scan: Path, out: Path) -> None:
+def _shrink_scan(scan: Path, out: Path, factor: int) -> None:
     for kind in ("images", "depth"):
         (out / kind).mkdir(parents=True)
     for name in ("frames.jsonl", "robot_poses.jsonl"):
@@ -75,40 +76,40 @@ def _shrink_scan(scan: Path, out: Path) -> None:
     for file in sorted((scan / "images").iterdir()):
         grey = np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE))
         height, width = grey.shape
-        size = (width // FACTOR, height // FACTOR)
+        size = (width // factor, height // factor)
         cv2.imwrite(
             str(out / "images" / file.name), cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         )
     for file in sorted((scan / "depth").iterdir()):
         counts = np.asarray(cv2.imread(str(file), cv2.IMREAD_UNCHANGED))
-        cv2.imwrite(str(out / "depth" / file.name), _one_of_each_block(counts))
+        cv2.imwrite(str(out / "depth" / file.name), _one_of_each_block(counts, factor))
 
 
-def _one_of_each_block(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _one_of_each_block(counts: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
     """At each block's centre: the mean of the four pixels there if they are one surface.
 
     A mean across an edge would be no surface; one pixel alone lies half a pixel beside the centre,
     0.25 mm, which shows as a camera that was moved.
     """
-    low = FACTOR // 2 - 1
+    low = factor // 2 - 1
     four = np.stack(
-        [counts[y::FACTOR, x::FACTOR] for y in (low, low + 1) for x in (low, low + 1)]
+        [counts[y::factor, x::factor] for y in (low, low + 1) for x in (low, low + 1)]
     ).astype(np.int64)
     one_surface = (four.min(axis=0) > 0) & (np.ptp(four, axis=0) < SAME_SURFACE_COUNTS)
     return np.asarray(np.where(one_surface, np.rint(four.mean(axis=0)), four[3]), counts.dtype)
 
 
-def _shrunk(value: Any) -> Any:
+def _shrunk(value: Any, factor: int) -> Any:
     """Every camera matrix and size in the calibration, whatever it is nested in."""
     if not isinstance(value, dict):
         return value
-    found = {key: _shrunk(inner) for key, inner in value.items()}
+    found = {key: _shrunk(inner, factor) for key, inner in value.items()}
     if "K" in found:
         matrix = np.array(found["K"], float)
-        matrix[:2] /= FACTOR
-        matrix[:2, 2] -= 0.5 - 0.5 / FACTOR  # pixel (0, 0) is the centre of a larger pixel now
+        matrix[:2] /= factor
+        matrix[:2, 2] -= 0.5 - 0.5 / factor  # pixel (0, 0) is the centre of a larger pixel now
         found["K"] = matrix.tolist()
     for key in ("width", "height"):
         if key in found:
-            found[key] = int(found[key]) // FACTOR
+            found[key] = int(found[key]) // factor
     return found

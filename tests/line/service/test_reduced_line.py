@@ -1,0 +1,42 @@
+"""The real service with a recipe that inspects fewer pixels than the camera has, and its replay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.kits.cell_kit import until
+from tests.kits.repository import BRACKET
+from voxgate.export.reference.reference import export_reference_recipe
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.offline.replay import replay_file
+from voxgate.runtime.records.evidence_folder import kept_in
+from voxgate.sim.box import Box
+from voxgate.sim.cell_wires import wires_from_config
+from voxgate.sim.demo.demo import play_in_time, wait_until_ready
+from voxgate.sim.virtual_cell import VirtualCell
+
+SPEED = 8.0
+
+
+def test_the_line_and_its_replay_inspect_other_pixels_than_the_recipe_says(folder: Path) -> None:
+    recipe, evidence = folder / "recipes" / "bracket" / "1", folder / "evidence"
+    export_reference_recipe(BRACKET / "golden", recipe, name="bracket", smallest_mm=4.0)
+    with (
+        Box.start(
+            folder,
+            BRACKET / "calibration.json",
+            folder / "recipes",
+            "bracket/1",
+            {"evidence": {"folder": str(evidence), "min_free_gb": 0.0}},
+        ) as box,
+        VirtualCell(wires_from_config(box.config)) as cell,
+    ):
+        wait_until_ready(box, cell)
+        line = play_in_time(cell, BRACKET / "bad", (), SPEED).verdict
+        kept = until(lambda: next(iter(kept_in(evidence)), None), "the recording")
+    assert line is not None
+    assert line.outcome is Outcome.FAIL
+    again = replay_file(evidence / kept.name, recipe)
+    assert again.recorded == line
+    assert again.differs == ()
+    assert again.message.score == line.score
