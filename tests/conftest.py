@@ -5,13 +5,18 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from tests.kits.repository import BRACKET, ROOT
 from tests.kits.small_scan import small_bracket
 from voxgate.sim.recipes import export_once
+
+# a tenth of a second for every command that is tried in this process
+typer.main.get_command = cache(typer.main.get_command)
 
 HERE = Path(__file__).parent
 REAL_TIME = (HERE / "line", HERE / "box")

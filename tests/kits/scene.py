@@ -125,12 +125,13 @@ def _box_depth(
     box: Box, instance_from_camera: Transform, directions: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Depth of a box along every ray, infinite where it is missed (slab method)."""
-    along = directions @ instance_from_camera[:3, :3].T
+    # the axes first: numpy finds the extreme of three pictures faster than of many threes
+    along = np.tensordot(instance_from_camera[:3, :3], directions, axes=(1, 2))
     start = instance_from_camera[:3, 3]
     with np.errstate(divide="ignore", invalid="ignore"):
-        a, b = ((np.asarray(side) - start) / along for side in box)
-    near = np.minimum(a, b).max(axis=-1)
-    far = np.maximum(a, b).min(axis=-1)
+        a, b = ((np.asarray(side) - start)[:, None, None] / along for side in box)
+    near = np.minimum(a, b).max(axis=0)
+    far = np.maximum(a, b).min(axis=0)
     found: npt.NDArray[np.float64] = np.where((near < far) & (near > 0), near, np.inf)
     return found
 

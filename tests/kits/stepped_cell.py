@@ -62,6 +62,7 @@ START_NS = 10**12
 NS_PER_S = 1_000_000_000
 CAMERAS_FD = 10**6  # no descriptor of a process
 TURN_NS = 1000  # one turn of the loop takes its time too
+JITTER_NS = 20_000  # of delays that are all alike every one would be a bound to compute with
 
 
 class Time:
@@ -423,8 +424,9 @@ class SteppedCell:
             p_mm=(500.0, 0.0, 500.0),
             q_wxyz=(1.0, 0.0, 0.0, 0.0),
         )
+        late_ns = self._seq * 7 % 11 * JITTER_NS
         self._seq += 1
-        self.sockets.sent.append(pose.to_json())
+        self.time.at(self.time.now_ns + late_ns, lambda: self.sockets.sent.append(pose.to_json()))
         self.time.at(self.time.now_ns + int(POSE_PERIOD_S * NS_PER_S), self._say_pose)
 
     def published(self, topic: str) -> list[dict[str, Any]]:

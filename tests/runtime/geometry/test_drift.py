@@ -12,8 +12,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tests.kits.calib_kit import bump
-from tests.kits.repository import BRACKET
 from tests.kits.scene import camera, look, offset, rays
+from tests.kits.small_scan import small_bracket
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.geometry.drift import DriftGauge
 from voxgate.runtime.inspection.decide import Findings, decide
@@ -148,10 +148,10 @@ def test_correction_is_a_rigid_transform() -> None:
 
 
 @pytest.mark.slow
-def test_bumped_camera_does_not_pass_a_good_part(bracket_recipe: Path, tmp_path: Path) -> None:
+def test_bumped_camera_does_not_pass_a_good_part(small_recipe: Path, tmp_path: Path) -> None:
     moved = offset((0.6, 0.0, 0.0), (0.05, 0.0, 0.0))
-    folder = bump(BRACKET / "good", tmp_path / "bumped", moved)
-    verdict = inspect_folder(folder, bracket_recipe).verdict
+    folder = bump(small_bracket() / "good", tmp_path / "bumped", moved)
+    verdict = inspect_folder(folder, small_recipe).verdict
     assert verdict.outcome is Outcome.INDETERMINATE
     assert Reason.CALIBRATION_DRIFT in verdict.reasons
     assert verdict.drift is not None
@@ -159,8 +159,8 @@ def test_bumped_camera_does_not_pass_a_good_part(bracket_recipe: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_good_part_is_not_accused(bracket_recipe: Path) -> None:
-    found = inspect_folder(BRACKET / "good", bracket_recipe)
+def test_good_part_is_not_accused(small_recipe: Path) -> None:
+    found = inspect_folder(small_bracket() / "good", small_recipe)
     assert found.verdict.outcome is Outcome.PASS
     assert found.message.drift is not None
     assert found.message.drift.drift_mm < 0.2

@@ -20,6 +20,7 @@ START_NS = 10**12
 ROBOT_NS = 5 * 10**12  # its clock is so much ahead
 CAMERA_NS = 7 * 10**11
 DELAY_NS = MS // 2
+JITTER_NS = 20_000
 CALIBRATION = Calibration.load(Path("examples/bracket/calibration.json"))
 
 
@@ -34,7 +35,8 @@ def pose(number: int, **changes: object) -> bytes:
 
 
 def arrival_ns(number: int) -> int:
-    return START_NS + number * 8 * MS + DELAY_NS
+    """Now sooner, now later: of delays that are all alike every one is a bound to compute with."""
+    return START_NS + number * 8 * MS + DELAY_NS + number * 7 % 11 * JITTER_NS
 
 
 def frame(t_host_ns: int, frame_id: int = 1) -> Frame:

@@ -163,7 +163,8 @@ def test_a_camera_that_is_lost_in_mid_job_takes_the_verdict_with_it(tmp_path: Pa
 def test_a_camera_that_is_switched_on_after_the_box_needs_a_person(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cell = SteppedCell(tmp_path)
+    cell = SteppedCell(tmp_path, sockets=QUIET)
+    cell.stop_poses()
     cell.end()
     cell.start()
     cell.cameras.give_up("sees the serial numbers of no camera")
