@@ -11,6 +11,7 @@ import typer
 from voxgate.export.commands.recipe_options import GoldenScan, NewRecipe, RecipeName, RecipeVersion
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
+from voxgate.runtime.recipe.manifest import UNINSPECTED_FILE
 
 
 def reference(
@@ -52,7 +53,9 @@ def reference(
         typer.echo(summary["inspected"]["words"])
         typer.echo(
             f"not inspected: what stands less than {summary['table_z_mm']:g} mm above the table, "
-            f"and holes of up to {summary['hides_mm2']:.0f} mm2 that no view measures"
+            f"and holes of up to {summary['hides_mm2']:.0f} mm2 that no view measures\n"
+            f"judged by its look alone: {summary['unmeasured_mm2']:.0f} mm2 that gave no return in "
+            f"any view; see {out / UNINSPECTED_FILE}"
         )
     if rendered:
         typer.echo("it judges the shape alone: marks, scratches and stains will PASS", err=True)

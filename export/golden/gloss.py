@@ -6,7 +6,7 @@ also moves with a fraction of a degree of placement. One golden scan is enough t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.expected import height_mm
+from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import View
-from voxgate.runtime.transforms import apply, invert
+from voxgate.runtime.nouns import DepthMap, View
+from voxgate.runtime.transforms import apply
 
 SMOOTH_PX = 1.2  # as the comparison smooths; below it is noise
 # Two depths of one point: sensor noise and half a pixel (0.25 mm) on a surface at 70 degrees.
@@ -39,10 +40,24 @@ class Gloss:
     shared: npt.NDArray[np.bool_]
 
 
-def gloss(views: Sequence[View], rays: Rays, table_z_mm: float) -> Gloss:
-    """Compare every view's measured points on the part with all other views, a second or two."""
+def gloss(
+    views: Sequence[View],
+    rays: Rays,
+    table_z_mm: float,
+    filled_mm: Iterable[DepthMap] | None = None,
+) -> Gloss:
+    """Compare every view's points on the part with all other views, a second or two.
+
+    filled_mm: per view the depth of what it shows without a return, NaN elsewhere.
+    """
     smooth = [_smoothed(view) for view in views]
-    found = [_one(index, views, smooth, rays, table_z_mm) for index in range(len(views))]
+    shown = [part_points(view, rays, table_z_mm) for view in views]
+    if filled_mm is not None:
+        shown = [
+            _with(filled, view, rays, *points)
+            for filled, view, points in zip(filled_mm, views, shown, strict=True)
+        ]
+    found = [_one(index, views, smooth, rays, *each) for index, each in enumerate(shown)]
     return Gloss(np.stack([grey for grey, _ in found]), np.stack([shared for _, shared in found]))
 
 
@@ -51,11 +66,30 @@ def _smoothed(view: View) -> FloatMap:
     return np.asarray(grey, np.float32)
 
 
+def _with(
+    filled_mm: DepthMap,
+    view: View,
+    rays: Rays,
+    where: npt.NDArray[np.bool_],
+    points: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """What a view measured of the part, and what it shows besides, row by row."""
+    filled = np.isfinite(filled_mm)
+    both = np.zeros((*where.shape, 3))
+    both[where] = points
+    both[filled] = apply(view.part_from_camera, rays.points(filled_mm)[filled].astype(np.float64))
+    return where | filled, both[where | filled]
+
+
 def _one(
-    index: int, views: Sequence[View], smooth: list[FloatMap], rays: Rays, table_z_mm: float
+    index: int,
+    views: Sequence[View],
+    smooth: list[FloatMap],
+    rays: Rays,
+    where: npt.NDArray[np.bool_],
+    points: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     view = views[index]
-    where, points = part_points(view, rays, table_z_mm)
     own = smooth[index][where]
     squares, seen = np.zeros(len(points)), np.zeros(len(points))
     for other, picture in zip(views, smooth, strict=True):
@@ -97,11 +131,8 @@ def _grey_of(
     points_mm: npt.NDArray[np.float64], view: View, picture: FloatMap, rays: Rays
 ) -> npt.NDArray[np.float64]:
     """(n,) grey level of each point in `view`; NaN where the view does not see it."""
-    camera = apply(invert(view.part_from_camera), points_mm)
-    pixel = np.rint(rays.project(camera)).astype(np.int64)
-    height, width = picture.shape
-    inside = np.all((pixel >= 0) & (pixel < (width, height)), axis=1, keepdims=True)
-    u, v = np.where(inside, pixel, 0).T
     assert view.depth_mm is not None
-    visible = inside[:, 0] & (np.abs(view.depth_mm[v, u] - camera[:, 2]) < SAME_SURFACE_MM)
-    return np.where(visible, picture[v, u], np.nan).astype(np.float64)
+    at = project_into(points_mm, view.part_from_camera, rays)
+    depth_mm = view.depth_mm[at.rows, at.columns]
+    visible = at.inside & (np.abs(depth_mm - at.depth_mm) < SAME_SURFACE_MM)
+    return np.where(visible, picture[at.rows, at.columns], np.nan).astype(np.float64)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from voxgate.export.golden.gloss import part_points
 from voxgate.export.golden.table import table_z_mm
+from voxgate.export.golden.unreturned import Unreturned, find_unreturned
 from voxgate.export.golden.working import (
     Working,
     block_px,
@@ -53,6 +54,7 @@ class Golden:
 
     table_z_mm: what lies lower, part frame, cannot be told from the table, and is not inspected.
     views and rays are at the resolution that is inspected: working.
+    unreturned: surface that a view shows and had no return from.
     """
 
     scan: Scan
@@ -61,6 +63,7 @@ class Golden:
     grid: GridSpec
     table_z_mm: float
     working: Working
+    unreturned: Unreturned
 
     @property
     def plan(self) -> ViewPlan:
@@ -99,7 +102,8 @@ def load_golden(
     _check_agreement(scan.folder, views, rays)
     grid = scan.grid or _grid_around(views, rays, table_mm)
     worked = working(block, looked.pixel_mm, scan.calibration, smallest_mm, voxel_mm)
-    return Golden(scan, views, rays, grid, table_mm, worked)
+    unreturned = find_unreturned(views, rays, table_mm)
+    return Golden(scan, views, rays, grid, table_mm, worked, unreturned)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -136,7 +136,7 @@ def nominal_scores(
     for run in runs:
         for again, known in zip(run, expected, strict=True):
             score = score_map(engine, again.inputs).score
-            appearance.append(float(score[known.measured].max()))
+            appearance.append(float(score[known.measured | known.shown].max()))
             geometry.append(float(again.registered.geometry[known.measured].max()))
             on_view()
     return NominalScores(np.array(appearance), np.array(geometry), left_out, len(expected))

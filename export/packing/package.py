@@ -18,7 +18,7 @@ from voxgate.runtime.common.labels import NAME, VERSION
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.folder import sha256
-from voxgate.runtime.recipe.manifest import REFERENCE_FILE, Manifest
+from voxgate.runtime.recipe.manifest import REFERENCE_FILE, UNINSPECTED_FILE, Manifest
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.viewplan import ViewPlan
 
@@ -28,12 +28,14 @@ class ReferenceViews:
     """The golden views as recorded, and what was learnt from them together.
 
     image (n, h, w) uint8; depth_counts (n, h, w) uint16, 0 = no return; depth_unit_mm per count;
+    shown_counts (n, h, w) uint16: of surface that the picture shows and that gave no return, or 0;
     part_from_camera (n, 4, 4) float64; gloss (n, h, w) uint8: grey levels by which a surface
     point changes from view to view.
     """
 
     image: npt.NDArray[np.uint8]
     depth_counts: npt.NDArray[np.uint16]
+    shown_counts: npt.NDArray[np.uint16]
     depth_unit_mm: float
     part_from_camera: npt.NDArray[np.float64]
     gloss: npt.NDArray[np.uint8]
@@ -41,7 +43,10 @@ class ReferenceViews:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecipeParts:
-    """Everything a recipe holds; `manifest.files` is filled in when it is written."""
+    """Everything a recipe holds; `manifest.files` is filled in when it is written.
+
+    uninspected: a PNG of what is not inspected.
+    """
 
     manifest: Manifest
     model: bytes
@@ -50,6 +55,7 @@ class RecipeParts:
     reference: ReferenceViews | None
     probes: Sequence[Probe]
     threshold: Mapping[str, Any]
+    uninspected: bytes | None = None
 
 
 def write_recipe(folder: Path, parts: RecipeParts) -> None:
@@ -114,10 +120,13 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
         files[REFERENCE_FILE] = _npz(
             image=parts.reference.image,
             depth_counts=parts.reference.depth_counts,
+            shown_counts=parts.reference.shown_counts,
             depth_unit_mm=np.float64(parts.reference.depth_unit_mm),
             part_from_camera=parts.reference.part_from_camera,
             gloss=parts.reference.gloss,
         )
+    if parts.uninspected is not None:
+        files[UNINSPECTED_FILE] = parts.uninspected
     return files
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from voxgate import __version__
 from voxgate.export.golden.gloss import Gloss
@@ -29,10 +30,11 @@ def expected_views(golden: Golden, flicker: Gloss, bar: Bar) -> tuple[ExpectedVi
     """Every golden view as small planes; one step of the bar each."""
     bar.say("fit the golden surface")
     found = []
-    for view, shine in zip(golden.views, flicker.grey, strict=True):
+    learnt = zip(golden.views, flicker.grey, golden.unreturned.depth_mm, strict=True)
+    for view, shine, shown in learnt:
         assert view.depth_mm is not None  # load_golden refuses a scan without
         pose, table = view.part_from_camera, golden.table_z_mm
-        found.append(expect(view.image, view.depth_mm, golden.rays, pose, table, gloss=shine))
+        found.append(expect(view.image, view.depth_mm, golden.rays, pose, table, shine, shown))
         bar.step()
     return tuple(found)
 
@@ -43,11 +45,17 @@ def reference_views(golden: Golden, flicker: Gloss) -> ReferenceViews:
     depth = np.stack([view.depth_mm for view in golden.views if view.depth_mm is not None])
     return ReferenceViews(
         image=np.stack([view.image for view in golden.views]),
-        depth_counts=np.rint(np.nan_to_num(depth) / unit_mm).astype(np.uint16),
+        depth_counts=_counts(depth, unit_mm),
+        shown_counts=_counts(golden.unreturned.depth_mm, unit_mm),
         depth_unit_mm=unit_mm,
         part_from_camera=np.stack([view.part_from_camera for view in golden.views]),
         gloss=flicker.grey,
     )
+
+
+def _counts(depth_mm: npt.NDArray[np.float32], unit_mm: float) -> npt.NDArray[np.uint16]:
+    counts: npt.NDArray[np.uint16] = np.rint(np.nan_to_num(depth_mm) / unit_mm).astype(np.uint16)
+    return counts
 
 
 def manifest_of(

@@ -28,6 +28,7 @@ from voxgate.export.golden.seen_again import (
     nominal_scores,
     seen_again_inputs,
 )
+from voxgate.export.golden.uninspected import picture, unmeasured_mm2
 from voxgate.export.golden.working import Working
 from voxgate.export.graph.tensorrt_rules import check
 from voxgate.export.packing.package import (
@@ -157,13 +158,14 @@ def build_parts(
     """Everything of the recipe, in memory. Raises as `export_reference_recipe` does."""
     bar = bar or Bar(silent)
     bar.say("gloss")
-    flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
+    flicker = gloss(golden.views, golden.rays, golden.table_z_mm, golden.unreturned.depth_mm)
     expected = expected_views(golden, flicker, bar)
     model_of = _modeller(golden, backbone, rendered)
     full_scale = filter_bank.FULL_SCALE if backbone is None else user_backbone.FULL_SCALE
     check(model_of(full_scale).graph, METHOD)
     detector = _detector(golden, expected, flicker, model_of, full_scale, bar)
     manifest = _manifest(golden, detector, name, version, backbone, rendered, smallest_mm)
+    judged = {"unmeasured_mm2": round(unmeasured_mm2(golden), 1)}
     record = detector.scores.record(detector.full_scale, detector.tolerance_mm)
     return RecipeParts(
         manifest=manifest,
@@ -172,7 +174,8 @@ def build_parts(
         expected_ijk=golden.expected_ijk(),
         reference=reference_views(golden, flicker),
         probes=detector.probes,
-        threshold={**record, **RENDERED_PROOF} if rendered else record,
+        threshold={**record, **RENDERED_PROOF, **judged} if rendered else {**record, **judged},
+        uninspected=picture(golden),
     )
 
 
@@ -305,6 +308,7 @@ def _summary(out: Path, parts: RecipeParts, working: Working) -> dict[str, Any]:
         "table_z_mm": parts.manifest.grid.table_z_mm,
         "hides_mm2": parts.manifest.hides_mm2,
         "inspected": {**asdict(working), "words": working.words},
+        "unmeasured_mm2": parts.threshold["unmeasured_mm2"],
         "nominal_appearance": fit["appearance"],
         "nominal_geometry": fit["geometry"],
     }

@@ -21,6 +21,7 @@ import onnx
 from voxgate.export.features.checkpoint import UNREADABLE
 from voxgate.export.golden.gloss import Gloss, gloss
 from voxgate.export.golden.golden import Golden, load_golden
+from voxgate.export.golden.uninspected import picture
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized
 from voxgate.export.graph.tensorrt_rules import check
@@ -200,6 +201,7 @@ class _Draft:
             reference=reference_views(self.golden, self.flicker),
             probes=probes,
             threshold=threshold.record,
+            uninspected=picture(self.golden),
         )
 
     def _manifest(self, parity: ParityTable | None) -> Manifest:
@@ -241,7 +243,7 @@ def _loaded(load: Load, golden: Golden, on_progress: Progress) -> Source:
 
 
 def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
-    flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
+    flicker = gloss(golden.views, golden.rays, golden.table_z_mm, golden.unreturned.depth_mm)
     bar.begin(2 * len(golden.views))
     expected = expected_views(golden, flicker, bar)
     bar.say("see the golden part again")

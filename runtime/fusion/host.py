@@ -174,7 +174,7 @@ class HostFusion:
         registered = described.registered
         if registered is None:
             return Said(score, np.zeros(0, np.float32))
-        weak = np.float32(LOST_SCORE * registered.lost_weight if self._geometry else 0)
+        weak = np.float32(LOST_SCORE if self._geometry else 0) * registered.lost_weight
         lost = score[registered.lost]
         narrow = [planes[name][registered.lost] for name in speakers if name in self._models.narrow]
         if not narrow or len(narrow) == len(speakers):

@@ -39,7 +39,7 @@ class Points:
             np.concatenate(
                 [
                     registered.vanished_score,
-                    np.full(lost.size, LOST_SCORE * registered.lost_weight, np.float32),
+                    LOST_SCORE * registered.lost_weight,
                 ]
             ).astype(np.float32),
             np.concatenate([np.full(gone, RAY, np.int32), lost]),

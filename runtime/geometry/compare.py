@@ -90,6 +90,7 @@ def compare(
             expected.depth_mm,
             expected.plane,
             expected.measured,
+            expected.shown,
             expected.near_part,
             expected.steady,
             expected.rough_mm,

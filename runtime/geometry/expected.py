@@ -30,6 +30,8 @@ class ExpectedView:
         n points at the camera; n = 0 where no surface is known.
     depth_mm: (h, w) float32, complete: where the sensor had no return, that of the nearest pixel.
     returned, measured: (h, w) bool, where the sensor had a return at all, and from the part.
+    shown: (h, w) bool, where the picture shows the part and the sensor had no return; the depth is
+        as other views tell it, good enough to compare pictures.
     near_part: (h, w) uint8, 1 on the part and in a rim around it.
     free_mm: (h, w) float32, depth up to which the ray and its neighbours met nothing; 0 unknown.
     steady: (h, w) uint8, 1 where the planes around continue each other: no edge is here.
@@ -45,6 +47,7 @@ class ExpectedView:
     depth_mm: DepthMap
     returned: npt.NDArray[np.bool_]
     measured: npt.NDArray[np.bool_]
+    shown: npt.NDArray[np.bool_]
     near_part: npt.NDArray[np.uint8]
     free_mm: DepthMap
     steady: npt.NDArray[np.uint8]
@@ -61,10 +64,12 @@ def expect(
     part_from_camera: Transform,
     table_z_mm: float,
     gloss: GreyImage | None = None,
+    shown_mm: DepthMap | None = None,
 ) -> ExpectedView:
     """Fit the planes of one golden view; offline or at load, some 50 ms.
 
     depth (h, w) float32 mm, NaN = no return; surface below table_z_mm, part frame, is the table.
+    shown_mm (h, w) float32: depth of the part where the picture shows it without a return, or NaN.
     Raises ValueError when the sizes differ or the part is not in the picture.
     """
     if not image.shape == depth_mm.shape == rays.x.shape:
@@ -80,19 +85,22 @@ def expect(
     fit_planes(depth, measured, rays.x, rays.y, plane)
     rough_mm = np.full(depth.shape, np.inf, np.float32)
     measure_roughness(plane, rays.x, rays.y, rough_mm)
+    silent = np.full_like(depth, np.nan) if shown_mm is None else shown_mm
+    shown = np.isnan(depth) & (silent > 0)
     rim = np.ones((2 * SURROUND_PX + 1, 2 * SURROUND_PX + 1), np.uint8)
     return ExpectedView(
         image=np.require(image, np.uint8, ["C", "W"]),
         gloss=np.require(np.zeros_like(image) if gloss is None else gloss, np.uint8, ["C", "W"]),
         plane=plane,
-        depth_mm=_filled(depth),
+        depth_mm=nearest_known(np.where(shown, silent, depth)),
         returned=depth > 0,
         measured=measured,
+        shown=shown,
         free_mm=_free(depth),
         steady=(rough_mm <= STEADY_MM).view(np.uint8),
         rough_mm=_reaching(rough_mm),
         pixel_mm=float(np.median(depth[measured]) / rays.lens[0]),
-        near_part=cv2.dilate(measured.astype(np.uint8), rim).astype(np.uint8, copy=False),
+        near_part=cv2.dilate((measured | shown).view(np.uint8), rim).astype(np.uint8, copy=False),
         part_from_camera=part_from_camera,
         table_z_mm=table_z_mm,
     )
@@ -120,8 +128,8 @@ def _free(depth_mm: DepthMap) -> DepthMap:
     return np.asarray(free, np.float32)
 
 
-def _filled(depth_mm: DepthMap) -> DepthMap:
-    """The depth of the nearest pixel that has one, by a distance transform with labels."""
+def nearest_known(depth_mm: DepthMap) -> DepthMap:
+    """(h, w) the depth of the nearest pixel that has one, by a distance transform with labels."""
     missing = np.isnan(depth_mm)
     _, labels = cv2.distanceTransformWithLabels(
         missing.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL

@@ -21,7 +21,7 @@ from voxgate.runtime.geometry.compare import (
 )
 from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register_kernels import GONE, LOST
+from voxgate.runtime.geometry.register_kernels import GONE, LOST, SHOWN
 from voxgate.runtime.geometry.strangers import add_strangers
 from voxgate.runtime.geometry.surface_score import SCORE_MAX, surface_score
 from voxgate.runtime.nouns import DepthMap, GreyImage, View
@@ -48,9 +48,10 @@ class Registered:
     geometry: (h, w) float32 >= 0, finite: deviation over tolerance; 1 = threshold, 0 no statement.
     vanished_mm, vanished_score: (n, 3), (n,) float32: expected surface that is gone, part frame.
     behind_mm: (n, 3) float32, part frame: what was met instead, on the ray through each of them.
-    lost_mm: (m, 3) float32, part frame: expected surface with a golden return and none here, wide
-        or, if asked for, of any width; to be fused as not seen. lost: (h, w) bool, its m pixels,
-        row by row. lost_weight: of what it says against the part that there was no return.
+    lost_mm: (m, 3) float32, part frame: expected surface without a return here, wide or, if asked
+        for, of any width; to be fused as not seen. lost: (h, w) bool, its m pixels, row by row.
+        lost_weight: (m,) float32, of what it says against the part that there was no return; 0
+        where the golden view had none either, and the picture alone speaks.
     moved_mm: how far this view takes the part from its alignment; some 0.1 mm are the robot's.
     blind: pixels that gave no return where the golden view had one, over the latter's number; where
         the sensor cannot see (blind_spots) they are no part of it, and not lost either.
@@ -67,7 +68,7 @@ class Registered:
     behind_mm: FloatMap
     lost_mm: FloatMap
     lost: Mask
-    lost_weight: float
+    lost_weight: FloatMap
     blind: float
     moved_mm: float
     unknown_mm2: float
@@ -107,11 +108,13 @@ def register(
     np.copyto(found.reference, view.image, where=cv2.dilate(vanished.view(np.uint8), rim) > 0)
     gone = opened(vanished)
     silent = _silent(found, blind_spots)
-    lost = silent if narrow else opened(silent)
+    unseen = silent | (found.kind == SHOWN)
+    lost = unseen if narrow else opened(unseen)
     geometry = surface_score(found, crew, tolerance_mm, expected.pixel_mm)
     unknown_mm2 = add_strangers(
         found, planned, golden, rays, golden_from_camera, geometry, tolerance_mm
     )
+    weight = 1.0 if blind_spots is None else RENDERED_LOST_WEIGHT
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
     by_mm = -found.same_view[gone]
     return Registered(
@@ -124,7 +127,7 @@ def register(
         behind_mm=_measured_points(view.part_from_camera, found.depth, rays, gone),
         lost_mm=surface_points(expected, rays, part_from_golden, found.pixel[lost]),
         lost=lost,
-        lost_weight=1.0 if blind_spots is None else RENDERED_LOST_WEIGHT,
+        lost_weight=np.where(silent[lost], weight, 0).astype(np.float32),
         moved_mm=refined.moved_mm,
         blind=float(silent.sum() / expected.measured.sum()),
         unknown_mm2=unknown_mm2,

@@ -20,6 +20,7 @@ SAME_DEPTH_MM = 2.0  # moves a point by less than a hundredth of a pixel
 # kinds of pixels
 LOST = 1  # the golden scan had a return, this view has none
 GONE = 2  # another surface is seen, far behind the expected one
+SHOWN = 3  # neither had a return; both have pictures
 
 
 @njit(inline="always")
@@ -167,6 +168,7 @@ def compare_view(
     golden_depth,
     plane,
     measured,
+    shown,
     near_part,
     steady,
     rough,
@@ -240,13 +242,15 @@ def compare_view(
                 )
                 if not _inside(u, v, width, height):
                     continue
-                if not measured[int(v + 0.5), int(u + 0.5)]:
+                i = int(u + 0.5)
+                j = int(v + 0.5)
+                if not (measured[j, i] or (shown[j, i] and not d > 0.0)):
                     continue
                 reference[y, x] = _sample(golden_image, u, v)
-                gloss[y, x] = golden_gloss[int(v + 0.5), int(u + 0.5)]
+                gloss[y, x] = golden_gloss[j, i]
                 if not d > 0.0:
-                    pixel[y, x] = int(v + 0.5) * width + int(u + 0.5)
-                    kind[y, x] = LOST
+                    pixel[y, x] = j * width + i
+                    kind[y, x] = LOST if measured[j, i] else SHOWN
                     continue
                 px, py, pz, _, _ = _map(part_t, rx[y, x], ry[y, x], d, lens)
             i = int(u + 0.5)

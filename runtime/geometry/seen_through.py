@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, View
-from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.transforms import Transform, apply
 
 STEP_PX = 8
 PAST_MM = 5.0  # noise, a slope and the robot's error are far less
@@ -34,7 +35,7 @@ def seen_through(views: Sequence[View], rays: Rays) -> Shares:
     The median, for two views that stand wrong disagree with all, and all others only with those.
     Raises ValueError when a view has no depth.
     """
-    nearest = [_nearest(view) for view in views]
+    nearest = [nearest_around(view) for view in views]
     points = [_points(view, rays) for view in views]
     count = len(views)
     past, compared = np.zeros((count, count)), np.zeros((count, count))
@@ -54,20 +55,16 @@ def _past(
     points_mm: npt.NDArray[np.float64], nearest: DepthMap, pose: Transform, rays: Rays
 ) -> tuple[int, int]:
     """How many of the points (n, 3) a view looks past, and how many it could see at all."""
-    camera = apply(invert(pose), points_mm)
-    camera = camera[camera[:, 2] > 0]
-    u, v = np.rint(rays.project(camera)).T
-    height, width = nearest.shape
-    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
-    depth = nearest[v[inside].astype(np.intp), u[inside].astype(np.intp)]
-    behind_mm = depth - camera[inside, 2]
-    seen = (depth > 0) & (behind_mm > -PAST_MM)  # else hidden behind what is nearer
+    at = project_into(points_mm, pose, rays)
+    depth = nearest[at.rows, at.columns]
+    behind_mm = depth - at.depth_mm
+    seen = at.inside & (depth > 0) & (behind_mm > -PAST_MM)  # else hidden behind what is nearer
     return int((seen & (behind_mm > PAST_MM)).sum()), int(seen.sum())
 
 
-def _nearest(view: View) -> DepthMap:
-    """The least depth around each pixel; 0 where one of them had no return."""
-    known = np.nan_to_num(_depth(view), nan=0.0)
+def nearest_around(view: View) -> DepthMap:
+    """(h, w) float32, mm: the least depth around each pixel; 0 where one of them had no return."""
+    known = np.nan_to_num(depth_of(view), nan=0.0)
     window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
     least = cv2.erode(known, window, borderType=cv2.BORDER_CONSTANT, borderValue=0.0)
     return np.asarray(least, np.float32)
@@ -76,11 +73,12 @@ def _nearest(view: View) -> DepthMap:
 def _points(view: View, rays: Rays) -> npt.NDArray[np.float64]:
     """(n, 3) of every STEP_PX-th pixel, part frame, mm."""
     grid = (slice(STEP_PX // 2, None, STEP_PX),) * 2
-    camera = rays.points(_depth(view))[grid].reshape(-1, 3)
+    camera = rays.points(depth_of(view))[grid].reshape(-1, 3)
     return apply(view.part_from_camera, camera[np.isfinite(camera[:, 2])].astype(np.float64))
 
 
-def _depth(view: View) -> DepthMap:
+def depth_of(view: View) -> DepthMap:
+    """Raises ValueError when there is none."""
     if view.depth_mm is None:
         raise ValueError(f"frame {view.frame_id} has no depth to compare")
     return view.depth_mm

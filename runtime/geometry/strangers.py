@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from voxgate.runtime.geometry.compare import FloatMap, Found, Mask, opened
 from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.surface_score import SCORE_MAX
-from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.transforms import Transform, apply
 
 STRANGER_MM = 2.0  # before everything a golden view met there: more than any noise or edge
 
@@ -74,10 +75,6 @@ def _free_mm(
     golden: ExpectedView, points_mm: npt.NDArray[np.float64], rays: Rays
 ) -> npt.NDArray[np.float32]:
     """(n,) float32: free way behind each point (n, 3), reference frame, in one golden view."""
-    camera = apply(invert(golden.part_from_camera), points_mm)
-    height, width = golden.free_mm.shape
-    u, v = np.rint(rays.project(camera)).T.astype(np.intp)
-    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height) & (camera[:, 2] > 0)
-    free_mm = np.zeros(len(points_mm), np.float32)
-    free_mm[inside] = golden.free_mm[v[inside], u[inside]] - camera[inside, 2]
-    return free_mm
+    at = project_into(points_mm, golden.part_from_camera, rays)
+    free_mm = golden.free_mm[at.rows, at.columns] - at.depth_mm
+    return np.where(at.inside, free_mm, 0).astype(np.float32)

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Defect
-from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.transforms import Transform, apply
 
 # A defect this far over the threshold in one view is over it in every view that looks as squarely;
 # one that is less may be just below it there.
@@ -57,12 +58,9 @@ def _looks_squarely(
     place_mm: npt.NDArray[np.float64], view: ExpectedView, rays: Rays, reach_mm: float
 ) -> bool:
     """Whether a golden view measured the surface at a place (3,) of the reference frame so."""
-    camera = apply(invert(view.part_from_camera), place_mm)
-    if camera[2] <= 0:
+    found = project_into(place_mm[None], view.part_from_camera, rays)
+    at, camera = (int(found.rows[0]), int(found.columns[0])), found.camera_mm[0]
+    if not (found.inside[0] and view.measured[at]):
         return False
-    u, v = (int(each) for each in np.rint(rays.project(camera[None])[0]))
-    height, width = view.image.shape
-    if not (0 <= u < width and 0 <= v < height and view.measured[v, u]):
-        return False
-    facing = -float(view.plane[v, u, :3] @ camera) / float(np.linalg.norm(camera))
-    return facing >= SQUARE and abs(float(view.depth_mm[v, u]) - camera[2]) <= reach_mm
+    facing = -float(view.plane[at][:3] @ camera) / float(np.linalg.norm(camera))
+    return facing >= SQUARE and abs(float(view.depth_mm[at]) - camera[2]) <= reach_mm

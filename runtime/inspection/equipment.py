@@ -178,7 +178,8 @@ class Equipment:
     def blind(self, planned: int, registered: Registered) -> Blind:
         """Where the view had no return of what the golden one saw."""
         each_share = 1.0 / float(self.golden[planned].measured.sum())
-        return Blind(planned, registered.blind, registered.lost_mm, each_share)
+        lost_mm = registered.lost_mm[registered.lost_weight > 0]
+        return Blind(planned, registered.blind, lost_mm, each_share)
 
     def empty_volume(self) -> Volume:
         """Of the recipe's grid."""
@@ -263,7 +264,8 @@ def _expected_views(recipe: Recipe, rays: Rays) -> tuple[ExpectedView, ...]:
                 rays,
                 golden.part_from_camera,
                 table_z_mm,
-                gloss=golden.gloss,
+                golden.gloss,
+                golden.shown_mm,
             )
             for golden in recipe.reference
         )

@@ -23,12 +23,15 @@ class ReferenceView:
     """One view of the golden scan, as it was taken.
 
     gloss: (h, w) uint8, grey levels by which this surface point changes from view to view.
+    shown_mm: (h, w) float32, depth of the surface that the picture shows where there was no return,
+        as other views tell it; NaN elsewhere.
     """
 
     image: GreyImage
     depth_mm: DepthMap
     part_from_camera: Transform
     gloss: GreyImage
+    shown_mm: DepthMap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,19 +72,32 @@ def reference_of(content: bytes | None, count: int) -> tuple[ReferenceView, ...]
         raise ValueError(
             f"reference.npz: {len(arrays['image'])} views, but the view plan has {count}"
         )
-    counts = arrays["depth_counts"]
-    depth_mm = np.where(counts == 0, np.nan, counts * float(arrays["depth_unit_mm"]))
+    unit_mm = float(arrays["depth_unit_mm"])
+    depth_mm = _depth_mm(arrays["depth_counts"], unit_mm)
+    # recipes of 0.1 do not say
+    shown = arrays.get("shown_counts", np.zeros_like(arrays["depth_counts"]))
+    shown_mm = _depth_mm(shown, unit_mm)
     return tuple(
         ReferenceView(
             np.ascontiguousarray(image),
-            depth.astype(np.float32),
+            depth,
             rigid(pose),
             np.ascontiguousarray(gloss),
+            shown,
         )
-        for image, depth, pose, gloss in zip(
-            arrays["image"], depth_mm, arrays["part_from_camera"], arrays["gloss"], strict=True
+        for image, depth, pose, gloss, shown in zip(
+            arrays["image"],
+            depth_mm,
+            arrays["part_from_camera"],
+            arrays["gloss"],
+            shown_mm,
+            strict=True,
         )
     )
+
+
+def _depth_mm(counts: npt.NDArray[np.uint16], unit_mm: float) -> npt.NDArray[np.float32]:
+    return np.where(counts == 0, np.nan, counts * unit_mm).astype(np.float32)
 
 
 def probes_of(content: bytes) -> tuple[Probe, ...]:

@@ -19,6 +19,7 @@ from voxgate.runtime.recipe.manifest import (
     REFERENCE_FILE,
     SCHEMA_VERSIONS,
     SCORER_FILE,
+    UNINSPECTED_FILE,
     ZONES_FILE,
     Manifest,
 )
@@ -76,7 +77,7 @@ def content_of(folder: Path, manifest: Manifest) -> dict[str, bytes]:
 
 def _check_files(path: Path, manifest: Manifest) -> None:
     needed = {*FILES, *(name for each in manifest.detectors for name in each.files)}
-    allowed = {*needed, REFERENCE_FILE, ZONES_FILE, SCORER_FILE}
+    allowed = {*needed, REFERENCE_FILE, ZONES_FILE, SCORER_FILE, UNINSPECTED_FILE}
     if missing := needed - set(manifest.files):
         raise RecipeError(f"{path}: files {sorted(missing)} are not listed")
     if unknown := set(manifest.files) - allowed:  # names are fixed, so no path can escape

@@ -31,6 +31,8 @@ SCORER_FILE = "scorer.npz"
 """A classifier over the zones."""
 REFERENCE_FILE = "reference.npz"
 """Golden views; there when the model or the geometry compares with them."""
+UNINSPECTED_FILE = "not_inspected.png"
+"""The golden views, with what is not inspected, or by its look alone, in colour: for people."""
 MODEL, GEOMETRY = "model", "geometry"
 """Channels of every recipe: its first model, and the deviation from the golden surface."""
 SMALLEST_VOXELS = 2.0

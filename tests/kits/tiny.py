@@ -135,4 +135,6 @@ def _reference() -> ReferenceViews:
     counts = np.full((2, *SHAPE[2:]), 10_000, np.uint16)
     counts[:, 0] = 0
     pictures = _pictures(1)[:, 0, 0]
-    return ReferenceViews(pictures, counts, 0.05, _poses(), gloss=np.zeros_like(pictures))
+    return ReferenceViews(
+        pictures, counts, np.zeros_like(counts), 0.05, _poses(), gloss=np.zeros_like(pictures)
+    )

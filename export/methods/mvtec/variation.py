@@ -177,7 +177,7 @@ def _put_down(golden: Golden, on_progress: Progress) -> list[Put]:
     """The golden scan as it is, then the part put down again."""
     bar = Bar(on_progress)
     bar.begin(len(golden.views) + REPEATS)
-    flicker = gloss(golden.views, golden.rays, golden.table_z_mm)
+    flicker = gloss(golden.views, golden.rays, golden.table_z_mm, golden.unreturned.depth_mm)
     expected = expected_views(golden, flicker, bar)
     rng = np.random.default_rng(SEED + 1)  # not the ones the threshold is found with
     puts: list[Put] = [(golden.views, np.eye(4))]

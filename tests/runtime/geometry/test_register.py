@@ -303,3 +303,26 @@ def test_a_lump_beside_the_part_is_not_taken_for_the_table(crew: Crew, view: int
     on_lump = _within(_points(seen), lump, 0.5) & (_points(seen)[..., 2] > 4.0)
     assert on_lump.sum() > 50
     assert (found.geometry[on_lump] >= 1.0).mean() > 0.7
+
+
+def test_pictures_are_not_compared_where_neither_view_has_a_return(crew: Crew) -> None:
+    seen = scene.look(POSES[0], scene.PART, np.eye(4))
+    at = _even_place()
+    silent = np.zeros(seen.image.shape, np.bool_)
+    silent[at[0] - 4 : at[0] + 5, at[1] - 4 : at[1] + 5] = True
+    depth = np.where(silent, np.nan, scene.depth(seen)).astype(np.float32)
+    shown = np.where(silent, scene.depth(seen), np.nan).astype(np.float32)
+    was = expect(seen.image, depth, scene.rays(), POSES[0], scene.TABLE_Z_MM, shown_mm=shown)
+    now = replace(seen, image=np.where(silent, 0, seen.image).astype(np.uint8), depth_mm=depth)
+    found = register(now, 0, (was, *_golden()[1:]), scene.rays(), np.eye(4), crew)
+    assert np.array_equal(found.reference[silent], seen.image[silent])
+    assert found.lost[silent].all()
+    assert (
+        np.median(
+            np.abs(apply(invert(POSES[0]), found.lost_mm.astype(np.float64))[:, 2] - shown[silent])
+        )
+        < 0.1
+    )
+    # it is not held against the part that there is no return: there was none in the golden scan
+    assert not found.lost_weight.any()
+    assert found.blind == 0.0

@@ -28,7 +28,7 @@ def registered(**facts: Any) -> Registered:
         behind_mm=none,
         lost_mm=none,
         lost=np.zeros(SHAPE, np.bool_),
-        lost_weight=1.0,
+        lost_weight=none[:, 0],
         blind=0.05,
         moved_mm=0.1,
         unknown_mm2=0.0,
