@@ -16,7 +16,7 @@ from voxgate.runtime.engines.engine import Engine, deviation, raw_scores
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.contents import Probe
-from voxgate.runtime.recipe.manifest import TensorSpec
+from voxgate.runtime.recipe.manifest import DEPTH_INPUTS, TensorSpec
 
 Seen = tuple[npt.NDArray[Any], ...]
 """What a model was shown of a view, in memory that is the view's own."""
@@ -74,8 +74,14 @@ def _differ(one: Seen, other: Seen) -> bool:
     return any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
 
 
+def looks(model: Iterable[TensorSpec]) -> bool:
+    """Whether this model judges the picture alone."""
+    names = {spec.name for spec in model}
+    return "image" in names and not names & DEPTH_INPUTS
+
+
 def seen_by(model: Iterable[TensorSpec], view: View) -> Seen:
     """What of a view this model is shown."""
     names = {spec.name for spec in model}
-    depth = (view.depth_mm,) if names & {"depth_mm", "fpfh"} and view.depth_mm is not None else ()
+    depth = (view.depth_mm,) if names & DEPTH_INPUTS and view.depth_mm is not None else ()
     return ((view.image,) if "image" in names else ()) + depth

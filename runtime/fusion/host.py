@@ -49,11 +49,13 @@ class Models:
     """The recipe's models by channel, the first one first.
 
     narrow: those that speak also where narrow edges gave no return (see the manifest).
+    looking: those that judge the picture alone: they speak where nothing was ever measured.
     vigils: who watches the answers of each.
     """
 
     engines: Mapping[str, Engine]
     narrow: frozenset[str]
+    looking: frozenset[str]
     vigils: Mapping[str, Vigil]
 
 
@@ -177,12 +179,13 @@ class HostFusion:
         weak = np.float32(LOST_SCORE if self._geometry else 0) * registered.lost_weight
         lost = score[registered.lost]
         narrow = [planes[name][registered.lost] for name in speakers if name in self._models.narrow]
-        if not narrow or len(narrow) == len(speakers):
-            return Said(score, np.maximum(lost, weak))
-        return Said(
-            score,
-            np.where(registered.lost_wide, np.maximum(lost, weak), reduce(np.maximum, narrow)),
-        )
+        said = np.maximum(lost, weak)
+        if narrow and len(narrow) < len(speakers):
+            said = np.where(registered.lost_wide, said, reduce(np.maximum, narrow))
+        looked = [planes[name][registered.lost] for name in self._models.looking]
+        if looked and len(looked) < len(self._models.engines):
+            said = np.where(registered.shown, reduce(np.maximum, looked), said)
+        return Said(score, said)
 
     def fuse(self, described: Described, said: Said) -> None:
         """Put a view's scores into the volume, whoever gave them."""

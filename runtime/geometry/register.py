@@ -74,6 +74,11 @@ class Registered:
     unknown_mm2: float
 
     @property
+    def shown(self) -> Mask:
+        """(m,) bool: which of the lost pixels gave no return in the golden scan either."""
+        return np.asarray(self.lost_weight == 0)
+
+    @property
     def lost_wide(self) -> Mask:
         """(m,) bool: which of the lost pixels are more than an edge's flicker."""
         return opened(self.lost)[self.lost]
@@ -88,12 +93,15 @@ def register(
     crew: Crew,
     tolerance_mm: float = TOLERANCE_MM,
     narrow: bool = False,
+    shown: bool = True,
     blind_spots: Mask | None = None,
 ) -> Registered:
     """Compare a view with golden view `planned`, and with the others where it deviates.
 
     narrow: whether lost surface counts however narrow it is; else what flickers at edges is left
-    out (VANISHED_OPENING_PX). blind_spots: (h, w) golden pixels that the sensor need not see.
+        out (VANISHED_OPENING_PX). shown: whether what gave no return in the golden scan either is
+        among the lost, for a model that judges pictures.
+    blind_spots: (h, w) golden pixels that the sensor need not see.
     Raises ValueError when the view has no depth or is not of the rays' size.
     """
     if view.depth_mm is None or view.image.shape != rays.x.shape:
@@ -108,7 +116,7 @@ def register(
     np.copyto(found.reference, view.image, where=cv2.dilate(vanished.view(np.uint8), rim) > 0)
     gone = opened(vanished)
     silent = _silent(found, blind_spots)
-    unseen = silent | (found.kind == SHOWN)
+    unseen = silent | (found.kind == SHOWN) if shown else silent
     lost = unseen if narrow else opened(unseen)
     geometry = surface_score(found, crew, tolerance_mm, expected.pixel_mm)
     unknown_mm2 = add_strangers(

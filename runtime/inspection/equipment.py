@@ -14,7 +14,7 @@ from voxgate.runtime.common.timings import Stopwatch
 from voxgate.runtime.engines.engine import Engine, open_engine, open_further
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
-from voxgate.runtime.engines.vigil import Vigil
+from voxgate.runtime.engines.vigil import Vigil, looks
 from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models
@@ -165,6 +165,7 @@ class Equipment:
             self.crew,
             self.recipe.manifest.tolerance_mm,
             narrow=bool(self.models.narrow),
+            shown=bool(self.models.looking),
             blind_spots=blind_spots(expected, self.rays, projector) if rendered else None,
         )
         return carve(
@@ -245,7 +246,8 @@ def _watched(recipe: Recipe, engines: Mapping[str, Engine]) -> Models:
         name: Vigil(each, own.probes, own.manifest.probe_tolerance)
         for (name, each), own in zip(engines.items(), recipe.models, strict=True)
     }
-    return Models(engines, frozenset(narrow), vigils)
+    looking = {name for name, each in engines.items() if looks(each.inputs)}
+    return Models(engines, frozenset(narrow), frozenset(looking), vigils)
 
 
 def _surface(recipe: Recipe, golden: tuple[ExpectedView, ...], rays: Rays) -> Surface:

@@ -37,6 +37,8 @@ MODEL, GEOMETRY = "model", "geometry"
 """Channels of every recipe: its first model, and the deviation from the golden surface."""
 SMALLEST_VOXELS = 2.0
 """Across: what the volume resolves."""
+DEPTH_INPUTS = frozenset(("depth_mm", "fpfh"))
+"""What shows a model what the 3D sensor measured."""
 MAX_DETECTORS = 4
 """Models besides the first: a bound on memory and on the time of a view."""
 DetectorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -201,7 +203,7 @@ class Manifest(_Section):
     @property
     def sees_depth(self) -> bool:
         """Whether the model is shown what the 3D sensor measured."""
-        return any(spec.name in ("depth_mm", "fpfh") for spec in self.inputs)
+        return any(spec.name in DEPTH_INPUTS for spec in self.inputs)
 
     @property
     def hides_mm2(self) -> float:
