@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.golden.disturbance import SHIFT_MM, TURN_DEG, seen_again
-from voxgate.runtime.geometry.expected import expect, height_mm
+from voxgate.runtime.comparison.expected import expect, height_mm
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 

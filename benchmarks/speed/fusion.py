@@ -15,11 +15,11 @@ from rich.table import Table
 
 from voxgate.benchmarks.places import BRACKET
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.align import align
+from voxgate.runtime.comparison.align import align
+from voxgate.runtime.comparison.expected import ExpectedView, expect
+from voxgate.runtime.comparison.register import register
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register import register
 from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.nouns import Alignment, View
 from voxgate.runtime.transforms import Transform

@@ -14,7 +14,7 @@ from voxgate.calib.place.cad import Surface
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.drift import DriftGauge
-from voxgate.runtime.geometry.expected_kernels import fit_planes
+from voxgate.runtime.geometry.plane_kernels import fit_planes
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.scans.open_scan import open_scan

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.expected import nearest_known
+from voxgate.runtime.comparison.expected import nearest_known
 from voxgate.runtime.nouns import DepthMap
 
 ENCLOSED = 0.8  # of a gap's outline, known surface: the gap lies on it

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.expected import height_mm
+from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, View

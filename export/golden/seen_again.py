@@ -20,11 +20,11 @@ import numpy.typing as npt
 from voxgate.export.golden.disturbance import LIGHT, SHIFT_MM, TURN_DEG, placement, seen_again
 from voxgate.export.golden.golden import Golden
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.comparison.align import align
+from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.register import Registered, register
 from voxgate.runtime.engines.engine import Engine, Tensor, score_map
 from voxgate.runtime.errors import ScanError
-from voxgate.runtime.geometry.align import align
-from voxgate.runtime.geometry.expected import ExpectedView
-from voxgate.runtime.geometry.register import Registered, register
 from voxgate.runtime.inspection.inspector import ALIGNMENT_VIEWS
 from voxgate.runtime.nouns import Note, View
 from voxgate.runtime.transforms import Transform

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from voxgate.runtime.geometry.expected import height_mm
+from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 

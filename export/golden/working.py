@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.geometry.expected import height_mm
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.pixels.reduce import MAX_BLOCK_PX

@@ -18,8 +18,8 @@ from voxgate.export.golden.strange import MARK_OF_HEIGHT
 from voxgate.export.packing.package import ReferenceViews
 from voxgate.export.progress import Bar
 from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.comparison.expected import ExpectedView, expect
 from voxgate.runtime.engines.engine import Engine, Tensor, raw_scores
-from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import GridSection, Manifest, TensorSpec
 

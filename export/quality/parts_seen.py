@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from voxgate.export.golden.disturbance import placement, seen_again
+from voxgate.runtime.comparison.expected import ExpectedView, expect
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import ScanError
-from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View
 from voxgate.runtime.recipe.recipe import Recipe

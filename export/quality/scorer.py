@@ -20,9 +20,9 @@ from voxgate.export.golden.disturbance import placement, seen_again
 from voxgate.export.golden.generated_defects import draw_defect, with_defect
 from voxgate.export.quality.forests import grown, read_booster
 from voxgate.export.quality.parts_seen import PartReader
+from voxgate.runtime.comparison.expected import expect
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import EngineError, ScanError
-from voxgate.runtime.geometry.expected import expect
 from voxgate.runtime.nouns import Note, Outcome, View
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.scorer import Scorer, chance

@@ -49,10 +49,10 @@ from voxgate.export.progress import Bar, Progress, silent
 from voxgate.export.reference import filter_bank
 from voxgate.export.reference import user_backbone as user_backbone
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.register import TOLERANCE_MM
 from voxgate.runtime.engines.onnxruntime_engine import open_cpu
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.geometry.expected import ExpectedView
-from voxgate.runtime.geometry.register import TOLERANCE_MM
 from voxgate.runtime.nouns import GreyImage
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.folder import sha256

@@ -22,9 +22,9 @@ from voxgate.export.golden.strange import (
 from voxgate.export.progress import Bar
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.fusion.voxels import VoxelGrid
-from voxgate.runtime.geometry.expected import ExpectedView
 
 THREADS = 2
 VOLUME_REPEATS = 8  # a volume gives one maximum a part where a scan gives one per view

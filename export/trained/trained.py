@@ -49,10 +49,10 @@ from voxgate.export.trained.reach import check_bound, check_reach
 from voxgate.export.trained.samples import Sample, SeenAgain, compared, seen_again_samples
 from voxgate.export.trained.whole_scans import part_scores, verdicts_of
 from voxgate.runtime.common.text import one_line
+from voxgate.runtime.comparison.register import TOLERANCE_MM
 from voxgate.runtime.engines.engine import Engine
 from voxgate.runtime.engines.onnxruntime_engine import open_cpu
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.geometry.register import TOLERANCE_MM
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
 

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch, Work
+from voxgate.runtime.comparison.register import Registered
 from voxgate.runtime.engines.engine import Engine, Tensor, of_detector, score_map
 from voxgate.runtime.engines.vigil import Vigil, seen_by
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register import Registered
 from voxgate.runtime.nouns import Note, View, ViewReport
 from voxgate.runtime.recipe.manifest import GEOMETRY, MODEL
 from voxgate.runtime.volume.lift import LiftCounts, lift, lift_points

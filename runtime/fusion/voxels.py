@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.expected import height_mm
+from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.manifest import VoxelSection

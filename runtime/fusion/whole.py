@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch, Work
+from voxgate.runtime.comparison.register import Registered
 from voxgate.runtime.engines.engine import score_volume
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.host import Described, Fused, HostFusion, Models
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register import Registered
 from voxgate.runtime.nouns import Note, Reason, View
 from voxgate.runtime.recipe.manifest import MODEL, VoxelSection
 from voxgate.runtime.transforms import Transform, apply, invert

@@ -1,1 +1,1 @@
-"""Where camera, part and surface are: lens, hand-eye, golden surface, pose of this part, drift."""
+"""Where camera and surface are: lens, hand-eye, rays, planes; whether they still agree."""

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.drift_kernels import compare_views, weighted_equations
-from voxgate.runtime.geometry.expected_kernels import fit_planes
+from voxgate.runtime.geometry.plane_kernels import fit_planes
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, Drift, View
 from voxgate.runtime.transforms import Transform, invert

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Defect

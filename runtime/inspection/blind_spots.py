@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.blind_kernels import add_shadow
 from voxgate.runtime.nouns import DepthMap

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from voxgate.runtime.geometry.register import Registered
+from voxgate.runtime.comparison.register import Registered
 from voxgate.runtime.nouns import GreyImage, Note, Reason, View
 from voxgate.runtime.volume.volume import SUPPORT_SCORE
 

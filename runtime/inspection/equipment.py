@@ -11,6 +11,9 @@ import numpy as np
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch
+from voxgate.runtime.comparison.expected import ExpectedView, expect
+from voxgate.runtime.comparison.register import Registered, register
+from voxgate.runtime.comparison.surface_score import SCORE_MAX
 from voxgate.runtime.engines.engine import Engine, open_engine, open_further
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
@@ -20,10 +23,7 @@ from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models
 from voxgate.runtime.fusion.whole import Whole, WholeFusion
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register import Registered, register
-from voxgate.runtime.geometry.surface_score import SCORE_MAX
 from voxgate.runtime.inspection.blind_spots import Projector, blind_spots, find_projector
 from voxgate.runtime.inspection.inputs import ViewDescriber
 from voxgate.runtime.inspection.part import Blind

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.comparison.register import Registered
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.host import Described
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register import Registered
 from voxgate.runtime.inspection.fpfh import fpfh
 from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.manifest import DetectorSection, FpfhSection, Manifest

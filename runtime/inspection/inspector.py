@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from voxgate.runtime.common.timings import Timing, Work
+from voxgate.runtime.comparison.align import align
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.backends import DEFAULT_BACKEND
 from voxgate.runtime.engines.engine import Engine
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.host import Fusion
-from voxgate.runtime.geometry.align import align
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.drift import DriftGauge
 from voxgate.runtime.inspection import doubts

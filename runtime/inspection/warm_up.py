@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry import align, drift, register
+from voxgate.runtime.comparison import align, register
+from voxgate.runtime.geometry import drift
 from voxgate.runtime.inspection import blind_spots, fpfh
 from voxgate.runtime.pixels import reduce
 from voxgate.runtime.volume import carve, coverage, lift, segment, smooth

@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.register import Registered
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register import Registered
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, invert
 from voxgate.runtime.volume.carve_kernels import add_passed, cells_between

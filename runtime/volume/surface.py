@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.transforms import apply
 from voxgate.runtime.volume.grid import GridSpec

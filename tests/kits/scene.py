@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from tests.kits.repository import ROOT
+from voxgate.runtime.comparison.expected import ExpectedView, expect
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.geometry.expected import ExpectedView, expect
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, apply, invert

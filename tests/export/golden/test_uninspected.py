@@ -17,9 +17,9 @@ from voxgate.export.golden.uninspected import picture, unmeasured_mm2
 from voxgate.export.golden.unreturned import find_unreturned
 from voxgate.export.packing.package import RecipeParts, recipe_of
 from voxgate.export.reference.reference import build_parts
+from voxgate.runtime.comparison.expected import expect
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
-from voxgate.runtime.geometry.expected import expect
 from voxgate.runtime.geometry.seen_through import depth_of
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Verdict, View

@@ -16,9 +16,9 @@ from voxgate.export.golden.golden import SURE_HITS, Golden, load_golden
 from voxgate.export.golden.seen_again import FALSE_REJECTS, part_quantile
 from voxgate.export.reference.filter_bank import FULL_SCALE
 from voxgate.export.reference.reference import export_reference_recipe
+from voxgate.runtime.comparison.expected import expect
 from voxgate.runtime.engines.engine import open_engine
 from voxgate.runtime.errors import RecipeError, ScanError
-from voxgate.runtime.geometry.expected import expect
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import angle_deg
 

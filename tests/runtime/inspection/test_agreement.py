@@ -10,7 +10,7 @@ import pytest
 
 from tests.kits import scene
 from tests.runtime.inspection.test_decide import DEFECT, GOOD, LIMITS
-from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.inspection.agreement import CLEAR_SCORE, contradicted
 from voxgate.runtime.inspection.decide import decide
 from voxgate.runtime.nouns import Defect, Outcome, Reason

@@ -13,7 +13,7 @@ import pytest
 
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.register import register
+from voxgate.runtime.comparison.register import register
 from voxgate.runtime.inspection.blind_spots import (
     Projector,
     blind_spots,

@@ -14,11 +14,11 @@ import pytest
 from tests.kits.moody_engine import MoodyEngine, Output
 from tests.kits.remembering_engine import RememberingEngine
 from tests.kits.small_scan import px, small_bracket
+from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.engine import Tensor, open_engine
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.geometry.expected import height_mm
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inspector import ALIGNMENT_VIEWS, Inspector
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View

@@ -7,14 +7,10 @@ import pytest
 
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry import (
-    align_kernels,
-    expected_kernels,
-    register_kernels,
-    surface_score_kernels,
-)
-from voxgate.runtime.geometry.align import align
-from voxgate.runtime.geometry.register import register
+from voxgate.runtime.comparison import align_kernels, register_kernels, surface_score_kernels
+from voxgate.runtime.comparison.align import align
+from voxgate.runtime.comparison.register import register
+from voxgate.runtime.geometry import plane_kernels
 from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.nouns import Alignment
 from voxgate.runtime.volume import (
@@ -40,8 +36,8 @@ KERNELS = (
     lift_kernels.write_voxels,
     lift_kernels.hit_near,
     look_kernels.look,
-    expected_kernels.fit_planes,
-    expected_kernels.measure_roughness,
+    plane_kernels.fit_planes,
+    plane_kernels.measure_roughness,
     align_kernels.point_to_plane,
     register_kernels.compare_view,
     register_kernels.explain_elsewhere,

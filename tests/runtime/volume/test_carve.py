@@ -11,7 +11,7 @@ import pytest
 
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.register import register
+from voxgate.runtime.comparison.register import register
 from voxgate.runtime.nouns import Defect, View
 from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.volume import carve as carving

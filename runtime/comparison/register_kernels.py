@@ -189,7 +189,7 @@ def compare_view(
     part_t, table_t: golden_from_test, three rows as one tuple, for the part, which moved, and the
     table, which did not. part_up, golden_up: z in the part frame of a point of the test / golden
     camera, as tuples; tuples, because numbers of an array would be read again for every pixel.
-    steady: golden pixels without an edge near them (see expected_kernels): a small deviation there
+    steady: golden pixels without an edge near them (see plane_kernels): a small deviation there
     is the surface's own, and nothing explains it away.
     Written where there is something to say: reference and gloss (uint8), deviation (mm),
     roughness (mm, of the golden surface there), kind; and under a kind, pixel (golden pixel number)

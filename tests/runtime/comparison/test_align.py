@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.kits import scene
+from voxgate.runtime.comparison.align import align, refine_view
+from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.config.limits import Limits
-from voxgate.runtime.geometry.align import align, refine_view
-from voxgate.runtime.geometry.expected import ExpectedView
 from voxgate.runtime.nouns import Alignment, Note, Reason
 from voxgate.runtime.transforms import Transform, apply, invert
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.align import refine_view
-from voxgate.runtime.geometry.compare import (
+from voxgate.runtime.comparison.align import refine_view
+from voxgate.runtime.comparison.compare import (
     FloatMap,
     Found,
     Mask,
@@ -19,11 +19,11 @@ from voxgate.runtime.geometry.compare import (
     opened,
     surface_points,
 )
-from voxgate.runtime.geometry.expected import ExpectedView, expect
+from voxgate.runtime.comparison.expected import ExpectedView, expect
+from voxgate.runtime.comparison.register_kernels import GONE, LOST, SHOWN
+from voxgate.runtime.comparison.strangers import add_strangers
+from voxgate.runtime.comparison.surface_score import SCORE_MAX, surface_score
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register_kernels import GONE, LOST, SHOWN
-from voxgate.runtime.geometry.strangers import add_strangers
-from voxgate.runtime.geometry.surface_score import SCORE_MAX, surface_score
 from voxgate.runtime.nouns import DepthMap, GreyImage, View
 from voxgate.runtime.transforms import Transform, apply, invert
 

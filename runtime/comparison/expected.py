@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.expected_kernels import fit_planes, measure_roughness
+from voxgate.runtime.geometry.plane_kernels import fit_planes, measure_roughness
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, GreyImage
 from voxgate.runtime.transforms import Transform

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from voxgate.runtime.geometry.align_kernels import point_to_plane
-from voxgate.runtime.geometry.expected import ExpectedView, height_mm
+from voxgate.runtime.comparison.align_kernels import point_to_plane
+from voxgate.runtime.comparison.expected import ExpectedView, height_mm
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Alignment, Note, Reason, View
 from voxgate.runtime.transforms import Transform, angle_deg, apply, invert

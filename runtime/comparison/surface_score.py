@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.compare import FloatMap, Found
-from voxgate.runtime.geometry.surface_score_kernels import FAR, frame_deviation, score_on_surface
+from voxgate.runtime.comparison.compare import FloatMap, Found
+from voxgate.runtime.comparison.surface_score_kernels import FAR, frame_deviation, score_on_surface
 
 AVERAGE_SIGMA_PX = 1.8  # over 7 x 7 px, some 3 mm: sensor noise shrinks about sixfold
 AVERAGE_RADIUS_PX = 3

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.compare import FloatMap, Found, Mask, opened
-from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.comparison.compare import FloatMap, Found, Mask, opened
+from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.surface_score import SCORE_MAX
 from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.surface_score import SCORE_MAX
 from voxgate.runtime.transforms import Transform, apply
 
 STRANGER_MM = 2.0  # before everything a golden view met there: more than any noise or edge

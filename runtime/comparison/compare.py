@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.expected import ExpectedView
+from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.register_kernels import compare_view, explain_elsewhere
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.geometry.register_kernels import compare_view, explain_elsewhere
 from voxgate.runtime.nouns import DepthMap, GreyImage, View
 from voxgate.runtime.transforms import Transform, apply, invert
 
