@@ -51,7 +51,8 @@ class Registered:
     lost_mm: (m, 3) float32, part frame: expected surface without a return here, wide or, if asked
         for, of any width; to be fused as not seen. lost: (h, w) bool, its m pixels, row by row.
         lost_weight: (m,) float32, of what it says against the part that there was no return; 0
-        where the golden view had none either, and the picture alone speaks.
+        where the picture alone speaks: the golden view had none either, or an edge flickers
+        beside such a place.
     moved_mm: how far this view takes the part from its alignment; some 0.1 mm are the robot's.
     blind: pixels that gave no return where the golden view had one, over the latter's number; where
         the sensor cannot see (blind_spots) they are no part of it, and not lost either.
@@ -75,7 +76,7 @@ class Registered:
 
     @property
     def shown(self) -> Mask:
-        """(m,) bool: which of the lost pixels gave no return in the golden scan either."""
+        """(m,) bool: at which of the lost pixels the picture alone speaks."""
         return np.asarray(self.lost_weight == 0)
 
     @property
@@ -116,8 +117,9 @@ def register(
     np.copyto(found.reference, view.image, where=cv2.dilate(vanished.view(np.uint8), rim) > 0)
     gone = opened(vanished)
     silent = _silent(found, blind_spots)
-    unseen = silent | (found.kind == SHOWN) if shown else silent
-    lost = unseen if narrow else opened(unseen)
+    missed = silent if narrow else opened(silent)
+    unseen = silent | (found.kind == SHOWN)
+    lost = (unseen if narrow else opened(unseen)) if shown else missed
     geometry = surface_score(found, crew, tolerance_mm, expected.pixel_mm)
     unknown_mm2 = add_strangers(
         found, planned, golden, rays, golden_from_camera, geometry, tolerance_mm
@@ -135,7 +137,7 @@ def register(
         behind_mm=_measured_points(view.part_from_camera, found.depth, rays, gone),
         lost_mm=surface_points(expected, rays, part_from_golden, found.pixel[lost]),
         lost=lost,
-        lost_weight=np.where(silent[lost], weight, 0).astype(np.float32),
+        lost_weight=np.where(missed[lost], weight, 0).astype(np.float32),
         moved_mm=refined.moved_mm,
         blind=float(silent.sum() / expected.measured.sum()),
         unknown_mm2=unknown_mm2,

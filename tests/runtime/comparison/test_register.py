@@ -326,3 +326,22 @@ def test_pictures_are_not_compared_where_neither_view_has_a_return(crew: Crew) -
     # it is not held against the part that there is no return: there was none in the golden scan
     assert not found.lost_weight.any()
     assert found.blind == 0.0
+
+
+def test_the_rim_of_what_never_returned_is_held_against_the_part(crew: Crew) -> None:
+    """It flickers like every edge: a pixel more or less without return says nothing."""
+    seen, at = scene.look(POSES[0], scene.PART, np.eye(4)), _even_place()
+    row, column = np.indices(seen.image.shape)
+    off = np.maximum(abs(row - at[0]), abs(column - at[1]))
+    was = expect(
+        seen.image,
+        np.where(off < 4, np.nan, scene.depth(seen)).astype(np.float32),
+        scene.rays(),
+        POSES[0],
+        scene.TABLE_Z_MM,
+        shown_mm=np.where(off < 4, scene.depth(seen), np.nan).astype(np.float32),
+    )
+    now = replace(seen, depth_mm=np.where(off < 5, np.nan, scene.depth(seen)).astype(np.float32))
+    found = register(now, 0, (was, *_golden()[1:]), scene.rays(), np.eye(4), crew)
+    assert found.lost[off < 4].all()
+    assert not found.lost_weight.any()
