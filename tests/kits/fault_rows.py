@@ -285,7 +285,7 @@ def _step(attribute: str, by_ns: int) -> Strike:
 
     def strike(line: Line) -> None:
         setattr(line.robot, attribute, getattr(line.robot, attribute) + by_ns)
-        time.sleep(0.1)  # some poses by the new time
+        line.robot.send_more_poses(12)
 
     return strike
 
@@ -457,7 +457,7 @@ def _suspend(line: Line) -> None:
     """The machine sleeps, its clock with it; robot and camera go on."""
     line.robot.robot_offset_ns += 3 * 10**9
     line.robot.camera_offset_ns += 3 * 10**9
-    time.sleep(0.1)  # some poses after that
+    line.robot.send_more_poses(12)
 
 
 def _stand_still(line: Line) -> None:

@@ -123,8 +123,12 @@ class Robot:
 
     def send_poses_for_a_while(self) -> None:
         """Until the service knows where the robot was 0.2 s ago."""
+        self.send_more_poses(25)
+
+    def send_more_poses(self, count: int) -> None:
+        """Until so many were sent, or more."""
         before = self._poses_sent
-        until(lambda: self._poses_sent > before + 25, "25 poses")
+        until(lambda: self._poses_sent > before + count, f"{count} poses")
 
     def stop_poses(self) -> None:
         """Fall silent."""

@@ -24,7 +24,14 @@ import psutil
 import pytest
 import zmq
 
-from tests.kits.cell_kit import PATIENCE_S, ServiceProcess, until, with_cameras, write_cell
+from tests.kits.cell_kit import (
+    CLOCK_REASONS,
+    PATIENCE_S,
+    ServiceProcess,
+    until,
+    with_cameras,
+    write_cell,
+)
 from tests.kits.good_part import passes_next, reasons, stop
 from tests.kits.own_traces import named_memory
 from tests.kits.robot_kit import COLD_CLOCK_S, Robot
@@ -267,14 +274,21 @@ def test_missing_view_is_indeterminate_soon_after_stop(robot: Robot) -> None:
 
 
 def test_frame_without_poses_is_indeterminate(robot: Robot) -> None:
-    robot.stop_poses()
-    job_id = new_job(robot)
-    time.sleep(0.2)  # the robot's silence itself
-    for _ in range(3):
-        robot.expose()
-    verdict = stop(robot, job_id)
-    assert verdict.outcome is Outcome.INDETERMINATE
-    assert Reason.POSE_MISSING in reasons(verdict)
+    """Missing they are told to be once the pose before the silence came in time."""
+
+    def missing() -> bool:
+        robot.stop_poses()
+        job_id = new_job(robot)
+        for _ in range(3):
+            robot.expose()
+        verdict = stop(robot, job_id)
+        assert verdict.outcome is Outcome.INDETERMINATE
+        assert reasons(verdict) <= CLOCK_REASONS
+        robot.send_poses()
+        robot.send_poses_for_a_while()
+        return Reason.POSE_MISSING in reasons(verdict)
+
+    until(missing, "a frame without poses")
 
 
 def test_dead_camera_is_indeterminate_and_replaced(
