@@ -19,7 +19,7 @@ import onnx
 import pytest
 from scipy.spatial.transform import Rotation
 
-from tests.kits.cell_kit import CLOCK_REASONS, until
+from tests.kits.cell_kit import CLOCK_REASONS
 from tests.kits.repository import ROOT
 from tests.kits.spoilt_recipe import change_manifest, flip_a_bit, replace_file
 from voxgate.runtime.wire.replies import RefusalCode, Refused
@@ -38,8 +38,10 @@ NIGHTLY = pytest.mark.nightly  # the fault table has its kind
 JUMP_AFTER = 400  # poses: in mid-scan
 Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """p_mm (3,) and q_wxyz (4,) of the flange in the robot's base."""
-STALLED = {*(reason.value for reason in CLOCK_REASONS), "coverage", "frame_lost"}
-"""What a box that its machine left standing says of a good part."""
+CAME_LATE = {*(reason.value for reason in CLOCK_REASONS), "frame_lost"}
+STALLED = {*CAME_LATE, "coverage"}
+"""What a box that its machine left standing says of a good part: one word of CAME_LATE at least."""
+MOST_PLAYS = 15
 VOXEL_MM = 2.0  # of the bracket's grid
 
 
@@ -69,15 +71,15 @@ def _play(box: Box, cell: VirtualCell, scan: str, *faults: str) -> JobReport:
 
 def _passes(box: Box, cell: VirtualCell) -> JobReport:
     """A good part that passes; those before it failed of nothing but a machine that stalled."""
-    reports: list[JobReport] = []
-
-    def passes() -> bool:
-        reports.append(_play(box, cell, "good"))
-        assert set(reports[-1].reasons) <= STALLED
-        return (reports[-1].outcome, reports[-1].reasons) == ("PASS", ())
-
-    until(passes, "a good part that passes")
-    return reports[-1]
+    for _ in range(MOST_PLAYS):
+        report = _play(box, cell, "good")
+        if report.outcome == "PASS":
+            assert report.reasons == ()
+            return report
+        assert report.outcome == "INDETERMINATE"
+        assert CAME_LATE & set(report.reasons)
+        assert set(report.reasons) <= STALLED
+    raise AssertionError(f"{MOST_PLAYS} good parts, and none passes")
 
 
 def test_a_good_part_passes(box: Box, cell: VirtualCell) -> None:
