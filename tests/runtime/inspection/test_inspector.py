@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.kits.moody_engine import MoodyEngine, Output
@@ -27,7 +26,6 @@ from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan
-from voxgate.runtime.transforms import apply, invert
 
 MAX_UNCERTAINTY_MM = 1.0
 
@@ -313,15 +311,6 @@ def test_a_part_without_one_of_its_pieces_is_a_fail_and_not_half_seen(
     assert verdict.coverage > 0.99
 
 
-def test_a_piece_that_no_ray_passed_through_is_not_proven_gone(
-    inspector: Inspector, good: Views, good_scan: Scan
-) -> None:
-    rays = Rays.from_calibration(good_scan.calibration)
-    verdict = _inspect(inspector, [_cut(view, rays, behind=False) for view in good])
-    assert verdict.outcome is Outcome.INDETERMINATE
-    assert Reason.COVERAGE in verdict.reasons
-
-
 def test_a_defect_does_not_make_an_incomplete_scan_a_fail(inspector: Inspector, bad: Views) -> None:
     verdict = _inspect(inspector, bad[:-1])
     assert verdict.outcome is Outcome.INDETERMINATE
@@ -535,64 +524,8 @@ class SilentSpots(SpotEngine):
         )
 
 
-def test_one_views_pixels_sent_twice_are_no_second_view(inspector: Inspector, good: Views) -> None:
-    good[5] = replace(good[5], image=good[4].image, depth_mm=good[4].depth_mm)
-    verdict = _inspect(inspector, good)
-    assert verdict.outcome is Outcome.INDETERMINATE
-    assert Reason.DUPLICATE_VIEW in verdict.reasons
-
-
 def test_the_golden_scan_played_as_a_part_proves_nothing(inspector: Inspector) -> None:
     verdict = _inspect(inspector, _views(open_scan(small_bracket() / "golden")))
     assert verdict.outcome is Outcome.INDETERMINATE
     assert verdict.reasons == (Reason.DUPLICATE_VIEW,)
     assert "golden scan's own" in verdict.notes[0].detail
-
-
-def test_a_place_without_a_return_in_any_view_is_not_pass(
-    inspector: Inspector, good: Views
-) -> None:
-    rays, on_top = inspector.equipment.rays, _well_seen_place(inspector)
-    for number, view in enumerate(good):
-        assert view.depth_mm is not None
-        points = rays.points(view.depth_mm).astype(np.float64)
-        blind = np.linalg.norm(apply(view.part_from_camera, points) - on_top, axis=-1) < 5.0
-        depth_mm = np.where(blind, np.float32(np.nan), view.depth_mm)
-        good[number] = replace(view, depth_mm=depth_mm)
-    verdict = _inspect(inspector, good)
-    assert verdict.outcome is Outcome.INDETERMINATE
-    assert verdict.reasons == (Reason.COVERAGE,)
-
-
-def _well_seen_place(inspector: Inspector) -> npt.NDArray[np.float64]:
-    """In the middle of the largest pieces that look up."""
-    surface = inspector.equipment.surface
-    up = surface.points_mm[surface.normals[:, 2] > 0.95]
-    near = np.linalg.norm(up[:, None] - up[None, ::20], axis=-1) < 10.0
-    middle: npt.NDArray[np.float64] = up[::20][int(near.sum(axis=0).argmax())]
-    return middle
-
-
-def test_a_ball_that_hangs_beside_the_grid_is_not_pass(inspector: Inspector, good: Views) -> None:
-    grid, rays = inspector.recipe.grid, inspector.equipment.rays
-    above = np.asarray(grid.origin_mm)[2] + grid.shape[2] * grid.voxel_mm + 6.0
-    for number, view in enumerate(good):
-        good[number] = _with_ball(view, rays, np.array([0.0, 0.0, above]), radius_mm=5.0)
-    verdict = _inspect(inspector, good)
-    assert verdict.outcome is Outcome.INDETERMINATE
-    assert Reason.OUT_OF_GRID in verdict.reasons
-
-
-def _with_ball(
-    view: View, rays: Rays, centre_mm: npt.NDArray[np.float64], radius_mm: float
-) -> View:
-    """The first root of |d * ray - centre| = radius, where nothing is before it."""
-    assert view.depth_mm is not None
-    ray = np.stack([rays.x, rays.y, np.ones_like(rays.x)], axis=-1).astype(np.float64)
-    centre = apply(invert(view.part_from_camera), centre_mm[None])[0]
-    a, b = (ray**2).sum(axis=-1), ray @ centre
-    inside = b**2 - a * (centre @ centre - radius_mm**2)
-    depth = np.where(inside > 0, (b - np.sqrt(np.maximum(inside, 0))) / a, np.inf)
-    seen = depth < np.nan_to_num(view.depth_mm, nan=np.inf)
-    image = np.where(seen, np.uint8(60), view.image)
-    return replace(view, image=image, depth_mm=np.where(seen, depth, view.depth_mm).astype("f4"))
