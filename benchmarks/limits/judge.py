@@ -48,7 +48,8 @@ class Judge:
         if not folder.exists():
             export_reference_recipe(part / "golden", folder)
         recipe, calibration = Recipe.load(folder), open_scan(part / "golden").calibration
-        with closing(open_inspector(recipe, folder, calibration, DEFAULTS)) as inspector:
+        settings = replace(DEFAULTS, threads=1)  # one part type to a core
+        with closing(open_inspector(recipe, folder, calibration, settings)) as inspector:
             yield cls(part, inspector)
 
     def good_scans(self) -> list[Path]:

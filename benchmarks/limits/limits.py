@@ -15,7 +15,10 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -48,19 +51,44 @@ class Figures:
     varied: dict[str, list[Verdict]]
 
 
-def measure(folder: Path, work: Path, rows: Sequence[Row], good: Sequence[Variation]) -> Figures:
-    """All part types of a folder."""
+def measure(folder: Path, work: Path, quick: bool) -> Figures:
+    """All part types of a folder, each in a process of its own."""
+    parts = sorted(path.parent.parent for path in folder.glob("*/golden/frames.jsonl"))
+    fresh = get_context("spawn")  # a fork would copy threads' locks
+    with ProcessPoolExecutor(os.cpu_count(), fresh) as pool:
+        of_parts = list(pool.map(measure_part, parts, repeat(work), repeat(quick)))
     figures = Figures(defaultdict(list), defaultdict(list))
-    for part in sorted(path.parent.parent for path in folder.glob("*/golden/frames.jsonl")):
-        with Judge.of(part, work) as judge:
-            scans = judge.good_scans()
-            light = light_of(photos(part / "golden"))
-            for number, scan in enumerate(scans[:PARTS] if rows else []):
-                rng = np.random.default_rng([SEED, number])
-                _put_all(judge, scan, light, rows, rng, figures)
-            for number, scan in enumerate(scans if good else []):
-                _vary_all(judge, scan, good, number, figures)
+    for each in of_parts:
+        for name, answers in each.found.items():
+            figures.found[name] += answers
+        for name, verdicts in each.varied.items():
+            figures.varied[name] += verdicts
     return figures
+
+
+def measure_part(part: Path, work: Path, quick: bool) -> Figures:
+    """One part type."""
+    figures = Figures(defaultdict(list), defaultdict(list))
+    rows, good = rows_of(quick), variations_of(quick)
+    with Judge.of(part, work) as judge:
+        scans = judge.good_scans()
+        light = light_of(photos(part / "golden"))
+        for number, scan in enumerate(scans[:PARTS]):
+            rng = np.random.default_rng([SEED, number])
+            _put_all(judge, scan, light, rows, rng, figures)
+        for number, scan in enumerate(scans):
+            _vary_all(judge, scan, good, number, figures)
+    return figures
+
+
+def rows_of(quick: bool) -> list[Row]:
+    """What the table has, or the short one."""
+    return [row for row in ROWS if row.quick or not quick]
+
+
+def variations_of(quick: bool) -> list[Variation]:
+    """How good parts vary in the table, or the short one."""
+    return [each for each in VARIATIONS if each.quick or not quick]
 
 
 def main(*, quick: bool = False) -> None:
@@ -71,13 +99,11 @@ def main(*, quick: bool = False) -> None:
     except FileNotFoundError as error:
         console.print(f"limits: skipped, {error}", soft_wrap=True)
         return
-    rows = [row for row in ROWS if row.quick or not quick]
-    good = [each for each in VARIATIONS if each.quick or not quick]
     with tempfile.TemporaryDirectory() as work:
         kept = Path(os.environ.get(KEEP_VARIABLE) or work)
-        figures = measure(folder, kept, rows, good)
-    console.print(_defects_table(rows, figures))
-    console.print(_good_table(good, figures))
+        figures = measure(folder, kept, quick)
+    console.print(_defects_table(rows_of(quick), figures))
+    console.print(_good_table(variations_of(quick), figures))
 
 
 def _put_all(

@@ -134,6 +134,17 @@ def dust_that_stays(views: Sequence[View], rays: Rays, rng: np.random.Generator)
     raise ValueError("no place of the part is seen by three views")
 
 
+def dirt_on_the_lens(views: Sequence[View], rays: Rays, rng: np.random.Generator) -> list[View]:
+    """A dark speck at one pixel of every picture, where most of them show the part."""
+    shown = np.zeros(views[0].image.shape, np.intp)
+    for view in views:
+        rows, columns = _part_pixels(view, rays).T
+        shown[rows, columns] += 1
+    often = np.argwhere(shown >= shown.max() - 1)
+    row, column = often[rng.integers(len(often))]
+    return [_speck(view, (int(column), int(row))) for view in views]
+
+
 def _pictures(change: Callable[[Grey, np.random.Generator], Grey]) -> Alter:
     def alter(views: Sequence[View], rays: Rays, rng: np.random.Generator) -> list[View]:
         return [replace(view, image=change(view.image, rng)) for view in views]
@@ -218,4 +229,5 @@ VARIATIONS = (
     Variation("put down again, 0.6 mm and 0.4 deg", put_down_again),
     Variation("dust of 3 px in one view, 4 times", dust_in_one_view, quick=True),
     Variation("dust in its place in 3 views: a mark", dust_that_stays, mark=True),
+    Variation("dirt at one pixel of every picture: named", dirt_on_the_lens, mark=True, quick=True),
 )

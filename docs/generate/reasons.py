@@ -65,8 +65,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     ),
     "alignment_failed": ("The part was not recognised.", "Is it this recipe's part? Seat it."),
     "views_disagree": (
-        "One view alone says a defect, clearly, of a place that two others and more look at as "
-        "squarely and say nothing of.",
+        "One view alone says a defect of a place that others see as well and say nothing of, or a "
+        "speck stays at one pixel of three pictures.",
         "Dust, a drop, a reflection? Clean part and lens and inspect again; a mark stays.",
     ),
     "coverage": (

@@ -30,6 +30,13 @@ def reference(
         float | None,
         typer.Option(min=0.1, max=100, help="Smallest defect to find, across; default: 2 voxels."),
     ] = None,
+    good: Annotated[
+        list[Path] | None,
+        typer.Option(help="Scan of a further good part: what may differ. Repeatable."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also by good parts that the golden scan alone FAILs.")
+    ] = False,
     calibration: CalibrationFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,6 +52,8 @@ def reference(
             backbone=backbone,
             rendered=rendered,
             smallest_mm=smallest_mm,
+            good=good or (),
+            force=force,
             calibration=calibration,
             on_progress=task_on(progress, "export"),
         )

@@ -30,7 +30,8 @@ class ReferenceViews:
     image (n, h, w) uint8; depth_counts (n, h, w) uint16, 0 = no return; depth_unit_mm per count;
     shown_counts (n, h, w) uint16: of surface that the picture shows and that gave no return, or 0;
     part_from_camera (n, 4, 4) float64; gloss (n, h, w) uint8: grey levels by which a surface
-    point changes from view to view.
+    point changes from view to view, or further good parts differed. spread_counts (n, h, w) uint8
+    or None: what the shape may differ by, in SPREAD_UNIT_MM.
     """
 
     image: npt.NDArray[np.uint8]
@@ -39,6 +40,7 @@ class ReferenceViews:
     depth_unit_mm: float
     part_from_camera: npt.NDArray[np.float64]
     gloss: npt.NDArray[np.uint8]
+    spread_counts: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +119,7 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
         "probe.npz": _npz(**_probe_arrays(parts.probes)),
     }
     if parts.reference is not None:
+        spread = parts.reference.spread_counts
         files[REFERENCE_FILE] = _npz(
             image=parts.reference.image,
             depth_counts=parts.reference.depth_counts,
@@ -124,6 +127,7 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
             depth_unit_mm=np.float64(parts.reference.depth_unit_mm),
             part_from_camera=parts.reference.part_from_camera,
             gloss=parts.reference.gloss,
+            **({} if spread is None else {"spread_counts": spread}),
         )
     if parts.uninspected is not None:
         files[UNINSPECTED_FILE] = parts.uninspected

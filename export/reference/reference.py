@@ -6,7 +6,7 @@ golden scan -> views with poses -> gloss -> seen again under other placement, li
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ from voxgate.export.packing.recipe_parts import (
 from voxgate.export.progress import Bar, Progress, silent
 from voxgate.export.reference import filter_bank
 from voxgate.export.reference import user_backbone as user_backbone
+from voxgate.export.reference.good_parts import taught
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.register import TOLERANCE_MM
@@ -108,6 +109,8 @@ def export_reference_recipe(
     backbone: Path | None = None,
     rendered: bool = False,
     smallest_mm: float | None = None,
+    good: Sequence[Path] = (),
+    force: bool = False,
     calibration: Path | None = None,
     on_progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -117,6 +120,9 @@ def export_reference_recipe(
     that every real part differs from them; the recipe judges the shape alone and says so.
 
     smallest_mm: the smallest defect that must be found, across: no larger hole may stay unseen.
+
+    good: scans of further good parts: where they differ from the golden one, others may too. force:
+    also by those that the golden scan alone FAILs.
 
     on_progress(done, of, what) is called as the work goes on. Raises ScanError, CalibrationError,
     EngineError (a backbone that cannot be used) or RecipeError (`out` exists).
@@ -139,6 +145,8 @@ def export_reference_recipe(
         smallest_mm=smallest_mm,
         bar=bar,
     )
+    if good:
+        parts = taught(parts, good, force, bar)
     bar.say("write the recipe")
     write_recipe(out, parts)
     bar.end()

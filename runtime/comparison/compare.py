@@ -33,7 +33,8 @@ VANISHED_OPENING_PX = 4
 class Found:
     """What comparing with the same golden view gives; same_view and pixel where kind says so.
 
-    roughness: of the golden surface where the deviation was met, mm; infinite elsewhere.
+    roughness, spread: of the golden surface where the deviation was met, mm; infinite and
+        0 elsewhere.
     """
 
     depth: DepthMap
@@ -44,6 +45,7 @@ class Found:
     pixel: npt.NDArray[np.int32]
     kind: npt.NDArray[np.uint8]
     roughness: FloatMap
+    spread: FloatMap
     doubtful: npt.NDArray[np.int32]
 
 
@@ -64,7 +66,8 @@ def compare(
     pixel = crew.scratch("register.pixel", shape, np.int32)
     kind = crew.scratch("register.kind", shape, np.uint8)
     roughness = crew.scratch("register.roughness", shape, np.float32)
-    kind[:], roughness[:] = 0, np.inf
+    spread = crew.scratch("register.spread", shape, np.float32)
+    kind[:], roughness[:], spread[:] = 0, np.inf, 0
     doubtful = crew.scratch("register.doubtful", shape, np.int32)
     pose = view.part_from_camera
     # the table did not move with the part: the part's own offset is taken out again
@@ -94,6 +97,7 @@ def compare(
             expected.near_part,
             expected.steady,
             expected.rough_mm,
+            expected.spread_mm,
             STEADY_BELIEVED_MM,
             VANISHED_MM,
             reference,
@@ -103,12 +107,15 @@ def compare(
             pixel,
             kind,
             roughness,
+            spread,
             doubtful.reshape(-1),
         )
         return doubtful.reshape(-1)[lo * shape[1] :][:doubts]
 
     doubts = np.concatenate(crew.run(part))
-    return Found(depth, reference, gloss, deviation, same_view, pixel, kind, roughness, doubts)
+    return Found(
+        depth, reference, gloss, deviation, same_view, pixel, kind, roughness, spread, doubts
+    )
 
 
 def explain(

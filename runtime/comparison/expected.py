@@ -35,6 +35,8 @@ class ExpectedView:
     near_part: (h, w) uint8, 1 on the part and in a rim around it.
     free_mm: (h, w) float32, depth up to which the ray and its neighbours met nothing; 0 unknown.
     steady: (h, w) uint8, 1 where the planes around continue each other: no edge is here.
+    spread_mm: (h, w) float32, what the shape of good parts may differ by, in full, to score less
+        than the threshold; 0 where nobody taught it.
     rough_mm: (h, w) float32, by how much the surface leaves the planes around, so that a little
         misplacement shows as a deviation; infinite beside what has no plane.
     pixel_mm: what a pixel spans on the part, where it stands square to the view; the median.
@@ -52,6 +54,7 @@ class ExpectedView:
     free_mm: DepthMap
     steady: npt.NDArray[np.uint8]
     rough_mm: npt.NDArray[np.float32]
+    spread_mm: npt.NDArray[np.float32]
     pixel_mm: float
     part_from_camera: Transform
     table_z_mm: float
@@ -65,6 +68,7 @@ def expect(
     table_z_mm: float,
     gloss: GreyImage | None = None,
     shown_mm: DepthMap | None = None,
+    spread_mm: npt.NDArray[np.float32] | None = None,
 ) -> ExpectedView:
     """Fit the planes of one golden view; offline or at load, some 50 ms.
 
@@ -99,6 +103,7 @@ def expect(
         free_mm=_free(depth),
         steady=(rough_mm <= STEADY_MM).view(np.uint8),
         rough_mm=_reaching(rough_mm),
+        spread_mm=np.zeros_like(rough_mm) if spread_mm is None else _own(spread_mm),
         pixel_mm=float(np.median(depth[measured]) / rays.lens[0]),
         near_part=cv2.dilate((measured | shown).view(np.uint8), rim).astype(np.uint8, copy=False),
         part_from_camera=part_from_camera,
@@ -113,6 +118,10 @@ def height_mm(
     a, b, c, offset = part_from_camera[2].astype(np.float32)
     height: npt.NDArray[np.float32] = depth_mm * (a * rays.x + b * rays.y + c) + offset
     return height
+
+
+def _own(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.require(plane, np.float32, ["C", "W"])
 
 
 def _reaching(rough_mm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -19,7 +19,7 @@ from voxgate.runtime.comparison.compare import (
     opened,
     surface_points,
 )
-from voxgate.runtime.comparison.expected import ExpectedView, expect
+from voxgate.runtime.comparison.expected import STEADY_MM, ExpectedView, expect
 from voxgate.runtime.comparison.register_kernels import GONE, LOST, SHOWN
 from voxgate.runtime.comparison.strangers import add_strangers
 from voxgate.runtime.comparison.surface_score import SCORE_MAX, surface_score
@@ -51,8 +51,8 @@ class Registered:
     lost_mm: (m, 3) float32, part frame: expected surface without a return here, wide or, if asked
         for, of any width; to be fused as not seen. lost: (h, w) bool, its m pixels, row by row.
         lost_weight: (m,) float32, of what it says against the part that there was no return; 0
-        where the picture alone speaks: the golden view had none either, or an edge flickers
-        beside such a place.
+        where the picture alone speaks: the golden view had none either, an edge flickers beside
+        such a place, or it is narrow and no edge is near.
     moved_mm: how far this view takes the part from its alignment; some 0.1 mm are the robot's.
     blind: pixels that gave no return where the golden view had one, over the latter's number; where
         the sensor cannot see (blind_spots) they are no part of it, and not lost either.
@@ -100,8 +100,9 @@ def register(
     """Compare a view with golden view `planned`, and with the others where it deviates.
 
     narrow: whether lost surface counts however narrow it is; else what flickers at edges is left
-        out (VANISHED_OPENING_PX). shown: whether what gave no return in the golden scan either is
-        among the lost, for a model that judges pictures.
+        out (VANISHED_OPENING_PX), and a drilled hole of a millimetre is not. shown: whether what
+        the picture alone shows is among the lost, as where the golden scan gave no return either,
+        for a model that judges pictures.
     blind_spots: (h, w) golden pixels that the sensor need not see.
     Raises ValueError when the view has no depth or is not of the rays' size.
     """
@@ -119,7 +120,9 @@ def register(
     silent = _silent(found, blind_spots)
     missed = silent if narrow else opened(silent)
     unseen = silent | (found.kind == SHOWN)
-    lost = (unseen if narrow else opened(unseen)) if shown else missed
+    lost = missed
+    if shown:
+        lost = (unseen if narrow else opened(unseen)) | _off_edges(silent, found, expected)
     geometry = surface_score(found, crew, tolerance_mm, expected.pixel_mm)
     unknown_mm2 = add_strangers(
         found, planned, golden, rays, golden_from_camera, geometry, tolerance_mm
@@ -150,6 +153,14 @@ def _silent(found: Found, blind_spots: Mask | None) -> Mask:
     if blind_spots is not None:
         silent[silent] = ~blind_spots.reshape(-1)[found.pixel[silent]]
     return silent
+
+
+def _off_edges(silent: Mask, found: Found, expected: ExpectedView) -> Mask:
+    """(h, w) of the silent pixels those on surface without an edge, where no return flickers."""
+    smooth: Mask = np.zeros_like(silent)
+    rough_mm = expected.rough_mm.reshape(-1)[found.pixel[silent]]
+    smooth[silent] = rough_mm <= STEADY_MM
+    return smooth
 
 
 def _measured_points(

@@ -172,6 +172,7 @@ def compare_view(
     near_part,
     steady,
     rough,
+    spreads,
     steady_mm,
     vanished_mm,
     reference,
@@ -181,6 +182,7 @@ def compare_view(
     pixel,
     kind,
     roughness,
+    spread,
     doubtful,
 ):
     """Compare rows [lo, hi); returns how many numbers of measured pixels on the part went to the
@@ -192,9 +194,9 @@ def compare_view(
     steady: golden pixels without an edge near them (see plane_kernels): a small deviation there
     is the surface's own, and nothing explains it away.
     Written where there is something to say: reference and gloss (uint8), deviation (mm),
-    roughness (mm, of the golden surface there), kind; and under a kind, pixel (golden pixel number)
-    and same_view: the deviation, or how far behind the part a piece of table lies that is seen
-    where the part should be.
+    roughness and spread (mm, of the golden surface there), kind; and under a kind, pixel (golden
+    pixel number) and same_view: the deviation, or how far behind the part a piece of table lies
+    that is seen where the part should be.
     """
     height, width = depth.shape
     doubts = 0
@@ -267,6 +269,7 @@ def compare_view(
                 if on_part[x]:
                     deviation[y, x] = distance
                     roughness[y, x] = rough[j, i]
+                    spread[y, x] = spreads[j, i]
                 if distance < -vanished_mm and measured[j, i]:
                     kind[y, x] = GONE
                     pixel[y, x] = j * width + i

@@ -59,6 +59,8 @@ def surface_score(found: Found, crew: Crew, tolerance_mm: float, pixel_mm: float
     peaks /= np.sqrt(np.square(found.roughness) + np.float32((FINE_SHARE * tolerance_mm) ** 2))
     peaks = (peaks - np.float32(FINE_NOISE)) / np.float32(1 - FINE_NOISE)
     both = np.maximum(_opened(broad, OPENING_PX), peaks)
+    if found.spread.any():
+        both /= np.sqrt(1 + np.square(found.spread / np.float32(tolerance_mm)))
     return np.asarray(np.minimum(both, np.float32(SCORE_MAX)), np.float32)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,19 +27,23 @@ def contradicted(
     rays: Rays,
     reference_from_part: Transform,
     voxel_mm: float,
+    heard: Collection[Defect] = (),
 ) -> tuple[Defect, ...]:
     """The specks that one view alone says, clearly, of surface that others look at squarely.
 
     What stands more than a voxel off the golden surface, or where no golden view measured, nobody
-    contradicts.
+    contradicts. heard: those that a witness speaks against already (see witnesses.py).
     """
     return tuple(
         defect
         for defect in defects
-        if defect.views == 1
-        and defect.peak_score >= CLEAR_SCORE
-        and max(defect.size_mm) <= SPECK_VOXELS * voxel_mm
-        and _witnesses(defect, golden, rays, reference_from_part, voxel_mm) >= WITNESSES
+        if defect in heard
+        or (
+            defect.views == 1
+            and defect.peak_score >= CLEAR_SCORE
+            and max(defect.size_mm) <= SPECK_VOXELS * voxel_mm
+            and _witnesses(defect, golden, rays, reference_from_part, voxel_mm) >= WITNESSES
+        )
     )
 
 

@@ -6,13 +6,17 @@ What the finished part itself gives reason to doubt stands in decide.py.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from voxgate.runtime.comparison.register import Registered
+from voxgate.runtime.inspection.witnesses import Speck
 from voxgate.runtime.nouns import GreyImage, Note, Reason, View
 from voxgate.runtime.volume.volume import SUPPORT_SCORE
+
+DIRT_VIEWS = 3  # in two, two grains may have fallen beside each other
+DIRT_PX = 3  # a grain's middle, as noise and what lies behind let it appear
 
 
 def unusable(view: View, shape: tuple[int, ...], uncertainty_max_mm: float) -> Note | None:
@@ -112,6 +116,25 @@ def beside_grid(stray: int) -> Note | None:
         f"{stray} measured points score over the threshold beside the recipe's grid: something "
         "stands or hangs there that the golden scan did not have; or export it with a larger grid",
     )
+
+
+def dirty(specks: Sequence[Speck], block_px: int) -> Note | None:
+    """Specks that stay in their place in the pictures, whatever these show. block_px: pixels of
+    the camera to one of theirs."""
+    for speck in specks:
+        there = {each.planned for each in specks if _beside(speck.pixel, each.pixel)}
+        if len(there) >= DIRT_VIEWS:
+            u, v = (block_px * each for each in speck.pixel)
+            return Note(
+                Reason.VIEWS_DISAGREE,
+                f"a speck stays at pixel ({u}, {v}) in {len(there)} views: dirt on the lens or the "
+                "sensor? Clean it, inspect again",
+            )
+    return None
+
+
+def _beside(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= DIRT_PX
 
 
 def missing(arrived: Collection[int], planned: int) -> Note | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from typing import TypeVar
 
 import numpy as np
@@ -14,20 +15,22 @@ from voxgate.runtime.common.timings import Stopwatch
 from voxgate.runtime.comparison.expected import ExpectedView, expect
 from voxgate.runtime.comparison.register import Registered, register
 from voxgate.runtime.comparison.surface_score import SCORE_MAX
-from voxgate.runtime.engines.engine import Engine, open_engine, open_further
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.engines.engine import Engine, open_engine, open_further, score_map
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
 from voxgate.runtime.engines.vigil import Vigil, looks
 from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.fusion.device import DeviceFusion
-from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models
+from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models, Plane
 from voxgate.runtime.fusion.whole import Whole, WholeFusion
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.blind_spots import Projector, blind_spots, find_projector
 from voxgate.runtime.inspection.inputs import ViewDescriber
 from voxgate.runtime.inspection.part import Blind
-from voxgate.runtime.nouns import Note, Reason, View, ViewReport
+from voxgate.runtime.inspection.witnesses import Hearing
+from voxgate.runtime.nouns import GreyImage, Note, Reason, View, ViewReport
 from voxgate.runtime.pixels.reduce import reduced_view
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
@@ -35,6 +38,10 @@ from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.carve import carve
 from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
+
+# A rendering expects surface in corners that no view of a real sensor measures, 73 mm2 in one piece
+# on a good part; which they are only a real golden scan tells.
+RENDERED_HOLE_MM2 = 150.0
 
 OnHost = TypeVar("OnHost", bound=HostFusion)
 Describe = Callable[[int, View, Registered | None, Transform], Described]
@@ -133,6 +140,22 @@ class Equipment:
         block_px, camera_matrix = self.recipe.manifest.block_px, self.calibration.camera_matrix
         return reduced_view(view, block_px, float(camera_matrix[0, 0]), self.crew)
 
+    def hearing(self, described: Mapping[int, Described]) -> Hearing:
+        """Of a part's views against each other; of none where no model has a say on one view, or
+        thresholds are not 1."""
+        heard = {} if self.whole is not None or self.recipe.zones is not None else described
+        return Hearing(heard, self.scores_of, self.rays)
+
+    def scores_of(self, described: Described, image: GreyImage) -> Plane:
+        """(h, w) what the models say of a view if this were its picture. Raises EngineError."""
+        said = []
+        for name, engine in self.models.engines.items():
+            inputs = described.inputs if name == MODEL else described.further[name]
+            assert inputs is not None  # a detector of the whole part has no say on one view
+            shown = {"image": image[None, None]} if "image" in inputs else {}
+            said.append(score_map(engine, inputs | shown).score)
+        return reduce(np.maximum, said)
+
     def find_projector(self, waiting: Sequence[tuple[int, View]]) -> Projector | None:
         """Where the sensor's light comes from, as these views tell; None where golden views were
         taken by the sensor itself, and show its blind spots as they are."""
@@ -181,6 +204,13 @@ class Equipment:
         each_share = 1.0 / float(self.golden[planned].measured.sum())
         lost_mm = registered.lost_mm[registered.lost_weight > 0]
         return Blind(planned, registered.blind, lost_mm, each_share)
+
+    def hole_max_mm2(self, limits: Limits) -> float:
+        """The configuration's word, else what a defect of the recipe's size can hide in."""
+        if limits.hole_max_mm2 is not None:
+            return limits.hole_max_mm2
+        least = RENDERED_HOLE_MM2 if self.recipe.manifest.rendered else 0.0
+        return max(self.recipe.manifest.hides_mm2, least)
 
     def empty_volume(self) -> Volume:
         """Of the recipe's grid."""
@@ -268,6 +298,7 @@ def _expected_views(recipe: Recipe, rays: Rays) -> tuple[ExpectedView, ...]:
                 table_z_mm,
                 golden.gloss,
                 golden.shown_mm,
+                golden.spread_mm,
             )
             for golden in recipe.reference
         )

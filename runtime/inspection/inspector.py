@@ -15,7 +15,7 @@ lines. What goes wrong on the way becomes a note, and a verdict with such a note
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from voxgate.runtime.common.timings import Timing, Work
@@ -25,7 +25,7 @@ from voxgate.runtime.engines.backends import DEFAULT_BACKEND
 from voxgate.runtime.engines.engine import Engine
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.fusion.host import Fusion
+from voxgate.runtime.fusion.host import Described, Fusion
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.drift import DriftGauge
 from voxgate.runtime.inspection import doubts
@@ -34,7 +34,8 @@ from voxgate.runtime.inspection.decide import Findings, verdict_on
 from voxgate.runtime.inspection.equipment import Equipment, open_engines
 from voxgate.runtime.inspection.part import Part
 from voxgate.runtime.inspection.warm_up import warm_up
-from voxgate.runtime.nouns import Note, Reason, Verdict, View
+from voxgate.runtime.inspection.witnesses import Heard
+from voxgate.runtime.nouns import Defect, Note, Reason, Verdict, View
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
@@ -42,9 +43,6 @@ from voxgate.runtime.volume.coverage import Looked
 from voxgate.runtime.volume.lift import outside_fraction
 from voxgate.runtime.volume.segment import segment
 
-# A rendering expects surface in corners that no view of a real sensor measures, 73 mm2 in one piece
-# on a good part; which they are only a real golden scan tells.
-RENDERED_HOLE_MM2 = 150.0
 ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
 
 
@@ -147,6 +145,11 @@ class Inspector:
         """Whether every planned viewpoint has arrived."""
         return len(self._part.planned) == len(self.recipe.plan.views)
 
+    @property
+    def described(self) -> Mapping[int, Described]:
+        """What the detectors got of each view of the last part."""
+        return self._part.described
+
     def take_timings(self) -> tuple[Timing, ...]:
         """How long each stage took since the last call; `start` forgets what nobody took."""
         return self._watch.take()
@@ -163,7 +166,7 @@ class Inspector:
         self._inspect_waiting(at_least=0)
         self._take_fused()
         self._part.hold(
-            *self._blindness(),
+            *self._part.blindness(self.limits.blind_max, self.recipe.grid),
             self.equipment.prove_again(self.fusion, self._part.reports),
             doubts.missing(self._part.planned, len(self.recipe.plan.views)),
             None if self._golden_too else doubts.golden_again(self._part.golden_again),
@@ -254,6 +257,7 @@ class Inspector:
                     planned, view, registered, self._part.reference_from_part
                 )
             self.fusion.add(described)
+            self._part.described[planned] = described
         except EngineError as error:
             self.reject(doubts.engine_failed(planned, error))
             return
@@ -283,16 +287,6 @@ class Inspector:
         )
         self._part.reports, self._part.counts = fused.reports, fused.counts
 
-    def _blindness(self) -> Iterator[Note | None]:
-        """Of each view, once it is known what all of them together prove gone."""
-        blind_max = self.limits.blind_max
-        for blind in self._part.blind:
-            note = doubts.blind(blind.planned, blind.share, blind_max)
-            if note is not None:
-                share = blind.less_gone(self._part.all_gone_mm, self.recipe.grid)
-                note = doubts.blind(blind.planned, share, blind_max)
-            yield note
-
     def _findings(self) -> Findings:
         scorer = self._scored_by_zones()
         if self.recipe.zones is not None:
@@ -303,7 +297,8 @@ class Inspector:
                 self.volume, self._part.reference_from_part, self._part.all_gone_mm
             )
         with self._watch.time(Work.SEGMENT):
-            defects = segment(self.volume, self.equipment.calibration.base_from_part)
+            heard = self._heard()
+            defects = self._segmented()
         with self._watch.time(Work.DRIFT):
             drift = self._gauge.measure()
         return Findings(
@@ -311,7 +306,7 @@ class Inspector:
             defects=defects,
             coverage=seen.fraction,
             hole_mm2=seen.hole_mm2,
-            hole_max_mm2=self._hole_max_mm2,
+            hole_max_mm2=self.equipment.hole_max_mm2(self.limits),
             unknown_mm2=self._part.unknown_mm2,
             outside=outside_fraction(self._part.counts),
             alignment=self._part.alignment,
@@ -324,17 +319,23 @@ class Inspector:
                 self.equipment.rays,
                 self._part.reference_from_part,
                 self.recipe.grid.voxel_mm,
+                heard=heard.doubted,
             ),
         )
 
-    @property
-    def _hole_max_mm2(self) -> float:
-        """The configuration's word, else what a defect of the recipe's size can hide in."""
-        asked, manifest = self.limits.hole_max_mm2, self.recipe.manifest
-        if asked is not None:
-            return asked
-        least = RENDERED_HOLE_MM2 if manifest.rendered else 0.0
-        return max(manifest.hides_mm2, least)
+    def _segmented(self) -> tuple[Defect, ...]:
+        return segment(self.volume, self.equipment.calibration.base_from_part)
+
+    def _heard(self) -> Heard:
+        """What speaks against defects of one view; out of the volume goes what is refuted."""
+        try:
+            hearing = self.equipment.hearing(self._part.described)
+            heard = hearing.hear(self._segmented(), self.volume)
+        except EngineError as error:
+            self.reject(Note(Reason.ENGINE_FAILED, f"a speck was not judged: {error}"))
+            return Heard()
+        self._part.hold(doubts.dirty(heard.specks, self.recipe.manifest.block_px))
+        return heard
 
     def _scored_by_zones(self) -> float | None:
         """What the recipe's classifier makes of every detector's own volume; None without one."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.fusion.host import Described
+from voxgate.runtime.inspection import doubts
 from voxgate.runtime.inspection.blind_spots import Projector
 from voxgate.runtime.nouns import Alignment, Note, View, ViewReport
 from voxgate.runtime.transforms import Transform
@@ -41,7 +44,8 @@ class Part:
     (placed), if that can be known (alignment). gone_mm: surface and bodies that have vanished, a
     piece per view; blind: by view. projector: the sensor, for a rendered golden part. unknown_mm2:
     the most that one view saw and no golden view knows. shown: checksum of a picture -> its frame;
-    golden_again: pictures that are the golden scan's own.
+    golden_again: pictures that are the golden scan's own. described: what the models got,
+    by viewpoint.
     """
 
     notes: list[Note] = field(default_factory=list)
@@ -55,6 +59,7 @@ class Part:
     unknown_mm2: float = 0.0
     golden_again: int = 0
     shown: dict[int, int] = field(default_factory=dict)
+    described: dict[int, Described] = field(default_factory=dict)
     gone_mm: list[npt.NDArray[np.float32]] = field(default_factory=list)
     blind: list[Blind] = field(default_factory=list)
 
@@ -67,6 +72,15 @@ class Part:
     def all_gone_mm(self) -> npt.NDArray[np.float32]:
         """(n, 3) float32: what any view proves gone, part frame, mm."""
         return np.concatenate([np.empty((0, 3), np.float32), *self.gone_mm])
+
+    def blindness(self, blind_max: float, grid: GridSpec) -> Iterator[Note | None]:
+        """Of each view, once it is known what all of them together prove gone."""
+        for blind in self.blind:
+            note = doubts.blind(blind.planned, blind.share, blind_max)
+            if note is not None:
+                share = blind.less_gone(self.all_gone_mm, grid)
+                note = doubts.blind(blind.planned, share, blind_max)
+            yield note
 
     def hold(self, *doubts: Note | None) -> None:
         """Against it, in this order."""

@@ -15,6 +15,7 @@ from voxgate.runtime.nouns import DepthMap, GreyImage
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.transforms import Transform, rigid
 
+SPREAD_UNIT_MM = 0.01  # of a count in a byte: up to 2.5 mm
 MAX_VIEWS = 64  # a bound on memory; a ring of viewpoints has a dozen
 
 
@@ -22,7 +23,8 @@ MAX_VIEWS = 64  # a bound on memory; a ring of viewpoints has a dozen
 class ReferenceView:
     """One view of the golden scan, as it was taken.
 
-    gloss: (h, w) uint8, grey levels by which this surface point changes from view to view.
+    gloss: (h, w) uint8, grey levels by which this surface point changes from view to view, or more
+        where further good parts differed. spread_mm: (h, w) float32, what their shape differed by.
     shown_mm: (h, w) float32, depth of the surface that the picture shows where there was no return,
         as other views tell it; NaN elsewhere.
     """
@@ -32,6 +34,7 @@ class ReferenceView:
     part_from_camera: Transform
     gloss: GreyImage
     shown_mm: DepthMap
+    spread_mm: DepthMap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +80,8 @@ def reference_of(content: bytes | None, count: int) -> tuple[ReferenceView, ...]
     # recipes of 0.1 do not say
     shown = arrays.get("shown_counts", np.zeros_like(arrays["depth_counts"]))
     shown_mm = _depth_mm(shown, unit_mm)
+    nothing = np.zeros_like(arrays["gloss"])
+    spread_mm = arrays.get("spread_counts", nothing) * np.float32(SPREAD_UNIT_MM)
     return tuple(
         ReferenceView(
             np.ascontiguousarray(image),
@@ -84,13 +89,15 @@ def reference_of(content: bytes | None, count: int) -> tuple[ReferenceView, ...]
             rigid(pose),
             np.ascontiguousarray(gloss),
             shown,
+            spread,
         )
-        for image, depth, pose, gloss, shown in zip(
+        for image, depth, pose, gloss, shown, spread in zip(
             arrays["image"],
             depth_mm,
             arrays["part_from_camera"],
             arrays["gloss"],
             shown_mm,
+            spread_mm.astype(np.float32),
             strict=True,
         )
     )

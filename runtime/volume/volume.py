@@ -83,6 +83,10 @@ class Volume:
             self.table[:] = 0
             self.used[0] = 0
 
+    def quiet(self, ids: npt.NDArray[np.int32], score: float) -> None:
+        """These voxels, by the volume's own numbers, say at most `score`."""
+        self.score[ids] = np.minimum(self.score[ids], np.float32(score))
+
     @property
     def used_bytes(self) -> int:
         """Bytes of voxels, block numbers and hash table in use."""

@@ -196,6 +196,21 @@ def test_a_surface_without_a_return_is_evidence_and_stays_unseen(crew: Crew) -> 
     assert np.median(off_by) <= 1
 
 
+def test_a_narrow_hole_in_the_depth_hides_the_picture_there(crew: Crew) -> None:
+    """A drilled hole gives no return; at an edge that is every part's flicker."""
+    seen = scene.look(POSES[0], seed=1)
+    smooth = _within(_points(seen), ((40.0, 20.0, 24.0), (42.0, 22.0, 26.0)), 0.0)
+    edge = _within(_points(seen), ((40.0, 29.0, 24.0), (42.0, 31.0, 26.0)), 0.0)
+    assert 2 <= smooth.sum() < 16
+    assert 2 <= edge.sum() < 16
+    depth = np.where(smooth | edge, np.float32(np.nan), scene.depth(seen))
+    found = register(replace(seen, depth_mm=depth), 0, _golden(), scene.rays(), np.eye(4), crew)
+    assert found.lost[smooth].all()
+    assert not found.lost[edge].any()
+    assert len(found.lost_mm) == found.lost.sum()
+    assert not found.lost_weight.any()  # without its picture it says nothing
+
+
 def test_the_golden_gloss_follows_the_surface(crew: Crew) -> None:
     pose, standing = POSES[0], STANDING[1]
     still = scene.look(pose, seed=100)

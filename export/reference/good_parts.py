@@ -1,0 +1,171 @@
+"""What further good parts teach: where they differ from the golden one, and by how much.
+
+good scan -> inspected by the recipe of the golden scan alone -> how each view differs, in grey and
+in shape -> on the golden pixels -> more tolerance there. Nothing else of the recipe changes, so no
+part scores more than it would without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.export.packing.package import RecipeParts, recipe_of
+from voxgate.export.progress import Bar
+from voxgate.export.reference.filter_bank import UNSTEADY
+from voxgate.runtime.config.settings import DEFAULTS
+from voxgate.runtime.errors import RecipeError, ScanError
+from voxgate.runtime.fusion.host import Described
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import GreyImage, Note, Outcome, Verdict, View
+from voxgate.runtime.recipe.contents import SPREAD_UNIT_MM
+from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.placed import lost_frames, views_of
+from voxgate.runtime.transforms import Transform, apply, invert
+
+# What a good part was seen to differ by scores at most this afterwards; what scored less teaches
+# nothing, for noise is everywhere.
+TAUGHT_SCORE = 0.5
+LIGHT_SIGMA_PX = 18.0  # light is compared as the model does, over a place larger than a stain
+SMOOTH_PX = 3
+REACH_PX = 7  # the next part's label lies elsewhere again
+BYTE_MAX = 255.0
+
+FloatMap = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """By how much good parts differed, (views, h, w) float32 at golden pixels, 0 where they did
+    not: grey levels, and mm along the normal."""
+
+    grey: FloatMap
+    shape_mm: FloatMap
+
+
+def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> RecipeParts:
+    """The recipe with more tolerance where good parts differ from the golden one.
+
+    force: also by parts that the recipe FAILs. Raises RecipeError for such without it, and
+    ScanError for a scan that proves nothing.
+    """
+    assert parts.reference is not None  # a recipe of a golden scan holds its views
+    full_scale = float(parts.threshold["full_scale_tolerances"])
+    shape = parts.reference.image.shape
+    most = Spread(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+    calibration = open_scan(scans[0]).calibration
+    with closing(Inspector.open(recipe_of(parts), calibration, DEFAULTS.limits)) as inspector:
+        for scan in scans:
+            bar.say(f"learn from {scan.name}")
+            verdict = inspector.inspect(_arrivals(scan))
+            _check(scan, verdict, force)
+            assert verdict.alignment is not None  # or it would have been INDETERMINATE
+            for planned, described in inspector.described.items():
+                score = inspector.equipment.scores_of(described, described.view.image)
+                own = _spread(described, score, full_scale, parts.manifest.tolerance_mm)
+                golden = inspector.equipment.golden[planned].part_from_camera
+                at = _golden_pixels(
+                    described.view,
+                    invert(golden) @ verdict.alignment.reference_from_part,
+                    inspector.equipment.rays,
+                )
+                for kept, seen in ((most.grey, own.grey), (most.shape_mm, own.shape_mm)):
+                    kept[planned] = np.maximum(kept[planned], _placed(seen, at))
+    return _with(parts, most, scans)
+
+
+def _arrivals(folder: Path) -> list[View | Note]:
+    scan = open_scan(folder)
+    found = views_of(scan, DEFAULTS.max_gap_ns, np.inf)
+    placed = [each if isinstance(each, View) else each.note for each in found]
+    return [*lost_frames(scan), *placed]
+
+
+def _check(scan: Path, verdict: Verdict, force: bool) -> None:
+    words = "; ".join(note.detail for note in verdict.notes[:2])
+    if verdict.outcome is Outcome.INDETERMINATE:
+        raise ScanError(f"{scan}: this scan teaches nothing: {words}")
+    if verdict.outcome is Outcome.FAIL and not force:
+        raise RecipeError(
+            f"the golden scan alone FAILs {scan}: {words}: look at the part, leave the scan out if "
+            "it is bad, or say --force if it is good"
+        )
+
+
+def _spread(
+    described: Described, score: FloatMap, full_scale: float, tolerance_mm: float
+) -> Spread:
+    """(h, w) of one view, at its own pixels: tolerance that would let its differences score
+    TAUGHT_SCORE."""
+    view, registered = described.view, described.registered
+    assert registered is not None  # the recipe compares with golden views
+    loud = _reaching((score >= TAUGHT_SCORE).astype(np.float32)) > 0
+    grey = _difference(view.image, registered.reference) / np.float32(TAUGHT_SCORE * full_scale)
+    over = np.maximum(np.square(registered.geometry / np.float32(TAUGHT_SCORE)) - 1, 0)
+    shape_mm = np.float32(tolerance_mm) * np.sqrt(over)
+    return Spread(np.where(loud, grey, np.float32(0)), np.asarray(shape_mm, np.float32))
+
+
+def _difference(image: GreyImage, reference: GreyImage) -> FloatMap:
+    """(h, w) grey levels, under one light, as far as the model's smoothing leaves them."""
+    own, golden = image.astype(np.float32), reference.astype(np.float32)
+    light = (_slow(own) + 1) / (_slow(golden) + 1)
+    return np.abs(cv2.blur(own - light * golden, (SMOOTH_PX, SMOOTH_PX))).astype(np.float32)
+
+
+def _slow(picture: FloatMap) -> FloatMap:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), LIGHT_SIGMA_PX), np.float32)
+
+
+def _golden_pixels(
+    view: View, golden_from_part: Transform, rays: Rays
+) -> tuple[Mask, npt.NDArray[np.intp]]:
+    """(h, w) which pixels land in the golden picture, and where (n,), as flat numbers."""
+    assert view.depth_mm is not None  # the inspector has refused it
+    points = rays.points(view.depth_mm).astype(np.float64)
+    camera = apply(golden_from_part @ view.part_from_camera, points)
+    seen = camera[..., 2] > 0
+    pixel = np.full((*seen.shape, 2), -1, np.intp)
+    pixel[seen] = np.rint(rays.project(camera[seen])).astype(np.intp)
+    height, width = seen.shape
+    inside = np.asarray(((pixel >= 0) & (pixel < (width, height))).all(axis=-1), np.bool_)
+    u, v = pixel[inside].T
+    return inside, v * width + u
+
+
+def _placed(seen: FloatMap, at: tuple[Mask, npt.NDArray[np.intp]]) -> FloatMap:
+    """(h, w) the most that landed on or near each golden pixel."""
+    inside, numbers = at
+    found = np.zeros_like(seen)
+    np.maximum.at(found.reshape(-1), numbers, seen[inside])
+    return _reaching(found)
+
+
+def _reaching(plane: FloatMap) -> FloatMap:
+    return np.asarray(cv2.dilate(plane, np.ones((REACH_PX, REACH_PX), np.uint8)), np.float32)
+
+
+def _with(parts: RecipeParts, most: Spread, scans: Sequence[Path]) -> RecipeParts:
+    """Grey adds to the golden part's own flicker as the model reads it, shape goes beside it."""
+    assert parts.reference is not None  # a recipe of a golden scan holds its views
+    flicker = np.hypot(parts.reference.gloss.astype(np.float32), most.grey / UNSTEADY)
+    counts = np.minimum(np.rint(most.shape_mm / SPREAD_UNIT_MM), BYTE_MAX).astype(np.uint8)
+    reference = replace(
+        parts.reference,
+        gloss=np.minimum(np.rint(flicker), BYTE_MAX).astype(np.uint8),
+        spread_counts=counts,
+    )
+    record = {
+        "source": [scan.name for scan in scans],
+        "grey_share": round(float((most.grey > 0).mean()), 4),
+        "shape_share": round(float((counts > 0).mean()), 4),
+    }
+    return replace(parts, reference=reference, threshold={**parts.threshold, "good_parts": record})

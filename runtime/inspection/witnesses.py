@@ -1,0 +1,212 @@
+"""A speck that one view alone shows, held against the views that saw its place as well.
+
+Dust on the lens, a hot pixel or a glint is a few pixels of one picture; a mark on the part is in
+every picture of its place. Whether another view would show it is tried, not assumed: the speck is
+put into that picture, and the models are asked again. A view that would show it and does not is a
+witness against it. Costs nothing where no view stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.fusion.host import Described, Plane
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.inspection.speck_picture import CLEAN_SCORE, Mark, Mask, mark_of, painted
+from voxgate.runtime.nouns import Defect, GreyImage, View
+from voxgate.runtime.transforms import apply, invert
+from voxgate.runtime.volume.grid import GridSpec
+from voxgate.runtime.volume.volume import Volume
+
+SPECK_VOXELS = 4  # across: a grain of dust, a hot pixel, a glint; what is larger is no such thing
+MOST_SPECKS = 16  # more is a dirty cell: each costs several runs of the models
+ENOUGH = 2  # witnesses: one view is a word against a word
+SHOWN_SCORE = 0.8  # what a view must make of the speck, to have a say on it
+OUTVOTE = 3  # quiet views over the others, where nobody tries whether they could see it
+SQUARE = 0.5  # cosine: 60 degrees, where a pixel spans twice what it does from above
+NEAR_VOXELS = 1.5  # a voxel's middle lies so far off the surface in it, with noise
+STEP_PX = 3  # to either side, by which a surface's slope is told
+
+Score = Callable[[Described, GreyImage], Plane]
+"""(h, w) what the models say of a view if this were its picture. Raises EngineError."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speck:
+    """What one view, `planned`, alone says. pixel: (u, v) there; voxels: the volume's numbers.
+
+    witnesses: views that would show it and do not.
+    """
+
+    defect: Defect
+    planned: int
+    pixel: tuple[int, int]
+    voxels: npt.NDArray[np.int32]
+    witnesses: int
+
+    @property
+    def refuted(self) -> bool:
+        """Whether enough others saw the place clean."""
+        return self.witnesses >= ENOUGH
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """specks of single pictures, and defects of single views that most others outvote."""
+
+    specks: tuple[Speck, ...] = ()
+    outvoted: tuple[Defect, ...] = ()
+
+    @property
+    def doubted(self) -> tuple[Defect, ...]:
+        """The defects that a witness or more speaks against."""
+        return self.outvoted + tuple(speck.defect for speck in self.specks if speck.witnesses)
+
+
+class Hearing:
+    """Of one part's views, by planned number; asks each picture's own score once."""
+
+    def __init__(self, views: Mapping[int, Described], score: Score, rays: Rays) -> None:
+        self._views = views
+        self._score = score
+        self._rays = rays
+        self._own: dict[int, Plane] = {}
+
+    def hear(self, defects: Sequence[Defect], volume: Volume) -> Heard:
+        """What speaks against defects of one view; specks that are refuted are quiet in the volume
+        from now on. Raises EngineError.
+
+        Nothing is heard when one defect has two views, for the part fails by it, and when there are
+        more than dust explains.
+        """
+        if any(each.views != 1 for each in defects) or len(defects) > MOST_SPECKS:
+            return Heard()
+        specks, outvoted = [], []
+        for defect in defects:
+            planned, voxels = _accuser(defect, volume)
+            speck = self._speck(defect, planned, voxels, volume.grid)
+            if speck is not None:
+                specks.append(speck)
+            elif self._count_quiet(planned, voxels, volume) >= OUTVOTE:
+                outvoted.append(defect)
+        for speck in specks:
+            if speck.refuted:
+                volume.quiet(speck.voxels, CLEAN_SCORE)
+        return Heard(tuple(specks), tuple(outvoted))
+
+    def _speck(
+        self, defect: Defect, planned: int, voxels: npt.NDArray[np.int32], grid: GridSpec
+    ) -> Speck | None:
+        if planned not in self._views or max(defect.size_mm) > SPECK_VOXELS * grid.voxel_mm:
+            return None
+        described = self._views[planned]
+        if described.registered is None:
+            return None
+        own = self._of(planned)
+        mark = mark_of(defect, described.view, described.registered, own, self._rays)
+        if mark is None:
+            return None
+        return Speck(defect, planned, mark.pixel, voxels, self._count_witnesses(planned, mark))
+
+    def _count_witnesses(self, planned: int, mark: Mark) -> int:
+        """Views that would show the mark and do not, up to ENOUGH; of them one at most, a doubt,
+        where another view half shows it."""
+        clean, supported = 0, False
+        for other, picture, touched in self._lookers(planned, mark):
+            own = self._said(other, self._of(other), touched)
+            if own <= CLEAN_SCORE and clean == ENOUGH:
+                continue
+            shown = self._said(other, self._score(self._views[other], picture), touched)
+            supported |= own > max(CLEAN_SCORE, shown / 2)
+            clean += shown >= SHOWN_SCORE and own <= max(CLEAN_SCORE, shown / 2)
+        return min(clean, ENOUGH - supported)
+
+    def _said(self, planned: int, score: Plane, where: Mask) -> float:
+        """The most of a view's picture, as its models score it, and of its shape."""
+        registered = self._views[planned].registered
+        shape = 0.0 if registered is None else float(registered.geometry[where].max())
+        return max(float(score[where].max()), shape)
+
+    def _count_quiet(self, planned: int, voxels: npt.NDArray[np.int32], volume: Volume) -> int:
+        """Other views that measured most of the voxels, squarely, and say nothing of them; less
+        those that do."""
+        places = _centres(volume, voxels)
+        count = 0
+        for other, described in self._views.items():
+            if other == planned or described.registered is None:
+                continue
+            seen = _squarely(described.view, places, self._rays, volume.grid.voxel_mm)
+            if seen is not None:
+                said = np.maximum(self._of(other), described.registered.geometry)[seen]
+                count += 1 if said.max() <= CLEAN_SCORE else -1
+        return count
+
+    def _lookers(self, planned: int, mark: Mark) -> Iterator[tuple[int, GreyImage, Mask]]:
+        """Other views that measured the place: their numbers, their pictures with the mark, and
+        the pixels that it reaches."""
+        for other, described in self._views.items():
+            picture = painted(described.view, mark, self._rays) if other != planned else None
+            if picture is not None:
+                yield (other, *picture)
+
+    def _of(self, planned: int) -> Plane:
+        if planned not in self._own:
+            described = self._views[planned]
+            self._own[planned] = self._score(described, described.view.image)
+        return self._own[planned]
+
+
+def _accuser(defect: Defect, volume: Volume) -> tuple[int, npt.NDArray[np.int32]]:
+    """The one view that supports a defect, and the voxels that it does so in."""
+    reach_mm = np.array(defect.size_mm)
+    best, voxels = -1, np.zeros(0, np.int32)
+    for planned, supports in volume.supports.items():
+        ids = np.unique(np.concatenate(supports))
+        offset = _centres(volume, ids) - np.array(defect.centroid_part_mm)
+        near = ids[(np.abs(offset) < reach_mm).all(axis=1)]
+        if near.size > voxels.size:
+            best, voxels = planned, near
+    return best, voxels
+
+
+def _centres(volume: Volume, voxels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    """(n, 3) part frame, mm, of the volume's own numbers."""
+    return volume.grid.centres_mm(volume.ijk(voxels.astype(np.intp)).astype(np.int32))
+
+
+def _squarely(
+    view: View, places_mm: npt.NDArray[np.float64], rays: Rays, voxel_mm: float
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None:
+    """Rows and columns at which a view measured most of the places (n, 3), at SQUARE and above;
+    None where it did not."""
+    assert view.depth_mm is not None  # the inspector has refused it
+    camera = apply(invert(view.part_from_camera), places_mm)
+    u, v = np.rint(rays.project(camera)).astype(np.intp).T
+    height, width = view.image.shape
+    inside = (camera[:, 2] > 0) & (u >= STEP_PX) & (v >= STEP_PX)
+    inside &= (u < width - STEP_PX) & (v < height - STEP_PX)
+    camera, u, v = camera[inside], u[inside], v[inside]
+    near = np.abs(view.depth_mm[v, u] - camera[:, 2]) < NEAR_VOXELS * voxel_mm
+    near &= _facing(view.depth_mm, v, u, rays) >= SQUARE
+    return (v[near], u[near]) if near.sum() > len(places_mm) / 2 else None
+
+
+def _facing(
+    depth_mm: Plane, v: npt.NDArray[np.intp], u: npt.NDArray[np.intp], rays: Rays
+) -> npt.NDArray[np.float64]:
+    """(n,) cosine between ray and surface at pixels, by their neighbours; NaN without a return."""
+
+    def point(dv: int, du: int) -> npt.NDArray[np.float64]:
+        z = depth_mm[v + dv, u + du].astype(np.float64)
+        return np.stack([rays.x[v + dv, u + du] * z, rays.y[v + dv, u + du] * z, z], axis=-1)
+
+    across = point(0, STEP_PX) - point(0, -STEP_PX)
+    normal = np.cross(across, point(STEP_PX, 0) - point(-STEP_PX, 0))
+    ray = point(0, 0)
+    length = np.linalg.norm(normal, axis=-1) * np.linalg.norm(ray, axis=-1)
+    cosine: npt.NDArray[np.float64] = np.abs((normal * ray).sum(axis=-1)) / length
+    return cosine

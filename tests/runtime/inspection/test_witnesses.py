@@ -1,0 +1,178 @@
+"""A speck of one picture against the views that saw its place: dust is refuted, a mark is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.kits.repository import BRACKET
+from voxgate.runtime.comparison.expected import height_mm
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.engines.engine import open_engine
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
+from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.placed import views_of
+from voxgate.runtime.transforms import apply, invert
+
+pytestmark = pytest.mark.slow
+
+SPECK_PX = 3
+LEAVES = 0.25  # of the grey
+PLACES = 2
+WITNESSES = 4  # views that measured the place, besides the one that is spoilt
+FAR_MM = 20.0
+BLIND_PX = 12
+
+Point = npt.NDArray[np.float64]
+Pixels = dict[int, tuple[int, int]]
+"""View -> (column, row) of one place of the part."""
+
+
+@pytest.fixture(scope="module")
+def inspector(bracket_recipe: Path) -> Iterator[Inspector]:
+    recipe = Recipe.load(bracket_recipe)
+    calibration = open_scan(BRACKET / "good").calibration
+    made = Inspector(recipe, calibration, open_engine(recipe), Limits())
+    yield made
+    made.close()
+
+
+@cache
+def _good() -> tuple[View, ...]:
+    found = views_of(open_scan(BRACKET / "good"), 10**9, np.inf)
+    return tuple(view for view in found if isinstance(view, View))
+
+
+def _places(inspector: Inspector) -> list[Pixels]:
+    """Places of the part, FAR_MM from each other, that more than WITNESSES views measured, well
+    inside its outline."""
+    rng = np.random.default_rng(5)
+    found: list[Pixels] = []
+    taken: list[Point] = []
+    for _ in range(20_000):
+        number = int(rng.integers(len(_good())))
+        row, column = (int(rng.integers(20, side - 20)) for side in _good()[number].image.shape)
+        place = _point(inspector, number, row, column)
+        if place is None or any(np.linalg.norm(place - other) < FAR_MM for other in taken):
+            continue
+        pixels = _seen(inspector, place)
+        if number in pixels and len(pixels) > WITNESSES:
+            found.append({number: pixels.pop(number), **pixels})
+            taken.append(place)
+        if len(found) == PLACES:
+            break
+    return found
+
+
+def _point(inspector: Inspector, number: int, row: int, column: int) -> Point | None:
+    """Where on the part a pixel looks; None beside it, at an edge of it or on dark surface."""
+    view, rays = _good()[number], inspector.equipment.rays
+    assert view.depth_mm is not None
+    around = (slice(row - 6, row + 7), slice(column - 6, column + 7))
+    depth = view.depth_mm[around]
+    high = height_mm(view.depth_mm, rays, view.part_from_camera)[around]
+    if not (np.isfinite(depth).all() and np.ptp(depth) < 6.0 and (high > 4.0).all()):
+        return None
+    if not view.image[around].min() > 70 or np.ptp(view.image[around].astype(int)) > 60:
+        return None
+    z = float(view.depth_mm[row, column])
+    ray = np.array([rays.x[row, column] * z, rays.y[row, column] * z, z])
+    return apply(view.part_from_camera, ray)
+
+
+def _seen(inspector: Inspector, place: Point) -> Pixels:
+    rays, found = inspector.equipment.rays, {}
+    for number, view in enumerate(_good()):
+        camera = apply(invert(view.part_from_camera), place)
+        u, v = (int(each) for each in np.rint(rays.project(camera[None])[0]))
+        height, width = view.image.shape
+        assert view.depth_mm is not None
+        if 20 <= u < width - 20 and 20 <= v < height - 20:
+            depth = view.depth_mm[v - 3 : v + 4, u - 3 : u + 4]
+            if np.isfinite(depth).all() and abs(depth[3, 3] - camera[2]) < 0.5:
+                found[number] = (u, v)
+    return found
+
+
+def _with_specks(specks: Sequence[tuple[int, tuple[int, int]]]) -> list[View]:
+    views, half = list(_good()), SPECK_PX // 2
+    for number, (u, v) in specks:
+        image = views[number].image.copy()
+        image[v - half : v + half + 1, u - half : u + half + 1] = (
+            image[v - half : v + half + 1, u - half : u + half + 1] * LEAVES
+        ).astype(np.uint8)
+        views[number] = replace(views[number], image=image)
+    return views
+
+
+def _without_return(view: View, u: int, v: int) -> View:
+    """The sensor has measured nothing around a pixel."""
+    assert view.depth_mm is not None
+    depth_mm = view.depth_mm.copy()
+    depth_mm[v - BLIND_PX : v + BLIND_PX + 1, u - BLIND_PX : u + BLIND_PX + 1] = np.nan
+    return replace(view, depth_mm=depth_mm)
+
+
+def _first(place: Pixels) -> tuple[int, tuple[int, int]]:
+    return next(iter(place.items()))
+
+
+def test_dust_in_one_picture_rejects_a_part_that_others_saw_clean(inspector: Inspector) -> None:
+    for place in _places(inspector):
+        verdict = inspector.inspect(_with_specks([_first(place)]))
+        assert verdict.outcome is Outcome.PASS, (place, verdict.notes)
+        assert verdict.score is not None
+        assert verdict.score < 1.0
+
+
+def test_the_same_mark_in_every_picture_of_its_place_is_taken_for_dust(
+    inspector: Inspector,
+) -> None:
+    for place in _places(inspector):
+        assert _verdict(inspector, list(place.items())).outcome is Outcome.FAIL
+
+
+def test_a_mark_that_nobody_else_could_see_is_taken_for_dust(inspector: Inspector) -> None:
+    for place in _places(inspector):
+        number, at = _first(place)
+        views = _with_specks([(number, at)])
+        for other, (u, v) in place.items():
+            if other != number:
+                views[other] = _without_return(views[other], u, v)
+        assert inspector.inspect(views).outcome is not Outcome.PASS
+
+
+def test_dirt_on_the_lens_is_not_named(inspector: Inspector) -> None:
+    u, v = _common_pixel(inspector)
+    verdict = _verdict(inspector, [(number, (u, v)) for number in range(len(_good()))])
+    assert verdict.outcome is Outcome.INDETERMINATE
+    words = [note.detail for note in verdict.notes if note.reason is Reason.VIEWS_DISAGREE]
+    assert any("lens" in detail for detail in words), verdict.notes
+
+
+def _verdict(inspector: Inspector, specks: list[tuple[int, tuple[int, int]]]) -> Verdict:
+    return inspector.inspect(_with_specks(specks))
+
+
+def _common_pixel(inspector: Inspector) -> tuple[int, int]:
+    """Where most pictures show the part."""
+    height, width = _good()[0].image.shape
+    rng = np.random.default_rng(3)
+    tries = [
+        (int(rng.integers(200, width - 200)), int(rng.integers(150, height - 150)))
+        for _ in range(300)
+    ]
+
+    def shown(pixel: tuple[int, int]) -> int:
+        u, v = pixel
+        return sum(_point(inspector, number, v, u) is not None for number in range(len(_good())))
+
+    return max(tries, key=shown)
