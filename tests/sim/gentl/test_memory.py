@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.slow,
     needs_c_compiler,
 ]
-SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 PROGRAM = ROOT / "tests" / "kits" / "c" / "consumer.c"
 RUN_S = 100.0
 
@@ -63,7 +63,7 @@ def _run(command: list[str | Path], **environment: str) -> subprocess.CompletedP
 def test_memory_is_read_that_is_not_there(camera: VirtualCamera, folder: Path, mode: str) -> None:
     """AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer over producer and consumer."""
     consumer = _compiled(folder, "sanitized", *SANITIZERS)
-    producer = build(folder, SANITIZERS)
+    producer = build(ROOT / "out" / "gentl", SANITIZERS)
     _run([consumer, producer, camera.spec.serial, mode, "1"])
 
 
@@ -83,7 +83,7 @@ def test_scribbled_memory_breaks_the_consumer(
 ) -> None:
     """Bytes anywhere in the control block, all the time, while the consumer opens and streams."""
     consumer = _compiled(folder, "sanitized", *SANITIZERS)
-    producer = build(folder, SANITIZERS)
+    producer = build(ROOT / "out" / "gentl", SANITIZERS)
     over = threading.Event()
     scribbler = threading.Thread(target=_scribble, args=(camera, seed, over))
     scribbler.start()
