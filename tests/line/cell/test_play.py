@@ -12,10 +12,11 @@ import pytest
 
 from tests.kits.cell_kit import until, write_cell
 from tests.kits.repository import ROOT
+from tests.kits.small_scan import small_bracket
 from voxgate.sim.box import CONFIG_NAME, Box, voxgate
 from voxgate.sim.recipes import export_once
 
-BRACKET = ROOT / "examples" / "bracket"
+BRACKET = small_bracket()
 GOOD, BAD = BRACKET / "good", BRACKET / "bad"
 SPEED = "8"
 PATIENCE_S = 240.0

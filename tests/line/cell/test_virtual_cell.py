@@ -13,6 +13,7 @@ import pytest
 from tests.kits import virtual
 from tests.kits.needs import needs_c_compiler
 from tests.kits.repository import ROOT
+from tests.kits.small_scan import small_bracket
 from voxgate.runtime.nouns import Reason
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.sim.box import Box
@@ -28,7 +29,7 @@ from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import export_once
 from voxgate.sim.virtual_cell import VirtualCell
 
-BRACKET = ROOT / "examples" / "bracket"
+BRACKET = small_bracket()
 SPEED = 8.0
 NS_PER_S = 1_000_000_000
 MS = 1_000_000

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tests.kits.cell_kit import until
 from tests.kits.protobuf_reader import decoded
 from tests.kits.repository import ROOT
+from tests.kits.small_scan import small_bracket
 from voxgate.export.golden.golden import load_golden
 from voxgate.runtime.cli import app
 from voxgate.runtime.nouns import Outcome, Reason
@@ -35,7 +36,7 @@ from voxgate.sim.demo.demo import play_in_time, wait_until_ready
 from voxgate.sim.recipes import export_once
 from voxgate.sim.virtual_cell import VirtualCell
 
-BRACKET = ROOT / "examples" / "bracket"
+BRACKET = small_bracket()
 SPEED = 8.0
 CAREFUL = 2.0  # clocks that have just met know 25 ms: the arm has to stand so long
 
