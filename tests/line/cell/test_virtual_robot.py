@@ -15,6 +15,7 @@ import pytest
 import zmq
 
 from tests.kits import viky
+from tests.kits.cell_kit import until
 from tests.kits.journalled import passing_verdict
 from tests.kits.repository import ROOT
 from voxgate.runtime.scans.open_scan import open_scan
@@ -265,10 +266,13 @@ def test_a_box_whose_camera_does_not_start_is_said_to_lack_a_recipe(tmp_path: Pa
         ) as real,
         VirtualCell(wires_from_config(real.config)) as cell,
     ):
-        cell.wait_for_box()
-        while cell.robot.heartbeat is None or cell.robot.heartbeat.error is None:
+
+        def heard() -> str | None:
+            real.check_alive()
             cell.robot.listen(50)
-        assert "check cable" in cell.robot.heartbeat.error
+            return cell.robot.heartbeat and cell.robot.heartbeat.error
+
+        assert "check cable" in until(heard, "the heartbeat's error")
         with pytest.raises(RobotError, match=r"stays PREOPERATIONAL: camera cam0 lost: .*cable"):
             cell.wait_until_ready(timeout_ms=0)
         assert "check cable" in (real.folder / LOG_NAME).read_text(encoding="utf-8")
