@@ -21,25 +21,27 @@ DOCS_READY := .venv-docs/.ready
 GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
-.PHONY: demo test quick quick-tests style types test-export test-opencv4 test-gpu check nightly \
+.PHONY: demo test real-time computing quick quick-tests style types test-export test-opencv4 test-gpu check nightly \
 	bench bench-export bench-opencv4 bench-gpu docs format lock audit clean
 
-# What computes, a process for each of two cores; then what runs in real time and mostly waits.
-# A file stays in one process: what its tests share is made once. Where every core has its process,
-# a second thread of the linear algebra only takes turns with the first.
+# What runs in real time and mostly waits; beside it, out of its way, what computes, a process for
+# each of two cores. A file stays in one process: what its tests share is made once. Where every
+# core has its process, a second thread of the linear algebra only takes turns with the first.
 REAL_TIME := tests/line tests/box
-COMPUTING := $(REAL_TIME:%=--ignore=%)
-COMPUTE := OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile $(COMPUTING)
-define all_tests
-	$(COMPUTE)
-	$(BIN)/pytest -q -n 4 --dist loadfile $(REAL_TIME)
-endef
+COMPUTE := env OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile \
+	$(REAL_TIME:%=--ignore=%)
 
 demo: $(READY)
 	$(BIN)/voxgate demo
 
 test: $(READY)
-	$(all_tests)
+	@$(MAKE) --no-print-directory -j 2 -O real-time computing
+
+real-time: $(READY)
+	$(BIN)/pytest -q -n 4 --dist loadfile $(REAL_TIME)
+
+computing: $(READY)
+	nice -n 19 $(COMPUTE)
 
 test-export: $(EXPORT_READY)
 	$(EXPORT_BIN)/pytest -q $(EXPORT_TESTS)
@@ -70,11 +72,14 @@ style: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-check: style types
-	$(all_tests)
+check: style types test
+
+# What by day is inspected at a quarter of its size, as it is
+WHOLE := tests/export/commands tests/export/quality $(addprefix tests/runtime/,fusion geometry inspection offline)
 
 nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY)
 	$(BIN)/pytest -q -m nightly --timeout 1800
+	VOXGATE_PICTURES=whole $(BIN)/pytest -q -n 2 --dist loadfile $(WHOLE)
 	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
 	$(OPENCV4_BIN)/pytest -q -m nightly --timeout 1800 $(OPENCV4_TESTS)
 	$(BIN)/voxgate bench soak
