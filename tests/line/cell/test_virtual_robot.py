@@ -270,7 +270,7 @@ def test_a_box_whose_camera_does_not_start_is_said_to_lack_a_recipe(tmp_path: Pa
         def heard() -> str | None:
             real.check_alive()
             cell.robot.listen(50)
-            return cell.robot.heartbeat and cell.robot.heartbeat.error
+            return None if cell.robot.heartbeat is None else cell.robot.heartbeat.error
 
         assert "check cable" in until(heard, "the heartbeat's error")
         with pytest.raises(RobotError, match=r"stays PREOPERATIONAL: camera cam0 lost: .*cable"):
