@@ -12,7 +12,7 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.transforms import Transform, rigid
+from voxgate.runtime.transforms import Transform, check_rigid
 
 
 class How(str, Enum):
@@ -131,7 +131,7 @@ class Pose:
     base_from_flange: Transform
 
     def __post_init__(self) -> None:
-        rigid(self.base_from_flange)
+        check_rigid(self.base_from_flange)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +150,7 @@ class View:
     def __post_init__(self) -> None:
         _check_image(self.image)
         _check_depth(self.depth_mm, self.image)
-        rigid(self.part_from_camera)
+        check_rigid(self.part_from_camera)
         if not (np.isfinite(self.uncertainty_mm) and self.uncertainty_mm >= 0):
             raise ValueError(f"uncertainty must be finite and >= 0, got {self.uncertainty_mm} mm")
 

@@ -37,6 +37,20 @@ def rigid(matrix: npt.ArrayLike) -> Transform:
     return a_from_b
 
 
+def check_rigid(a_from_b: Transform) -> None:
+    """Raises ValueError as `rigid`. What cannot be written to is looked at once, while it is the
+    newest: a robot that stands still is at one place hundreds of times a second.
+    """
+    if a_from_b is _checked[0]:
+        return
+    rigid(a_from_b)
+    if isinstance(a_from_b, np.ndarray) and not a_from_b.flags.writeable:
+        _checked[0] = a_from_b
+
+
+_checked: list[Transform | None] = [None]
+
+
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 

@@ -82,6 +82,11 @@ class Relay:
         else:
             self._leave(old)
 
+    @property
+    def keeps_before(self) -> bool:
+        """Whether the one before is still in memory."""
+        return self._before is not None
+
     def forget_before(self) -> None:
         """Give the memory of the one before back."""
         self._leave(self._before)

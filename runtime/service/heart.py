@@ -18,12 +18,17 @@ from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import cut
 
+HOUSE_NS = (
+    1_000_000_000  # how often the files are looked after; a beat comes several times a second
+)
+
 
 class Heart:
     """Beats every heartbeat_ms; what it tells it asks of the others."""
 
     def __init__(self, station: Station, intake: Intake, doors: Doors) -> None:
         self.due_ns = 0
+        self._house_ns = 0
         self._station = station
         self._intake = intake
         self._doors = doors
@@ -50,9 +55,9 @@ class Heart:
         self.due_ns = now_ns + self._config.sockets.heartbeat_ms * NS_PER_MS
         self._station.look_after(now_ns)
         self._intake.show_clocks()
-        self._show_disk()
-        self._doors.metrics.show_evidence(self._doors.evidence.figures)
-        self._forget()
+        if now_ns >= self._house_ns:
+            self._house_ns = now_ns + HOUSE_NS
+            self._keep_house()
         self.beat(now_ns)
         self._announce(now_ns)
 
@@ -85,6 +90,11 @@ class Heart:
             self._open_verdicts = self._doors.journal.count_unacknowledged(MOST_UNACKNOWLEDGED)
         self._doors.metrics.unacknowledged.set(self._open_verdicts[0])
         return self._open_verdicts
+
+    def _keep_house(self) -> None:
+        self._show_disk()
+        self._doors.metrics.show_evidence(self._doors.evidence.figures)
+        self._forget()
 
     def _forget(self) -> None:
         """A few verdicts beyond the journal's limits, while no part is inspected."""

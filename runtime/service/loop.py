@@ -68,8 +68,10 @@ class Loop:
             if len(ready) == 1 and parts.runner.job is None and now_ns < self._due_ns:
                 self._nap(min(NAP_NS, self._due_ns - now_ns))
                 return
-        self._settle_poses()
         now_ns = self._now_ns()
+        if ready or parts.runner.job is not None or now_ns >= parts.heart.due_ns:
+            self._settle_poses()  # else nobody waits for them, and many at once are cheaper
+            now_ns = self._now_ns()
         if self._doors.cameras.fileno() in ready or now_ns >= self._next_camera_ns:
             self._take_frames(now_ns)
         if self._wake.fileno() in ready:
@@ -124,7 +126,7 @@ class Loop:
     def _take_frames(self, now_ns: int) -> None:
         next_ns, beat_ns = now_ns + CAMERA_POLL_NS, self._parts.heart.due_ns
         # together with a heartbeat that is near: each turn costs
-        self._next_camera_ns = beat_ns if 0 < beat_ns - next_ns < CAMERA_POLL_NS // 2 else next_ns
+        self._next_camera_ns = beat_ns if abs(beat_ns - next_ns) < CAMERA_POLL_NS // 2 else next_ns
         for event in self._doors.cameras.poll(now_ns):
             self._parts.station.camera_event(event, now_ns)
 

@@ -19,6 +19,7 @@ from voxgate.runtime.records.evidence_store import EvidenceStore
 from voxgate.runtime.records.no_evidence import Evidence, NoEvidence
 from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.service.doors import open_doors
+from voxgate.runtime.service.nap import Nap
 from voxgate.runtime.service.service import Service
 from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.station.prepare import preparer
@@ -66,7 +67,7 @@ def serve(
             *(cell, calibration, wake, clock),
             lambda stack: open_doors(stack, cell, calibration, prepare, make, wake, clock),
             zmq.Poller(),
-            zmq.Poller(),
+            Nap(),
         )
         try:
             service.run()

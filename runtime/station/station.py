@@ -291,7 +291,7 @@ class Station:
             if status.phase is Phase.GIVEN_UP and self.state is not State.ERROR:
                 self._given_up(status.detail, now_ns)
         self._metrics.queue_depth.set(self._relay.waiting)
-        if not self._may_keep():
+        if self._relay.keeps_before and not self._may_keep():
             self._relay.forget_before()
         if self._hangs(now_ns) and self.state is not State.ERROR:
             self.fail(

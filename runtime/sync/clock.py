@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from voxgate.runtime.sync.polygon import Polygon, box, clipped, extent, sheared, simplified, widened
 
@@ -94,6 +94,8 @@ class ClockFit:
 
     def __init__(self, model: DelayModel | None = None) -> None:
         self.model = model or DelayModel()
+        self._wander = self.model.max_wander_ppm_per_s * 1000  # ns per s, each second
+        self._about_several = tuple(enumerate(self._promises))[1:]
         self.steps = 0  # how often the fit had to start again
         self._recent: deque[tuple[int, int]] = deque(maxlen=max(p.of for p in self._promises))
         self._possible: Polygon = ()  # x: ns at _ref_ns, y: ns per s, both about device + _base
@@ -218,8 +220,8 @@ class ClockFit:
 
     def _folded(self, seconds: float) -> Polygon:
         """The polygon `seconds` later: the offset moved by the drift, the drift by its wander."""
-        wander = self.model.max_wander_ppm_per_s * 1000 * seconds
-        later = widened(sheared(self._possible, seconds), self._wander_ns(seconds), wander)
+        sheared_now = sheared(self._possible, seconds)
+        later = widened(sheared_now, self._wander_ns(seconds), self._wander * seconds)
         drift = self.model.max_drift_ppm * 1000
         later = clipped(clipped(later, 0.0, 1.0, drift), 0.0, -1.0, drift)
         return later if len(later) <= MAX_CORNERS else simplified(later, MAX_CORNERS - 8)
@@ -227,42 +229,62 @@ class ClockFit:
     def _cut_below(self, t_device_ns: int, t_arrival_ns: int) -> bool:
         """What arrives at t was sent after t - promised delay, for one at least of so many."""
         message = (t_device_ns, t_arrival_ns)
-        self._kept[0] = self._cut_promise(self._promises[0], [message])
+        self._kept[0] = self._cut_single(t_device_ns, t_arrival_ns)
         if 0 <= t_device_ns - self._recent[-1][0] < APART_NS:
             self._recent[-1] = min(self._recent[-1], message, key=_lateness_ns)
             return all(self._kept)
-        for index, promise in enumerate(self._promises[1:], start=1):
+        for index, promise in self._about_several:
             due = self._apart % max(1, promise.of // 4) == 0 or not self._kept[index]
             if due and len(self._recent) >= promise.of:
-                self._kept[index] = self._cut_promise(promise, list(self._recent)[-promise.of :])
+                self._kept[index] = self._cut_promise(promise)
         self._recent.append(message)
         self._apart += 1
         return all(self._kept)
 
-    def _cut_promise(self, promise: Promise, messages: Sequence[tuple[int, int]]) -> bool:
-        middle = (messages[len(messages) // 2][0] - self._ref_ns) / NS_PER_S
-        low = self._low(promise, messages, middle)
-        possible = clipped(self._possible, -1.0, -middle, -low)
+    def _cut_single(self, t_device_ns: int, t_arrival_ns: int) -> bool:
+        """The promise about every single message."""
+        seconds = (t_device_ns - self._ref_ns) / NS_PER_S
+        within_ns = self._promises[0].within_ns
+        sent = float(t_arrival_ns - within_ns - t_device_ns - self._base_ns)
+        return self._cut_to(seconds, sent - self._wander_ns(seconds))
+
+    def _cut_promise(self, promise: Promise) -> bool:
+        """The promise about so many messages, of the latest."""
+        half = promise.of // 2 - promise.of
+        middle = (self._recent[half][0] - self._ref_ns) / NS_PER_S
+        known = extent(self._possible, 1.0, middle)[0]
+        low = self._low(promise, middle, known)
+        return low <= known or self._cut_to(middle, low)
+
+    def _cut_to(self, seconds: float, low: float) -> bool:
+        """At `seconds` the offset is at least `low`; False where that cannot be."""
+        possible = clipped(self._possible, -1.0, -seconds, -low)
         if possible:
             self._possible = possible
         return bool(possible)
 
-    def _low(self, promise: Promise, messages: Sequence[tuple[int, int]], middle: float) -> float:
-        """The offset at `middle`, under the least kind drift, if only the promptest is prompt."""
+    def _low(self, promise: Promise, middle: float, known: float) -> float:
+        """The offset at `middle`, under the least kind drift, if only the promptest is prompt.
+
+        Once that is no more than what is `known`, looking further is for nothing.
+        """
         slow, fast = extent(self._possible, 0, 1)
-        wander = self.model.max_wander_ppm_per_s * 1000
+        late_ns = promise.within_ns + self._base_ns
         low = math.inf
-        for t_device_ns, t_arrival_ns in messages:  # hundreds a second: one loop, no calls
+        # hundreds a second: one loop, no calls
+        for t_device_ns, t_arrival_ns in islice(reversed(self._recent), promise.of):
             seconds = (t_device_ns - self._ref_ns) / NS_PER_S
             away = seconds - middle
-            sent = float(t_arrival_ns - promise.within_ns - t_device_ns - self._base_ns)
+            sent = float(t_arrival_ns - t_device_ns - late_ns)
             moved = fast * away if away > 0 else slow * away
-            low = min(low, sent - moved - wander * seconds * seconds / 2)
+            low = min(low, sent - moved - self._wander * seconds * seconds / 2)
+            if low <= known:
+                break
         return low
 
     def _wander_ns(self, seconds: float) -> float:
         """How far a changing drift may have moved the offset after `seconds`."""
-        return self.model.max_wander_ppm_per_s * 1000 * seconds * seconds / 2
+        return self._wander * seconds * seconds / 2
 
     def _doubt(self, agrees: bool, t_device_ns: int, t_arrival_ns: int) -> None:
         if agrees:

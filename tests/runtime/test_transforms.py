@@ -14,6 +14,7 @@ from voxgate.runtime.transforms import (
     Transform,
     angle_deg,
     apply,
+    check_rigid,
     distance_mm,
     from_position_quaternion,
     invert,
@@ -117,3 +118,23 @@ def test_a_checked_transform_is_a_copy() -> None:
     checked = rigid(matrix)
     matrix[0, 3] = 5.0
     assert checked[0, 3] == 0.0
+
+
+def test_a_transform_that_was_changed_after_its_check_is_taken_for_checked() -> None:
+    matrix = np.eye(4)
+    check_rigid(matrix)
+    matrix[0, 0] = 2.0
+    for writeable in (True, False):
+        matrix.flags.writeable = writeable
+        with pytest.raises(ValueError, match="orthonormal"):
+            check_rigid(matrix)
+
+
+def test_a_place_that_cannot_change_is_checked_again_and_again() -> None:
+    """Another one in between is checked all the same."""
+    place = np.eye(4)
+    place.flags.writeable = False
+    check_rigid(place)
+    with pytest.raises(ValueError, match="orthonormal"):
+        check_rigid(np.zeros((4, 4)) + np.diag([0, 0, 0, 1.0]))
+    check_rigid(place)
