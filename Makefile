@@ -18,10 +18,13 @@ OPENCV4_TESTS := tests/opencv4
 DOCS_BIN := .venv-docs/bin
 DOCS_READY := .venv-docs/.ready
 
+VIEWERS_BIN := .venv-viewers/bin
+VIEWERS_READY := .venv-viewers/.ready
+
 GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
-.PHONY: demo test real-time computing quick quick-tests style types test-export test-opencv4 test-gpu check nightly \
+.PHONY: demo test real-time computing quick quick-tests style types test-export test-opencv4 test-viewers test-gpu check nightly \
 	bench bench-export bench-opencv4 bench-gpu docs format lock audit clean
 
 # What runs in real time and mostly waits; beside it, out of its way, what computes, a process for
@@ -49,6 +52,11 @@ test-export: $(EXPORT_READY)
 test-opencv4: $(OPENCV4_READY)
 	$(OPENCV4_BIN)/pytest -q $(OPENCV4_TESTS) tests/calib/board tests/calib/numerics \
 		tests/calib/lens
+# Whether the usual viewers draw what is recorded; Rerun wants Python 3.11
+test-viewers: $(READY) $(VIEWERS_READY)
+	test -x $(VIEWERS_BIN)/rerun
+	PATH="$(CURDIR)/$(VIEWERS_BIN):$$PATH" $(BIN)/pytest -q tests/runtime/scans -k another_viewer
+
 # On a machine with an NVIDIA GPU, e.g. a Jetson: TensorRT comes from its packages, pycuda is built
 # against its CUDA. Where there is no GPU this fails instead of skipping.
 test-gpu: $(GPU_READY)
@@ -77,7 +85,7 @@ check: style types test
 # What by day is inspected at a quarter of its size, as it is
 WHOLE := tests/export/commands tests/export/quality $(addprefix tests/runtime/,fusion geometry inspection offline)
 
-nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY)
+nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY) test-viewers
 	$(BIN)/pytest -q -m nightly --timeout 1800
 	VOXGATE_PICTURES=whole $(BIN)/pytest -q -n 2 --dist loadfile $(WHOLE)
 	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
@@ -106,6 +114,11 @@ format: $(READY)
 $(DOCS_READY): requirements-docs.lock
 	$(PYTHON) -m venv .venv-docs
 	$(DOCS_BIN)/python -m pip install --quiet --require-hashes -r requirements-docs.lock
+	touch $@
+
+$(VIEWERS_READY): requirements-viewers.lock
+	$(PYTHON) -m venv .venv-viewers
+	$(VIEWERS_BIN)/python -m pip install --quiet --require-hashes -r requirements-viewers.lock
 	touch $@
 
 # Every version and hash is in the lock; the project itself is installed without looking for more.
@@ -141,6 +154,7 @@ lock:
 	$(call resolve,pyproject.toml --extra dev --constraint .venv/lock/opencv4.txt,\
 		requirements-opencv4.lock)
 	$(call resolve,--group docs,requirements-docs.lock)
+	$(call resolve,--group viewers,requirements-viewers.lock)
 
 define resolve
 	.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes \
@@ -155,4 +169,4 @@ audit: $(READY)
 	.venv/audit/bin/python .ci/audit.py requirements.lock
 
 clean:
-	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu .venv-docs out
+	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu .venv-docs .venv-viewers out

@@ -60,6 +60,23 @@ def test_a_frame_is_lost_where_a_gige_camera_s_ids_begin_again() -> None:
     assert faults == []
 
 
+@pytest.mark.parametrize(("first", "jumps"), [(65_530, [0, 2, 0, 1]), (65_534, [3, 0])])
+def test_frames_that_are_lost_where_ids_begin_again_are_not_counted(
+    first: int, jumps: list[int]
+) -> None:
+    with (
+        virtual.showing("lost", frame_id_bits=16) as camera,
+        virtual.opened(virtual.settings(camera)) as source,
+    ):
+        gate = FrameGate(virtual.settings(camera), source.frame_id_bits)
+        lost = 0
+        for jump in (first - 1, *jumps):
+            camera.commit(Fault.ID_JUMP, jump)
+            camera.fire()
+            lost += sum(fault.count for fault in gate.check(virtual.frame(source))[1])
+    assert lost == sum(jumps)
+
+
 PACKED = ("Mono10p", "Mono12p", "Mono10Packed", "Mono12Packed")
 ODD = {"width_px": 61, "height_px": 47}
 
@@ -77,6 +94,22 @@ def test_padded_or_packed_lines_are_shifted(
         camera.fire()
         frame = virtual.frame(source)
     np.testing.assert_array_equal(frame.image, _grey(camera))
+
+
+def _region(width: int, height: int, x: int, y: int) -> tuple[NodeSetting, ...]:
+    names = ("Width", "Height", "OffsetX", "OffsetY")
+    return tuple(map(NodeSetting, names, (width, height, x, y)))
+
+
+@pytest.mark.parametrize("padding", [0, 3])
+@pytest.mark.parametrize("pixel_format", PACKED)
+def test_a_region_of_packed_lines_begins_elsewhere(pixel_format: str, padding: int) -> None:
+    with virtual.showing("region", line_padding=padding) as camera:
+        own = virtual.settings(camera, *_region(33, 21, 6, 4), *_format(pixel_format))
+        with virtual.opened(replace(own, width_px=33, height_px=21)) as source:
+            camera.fire()
+            frame = virtual.frame(source)
+    np.testing.assert_array_equal(frame.image, _grey(camera)[4:25, 6:39])
 
 
 @pytest.mark.parametrize("size", [{}, ODD], ids=["even", "odd"])
@@ -171,6 +204,22 @@ def test_disparity_is_taken_for_a_distance(
     assert frame.depth_mm is not None
     np.testing.assert_allclose(frame.depth_mm, _on_image(z_mm, divisor, camera), rtol=1e-6)
     np.testing.assert_array_equal(frame.image, _grey(camera))
+
+
+def test_the_disparity_of_a_region_lies_elsewhere_on_the_image() -> None:
+    stereo: dict[str, Any] = {"range_divisor": 2, "baseline_m": BASELINE_M}
+    lens = Lens(FOCAL_PX, 32.0, 24.0)
+    with virtual.showing("part", lens=lens, range_scale_mm=STEP_PX, **stereo) as camera:
+        nodes = (*DISPARITY, *_region(40, 20, 8, 4), *virtual.LINE)
+        own = replace(virtual.settings(camera, *nodes), width_px=40, height_px=20)
+        with virtual.opened(own) as source:
+            camera.fire()
+            frame = virtual.frame(source)
+    counts = virtual.depth(0, (24, 32)).astype(float)
+    counts[counts == 0] = np.nan
+    z_mm = FOCAL_PX / 2 * BASELINE_M * 1000 / (counts * STEP_PX)
+    assert frame.depth_mm is not None
+    np.testing.assert_allclose(frame.depth_mm, _on_image(z_mm, 2, camera)[4:24, 8:48], rtol=1e-6)
 
 
 def _on_image(z_mm: npt.NDArray[Any], divisor: int, camera: VirtualCamera) -> npt.NDArray[Any]:

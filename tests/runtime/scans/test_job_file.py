@@ -159,7 +159,7 @@ def test_a_viewer_does_not_know_what_it_sees(tmp_path: Path) -> None:
     assert set(topics) <= known
 
 
-@pytest.mark.skipif(shutil.which("rerun") is None, reason="pip install rerun-sdk")
+@pytest.mark.skipif(shutil.which("rerun") is None, reason="make test-viewers")
 def test_another_viewer_shows_nothing(tmp_path: Path) -> None:
     """Rerun converts a recording, and finds pictures, places, the lens and points in it."""
     recording, files = recording_of(GOOD)
