@@ -44,7 +44,7 @@ real-time: $(READY)
 	$(BIN)/pytest -q -n 4 --dist loadfile $(REAL_TIME)
 
 computing: $(READY)
-	nice -n 19 $(COMPUTE)
+	nice -n 5 $(COMPUTE)
 
 test-export: $(EXPORT_READY)
 	$(EXPORT_BIN)/pytest -q $(EXPORT_TESTS)
