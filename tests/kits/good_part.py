@@ -32,20 +32,20 @@ def is_good(verdict: VerdictMessage) -> bool:
     return verdict.outcome is Outcome.PASS
 
 
-def passes_next(robot: Robot, job_id: str) -> None:
-    """A good part after the trouble is a good part, once the clocks are believed again.
+def passes_next(robot: Robot, job_id: str) -> VerdictMessage:
+    """A good part after the trouble is a good part, once the clocks are believed again: its PASS.
 
     A loop that stood still for seconds met poses that came seconds late: jobs until it has learnt
     the robot's clock anew are INDETERMINATE, and nothing else.
     """
 
-    def passes() -> bool:
+    def passes() -> VerdictMessage | None:
         name = f"{job_id}-{next(_numbers)}"
         robot.start_job(name)
         for _ in range(3):
             robot.expose()
         verdict = stop(robot, name)
         assert is_good(verdict)
-        return verdict.outcome is Outcome.PASS
+        return verdict if verdict.outcome is Outcome.PASS else None
 
-    until(passes, "a good part that passes")
+    return until(passes, "a good part that passes")

@@ -130,6 +130,11 @@ class Robot:
         before = self._poses_sent
         until(lambda: self._poses_sent > before + count, f"{count} poses")
 
+    @property
+    def exposed(self) -> int:
+        """How many frames so far: the last one's id."""
+        return self._frame_id
+
     def stop_poses(self) -> None:
         """Fall silent."""
         self._stop.set()

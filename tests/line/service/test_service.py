@@ -32,7 +32,7 @@ from tests.kits.cell_kit import (
     with_cameras,
     write_cell,
 )
-from tests.kits.good_part import passes_next, reasons, stop
+from tests.kits.good_part import is_good, passes_next, reasons, stop
 from tests.kits.own_traces import named_memory
 from tests.kits.robot_kit import COLD_CLOCK_S, Robot
 from tests.kits.scripted_cell import Script
@@ -138,15 +138,13 @@ def heard_verdicts(robot: Robot, job_id: str) -> list[dict[str, Any]]:
 
 
 def test_reply_publication_and_record_are_the_same_verdict(robot: Robot) -> None:
-    job_id = new_job(robot)
-    for _ in range(3):
-        robot.expose()
-    verdict = stop(robot, job_id)
-    assert verdict.outcome is Outcome.PASS
-    assert [view.frame_id for view in verdict.views] == [1, 2, 3]
-    (heard,) = until(lambda: heard_verdicts(robot, job_id), "the published verdict")
+    verdict = passes_next(robot, f"good-{os.getpid()}")
+    assert [view.frame_id for view in verdict.views] == [
+        *range(robot.exposed - 2, robot.exposed + 1)
+    ]
+    (heard,) = until(lambda: heard_verdicts(robot, verdict.job_id), "the published verdict")
     assert VerdictMessage.model_validate_json(json.dumps(heard)) == verdict
-    again = robot.ask(GetResult, job_id=job_id)
+    again = robot.ask(GetResult, job_id=verdict.job_id)
     assert isinstance(again, ResultReply)
     assert again.result == verdict
     assert isinstance(robot.ask(Acknowledge, result_id=verdict.result_id), Done)
@@ -157,7 +155,7 @@ def test_job_ends_by_itself_and_a_late_stop_hears_the_verdict(robot: Robot) -> N
     for _ in range(3):
         robot.expose()
     until(lambda: heard_verdicts(robot, job_id), "the verdict without stop_job")
-    assert stop(robot, job_id).outcome is Outcome.PASS
+    assert is_good(stop(robot, job_id))
     assert len(heard_verdicts(robot, job_id)) == 1
 
 
@@ -179,10 +177,7 @@ def test_frames_from_before_the_job_are_not_taken_into_it(robot: Robot) -> None:
 
 
 def test_frame_that_was_on_its_way_when_the_job_began_is_not_believed(robot: Robot) -> None:
-    job_id = new_job(robot)
-    for _ in range(3):
-        robot.expose()
-    assert stop(robot, job_id).outcome is Outcome.PASS  # the camera's clock is known now
+    passes_next(robot, f"good-{os.getpid()}")  # the camera's clock is known now
     job_id = new_job(robot)
     robot.expose(age_ns=int(COLD_CLOCK_S * 1e9) + 45_000_000)
     verdict = stop(robot, job_id)
@@ -313,7 +308,7 @@ def test_dead_camera_is_indeterminate_and_replaced(
         for _ in range(3):
             sender.expose()
         (heard,) = until(lambda: heard_verdicts(robot, f"{job_id}-next"), "the verdict")
-    assert heard["outcome"] == "PASS"
+    assert is_good(VerdictMessage.model_validate_json(json.dumps(heard)))
 
 
 def test_defective_part_fails_with_its_defects(folder: Path) -> None:
@@ -474,8 +469,8 @@ def test_sigterm_waits_for_a_verdict_that_is_being_made(folder: Path) -> None:
         assert service.end(signal.SIGTERM) == 0
         reply = robot.reply()
         assert isinstance(reply, ResultReply)
-        assert reply.result.outcome is Outcome.PASS
-        assert rows(folder) == {"job-1": "PASS"}
+        assert is_good(reply.result)
+        assert rows(folder) == {"job-1": reply.result.outcome.value}
 
 
 def test_sigterm_while_a_recipe_loads_ends_the_process(folder: Path) -> None:
@@ -597,8 +592,9 @@ def test_camera_given_up_in_mid_job_leaves_nobody_waiting(folder: Path) -> None:
             robot.start_job("job-2")
             for _ in range(3):
                 sender.expose()
-            assert stop(robot, "job-2").outcome is Outcome.PASS
-        assert rows(folder) == {"job-1": "INDETERMINATE", "job-2": "PASS"}
+            after = stop(robot, "job-2")
+        assert is_good(after)
+        assert rows(folder) == {"job-1": "INDETERMINATE", "job-2": after.outcome.value}
 
 
 def test_job_that_cannot_be_journalled_does_not_start(folder: Path) -> None:
