@@ -2,9 +2,10 @@
  *
  *     consumer PRODUCER SERIAL MODE SEED
  *
- * MODE stream: open, set up, take frames, close, twice. MODE registers: read and write anything,
- * anywhere. MODE hostile: as stream, while somebody scribbles over the shared memory; any answer
- * will do, but one must come. Ends with 0 when the producer kept its promises. */
+ * MODE stream: open, set up, take frames, close, twice. MODE as-set: take frames of a camera as
+ * it was left. MODE registers: read and write anything, anywhere. MODE hostile: as stream, while
+ * somebody scribbles over the shared memory; any answer will do, but one must come. Ends with 0
+ * when the producer kept its promises. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -163,6 +164,14 @@ static void run_stream(const char *serial) {
     }
 }
 
+static void run_as_set(const char *serial) {
+    camera c = {0};
+    EXPECT(open_camera(&c, serial) == GC_ERR_SUCCESS);
+    put(&c, REG_TriggerMode, 0);
+    EXPECT(stream(&c, FRAMES, payload_of(&c)) == FRAMES);
+    EXPECT(CALL(GCCloseLib) == GC_ERR_SUCCESS);
+}
+
 static uint64_t somewhere(void) {
     switch (any(4)) {
     case 0: return any(UINT64_MAX);
@@ -227,6 +236,8 @@ int main(int count, char **arguments) {
     }
     if (strcmp(arguments[3], "stream") == 0)
         run_stream(arguments[2]);
+    else if (strcmp(arguments[3], "as-set") == 0)
+        run_as_set(arguments[2]);
     else if (strcmp(arguments[3], "registers") == 0)
         run_registers(arguments[2]);
     else

@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tests.kits import virtual
 from tests.kits.needs import needs_c_compiler, needs_valgrind
 from tests.kits.repository import ROOT
+from voxgate.runtime.cameras.setup import CameraSetup
 from voxgate.sim.gentl.build import SOURCES, build, compiler
 from voxgate.sim.gentl.link import CONTROL, PLAN
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
@@ -65,6 +67,23 @@ def test_memory_is_read_that_is_not_there(camera: VirtualCamera, folder: Path, m
     consumer = _compiled(folder, "sanitized", *SANITIZERS)
     producer = build(ROOT / "out" / "gentl", SANITIZERS)
     _run([consumer, producer, camera.spec.serial, mode, "1"])
+
+
+@pytest.mark.parametrize("padding", [0, 3])
+@pytest.mark.parametrize("pixel_format", ["Mono10p", "Mono12Packed", "BayerRG12p"])
+def test_packed_parts_are_longer_than_their_buffer(
+    folder: Path, pixel_format: str, padding: int
+) -> None:
+    """Odd lines and disparity beside them; a camera keeps what it was set to."""
+    components = (("Intensity", pixel_format), ("Disparity", "Coord3D_C12p"))
+    odd: dict[str, Any] = {"width_px": 61, "height_px": 47, "line_padding": padding}
+    with virtual.showing("packed", range_divisor=2, baseline_m=0.1, **odd) as camera:
+        own = virtual.settings(camera, setup=CameraSetup(components=components))
+        with virtual.opened(own):
+            pass
+        consumer = _compiled(folder, "sanitized", *SANITIZERS)
+        producer = build(ROOT / "out" / "gentl", SANITIZERS)
+        _run([consumer, producer, camera.spec.serial, "as-set", "1"])
 
 
 @needs_valgrind
