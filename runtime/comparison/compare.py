@@ -18,6 +18,7 @@ from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.register_kernels import compare_view, explain_elsewhere
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, GreyImage, View
+from voxgate.runtime.pixels.windows import window_px
 from voxgate.runtime.transforms import Transform, apply, invert
 
 FloatMap = npt.NDArray[np.float32]
@@ -26,7 +27,8 @@ Mask = npt.NDArray[np.bool_]
 STEADY_BELIEVED_MM = 1.0  # a deviation where no edge is near: it is not looked for elsewhere
 # expected surface this far in front of the measured one is gone, not noisy
 VANISHED_MM = 2.0
-VANISHED_OPENING_PX = 4
+VANISHED_OPENING_MM = 2.0
+LEAST_OPENING_PX = 3  # an edge flickers by a pixel at any resolution
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,12 +148,13 @@ def explain(
     crew.run(part)
 
 
-def opened(mask: Mask) -> Mask:
-    """Only where a square of VANISHED_OPENING_PX fits in: edges flicker, lost shape does not."""
-    square = np.ones((VANISHED_OPENING_PX, VANISHED_OPENING_PX), np.uint8)
+def opened(mask: Mask, pixel_mm: float) -> Mask:
+    """Only where a square of VANISHED_OPENING_MM fits in: edges flicker, lost shape does not."""
+    size_px = window_px(VANISHED_OPENING_MM, pixel_mm, LEAST_OPENING_PX)
+    square = np.ones((size_px, size_px), np.uint8)
     # an even square has no middle pixel: growing it again needs the mirrored anchor
-    anchor = VANISHED_OPENING_PX // 2
-    mirrored = VANISHED_OPENING_PX - 1 - anchor
+    anchor = size_px // 2
+    mirrored = size_px - 1 - anchor
     core = cv2.erode(mask.view(np.uint8), square, anchor=(anchor, anchor))
     return np.asarray(cv2.dilate(core, square, anchor=(mirrored, mirrored)) > 0)
 

@@ -11,13 +11,15 @@ import numpy.typing as npt
 from voxgate.runtime.geometry.plane_kernels import fit_planes, measure_roughness
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.pixels.windows import odd_px, window_px
 from voxgate.runtime.transforms import Transform
 
 # how far outside its golden outline a part may appear: 2 mm off at twice a usual magnification
-SURROUND_PX = 8
+SURROUND_MM = 4.0
 STEADY_MM = 0.2  # four sigma of the sensor; fillets and edges bend by more
-ROUGH_PX = 5  # an edge reaches two pixels further: placement and the sensor's own window
-FREE_PX = 7  # edges flicker by a pixel, and a shift of the part moves them by three
+ROUGH_PX = 5  # an edge reaches two pixels further, as the window does that planes are fitted in
+LEAST_PX = 3  # of a window against an edge: it flickers by a pixel at any resolution
+FREE_MM = 3.5  # edges flicker by a pixel, and a shift of the part moves them by three
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +93,9 @@ def expect(
     measure_roughness(plane, rays.x, rays.y, rough_mm)
     silent = np.full_like(depth, np.nan) if shown_mm is None else shown_mm
     shown = np.isnan(depth) & (silent > 0)
-    rim = np.ones((2 * SURROUND_PX + 1, 2 * SURROUND_PX + 1), np.uint8)
+    pixel_mm = float(np.median(depth[measured]) / rays.lens[0])
+    rim_px = 2 * window_px(SURROUND_MM, pixel_mm) + 1
+    rim = np.ones((rim_px, rim_px), np.uint8)
     return ExpectedView(
         image=np.require(image, np.uint8, ["C", "W"]),
         gloss=np.require(np.zeros_like(image) if gloss is None else gloss, np.uint8, ["C", "W"]),
@@ -100,12 +104,12 @@ def expect(
         returned=depth > 0,
         measured=measured,
         shown=shown,
-        free_mm=_free(depth),
+        free_mm=_free(depth, odd_px(FREE_MM, pixel_mm, LEAST_PX)),
         steady=(rough_mm <= STEADY_MM).view(np.uint8),
         rough_mm=_reaching(rough_mm),
         spread_mm=np.zeros_like(rough_mm) if spread_mm is None else _own(spread_mm),
-        pixel_mm=float(np.median(depth[measured]) / rays.lens[0]),
-        near_part=cv2.dilate((measured | shown).view(np.uint8), rim).astype(np.uint8, copy=False),
+        pixel_mm=pixel_mm,
+        near_part=np.asarray(cv2.dilate((measured | shown).view(np.uint8), rim), np.uint8),
         part_from_camera=part_from_camera,
         table_z_mm=table_z_mm,
     )
@@ -129,9 +133,9 @@ def _reaching(rough_mm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(cv2.dilate(rough_mm, np.ones((ROUGH_PX, ROUGH_PX), np.uint8)), np.float32)
 
 
-def _free(depth_mm: DepthMap) -> DepthMap:
+def _free(depth_mm: DepthMap, size_px: int) -> DepthMap:
     """The least depth in a window around each pixel; 0 where one of them had no return."""
-    window = np.ones((FREE_PX, FREE_PX), np.uint8)
+    window = np.ones((size_px, size_px), np.uint8)
     known = np.nan_to_num(depth_mm, nan=0.0)
     free = cv2.erode(known, window, borderType=cv2.BORDER_CONSTANT, borderValue=0.0)
     return np.asarray(free, np.float32)

@@ -19,18 +19,19 @@ from voxgate.runtime.comparison.compare import (
     opened,
     surface_points,
 )
-from voxgate.runtime.comparison.expected import STEADY_MM, ExpectedView, expect
+from voxgate.runtime.comparison.expected import LEAST_PX, STEADY_MM, ExpectedView, expect
 from voxgate.runtime.comparison.register_kernels import GONE, LOST, SHOWN
 from voxgate.runtime.comparison.strangers import add_strangers
 from voxgate.runtime.comparison.surface_score import SCORE_MAX, surface_score
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, GreyImage, View
+from voxgate.runtime.pixels.windows import odd_px
 from voxgate.runtime.transforms import Transform, apply, invert
 
 # Deviation that counts as a score of 1: three times the shape scatter of good parts. A recipe
 # whose sensor or part is coarser brings its own.
 TOLERANCE_MM = 0.3
-GONE_RIM_PX = 5  # next to vanished surface the picture is of what lies behind it
+GONE_RIM_MM = 2.5  # next to vanished surface the picture is of what lies behind it
 # A golden scan has no return either where such a part dazzles the sensor or swallows its light; a
 # rendering knows no such place.
 RENDERED_LOST_WEIGHT = 0.5
@@ -58,6 +59,7 @@ class Registered:
         the sensor cannot see (blind_spots) they are no part of it, and not lost either.
     unknown_mm2: measured surface of the part that no golden view makes a statement about, as it
         faces the camera: single pixels at edges are not counted.
+    pixel_mm: what a pixel spans on the part.
     """
 
     reference: GreyImage
@@ -73,6 +75,7 @@ class Registered:
     blind: float
     moved_mm: float
     unknown_mm2: float
+    pixel_mm: float
 
     @property
     def shown(self) -> Mask:
@@ -82,7 +85,7 @@ class Registered:
     @property
     def lost_wide(self) -> Mask:
         """(m,) bool: which of the lost pixels are more than an edge's flicker."""
-        return opened(self.lost)[self.lost]
+        return opened(self.lost, self.pixel_mm)[self.lost]
 
 
 def register(
@@ -100,7 +103,7 @@ def register(
     """Compare a view with golden view `planned`, and with the others where it deviates.
 
     narrow: whether lost surface counts however narrow it is; else what flickers at edges is left
-        out (VANISHED_OPENING_PX), and a drilled hole of a millimetre is not. shown: whether what
+        out (VANISHED_OPENING_MM), and a drilled hole of a millimetre is not. shown: whether what
         the picture alone shows is among the lost, as where the golden scan gave no return either,
         for a model that judges pictures.
     blind_spots: (h, w) golden pixels that the sensor need not see.
@@ -114,15 +117,18 @@ def register(
     found = compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     explain(planned, golden, rays, golden_from_camera, found, crew)
     vanished = found.kind == GONE
-    rim = np.ones((GONE_RIM_PX, GONE_RIM_PX), np.uint8)
+    rim_px = odd_px(GONE_RIM_MM, expected.pixel_mm, LEAST_PX)
+    rim = np.ones((rim_px, rim_px), np.uint8)
     np.copyto(found.reference, view.image, where=cv2.dilate(vanished.view(np.uint8), rim) > 0)
-    gone = opened(vanished)
+    gone = opened(vanished, expected.pixel_mm)
     silent = _silent(found, blind_spots)
-    missed = silent if narrow else opened(silent)
+    pixel_mm = expected.pixel_mm
+    missed = silent if narrow else opened(silent, pixel_mm)
     unseen = silent | (found.kind == SHOWN)
     lost = missed
     if shown:
-        lost = (unseen if narrow else opened(unseen)) | _off_edges(silent, found, expected)
+        wide = unseen if narrow else opened(unseen, pixel_mm)
+        lost = wide | _off_edges(silent, found, expected)
     geometry = surface_score(found, crew, tolerance_mm, expected.pixel_mm)
     unknown_mm2 = add_strangers(
         found, planned, golden, rays, golden_from_camera, geometry, tolerance_mm
@@ -144,6 +150,7 @@ def register(
         moved_mm=refined.moved_mm,
         blind=float(silent.sum() / expected.measured.sum()),
         unknown_mm2=unknown_mm2,
+        pixel_mm=expected.pixel_mm,
     )
 
 

@@ -32,24 +32,24 @@ def add_strangers(
     is left is measured surface of the part, as it faces the camera, that no golden view makes a
     statement about: single pixels at edges are not counted.
     """
-    unknown = _unknown(found)
+    unknown = _unknown(found, golden[planned].pixel_mm)
     if not unknown.any():
         return 0.0
     before_mm = _before_golden(unknown, found, planned, golden, rays, golden_from_camera)
-    stranger = opened(before_mm > STRANGER_MM)
+    stranger = opened(before_mm > STRANGER_MM, golden[planned].pixel_mm)
     score = np.minimum(before_mm[stranger] / np.float32(tolerance_mm), np.float32(SCORE_MAX))
     geometry[stranger] = np.maximum(geometry[stranger], score)
     left = unknown & ~stranger
     return float((found.depth[left] ** 2).sum() / (rays.lens[0] * rays.lens[1]))
 
 
-def _unknown(found: Found) -> Mask:
+def _unknown(found: Found, pixel_mm: float) -> Mask:
     """(h, w): measured pixels on the part without a statement, where they are an area."""
     numbers = found.doubtful[np.isnan(found.deviation.reshape(-1)[found.doubtful])]
     unknown: Mask = np.zeros(found.deviation.shape, np.bool_)
     if numbers.size:
         unknown.reshape(-1)[numbers] = True
-        unknown = opened(unknown)
+        unknown = opened(unknown, pixel_mm)
     return unknown
 
 

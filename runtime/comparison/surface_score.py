@@ -10,14 +10,16 @@ import numpy as np
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.compare import FloatMap, Found
 from voxgate.runtime.comparison.surface_score_kernels import FAR, frame_deviation, score_on_surface
+from voxgate.runtime.pixels.windows import window_px
 
-AVERAGE_SIGMA_PX = 1.8  # over 7 x 7 px, some 3 mm: sensor noise shrinks about sixfold
-AVERAGE_RADIUS_PX = 3
+AVERAGE_RADIUS_MM = 1.5  # over 7 x 7 px of 0.5 mm: sensor noise shrinks about sixfold
+AVERAGE_SIGMAS = 1 / 0.6  # of the Gaussian, to the radius
 SAME_SURFACE_MM = 3.0
-OPENING_PX = 3  # what is narrower is an edge's flicker, not a shape
+OPENING_MM = 1.5  # what is narrower is an edge's flicker, not a shape
+LEAST_OPENING_PX = 3  # it flickers by a pixel to either side, whatever a pixel spans
 # a slow change of shape up to this much is what good castings differ by, and forgiven
 SLOW_LIMIT_MM = 0.1
-SLOW_SIGMA_PX = 20.0
+SLOW_SIGMA_MM = 10.0
 SLOW_BELIEVED_MM = 0.25
 CELL_PX = 4  # what lies around is computed on a picture this much smaller
 # The fine scale: noise of 0.05 mm shrinks threefold, a dent of 3 mm keeps two thirds of its depth.
@@ -48,17 +50,20 @@ def surface_score(found: Found, crew: Crew, tolerance_mm: float, pixel_mm: float
     """
     sigma_px = FINE_SIGMA_MM / pixel_mm
     radius_px = int(np.ceil(2 * sigma_px))
-    framed = _framed(found, max(AVERAGE_RADIUS_PX, radius_px), crew)
+    average_px = window_px(AVERAGE_RADIUS_MM, pixel_mm)
+    framed = _framed(found, max(average_px, radius_px), crew)
     broad = crew.scratch("register.score", found.deviation.shape, np.float32)
-    slow = _background(framed, SLOW_SIGMA_PX, SLOW_LIMIT_MM, "register.slow", crew)
-    _score(framed, slow, _GAUSS, tolerance_mm, broad, crew)
+    slow_px = window_px(SLOW_SIGMA_MM, pixel_mm)
+    slow = _background(framed, slow_px, SLOW_LIMIT_MM, "register.slow", crew)
+    average = _gaussian(average_px / AVERAGE_SIGMAS, average_px)
+    _score(framed, slow, average, tolerance_mm, broad, crew)
     fine = crew.scratch("register.fine", found.deviation.shape, np.float32)
     around = _background(framed, FINE_AROUND_MM / pixel_mm, FINE_LIMIT_MM, "register.around", crew)
     _score(framed, around, _gaussian(sigma_px, radius_px), 1.0, fine, crew)
     peaks = _opened(fine, max(2, round(FINE_OPENING_MM / pixel_mm)))
     peaks /= np.sqrt(np.square(found.roughness) + np.float32((FINE_SHARE * tolerance_mm) ** 2))
     peaks = (peaks - np.float32(FINE_NOISE)) / np.float32(1 - FINE_NOISE)
-    both = np.maximum(_opened(broad, OPENING_PX), peaks)
+    both = np.maximum(_opened(broad, window_px(OPENING_MM, pixel_mm, LEAST_OPENING_PX)), peaks)
     if found.spread.any():
         both /= np.sqrt(1 + np.square(found.spread / np.float32(tolerance_mm)))
     return np.asarray(np.minimum(both, np.float32(SCORE_MAX)), np.float32)
@@ -144,6 +149,3 @@ def _opened(score: FloatMap, size_px: int) -> FloatMap:
 def _gaussian(sigma: float, radius: int) -> FloatMap:
     profile = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     return np.outer(profile, profile).astype(np.float32)
-
-
-_GAUSS = _gaussian(AVERAGE_SIGMA_PX, AVERAGE_RADIUS_PX)

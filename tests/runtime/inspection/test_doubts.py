@@ -32,6 +32,7 @@ def registered(**facts: Any) -> Registered:
         blind=0.05,
         moved_mm=0.1,
         unknown_mm2=0.0,
+        pixel_mm=0.5,
     )
     return replace(known, **facts)
 
