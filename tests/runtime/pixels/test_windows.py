@@ -9,7 +9,7 @@ from voxgate.runtime.pixels.windows import odd_px, window_px
 
 @pytest.mark.parametrize(
     ("size_mm", "pixel_mm", "px"),
-    [(1.5, 1.0, 2), (3.5, 1.0, 4), (10.0, 1.1, 9), (4.0, 2.0, 2), (1.5, 5.0, 1)],
+    [(1.5, 1.0, 2), (3.5, 1.0, 4), (10.0, 0.8, 13), (4.0, 0.8, 5), (2.0, 0.65, 3)],
 )
 def test_a_coarse_camera_gets_windows_of_as_many_pixels(
     size_mm: float, pixel_mm: float, px: int
@@ -30,3 +30,8 @@ def test_a_window_has_no_middle() -> None:
 
 def test_a_window_becomes_so_small_that_the_flicker_of_an_edge_fits() -> None:
     assert window_px(2.0, 2.0, 3) == 3
+
+
+@pytest.mark.parametrize("pixel_mm", [1.0, 2.0, 5.0])
+def test_a_window_is_left_with_too_few_pixels_to_average(pixel_mm: float) -> None:
+    assert [window_px(mm, pixel_mm) for mm in (1.5, 4.0, 10.0)] == [2, 4, 10]
