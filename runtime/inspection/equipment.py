@@ -9,6 +9,7 @@ from functools import reduce
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch
@@ -26,9 +27,9 @@ from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models, P
 from voxgate.runtime.fusion.whole import Whole, WholeFusion
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.inspection.blind_spots import Projector, blind_spots, find_projector
 from voxgate.runtime.inspection.inputs import ViewDescriber
 from voxgate.runtime.inspection.part import Blind
+from voxgate.runtime.inspection.sight import Sight
 from voxgate.runtime.inspection.witnesses import Hearing
 from voxgate.runtime.nouns import GreyImage, Note, Reason, View, ViewReport
 from voxgate.runtime.pixels.reduce import reduced_view
@@ -38,10 +39,6 @@ from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.carve import carve
 from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
-
-# A rendering expects surface in corners that no view of a real sensor measures, 73 mm2 in one piece
-# on a good part; which they are only a real golden scan tells.
-RENDERED_HOLE_MM2 = 150.0
 
 OnHost = TypeVar("OnHost", bound=HostFusion)
 Describe = Callable[[int, View, Registered | None, Transform], Described]
@@ -53,7 +50,8 @@ class Equipment:
     """Owned and used by one thread; `close` gives the engines back.
 
     rays: of the pictures that are inspected, at the recipe's resolution. calibration: the camera's.
-    whole: what a volume detector sees; None for view detectors.
+    whole: what a volume detector sees; None for view detectors. sight: of the sensor, where the
+    golden part was rendered.
     """
 
     recipe: Recipe
@@ -66,6 +64,7 @@ class Equipment:
     crew: Crew
     watch: Stopwatch
     surface: Surface
+    sight: Sight | None
 
     @classmethod
     def of(
@@ -93,7 +92,22 @@ class Equipment:
         models = _watched(recipe, engines)
         watch = Stopwatch(now_ns)
         surface = _surface(recipe, golden, rays)
-        return cls(recipe, calibration, rays, golden, models, whole, describe, crew, watch, surface)
+        sight = Sight(golden, rays, surface, recipe.grid) if manifest.rendered else None
+        return cls(
+            *(
+                recipe,
+                calibration,
+                rays,
+                golden,
+                models,
+                whole,
+                describe,
+                crew,
+                watch,
+                surface,
+                sight,
+            )
+        )
 
     @property
     def engine(self) -> Engine:
@@ -112,9 +126,11 @@ class Equipment:
             engine.close()  # the first model's is the last: the others may share its GPU
 
     def start(self) -> None:
-        """Forget what the engines said of the last part."""
+        """Forget what engines and sensor said of the last part."""
         for vigil in self.models.vigils.values():
             vigil.start()
+        if self.sight is not None:
+            self.sight.forget()
 
     def prove_again(self, fusion: Fusion, reports: Sequence[ViewReport]) -> Note | None:
         """An engine that left a doubt must give its probe's scores before the part may pass."""
@@ -156,29 +172,26 @@ class Equipment:
             said.append(score_map(engine, inputs | shown).score)
         return reduce(np.maximum, said)
 
-    def find_projector(self, waiting: Sequence[tuple[int, View]]) -> Projector | None:
-        """Where the sensor's light comes from, as these views tell; None where golden views were
-        taken by the sensor itself, and show its blind spots as they are."""
-        if not self.recipe.manifest.rendered:
-            return None
-        seen = [
-            (view.depth_mm, self.golden[planned])
-            for planned, view in waiting
-            if view.depth_mm is not None
-        ]
-        return find_projector(seen, self.rays)
+    def find_projector(self, waiting: Sequence[tuple[int, View]]) -> None:
+        """What the sensor that takes these views can see of a part that was rendered."""
+        if self.sight is not None:
+            self.sight.find(waiting)
+
+    @property
+    def within_sight(self) -> npt.NDArray[np.bool_] | None:
+        """(n,) of the surface, what this sensor can see at all; None: all of it, for golden views
+        that were taken by the sensor itself show its blind spots as they are."""
+        return None if self.sight is None else self.sight.pieces
 
     def register(
         self,
         planned: int,
         view: View,
         reference_from_part: Transform,
-        projector: Projector | None = None,
     ) -> Registered | None:
         """The golden view as this view would have seen it; None when the recipe has none."""
         if not self.golden:
             return None
-        expected, rendered = self.golden[planned], self.recipe.manifest.rendered
         registered = register(
             view,
             planned,
@@ -189,7 +202,7 @@ class Equipment:
             self.recipe.manifest.tolerance_mm,
             narrow=bool(self.models.narrow),
             shown=bool(self.models.looking),
-            blind_spots=blind_spots(expected, self.rays, projector) if rendered else None,
+            blind_spots=None if self.sight is None else self.sight.blind_spots(planned),
         )
         return carve(
             view, registered, self.golden, self.rays, reference_from_part, self.recipe.grid
@@ -207,10 +220,8 @@ class Equipment:
 
     def hole_max_mm2(self, limits: Limits) -> float:
         """The configuration's word, else what a defect of the recipe's size can hide in."""
-        if limits.hole_max_mm2 is not None:
-            return limits.hole_max_mm2
-        least = RENDERED_HOLE_MM2 if self.recipe.manifest.rendered else 0.0
-        return max(self.recipe.manifest.hides_mm2, least)
+        asked = limits.hole_max_mm2
+        return self.recipe.manifest.hides_mm2 if asked is None else asked
 
     def empty_volume(self) -> Volume:
         """Of the recipe's grid."""

@@ -240,7 +240,7 @@ class Inspector:
         views, expected = [view for _, view in waiting], [golden[planned] for planned, _ in waiting]
         with self._watch.time(Work.ALIGN):
             found = align(views, expected, self.equipment.rays)
-            self._part.projector = self.equipment.find_projector(waiting)
+            self.equipment.find_projector(waiting)
         if isinstance(found, Note):
             self.reject(found)
         else:
@@ -248,9 +248,7 @@ class Inspector:
 
     def _inspect(self, planned: int, view: View) -> None:
         with self._watch.time(Work.REGISTER):
-            registered = self.equipment.register(
-                planned, view, self._part.reference_from_part, self._part.projector
-            )
+            registered = self.equipment.register(planned, view, self._part.reference_from_part)
         try:
             with self._watch.time(Work.DESCRIBE):
                 described = self.equipment.describe(
@@ -294,7 +292,10 @@ class Inspector:
                 self.recipe.zones.rescale(self.volume, self._part.reference_from_part)
         with self._watch.time(Work.COVERAGE):
             seen = self._looked.coverage(
-                self.volume, self._part.reference_from_part, self._part.all_gone_mm
+                self.volume,
+                self._part.reference_from_part,
+                self._part.all_gone_mm,
+                self.equipment.within_sight,
             )
         with self._watch.time(Work.SEGMENT):
             heard = self._heard()

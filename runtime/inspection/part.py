@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from voxgate.runtime.fusion.host import Described
 from voxgate.runtime.inspection import doubts
-from voxgate.runtime.inspection.blind_spots import Projector
 from voxgate.runtime.nouns import Alignment, Note, View, ViewReport
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.coverage import near
@@ -42,10 +41,9 @@ class Blind:
 class Part:
     """planned: viewpoints that arrived; waiting: their views, until it is known how the part stands
     (placed), if that can be known (alignment). gone_mm: surface and bodies that have vanished, a
-    piece per view; blind: by view. projector: the sensor, for a rendered golden part. unknown_mm2:
-    the most that one view saw and no golden view knows. shown: checksum of a picture -> its frame;
-    golden_again: pictures that are the golden scan's own. described: what the models got,
-    by viewpoint.
+    piece per view; blind: by view. unknown_mm2: the most that one view saw and no golden view
+    knows. shown: checksum of a picture -> its frame; golden_again: pictures that are the golden
+    scan's own. described: what the models got, by viewpoint.
     """
 
     notes: list[Note] = field(default_factory=list)
@@ -55,7 +53,6 @@ class Part:
     counts: tuple[LiftCounts, ...] = ()
     alignment: Alignment | None = None
     placed: bool = False
-    projector: Projector | None = None
     unknown_mm2: float = 0.0
     golden_again: int = 0
     shown: dict[int, int] = field(default_factory=dict)

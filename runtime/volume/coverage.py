@@ -58,6 +58,11 @@ class Looked:
         """Forget the last part."""
         self._seen[:] = False
 
+    @property
+    def seen(self) -> Mask:
+        """(n,) bool, of the surface's pieces."""
+        return np.array(self._seen)
+
     def add(self, view: View, reference_from_part: Transform) -> None:
         """One more view of it. Raises ValueError when the view has no depth."""
         if view.depth_mm is None:
@@ -81,24 +86,29 @@ class Looked:
         volume: Volume,
         reference_from_part: Transform,
         gone_mm: npt.NDArray[np.float32],
+        within_sight: Mask | None = None,
     ) -> Coverage:
         """What all views together have seen, the back of what they prove gone (n, 3) included.
 
         Unseen pieces that touch a defect of `volume` are no hole: what stands out hides what is
-        under it, and is proven itself.
+        under it, and is proven itself. within_sight: (n,) the pieces that are asked for; all.
 
         Raises ValueError when nothing is expected.
         """
         if not len(self._seen):
             raise ValueError("expected at least one voxel of surface, got none")
-        left, surface = np.flatnonzero(~self._seen), self._surface
+        surface, asked = self._surface, len(self._seen)
+        unseen = ~self._seen
+        if within_sight is not None:
+            unseen, asked = unseen & within_sight, max(1, int(within_sight.sum()))
+        left = np.flatnonzero(unseen)
         points_mm = apply(invert(reference_from_part), surface.points_mm[left]).astype(np.float32)
         if self._through and len(gone_mm) and len(left):
             gone = near(points_mm, gone_mm, self._grid)
             left, points_mm = left[~gone], points_mm[~gone]
         return Coverage(
-            fraction=1.0 - len(left) / len(self._seen),
-            seen=len(self._seen) - len(left),
+            fraction=1.0 - len(left) / asked,
+            seen=asked - len(left),
             unseen=len(left),
             hole_mm2=_largest_hole(volume, surface.ijk[left], surface.area_mm2[left], points_mm),
         )
