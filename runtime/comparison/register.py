@@ -85,7 +85,9 @@ class Registered:
     @property
     def lost_wide(self) -> Mask:
         """(m,) bool: which of the lost pixels are more than an edge's flicker."""
-        return opened(self.lost, self.pixel_mm)[self.lost]
+        missed = self.lost.copy()
+        missed[missed] = ~self.shown
+        return opened(missed, self.pixel_mm)[self.lost]
 
 
 def register(

@@ -183,7 +183,7 @@ class HostFusion:
         if narrow and len(narrow) < len(speakers):
             said = np.where(registered.lost_wide, said, reduce(np.maximum, narrow))
         looked = [planes[name][registered.lost] for name in self._models.looking]
-        if looked and len(looked) < len(self._models.engines):
+        if looked:
             said = np.where(registered.shown, reduce(np.maximum, looked), said)
         return Said(score, said)
 
