@@ -27,9 +27,12 @@ from voxgate.runtime.pixels.coord3d import (
     depth_mm_from_planes,
     planes_from_bytes,
 )
-from voxgate.runtime.wire.curve import Door
+from voxgate.runtime.wire.door.allowance import Allowance
+from voxgate.runtime.wire.door.keeper import Door
 
 HEADER_BYTES = 4096
+MOST_PARTS = 3  # header, image, depth; one more is kept, so that it is seen that there were more
+IN_KERNEL_BYTES = 16 * 1024 * 1024
 _LARGEST_FLOAT = 1e9  # mm, or counts: beyond any sensor, far inside float32
 _INT64 = range(-(2**63), 2**63)
 _REQUIRED = {
@@ -130,11 +133,8 @@ class NetworkSource:
         self._socket.setsockopt(zmq.RCVHWM, self._settings.slots)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _largest_part(self._settings))
         self._socket.setsockopt(zmq.IPV6, int("[" in self._source.endpoint))
-        if self._source.secret_key is not None:
-            allowed = frozenset(self._source.allowed)
-            access = Access(Path(self._source.secret_key), {"frames": allowed})
-            self._door = Door(self._context, access)
-            self._door.guard(self._socket, "frames")
+        self._door = Door(self._context, self._access())
+        self._door.guard(self._socket, "frames", _allowance(self._settings))
         try:
             self._socket.bind(self._source.endpoint)
         except zmq.ZMQError as e:
@@ -173,16 +173,36 @@ class NetworkSource:
             self._door.close()
         self._context.term()
 
+    def _access(self) -> Access | None:
+        if self._source.secret_key is None:
+            return None
+        allowed = frozenset(self._source.allowed)
+        return Access(Path(self._source.secret_key), {"frames": allowed})
+
     def _receive(self) -> list[bytes] | None:
         try:
-            return self._socket.recv_multipart(zmq.NOBLOCK)
+            first = self._socket.recv(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
+        parts = [first.bytes]
+        while self._socket.rcvmore:  # all of them are there
+            part = self._socket.recv()
+            if len(parts) <= MOST_PARTS:
+                parts.append(part)
+        if self._door is not None:
+            self._door.whole("frames", int(first.get(zmq.SRCFD)))
+        return parts
 
 
 def _largest_part(settings: CameraSettings) -> int:
     """A raw float32 depth map is the largest thing a camera of this size may send."""
     return max(4 * settings.width_px * settings.height_px, HEADER_BYTES)
+
+
+def _allowance(settings: CameraSettings) -> Allowance:
+    """Until a whole message was taken: what may wait in the queue, and one on its way."""
+    whole_bytes = MOST_PARTS * _largest_part(settings)
+    return Allowance((settings.slots + 2) * whole_bytes + IN_KERNEL_BYTES, 0, IN_KERNEL_BYTES)
 
 
 def _check_keys(values: dict[str, Any]) -> None:

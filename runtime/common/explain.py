@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from voxgate.runtime.common.pattern_words import in_words
+from voxgate.runtime.common.text import legible
 
 MAX_VALUE = 60  # characters of a wrong value that are shown
 
@@ -24,7 +25,7 @@ def key_path(error: ErrorDetails) -> str:
     """Dotted path of the wrong key, list places in brackets: `cameras[0].name`."""
     path = ""
     for step in key(error):
-        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+        path += f"[{step}]" if isinstance(step, int) else f".{legible(step)[:MAX_VALUE]}"
     return path.lstrip(".")
 
 

@@ -42,6 +42,7 @@ class Security(Section):
                 role: frozenset(peer.public_key for peer in self.peers if role in peer.roles)
                 for role in ROLES
             },
+            {peer.public_key: peer.name for peer in self.peers},
         )
 
 

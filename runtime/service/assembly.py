@@ -42,7 +42,7 @@ class Assembly:
             good=doors.journal.good_recipes(),
             clock=clock,
         )
-        self.heart = Heart(self.station, self.intake, doors)
+        self.heart = Heart(self.station, self.intake, doors, self.faults)
         self.desk = Desk(self.station, doors.sockets.reply, metrics, self.heart.count_open, clock)
         offers = Offers(config.job.reoffer_ms * NS_PER_MS, config.job.reoffer_times)
         self.reoffer = Reoffer(config.cell, offers, doors.journal, publish, metrics, clock)

@@ -23,6 +23,7 @@ from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.station.station import Cameras
 from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.telemetry.metrics_server import MetricsServer
+from voxgate.runtime.wire.door.connections import CutOff
 from voxgate.runtime.wire.sockets import CellSockets, Envelope, Request
 
 
@@ -41,6 +42,7 @@ class Sockets(Protocol):
     def subscribed(self, topic: bytes) -> bool: ...
     def reply(self, envelope: Envelope, payload: bytes) -> bool: ...
     def publish(self, topic: bytes, payload: bytes) -> None: ...
+    def take_cut(self) -> list[CutOff]: ...
 
 
 class CameraWorkers(Cameras, Protocol):
@@ -74,7 +76,8 @@ def open_doors(
 ) -> Doors:
     """Everything that a cell's YAML asks for; the stack closes it. Raises VoxGateError."""
     config = cell.config
-    metrics = Metrics(config.cell, tuple(camera.name for camera in config.cameras))
+    peers = () if config.security is None else tuple(each.name for each in config.security.peers)
+    metrics = Metrics(config.cell, tuple(camera.name for camera in config.cameras), peers)
     metrics.budget.set(config.job.verdict_budget_ms / 1e3)
     journal = Journal(config.journal.path, clock)
     stack.callback(journal.close)

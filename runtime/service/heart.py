@@ -10,7 +10,9 @@ from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.jobs.intake import Intake
 from voxgate.runtime.records.journal import Retention
 from voxgate.runtime.service.doors import Doors
+from voxgate.runtime.service.peers import CutPeers
 from voxgate.runtime.station.station import Station
+from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.telemetry.sd_notify import Notifier
 from voxgate.runtime.telemetry.vitals import Vitals
 from voxgate.runtime.wire.fields import MOST_UNACKNOWLEDGED, State
@@ -26,9 +28,10 @@ HOUSE_NS = (
 class Heart:
     """Beats every heartbeat_ms; what it tells it asks of the others."""
 
-    def __init__(self, station: Station, intake: Intake, doors: Doors) -> None:
+    def __init__(self, station: Station, intake: Intake, doors: Doors, faults: Faults) -> None:
         self.due_ns = 0
         self._house_ns = 0
+        self._peers = CutPeers(faults, doors.metrics)
         self._station = station
         self._intake = intake
         self._doors = doors
@@ -55,6 +58,7 @@ class Heart:
         self.due_ns = now_ns + self._config.sockets.heartbeat_ms * NS_PER_MS
         self._station.look_after(now_ns)
         self._intake.show_clocks()
+        self._peers.note(self._doors.sockets.take_cut(), now_ns)
         if now_ns >= self._house_ns:
             self._house_ns = now_ns + HOUSE_NS
             self._keep_house()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,9 @@ from voxgate.runtime.telemetry.logs import set_up
 
 log = logging.getLogger(__name__)
 
+DESCRIPTORS = (
+    16_384  # connections at their limits take some hundreds, recordings and cameras some tens
+)
 SWITCH_S = 0.001  # the loop stamps poses while the inspection thread computes
 
 
@@ -59,6 +63,7 @@ def serve(
     evidence: makes another store of recordings than the configuration's.
     """
     sys.setswitchinterval(SWITCH_S)
+    _have_descriptors()
     wake = Wake()
     try:
         wake.on_signals()
@@ -76,6 +81,14 @@ def serve(
     finally:
         wake.close()
     return 0 if clean else 1
+
+
+def _have_descriptors() -> None:
+    """As many as the system gives: of the usual 1,024 a crowd of connections leaves none."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _configured(config: CellConfig, wake: Wake, clock: Clock) -> Evidence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from voxgate.runtime.nouns import Note, Reason
@@ -31,7 +32,10 @@ CODE_OF: dict[Reason, FaultCode] = {
 
 
 class Faults:
-    """Publishes `fault.<cell>`; beyond PER_SECOND they are only counted, and it says how many."""
+    """Publishes `fault.<cell>`; beyond PER_SECOND they are only counted, and it says how many.
+
+    Each code for itself: a flood of one kind hides no other.
+    """
 
     def __init__(self, cell: str, publish: Publish, metrics: Metrics) -> None:
         self._topic = fault_topic(cell)
@@ -39,8 +43,8 @@ class Faults:
         self._metrics = metrics
         self._seq = 0
         self._second_ns = -SECOND_NS
-        self._told = 0
-        self._withheld = 0
+        self._told: Counter[FaultCode] = Counter()
+        self._withheld: Counter[FaultCode] = Counter()
 
     def note(
         self, note: Note, now_ns: int, job_id: str | None = None, camera: str | None = None
@@ -59,12 +63,11 @@ class Faults:
     ) -> None:
         """Say that something broke."""
         self._metrics.faults.labels(code.value).inc()
-        if not self._may_speak(now_ns):
-            self._withheld += 1
+        if not self._may_speak(code, now_ns):
+            self._withheld[code] += 1
             return
-        if self._withheld:
-            detail = f"{detail} ({self._withheld} faults before this one were only counted)"
-            self._withheld = 0
+        if withheld := self._withheld.pop(code, 0):
+            detail = f"{detail} ({withheld} faults before this one were only counted)"
         log.warning("fault code=%s job=%s camera=%s: %s", code.value, job_id, camera, detail)
         message = FaultMessage(
             seq=self._seq,
@@ -77,8 +80,9 @@ class Faults:
         self._seq += 1
         self._publish(self._topic, message.to_json())
 
-    def _may_speak(self, now_ns: int) -> bool:
+    def _may_speak(self, code: FaultCode, now_ns: int) -> bool:
         if now_ns - self._second_ns >= SECOND_NS:
-            self._second_ns, self._told = now_ns, 0
-        self._told += 1
-        return self._told <= PER_SECOND
+            self._second_ns = now_ns
+            self._told.clear()
+        self._told[code] += 1
+        return self._told[code] <= PER_SECOND

@@ -23,6 +23,7 @@ from voxgate.runtime.engines.backends import AUTO, BACKENDS
 from voxgate.runtime.nouns import How, Outcome, Reason
 from voxgate.runtime.records.evidence_store import Cause, Figures
 from voxgate.runtime.wire.commands import COMMANDS
+from voxgate.runtime.wire.door.connections import Cause as CutCause
 from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.published import FaultCode
 from voxgate.runtime.wire.verdict import VerdictMessage
@@ -40,6 +41,9 @@ BUCKETS_OF_THRESHOLD = (
 """Fine below the threshold: there a process is seen to drift before a part fails."""
 
 EXEMPLAR_CHARACTERS = 100  # OpenMetrics allows 128 for name and value together
+
+NOBODY = "unlisted"
+"""The label of peers without a name in the configuration."""
 
 CAMERA_EVENTS = tuple(field.name for field in fields(CameraCounters))
 
@@ -68,10 +72,12 @@ class Stage(str, Enum):
 class Metrics:
     """All series of one service in a registry of their own."""
 
-    def __init__(self, cell: str, cameras: tuple[str, ...]) -> None:
+    def __init__(self, cell: str, cameras: tuple[str, ...], peers: tuple[str, ...] = ()) -> None:
+        """peers: their names, as the configuration lists them."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._cameras = cameras
+        self._peers = frozenset(peers)
         self._last_counts: dict[tuple[str, str], float] = {}
         self._durations()
         self._counters()
@@ -125,6 +131,12 @@ class Metrics:
         )
         self.poses_malformed = self._counter("poses_malformed", "Messages that are no pose")
         self.denied = self._counter("denied_peers", "Handshakes of peers not on the list", "role")
+        self.cut_off = self._counter(
+            "cut_off_peers", "Connections that were ended for what they did", "role", "cause"
+        )
+        self.peer_faults = self._counter(
+            "peer_faults", "Cut off, or a message that is none: by whom", "peer"
+        )
         self.heartbeats = self._counter("heartbeats", "Heartbeats that were published")
         self.evidence_written = self._counter("evidence_written", "Recordings of jobs on disk")
         self.evidence_missing = self._counter(
@@ -199,6 +211,10 @@ class Metrics:
             self.evidence_missing.labels(cause.value)
         for role in ROLES:
             self.denied.labels(role)
+            for cut in CutCause:
+                self.cut_off.labels(role, cut.value)
+        for peer in (*self._peers, NOBODY):
+            self.peer_faults.labels(peer)
         for how in How:
             self.switches.labels(how.value)
         for backend in BACKENDS:
@@ -212,6 +228,10 @@ class Metrics:
     def peer_denied(self, role: Role) -> None:
         """Somebody who is not on the list knocked."""
         self.denied.labels(role).inc()
+
+    def peer_failed(self, name: str | None) -> None:
+        """Somebody did what he should not; only listed names become labels."""
+        self.peer_faults.labels(name if name in self._peers else NOBODY).inc()
 
     def show_state(self, state: State) -> None:
         """1 for `state`, 0 for the others."""

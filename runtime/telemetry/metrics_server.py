@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
+import io
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from threading import Thread
@@ -16,9 +18,13 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.config.sections import MetricsSection, Tls
 from voxgate.runtime.errors import KeyFileError, ServiceError
 
+log = logging.getLogger(__name__)
+
+MOST_SCRAPES = 16  # at a time
 TIMEOUT_S = 10.0  # a scraper that says nothing holds one thread so long, and nobody else
 MAX_SECRET_BYTES = 1024
 
@@ -33,7 +39,7 @@ class MetricsServer:
     """
 
     def __init__(self, registry: CollectorRegistry, config: MetricsSection) -> None:
-        application: Application = make_wsgi_app(registry)
+        application = _patient(make_wsgi_app(registry))
         if config.basic_auth is not None:
             password = _password(config.basic_auth.password_file)
             application = _authenticated(application, f"{config.basic_auth.user}:{password}")
@@ -77,18 +83,39 @@ def check_secrets(config: MetricsSection) -> None:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """A thread per scrape; the handshake is made in it, so that nobody waits for a slow one."""
+    """A thread per scrape; the handshake is made in it, so that nobody waits for a slow one.
+
+    Of many the oldest has to go: a scrape takes some milliseconds.
+    """
 
     daemon_threads = True
     tls: ssl.SSLContext | None = None
+
+    def __init__(self, *arguments: Any) -> None:
+        self._held: dict[int, socket.socket] = {}
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        held = list(self._held.values())
+        for oldest in held[: len(held) + 1 - MOST_SCRAPES]:
+            with suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)
+        self._held[id(request)] = request
+        super().process_request(request, client_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         request.settimeout(TIMEOUT_S)
         if self.tls is None:
             super().finish_request(request, client_address)
             return
-        with self.tls.wrap_socket(request, server_side=True) as secured:
-            super().finish_request(secured, client_address)
+        with self.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False) as own:
+            self._held[id(request)] = own
+            own.do_handshake()
+            super().finish_request(own, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._held.pop(id(request), None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A scraper that went away, or spoke no TLS, is no event."""
@@ -97,6 +124,24 @@ class _Server(ThreadingMixIn, WSGIServer):
 class _Silent(WSGIRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  stdlib's name
         """One line per scrape would drown the jobs."""
+
+    def get_stderr(self) -> io.StringIO:
+        """Nor does a traceback that a stranger can cause."""
+        return io.StringIO()
+
+
+def _patient(application: Application) -> Application:
+    """What a request makes the exporter stumble over is the request's fault, not an event."""
+
+    def patient(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        try:
+            return application(environ, start)
+        except (ValueError, TypeError, LookupError) as error:
+            log.info("metrics: a request that cannot be answered: %s", one_line(error))
+            start("400 Bad Request", [])
+            return [b"this cannot be answered\n"]
+
+    return patient
 
 
 def _authenticated(application: Application, user_and_password: str) -> Application:
@@ -118,7 +163,7 @@ def _given(header: str) -> bytes:
         return b""
     try:
         return base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one
         return b""
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from voxgate.runtime.common.labels import LABEL
+from voxgate.runtime.common.text import one_line
 
 MAX_DETAIL = 500  # characters of a sentence
 
@@ -90,5 +91,5 @@ class MalformedMessage(ValueError):
     """
 
     def __init__(self, detail: str, request_id: str | None = None) -> None:
-        super().__init__(detail[:MAX_DETAIL])
+        super().__init__(one_line(detail, MAX_DETAIL))
         self.request_id = request_id

@@ -73,6 +73,7 @@ class FaultCode(str, Enum):
     JOURNAL = "journal"
     RECIPE = "recipe"
     COMMAND = "command"
+    PEER = "peer"  # somebody who may connect was cut off: he sent more than he may
     EVIDENCE = "evidence"  # the recording of a job could not be kept; its verdict stands
 
 

@@ -1,4 +1,4 @@
-"""The three sockets the box binds, made in this one file: limits, time-outs, who may speak."""
+"""The three sockets the box binds, made in this one file: time-outs, queues, batches."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from voxgate.runtime.common.access import Access, Role
 from voxgate.runtime.common.endpoints import host_of, is_loopback, remove_socket_file
 from voxgate.runtime.config.sections import Sockets
 from voxgate.runtime.errors import ServiceError, VoxGateError
-from voxgate.runtime.wire.curve import Door, OnDenied
+from voxgate.runtime.wire.door.connections import Cause, CutOff
+from voxgate.runtime.wire.door.keeper import Door, OnDenied
+from voxgate.runtime.wire.door.subscriptions import Subscriptions, asks_for
 from voxgate.runtime.wire.poses import TOPIC_POSE
 
 log = logging.getLogger(__name__)
 
 MAX_IN_BYTES = 64 * 1024
-"""libzmq cuts a peer off beyond this; a command beyond 4 KiB, but below, still gets an answer."""
+"""Of one message: who sends a larger one is cut off, by libzmq for one such frame, by us for many.
+A command beyond 4 KiB, but below, still gets an answer."""
+MAX_TOPIC_BYTES, MAX_HANDSHAKE_BYTES = 128, 1024
+"""Of a subscription, and of what CURVE says before it: libzmq needs seconds to take some topics of
+60,000 bytes out again."""
+MOST_PARTS = 64  # of a command; proxies put some before it
 POSES_WAITING = 2000  # 2 s at 1 kHz; the loop takes them as they come
 COMMANDS_WAITING = 100
 VERDICTS_WAITING = 1000  # per subscriber; who does not read loses, PUB is a mirror
@@ -28,7 +35,8 @@ KEEPALIVE_PROBES, PROBE_S = 3, 5  # a peer that says nothing 25 s long is gone, 
 UNANSWERED_MS = 20_000  # and so is one that takes nothing so long
 COMMAND_BATCH = 16
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)  # hundreds a second: plain numbers
-SUBSCRIBED = b"\x01"  # then the topic, as XPUB tells it
+SUBSCRIPTION_BATCH = 64
+USER_ID, PEER_ADDRESS = "User-Id", "Peer-Address"  # of RFC 27 and libzmq, beside each message
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +59,14 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One command as it came; payload None: the message has not exactly one frame."""
+    """One command as it came; payload None: the message has not exactly one frame.
+
+    peer: the name of who sent it; None where peers have no keys.
+    """
 
     envelope: Envelope
     payload: bytes | None
+    peer: str | None = None
 
 
 class CellSockets:
@@ -73,10 +85,11 @@ class CellSockets:
         self._context = zmq.Context()
         self._context.linger = LINGER_MS
         self._bound: list[str] = []
+        self._keyed = access is not None
+        self._subscriptions = Subscriptions()
         self._door: Door | None = None
         try:
-            if access is not None:
-                self._door = Door(self._context, access, on_denied)
+            self._door = Door(self._context, access, on_denied)
             self.poses = self._bind(zmq.SUB, sockets.poses, "poses")
             self.commands = self._bind(zmq.ROUTER, sockets.commands, "commands")
             # a PUB that hears who subscribes
@@ -99,8 +112,12 @@ class CellSockets:
 
     @property
     def guarded(self) -> bool:
-        """Whether new peers can be judged; plain sockets need nobody for it."""
-        return self._door is None or self._door.alive
+        """Whether peers are judged, and cut off."""
+        return self._door is not None and self._door.alive
+
+    def take_cut(self) -> list[CutOff]:
+        """Whose connections were ended since the last call."""
+        return [] if self._door is None else self._door.take_cut()
 
     def take_pose(self) -> bytes:
         """Payload of the pose that the poller told of; b"" for any other message.
@@ -130,13 +147,26 @@ class CellSockets:
             left -= 1
 
     def take_requests(self) -> Iterator[Request]:
-        """Commands that are there, a batch at most."""
+        """Commands that are there, a batch at most; who sends one that is too large is cut off."""
         for _ in range(COMMAND_BATCH):
             try:
-                identity, *parts = self.commands.recv_multipart(zmq.NOBLOCK)
+                frames = self._take_frames()
             except zmq.Again:
                 return
-            yield _request(identity, parts)
+            if sum(map(len, frames)) > MAX_IN_BYTES or len(frames) > MOST_PARTS:
+                self._cut("commands", int(frames[-1].get(zmq.SRCFD)), Cause.TOO_LARGE)
+                continue
+            identity, *parts = (frame.bytes for frame in frames)
+            yield _request(identity, parts, _property(frames[-1], USER_ID))
+
+    def _take_frames(self) -> list[zmq.Frame]:
+        """One command's; of very many only some. Raises zmq.Again."""
+        frames = [self.commands.recv(zmq.NOBLOCK, copy=False)]
+        while self.commands.rcvmore:
+            frame = self.commands.recv(copy=False)  # all of them are there
+            if len(frames) <= MOST_PARTS:
+                frames.append(frame)
+        return frames
 
     def reply(self, envelope: Envelope, payload: bytes) -> bool:
         """Answer; False when the asker is gone or does not read."""
@@ -152,21 +182,35 @@ class CellSockets:
         self.verdicts.send_multipart([topic, payload], zmq.NOBLOCK)
 
     def subscribed(self, topic: bytes) -> bool:
-        """Whether somebody has begun to listen to `topic` since the last call."""
+        """Whether somebody has begun to listen to `topic` since the last call.
+
+        A batch of what subscribers said is taken at most; who says too much is cut off.
+        """
+        for _, name in () if self._door is None else self._door.take_gone():
+            self._subscriptions.gone(name)
         found = False
-        while True:
+        for _ in range(SUBSCRIPTION_BATCH):
             try:
-                told = self.verdicts.recv_multipart(zmq.NOBLOCK)[0]
+                frame = self.verdicts.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                return found
-            found = found or (told[:1] == SUBSCRIBED and topic.startswith(told[1:]))
+                break
+            told = frame.bytes
+            who = _property(frame, USER_ID if self._keyed else PEER_ADDRESS)
+            if who is not None and not self._subscriptions.heard(who, told):
+                self._cut("verdicts", who, Cause.SUBSCRIPTIONS)
+            found = found or asks_for(told, topic)
+        return found
+
+    def _cut(self, role: Role, who: int | str, cause: Cause) -> None:
+        if self._door is not None:
+            self._door.cut(role, who, cause)
 
     def _bind(self, kind: int, endpoint: str, role: Role) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
+        if not self._keyed:
+            _refuse_plain_network(endpoint)
         if self._door is not None:
             self._door.guard(socket, role)
-        else:
-            _refuse_plain_network(endpoint)
         socket.linger = LINGER_MS
         socket.maxmsgsize = MAX_IN_BYTES
         socket.ipv6 = "[" in endpoint
@@ -184,6 +228,7 @@ class CellSockets:
             socket.set(zmq.ROUTER_HANDOVER, 1)
         else:
             socket.sndhwm = VERDICTS_WAITING
+            socket.maxmsgsize = MAX_HANDSHAKE_BYTES if self._keyed else MAX_TOPIC_BYTES
             socket.set(zmq.XPUB_VERBOSE, 1)  # also of a topic that somebody else has already
         try:
             socket.bind(endpoint)
@@ -196,7 +241,15 @@ class CellSockets:
         return socket
 
 
-def _request(identity: bytes, parts: list[bytes]) -> Request:
+def _property(frame: zmq.Frame, name: str) -> str | None:
+    """What libzmq knows of the connection that a frame came by."""
+    try:
+        return str(frame.get(name))
+    except zmq.ZMQError:
+        return None
+
+
+def _request(identity: bytes, parts: list[bytes], peer: str | None) -> Request:
     """What one message asks; the frames up to the first empty one are its envelope.
 
     Many frames without an empty one are no command, but a proxy may have put the first of them
@@ -205,9 +258,9 @@ def _request(identity: bytes, parts: list[bytes]) -> Request:
     if b"" in parts[:-1]:
         end = parts.index(b"")
         envelope, body = Envelope(identity, True, tuple(parts[:end])), parts[end + 1 :]
-        return Request(envelope, body[0] if len(body) == 1 else None)
+        return Request(envelope, body[0] if len(body) == 1 else None, peer)
     payload = parts[0] if len(parts) == 1 else None
-    return Request(Envelope(identity, False, tuple(parts[:-1])), payload)
+    return Request(Envelope(identity, False, tuple(parts[:-1])), payload, peer)
 
 
 def _refuse_plain_network(endpoint: str) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.nouns import (
     Alignment,
     Defect,
@@ -96,8 +97,8 @@ def _reason(note: Note) -> ReasonMessage:
 
 
 def cut(sentence: str) -> str:
-    """A sentence of at most MAX_DETAIL characters on one line."""
-    line = " ".join(sentence.split())
+    """A sentence of at most MAX_DETAIL legible characters on one line."""
+    line = one_line(sentence, most=None)
     return line if len(line) <= MAX_DETAIL else line[: MAX_DETAIL - 3] + "..."
 
 

@@ -52,6 +52,7 @@ from voxgate.runtime.service.service import Service
 from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.wire.commands import CommandMessage, GetState, StartJob
+from voxgate.runtime.wire.door.connections import CutOff
 from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.poses import PoseMessage
 from voxgate.runtime.wire.replies import Done, Reply, StateReply, parse_reply
@@ -121,6 +122,9 @@ class Sockets:
     def reply(self, envelope: Envelope, payload: bytes) -> bool:
         self.replies.append(parse_reply(payload))
         return True
+
+    def take_cut(self) -> list[CutOff]:
+        return []
 
     def publish(self, topic: bytes, payload: bytes) -> None:
         self.heard.append((topic.decode(), json.loads(payload)))

@@ -12,7 +12,8 @@ from voxgate.runtime.common.timings import Timing, Work
 from voxgate.runtime.engines.backends import BACKENDS
 from voxgate.runtime.nouns import How, Outcome, Reason
 from voxgate.runtime.records.evidence_store import Cause
-from voxgate.runtime.telemetry.metrics import BUCKETS_S, Metrics, Stage
+from voxgate.runtime.telemetry.metrics import BUCKETS_S, NOBODY, Metrics, Stage
+from voxgate.runtime.wire.door.connections import Cause as CutCause
 from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.published import FaultCode
 
@@ -49,7 +50,8 @@ def test_labels_come_from_closed_lists_only(metrics: Metrics) -> None:
         "state": {s.value for s in State},
         "camera": {"cam0"},
         "clock": {"camera", "robot"},
-        "cause": {c.value for c in Cause},
+        "cause": {c.value for c in (*Cause, *CutCause)},
+        "peer": {NOBODY},
         "role": {str(role) for role in ROLES},
         "backend": set(BACKENDS),
         "how": {how.value for how in How},

@@ -6,9 +6,11 @@ import base64
 import datetime
 import socket
 import ssl
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from voxgate.runtime.config.sections import BasicAuth, MetricsSection, Tls
 from voxgate.runtime.errors import KeyFileError, ServiceError
 from voxgate.runtime.telemetry.metrics import Metrics
-from voxgate.runtime.telemetry.metrics_server import MetricsServer
+from voxgate.runtime.telemetry.metrics_server import MOST_SCRAPES, MetricsServer
 
 HEADLINE = "voxgate_last_exposure_to_verdict_seconds"
 
@@ -146,3 +148,47 @@ def test_a_certificate_without_its_key_is_refused(
 ) -> None:
     with pytest.raises(KeyFileError, match="PEM"):
         serve(tls=Tls(certificate=tls.certificate, key=tls.certificate))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Authorization: Basic \xff",
+        "Authorization: Basic \xff\xfe=",
+        "Accept: application/openmetrics-text;version=1.x",
+        "Accept: text/plain;version=\x85;escaping=\x1b[2J",
+        "Accept: application/openmetrics-text;version=",
+        "Content-Length: many",
+        "Accept-Encoding: gzip;q=x",
+        "Host: \x1b[2J",
+    ],
+)
+@pytest.mark.parametrize("guarded", [False, True])
+def test_a_request_that_makes_no_sense_leaves_no_traceback(
+    header: str,
+    guarded: bool,
+    serve: Callable[..., MetricsServer],
+    port: int,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "password").write_text("a long one\n")
+    secrets = {"basic_auth": BasicAuth(user="prometheus", password_file=tmp_path / "password")}
+    serve(**secrets if guarded else {})
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", port), 20) as raw:
+            raw.sendall(f"GET /metrics HTTP/1.1\r\n{header}\r\n\r\n".encode("latin-1"))
+            answer = b"".join(iter(lambda: raw.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.0 ")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_crowd_that_says_nothing_keeps_prometheus_waiting_for_nothing(
+    serve: Callable[..., MetricsServer], port: int
+) -> None:
+    serve()
+    with ExitStack() as stack:
+        for _ in range(3 * MOST_SCRAPES):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))
+        assert HEADLINE in scraped(f"http://127.0.0.1:{port}/metrics")
+        assert threading.active_count() < 2 * MOST_SCRAPES

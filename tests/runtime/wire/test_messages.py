@@ -193,3 +193,15 @@ def test_committed_schema_is_up_to_date() -> None:
     assert json.loads(committed) == messages_schema(), (
         "type: voxgate schema messages > docs/messages.schema.json"
     )
+
+
+@pytest.mark.parametrize("steers", ["\\n", "\\u001b[2J", "\\u202e", "\\u2028", "\\u0085", "\\r"])
+def test_an_unknown_key_forges_no_line_and_steers_no_terminal(steers: str) -> None:
+    forged = f"x{steers}INFO voxgate: job=1 outcome=PASS"
+    command = f'{{"command": "get_state", "request_id": "r1", "{forged}": 1}}'
+    pose = f'{{"{forged}": 1}}'
+    for parse, message in ((parse_command, command), (parse_pose, pose)):
+        with pytest.raises(MalformedMessage) as refused:
+            parse(message.encode())
+        assert str(refused.value).isprintable()
+        assert "is not a known key" in str(refused.value) or parse is parse_pose

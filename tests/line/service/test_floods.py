@@ -1,0 +1,232 @@
+"""Whoever is let in may not freeze the box: floods end, memory stays, the peer is named."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.kits.cell_kit import ServiceProcess, until, with_cameras, write_cell
+from tests.kits.good_part import is_good
+from tests.kits.ports import free_ports
+from tests.kits.repository import ROOT
+from tests.kits.robot_kit import Robot
+from voxgate.runtime.common.access import ROLES
+from voxgate.runtime.wire.commands import StopJob
+from voxgate.runtime.wire.curve import KeyPair
+from voxgate.runtime.wire.fields import State
+from voxgate.runtime.wire.keys import make_key_pair
+from voxgate.runtime.wire.replies import ResultReply
+from voxgate.runtime.wire.verdict import VerdictMessage
+
+FLOOD_S = 3.0
+AGAIN_AND_AGAIN_S = 8.0  # libzmq ends a connection for one large frame, without a word to us
+LARGEST_GAP_S = 1.0
+MOST_MB = 200
+CROWD = 1500
+FLOODS = {
+    "subscriptions": "verdicts",
+    "long subscriptions": "verdicts",
+    "upstream": "verdicts",
+    "large": "verdicts",
+    "parts up": "verdicts",
+    "parts": "commands",
+    "commands": "commands",
+    "parts of a pose": "poses",
+    "poses": "poses",
+}
+"""What the flood does, and the role of the peer that does it."""
+
+
+@pytest.fixture
+def keys(folder: Path) -> dict[str, KeyPair]:
+    names = ("box", "robot", "intruder")
+    return {name: make_key_pair(folder / "keys", name)[1] for name in names}
+
+
+@pytest.fixture
+def endpoints(folder: Path) -> dict[str, str]:
+    return dict(zip(ROLES, (f"tcp://127.0.0.1:{port}" for port in free_ports(4)), strict=True))
+
+
+@contextmanager
+def served(
+    folder: Path,
+    keys: dict[str, KeyPair],
+    endpoints: dict[str, str],
+    role: str,
+    **changes: dict[str, Any],
+) -> Iterator[ServiceProcess]:
+    """A cell whose robot may do everything, and an intruder that may do one thing."""
+    peers = [
+        {"name": name, "roles": roles, "public_key": keys[name].public.decode()}
+        for name, roles in (("robot", [*ROLES]), ("intruder", [role]))
+    ]
+    cell = write_cell(
+        folder,
+        security={"secret_key": "keys/box.key_secret", "peers": peers},
+        sockets={name: endpoints[name] for name in ("poses", "commands", "verdicts")},
+        **changes,
+    )
+    with_cameras(cell, endpoint=endpoints["frames"])
+    service = ServiceProcess(cell).start()
+    try:
+        yield service
+    finally:
+        service.kill_if_left()
+
+
+def flooding(**settings: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.kits.flood", json.dumps(settings)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def memory_mb(service: ServiceProcess) -> float:
+    """Of the service and its camera's process."""
+    process = psutil.Process(service.pid)
+    family = [process, *process.children(recursive=True)]
+    return float(sum(each.memory_info().rss for each in family)) / 1e6
+
+
+class Watch:
+    """What a flood did to a service."""
+
+    def __init__(self, service: ServiceProcess, robot: Robot) -> None:
+        self._service, self._robot = service, robot
+        self._before_mb = self.grown_mb = 0.0
+        self._before_mb = memory_mb(service)
+
+    def until_ended(self, flood: subprocess.Popen[bytes]) -> None:
+        while flood.poll() is None:
+            self.grown_mb = max(self.grown_mb, memory_mb(self._service) - self._before_mb)
+            self._robot.listen()
+        assert flood.returncode == 0
+
+    def largest_gap_s(self) -> float:
+        """Between two heartbeats."""
+        stamps = [beat["t_host_ns"] for beat in self._robot.published("heartbeat")]
+        return float(max(b - a for a, b in pairwise(stamps))) / 1e9
+
+    def told(self) -> str:
+        """What the fault says."""
+        return str(until(self._faults, "a fault", 10)[0]["detail"])
+
+    def _faults(self) -> list[dict[str, Any]]:
+        return [fault for fault in self._robot.published("fault") if fault["code"] == "peer"]
+
+
+def ready(robot: Robot) -> None:
+    """Until it may start a job."""
+    robot.send_poses()
+    robot.wait_for(State.READY)
+    robot.send_poses_for_a_while()
+
+
+def decided(robot: Robot) -> VerdictMessage:
+    """One job's answer."""
+    robot.start_job()
+    for _ in range(3):
+        robot.expose()
+    reply = robot.ask(StopJob, job_id="job-1")
+    assert isinstance(reply, ResultReply)
+    return reply.result
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_a_listed_peer_that_floods_is_cut_off_by_name_and_the_job_has_its_verdict(
+    kind: str, folder: Path, keys: dict[str, KeyPair], endpoints: dict[str, str]
+) -> None:
+    role = FLOODS[kind]
+    own = [keys["intruder"].public, keys["intruder"].secret, keys["box"].public]
+    floods = {"kind": kind, "endpoint": endpoints[role], "keys": [key.decode() for key in own]}
+    with (
+        served(folder, keys, endpoints, role) as service,
+        Robot(folder, keys["robot"], keys["box"].public, endpoints) as robot,
+    ):
+        ready(robot)
+        watch = Watch(service, robot)
+        seconds = AGAIN_AND_AGAIN_S if kind in ("large", "parts up") else FLOOD_S
+        flood = flooding(**floods, seconds=seconds)
+        result = decided(robot)
+        watch.until_ended(flood)
+        assert "intruder" in watch.told()
+        assert "intruder" in service.log.read_text()
+        assert watch.largest_gap_s() <= LARGEST_GAP_S
+        assert watch.grown_mb <= MOST_MB
+        # who may send poses may spoil a job by them, and no more
+        assert is_good(result) or role == "poses", result.reasons
+
+
+def test_a_crowd_of_connections_without_a_key_takes_neither_descriptors_nor_the_recording(
+    folder: Path, keys: dict[str, KeyPair], endpoints: dict[str, str]
+) -> None:
+    evidence = {"folder": "evidence", "min_free_gb": 0}
+    with (
+        served(folder, keys, endpoints, "verdicts", evidence=evidence) as service,
+        Robot(folder, keys["robot"], keys["box"].public, endpoints) as robot,
+    ):
+        ready(robot)
+        watch = Watch(service, robot)
+        flood = flooding(endpoint=endpoints["commands"], seconds=FLOOD_S, count=CROWD)
+        result = decided(robot)
+        descriptors = psutil.Process(service.pid).num_fds()
+        watch.until_ended(flood)
+        assert "without saying who it is" in watch.told()
+        assert watch.largest_gap_s() <= LARGEST_GAP_S
+        assert descriptors < 300
+        assert is_good(result), result.reasons
+        until(lambda: list((folder / "evidence").glob("*job-1*.mcap")), "the recording")
+
+
+def test_many_parts_to_the_frames_of_a_camera_do_not_fill_the_memory(
+    folder: Path, keys: dict[str, KeyPair], endpoints: dict[str, str]
+) -> None:
+    own = [keys["intruder"].public, keys["intruder"].secret, keys["box"].public]
+    with (
+        served(folder, keys, endpoints, "frames") as service,
+        Robot(folder, keys["robot"], keys["box"].public, endpoints) as robot,
+    ):
+        ready(robot)
+        watch = Watch(service, robot)
+        flood = flooding(
+            kind="parts of a frame",
+            endpoint=endpoints["frames"],
+            seconds=FLOOD_S,
+            keys=[key.decode() for key in own],
+        )
+        watch.until_ended(flood)
+        assert watch.grown_mb <= MOST_MB
+        assert is_good(decided(robot))
+
+
+@pytest.mark.parametrize("kind", ["subscriptions", "long subscriptions", "upstream", "parts"])
+def test_a_program_of_this_machine_that_floods_a_socket_file_does_not_freeze_the_box(
+    kind: str, folder: Path
+) -> None:
+    service = ServiceProcess(write_cell(folder)).start()
+    try:
+        with Robot(folder) as robot:
+            ready(robot)
+            watch = Watch(service, robot)
+            endpoint = f"ipc://{folder}/{FLOODS[kind]}"
+            flood = flooding(kind=kind, endpoint=endpoint, keys=[], seconds=FLOOD_S)
+            result = decided(robot)
+            watch.until_ended(flood)
+            if kind in ("subscriptions", "parts"):  # the others libzmq ends by itself, wordless
+                assert f"process {flood.pid} of this machine" in watch.told()
+            assert watch.largest_gap_s() <= LARGEST_GAP_S
+            assert watch.grown_mb <= MOST_MB
+            assert is_good(result), result.reasons
+    finally:
+        service.kill_if_left()
