@@ -80,7 +80,8 @@ def sign(
 ) -> None:
     """Answer for a recipe: write its SIGNATURE. Whoever trusts this key will open it."""
     from voxgate.runtime.common.wall_clock import utc_now
-    from voxgate.runtime.recipe.folder import MANIFEST_FILE
+    from voxgate.runtime.recipe.changes import changes_since_before
+    from voxgate.runtime.recipe.folder import manifest_text
     from voxgate.runtime.recipe.recipe import Recipe
     from voxgate.runtime.recipe.signature import sign as signature_of
     from voxgate.runtime.recipe.signature import write_signature
@@ -88,12 +89,15 @@ def sign(
 
     passphrase = typer.prompt("passphrase", hide_input=True, err=True) if ask_passphrase else None
     owner = load_signer(key, passphrase)
-    label = Recipe.load(recipe).label  # nobody signs what is damaged
+    text = manifest_text(recipe)  # once: what is checked is what is signed
+    signed = Recipe.of_manifest(recipe, text)  # nobody signs what is damaged
+    for line in changes_since_before(recipe, signed.manifest):
+        typer.echo(line)
     until = None if days is None else utc_now() + timedelta(days=days)
-    signature = signature_of((recipe / MANIFEST_FILE).read_bytes(), owner, until)
+    signature = signature_of(text, owner, until)
     write_signature(recipe, signature)
     valid = "for ever" if until is None else f"until {until:%Y-%m-%d %H:%M} UTC"
-    typer.echo(f"{label} is signed by {signature.public_key}, {valid}")
+    typer.echo(f"{signed.label} is signed by {signature.public_key}, {valid}")
 
 
 def _new_passphrase() -> str:

@@ -13,7 +13,7 @@ from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
 from voxgate.runtime.doctor.serving import default_recipe, existing, is_served, taken_ports
 from voxgate.runtime.errors import CalibrationError, KeyFileError, RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.recipe.store import stored, trust_of
+from voxgate.runtime.recipe.store import stored
 from voxgate.runtime.wire.curve import load_key_pair
 
 NO_CELL = "no cell was named: voxgate doctor -c CELL.yaml"
@@ -43,7 +43,7 @@ def calibration(machine: Machine, config: CellConfig) -> Finding:
 def recipes(machine: Machine, config: CellConfig) -> Finding:
     """Would the one that is prepared at start be opened, and the others?"""
     section = config.recipes
-    found = list(stored(section.folder, trust_of(section)))
+    found = list(stored(section))
     if not found:
         return yellow(
             f"{section.folder} holds none", "voxgate recipe install FOLDER --config CELL.yaml"

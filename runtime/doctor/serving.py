@@ -20,7 +20,7 @@ from voxgate.runtime.doctor.port_probe import Taken
 from voxgate.runtime.errors import CalibrationError, KeyFileError, RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.recipe.store import check_place, recipe_folder, trust_of
+from voxgate.runtime.recipe.store import opened
 from voxgate.runtime.telemetry.metrics_server import check_secrets
 from voxgate.runtime.wire.curve import load_key_pair
 
@@ -47,9 +47,7 @@ def default_recipe(config: CellConfig, calibration: Calibration) -> Recipe | Non
     name = config.recipes.default
     if name is None:
         return None
-    folder = recipe_folder(config.recipes.folder, name)
-    recipe = Recipe.load(folder, trust_of(config.recipes))
-    check_place(recipe.label, folder)
+    recipe = opened(config.recipes, name)
     recipe.check_detector()
     recipe.check_calibration(calibration)
     return recipe

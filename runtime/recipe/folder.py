@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from voxgate.runtime.common.bounded_file import read_regular
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.strict_json import parse_object
 from voxgate.runtime.common.text import one_line
@@ -38,15 +39,11 @@ def manifest_text(folder: Path) -> bytes:
     """As it is signed. Raises RecipeError."""
     path = folder / MANIFEST_FILE
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_MANIFEST_BYTES + 1)
+        return read_regular(path, MAX_MANIFEST_BYTES)
     except FileNotFoundError as error:
         raise RecipeError(f"{folder}: no {MANIFEST_FILE} here, so this is no recipe") from error
     except OSError as error:
-        raise RecipeError(f"{path}: cannot be read: {one_line(error)}") from error
-    if len(text) > MAX_MANIFEST_BYTES:
-        raise RecipeError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes")
-    return text
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def manifest_of(folder: Path, text: bytes) -> Manifest:
@@ -87,9 +84,7 @@ def _check_files(path: Path, manifest: Manifest) -> None:
 def _read(folder: Path, name: str, digest: str) -> bytes:
     path = folder / name
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise RecipeError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-        content = path.read_bytes()
+        content = read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror}: copy the recipe again") from error
     if sha256(content) != digest:

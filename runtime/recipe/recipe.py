@@ -24,7 +24,8 @@ from voxgate.runtime.recipe.contents import (
     probes_of,
     reference_of,
 )
-from voxgate.runtime.recipe.folder import content_of, manifest_of, manifest_text
+from voxgate.runtime.recipe.external_data import refers_elsewhere
+from voxgate.runtime.recipe.folder import content_of, manifest_of, manifest_text, sha256
 from voxgate.runtime.recipe.manifest import (
     GEOMETRY,
     MODEL,
@@ -63,6 +64,7 @@ class Recipe:
     zones: thresholds by zone, None for 1.0 everywhere; scorer: a classifier over them, if any.
     further: models besides `model`, in the manifest's order. model_name: which of a recipe's models
         this one was taken out as (`models`); empty for the first, and for a recipe as it is.
+    digest: sha256 of its manifest, which lists the sha256 of every file.
     """
 
     manifest: Manifest
@@ -78,6 +80,7 @@ class Recipe:
     scorer: Scorer | None = None
     further: tuple[Detector, ...] = ()
     model_name: str = ""
+    digest: str = ""
 
     @property
     def label(self) -> str:
@@ -110,9 +113,14 @@ class Recipe:
         """
         text = manifest_text(folder)
         signature = verified(folder, text, trust, utc_now())
+        return replace(cls.of_manifest(folder, text), signature=signature)
+
+    @classmethod
+    def of_manifest(cls, folder: Path, text: bytes) -> Recipe:
+        """The recipe that this very text of its manifest describes. Raises RecipeError."""
         manifest = manifest_of(folder, text)
-        content = content_of(folder, manifest)
-        return replace(cls.from_files(manifest, content, str(folder)), signature=signature)
+        recipe = cls.from_files(manifest, content_of(folder, manifest), str(folder))
+        return replace(recipe, digest=sha256(text))
 
     @classmethod
     def from_files(cls, manifest: Manifest, content: Mapping[str, bytes], where: str) -> Recipe:
@@ -184,6 +192,9 @@ _BROKEN = (ValueError, KeyError, TypeError)
 
 
 def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
+    for name in [name for name in content if name.endswith(".onnx")]:
+        if refers_elsewhere(content[name]):
+            raise ValueError(f"{name} keeps tensors in other files, which nobody has signed")
     grid = manifest.grid
     plan = plan_of(content["viewplan.json"])
     zones = _zones(content.get(ZONES_FILE), grid.voxel_mm)

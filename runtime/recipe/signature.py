@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from voxgate.runtime.common.bounded_file import read_regular
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.errors import RecipeError
 
@@ -102,8 +103,7 @@ def verified(folder: Path, manifest: bytes, trust: Trust, now_utc: datetime) -> 
 
 def _read(path: Path) -> Signature:
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
+        text = read_regular(path, MAX_BYTES)
     except FileNotFoundError as error:
         raise RecipeError(
             f"{path}: missing, the recipe is not signed: voxgate sign {path.parent} --key FILE"
@@ -111,8 +111,6 @@ def _read(path: Path) -> Signature:
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror}: copy the recipe again") from error
     try:
-        if len(text) > MAX_BYTES:
-            raise RecipeError(f"{path}: larger than {MAX_BYTES} bytes, so this is no signature")
         return Signature.model_validate_json(text)
     except ValidationError as error:
         raise RecipeError(

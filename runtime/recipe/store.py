@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxgate.runtime.common.durable import sync
+from voxgate.runtime.common.labels import VERSION
 from voxgate.runtime.config.sections import Recipes
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.recipe.folder import MANIFEST_FILE
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.release import RELEASE_FILE, natural, read_release
 from voxgate.runtime.recipe.signature import SIGNATURE_FILE, Trust
 
 DRAFT_PREFIX = ".draft-"  # no recipe's name begins with a dot
@@ -46,12 +48,34 @@ def recipe_folder(recipes: Path, name: str) -> Path:
     if "/" in name:
         return folder
     try:
-        versions = [path for path in folder.iterdir() if (path / "manifest.json").is_file()]
+        versions = [path for path in folder.iterdir() if _is_version(path)]
     except OSError as error:
         raise RecipeError(f"recipe {name}: {folder}: {error.strerror}") from error
     if not versions:
         raise RecipeError(f"recipe {name}: {folder} holds no version with a manifest.json")
-    return max(versions, key=lambda path: _natural(path.name))
+    return max(versions, key=lambda path: natural(path.name))
+
+
+def opened(recipes: Recipes, name: str) -> Recipe:
+    """The recipe that this cell would serve under `name`, read and checked. Raises RecipeError."""
+    folder = recipe_folder(recipes.folder, name)
+    recipe = Recipe.load(folder, trust_of(recipes))
+    check_place(recipe.label, folder)
+    check_release(recipes, recipe)
+    return recipe
+
+
+def check_release(recipes: Recipes, recipe: Recipe) -> None:
+    """Raises RecipeError for a version that a signer has taken back."""
+    name, version = recipe.manifest.name, recipe.manifest.version
+    release = read_release(recipes.folder / name, trust_of(recipes))
+    if release is None and recipes.release_required:
+        raise RecipeError(
+            f"{recipes.folder / name / RELEASE_FILE}: missing, and recipes.release_required asks "
+            "for it: voxgate recipe release"
+        )
+    if release is not None:
+        release.check(name, version)
 
 
 def install(source: Path, recipes: Path, trust: Trust) -> str:
@@ -85,18 +109,34 @@ def install(source: Path, recipes: Path, trust: Trust) -> str:
     return recipe.label
 
 
-def stored(recipes: Path, trust: Trust) -> Iterator[Stored]:
-    """Every recipe of the folder by name and version, each checked as at its preparation."""
-    for manifest in sorted(recipes.glob(f"[!.]*/[!.]*/{MANIFEST_FILE}")):
-        folder = manifest.parent
-        label = f"{folder.parent.name}/{folder.name}"
+def stored(recipes: Recipes) -> Iterator[Stored]:
+    """Every recipe of the folder by name and version, each opened as for its preparation."""
+    signers = trust_of(recipes).signers
+    for manifest in sorted(recipes.folder.glob(f"[!.]*/[!.]*/{MANIFEST_FILE}")):
+        label = f"{manifest.parent.parent.name}/{manifest.parent.name}"
         try:
-            signature = Recipe.load(folder, trust).signature
+            signature = opened(recipes, label).signature
         except RecipeError as error:
             yield Stored(label, None, str(error))
             continue
-        signer = None if signature is None else trust.signers[signature.public_key]
+        signer = None if signature is None else signers[signature.public_key]
         yield Stored(label, signer, None)
+
+
+def version_before(folder: Path) -> Path | None:
+    """The newest version beside this one that is older; None: there is none."""
+    older = [path for path in folder.parent.iterdir() if _is_version(path)]
+    own = natural(folder.name)
+    return max(
+        (path for path in older if natural(path.name) < own),
+        key=lambda path: natural(path.name),
+        default=None,
+    )
+
+
+def _is_version(path: Path) -> bool:
+    """Not what an install left behind that was killed."""
+    return re.fullmatch(VERSION, path.name) is not None and (path / MANIFEST_FILE).is_file()
 
 
 def _copy(source: Path, draft: Path, names: list[str]) -> None:
@@ -107,11 +147,3 @@ def _copy(source: Path, draft: Path, names: list[str]) -> None:
         (draft / name).chmod(0o644)
         sync(draft / name)  # what is renamed into place must be there before its name is
     sync(draft)
-
-
-def _natural(version: str) -> list[tuple[int, str]]:
-    """A key that puts 10 after 9."""
-    return [
-        (int(piece), "") if piece.isdigit() else (-1, piece)
-        for piece in re.split(r"([0-9]+)", version)
-    ]

@@ -7,7 +7,7 @@ from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.engines.plan_cache import plans_of
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
-from voxgate.runtime.recipe.store import check_place, recipe_folder, trust_of
+from voxgate.runtime.recipe.store import opened
 
 
 def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_CLOCK) -> Prepare:
@@ -17,11 +17,8 @@ def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_C
         # these pull in the engine and the compiled kernels: loaded beside the cameras' start
         from voxgate.runtime.engines.choice import choose
         from voxgate.runtime.inspection.inspector import Inspector
-        from voxgate.runtime.recipe.recipe import Recipe
 
-        folder = recipe_folder(config.recipes.folder, name)
-        recipe = Recipe.load(folder, trust_of(config.recipes))
-        check_place(recipe.label, folder)
+        recipe = opened(config.recipes, name)
         plans = plans_of(config)
         choice = choose(config.engine.backend, recipe, plans)
         inspector = Inspector.open(
