@@ -125,6 +125,10 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "unknown_result": ("No verdict has this `result_id`.", "`get_result` tells it."),
     "busy": ("A recipe is being prepared, a job being started.", "Ask again a little later."),
     "camera_lost": ("The cameras are not ready.", "The detail has the camera's own words."),
+    "not_allowed": (
+        "The peer may not ask for this.",
+        "`may` of this peer in `security.peers` gives it no such right: another peer has to ask.",
+    ),
     "journal_failed": ("The job could not be written down.", "Disk full or read-only."),
     "shutdown": ("The service is ending.", "Wait for its heartbeat."),
 }

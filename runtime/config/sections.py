@@ -50,6 +50,13 @@ class Recipes(Section):
         Field(max_length=100),
         about("Signers", "only recipes with the signature of one of them are opened"),
     ] = ()
+    release_required: Annotated[
+        bool,
+        about(
+            "Release required",
+            "true: open a recipe only where a signed RELEASE.json says which versions may serve",
+        ),
+    ] = False
     allow_unsigned: Annotated[
         bool, about("Allow unsigned", "true: open recipes of anybody who can write to the folder")
     ] = False

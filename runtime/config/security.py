@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from voxgate.runtime.common.access import ROLES, Access, Role
+from voxgate.runtime.common.access import RIGHTS, ROLES, Access, Right, Role
 from voxgate.runtime.config.fields import FilePath, Name, Section, about
 
 Z85 = r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}$"
@@ -24,6 +24,14 @@ class Peer(Section):
         Field(min_length=1, max_length=len(ROLES)),
         about("Roles", "poses: may send them; commands; verdicts: may listen; frames: may send"),
     ]
+    may: Annotated[
+        tuple[Right, ...],
+        Field(min_length=1, max_length=len(RIGHTS)),
+        about(
+            "May",
+            "as commands. operate: jobs; recipes: prepare_recipe; maintain: reset, rollback",
+        ),
+    ] = RIGHTS
 
 
 class Security(Section):
@@ -43,6 +51,7 @@ class Security(Section):
                 for role in ROLES
             },
             {peer.public_key: peer.name for peer in self.peers},
+            {peer.name: frozenset(peer.may) for peer in self.peers},
         )
 
 

@@ -14,6 +14,7 @@ from voxgate.runtime.jobs.job import Job, Step
 from voxgate.runtime.jobs.part_inspector import Prepared
 from voxgate.runtime.jobs.verdict_book import Call, Entry, VerdictBook
 from voxgate.runtime.nouns import Frame, Note, Reason, Verdict
+from voxgate.runtime.records.chain import THE_BOX
 from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
 from voxgate.runtime.wire.commands import Command, StartJob
@@ -56,8 +57,11 @@ class JobRunner:
 
     # --- begin -----------------------------------------------------------------------------------
 
-    def open(self, command: StartJob, recipe: Prepared, now_ns: int) -> bool:
-        """Open the job; False when its id was used before. Raises ServiceError: nothing opened."""
+    def open(self, command: StartJob, recipe: Prepared, now_ns: int, who: str = THE_BOX) -> bool:
+        """Open the job; False when its id was used before. Raises ServiceError: nothing opened.
+
+        who: asked for it.
+        """
         job = Job(
             job_id=command.job_id,
             part_id=command.part_id,
@@ -66,7 +70,7 @@ class JobRunner:
             deadline_ns=now_ns + self._config.deadline_ms * NS_PER_MS,
             late_frame_ns=self._config.late_frame_ms * NS_PER_MS,
         )
-        entry = self.book.open(job, recipe)
+        entry = self.book.open(job, recipe, who)
         if entry is None:
             return False
         self._entry = entry

@@ -18,6 +18,7 @@ from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.jobs.job import Job
 from voxgate.runtime.jobs.part_inspector import PartInspector, Prepared
 from voxgate.runtime.nouns import JobIdentity, Note, Outcome, Reason, Verdict
+from voxgate.runtime.records.chain import THE_BOX, Event
 from voxgate.runtime.records.evidence_store import VolumeSlot
 from voxgate.runtime.records.journal import JobRecord, Journal
 from voxgate.runtime.records.no_evidence import Evidence
@@ -76,8 +77,11 @@ class VerdictBook:
 
     # --- one job ---------------------------------------------------------------------------------
 
-    def open(self, job: Job, recipe: Prepared) -> Entry | None:
-        """Write the job down; None: its id was used before. Raises ServiceError: not opened."""
+    def open(self, job: Job, recipe: Prepared, who: str = THE_BOX) -> Entry | None:
+        """Write the job down; None: its id was used before. Raises ServiceError: not opened.
+
+        who: asked for it.
+        """
         identity = JobIdentity(
             job_id=job.job_id,
             part_id=job.part_id,
@@ -86,7 +90,7 @@ class VerdictBook:
             is_simulated=self._cell.config.is_simulated,
         )
         record = JobRecord(identity, recipe.backend)
-        if not self._journal.open_job(record):
+        if not self._journal.open_job(record, who):
             return None
         header = JobHeader(
             identity,
@@ -159,12 +163,19 @@ class VerdictBook:
         self._metrics.observe_verdict(message, (now_ns - job.started_ns) / 1e9, waited_s)
         log.info(
             "job=%s part=%s recipe=%s outcome=%s reasons=%s score=%s coverage=%s defects=%d "
-            "views=%d/%d job_ms=%.0f result=%s",
+            "views=%d/%d job_ms=%.0f result=%s head=%s",
             *(message.job_id, message.part_id, message.recipe, message.outcome.value),
             ",".join(dict.fromkeys(r.reason.value for r in message.reasons)) or "-",
             *(message.score, message.coverage, message.defect_count, job.inspected, job.planned),
-            *((now_ns - job.started_ns) / NS_PER_MS, message.result_id),
+            *((now_ns - job.started_ns) / NS_PER_MS, message.result_id, self._head()),
         )
+
+    def _head(self) -> str:
+        """Of the journal's chain; "-" while the file fails."""
+        try:
+            return self._journal.head
+        except ServiceError:
+            return "-"
 
     def _keep(self, recording: Recording, message: VerdictMessage, call: Call | None) -> None:
         """Behind the verdict: the recording, and the volume that the inspector still holds."""
@@ -219,11 +230,15 @@ class VerdictBook:
         """Whether this job id was ever used. Raises ServiceError."""
         return self._journal.knows(job_id)
 
-    def acknowledge(self, result_id: str) -> bool:
+    def acknowledge(self, result_id: str, who: str = THE_BOX) -> bool:
         """Note that the robot acted on it; False: no such result. Raises ServiceError."""
         if self._unwritten is not None and self._unwritten.result_id == result_id:
             return True
-        return self._journal.acknowledge(result_id)
+        return self._journal.acknowledge(result_id, who)
+
+    def note(self, event: Event) -> None:
+        """Put down what happened, and who asked for it. Raises ServiceError."""
+        self._journal.note(event)
 
 
 def _timing_ms(entry: Entry, now_ns: int) -> dict[str, float]:

@@ -7,11 +7,10 @@ a crash left open are found by `open_jobs` at the next start.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,9 +22,14 @@ from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.nouns import JobIdentity, Outcome
+from voxgate.runtime.records.chain import THE_BOX, Chain, Event, Kind, digest_of
+from voxgate.runtime.records.journal_key import load_or_make
+from voxgate.runtime.records.journal_lock import lock_journal
+from voxgate.runtime.records.journal_proof import how_closed, is_proven, prune
 from voxgate.runtime.records.journal_schema import ADDED, GOOD, NUMBERED, SCHEMA, SCHEMA_VERSION
 from voxgate.runtime.wire.verdict import VerdictMessage
 
+RESULT_COLUMNS = "result_id, job_id, outcome, message, created_utc"
 FORGET_AT_ONCE = 50  # some ms: nobody waits longer for a verdict
 CLOCK_STEP_S = 3600.0  # NTP slews; more is a clock that was set, and nothing is old by that
 _ADDED = ADDED
@@ -59,9 +63,13 @@ class Journal:
         self._path = path
         self._clock = clock
         self._offset_s = _offset_s(clock)
-        self._lock = _lock(path)
+        self._lock = lock_journal(path)
         try:
+            key = load_or_make(path)
+            self.public_key = key.public_key().public_bytes_raw().hex()
             self._db = self._open()
+            self._chain = Chain(self._db, key, clock.utc_now)
+            self.note(Event(Kind.OPENED, self.public_key, detail=self._before()))
         except ServiceError:
             os.close(self._lock)
             raise
@@ -69,28 +77,39 @@ class Journal:
     def close(self) -> None:
         """Fold the log into the file and let another process have it."""
         try:
+            with suppress(ServiceError):  # a full disk: the next start says that this end was none
+                self.note(Event(Kind.CLOSED, self.public_key))
             with self._told():
                 self._db.close()
         finally:
             os.close(self._lock)
 
-    def open_job(self, record: JobRecord) -> bool:
-        """Write the job down. False: this job_id was used before, nothing was written."""
+    def note(self, event: Event) -> None:
+        """Put down what happened, and who asked for it."""
+        with self._told(), self._db:
+            self._chain.append(event)
+
+    @property
+    def head(self) -> str:
+        """Number and hash of the last entry: who has it notices when entries are taken away."""
+        with self._told():
+            number, own = self._chain.head()
+        return f"{number}:{own}"
+
+    def open_job(self, record: JobRecord, who: str = THE_BOX) -> bool:
+        """Write the job down. False: this job_id was used before, nothing was written.
+
+        who: asked for it.
+        """
         job = record.job
+        row = (
+            *(job.job_id, job.part_id, job.recipe, job.configuration_id, int(job.is_simulated)),
+            *(record.backend, self._clock.utc_now().isoformat()),
+        )
         try:
             with self._told(), self._db:
-                self._db.execute(
-                    "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        job.job_id,
-                        job.part_id,
-                        job.recipe,
-                        job.configuration_id,
-                        int(job.is_simulated),
-                        record.backend,
-                        self._clock.utc_now().isoformat(),
-                    ),
-                )
+                self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                self._chain.append(Event(Kind.JOB, job.job_id, who, content=digest_of(row)))
         except _Duplicate:
             return False
         return True
@@ -115,23 +134,36 @@ class Journal:
             raise ServiceError("a verdict is only ever revoked towards INDETERMINATE")
         with self._patience(BUSY_S if wait else 0.0), self._told(), self._db:
             self._db.execute("DELETE FROM results WHERE job_id = ?", (verdict.job_id,))
-            self._insert(verdict)
+            self._insert(verdict, Kind.REVOKED)
 
     def knows(self, job_id: str) -> bool:
         """Whether this job was ever opened."""
         return bool(self._rows("SELECT 1 FROM jobs WHERE job_id = ?", job_id))
 
     def result(self, job_id: str) -> VerdictMessage | None:
-        """The verdict of this job, as it was sent; None when there is none."""
-        rows = self._rows("SELECT message FROM results WHERE job_id = ?", job_id)
+        """The verdict of this job, as it was sent; None when there is none.
+
+        Raises ServiceError also for one that somebody else has written or altered.
+        """
+        rows = self._rows(f"SELECT {RESULT_COLUMNS} FROM results WHERE job_id = ?", job_id)
+        if not rows:
+            return None
         try:
-            return VerdictMessage.model_validate_json(rows[0][0]) if rows else None
+            found = VerdictMessage.model_validate_json(rows[0][3])
         except ValidationError as error:
             raise ServiceError(
                 f"{self._path}: the verdict of job {job_id} is unreadable: {first_finding(error)}"
             ) from error
+        with self._told():
+            proven = is_proven(self._chain, job_id, rows[0])
+        if not proven:
+            raise ServiceError(
+                f"{self._path}: the verdict of job {job_id} is not the one that this box wrote: "
+                "voxgate journal verify"
+            )
+        return found
 
-    def acknowledge(self, result_id: str) -> bool:
+    def acknowledge(self, result_id: str, who: str = THE_BOX) -> bool:
         """Note that the robot acted on this result. False: there is no such result."""
         with self._told(), self._db:
             changed = self._db.execute(
@@ -139,6 +171,8 @@ class Journal:
                 "WHERE result_id = ?",
                 (self._clock.utc_now().isoformat(), result_id),
             )
+            if changed.rowcount == 1:
+                self._chain.append(Event(Kind.ACKNOWLEDGED, result_id, who))
             return changed.rowcount == 1
 
     def unacknowledged(self, most: int, since: datetime) -> list[str]:
@@ -195,6 +229,9 @@ class Journal:
             self._db.execute(GOOD)  # a recipe stays good when its parts are forgotten
             self._db.executemany("DELETE FROM results WHERE job_id = ?", old)
             self._db.executemany("DELETE FROM jobs WHERE job_id = ?", old)
+            for (job_id,) in old:
+                self._chain.append(Event(Kind.FORGOTTEN, job_id))
+            prune(self._db, self._chain)
         return len(old)
 
     def _oldest_beyond(self, keep: Retention, most: int) -> list[tuple[str]]:
@@ -220,17 +257,17 @@ class Journal:
         stepped = abs(_offset_s(self._clock) - self._offset_s) > CLOCK_STEP_S
         return None if stepped else self._clock.utc_now()
 
-    def _insert(self, verdict: VerdictMessage) -> None:
-        self._db.execute(
-            "INSERT INTO results VALUES (?, ?, ?, ?, ?, NULL)",
-            (
-                verdict.result_id,
-                verdict.job_id,
-                verdict.outcome.value,
-                verdict.to_json().decode(),
-                verdict.created_utc.isoformat(),
-            ),
+    def _insert(self, verdict: VerdictMessage, kind: Kind = Kind.RESULT) -> None:
+        row = (
+            *(verdict.result_id, verdict.job_id, verdict.outcome.value),
+            *(verdict.to_json().decode(), verdict.created_utc.isoformat()),
         )
+        self._db.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, NULL)", row)
+        self._chain.append(Event(kind, verdict.job_id, content=digest_of(row)))
+
+    def _before(self) -> str:
+        with self._told():
+            return how_closed(self._chain)
 
     def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         with self._told():
@@ -305,21 +342,3 @@ def _record(
 
 class _Duplicate(Exception):
     """A row that may exist once exists already."""
-
-
-def _lock(path: Path) -> int:
-    """A lock that dies with the process, so that two services never share a journal."""
-    lock = path.with_name(path.name + ".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise ServiceError(
-            f"{lock}: {error.strerror}: give the service a folder it may write to"
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise ServiceError(f"{path}: another voxgate serves this journal: stop it first") from error
-    return descriptor

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from voxgate.runtime.records.chain import TABLE
+
 SCHEMA_VERSION = 1
 
 SCHEMA = """
@@ -54,6 +56,7 @@ INSERT INTO good_recipes
 """
 
 ADDED = f"""
+{TABLE}
 CREATE INDEX IF NOT EXISTS unacknowledged ON results (acknowledged_utc)
     WHERE acknowledged_utc IS NULL;
 CREATE INDEX IF NOT EXISTS unacknowledged_since ON results (acknowledged_utc, created_utc)

@@ -82,11 +82,17 @@ class Heart:
             cameras=station.cameras_stand(),
             unacknowledged=count,
             oldest_unacknowledged=oldest,
+            journal_head=self._journal_head(),
             error=None if station.complaint is None else cut(station.complaint),
         )
         self._beats += 1
         self._doors.metrics.heartbeats.inc()
         self._doors.sockets.publish(self._topic, heartbeat.to_json())
+
+    def _journal_head(self) -> str | None:
+        with suppress(ServiceError):
+            return self._doors.journal.head
+        return None
 
     def count_open(self) -> tuple[int, str | None]:
         """Verdicts without an acknowledgement; what was known last when the file fails."""

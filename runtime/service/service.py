@@ -63,6 +63,8 @@ class Service:
             *(self._cell.config.cell, self._cell.configuration_id),
             *(sockets.poses, sockets.commands, sockets.verdicts),
         )
+        journal = self._doors.journal
+        log.info("journal: signed by %s, head=%s", journal.public_key, journal.head)
         self.parts.runner.book.close_crashed()
         self._doors.evidence.start()
         self.parts.reoffer.again(self._clock.monotonic_ns())

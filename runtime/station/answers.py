@@ -23,6 +23,9 @@ from voxgate.runtime.wire.sockets import Envelope
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import cut
 
+SOMEBODY_HERE = "this machine"
+"""Who asks over plain sockets: any program of this machine."""
+
 
 class Send(Protocol):
     """Puts a reply on the wire; False when the asker is gone."""
@@ -32,10 +35,16 @@ class Send(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A command, and where its reply goes."""
+    """A command, and where its reply goes. peer: who sent it; None where peers have no keys."""
 
     envelope: Envelope
     command: Command
+    peer: str | None = None
+
+    @property
+    def who(self) -> str:
+        """For records."""
+        return SOMEBODY_HERE if self.peer is None else self.peer
 
 
 class Answers:
@@ -99,8 +108,9 @@ class Answers:
             ),
         )
 
-    def malformed(self, envelope: Envelope, error: MalformedMessage) -> None:
+    def malformed(self, envelope: Envelope, error: MalformedMessage, peer: str | None) -> None:
         """What came is no command."""
+        self._metrics.peer_failed(peer)
         self._metrics.commands.labels("malformed", "false").inc()
         reply = Refused(
             request_id=error.request_id,

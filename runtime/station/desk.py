@@ -11,6 +11,7 @@ from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.nouns import Note, Reason
 from voxgate.runtime.station.answers import Answers, Asked, Send
+from voxgate.runtime.station.rights import Rights, put_down
 from voxgate.runtime.station.starting import Starting
 from voxgate.runtime.station.state import Event, Refusal, move
 from voxgate.runtime.station.station import Station
@@ -54,6 +55,7 @@ class Desk:
         self._station = station
         self._count_open = count_open
         self._answer = Answers(station, send, metrics)
+        self._rights = Rights(station.cell.config.security)
         self._starting = Starting(station, self._answer, clock.utc_now)
         self._for_verdict: list[Asked] = []
         self._for_recipe: list[Asked] = []
@@ -77,11 +79,17 @@ class Desk:
         try:
             if request.payload is None:
                 raise MalformedMessage("a command is one frame of JSON")
-            asked = Asked(request.envelope, parse_command(request.payload))
+            asked = Asked(request.envelope, parse_command(request.payload), request.peer)
         except MalformedMessage as error:
-            self._answer.malformed(request.envelope, error)
+            self._answer.malformed(request.envelope, error, request.peer)
+            return
+        right = self._rights.lacks(asked)
+        if right is not None:
+            what = f"{asked.who} may not {asked.command.command}: security.peers gives no `{right}`"
+            self._answer.refuse(asked, RefusalCode.NOT_ALLOWED, what)
             return
         try:
+            put_down(asked, self._station.runner.book)
             self._commands[type(asked.command)](asked, now_ns)
         except ServiceError as error:
             self._station.fail(FaultCode.JOURNAL, str(error), now_ns)
@@ -206,7 +214,7 @@ class Desk:
 
     def _acknowledge(self, asked: Asked, now_ns: int) -> None:
         assert isinstance(asked.command, Acknowledge)
-        if self._station.runner.book.acknowledge(asked.command.result_id):
+        if self._station.runner.book.acknowledge(asked.command.result_id, asked.who):
             self._answer.done(asked, "acknowledge")
         else:
             what = "no verdict has this result_id"

@@ -112,7 +112,7 @@ class Starting:
             self._answers.refuse(arming.asked, RefusalCode.WRONG_STATE, what)
             return
         try:
-            opened = station.runner.open(arming.command, station.recipe, now_ns)
+            opened = station.runner.open(arming.command, station.recipe, now_ns, arming.asked.who)
         except ServiceError as error:
             station.fail(FaultCode.JOURNAL, str(error), now_ns)
             self._answers.refuse(arming.asked, RefusalCode.JOURNAL_FAILED, str(error))

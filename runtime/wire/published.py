@@ -40,6 +40,11 @@ class HeartbeatMessage(Message):
     cameras: Cameras = ()
     unacknowledged: Unacknowledged = 0
     oldest_unacknowledged: OldestUnacknowledged = None
+    journal_head: Annotated[str, Field(max_length=90)] | None = Field(
+        default=None,
+        description="number and hash of the journal's last entry: who keeps it notices when some "
+        "are taken away (`voxgate journal verify --head`)",
+    )
     error: Detail | None = Field(
         default=None,
         description="as in `get_state`, or why a camera does not stream: what a person has to mend",

@@ -29,6 +29,7 @@ class RefusalCode(str, Enum):
     """Why a command was not done: a closed list for the robot program to branch on."""
 
     MALFORMED = "malformed"
+    NOT_ALLOWED = "not_allowed"
     WRONG_STATE = "wrong_state"
     RECIPE_FAILED = "recipe_failed"
     RECIPE_MISMATCH = "recipe_mismatch"

@@ -157,7 +157,8 @@ class CellSockets:
                 self._cut("commands", int(frames[-1].get(zmq.SRCFD)), Cause.TOO_LARGE)
                 continue
             identity, *parts = (frame.bytes for frame in frames)
-            yield _request(identity, parts, _property(frames[-1], USER_ID))
+            peer = _property(frames[-1], USER_ID) if self._keyed else None
+            yield _request(identity, parts, peer)
 
     def _take_frames(self) -> list[zmq.Frame]:
         """One command's; of very many only some. Raises zmq.Again."""

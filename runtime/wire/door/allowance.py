@@ -29,7 +29,7 @@ ALLOWANCES: Mapping[Role, Allowance] = {
     # a robot at 1 kHz sends 270 kB/s; after a stall its queue of some seconds comes at once
     "poses": Allowance(1024 * KIB, 512 * KIB),
     # a command is at most 4 KiB, and is answered before the next one makes sense
-    "commands": Allowance(256 * KIB, 128 * KIB),
+    "commands": Allowance(128 * KIB, 64 * KIB),
     # some topics at the beginning, then only the pings of its socket
     "verdicts": Allowance(64 * KIB, 4 * KIB, unread_bytes=4 * KIB, looks=1),
 }

@@ -172,7 +172,7 @@ class Door:
         for role, monitor in self._monitors.items():
             if monitor in ready:
                 self._hear(role, monitor)
-        if self._zap in ready:
+        if self._zap is not None and self._zap in ready:
             self._answer(self._zap)
         for room in list(self._rooms.values()):
             self._tell(room.look(steady_ns()))

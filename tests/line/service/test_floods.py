@@ -27,8 +27,8 @@ from voxgate.runtime.wire.keys import make_key_pair
 from voxgate.runtime.wire.replies import ResultReply
 from voxgate.runtime.wire.verdict import VerdictMessage
 
-FLOOD_S = 3.0
-AGAIN_AND_AGAIN_S = 8.0  # libzmq ends a connection for one large frame, without a word to us
+FLOOD_S = 2.0
+AGAIN_AND_AGAIN_S = 5.0  # libzmq ends a connection for one large frame, without a word to us
 LARGEST_GAP_S = 1.0
 MOST_MB = 200
 CROWD = 1500

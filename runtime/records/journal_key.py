@@ -1,0 +1,55 @@
+"""The key by which a box answers for its own records: made at the first start, beside the journal.
+
+It proves that what stands in the journal was written by the service. Whoever has taken over the
+service's user has it too; the head of the chain in log and heartbeat is what he cannot take back.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from voxgate.runtime.common.bounded_file import read_regular
+from voxgate.runtime.errors import ServiceError
+
+SUFFIX = ".key"
+KEY_BYTES = 32
+OTHERS = 0o077
+
+
+def key_beside(journal: Path) -> Path:
+    """Where the key of this journal lies."""
+    return journal.with_name(journal.name + SUFFIX)
+
+
+def load_or_make(journal: Path) -> Ed25519PrivateKey:
+    """The key of this journal. Raises ServiceError when it cannot be used."""
+    path = key_beside(journal)
+    try:
+        return _load(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise ServiceError(f"{path}: {error.strerror}: it signs the journal") from error
+    key = Ed25519PrivateKey.generate()
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(key.private_bytes_raw())
+            stream.flush()
+            os.fsync(file)
+    except OSError as error:
+        raise ServiceError(f"{path}: {error.strerror}: it signs the journal") from error
+    return key
+
+
+def _load(path: Path) -> Ed25519PrivateKey:
+    content = read_regular(path, KEY_BYTES)
+    if path.stat().st_mode & OTHERS:
+        raise ServiceError(f"{path}: others may read or change this secret: chmod 600 {path}")
+    try:
+        return Ed25519PrivateKey.from_private_bytes(content)
+    except ValueError as error:
+        raise ServiceError(f"{path}: is no key: put the right one back from the backup") from error
