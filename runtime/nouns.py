@@ -92,6 +92,22 @@ class JobIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """By what exactly a part was inspected; a label can be given twice, these cannot.
+
+    recipe_digest: sha256 of the manifest, which holds that of every file; signer: who answers for
+    it, None: nobody; plan_digests: sha256 of the plans a GPU ran; calibration_digest: of the
+    calibration; software: version and digest of the code.
+    """
+
+    recipe_digest: str = ""
+    signer: str | None = None
+    plan_digests: tuple[str, ...] = ()
+    calibration_digest: str = ""
+    software: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """One reason with the words a person reads: which view, how many mm, what to do."""
 

@@ -35,7 +35,7 @@ def box(out: Folder) -> None:
     """The box's own key pair."""
     from voxgate.runtime.wire.keys import make_key_pair
 
-    path, keys = make_key_pair(out, "box")
+    path, keys = make_key_pair(out, "box", for_group=True)
     typer.echo(
         f"security:\n  secret_key: {path}\n  peers:   # one line for each `voxgate keys peer`\n"
         f"# every peer is told the box's public key: {keys.public.decode()}"

@@ -11,6 +11,7 @@ import typer
 
 from voxgate.runtime.commands.console import errors_as_json
 from voxgate.runtime.commands.options import AsJson
+from voxgate.runtime.common.text import legible
 from voxgate.runtime.errors import ScanError
 
 MB = 1e6
@@ -106,8 +107,8 @@ def list_evidence(
         for each in kept:
             typer.echo(
                 f"{_utc(each.t_utc_s)}  {each.outcome.value:13}  "
-                f"{each.bytes / MB:6.1f} MB  part {parts[each.name] or '?'}  {each.job_id}  "
-                f"{folder / each.name}"
+                f"{each.bytes / MB:6.1f} MB  part {legible(parts[each.name] or '?')}  "
+                f"{each.job_id}  {folder / each.name}"
             )
     raise typer.Exit(0 if kept else 1)
 

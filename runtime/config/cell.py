@@ -32,6 +32,7 @@ class Cell:
     file: Path
     config: CellConfig
     configuration_id: str  # 16 hex digits over the YAML's data and the calibration file
+    document: str = ""  # both, as JSON
 
 
 def load_cell(file: Path, without: str | None = None) -> Cell:
@@ -44,7 +45,11 @@ def load_cell(file: Path, without: str | None = None) -> Cell:
         more = len(document.problems) - 1
         hint = f" (and {more} more: voxgate check {file})" if more else ""
         raise ConfigError(f"{document.problems[0]}{hint}")
-    return Cell(file, config, _identity(document, config))
+    data, calibration = json.dumps(document.data, sort_keys=True), config.calibration.read_bytes()
+    kept = json.dumps(
+        {"yaml": document.data, "calibration": calibration.decode("utf-8", "replace")}
+    )
+    return Cell(file, config, _identity(data, calibration), kept)
 
 
 def check_config(file: Path) -> list[str]:
@@ -103,7 +108,5 @@ def _findings(document: Document, error: ValidationError) -> Iterator[tuple[Key,
             yield key, finding(item)
 
 
-def _identity(document: Document, config: CellConfig) -> str:
-    digest = hashlib.sha256(json.dumps(document.data, sort_keys=True).encode())
-    digest.update(config.calibration.read_bytes())
-    return digest.hexdigest()[:16]
+def _identity(data: str, calibration: bytes) -> str:
+    return hashlib.sha256(data.encode() + calibration).hexdigest()[:16]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from voxgate.runtime.common.access import Role
 from voxgate.runtime.common.endpoints import host_of, is_loopback
 from voxgate.runtime.config.cameras import GenicamCamera, NetworkCamera
 from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.config.security import Peer, Signer
 
 
 def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
@@ -151,10 +152,7 @@ def _peers(config: CellConfig) -> Iterator[tuple[Key, str]]:
     for role in needed:
         if not allowed[role]:
             yield ("security", "peers"), f"no peer has the role {role}: add it to one of them"
-    names = [peer.name for peer in config.security.peers]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            yield ("security", "peers", index, "name"), f"{name}: is taken, choose another name"
+    yield from _twice(config.security.peers, ("security", "peers"))
 
 
 def _signers(config: CellConfig) -> Iterator[tuple[Key, str]]:
@@ -165,6 +163,18 @@ def _signers(config: CellConfig) -> Iterator[tuple[Key, str]]:
             f"{str(recipes.allow_unsigned).lower()}: either name signers (voxgate keys signer "
             "makes one), or allow unsigned recipes, not both and not neither",
         )
+    yield from _twice(recipes.signers, ("recipes", "signers"))
+
+
+def _twice(listed: Sequence[Peer | Signer], where: Key) -> Iterator[tuple[Key, str]]:
+    """Two lines for one key would leave it open what its owner may do, and what he is called."""
+    names, keys = [each.name for each in listed], [each.public_key for each in listed]
+    for index, (name, key) in enumerate(zip(names, keys, strict=True)):
+        if name in names[:index]:
+            yield (*where, index, "name"), f"{name}: is taken, choose another name"
+        if key in keys[:index]:
+            other = names[keys.index(key)]
+            yield (*where, index, "public_key"), f"is {other}'s already: one line for each key"
 
 
 def _files(config: CellConfig) -> Iterator[tuple[Key, str]]:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from voxgate.runtime.common.access import RIGHTS, ROLES, Access, Right, Role
 from voxgate.runtime.config.fields import FilePath, Name, Section, about
 
 Z85 = r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}$"
+Z85_ORDER = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 ED25519 = r"^[0-9a-f]{64}$"
+
+
+def _is_a_key(value: str) -> str:
+    """Refuses what has the look of a CURVE key (RFC 32) and can be none."""
+    groups = (value[at : at + 5] for at in range(0, len(value), 5))
+    words = [reduce(lambda sum_, each: sum_ * 85 + Z85_ORDER.index(each), g, 0) for g in groups]
+    if max(words) >= 1 << 32 or not any(words):
+        raise ValueError("is no CURVE key: copy the line that `voxgate keys peer` prints")
+    return value
 
 
 class Peer(Section):
     """One program that may connect, and what for."""
 
     name: Annotated[Name, about("Name", "for people")]
-    public_key: Annotated[str, Field(pattern=Z85), about("Public key", "as `voxgate keys` says")]
+    public_key: Annotated[
+        str,
+        Field(pattern=Z85),
+        AfterValidator(_is_a_key),
+        about("Public key", "as `voxgate keys` says"),
+    ]
     roles: Annotated[
         tuple[Role, ...],
         Field(min_length=1, max_length=len(ROLES)),

@@ -17,7 +17,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from voxgate.runtime.common.explain import first_finding
+from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.engines.seal import Seal, read_seal
 from voxgate.runtime.errors import PlanError
 from voxgate.runtime.gpu.device import DeviceInfo
 from voxgate.runtime.gpu.launch import source_digest
@@ -28,13 +30,11 @@ from voxgate.runtime.recipe.recipe import Recipe
 
 def plans_of(config: CellConfig) -> PlanCache:
     """The folder of TensorRT plans that this cell's recipes are served from."""
-    from voxgate.runtime.engines.plan_cache import FOLDER, PlanCache
-
-    return PlanCache(config.engine.plans or config.recipes.folder / FOLDER)
+    return PlanCache(config.engine.plans or config.recipes.folder / FOLDER, config)
 
 
 FOLDER = ".plans"  # beside the recipes; no recipe's name begins with a dot
-PLAN, SIDECAR, KERNELS = "model.plan", "plan.json", "fusion.cubin"
+PLAN, SIDECAR, KERNELS, SEAL = "model.plan", "plan.json", "fusion.cubin", "seal"
 _MAX_SIDECAR_BYTES = 1 << 20
 
 
@@ -133,10 +133,16 @@ class Plan:
 
 
 class PlanCache:
-    """The plans of one folder. Reading never builds anything."""
+    """The plans of one folder. Reading never builds anything.
 
-    def __init__(self, folder: Path) -> None:
+    cell: whose box seals them; None: a workstation's, nothing is sealed. loaded: sha256 of each
+    plan that was.
+    """
+
+    def __init__(self, folder: Path, cell: CellConfig | None = None) -> None:
         self.folder = folder
+        self.loaded: list[str] = []
+        self._cell = cell
 
     @classmethod
     def beside(cls, recipe_folder: Path) -> PlanCache:
@@ -150,7 +156,7 @@ class PlanCache:
         found = []
         for path in sorted(self.folder.glob(f"*/{SIDECAR}")):
             try:
-                sidecar = _sidecar(path)
+                sidecar = _sidecar(path, _sidecar_text(path))
             except PlanError:
                 continue
             if sidecar.model_sha256 == model or sidecar.recipe == recipe.model_label:
@@ -165,7 +171,12 @@ class PlanCache:
         for tf32 in (False, True):
             place = self.folder / PlanKey.of(recipe, tensorrt, gpu, tf32).folder
             if (place / SIDECAR).exists():
-                return _load(place, PlanKey.of(recipe, tensorrt, gpu, tf32), self.command(recipe))
+                key, again = PlanKey.of(recipe, tensorrt, gpu, tf32), self.command(recipe)
+                said = _sidecar_text(place / SIDECAR)
+                self._check_seal(place, said, again)
+                plan = _load(place, said, key, again)
+                self.loaded.append(plan.sidecar.plan_sha256)
+                return plan
         raise PlanError(self._why_not(recipe, tensorrt, gpu))
 
     def command(self, recipe: Recipe) -> str:
@@ -185,7 +196,10 @@ class PlanCache:
             fresh.mkdir(parents=True)
             (fresh / PLAN).write_bytes(plan)
             (fresh / KERNELS).write_bytes(kernels)
-            (fresh / SIDECAR).write_text(sidecar.model_dump_json(indent=2), encoding="utf-8")
+            said = sidecar.model_dump_json(indent=2).encode()
+            (fresh / SIDECAR).write_bytes(said)
+            if self._cell is not None:
+                (fresh / SEAL).write_bytes(Seal.of(self._cell).over(key.folder, said))
             if place.exists():
                 rmtree(place)
             fresh.rename(place)
@@ -198,10 +212,14 @@ class PlanCache:
 
     def timing_cache(self, key: PlanKey) -> bytes:
         """What was measured in earlier builds; empty when nothing was."""
+        path = self.folder / key.timing_cache
         try:
-            return (self.folder / key.timing_cache).read_bytes()
+            content = path.read_bytes()
         except OSError:
             return b""
+        seal = read_seal(path.with_suffix(f".{SEAL}"))
+        fits = self._cell is None or Seal.of(self._cell).fits(path.name, content, seal)
+        return content if fits else b""
 
     def save_timing_cache(self, key: PlanKey, content: bytes) -> None:
         """Keep measurements for the next build. Raises PlanError."""
@@ -210,9 +228,22 @@ class PlanCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_bytes(content)
+            if self._cell is not None:
+                seal = Seal.of(self._cell).over(path.name, content)
+                path.with_suffix(f".{SEAL}").write_bytes(seal)
             fresh.replace(path)
         except OSError as error:
             raise PlanError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def _check_seal(self, place: Path, said: bytes, again: str) -> None:
+        """Raises PlanError for a plan that this box did not build, where recipes are signed."""
+        if self._cell is None:
+            return
+        if not Seal.of(self._cell).fits(place.name, said, read_seal(place / SEAL)):
+            raise PlanError(
+                f"{place}: was not built by this box for its cell, and a plan is code: {again} "
+                "--config CELL.yaml"
+            )
 
     def _why_not(self, recipe: Recipe, tensorrt: str, gpu: DeviceInfo) -> str:
         wanted = PlanKey.of(recipe, tensorrt, gpu)
@@ -246,8 +277,8 @@ def differences(wanted: PlanKey, other: PlanKey) -> list[str]:
     return found
 
 
-def _load(place: Path, wanted: PlanKey, again: str) -> Plan:
-    sidecar = _sidecar(place / SIDECAR)
+def _load(place: Path, said: bytes, wanted: PlanKey, again: str) -> Plan:
+    sidecar = _sidecar(place / SIDECAR, said)
     apart = differences(wanted, sidecar.key)
     if apart:
         raise PlanError(f"{place}: {'; '.join(apart)}; {again}")
@@ -268,12 +299,16 @@ def _content(path: Path, digest: str, again: str) -> bytes:
     return content
 
 
-def _sidecar(path: Path) -> Sidecar:
+def _sidecar_text(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MAX_SIDECAR_BYTES:
-            raise PlanError(f"{path}: is no sidecar; type: voxgate build RECIPE")
-        return Sidecar.model_validate_json(path.read_text(encoding="utf-8"))
+        return read_regular(path, _MAX_SIDECAR_BYTES)
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise PlanError(f"{path}: {what}; type: voxgate build RECIPE") from error
+
+
+def _sidecar(path: Path, said: bytes) -> Sidecar:
+    try:
+        return Sidecar.model_validate_json(said)
     except ValidationError as error:
         raise PlanError(f"{path}: {first_finding(error)}; type: voxgate build RECIPE") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"{path}: cannot be read: {error}; type: voxgate build RECIPE") from error

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from voxgate.runtime.common.timings import Timing
 from voxgate.runtime.engines.backends import DEFAULT_BACKEND
-from voxgate.runtime.nouns import Note, Verdict, View
+from voxgate.runtime.nouns import Note, Origin, Verdict, View
 
 
 class PartInspector(Protocol):
@@ -25,6 +25,9 @@ class PartInspector(Protocol):
     def close(self) -> None: ...
 
 
+UNKNOWN = Origin()
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A recipe that is loaded, warm and proven."""
@@ -37,6 +40,7 @@ class Prepared:
     asked: str = DEFAULT_BACKEND  # backend of the configuration
     chosen: str = DEFAULT_BACKEND  # row of the table of backends
     why: str = "the configuration names it"
+    origin: Origin = UNKNOWN
 
     def has_expired(self, now_utc: datetime) -> bool:
         """Whether its signer no longer answers for it."""

@@ -89,7 +89,7 @@ class VerdictBook:
             configuration_id=self._cell.configuration_id,
             is_simulated=self._cell.config.is_simulated,
         )
-        record = JobRecord(identity, recipe.backend)
+        record = JobRecord(identity, recipe.backend, recipe.origin)
         if not self._journal.open_job(record, who):
             return None
         header = JobHeader(
@@ -162,9 +162,10 @@ class VerdictBook:
             waited_s = max(0, now_ns - job.last_exposure_ns) / 1e9
         self._metrics.observe_verdict(message, (now_ns - job.started_ns) / 1e9, waited_s)
         log.info(
-            "job=%s part=%s recipe=%s outcome=%s reasons=%s score=%s coverage=%s defects=%d "
-            "views=%d/%d job_ms=%.0f result=%s head=%s",
-            *(message.job_id, message.part_id, message.recipe, message.outcome.value),
+            "job=%s part=%s recipe=%s digest=%s outcome=%s reasons=%s score=%s coverage=%s "
+            "defects=%d views=%d/%d job_ms=%.0f result=%s head=%s",
+            *(message.job_id, message.part_id, message.recipe, _short(message)),
+            message.outcome.value,
             ",".join(dict.fromkeys(r.reason.value for r in message.reasons)) or "-",
             *(message.score, message.coverage, message.defect_count, job.inspected, job.planned),
             *((now_ns - job.started_ns) / NS_PER_MS, message.result_id, self._head()),
@@ -197,6 +198,7 @@ class VerdictBook:
             created_utc=self._clock.utc_now(),
             backend=record.backend,
             evidence=evidence,
+            origin=record.origin,
         )
         return verdict_message(verdict, header)
 
@@ -239,6 +241,11 @@ class VerdictBook:
     def note(self, event: Event) -> None:
         """Put down what happened, and who asked for it. Raises ServiceError."""
         self._journal.note(event)
+
+
+def _short(message: VerdictMessage) -> str:
+    """The recipe's digest for the log; the verdict has all of it."""
+    return "-" if message.origin is None else message.origin.recipe_digest[:12] or "-"
 
 
 def _timing_ms(entry: Entry, now_ns: int) -> dict[str, float]:

@@ -24,6 +24,7 @@ from voxgate.runtime.nouns import Frame, Note, Verdict, View
 from voxgate.runtime.offline.inspect_scan import inspect_scan, offline_header, open_inspector
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.store import recipe_folder, trust_of
+from voxgate.runtime.records.evidence_folder import COLON, NAME
 from voxgate.runtime.scans.job_as_scan import scan_of
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
 from voxgate.runtime.scans.line import Line
@@ -132,6 +133,7 @@ def replay_file(path: Path, recipe: Path | None = None, cell: Cell | None = None
     if path.is_dir():
         return _replay_scan(path, open_scan(path), recipe, cell, _verdict_beside(path))
     job = read_job(path)
+    _check_name(path, job)
     if job.recording.clocks is None:
         return _replay_scan(path, scan_of(job, path), recipe, cell, job.verdict)
     if not job.recording.pictures:
@@ -228,6 +230,16 @@ def _recipe(folder: Path | None, cell: Cell | None, label: str | None) -> tuple[
         raise RecipeError("the scan names no recipe and the cell has no default: give --recipe")
     found = recipe_folder(cell.config.recipes.folder, name)
     return Recipe.load(found, trust_of(cell.config.recipes)), found
+
+
+def _check_name(path: Path, job: RecordedJob) -> None:
+    """Raises ScanError for a recording that lies under the name of another job."""
+    named, own = NAME.fullmatch(path.name), job.recording.header.job.job_id
+    told = {own, *(each.job_id for each in (job.verdict,) if each is not None)}
+    if named is not None:
+        told.add(named["job"].replace(COLON, ":"))
+    if len(told) > 1:
+        raise ScanError(f"{path}: is a recording of job {own}, not of {sorted(told - {own})[0]}")
 
 
 def _verdict_beside(folder: Path) -> VerdictMessage | None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from voxgate.runtime.common.bounded_file import read_regular
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.strict_json import parse_object
 from voxgate.runtime.common.text import one_line
+from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.recipe.manifest import (
     FILES,

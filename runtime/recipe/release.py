@@ -14,9 +14,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from voxgate.runtime.common.bounded_file import read_regular
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.labels import Name, Version
+from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.recipe.signature import Trust
 

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from voxgate.runtime.common.bounded_file import read_regular
 from voxgate.runtime.common.explain import first_finding
+from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.errors import RecipeError
 
 SIGNATURE_FILE = "SIGNATURE"

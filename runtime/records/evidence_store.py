@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import IO
 
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
+from voxgate.runtime.common.trusted.bounded_file import sha256_of
 from voxgate.runtime.config.sections import EvidenceSection
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.evidence_folder import DAY_S, DiskFullError, Quota, Shelf
@@ -59,6 +60,15 @@ class Lost:
     job_id: str
     cause: Cause
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A recording that is safe on disk."""
+
+    job_id: str
+    file: str
+    sha256: str
 
 
 @dataclass(slots=True)
@@ -137,6 +147,7 @@ class EvidenceStore:
         self._clock = clock
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._lost: deque[Lost] = deque()
+        self._new: deque[Written] = deque()
         self._missing: Counter[Cause] = Counter()
         self._promised_bytes = 0  # written by the loop only
         self._done_bytes = 0  # written by the thread only
@@ -193,6 +204,10 @@ class EvidenceStore:
         while self._lost:
             lost.append(self._lost.popleft())
         return lost
+
+    def take_written(self) -> list[Written]:
+        """What became safe on disk since the last call."""
+        return [self._new.popleft() for _ in range(len(self._new))]
 
     @property
     def waiting_bytes(self) -> int:
@@ -253,7 +268,9 @@ class EvidenceStore:
         begun_ns = self._clock.monotonic_ns()
         try:
             path = self._put(job)
+            self._new.append(Written(job.verdict.job_id, path.name, sha256_of(path)))
             self._on_written(path)
+            self._wake()
         except DiskFullError as error:
             self._fail(job, Cause.DISK_FULL, str(error))
         except OSError as error:

@@ -20,10 +20,10 @@ from pydantic import ValidationError
 
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.explain import first_finding
+from voxgate.runtime.common.trusted.box_key import load_or_make
 from voxgate.runtime.errors import ServiceError
-from voxgate.runtime.nouns import JobIdentity, Outcome
+from voxgate.runtime.nouns import JobIdentity, Origin, Outcome
 from voxgate.runtime.records.chain import THE_BOX, Chain, Event, Kind, digest_of
-from voxgate.runtime.records.journal_key import load_or_make
 from voxgate.runtime.records.journal_lock import lock_journal
 from voxgate.runtime.records.journal_proof import how_closed, is_proven, prune
 from voxgate.runtime.records.journal_schema import ADDED, GOOD, NUMBERED, SCHEMA, SCHEMA_VERSION
@@ -38,10 +38,11 @@ BUSY_S = 1.0  # wait for a person's sqlite3 shell, not longer: a robot waits for
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One job as it was opened."""
+    """One job as it was opened; origin None: of one that a crash left open."""
 
     job: JobIdentity
     backend: str
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,14 @@ def how_closed(chain: Chain) -> str:
 
 
 def prune(db: sqlite3.Connection, chain: Chain) -> None:
-    """Drop the entries that only tell of forgotten jobs. Raises sqlite3.Error."""
+    """Drop the entries that only tell of forgotten jobs, but keep by what configuration the oldest
+    one left was inspected. Raises sqlite3.Error."""
     oldest = db.execute(
         "SELECT job_id FROM result_order JOIN results USING (result_id) ORDER BY number LIMIT 1"
     ).fetchone()
     entry = None if oldest is None else chain.last((Kind.JOB,), oldest[0])
-    if entry is not None:
-        chain.prune(entry.number - 1)
+    if entry is None:
+        return
+    before = "SELECT max(number) FROM chain WHERE kind = ? AND number < ?"
+    (start,) = db.execute(before, (Kind.CONFIGURATION.value, entry.number)).fetchone()
+    chain.prune((start or entry.number) - 1)

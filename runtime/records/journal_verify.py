@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,12 +11,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from voxgate.runtime.common.trusted.bounded_file import sha256_of
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.records.chain import COLUMNS, Entry, Kind, digest_of
 
 JOB_COLUMNS = "job_id, part_id, recipe, configuration_id, is_simulated, backend, opened_utc"
 RESULT_COLUMNS = "result_id, job_id, outcome, message, created_utc"
-CHUNK_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -189,11 +188,8 @@ def _recordings(folder: Path, said: _Said) -> Iterator[str]:
     """Those that are still there; the oldest give way to the disk's limits."""
     for name, own in said.recordings.items():
         try:
-            with (folder / name).open("rb") as file:
-                digest = hashlib.sha256()
-                while chunk := file.read(CHUNK_BYTES):
-                    digest.update(chunk)
+            found = sha256_of(folder / name)
         except OSError:
             continue
-        if digest.hexdigest() != own:
+        if found != own:
             yield f"recording {name}: was altered"

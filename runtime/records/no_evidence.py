@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.records.evidence_store import EvidenceStore, Figures, Lost, VolumeSlot
+from voxgate.runtime.records.evidence_store import EvidenceStore, Figures, Lost, VolumeSlot, Written
 from voxgate.runtime.scans.recording import JobHeader, NoRecording, Recording
 from voxgate.runtime.wire.verdict import EvidenceStatus, VerdictMessage
 
@@ -30,6 +30,10 @@ class NoEvidence:
 
     def take(self) -> list[Lost]:
         """Nothing can be lost."""
+        return []
+
+    def take_written(self) -> list[Written]:
+        """Nothing is written."""
         return []
 
     def close(self) -> bool:

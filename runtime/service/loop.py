@@ -5,12 +5,15 @@ Nothing in it blocks but the journal's write, which must be on disk before a ver
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Protocol
 
 import zmq
 
 from voxgate.runtime.common.clock import Clock
 from voxgate.runtime.common.timings import NS_PER_MS
+from voxgate.runtime.errors import ServiceError
+from voxgate.runtime.records.chain import Event, Kind
 from voxgate.runtime.service.assembly import Assembly
 from voxgate.runtime.service.doors import Doors
 from voxgate.runtime.service.wake import Wake
@@ -100,7 +103,12 @@ class Loop:
             self._parts.desk.take(request, self._now_ns())
 
     def tell_lost(self) -> None:
-        """Evidence that was promised and could not be written: a fault that stops nothing."""
+        """Evidence that is on disk, by its digest; and what was promised and could not be written:
+        a fault that stops nothing."""
+        for new in self._doors.evidence.take_written():
+            with suppress(ServiceError):  # it will say so where a verdict depends on it
+                event = Event(Kind.RECORDING, new.job_id, detail=new.file, content=new.sha256)
+                self._doors.journal.note(event)
         for lost in self._doors.evidence.take():
             now_ns = self._now_ns()
             self._parts.faults.tell(FaultCode.EVIDENCE, lost.detail, now_ns, lost.job_id)

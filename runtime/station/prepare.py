@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
+from voxgate.runtime.common.trusted.build_id import build_id
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.engines.plan_cache import plans_of
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
-from voxgate.runtime.recipe.store import opened
+from voxgate.runtime.nouns import Origin
+from voxgate.runtime.recipe.store import opened, trust_of
 
 
 def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_CLOCK) -> Prepare:
     """The function that loads and proves a recipe of this cell by name or name/version."""
+    signers = trust_of(config.recipes).signers
 
     def prepare(name: str) -> Prepared:
         # these pull in the engine and the compiled kernels: loaded beside the cameras' start
@@ -41,6 +44,13 @@ def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_C
             asked=choice.asked,
             chosen=choice.backend,
             why=choice.why,
+            origin=Origin(
+                recipe.digest,
+                None if signature is None else signers.get(signature.public_key),
+                tuple(plans.loaded),
+                calibration.digest,
+                build_id(),
+            ),
         )
 
     return prepare

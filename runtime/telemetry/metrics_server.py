@@ -19,6 +19,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from voxgate.runtime.common.text import one_line
+from voxgate.runtime.common.trusted.secret_file import refuse_shared
 from voxgate.runtime.config.sections import MetricsSection, Tls
 from voxgate.runtime.errors import KeyFileError, ServiceError
 
@@ -169,6 +170,7 @@ def _given(header: str) -> bytes:
 
 def _password(path: Path) -> str:
     try:
+        refuse_shared(path)
         with path.open("rb") as file:
             line = file.read(MAX_SECRET_BYTES).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -182,6 +184,7 @@ def _context(tls: Tls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
+        refuse_shared(tls.key)
         context.load_cert_chain(tls.certificate, tls.key)
     except OSError as error:  # ssl.SSLError is one
         raise KeyFileError(

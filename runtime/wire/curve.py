@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import zmq.auth
 
+from voxgate.runtime.common.trusted.secret_file import refuse_shared
 from voxgate.runtime.errors import KeyFileError
 
 KEY_CHARACTERS = 40  # of a Z85 key
-SHARED = stat.S_IWGRP | stat.S_IRWXO  # a secret may be read by its owner and its group, no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +27,12 @@ def load_key_pair(path: Path) -> KeyPair:
     Raises KeyFileError: not there, readable by everyone, or no such file.
     """
     try:
-        mode = path.stat().st_mode
+        refuse_shared(path)
         public, secret = zmq.auth.load_certificate(path)
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}: `voxgate keys` makes one") from error
     except (ValueError, IndexError) as error:
         raise KeyFileError(f"{path}: is no CURVE certificate: `voxgate keys` makes one") from error
-    if mode & SHARED:
-        raise KeyFileError(f"{path}: others may read or change this secret: chmod 600 {path}")
     if secret is None:
         raise KeyFileError(f"{path}: holds only a public key: name the .key_secret file")
     if len(public) != KEY_CHARACTERS or len(secret) != KEY_CHARACTERS:

@@ -21,16 +21,22 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from voxgate.runtime.common.trusted.bounded_file import read_regular
+from voxgate.runtime.common.trusted.secret_file import refuse_shared
 from voxgate.runtime.errors import KeyFileError
 from voxgate.runtime.wire.curve import KeyPair, load_key_pair
 
 SECRET_SUFFIX = ".key_secret"
 SIGNER_SUFFIX = ".pem"
-OWNER_ONLY = 0o600
+OWNER_ONLY, AND_GROUP = 0o600, 0o640
+MAX_KEY_BYTES = 64 * 1024
 
 
-def make_key_pair(folder: Path, name: str) -> tuple[Path, KeyPair]:
-    """Write `folder/name.key_secret`. Raises KeyFileError when it exists or cannot be written."""
+def make_key_pair(folder: Path, name: str, for_group: bool = False) -> tuple[Path, KeyPair]:
+    """Write `folder/name.key_secret`. Raises KeyFileError when it exists or cannot be written.
+
+    for_group: made by root, the folder's group may read it, as which the service runs.
+    """
     public, secret = zmq.curve_keypair()
     path = folder / f"{name}{SECRET_SUFFIX}"
     text = (
@@ -41,7 +47,7 @@ def make_key_pair(folder: Path, name: str) -> tuple[Path, KeyPair]:
         f'    public-key = "{public.decode()}"\n'
         f'    secret-key = "{secret.decode()}"\n'
     )
-    _create(path, text.encode())
+    _create(path, text.encode(), for_group)
     return path, load_key_pair(path)
 
 
@@ -59,7 +65,8 @@ def make_signer(folder: Path, name: str, passphrase: str | None) -> tuple[Path, 
 def load_signer(path: Path, passphrase: str | None) -> Ed25519PrivateKey:
     """Raises KeyFileError: not there, no Ed25519 key, or another passphrase."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MAX_KEY_BYTES)
+        refuse_shared(path)
     except OSError as error:
         raise KeyFileError(
             f"{path}: {error.strerror}: `voxgate keys signer` makes such a file"
@@ -76,7 +83,7 @@ def load_signer(path: Path, passphrase: str | None) -> Ed25519PrivateKey:
     return key
 
 
-def _create(path: Path, content: bytes) -> None:
+def _create(path: Path, content: bytes, for_group: bool = False) -> None:
     """Never over an older one: whoever trusts that one would be locked out."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,4 +93,8 @@ def _create(path: Path, content: bytes) -> None:
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}: choose a folder you may write to") from error
     with os.fdopen(file, "wb") as stream:
+        group = path.parent.stat().st_gid
+        if for_group and os.geteuid() == 0 and group:
+            os.fchown(file, 0, group)
+            os.fchmod(file, AND_GROUP)
         stream.write(content)

@@ -72,6 +72,23 @@ class DriftMessage(Message):
     residual_mm: NotNegative = Field(description="disagreement of two views after that motion")
 
 
+Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+
+
+class OriginMessage(Message):
+    """By what exactly the part was inspected: two recipes may have one label, never one digest."""
+
+    recipe_digest: Digest = Field(description="sha256 of manifest.json")
+    signer: Annotated[str, Field(max_length=64)] | None = Field(description="of the recipe")
+    plan_digests: tuple[Digest, ...] = Field(
+        default=(), max_length=16, description="sha256 of the TensorRT plans that ran"
+    )
+    calibration_digest: Digest
+    software: Annotated[str, Field(max_length=64)] = Field(
+        description="version, and a digest of the code"
+    )
+
+
 class EvidenceStatus(str, Enum):
     """Whether the pictures behind a verdict are kept; it changes nothing about the verdict."""
 
@@ -110,6 +127,9 @@ class VerdictMessage(Message):
         default=None, description="None: the views overlap too little to tell"
     )
     backend: Annotated[str, Field(max_length=64)]
+    origin: OriginMessage | None = Field(
+        default=None, description="None: of a job that a crash left open, or an older VoxGate"
+    )
     evidence: EvidenceStatus = Field(
         default=EvidenceStatus.OFF, description="whether the job's recording is kept"
     )

@@ -15,6 +15,7 @@ from voxgate.runtime.nouns import (
     Drift,
     JobIdentity,
     Note,
+    Origin,
     Outcome,
     Reason,
     Verdict,
@@ -27,6 +28,7 @@ from voxgate.runtime.wire.verdict import (
     DefectMessage,
     DriftMessage,
     EvidenceStatus,
+    OriginMessage,
     ReasonMessage,
     VerdictMessage,
     ViewMessage,
@@ -42,6 +44,7 @@ class Header:
     created_utc: datetime
     backend: str
     evidence: EvidenceStatus = EvidenceStatus.OFF
+    origin: Origin | None = None
 
 
 def verdict_message(verdict: Verdict, header: Header) -> VerdictMessage:
@@ -81,6 +84,7 @@ def _message(verdict: Verdict, header: Header) -> VerdictMessage:
         alignment=_alignment(verdict.alignment),
         drift=_drift(verdict.drift),
         backend=header.backend,
+        origin=_origin(header.origin),
         evidence=header.evidence,
         timing_ms=verdict.timing_ms,
     )
@@ -112,6 +116,10 @@ def _defect(defect: Defect) -> DefectMessage:
         voxels=defect.voxels,
         views=defect.views,
     )
+
+
+def _origin(origin: Origin | None) -> OriginMessage | None:
+    return None if origin is None else OriginMessage(**asdict(origin))
 
 
 def _drift(drift: Drift | None) -> DriftMessage | None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.kits.journalled import passing_verdict, record
+from voxgate.runtime.common.trusted.box_key import key_beside
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.records.chain import Event, Kind, digest_of
 from voxgate.runtime.records.journal import Journal, Retention
-from voxgate.runtime.records.journal_key import key_beside
 from voxgate.runtime.records.journal_verify import RESULT_COLUMNS, verify
 
 JOBS = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import os
 import socket
 import ssl
 import threading
@@ -27,6 +28,13 @@ from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.telemetry.metrics_server import MOST_SCRAPES, MetricsServer
 
 HEADLINE = "voxgate_last_exposure_to_verdict_seconds"
+
+
+@pytest.fixture(autouse=True)
+def _secrets_are_ones_own() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture
@@ -192,3 +200,14 @@ def test_a_crowd_that_says_nothing_keeps_prometheus_waiting_for_nothing(
             stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))
         assert HEADLINE in scraped(f"http://127.0.0.1:{port}/metrics")
         assert threading.active_count() < 2 * MOST_SCRAPES
+
+
+@pytest.mark.parametrize("secret", ["password", "key"])
+def test_a_secret_that_others_may_read_is_refused(
+    secret: str, serve: Callable[..., MetricsServer], tmp_path: Path, tls: Tls
+) -> None:
+    (tmp_path / "password").write_text("a long one\n")
+    auth = BasicAuth(user="prometheus", password_file=tmp_path / "password")
+    (auth.password_file if secret == "password" else tls.key).chmod(0o644)
+    with pytest.raises(KeyFileError, match="chmod 600"):
+        serve(basic_auth=auth, tls=tls)

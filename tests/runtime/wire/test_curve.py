@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from voxgate.runtime.common.access import Access, Role
 from voxgate.runtime.config.sections import Sockets
 from voxgate.runtime.errors import KeyFileError
 from voxgate.runtime.wire.curve import KeyPair, load_key_pair
-from voxgate.runtime.wire.keys import make_key_pair
+from voxgate.runtime.wire.keys import load_signer, make_key_pair, make_signer
 from voxgate.runtime.wire.poses import TOPIC_POSE
 from voxgate.runtime.wire.sockets import CellSockets
 
@@ -210,6 +211,24 @@ def test_a_file_that_is_no_key_is_told_in_one_line(folder: Path, text: str, word
     path.chmod(0o600)
     with pytest.raises(KeyFileError, match=words):
         load_key_pair(path)
+
+
+def test_a_signers_key_that_others_may_read_signs_nothing(folder: Path) -> None:
+    path, _ = make_signer(folder, "quality", None)
+    path.chmod(0o604)
+    with pytest.raises(KeyFileError, match="chmod 600"):
+        load_signer(path, None)
+
+
+@needs(os.geteuid() == 0, "root")
+def test_the_boxs_key_made_by_root_can_be_read_by_the_service_and_nobody_else(
+    folder: Path,
+) -> None:
+    os.chown(folder, 0, 4711)
+    path, _ = make_key_pair(folder, "box", for_group=True)
+    peer, _ = make_key_pair(folder, "robot")
+    assert (path.stat().st_uid, path.stat().st_gid, path.stat().st_mode & 0o777) == (0, 4711, 0o640)
+    assert peer.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_key_is_never_written_over_another(folder: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
+
+CHUNK_BYTES = 1 << 20
 
 
 def read_regular(path: Path, most_bytes: int) -> bytes:
@@ -19,3 +22,12 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
     if len(content) > most_bytes:
         raise OSError(errno.EFBIG, f"larger than {most_bytes} bytes")
     return content
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file of any size. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

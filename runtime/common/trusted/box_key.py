@@ -1,7 +1,8 @@
-"""The key by which a box answers for its own records: made at the first start, beside the journal.
+"""The key by which a box answers for its own: made at the first start, beside the journal.
 
-It proves that what stands in the journal was written by the service. Whoever has taken over the
-service's user has it too; the head of the chain in log and heartbeat is what he cannot take back.
+It proves that what stands in the journal was written by the service, and that a plan was built
+here. Whoever has taken over the service's user has it too; what he cannot take back is the head of
+the journal's chain in log and heartbeat.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from voxgate.runtime.common.bounded_file import read_regular
+from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.errors import ServiceError
 
 SUFFIX = ".key"
@@ -40,6 +41,9 @@ def load_or_make(journal: Path) -> Ed25519PrivateKey:
             stream.write(key.private_bytes_raw())
             stream.flush()
             os.fsync(file)
+            if os.geteuid() == 0:  # a plan is built by root before the first start
+                owner = path.parent.stat()
+                os.fchown(file, owner.st_uid, owner.st_gid)
     except OSError as error:
         raise ServiceError(f"{path}: {error.strerror}: it signs the journal") from error
     return key

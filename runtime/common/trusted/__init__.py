@@ -1,0 +1,1 @@
+"""What must be known before a file is believed: bounds, owner, the box's key, which code runs."""
