@@ -15,6 +15,7 @@ from pathlib import Path
 from voxgate.runtime.config.cameras import NetworkCamera
 from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.config.security import Security
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.port_probe import Taken
 from voxgate.runtime.errors import CalibrationError, KeyFileError, RecipeError
@@ -93,15 +94,24 @@ def _calibration(config: CellConfig) -> Iterator[Unmet]:
 
 def _keys(config: CellConfig) -> Iterator[Unmet]:
     if config.security is not None:
-        try:
-            load_key_pair(config.security.secret_key)
-        except KeyFileError as error:
-            yield ("security", "secret_key"), str(error)
+        yield from _own_key(config.security)
     if config.metrics.enabled:
         try:
             check_secrets(config.metrics)
         except KeyFileError as error:
             yield ("metrics",), str(error)
+
+
+def _own_key(security: Security) -> Iterator[Unmet]:
+    try:
+        own = load_key_pair(security.secret_key).public.decode("ascii", "replace")
+    except KeyFileError as error:
+        yield ("security", "secret_key"), str(error)
+        return
+    for index, peer in enumerate(security.peers):
+        if peer.public_key == own:
+            what = f"{peer.name} has the box's own key: every peer needs one of its own"
+            yield ("security", "peers", index, "public_key"), f"{what} (voxgate keys peer)"
 
 
 def _folders(config: CellConfig) -> Iterator[Unmet]:

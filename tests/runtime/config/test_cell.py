@@ -227,6 +227,9 @@ def test_the_network_may_reach_what_is_encrypted(cell: Path) -> None:
         ([ROBOT.replace("frames", "doors")], "roles[2]"),
         ([ROBOT.replace("Yne", "")], "public_key"),
         ([ROBOT, ROBOT], "robot: is taken"),
+        ([ROBOT, ROBOT.replace("name: robot", "name: plc")], "is robot's already"),
+        ([ROBOT.replace("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID", "#" * 40)], "is no CURVE key"),
+        ([ROBOT.replace("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID", "0" * 40)], "is no CURVE key"),
         (["{name: robot}"], "public_key"),
     ],
 )
