@@ -14,15 +14,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from voxgate.runtime.common.clock_quality import SYNCHRONISED, clock_quality
 from voxgate.runtime.common.wall_clock import utc_now
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """monotonic_ns: deadlines, stamps and durations go by it. utc_now: for stored records."""
+    """monotonic_ns: deadlines, stamps and durations go by it. utc_now: for stored records.
+
+    quality: whether somebody keeps utc_now right, for records (`common.clock_quality`).
+    """
 
     monotonic_ns: Callable[[], int]
     utc_now: Callable[[], datetime]
+    quality: Callable[[], str] = lambda: SYNCHRONISED
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a time server keeps utc_now right."""
+        return self.quality().startswith(SYNCHRONISED)
 
 
 ZERO_VARIABLE = "VOXGATE_CLOCK_ZERO_NS"
@@ -46,4 +56,4 @@ def steady_ns() -> int:
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) + ZERO_NS
 
 
-HOST_CLOCK = Clock(steady_ns, utc_now)
+HOST_CLOCK = Clock(steady_ns, utc_now, clock_quality)

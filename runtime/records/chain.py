@@ -107,7 +107,10 @@ def digest_of(row: Sequence[str | int]) -> str:
 
 
 class Chain:
-    """Writes entries through the journal's connection, inside its transactions."""
+    """Writes entries through the journal's connection, inside its transactions.
+
+    latest_utc: the latest time that an entry tells; None before the first.
+    """
 
     def __init__(
         self, db: sqlite3.Connection, key: Ed25519PrivateKey, utc_now: Callable[[], datetime]
@@ -115,11 +118,14 @@ class Chain:
         self._db = db
         self._key = key
         self._utc_now = utc_now
+        last = db.execute("SELECT utc FROM chain ORDER BY number DESC LIMIT 1").fetchone()
+        self.latest_utc = None if last is None else datetime.fromisoformat(last[0])
 
     def append(self, event: Event) -> None:
         """One more entry. Raises sqlite3.Error."""
         last, previous = self.head()
-        number, utc = last + 1, self._utc_now().isoformat()
+        now = self._utc_now()
+        number, utc = last + 1, now.isoformat()
         own = hash_of(number, utc, event, previous)
         fields = (event.kind.value, event.subject, event.who, event.detail, event.content)
         signature = self._key.sign(PURPOSE + own.encode()).hex()
@@ -127,6 +133,7 @@ class Chain:
             f"INSERT INTO chain ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (number, utc, *fields, own, signature),
         )
+        self.latest_utc = now if self.latest_utc is None else max(now, self.latest_utc)
 
     def head(self) -> tuple[int, str]:
         """Number and hash of the last entry; 0 and "" before the first."""

@@ -13,6 +13,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -22,6 +23,7 @@ from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.trusted.bounded_file import sha256_of
 from voxgate.runtime.config.sections import EvidenceSection
 from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.records.believed_time import BelievedTime
 from voxgate.runtime.records.evidence_folder import DAY_S, DiskFullError, Quota, Shelf
 from voxgate.runtime.scans.job_writer import write_job
 from voxgate.runtime.scans.part_files import PartFiles
@@ -35,7 +37,6 @@ LOOK_AFTER_S = 5.0  # without work the folder is looked after, and a broken one 
 LOOK_AFTER_AT_LEAST_NS = 60_000_000_000
 VOLUME_S = 5.0  # the inspection thread gives the volume away within 0.1 s
 CLOSE_S = 5.0  # at the end of the service, for what waits
-CLOCK_STEP_S = 3600.0  # NTP slews; more is a clock that was set, and nothing is old by that
 GB = 1_000_000_000
 MB = 1_000_000
 
@@ -158,7 +159,7 @@ class EvidenceStore:
         self._due_ns = 0
         # kept, bytes, oldest: the shelf is the thread's
         self._figures: tuple[int, int, float | None] = (0, 0, None)
-        self._clock_offset_s = self._offset_s()
+        self._believed = BelievedTime(clock)
         self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
 
     @classmethod
@@ -316,6 +317,7 @@ class EvidenceStore:
             if first or self._trouble is not None:
                 self._shelf.open()
                 self._shelf.prove()
+                self._believed.last_known(self._last_written())
             else:
                 self._shelf.look_again()
             self._shelf.clean(self._believed_utc_s())
@@ -331,12 +333,12 @@ class EvidenceStore:
         self._show()
 
     def _believed_utc_s(self) -> float | None:
-        """Now, unless somebody set the clock while we ran: then nothing is too old by that."""
-        stepped_s = abs(self._offset_s() - self._clock_offset_s)
-        return None if stepped_s > CLOCK_STEP_S else self._clock.utc_now().timestamp()
+        now = self._believed.utc_now()
+        return None if now is None else now.timestamp()
+
+    def _last_written(self) -> datetime | None:
+        last_s = max((kept.t_utc_s for kept in self._shelf.kept.values()), default=None)
+        return None if last_s is None else datetime.fromtimestamp(last_s, tz=timezone.utc)
 
     def _show(self) -> None:
         self._figures = (len(self._shelf.kept), self._shelf.kept_bytes, self._shelf.oldest_utc_s)
-
-    def _offset_s(self) -> float:
-        return self._clock.utc_now().timestamp() - self._clock.monotonic_ns() / 1e9

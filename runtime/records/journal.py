@@ -23,6 +23,7 @@ from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.trusted.box_key import load_or_make
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.nouns import JobIdentity, Origin, Outcome
+from voxgate.runtime.records.believed_time import BelievedTime
 from voxgate.runtime.records.chain import THE_BOX, Chain, Event, Kind, digest_of
 from voxgate.runtime.records.journal_lock import lock_journal
 from voxgate.runtime.records.journal_proof import how_closed, is_proven, prune
@@ -31,7 +32,6 @@ from voxgate.runtime.wire.verdict import VerdictMessage
 
 RESULT_COLUMNS = "result_id, job_id, outcome, message, created_utc"
 FORGET_AT_ONCE = 50  # some ms: nobody waits longer for a verdict
-CLOCK_STEP_S = 3600.0  # NTP slews; more is a clock that was set, and nothing is old by that
 _ADDED = ADDED
 BUSY_S = 1.0  # wait for a person's sqlite3 shell, not longer: a robot waits for the verdict
 
@@ -63,13 +63,14 @@ class Journal:
     def __init__(self, path: Path, clock: Clock = HOST_CLOCK) -> None:
         self._path = path
         self._clock = clock
-        self._offset_s = _offset_s(clock)
+        self._believed = BelievedTime(clock)
         self._lock = lock_journal(path)
         try:
             key = load_or_make(path)
             self.public_key = key.public_key().public_bytes_raw().hex()
             self._db = self._open()
             self._chain = Chain(self._db, key, clock.utc_now)
+            self._believed.last_known(self._chain.latest_utc)
             self.note(Event(Kind.OPENED, self.public_key, detail=self._before()))
         except ServiceError:
             os.close(self._lock)
@@ -97,6 +98,12 @@ class Journal:
             number, own = self._chain.head()
         return f"{number}:{own}"
 
+    def latest_utc(self) -> datetime:
+        """Now, or the latest time that was ever put down: a clock that is set back is not believed
+        where something expires."""
+        now, latest = self._clock.utc_now(), self._chain.latest_utc
+        return now if latest is None else max(now, latest)
+
     def open_job(self, record: JobRecord, who: str = THE_BOX) -> bool:
         """Write the job down. False: this job_id was used before, nothing was written.
 
@@ -110,7 +117,8 @@ class Journal:
         try:
             with self._told(), self._db:
                 self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-                self._chain.append(Event(Kind.JOB, job.job_id, who, content=digest_of(row)))
+                event = Event(Kind.JOB, job.job_id, who, self._clock.quality(), digest_of(row))
+                self._chain.append(event)
         except _Duplicate:
             return False
         return True
@@ -240,7 +248,7 @@ class Journal:
         if first is None:
             return []
         too_many = last - keep.max_rows
-        now = self._believed_utc()
+        now = self._believed.utc_now()
         rows = self._rows(
             "SELECT number, job_id, created_utc FROM result_order JOIN results USING (result_id) "
             "ORDER BY number LIMIT ?",
@@ -253,18 +261,15 @@ class Journal:
             or (now is not None and (now - _utc(made)).total_seconds() > keep.max_age_s)
         ]
 
-    def _believed_utc(self) -> datetime | None:
-        """What time it is; None once the time was set while the file was open."""
-        stepped = abs(_offset_s(self._clock) - self._offset_s) > CLOCK_STEP_S
-        return None if stepped else self._clock.utc_now()
-
     def _insert(self, verdict: VerdictMessage, kind: Kind = Kind.RESULT) -> None:
         row = (
             *(verdict.result_id, verdict.job_id, verdict.outcome.value),
             *(verdict.to_json().decode(), verdict.created_utc.isoformat()),
         )
         self._db.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, NULL)", row)
-        self._chain.append(Event(kind, verdict.job_id, content=digest_of(row)))
+        self._chain.append(
+            Event(kind, verdict.job_id, detail=self._clock.quality(), content=digest_of(row))
+        )
 
     def _before(self) -> str:
         with self._told():
@@ -323,11 +328,6 @@ class Journal:
                 f"{self._path}: the journal failed: {error}: check the disk's space and rights, "
                 "or name another file in journal.path"
             ) from error
-
-
-def _offset_s(clock: Clock) -> float:
-    """UTC less the monotonic clock: it changes when the time is set."""
-    return clock.utc_now().timestamp() - clock.monotonic_ns() / 1e9
 
 
 def _utc(written: str) -> datetime:

@@ -37,13 +37,16 @@ class Assembly:
             clock=clock,
         )
         self.runner = JobRunner(config.job, book, doors.relay, self.intake, self.faults, metrics)
+        believed = Clock(clock.monotonic_ns, doors.journal.latest_utc)  # of what expires
         self.station = Station(
             *(cell, doors.cameras, doors.relay, self.faults, metrics, self.runner),
             good=doors.journal.good_recipes(),
-            clock=clock,
+            clock=believed,
         )
         self.heart = Heart(self.station, self.intake, doors, self.faults)
-        self.desk = Desk(self.station, doors.sockets.reply, metrics, self.heart.count_open, clock)
+        self.desk = Desk(
+            self.station, doors.sockets.reply, metrics, self.heart.count_open, believed
+        )
         offers = Offers(config.job.reoffer_ms * NS_PER_MS, config.job.reoffer_times)
         self.reoffer = Reoffer(config.cell, offers, doors.journal, publish, metrics, clock)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -154,8 +153,7 @@ def test_a_key_that_others_may_read_signs_nothing(path: Path) -> None:
 
 def test_who_asked_stands_in_the_chain(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
-        rows = db.execute("SELECT kind, subject, who, detail FROM chain").fetchall()
-    assert ("job", "job-2", "robot", "") in rows
-    assert ("acknowledged", "result-job-1", "robot", "") in rows
-    assert ("command", "bracket/2", "display", "prepare_recipe") in rows
-    assert json.dumps(rows)
+        rows = db.execute("SELECT kind, subject, who FROM chain").fetchall()
+    assert ("job", "job-2", "robot") in rows
+    assert ("acknowledged", "result-job-1", "robot") in rows
+    assert ("command", "bracket/2", "display") in rows

@@ -246,3 +246,26 @@ def test_the_command_copies_another_file(tmp_path: Path, cell_yaml: Path) -> Non
         said = json.loads(CliRunner().invoke(app, words).stdout)
     assert (said["jobs"], said["verdicts"], said["last_job"]) == (1, 1, "job-1")
     assert _jobs(tmp_path / "copy.sqlite") == ["job-1"]
+
+
+@pytest.mark.parametrize(("quality", "left"), [("not synchronised", 2), ("synchronised", 0)])
+def test_a_box_that_starts_400_days_ahead_forgets_nothing_until_somebody_keeps_its_clock(
+    quality: str, left: int, tmp_path: Path
+) -> None:
+    now = datetime(2026, 11, 28, tzinfo=timezone.utc)
+    with closing(Journal(tmp_path / "j.sqlite", Clock(lambda: 0, lambda: now))) as journal:
+        for number in range(2):
+            journal.open_job(record(f"job-{number}"))
+            journal.close_job(verdict(f"job-{number}", f"res-{number}"))
+    ahead = Clock(lambda: 0, lambda: now + timedelta(days=400), lambda: quality)
+    with closing(Journal(tmp_path / "j.sqlite", ahead)) as journal:
+        journal.forget(Retention(max_rows=100, max_age_s=30 * 86_400))
+        assert sum(journal.result(f"job-{number}") is not None for number in range(2)) == left
+
+
+def test_a_clock_that_is_set_back_is_not_believed_where_something_expires(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 28, tzinfo=timezone.utc)
+    Journal(tmp_path / "j.sqlite", Clock(lambda: 0, lambda: now)).close()
+    back = Clock(lambda: 0, lambda: now - timedelta(days=400))
+    with closing(Journal(tmp_path / "j.sqlite", back)) as journal:
+        assert journal.latest_utc() == now
