@@ -40,7 +40,16 @@ EXIT_DIFFERS = 4
 RECORDER = "recorder"
 """Backend of a verdict that only says that the job was recorded."""
 NOT_COMPARED = frozenset(
-    ("result_id", "job_id", "part_id", "created_utc", "is_simulated", "timing_ms", "backend")
+    (
+        "result_id",
+        "job_id",
+        "part_id",
+        "created_utc",
+        "is_simulated",
+        "timing_ms",
+        "backend",
+        "origin",
+    )
 ) | {"evidence", "configuration_id"}
 
 
