@@ -118,11 +118,20 @@ class Chain:
         self._db = db
         self._key = key
         self._utc_now = utc_now
+        self._told_head: str | None = None
         last = db.execute("SELECT utc FROM chain ORDER BY number DESC LIMIT 1").fetchone()
         self.latest_utc = None if last is None else datetime.fromisoformat(last[0])
 
+    def told_head(self) -> str:
+        """`number:hash` of the last entry, read only after something was written."""
+        if self._told_head is None:
+            number, own = self.head()
+            self._told_head = f"{number}:{own}"
+        return self._told_head
+
     def append(self, event: Event) -> None:
         """One more entry. Raises sqlite3.Error."""
+        self._told_head = None  # also of a transaction that fails
         last, previous = self.head()
         now = self._utc_now()
         number, utc = last + 1, now.isoformat()

@@ -95,8 +95,7 @@ class Journal:
     def head(self) -> str:
         """Number and hash of the last entry: who has it notices when entries are taken away."""
         with self._told():
-            number, own = self._chain.head()
-        return f"{number}:{own}"
+            return self._chain.told_head()
 
     def latest_utc(self) -> datetime:
         """Now, or the latest time that was ever put down: a clock that is set back is not believed
