@@ -18,9 +18,11 @@ from tests.kits.repository import ROOT
 from tests.kits.small_scan import small_bracket
 from voxgate.export.golden.golden import load_golden
 from voxgate.runtime.cli import app
+from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.offline.replay import EXIT_DIFFERS, replay_file
+from voxgate.runtime.recipe.folder import MANIFEST_FILE, sha256
 from voxgate.runtime.records.evidence_folder import Kept, kept_in
 from voxgate.runtime.scans.convert import convert_scan
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
@@ -102,6 +104,8 @@ def test_a_replay_comes_to_another_verdict(
     assert line.evidence is EvidenceStatus.QUEUED
     path = recorded(box, line.job_id)
     again = replay_file(path, recipe)
+    assert line.origin is not None
+    assert line.origin.recipe_digest == sha256((recipe / MANIFEST_FILE).read_bytes())
     assert again.recorded == line
     assert again.moved == ()
     assert again.differs == ()
@@ -113,6 +117,17 @@ def test_a_replay_comes_to_another_verdict(
     if line.outcome is Outcome.FAIL:
         _shows_the_defect(path)
     _holds_everything(read_job(path))
+    _is_told_under_another_name(path, recipe)
+
+
+def _is_told_under_another_name(path: Path, recipe: Path) -> None:
+    """A good part's recording, put in the place of a bad part's."""
+    job_id = next(kept.job_id for kept in kept_in(path.parent) if kept.name == path.name)
+    other = path.with_name(path.name.replace(job_id.replace(":", "+"), "another-job"))
+    path.rename(other)
+    with pytest.raises(ScanError, match=f"is a recording of job {job_id}, not of another-job"):
+        replay_file(other, recipe)
+    other.rename(path)
 
 
 def _others_read_it(path: Path, recipe: Path, outcome: Outcome) -> None:

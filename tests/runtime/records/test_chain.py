@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.kits.journalled import passing_verdict, record
+from voxgate.runtime.cli import app
 from voxgate.runtime.common.trusted.box_key import key_beside
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.records.chain import Event, Kind, digest_of
@@ -157,3 +161,27 @@ def test_who_asked_stands_in_the_chain(path: Path) -> None:
     assert ("job", "job-2", "robot") in rows
     assert ("acknowledged", "result-job-1", "robot") in rows
     assert ("command", "bracket/2", "display") in rows
+
+
+def test_a_recording_that_was_exchanged_is_named(path: Path, tmp_path: Path) -> None:
+    recording = tmp_path / "20261128T000000Z_job-1_FAIL.mcap"
+    recording.write_bytes(b"what the line saw")
+    journal = Journal(path)
+    digest = hashlib.sha256(b"what the line saw").hexdigest()
+    journal.note(Event(Kind.RECORDING, "job-1", detail=recording.name, content=digest))
+    journal.close()
+    assert verify(path, evidence=tmp_path).wrong == []
+    recording.write_bytes(b"what a good part looks like")
+    assert verify(path, evidence=tmp_path).wrong == [f"recording {recording.name}: was altered"]
+    recording.unlink()  # the oldest give way: no tampering
+    assert verify(path, evidence=tmp_path).wrong == []
+
+
+def test_the_command_names_what_is_wrong_and_exits_1(path: Path) -> None:
+    whole = CliRunner().invoke(app, ["journal", "verify", "--file", str(path)])
+    assert whole.exit_code == 0
+    assert "whole up to" in whole.output
+    altered(path, "DELETE FROM jobs WHERE job_id = 'job-0'", "DELETE FROM results")
+    wrong = CliRunner().invoke(app, ["journal", "verify", "--file", str(path), "--json"])
+    assert wrong.exit_code == 1
+    assert "job job-0: is missing" in json.loads(wrong.output)["wrong"]
