@@ -22,6 +22,7 @@ from voxgate.runtime.commands.camera import app as camera_app
 from voxgate.runtime.commands.cell import EXIT_WRONG_INPUT, check, doctor, run, schema
 from voxgate.runtime.commands.inspect_scan import inspect
 from voxgate.runtime.commands.journal import app as journal_app
+from voxgate.runtime.commands.journal import audit
 from voxgate.runtime.commands.keys import app as keys_app
 from voxgate.runtime.commands.keys import sign
 from voxgate.runtime.commands.recipe import app as recipe_app
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "play": play,
     "build": build,
     "doctor": doctor,
+    "audit": audit,
     "bench": bench,
 }
 GROUPS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from voxgate.runtime.errors import ServiceError
 if TYPE_CHECKING:
     from voxgate.runtime.records.journal_verify import Verified
 
+DAYS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
 MOST_SHOWN = 100  # wrong things that are listed
 
 app = typer.Typer(help="The record of every job and verdict.", no_args_is_help=True)
@@ -94,3 +96,23 @@ def _said(found: Verified) -> Iterator[str]:
     if len(found.wrong) > MOST_SHOWN:
         yield f"and {len(found.wrong) - MOST_SHOWN} more"
     yield f"{len(found.wrong)} things are WRONG" if found.wrong else f"whole up to {found.head}"
+
+
+def audit(
+    begin: Annotated[datetime, typer.Argument(metavar="FROM", formats=DAYS, help="UTC.")],
+    end: Annotated[datetime, typer.Argument(metavar="TO", formats=DAYS, help="UTC, not in it.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    config: Annotated[Path, typer.Option("--config", "-c", help="The cell's YAML file.")],
+) -> None:
+    """What an auditor asks for: parts, verdicts, recipes and signers, changes, gaps; exit 1 if
+    altered.
+    """
+    from voxgate.runtime.config.cell import load_cell
+    from voxgate.runtime.records.audit import write_report
+
+    cell = load_cell(config).config
+    span = [each.replace(tzinfo=timezone.utc) for each in (begin, end)]
+    folder = None if cell.evidence is None else cell.evidence.folder
+    found = write_report(cell.journal.path, span[0], span[1], out, folder)
+    typer.echo(f"{out}: {len(found.wrong)} things are wrong" if found.wrong else f"{out}: whole")
+    raise typer.Exit(1 if found.wrong else 0)

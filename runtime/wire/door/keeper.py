@@ -28,7 +28,7 @@ from voxgate.runtime.wire.door.zap import ENDPOINT, Knock, admission, parse_knoc
 
 log = logging.getLogger(__name__)
 
-LOOK_MS, LOOK_SOON_MS = 50, 10
+LOOK_MS, LOOK_SOON_MS = 100, 10
 BAN_NS = 30_000_000_000  # how long a listed peer that was cut off for what it sent stays outside
 DENIED_AGAIN_NS = 10_000_000_000  # between two lines of the log about strangers
 MOST_TOLD = 1000  # cut-offs that nobody has asked for yet
