@@ -86,9 +86,9 @@ class Journal:
         finally:
             os.close(self._lock)
 
-    def note(self, event: Event) -> None:
-        """Put down what happened, and who asked for it."""
-        with self._told(), self._db:
+    def note(self, event: Event, wait: bool = True) -> None:
+        """Put down what happened, and who asked for it. wait: for others who hold the file."""
+        with self._patience(BUSY_S if wait else 0.0), self._told(), self._db:
             self._chain.append(event)
 
     @property

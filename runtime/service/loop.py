@@ -14,6 +14,7 @@ from voxgate.runtime.common.clock import Clock
 from voxgate.runtime.common.timings import NS_PER_MS
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.records.chain import Event, Kind
+from voxgate.runtime.records.evidence_store import Written
 from voxgate.runtime.service.assembly import Assembly
 from voxgate.runtime.service.doors import Doors
 from voxgate.runtime.service.wake import Wake
@@ -52,6 +53,7 @@ class Loop:
         self._poller = poller
         self._napping = napping
         self._now_ns = clock.monotonic_ns
+        self._written: list[Written] = []  # not in the journal yet
         self._next_camera_ns = 0
         self._due_ns = 0
         self._offers = offer_topic(parts.station.cell.config.cell)
@@ -105,10 +107,13 @@ class Loop:
     def tell_lost(self) -> None:
         """Evidence that is on disk, by its digest; and what was promised and could not be written:
         a fault that stops nothing."""
-        for new in self._doors.evidence.take_written():
-            with suppress(ServiceError):  # it will say so where a verdict depends on it
+        self._written += self._doors.evidence.take_written()
+        with suppress(ServiceError):  # a journal that fails says so where a verdict depends on it
+            while self._written:
+                new = self._written[0]
                 event = Event(Kind.RECORDING, new.job_id, detail=new.file, content=new.sha256)
-                self._doors.journal.note(event)
+                self._doors.journal.note(event, wait=False)
+                self._written.pop(0)
         for lost in self._doors.evidence.take():
             now_ns = self._now_ns()
             self._parts.faults.tell(FaultCode.EVIDENCE, lost.detail, now_ns, lost.job_id)
