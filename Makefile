@@ -83,11 +83,12 @@ types: $(READY)
 check: style types test
 
 # What by day is inspected at a quarter of its size, as it is
-WHOLE := tests/export/commands tests/export/quality $(addprefix tests/runtime/,fusion geometry inspection offline)
+WHOLE := fusion/test_device.py fusion/test_whole.py geometry/test_drift.py \
+	inspection/test_inspector.py offline/test_inspect_scan.py
 
 nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY) test-viewers
 	$(BIN)/pytest -q -m nightly --timeout 1800
-	VOXGATE_PICTURES=whole $(BIN)/pytest -q -n 2 --dist loadfile $(WHOLE)
+	VOXGATE_PICTURES=whole $(BIN)/pytest -q -n 2 --dist loadfile $(WHOLE:%=tests/runtime/%)
 	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
 	$(OPENCV4_BIN)/pytest -q -m nightly --timeout 1800 $(OPENCV4_TESTS)
 	$(BIN)/voxgate bench soak
