@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kits.repository import BRACKET
 from tests.methods.agreement import exported
 from voxgate.benchmarks.workstation.seeded.case import MODULES, Case
 from voxgate.runtime.nouns import Outcome
@@ -77,3 +78,21 @@ def test_another_good_part_raises_the_threshold(small_scans: Path, tmp_path: Pat
     found = {s: inspect_folder(small_scans / s, tmp_path / "more").verdict for s in ("good", "bad")}
     assert found["good"].outcome is Outcome.PASS
     assert found["bad"].outcome is not Outcome.PASS
+
+
+@pytest.mark.timeout(900)
+def test_a_model_sees_other_pictures_at_its_export_than_on_the_line(tmp_path: Path) -> None:
+    """A camera of 800 x 600 px, inspected at half of that: graph, parity and verdicts alike."""
+    (case,) = _of_padim(tmp_path, BRACKET / "golden")
+    said = exported(case.arguments, BRACKET, tmp_path / "recipe", "--smallest-mm", "4")
+    (row,) = said["parity"]
+    assert row["agreeing"] == row["scans"] == 3
+    manifest = Recipe.load(tmp_path / "recipe").manifest
+    assert manifest.working is not None
+    assert manifest.inputs[0].shape == (1, 1, 300, 400)
+    assert len(inspect_folder(BRACKET / "good", tmp_path / "recipe").verdict.views) == 12
+
+
+def _of_padim(folder: Path, scan: Path) -> list[Case]:
+    seeded = importlib.import_module("voxgate.benchmarks.workstation.seeded.padim")
+    return [case for case in seeded.cases(folder, scan) if is_quick(case)][:1]
