@@ -29,6 +29,7 @@ from voxgate.runtime.wire.door.zap import ENDPOINT, Knock, admission, parse_knoc
 log = logging.getLogger(__name__)
 
 LOOK_MS, LOOK_SOON_MS = 100, 10
+NS_PER_MS = 1_000_000
 BAN_NS = 30_000_000_000  # how long a listed peer that was cut off for what it sent stays outside
 DENIED_AGAIN_NS = 10_000_000_000  # between two lines of the log about strangers
 MOST_TOLD = 1000  # cut-offs that nobody has asked for yet
@@ -66,6 +67,7 @@ class Door:
         self._wake_read, self._wake_write = os.pipe()
         self._zap = self._bind_zap()
         self._monitors = {role: self._monitor(role) for role in ROLES}
+        self._look_ns = 0
         self._stop = False
         self._thread = Thread(target=self._run, name="door", daemon=True)
         self._thread.start()
@@ -174,8 +176,11 @@ class Door:
                 self._hear(role, monitor)
         if self._zap is not None and self._zap in ready:
             self._answer(self._zap)
-        for room in list(self._rooms.values()):
-            self._tell(room.look(steady_ns()))
+        now_ns = steady_ns()
+        if now_ns >= self._look_ns:  # not for each of a thousand strangers
+            self._look_ns = now_ns + LOOK_SOON_MS * NS_PER_MS
+            for room in list(self._rooms.values()):
+                self._tell(room.look(now_ns))
 
     def _patience_ms(self) -> int | None:
         rooms = list(self._rooms.values())
