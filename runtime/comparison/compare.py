@@ -148,9 +148,14 @@ def explain(
     crew.run(part)
 
 
-def opened(mask: Mask, pixel_mm: float) -> Mask:
-    """Only where a square of VANISHED_OPENING_MM fits in: edges flicker, lost shape does not."""
-    size_px = window_px(VANISHED_OPENING_MM, pixel_mm, LEAST_OPENING_PX)
+def opened(
+    mask: Mask,
+    pixel_mm: float,
+    least_mm: float = VANISHED_OPENING_MM,
+    least_px: int = LEAST_OPENING_PX,
+) -> Mask:
+    """Only where a square of least_mm fits in: edges flicker, lost shape does not."""
+    size_px = window_px(least_mm, pixel_mm, least_px)
     square = np.ones((size_px, size_px), np.uint8)
     # an even square has no middle pixel: growing it again needs the mirrored anchor
     anchor = size_px // 2

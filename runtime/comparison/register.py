@@ -32,6 +32,8 @@ from voxgate.runtime.transforms import Transform, apply, invert
 # whose sensor or part is coarser brings its own.
 TOLERANCE_MM = 0.3
 GONE_RIM_MM = 2.5  # next to vanished surface the picture is of what lies behind it
+# Off edges, where nothing flickers and a narrow hole is one: the bottom of a drilled hole of 2 mm.
+HOLE_OPENING_MM, HOLE_OPENING_PX = 1.0, 2
 # A golden scan has no return either where such a part dazzles the sensor or swallows its light; a
 # rendering knows no such place.
 RENDERED_LOST_WEIGHT = 0.5
@@ -119,12 +121,14 @@ def register(
     found = compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     explain(planned, golden, rays, golden_from_camera, found, crew)
     vanished = found.kind == GONE
-    rim_px = odd_px(GONE_RIM_MM, expected.pixel_mm, LEAST_PX)
-    rim = np.ones((rim_px, rim_px), np.uint8)
-    np.copyto(found.reference, view.image, where=cv2.dilate(vanished.view(np.uint8), rim) > 0)
-    gone = opened(vanished, expected.pixel_mm)
-    silent = _silent(found, blind_spots)
     pixel_mm = expected.pixel_mm
+    holes = _off_edges(vanished, found, expected) & ~opened(vanished, pixel_mm)
+    rim_px = odd_px(GONE_RIM_MM, pixel_mm, LEAST_PX)
+    rim = np.ones((rim_px, rim_px), np.uint8)
+    behind = cv2.dilate((vanished & ~holes).view(np.uint8), rim) > 0
+    np.copyto(found.reference, view.image, where=behind)
+    gone = opened(vanished, pixel_mm) | opened(holes, pixel_mm, HOLE_OPENING_MM, HOLE_OPENING_PX)
+    silent = _silent(found, blind_spots)
     missed = silent if narrow else opened(silent, pixel_mm)
     unseen = silent | (found.kind == SHOWN)
     lost = missed
@@ -164,11 +168,11 @@ def _silent(found: Found, blind_spots: Mask | None) -> Mask:
     return silent
 
 
-def _off_edges(silent: Mask, found: Found, expected: ExpectedView) -> Mask:
-    """(h, w) of the silent pixels those on surface without an edge, where no return flickers."""
-    smooth: Mask = np.zeros_like(silent)
-    rough_mm = expected.rough_mm.reshape(-1)[found.pixel[silent]]
-    smooth[silent] = rough_mm <= STEADY_MM
+def _off_edges(where: Mask, found: Found, expected: ExpectedView) -> Mask:
+    """(h, w) of the pixels of a kind those on surface without an edge, where nothing flickers."""
+    smooth: Mask = np.zeros_like(where)
+    rough_mm = expected.rough_mm.reshape(-1)[found.pixel[where]]
+    smooth[where] = rough_mm <= STEADY_MM
     return smooth
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -21,6 +22,7 @@ from voxgate.runtime.volume.grid import GridSpec
 Point = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 DARK, BRIGHT = 10, 245
+LEAST_PX = 3  # of a mark in a view that sees its place
 FAIL, INDETERMINATE = Outcome.FAIL, Outcome.INDETERMINATE
 
 
@@ -111,6 +113,36 @@ def _mark(grey: int, radius_mm: float, height_mm: float = 0.0, place: int = 0) -
         ]
 
     return spoil
+
+
+def _mark_in(count: int, radius_mm: float) -> Spoil:
+    """In so many of the views that see the place; the others show it clean."""
+
+    def spoil(views: list[View], stage: Stage) -> list[View]:
+        left = count
+        for number, view in enumerate(views):
+            mark = _near(view, stage, stage.places[0], radius_mm)
+            if left and mark.sum() >= LEAST_PX:
+                views[number] = _painted(view, mark, DARK)
+                left -= 1
+        return views
+
+    return spoil
+
+
+def _dirt_on_the_lens(views: list[View], stage: Stage) -> list[View]:
+    """Two pixels square, where most pictures show the part well inside its outline."""
+    shown = np.sum([_inside(view, stage) for view in views], axis=0)
+    row, column = np.unravel_index(int(np.argmax(shown)), shown.shape)
+    dirt = np.zeros(shown.shape, np.bool_)
+    dirt[row : row + 2, column : column + 2] = True
+    return [_painted(view, dirt, DARK) for view in views]
+
+
+def _inside(view: View, stage: Stage) -> Mask:
+    """Part all around, that is not dark."""
+    part = (_points(view, stage)[..., 2] > 4.0) & (view.image > 80)
+    return np.asarray(cv2.erode(part.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0)
 
 
 def _painted(view: View, where: Mask, grey: int) -> View:
@@ -221,6 +253,12 @@ ROWS = {
     "a dark mark that is also high": Row(_mark(DARK, 4.0, 2.0), (FAIL,), (Reason.DEFECT,)),
     "a bright mark that is also high": Row(
         _mark(BRIGHT, 4.0, 2.0, place=1), (FAIL,), (Reason.DEFECT,)
+    ),
+    "a dark mark that three views show and others do not": Row(
+        _mark_in(3, 3.0), (FAIL, INDETERMINATE), (Reason.DEFECT, Reason.VIEWS_DISAGREE)
+    ),
+    "dirt at one pixel of every picture": Row(
+        _dirt_on_the_lens, (INDETERMINATE,), (Reason.VIEWS_DISAGREE,)
     ),
     "a mark at the foot": Row(_foot_inverted, (FAIL,), (Reason.DEFECT,)),
     "a place of 5 mm never measured": Row(

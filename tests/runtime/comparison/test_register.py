@@ -211,6 +211,19 @@ def test_a_narrow_hole_in_the_depth_hides_the_picture_there(crew: Crew) -> None:
     assert not found.lost_weight.any()  # without its picture it says nothing
 
 
+def test_the_bottom_of_a_drilled_hole_is_taken_for_what_should_be_seen_there(crew: Crew) -> None:
+    seen = scene.look(POSES[0], seed=1)
+    hole = _within(_points(seen), ((40.0, 19.0, 24.0), (42.0, 21.0, 26.0)), 0.0)
+    depth = np.where(hole, scene.depth(seen) + np.float32(6.0), scene.depth(seen))
+    dark = np.where(hole, np.uint8(0), seen.image)
+    drilled = replace(seen, image=dark, depth_mm=depth.astype(np.float32))
+    found = register(drilled, 0, _golden(), scene.rays(), np.eye(4), crew)
+    assert 4 <= hole.sum() < 9  # too narrow for what flickers at edges
+    assert (found.reference[hole] > 40).all()
+    assert len(found.vanished_mm) >= 4
+    assert found.vanished_score.max() > 1.0
+
+
 def test_the_golden_gloss_follows_the_surface(crew: Crew) -> None:
     pose, standing = POSES[0], STANDING[1]
     still = scene.look(pose, seed=100)
