@@ -77,6 +77,10 @@ SUITES = {
 }
 # for a night
 LONG_SUITES = {
+    "made_up": Suite(
+        "made_up.made_up",
+        "two rendered part types that nobody tuned the detector to, on the public cameras",
+    ),
     "soak": Suite(
         "line.soak",
         "2,000 jobs with random faults: every one accounted for, memory and descriptors flat",
