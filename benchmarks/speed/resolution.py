@@ -3,7 +3,7 @@
     python -m voxgate.benchmarks.speed.resolution
 
 The example bracket, enlarged; each size is exported and inspected in a process of its own, whose
-CPU time and memory are the figures. At the largest the real service then plays it over real sockets.
+CPU time and memory are the figures. At the largest the real service then plays it over sockets.
 """
 
 from __future__ import annotations
@@ -152,8 +152,9 @@ def _live(console: Console, part: Path) -> None:
     outcomes = ", ".join(sorted({str(report.outcome) for report in reports}))
     p50 = statistics.median(known) if known else float("nan")
     console.print(
-        f"the same as a service, {JOBS} jobs ({outcomes}): last exposure to verdict p50 {p50:.0f} ms, "
-        f"most {max(known, default=float('nan')):.0f} ms; the service holds {resident / MB:.0f} MB"
+        f"the same as a service, {JOBS} jobs ({outcomes}): last exposure to verdict "
+        f"p50 {p50:.0f} ms, most {max(known, default=float('nan')):.0f} ms; "
+        f"the service holds {resident / MB:.0f} MB"
     )
 
 
