@@ -135,14 +135,14 @@ class Plan:
 class PlanCache:
     """The plans of one folder. Reading never builds anything.
 
-    cell: whose box seals them; None: a workstation's, nothing is sealed. loaded: sha256 of each
-    plan that was.
+    cell: whose box seals them, where recipes have to be signed; None: a workstation's.
+    loaded: sha256 of each plan that was.
     """
 
     def __init__(self, folder: Path, cell: CellConfig | None = None) -> None:
         self.folder = folder
         self.loaded: list[str] = []
-        self._cell = cell
+        self._cell = cell if cell is not None and cell.recipes.signers else None
 
     @classmethod
     def beside(cls, recipe_folder: Path) -> PlanCache:

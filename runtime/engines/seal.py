@@ -17,28 +17,26 @@ MAC_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Of one box. required: what bears none, or another's, is not loaded."""
+    """Of one box: what bears none, or another's, is not loaded."""
 
     key: bytes
-    required: bool
 
     @classmethod
     def of(cls, config: CellConfig) -> Seal:
-        """Required where recipes have to be signed. Raises PlanError when there is no key."""
+        """By the key beside the cell's journal. Raises PlanError when there is none."""
         try:
             own = load_or_make(config.journal.path)
         except ServiceError as error:
             raise PlanError(str(error)) from error
-        key = hmac.digest(own.private_bytes_raw(), PURPOSE, hashlib.sha256)
-        return cls(key, required=bool(config.recipes.signers))
+        return cls(hmac.digest(own.private_bytes_raw(), PURPOSE, hashlib.sha256))
 
     def over(self, name: str, content: bytes) -> bytes:
         """For content under this name."""
         return hmac.digest(self.key, name.encode() + b"\n" + content, hashlib.sha256)
 
     def fits(self, name: str, content: bytes, seal: bytes) -> bool:
-        """Whether this box sealed this content under this name, or need not have."""
-        return not self.required or hmac.compare_digest(self.over(name, content), seal)
+        """Whether this box sealed this content under this name."""
+        return hmac.compare_digest(self.over(name, content), seal)
 
 
 def read_seal(path: Path) -> bytes:

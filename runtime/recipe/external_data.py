@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+VARINT, FIXED64, LENGTH, GROUP, END_GROUP, FIXED32 = range(6)
 EXTERNAL_DATA, DATA_LOCATION = 13, 14  # of TensorProto
 MOST_DEPTH = 64  # of graphs in graphs
 
@@ -26,16 +26,17 @@ _INSIDE = {
 
 
 def refers_elsewhere(model: bytes) -> bool:
-    """True also for what cannot be followed: nobody signed that knowingly."""
+    """True also for graphs nested deeper than anybody nests them; False for what is no protocol
+    buffer, which no engine takes either."""
     try:
         return _refers(memoryview(model), _MODEL, 0)
-    except (IndexError, ValueError):
-        return True
+    except (IndexError, KeyError, ValueError):
+        return False
 
 
 def _refers(message: memoryview, kind: int, depth: int) -> bool:
     if depth > MOST_DEPTH:
-        raise ValueError("graphs nested too deeply")
+        return True
     for field, value in _fields(message):
         if kind == _TENSOR and field in (EXTERNAL_DATA, DATA_LOCATION) and value != 0:
             return True
@@ -57,6 +58,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             value, at = _varint(message, at)
             yield tag >> 3, value
             continue
+        if kind == GROUP:
+            at = _after_group(message, at)
+            continue
         size = {FIXED64: 8, FIXED32: 4}.get(kind)
         if kind == LENGTH:
             size, at = _varint(message, at)
@@ -64,6 +68,24 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             raise ValueError("no protocol buffer")
         yield tag >> 3, message[at : at + size]
         at += size
+
+
+def _after_group(message: memoryview, at: int) -> int:
+    """Where the fields of a group end, an old form that readers skip."""
+    depth = 1
+    while depth:
+        tag, at = _varint(message, at)
+        kind = tag & 7
+        if kind in (GROUP, END_GROUP):
+            depth += 1 if kind == GROUP else -1
+        elif kind == VARINT:
+            _, at = _varint(message, at)
+        elif kind == LENGTH:
+            size, at = _varint(message, at)
+            at += size
+        else:
+            at += {FIXED64: 8, FIXED32: 4}[kind]
+    return at
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
