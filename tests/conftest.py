@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from hypothesis import settings
 
 from tests.kits.repository import BRACKET, ROOT
 from tests.kits.small_scan import small_bracket
@@ -17,6 +18,10 @@ from voxgate.sim.recipes import export_once
 
 # a tenth of a second for every command that is tried in this process
 typer.main.get_command = cache(typer.main.get_command)
+
+# how long an example takes says how busy the machine is
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 HERE = Path(__file__).parent
 REAL_TIME = (HERE / "line", HERE / "box")

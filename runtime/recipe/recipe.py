@@ -194,7 +194,9 @@ _BROKEN = (ValueError, KeyError, TypeError)
 def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
     for name in [name for name in content if name.endswith(".onnx")]:
         if refers_elsewhere(content[name]):
-            raise ValueError(f"{name} keeps tensors in other files, which nobody has signed")
+            raise ValueError(
+                f"{name} cannot be read, or keeps tensors in other files, which nobody has signed"
+            )
     grid = manifest.grid
     plan = plan_of(content["viewplan.json"])
     zones = _zones(content.get(ZONES_FILE), grid.voxel_mm)

@@ -289,6 +289,7 @@ def _cell(tmp_path: Path, backend: str, recipe: str | None = None) -> CellConfig
 def load_cell_text(tmp_path: Path, text: str) -> CellConfig:
     text = text.replace("../examples", str(ROOT / "examples"))
     text = text.replace("../out/recipes", str(tmp_path))
+    text = text.replace("../out/journal.sqlite", str(tmp_path / "journal.sqlite"))
     lines = [line for line in text.splitlines() if not line.startswith("  default: bracket")]
     (tmp_path / "cell.yaml").write_text("\n".join(lines), encoding="utf-8")
     return load_cell(tmp_path / "cell.yaml").config
