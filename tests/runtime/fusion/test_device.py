@@ -264,6 +264,7 @@ def test_the_services_worker_opens_serves_and_closes_it_on_one_thread(
     before = set(box.gpu.memory)
     text = (ROOT / "configs" / "bracket_cell.yaml").read_text(encoding="utf-8")
     text = text.replace("../examples/bracket", str(small_bracket()))
+    text = text.replace("../out/journal.sqlite", str(tmp_path / "journal.sqlite"))
     text = text.replace("../out/recipes", str(small_recipe.parents[1]))
     text = text.replace("default: bracket/1 ", f"default: bracket/{small_recipe.name} ")
     text = text.replace("backend: onnxruntime-cpu ", f"plans: {plans.folder}\n  backend: auto ")
