@@ -11,6 +11,7 @@ EXPORT_BIN := .venv-export/bin
 EXPORT_READY := .venv-export/.ready
 EXPORT_TESTS := tests/methods
 # OpenCV 4 has the hand-eye methods that ours is held against, and is a version we promise to run on
+KERNELS := .venv/.kernels
 OPENCV4_BIN := .venv-opencv4/bin
 OPENCV4_READY := .venv-opencv4/.ready
 OPENCV4_TESTS := tests/opencv4
@@ -34,16 +35,16 @@ REAL_TIME := tests/line tests/box
 COMPUTE := env OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile \
 	$(REAL_TIME:%=--ignore=%)
 
-demo: $(READY)
+demo: $(KERNELS)
 	$(BIN)/voxgate demo
 
-test: $(READY)
-	@$(MAKE) --no-print-directory -j 2 -O real-time computing
+test: $(KERNELS)
+	@$(MAKE) --no-print-directory -j 2 -Oline real-time computing
 
-real-time: $(READY)
+real-time: $(KERNELS)
 	$(BIN)/pytest -q -n 4 --dist loadfile $(REAL_TIME)
 
-computing: $(READY)
+computing: $(KERNELS)
 	nice -n 5 $(COMPUTE)
 
 test-export: $(EXPORT_READY)
@@ -69,7 +70,7 @@ bench-gpu: $(GPU_READY)
 quick: $(READY)
 	@$(MAKE) --no-print-directory -j 2 -O types quick-tests
 
-quick-tests: style
+quick-tests: style $(KERNELS)
 	$(COMPUTE) -m "not slow and not nightly"
 
 style: $(READY)
@@ -125,6 +126,11 @@ $(VIEWERS_READY): requirements-viewers.lock
 # Every version and hash is in the lock; the project itself is installed without looking for more.
 $(READY): requirements.lock pyproject.toml
 	$(call install,.venv,requirements.lock)
+
+# Compiled once, before processes that start side by side would each do it
+$(KERNELS): $(READY) $(shell find runtime export -name '*_kernels.py')
+	$(BIN)/python -m voxgate.runtime.inspection.warm_up
+	touch $@
 
 $(EXPORT_READY): requirements-export.lock pyproject.toml
 	$(call install,.venv-export,requirements-export.lock)
