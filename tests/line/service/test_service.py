@@ -155,7 +155,7 @@ def test_job_ends_by_itself_and_a_late_stop_hears_the_verdict(robot: Robot) -> N
     for _ in range(3):
         robot.expose()
     until(lambda: heard_verdicts(robot, job_id), "the verdict without stop_job")
-    assert is_good(stop(robot, job_id))
+    assert is_good(verdict := stop(robot, job_id)), reasons(verdict)
     assert len(heard_verdicts(robot, job_id)) == 1
 
 
