@@ -24,6 +24,7 @@ from voxgate.runtime.volume.volume import Volume
 
 SPECK_VOXELS = 4  # across: a grain of dust, a hot pixel, a glint; what is larger is no such thing
 MOST_SPECKS = 16  # more is a dirty cell: each costs several runs of the models
+MOST_RUNS = 64  # for all of them: the robot waits for the verdict
 ENOUGH = 2  # witnesses: one view is a word against a word
 SHOWN_SCORE = 0.8  # what a view must make of the speck, to have a say on it
 OUTVOTE = 3  # quiet views over the others, where nobody tries whether they could see it
@@ -75,6 +76,7 @@ class Hearing:
         self._score = score
         self._rays = rays
         self._own: dict[int, Plane] = {}
+        self._runs = 0
 
     def hear(self, defects: Sequence[Defect], volume: Volume) -> Heard:
         """What speaks against defects of one view; specks that are refuted are quiet in the volume
@@ -114,13 +116,16 @@ class Hearing:
 
     def _count_witnesses(self, planned: int, mark: Mark) -> int:
         """Views that would show the mark and do not, up to ENOUGH; of them one at most, a doubt,
-        where another view half shows it."""
+        where another view half shows it, or may: nobody is asked after MOST_RUNS."""
         clean, supported = 0, False
         for other, picture, touched in self._lookers(planned, mark):
             own = self._said(other, self._of(other), touched)
             if own <= CLEAN_SCORE and clean == ENOUGH:
                 continue
-            shown = self._said(other, self._score(self._views[other], picture), touched)
+            if self._runs >= MOST_RUNS:
+                supported = True
+                break
+            shown = self._said(other, self._ask(other, picture), touched)
             supported |= own > max(CLEAN_SCORE, shown / 2)
             clean += shown >= SHOWN_SCORE and own <= max(CLEAN_SCORE, shown / 2)
         return min(clean, ENOUGH - supported)
@@ -155,9 +160,12 @@ class Hearing:
 
     def _of(self, planned: int) -> Plane:
         if planned not in self._own:
-            described = self._views[planned]
-            self._own[planned] = self._score(described, described.view.image)
+            self._own[planned] = self._ask(planned, self._views[planned].view.image)
         return self._own[planned]
+
+    def _ask(self, planned: int, image: GreyImage) -> Plane:
+        self._runs += 1
+        return self._score(self._views[planned], image)
 
 
 def _accuser(defect: Defect, volume: Volume) -> tuple[int, npt.NDArray[np.int32]]:

@@ -15,6 +15,7 @@ from tests.kits.repository import BRACKET
 from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.engine import open_engine
+from voxgate.runtime.inspection import witnesses
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.recipe.recipe import Recipe
@@ -148,6 +149,15 @@ def test_a_mark_that_nobody_else_could_see_is_taken_for_dust(inspector: Inspecto
             if other != number:
                 views[other] = _without_return(views[other], u, v)
         assert inspector.inspect(views).outcome is not Outcome.PASS
+
+
+def test_dust_passes_though_nobody_was_asked_in_time(
+    inspector: Inspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The robot waits: models are run again so often and no more."""
+    monkeypatch.setattr(witnesses, "MOST_RUNS", 2)
+    dusty = _with_specks([_first(_places(inspector)[0])])
+    assert inspector.inspect(dusty).outcome is not Outcome.PASS
 
 
 def test_dirt_on_the_lens_is_not_named(inspector: Inspector) -> None:
