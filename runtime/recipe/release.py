@@ -18,7 +18,7 @@ from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.labels import Name, Version
 from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.recipe.signature import Trust
+from voxgate.runtime.recipe.signature import Trust, write_signed
 
 RELEASE_FILE = "RELEASE.json"
 MAX_BYTES = 64 * 1024
@@ -64,13 +64,7 @@ def sign_release(
 
 def write_release(folder: Path, release: Release) -> None:
     """Beside the versions, in one step. Raises RecipeError when it cannot be written."""
-    path = folder / RELEASE_FILE
-    draft = path.with_suffix(".new")
-    try:
-        draft.write_text(release.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise RecipeError(f"{path}: {error.strerror}: sign it where you may write") from error
+    write_signed(folder / RELEASE_FILE, release)
 
 
 def read_release(folder: Path, trust: Trust) -> Release | None:

@@ -62,10 +62,14 @@ def sign(manifest: bytes, key: Ed25519PrivateKey, not_after_utc: datetime | None
 
 def write_signature(folder: Path, signature: Signature) -> None:
     """Beside the manifest, in one step. Raises RecipeError when it cannot be written."""
-    path = folder / SIGNATURE_FILE
+    write_signed(folder / SIGNATURE_FILE, signature)
+
+
+def write_signed(path: Path, what: BaseModel) -> None:
+    """As JSON, in one step. Raises RecipeError when it cannot be written."""
     draft = path.with_suffix(".new")
     try:
-        draft.write_text(signature.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        draft.write_text(what.model_dump_json(indent=1) + "\n", encoding="utf-8")
         draft.replace(path)
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror}: sign it where you may write") from error
