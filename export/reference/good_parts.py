@@ -22,6 +22,7 @@ from voxgate.export.reference.filter_bank import UNSTEADY
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.fusion.host import Described
+from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import GreyImage, Note, Outcome, Verdict, View
@@ -131,14 +132,10 @@ def _golden_pixels(
     """(h, w) which pixels land in the golden picture, and where (n,), as flat numbers."""
     assert view.depth_mm is not None  # the inspector has refused it
     points = rays.points(view.depth_mm).astype(np.float64)
-    camera = apply(golden_from_part @ view.part_from_camera, points)
-    seen = camera[..., 2] > 0
-    pixel = np.full((*seen.shape, 2), -1, np.intp)
-    pixel[seen] = np.rint(rays.project(camera[seen])).astype(np.intp)
-    height, width = seen.shape
-    inside = np.asarray(((pixel >= 0) & (pixel < (width, height))).all(axis=-1), np.bool_)
-    u, v = pixel[inside].T
-    return inside, v * width + u
+    part = apply(view.part_from_camera, points).reshape(-1, 3)
+    at = project_into(part, invert(golden_from_part), rays)
+    numbers = at.rows * rays.x.shape[1] + at.columns
+    return at.inside.reshape(rays.x.shape), numbers[at.inside]
 
 
 def _placed(seen: FloatMap, at: tuple[Mask, npt.NDArray[np.intp]]) -> FloatMap:

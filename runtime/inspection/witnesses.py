@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.fusion.host import Described, Plane
+from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.speck_picture import CLEAN_SCORE, Mark, Mask, mark_of, painted
 from voxgate.runtime.nouns import Defect, GreyImage, View
-from voxgate.runtime.transforms import apply, invert
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.volume import Volume
 
@@ -192,13 +192,12 @@ def _squarely(
     """Rows and columns at which a view measured most of the places (n, 3), at SQUARE and above;
     None where it did not."""
     assert view.depth_mm is not None  # the inspector has refused it
-    camera = apply(invert(view.part_from_camera), places_mm)
-    u, v = np.rint(rays.project(camera)).astype(np.intp).T
+    at = project_into(places_mm, view.part_from_camera, rays)
     height, width = view.image.shape
-    inside = (camera[:, 2] > 0) & (u >= STEP_PX) & (v >= STEP_PX)
-    inside &= (u < width - STEP_PX) & (v < height - STEP_PX)
-    camera, u, v = camera[inside], u[inside], v[inside]
-    near = np.abs(view.depth_mm[v, u] - camera[:, 2]) < NEAR_VOXELS * voxel_mm
+    inside = at.inside & (at.columns >= STEP_PX) & (at.rows >= STEP_PX)
+    inside &= (at.columns < width - STEP_PX) & (at.rows < height - STEP_PX)
+    v, u = at.rows[inside], at.columns[inside]
+    near = np.abs(view.depth_mm[v, u] - at.depth_mm[inside]) < NEAR_VOXELS * voxel_mm
     near &= _facing(view.depth_mm, v, u, rays) >= SQUARE
     return (v[near], u[near]) if near.sum() > len(places_mm) / 2 else None
 
