@@ -24,7 +24,8 @@ from voxgate.calib.numerics.least_squares import Array
 from voxgate.runtime.common.strict_json import Fields, parse_object
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import CalibrationError
-from voxgate.runtime.geometry.calibration import SCHEMA_VERSION, Calibration
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.geometry.served import SCHEMA_VERSION, is_served
 from voxgate.runtime.transforms import Transform, rigid
 
 Found = TypeVar("Found")
@@ -128,7 +129,8 @@ def updated(base: CalibrationFile | None, step: Step, forced: bool) -> dict[str,
     data["uncertainty"] = uncertainty | _plain(step.uncertainty)
     data["steps"] = steps | {step.name: _record(step, forced)}
     data.pop("digest", None)
-    if all(key in data for key in NEEDED) and "depth_unit_mm" in data["units"]:
+    whole = all(key in data for key in NEEDED) and "depth_unit_mm" in data["units"]
+    if whole and is_served(Fields(data)):
         data["digest"] = Calibration.from_text(json.dumps(data)).digest
     return data
 

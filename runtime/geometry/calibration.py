@@ -14,17 +14,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.common.strict_json import Fields, parse_object, quoted
+from voxgate.runtime.common.strict_json import Fields, parse_object
 from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.served import check_served
 from voxgate.runtime.transforms import Transform, invert, rigid
 
-SCHEMA_VERSION = 1
 MAX_BYTES = 1 << 20  # a calibration is some kilobytes; a megabyte is another file
 MAX_VIEWS = 1000
 MAX_SIDE_PX = 16_384
 MAX_TICK_HZ = 100_000_000_000
 MAX_READOUT_S = 10.0
-SERVED = {"lens_model": "brown", "mounting": "eye_in_hand"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +103,7 @@ def _text(path: Path) -> str:
 
 
 def _from_fields(fields: Fields) -> Calibration:
-    _check_conventions(fields)
+    check_served(fields)
     size = fields.object_at("image_size")
     timing = fields.object_at("timing")
     width_px = size.integer("width", 1, MAX_SIDE_PX)
@@ -155,25 +154,6 @@ def _forced(fields: Fields) -> tuple[str, ...]:
         return ()
     steps = fields.object_at("steps")
     return tuple(name for name in steps.values if steps.object_at(name).values.get("forced"))
-
-
-def _check_conventions(fields: Fields) -> None:
-    if fields.has("schema_version"):
-        version = fields.integer("schema_version", 0, 1 << 31)
-        if version != SCHEMA_VERSION:
-            raise ValueError(
-                f"schema_version {version} is unknown, this VoxGate reads {SCHEMA_VERSION}"
-            )
-    for key, served in SERVED.items():
-        if fields.has(key) and fields.text(key) != served:
-            raise ValueError(
-                f'{key} must be "{served}", the one that the box serves, '
-                f"got {quoted(fields.text(key))}"
-            )
-    units = fields.object_at("units")
-    for quantity, unit in (("length", "mm"), ("time", "s")):
-        if units.text(quantity) != unit:
-            raise ValueError(f'units.{quantity} must be "{unit}", got "{units.text(quantity)}"')
 
 
 def _camera_matrix(fields: Fields, width_px: int, height_px: int) -> npt.NDArray[np.float64]:

@@ -101,6 +101,13 @@ STRETCHED = np.diag([1.0, 1.0, 1.2, 1.0]).tolist()
         (("views", 1, "T_part_cam_nominal"), STRETCHED, "views[1].T_part_cam_nominal"),
         (("part",), "", "part must be a text"),
         (("schema_version",), 2, "schema_version 2 is unknown"),
+        (("units", "angle"), "deg", 'units.angle must be "rad"'),
+        # said and not acted on would be a pixel in the wrong place
+        (("T_cam_sensor",), np.eye(4).tolist(), "a 3D sensor beside the camera is not served"),
+        (("sensor",), {"K": 1}, "a 3D sensor beside the camera is not served"),
+        (("cameras",), [{}, {}], "several cameras are not served"),
+        (("T_base_cam",), np.eye(4).tolist(), "a camera beside the robot is not served"),
+        (("rolling_shutter_s",), 0.02, '"rolling_shutter_s" is no key of a calibration'),
     ],
 )
 def test_a_wrong_value_is_one_line_with_file_and_key(
