@@ -54,6 +54,14 @@ INTRINSICS = {
 HANDEYE = {
     "poses_min": Limit(8, "", "number of poses used", at_least=True),
     "outliers_max": Limit(0.25, "", "part of the poses that was left out"),
+    # what no cell is like: board and robot in another unit agree with each other all the same
+    "distance_min_mm": Limit(60, "mm", "the board's distance from the camera", at_least=True),
+    "distance_max_mm": Limit(10_000, "mm", "the board's distance from the camera"),
+    "reach_min_mm": Limit(100, "mm", "the flange's largest distance from the base", at_least=True),
+    "reach_max_mm": Limit(10_000, "mm", "the flange's largest distance from the base"),
+    "travel_min_mm": Limit(10, "mm", "the way of the flange between poses", at_least=True),
+    "camera_max_mm": Limit(2000, "mm", "the camera's distance from what carries it"),
+    "scale_off_max_percent": Limit(1.0, "%", "difference in scale between robot and board"),
     "second_turn_min_deg": Limit(10, "deg", "rms turn about the second axis", at_least=True),
     "rms_max_px": Limit(0.5, "px", "reprojection error"),
     "position_rms_max_mm": Limit(0.5, "mm", "rms error of the board's position"),
@@ -71,6 +79,9 @@ SENSOR = {
     "held_out_max_mm": Limit(1.0, "mm", "largest distance on views that were not used"),
     "rms_max_mm": Limit(0.5, "mm", "rms distance"),
     "scale_off_max_percent": Limit(0.3, "%", "difference in scale between sensor and board"),
+    "distance_min_mm": Limit(60, "mm", "the board's distance from the sensor", at_least=True),
+    "distance_max_mm": Limit(10_000, "mm", "the board's distance from the sensor"),
+    "baseline_max_mm": Limit(2000, "mm", "distance between camera and sensor"),
 }
 PART = {
     "rms_max_mm": Limit(0.5, "mm", "rms distance"),

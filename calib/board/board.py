@@ -15,12 +15,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.calib.numerics.lengths import UNITS_MM
 from voxgate.runtime.common.strict_json import Fields, parse_object
 from voxgate.runtime.errors import CalibrationError
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1 << 16
 MAX_SIDE = 200
+LEAST_PITCH_MM, MOST_PITCH_MM = 1.0, 200.0  # of what is printed and held before a robot's camera
 LEAST_GAP = 0.1  # of a square, around a marker: below it the corners drown in the marker's edge
 
 DICTIONARIES = {
@@ -66,8 +68,7 @@ class Board:
             raise ValueError(
                 f"a board has 3 to {MAX_SIDE} columns and rows, got {self.columns} x {self.rows}"
             )
-        if not 0 < self.pitch_mm < 1e4:
-            raise ValueError(f"pitch_mm must be above 0, got {self.pitch_mm:g}")
+        _check_pitch(self.pitch_mm)
         _check_feature(self)
         if self.kind is Kind.CHARUCO:
             _check_dictionary(self)
@@ -134,6 +135,21 @@ class Board:
         board = cv2.aruco.CharucoBoard(size, self.pitch_mm, self.feature_mm, dictionary)
         board.setLegacyPattern(self.legacy)
         return board
+
+
+def _check_pitch(pitch_mm: float) -> None:
+    if not 0 < pitch_mm < 1e4:
+        raise ValueError(f"pitch_mm must be above 0, got {pitch_mm:g}")
+    if not LEAST_PITCH_MM <= pitch_mm <= MOST_PITCH_MM:
+        meant = [
+            f"{pitch_mm * times:g} if {pitch_mm:g} is in {unit}"
+            for unit, times in UNITS_MM.items()
+            if LEAST_PITCH_MM <= pitch_mm * times <= MOST_PITCH_MM
+        ]
+        raise ValueError(
+            f"pitch_mm {pitch_mm:g} is no board's: {LEAST_PITCH_MM:g} to {MOST_PITCH_MM:g} mm; "
+            f"write {', '.join(meant) or 'what a ruler says'}, feature_mm alike"
+        )
 
 
 def _check_feature(board: Board) -> None:

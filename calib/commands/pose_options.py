@@ -50,6 +50,8 @@ class UnitName(str, Enum):
 
     MM = "mm"
     M = "m"
+    CM = "cm"
+    INCH = "inch"
 
 
 Robot = Annotated[
@@ -82,7 +84,7 @@ def asked_forms(
             usual,
             rotation=usual.rotation if rotation is None else rotation.value,
             degrees=usual.degrees if angles is None else angles is AngleName.DEG,
-            metres=usual.metres if unit is None else unit is UnitName.M,
+            unit=usual.unit if unit is None else unit.value,
             inverted=inverted,
         )
         return (form,)
@@ -90,9 +92,9 @@ def asked_forms(
         return ()
     names = [rotation.value] if rotation else [each.value for each in RotationName]
     return tuple(
-        PoseForm(name, degrees=degrees, metres=metres, inverted=inverted)
+        PoseForm(name, degrees=degrees, unit=length, inverted=inverted)
         for name in names
         for degrees in ([angles is AngleName.DEG] if angles else [True, False])
-        for metres in ([unit is UnitName.M] if unit else [False, True])
+        for length in ([unit.value] if unit else [each.value for each in UnitName])
         if degrees or PoseForm(name).angles or angles
     )

@@ -25,6 +25,8 @@ class CloudUnit(str, Enum):
 
     MM = "mm"
     M = "m"
+    CM = "cm"
+    INCH = "inch"
 
 
 def sensor(

@@ -27,13 +27,18 @@ def solve_ax_xb(mounts: Array, camera_from_board: Array) -> Transform:
     Rotation: Park and Martin equation 19, as the rotation that takes the camera's rotation vectors
     to the mount's. Translation: linear least squares of their equation 22.
     """
-    a, b = _relative(mounts, camera_from_board)
+    a, b = relative(mounts, camera_from_board)
     x = np.eye(4)
-    x[:3, :3] = nearest_rotation(_turns(a).T @ _turns(b))
+    x[:3, :3] = turn_of_x(a, b)
     left = (a[:, :3, :3] - np.eye(3)).reshape(-1, 3)
     right = (b[:, :3, 3] @ x[:3, :3].T - a[:, :3, 3]).reshape(-1)
     x[:3, 3] = np.linalg.lstsq(left, right, rcond=None)[0]
     return x
+
+
+def turn_of_x(a: Array, b: Array) -> Array:
+    """(3, 3) rotation of X from relative motions (p, 4, 4) of mount and camera."""
+    return nearest_rotation(_turns(a).T @ _turns(b))
 
 
 def solve_ax_zb(mounts: Array, camera_from_board: Array) -> tuple[Transform, Transform]:
@@ -87,7 +92,7 @@ def turns(mounts: Array) -> Turns:
     return Turns(spread, axes[:3])
 
 
-def _relative(mounts: Array, camera_from_board: Array) -> tuple[Array, Array]:
+def relative(mounts: Array, camera_from_board: Array) -> tuple[Array, Array]:
     """a (p, 4, 4) of the mount and b of the camera, a X = X b."""
     first, second = np.triu_indices(len(mounts), 1)
     a = inverse(mounts[first]) @ mounts[second]

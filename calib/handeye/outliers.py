@@ -8,7 +8,7 @@ import numpy as np
 
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.twist import inverse, rotation_deg
-from voxgate.calib.robot_poses.pose_forms import MM_PER_M, PoseForm, flanges, forms_for
+from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges, forms_for
 from voxgate.runtime.transforms import Transform
 
 CLOSE_MM, CLOSE_DEG = 2.0, 0.5
@@ -75,7 +75,7 @@ def _other_form(
     pose: Transform, wanted: Transform, row: Array | None, form: PoseForm | None
 ) -> str | None:
     limit = _limits(pose, wanted)
-    for factor, unit in ((MM_PER_M, "m"), (1 / MM_PER_M, "mm"), (25.4, "inches")):
+    for factor, unit in ((1000.0, "m"), (0.001, "mm"), (10.0, "cm"), (25.4, "inches")):
         scaled = pose.copy()
         scaled[:3, 3] *= factor
         if _fits(scaled, wanted, limit):

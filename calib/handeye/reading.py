@@ -14,7 +14,9 @@ import numpy as np
 
 from voxgate.calib.handeye.consensus import HOPELESS_MM, consensus
 from voxgate.calib.handeye.motions import MIN_POSES, turns
+from voxgate.calib.handeye.scale import lengths, other_scale
 from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.numerics.lengths import in_another_unit
 from voxgate.calib.numerics.twist import inverse, rotation_deg
 from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges, forms_for
 from voxgate.runtime.errors import CalibrationError
@@ -106,6 +108,7 @@ def choose(
         )
     if not np.isfinite(own[0].gap_mm) and not turns(inverse(seen)).enough:
         return own[0]  # the motions are too few to tell: whoever solves says which are missing
+    _refuse_other_scale(own[0], found[0], numbers, seen, points_mm)
     _refuse_if_better(own[0], found[0])
     if own[0].gap_mm > HOPELESS_MM:
         _refuse_if_better(own[0], shifted(numbers, own[0].form, eye_in_hand, seen, points_mm))
@@ -132,6 +135,7 @@ def _checked(
     if own.gap_mm <= GOOD_MM or too_few:
         return own
     others = best_readings(numbers, (), seen, points_mm, eye_in_hand)
+    _refuse_other_scale(own, others[0] if others else None, numbers, seen, points_mm)
     for other in (*others[:1], shifted(numbers, form, eye_in_hand, seen, points_mm)):
         _refuse_if_better(own, other)
     if own.gap_mm > HOPELESS_MM:
@@ -140,8 +144,9 @@ def _checked(
 
 
 def _refuse_if_better(own: Reading, other: Reading | None) -> None:
-    if other is None or other == own or not other.gap_mm * CLEARLY < own.gap_mm:
+    if not _better(own, other):
         return
+    assert other is not None
     if other.shift:
         raise CalibrationError(
             f"poses and pictures are {abs(other.shift)} rows apart: read so, {other.gap_mm:.2f} mm "
@@ -157,6 +162,26 @@ def _refuse_if_better(own: Reading, other: Reading | None) -> None:
         f"poses read as {own} {left}, as {other} only {other.gap_mm:.2f}: "
         f"if that is how they are meant, say {what}"
     )
+
+
+def _better(own: Reading, other: Reading | None) -> bool:
+    return other is not None and other != own and other.gap_mm * CLEARLY < own.gap_mm
+
+
+def _refuse_other_scale(
+    own: Reading, other: Reading | None, numbers: Array, seen: Array, points_mm: Array
+) -> None:
+    """Before another unit is advised: no cell may be as small as that unit would make it."""
+    poses = _poses(numbers, own.form)
+    if poses is None or own.gap_mm <= GOOD_MM:
+        return
+    if other is not None and _better(own, other):
+        as_other = _poses(numbers, other.form)
+        if as_other is not None and not in_another_unit(lengths(as_other, seen)):
+            return
+    words = other_scale(poses, own.eye_in_hand, seen, points_mm, own.gap_mm)
+    if words is not None:
+        raise CalibrationError(f"poses read as {own}: {words}")
 
 
 def _nothing_fits(own: Reading) -> str:
@@ -177,7 +202,7 @@ def angle_gap_deg(poses: Array, seen: Array) -> float:
 
 
 def _screened(numbers: Array, candidates: Sequence[PoseForm], seen: Array) -> list[PoseForm]:
-    rotations = {(form.rotation, form.degrees): replace(form, metres=False) for form in candidates}
+    rotations = {(form.rotation, form.degrees): replace(form, unit="mm") for form in candidates}
     gaps = []
     for form in rotations.values():
         poses = _poses(numbers, form)
@@ -191,10 +216,10 @@ def _screened(numbers: Array, candidates: Sequence[PoseForm], seen: Array) -> li
 def _variants(
     form: PoseForm, candidates: Sequence[PoseForm], eye_in_hand: bool
 ) -> Iterator[tuple[PoseForm, bool]]:
-    """Both units if both may be meant; the inverse shows as the other place of the camera."""
-    for metres in sorted({each.metres for each in candidates}):
+    """All units that may be meant; the inverse shows as the other place of the camera."""
+    for unit in dict.fromkeys(each.unit for each in candidates):
         for in_hand in (eye_in_hand, not eye_in_hand):
-            yield replace(form, metres=metres), in_hand
+            yield replace(form, unit=unit), in_hand
 
 
 def _poses(numbers: Array, form: PoseForm) -> Array | None:

@@ -20,6 +20,7 @@ from voxgate.calib.lens.lens import Lens
 from voxgate.calib.lens.pnp import board_pose
 from voxgate.calib.numerics.kabsch import Fit, absolute_orientation
 from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.numerics.lengths import unit_of_ratio
 from voxgate.calib.place.cloud import Cloud
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.transforms import Transform, apply
@@ -31,7 +32,6 @@ CENTRES_PER_DOT = 3  # a file with more rows per dot is a cloud, not a list of c
 NEAR_PLANE = 0.35  # of a pitch
 PLANE_TRIES = 200
 BAD_VIEW, LEAST_BAD_MM = 3.0, 0.3
-SCALES = {1000.0: "m instead of mm", 0.001: "mm, and --cloud-unit says m"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,8 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SensorPose:
-    """camera_from_sensor, of the views that were used; held_mm (m,): distances on the others."""
+    """camera_from_sensor, of the views that were used; held_mm (m,): distances on the others;
+    distance_mm: the board's from the sensor, median."""
 
     fit: Fit
     used: tuple[str, ...]
@@ -53,6 +54,7 @@ class SensorPose:
     held: tuple[str, ...]
     held_mm: Array
     bad: tuple[str, ...]
+    distance_mm: float
 
 
 def pair_points(sighting: Sighting, cloud: Cloud, board: Board, lens: Lens) -> Pairs | None:
@@ -94,6 +96,7 @@ def locate_sensor(views: Sequence[Pairs]) -> SensorPose:
         tuple(view.name for view in held),
         np.concatenate(distances) if distances else np.empty(0),
         tuple(bad),
+        float(np.median([np.linalg.norm(view.sensor_mm.mean(axis=0)) for view in used])),
     )
 
 
@@ -254,8 +257,14 @@ def _rms(distances: Array) -> float:
 
 
 def _check_scale(scale: float) -> None:
-    for factor, words in SCALES.items():
-        if 0.5 < scale / factor < 2:
-            raise CalibrationError(f"the cloud is {scale:.0f} times smaller: it is in {words}"
-                                   if factor > 1 else f"the cloud is {1 / scale:.0f} times larger: "
-                                   f"it is in {words}")  # fmt: skip
+    """Sensor and camera differ by a unit: 1000 is metres read as millimetres."""
+    if 0.8 < scale < 1.25:
+        return
+    smaller = scale > 1
+    size = f"{scale:.4g} times smaller" if smaller else f"{1 / scale:.4g} times larger"
+    unit = unit_of_ratio(scale) if smaller else None
+    is_in = f": it is in {unit} instead of mm" if unit else ""
+    raise CalibrationError(
+        f"the cloud is {size} than the pictures of the board say{is_in}; say --cloud-unit, and "
+        "hold the board's description against a ruler"
+    )

@@ -29,24 +29,31 @@ UNIT_LENGTH = 0.01  # a quaternion written with three digits is off by less
 EULER = {"zyx": "ZYX", "wpr": "xyz", "xyz": "XYZ", "zyz": "ZYZ", "zxz": "ZXZ"}
 QUATERNIONS = ("quat-wxyz", "quat-xyzw")
 ROTATIONS = (*QUATERNIONS, "rotvec", *EULER, "matrix")
-MM_PER_M = 1000.0
+UNIT_MM = {"mm": 1.0, "m": 1000.0, "cm": 10.0, "inch": 25.4}
 
 
 @dataclass(frozen=True, slots=True)
 class PoseForm:
     """How the numbers of one pose are meant. rotation: one of ROTATIONS; degrees: of its angles.
 
-    metres: positions are m, not mm. inverted: the pose is flange_from_base.
+    unit: of positions, one of UNIT_MM. inverted: the pose is flange_from_base.
     """
 
     rotation: str
     degrees: bool = True
-    metres: bool = False
+    unit: str = "mm"
     inverted: bool = False
 
     def __post_init__(self) -> None:
         if self.rotation not in ROTATIONS:
             raise ValueError(f"a pose form is one of {', '.join(ROTATIONS)}, got {self.rotation!r}")
+        if self.unit not in UNIT_MM:
+            raise ValueError(f"positions are in {', '.join(UNIT_MM)}, got {self.unit!r}")
+
+    @property
+    def unit_mm(self) -> float:
+        """Millimetres in one unit of the positions."""
+        return UNIT_MM[self.unit]
 
     @property
     def angles(self) -> bool:
@@ -56,25 +63,25 @@ class PoseForm:
     def __str__(self) -> str:
         unit = f" in {'degrees' if self.degrees else 'radians'}" if self.angles else ""
         ends = ", flange_from_base" if self.inverted else ""
-        return f"{self.rotation}{unit}, positions in {'m' if self.metres else 'mm'}{ends}"
+        return f"{self.rotation}{unit}, positions in {self.unit}{ends}"
 
     @property
     def options(self) -> str:
         """What to type for it."""
         angle = f" --angles {'deg' if self.degrees else 'rad'}" if self.angles else ""
         inverted = " --inverted" if self.inverted else ""
-        return f"--rotation {self.rotation}{angle} --unit {'m' if self.metres else 'mm'}{inverted}"
+        return f"--rotation {self.rotation}{angle} --unit {self.unit}{inverted}"
 
 
 ROBOTS = {
-    "ur": PoseForm("rotvec", degrees=False, metres=True),
+    "ur": PoseForm("rotvec", degrees=False, unit="m"),
     "kuka": PoseForm("zyx"),
     "fanuc": PoseForm("wpr"),
     "yaskawa": PoseForm("wpr"),
     "abb": PoseForm("quat-wxyz"),
     "staubli": PoseForm("xyz"),
     "kawasaki": PoseForm("zyz"),
-    "ros": PoseForm("quat-xyzw", metres=True),
+    "ros": PoseForm("quat-xyzw", unit="m"),
 }
 """What a make of robot usually shows."""
 
@@ -91,7 +98,7 @@ def forms_for(columns: int) -> list[PoseForm]:
         rotations = [PoseForm("matrix")]
     else:
         rotations = []
-    return [replace(form, metres=metres) for form in rotations for metres in (False, True)]
+    return [replace(form, unit=unit) for form in rotations for unit in UNIT_MM]
 
 
 def flanges(numbers: Array, form: PoseForm) -> Array:
@@ -105,15 +112,14 @@ def flanges(numbers: Array, form: PoseForm) -> Array:
             "position and quaternion are 7, position and angles 6, a matrix 12 or 16"
         )
     poses = _matrices(numbers) if form.rotation == "matrix" else _composed(numbers, form)
-    if form.metres:
-        poses[:, :3, 3] *= MM_PER_M
+    poses[:, :3, 3] *= form.unit_mm
     return inverse(poses) if form.inverted else poses
 
 
 def to_numbers(pose: Array, form: PoseForm) -> Array:
     """One base_from_flange (4, 4) as this robot shows it."""
     shown = inverse(pose[None])[0] if form.inverted else pose
-    position = shown[:3, 3] / (MM_PER_M if form.metres else 1.0)
+    position = shown[:3, 3] / form.unit_mm
     if form.rotation == "matrix":
         rows = shown[:3].copy()
         rows[:, 3] = position

@@ -36,12 +36,15 @@ from voxgate.calib.handeye.handeye import (
 from voxgate.calib.handeye.next_pose import next_pose
 from voxgate.calib.handeye.outliers import Expected, OutlierPose, explain
 from voxgate.calib.handeye.reading import Reading, choose
+from voxgate.calib.handeye.scale import lengths, scale_of
 from voxgate.calib.lens.intrinsics import calibrate_lens
 from voxgate.calib.lens.lens import Lens
 from voxgate.calib.lens.pnp import board_poses
 from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.numerics.lengths import in_another_unit
+from voxgate.calib.numerics.twist import inverse
 from voxgate.calib.robot_poses.pose_file import PoseTable, matching, read_poses
-from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges
+from voxgate.calib.robot_poses.pose_forms import UNIT_MM, PoseForm, flanges
 from voxgate.calib.steps.lens_step import picture_inputs
 from voxgate.calib.steps.report import Section, distortion_field, handeye_sections, lens_table
 from voxgate.runtime.errors import CalibrationError
@@ -120,6 +123,7 @@ def handeye_figures(found: HandEye, held_mm: Array) -> dict[str, float]:
     return {
         "poses": len(found.off_mm),
         "outliers": len(found.outliers) / taken,
+        **_sizes(found),
         "second_turn_deg": float(found.turns.spread_deg[1]),
         "rms_px": float(np.sqrt((found.residuals**2).sum(axis=1).mean())),
         "position_rms_mm": float(np.sqrt((found.off_mm**2).mean())),
@@ -131,6 +135,21 @@ def handeye_figures(found: HandEye, held_mm: Array) -> dict[str, float]:
         "sigma_deg": float(found.sigma_deg.max()),
         "robot_mm": found.robot_mm,
         "robot_deg": found.robot_deg,
+    }
+
+
+def _sizes(found: HandEye) -> dict[str, float]:
+    """Lengths of the cell, and how robot and board agree on them."""
+    shot = found.shot
+    distance, reach, travel = (each.value_mm for each in lengths(shot.flanges, shot.seen))
+    mounts = shot.flanges if found.eye_in_hand else inverse(shot.flanges)
+    on_robot = float(np.linalg.norm(found.x[:3, 3])) if found.eye_in_hand else 0.0
+    return {
+        "distance_mm": distance,
+        "reach_mm": reach,
+        "travel_mm": travel,
+        "camera_mm": on_robot,
+        "scale_off_percent": 100 * abs(scale_of(mounts, shot.seen) - 1),
     }
 
 
@@ -151,7 +170,7 @@ def _possible(asked: tuple[PoseForm, ...], table: PoseTable) -> tuple[PoseForm, 
         columns = table.numbers.shape[1]
         sizes = {"matrix": (12, 16), "quat-wxyz": (7,), "quat-xyzw": (7,)}
         return tuple(f for f in asked if columns in sizes.get(f.rotation, (6,))) or asked
-    return tuple(PoseForm(table.rotation, metres=metres) for metres in (False, True))
+    return tuple(PoseForm(table.rotation, unit=unit) for unit in UNIT_MM)
 
 
 def _data(given: HandEyeInput, table: PoseTable, pictures: BoardPictures) -> _Data:
@@ -235,6 +254,7 @@ def _advice(judged: tuple[Gate, ...], found: HandEye, reading: Reading) -> list[
 def _remarks(
     pictures: BoardPictures, found: HandEye, reading: Reading, asked: tuple[PoseForm, ...]
 ) -> list[str]:
+    unit = in_another_unit(lengths(found.shot.flanges, found.shot.seen))
     guessed = "" if len(asked) == 1 else ", the only form that fits"
     blank = [f"{name}: the board was not found" for name in pictures.blank]
     lost = set(pictures.names) - set(pictures.blank) - set(found.shot.sightings.names)
@@ -242,6 +262,7 @@ def _remarks(
     bad = [f"{name}: left out: its points fit no lens" for name in sorted(lost - named)]
     return [
         f"poses read as {reading.form}{guessed} ({reading.gap_mm:.2f} mm)",
+        *([unit] if unit else []),
         *blank,
         *bad,
         *(str(each) for each in found.outliers),

@@ -18,6 +18,7 @@ from voxgate.calib.gates import PART, gates, limits_with
 from voxgate.calib.lens.pnp import board_poses
 from voxgate.calib.numerics.kabsch import absolute_orientation
 from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.numerics.lengths import Length, in_another_unit
 from voxgate.calib.numerics.twist import inverse, mean_transform, twists_of
 from voxgate.calib.place.cad import Placed, mesh_surface, place_part
 from voxgate.calib.place.cloud import read_cloud
@@ -30,6 +31,7 @@ from voxgate.calib.steps.report import Section, matrix_table, sigma_table
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.transforms import Transform
 
+LEAST_PART_MM, MOST_PART_MM = 5.0, 10_000.0
 QUANTILES = (50, 75, 90, 95)
 
 
@@ -89,6 +91,7 @@ def by_touch(path: Path) -> Found:
             f"{path}: a touched point has 6 numbers: x y z on the part and x y z in the base, mm"
         )
     part_mm, base_mm = table.numbers[:, :3], table.numbers[:, 3:]
+    _refuse_other_unit(path, part_mm)
     fit = absolute_orientation(base_mm, part_mm)
     if not 0.5 < fit.scale < 2:
         raise CalibrationError(
@@ -100,6 +103,13 @@ def by_touch(path: Path) -> Found:
         fit.a_from_b, fit.distances_mm, fit.rms_mm, fit.covariance, names, _file(path), "touch",
         (f"scale of base to part: {fit.scale:.5f}",),
     )  # fmt: skip
+
+
+def _refuse_other_unit(path: Path, points: Array) -> None:
+    extent = float(np.linalg.norm(np.ptp(points, axis=0)))
+    what = Length("the extent of the points on the part", extent, LEAST_PART_MM, MOST_PART_MM)
+    if words := in_another_unit((what,)):
+        raise CalibrationError(f"{path}: {words}")
 
 
 def by_board(

@@ -15,6 +15,7 @@ from voxgate.calib.calibration_file import CalibrationFile, Step, motion_uncerta
 from voxgate.calib.gates import SENSOR, gates, limits_with
 from voxgate.calib.place.cloud import Cloud, read_cloud
 from voxgate.calib.place.sensor import Pairs, SensorPose, locate_sensor, pair_points
+from voxgate.calib.robot_poses.pose_forms import UNIT_MM
 from voxgate.calib.steps import charts as svg
 from voxgate.calib.steps.handeye_step import unambiguous
 from voxgate.calib.steps.lens_step import picture_inputs
@@ -22,7 +23,6 @@ from voxgate.calib.steps.report import Section, bullets, matrix_table, sigma_tab
 from voxgate.runtime.errors import CalibrationError
 
 SUFFIXES = (".ply", ".csv", ".txt", ".xyz")
-UNIT_MM = {"mm": 1.0, "m": 1000.0}
 
 
 def sensor_step(
@@ -77,6 +77,8 @@ def sensor_figures(found: SensorPose) -> dict[str, float]:
         "held_out_mm": float(found.held_mm.max(initial=0.0)) if len(found.held_mm) else np.nan,
         "rms_mm": found.fit.rms_mm,
         "scale_off_percent": abs(found.fit.scale - 1) * 100,
+        "distance_mm": found.distance_mm,
+        "baseline_mm": float(np.linalg.norm(found.fit.a_from_b[:3, 3])),
         "held_out_rms_mm": float(np.sqrt((found.held_mm**2).mean())) if len(found.held) else np.nan,
     }
 

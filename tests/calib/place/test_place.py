@@ -262,6 +262,14 @@ def test_touched_points_complete_the_calibration(tmp_path: Path) -> None:
     assert off(loaded.base_from_part, example().base_from_part)[0] < 0.1
 
 
+def test_touched_points_in_metres_are_refused(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(0, 0.15, (5, 3))
+    table = np.column_stack([points, apply(motion(np.array([0, 0, 0.3, 0.7, 0, 0.1])), points)])
+    (tmp_path / "touched.csv").write_text("\n".join(",".join(map(str, row)) for row in table))
+    words = ["part", "--calibration", unplaced(tmp_path), "--part", "bracket"]
+    assert "if they are in m" in refused(*words, "--touched", tmp_path / "touched.csv")
+
+
 def test_edited_file_is_refused_and_a_forced_one_says_so(tmp_path: Path) -> None:
     rows = np.array([[0, 0, 0, 700, 0, 100], [100, 0, 0, 800, 0, 100], [0, 90, 0, 700, 95, 100]])
     (tmp_path / "touched.txt").write_text(

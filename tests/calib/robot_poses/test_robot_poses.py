@@ -15,7 +15,14 @@ from voxgate.calib.handeye.reading import choose
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.twist import inverse, motion
 from voxgate.calib.robot_poses.pose_file import matching, read_poses
-from voxgate.calib.robot_poses.pose_forms import ROBOTS, ROTATIONS, PoseForm, flanges, to_numbers
+from voxgate.calib.robot_poses.pose_forms import (
+    ROBOTS,
+    ROTATIONS,
+    UNIT_MM,
+    PoseForm,
+    flanges,
+    to_numbers,
+)
 from voxgate.runtime.errors import CalibrationError
 
 pytestmark = pytest.mark.slow
@@ -26,11 +33,13 @@ poses = st.lists(numbers, min_size=6, max_size=6).map(
 )
 
 
-@given(poses, st.sampled_from(ROTATIONS), st.booleans(), st.booleans(), st.booleans())
+@given(
+    poses, st.sampled_from(ROTATIONS), st.booleans(), st.sampled_from(list(UNIT_MM)), st.booleans()
+)
 def test_pose_survives_every_form(
-    pose: Array, rotation: str, degrees: bool, metres: bool, inverted: bool
+    pose: Array, rotation: str, degrees: bool, unit: str, inverted: bool
 ) -> None:
-    form = PoseForm(rotation, degrees, metres, inverted)
+    form = PoseForm(rotation, degrees, unit, inverted)
     assert flanges(to_numbers(pose, form)[None], form)[0] == pytest.approx(pose, abs=1e-6)
 
 
@@ -62,7 +71,7 @@ def test_makers_angles_are_the_rotations_their_manuals_say(
     form = ROBOTS[robot]
     pose = flanges(np.array([[1.0, 2.0, 3.0, *angles]]), form)[0]
     assert pose[:3, :3] == pytest.approx(rotation, abs=1e-9)
-    assert pose[:3, 3] == pytest.approx(np.array([1, 2, 3]) * (1000 if form.metres else 1))
+    assert pose[:3, 3] == pytest.approx(np.array([1, 2, 3]) * (1000 if form.unit == "m" else 1))
 
 
 TABLE = np.array([[100, 200, 300, 0.5, 0.5, -0.5, 0.5], [110, 190, 310, 0.5, -0.5, 0.5, 0.5]])
@@ -146,14 +155,14 @@ def test_rows_are_found_by_name_or_by_order(tmp_path: Path) -> None:
 
 
 MEANT = [
-    PoseForm("rotvec", degrees=False, metres=True),
+    PoseForm("rotvec", degrees=False, unit="m"),
     PoseForm("zyx"),
     PoseForm("wpr"),
     PoseForm("xyz", degrees=False),
     PoseForm("zyz"),
-    PoseForm("quat-xyzw", metres=True),
+    PoseForm("quat-xyzw", unit="m"),
     PoseForm("quat-wxyz"),
-    PoseForm("matrix", metres=True),
+    PoseForm("matrix", unit="m"),
 ]
 
 
@@ -171,7 +180,7 @@ def test_form_is_recognised_by_what_it_leaves(meant: PoseForm) -> None:
     [
         (PoseForm("wpr"), PoseForm("zyx"), "--rotation wpr"),
         (PoseForm("quat-xyzw"), PoseForm("quat-wxyz"), "--rotation quat-xyzw"),
-        (PoseForm("zyz", metres=True), PoseForm("zyz"), "--unit m"),
+        (PoseForm("zyz", unit="m"), PoseForm("zyz"), "--unit m"),
         (PoseForm("rotvec", degrees=False), PoseForm("rotvec"), "--angles rad"),
         (PoseForm("wpr", inverted=True), PoseForm("wpr"), "--inverted"),
     ],
