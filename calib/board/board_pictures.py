@@ -12,7 +12,10 @@ import numpy as np
 
 from voxgate.calib.board.board import Board
 from voxgate.calib.board.detect import find_board
+from voxgate.calib.board.exif import UPRIGHT, orientation
+from voxgate.calib.board.repeats import Repeat, first_of
 from voxgate.calib.board.sightings import Sighting, Sightings
+from voxgate.calib.numerics.natural import natural
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.nouns import GreyImage
 
@@ -25,7 +28,8 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoardPictures:
-    """found: where the board was seen; blank: names of pictures without it.
+    """found: where the board was seen; blank: names of pictures without it; repeats: pictures that
+    show again what another one shows, and count with it.
 
     digest: sha256 over all pictures' bytes, in the order of their names.
     """
@@ -34,6 +38,7 @@ class BoardPictures:
     names: tuple[str, ...]
     found: tuple[Sighting, ...]
     blank: tuple[str, ...]
+    repeats: tuple[Repeat, ...]
     digest: str
 
     @property
@@ -48,12 +53,16 @@ class BoardPictures:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Picture files of a folder by name. Raises CalibrationError when there is none."""
+    """Picture files of a folder, in natural order of names. Raises CalibrationError for none."""
     if folder.is_file():
         raise CalibrationError(f"{folder}: is a file; name the folder of the pictures")
     if not folder.is_dir():
         raise CalibrationError(f"{folder}: no such folder of pictures")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    files = sorted(
+        # a name that begins with a dot is what macOS leaves beside a file
+        (f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != "."),
+        key=lambda file: natural(file.name),
+    )
     if not files:
         raise CalibrationError(f"{folder}: no pictures here ({', '.join(SUFFIXES)})")
     if len(files) > MAX_PICTURES:
@@ -70,6 +79,12 @@ def read_grey(file: Path) -> tuple[GreyImage, bytes]:
         raise CalibrationError(f"{file}: cannot be read ({error.strerror})") from error
     if len(content) > MAX_BYTES:
         raise CalibrationError(f"{file}: larger than {MAX_BYTES} bytes")
+    if orientation(content) != UPRIGHT:
+        raise CalibrationError(
+            f"{file}: its EXIF says that it is shown turned (orientation {orientation(content)}), "
+            "and the box gets pictures as the sensor reads them: save all of them without EXIF, as "
+            "the sensor reads them"
+        )
     try:
         flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
         grey = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
@@ -84,24 +99,62 @@ def find_in_pictures(
     files: Sequence[Path], board: Board, on_progress: OnProgress = lambda done, of: None
 ) -> BoardPictures:
     """Look for the board in every picture. Raises CalibrationError, also when sizes differ."""
-    found: list[Sighting] = []
-    blank: list[str] = []
-    sizes: dict[tuple[int, int], str] = {}
-    digest = hashlib.sha256()
+    search = _Search(board)
     for done, file in enumerate(files, start=1):
-        grey, content = read_grey(file)
-        sizes.setdefault((grey.shape[1], grey.shape[0]), file.name)
-        if len(sizes) > 1:
-            raise CalibrationError(
-                "pictures differ in size: "
-                + " and ".join(f"{name} has {w} x {h} px" for (w, h), name in sizes.items())
-            )
-        digest.update(content)
-        sighting = find_board(grey, board, file.name)
-        if sighting is None:
-            blank.append(file.name)
-        else:
-            found.append(sighting)
+        search.take(file)
         on_progress(done, len(files))
-    names = tuple(file.name for file in files)
-    return BoardPictures(next(iter(sizes)), names, tuple(found), tuple(blank), digest.hexdigest())
+    return search.result(tuple(file.name for file in files))
+
+
+class _Search:
+    """What was found so far."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._found: list[Sighting] = []
+        self._blank: list[str] = []
+        self._repeats: list[Repeat] = []
+        self._name_of: dict[bytes, str] = {}
+        self._size: tuple[tuple[int, int], str] | None = None
+        self._digest = hashlib.sha256()
+
+    def take(self, file: Path) -> None:
+        """Look at one more picture."""
+        grey, content = read_grey(file)
+        size_px = self._checked_size(grey, file.name)
+        self._digest.update(content)
+        first = self._name_of.setdefault(hashlib.sha256(grey.tobytes()).digest(), file.name)
+        if first != file.name:
+            self._repeats.append(Repeat(file.name, first))
+            return
+        sighting = find_board(grey, self._board, file.name)
+        if sighting is None:
+            self._blank.append(file.name)
+        elif (of := first_of(sighting, self._found, size_px)) is not None:
+            self._repeats.append(Repeat(file.name, of))
+        else:
+            self._found.append(sighting)
+
+    def result(self, names: tuple[str, ...]) -> BoardPictures:
+        """After all of them."""
+        assert self._size is not None  # a folder has pictures, or it was refused
+        return BoardPictures(
+            self._size[0],
+            names,
+            tuple(self._found),
+            tuple(self._blank),
+            tuple(self._repeats),
+            self._digest.hexdigest(),
+        )
+
+    def _checked_size(self, grey: GreyImage, name: str) -> tuple[int, int]:
+        size_px = (grey.shape[1], grey.shape[0])
+        if self._size is None:
+            self._size = (size_px, name)
+        (width, height), first = self._size
+        if size_px != (width, height):
+            raise CalibrationError(
+                f"pictures differ in size: {first} has {width} x {height} px and "
+                f"{name} has {size_px[0]} x {size_px[1]} px"
+            )
+        return size_px

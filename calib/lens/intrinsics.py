@@ -83,10 +83,15 @@ class _State:
 
 
 def calibrate_lens(
-    sightings: Sightings, size_px: tuple[int, int], model: LensModel = LensModel.BROWN
+    sightings: Sightings,
+    size_px: tuple[int, int],
+    model: LensModel = LensModel.BROWN,
+    taken: int | None = None,
 ) -> Intrinsics:
-    """Fit a lens. Raises CalibrationError when the views cannot settle it."""
-    _need(len(sightings), "the board was found in", sightings)
+    """Fit a lens; taken: how many pictures the views are of. Raises CalibrationError when the views
+    cannot settle it."""
+    taken = len(sightings) if taken is None else taken
+    _need(len(sightings), "the board was found in", taken)
     lens, poses = _start(sightings, size_px, model)
     used = [view for view, pose in enumerate(poses) if pose is not None]
     bad = [
@@ -111,7 +116,7 @@ def calibrate_lens(
             )
         )
         del used[worst]
-        _need(len(used), "what fits together is only", sightings)
+        _need(len(used), "what fits together is only", taken)
         state = _State(found.lens, np.delete(found.poses, worst, axis=0))
 
 
@@ -133,10 +138,10 @@ def held_out_px(found: Intrinsics, folds: int = FOLDS) -> Array:
     return errors
 
 
-def _need(count: int, what: str, sightings: Sightings) -> None:
+def _need(count: int, what: str, taken: int) -> None:
     if count < MIN_VIEWS:
         raise CalibrationError(
-            f"{what} {count} of {len(sightings)} pictures, at least {MIN_VIEWS} are needed (better "
+            f"{what} {count} of {taken} pictures, at least {MIN_VIEWS} are needed (better "
             "15): hold the board at different tilts, near and far, also into the corners"
         )
 

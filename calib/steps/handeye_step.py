@@ -45,7 +45,7 @@ from voxgate.calib.numerics.lengths import in_another_unit
 from voxgate.calib.numerics.twist import inverse
 from voxgate.calib.robot_poses.pose_file import PoseTable, matching, read_poses
 from voxgate.calib.robot_poses.pose_forms import UNIT_MM, PoseForm, flanges
-from voxgate.calib.steps.lens_step import picture_inputs
+from voxgate.calib.steps.lens_step import picture_inputs, picture_remarks
 from voxgate.calib.steps.report import Section, distortion_field, handeye_sections, lens_table
 from voxgate.runtime.errors import CalibrationError
 
@@ -177,7 +177,7 @@ def _data(given: HandEyeInput, table: PoseTable, pictures: BoardPictures) -> _Da
     rows = dict(zip(pictures.names, matching(table, pictures.names), strict=True))
     sightings = pictures.sightings
     if given.base is None:
-        found = calibrate_lens(sightings, pictures.size_px)
+        found = calibrate_lens(sightings, pictures.size_px, taken=len(pictures.names))
         return _Data(
             found.sightings, found.poses, _rows(found.sightings, table, rows), found.lens, None
         )
@@ -256,14 +256,14 @@ def _remarks(
 ) -> list[str]:
     unit = in_another_unit(lengths(found.shot.flanges, found.shot.seen))
     guessed = "" if len(asked) == 1 else ", the only form that fits"
-    blank = [f"{name}: the board was not found" for name in pictures.blank]
-    lost = set(pictures.names) - set(pictures.blank) - set(found.shot.sightings.names)
+    repeated = {each.name for each in pictures.repeats}
+    lost = set(pictures.names) - set(pictures.blank) - repeated - set(found.shot.sightings.names)
     named = {each.name for each in found.outliers}
     bad = [f"{name}: left out: its points fit no lens" for name in sorted(lost - named)]
     return [
         f"poses read as {reading.form}{guessed} ({reading.gap_mm:.2f} mm)",
         *([unit] if unit else []),
-        *blank,
+        *picture_remarks(pictures),
         *bad,
         *(str(each) for each in found.outliers),
     ]

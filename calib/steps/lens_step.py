@@ -34,7 +34,9 @@ def lens_step(
     limits = limits_with(INTRINSICS, limit_changes)
     board = Board.load(board_file)
     pictures = find_in_pictures(list_pictures(images), board, on_progress)
-    found = calibrate_lens(pictures.sightings, pictures.size_px, LensModel(model))
+    found = calibrate_lens(
+        pictures.sightings, pictures.size_px, LensModel(model), len(pictures.names)
+    )
     held_px = held_out_px(found)
     figures = lens_figures(found, held_px)
     step = Step(
@@ -76,9 +78,14 @@ def picture_inputs(images: Path, pictures: BoardPictures, board: Board) -> dict[
     }
 
 
+def picture_remarks(pictures: BoardPictures) -> list[str]:
+    """Pictures that are no evidence, or no evidence of their own."""
+    blank = [f"{name}: the board was not found" for name in pictures.blank]
+    return [*blank, *map(str, pictures.repeats)]
+
+
 def _remarks(pictures: BoardPictures, found: Intrinsics) -> list[str]:
     size_px = (found.lens.width_px, found.lens.height_px)
-    blank = [f"{name}: the board was not found" for name in pictures.blank]
     bad = [f"{each.name}: left out: {each.why}" for each in found.bad]
     advice = coverage(found.sightings, found.poses, size_px).advice()
-    return [*blank, *bad, *(f"next: {line}" for line in advice)]
+    return [*picture_remarks(pictures), *bad, *(f"next: {line}" for line in advice)]

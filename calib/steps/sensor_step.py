@@ -18,7 +18,7 @@ from voxgate.calib.place.sensor import Pairs, SensorPose, locate_sensor, pair_po
 from voxgate.calib.robot_poses.pose_forms import UNIT_MM
 from voxgate.calib.steps import charts as svg
 from voxgate.calib.steps.handeye_step import unambiguous
-from voxgate.calib.steps.lens_step import picture_inputs
+from voxgate.calib.steps.lens_step import picture_inputs, picture_remarks
 from voxgate.calib.steps.report import Section, bullets, matrix_table, sigma_table
 from voxgate.runtime.errors import CalibrationError
 
@@ -42,7 +42,7 @@ def sensor_step(
     pictures = find_in_pictures(list_pictures(images), board, on_progress)
     digest = hashlib.sha256()
     views: list[Pairs] = []
-    remarks = [f"{name}: the board was not found in the picture" for name in pictures.blank]
+    remarks = picture_remarks(pictures)
     for sighting in pictures.found:
         file = files.get(Path(sighting.name).stem)
         if file is None:
