@@ -29,6 +29,7 @@ point() { # point LINK VERSION: in one step
 restart_running() {
   live || return 0
   systemctl daemon-reload
+  systemctl try-restart voxgate-camera.socket
   systemctl try-restart 'voxgate.service' 'voxgate@*.service'
 }
 
@@ -77,10 +78,16 @@ install_version() {
 install_units() {
   install -D -m 644 "$here/voxgate.service" "$units/voxgate.service"
   install -D -m 644 "$here/voxgate.service" "$units/voxgate@.service"
+  install -D -m 644 -t "$units" "$here/voxgate-camera.socket" "$here/voxgate-camera@.service"
   install -D -m 644 "$here/voxgate.sysusers" "$root/etc/sysusers.d/voxgate.conf"
   install -D -m 644 "$here/voxgate.tmpfiles" "$root/etc/tmpfiles.d/voxgate.conf"
   systemd-sysusers ${root:+--root="$root"} "$root/etc/sysusers.d/voxgate.conf"
   systemd-tmpfiles --create ${root:+--root="$root"} "$root/etc/tmpfiles.d/voxgate.conf"
+  for folder in "$units"/voxgate.service.d "$units"/voxgate@*.service.d; do
+    if [[ -f $folder/usb-camera.conf ]]; then
+      say "cameras have a user of their own now: move $folder/usb-camera.conf to $units/voxgate-camera@.service.d/"
+    fi
+  done
 }
 
 enabled() { # the links that start a unit or one of its instances at boot
@@ -102,9 +109,11 @@ remove_accounts() {
 uninstall() {
   if live; then
     systemctl stop voxgate.service 'voxgate@*.service' 2>/dev/null || true
+    systemctl stop voxgate-camera.socket 'voxgate-camera@*.service' 2>/dev/null || true
   fi
   enabled | xargs -r rm -f
   rm -f "$units/voxgate.service" "$units/voxgate@.service" \
+    "$units/voxgate-camera.socket" "$units/voxgate-camera@.service" \
     "$root/etc/sysusers.d/voxgate.conf" "$root/etc/tmpfiles.d/voxgate.conf"
   rm -rf "$opt"
   if live; then
@@ -113,7 +122,7 @@ uninstall() {
   fi
   if [[ ${1:-} == --purge ]]; then
     rm -rf "$root/etc/voxgate" "$root"/var/{lib,cache}/voxgate "$root"/var/{lib,cache}/voxgate@* \
-      "$units"/voxgate.service.d "$units"/voxgate@*.service.d
+      "$units"/voxgate.service.d "$units"/voxgate@*.service.d "$units"/voxgate-camera@.service.d
     remove_accounts
     say "removed, with configuration, keys, recipes, records and the user"
   else

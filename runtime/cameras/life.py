@@ -6,10 +6,17 @@ import select
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from voxgate.runtime.cameras.child import CameraChild
 from voxgate.runtime.cameras.frame_gate import REASONS, FaultKind
-from voxgate.runtime.cameras.link import LinkClosedError, Message, fault_from_message
+from voxgate.runtime.cameras.link import (
+    LinkBrokenError,
+    LinkClosedError,
+    Message,
+    fault_from_message,
+    wait_readable,
+)
 from voxgate.runtime.cameras.restart_rule import MS, Order, Phase, RestartRule, Sighting
 from voxgate.runtime.cameras.ring import RingError
 from voxgate.runtime.cameras.settings import CameraSettings
@@ -57,10 +64,13 @@ class CameraStatus:
 class CameraLife:
     """One camera through all its workers; what it sends ends up in `poll`."""
 
-    def __init__(self, settings: CameraSettings, epoll: select.epoll) -> None:
+    def __init__(
+        self, settings: CameraSettings, epoll: select.epoll, launcher: Path | None = None
+    ) -> None:
         self.rule = RestartRule(settings)
         self._settings = settings
         self._epoll = epoll
+        self._launcher = launcher
         self._worker: CameraChild | None = None
         self._linked = False
         self._ready = False
@@ -119,9 +129,8 @@ class CameraLife:
         """Wait for the worker's end until `deadline` (time.monotonic), then kill it."""
         if self._worker is None:
             return
-        ended = select.poll()
-        ended.register(self._worker.pid_fd, select.POLLIN)
-        ended.poll(max(0.0, deadline - time.monotonic()) * 1_000)
+        while self._worker.alive and (left_s := deadline - time.monotonic()) > 0:
+            wait_readable(self._worker.end_fd, left_s)
         self._part(self._worker)
 
     def _sighting(self) -> Sighting:
@@ -133,13 +142,13 @@ class CameraLife:
     def _spawn(self) -> None:
         self._failure = ""
         try:
-            self._worker = CameraChild(self._settings)
+            self._worker = CameraChild(self._settings, self._launcher)
         except OSError as e:
             self._failure = f"no worker could be started: {e}"
             return
         self._linked = True
         self._epoll.register(self._worker.link.fileno(), select.EPOLLIN)
-        self._epoll.register(self._worker.pid_fd, select.EPOLLIN)
+        self._epoll.register(self._worker.end_fd, select.EPOLLIN)
 
     def _bury(self, now_ns: int) -> None:
         """The process is gone, or never came; what it sent before counts."""
@@ -164,7 +173,7 @@ class CameraLife:
         """Close the worker; it is dead or will be killed."""
         self._worker = None
         self._unlink(worker)
-        self._epoll.unregister(worker.pid_fd)
+        self._epoll.unregister(worker.end_fd)
         worker.close()
         self._ready = False
 
@@ -187,6 +196,11 @@ class CameraLife:
             return
         try:
             messages = worker.link.receive()
+        except LinkBrokenError as e:
+            self._failure = f"worker broke the link: {e}"
+            self._unlink(worker)
+            worker.kill()
+            return
         except LinkClosedError:
             self._unlink(worker)
             return

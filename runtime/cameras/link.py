@@ -2,7 +2,8 @@
 
 SOCK_SEQPACKET keeps messages whole and in order and shows the end of the other side. What a worker
 sends is bounded without being lost: frames by the ring's slots, faults by adding up the counts of
-one kind while the parent is slow.
+one kind while the parent is slow. A worker has a vendor's driver in it: what it says is looked at
+before it is believed, and so much is read at once.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import select
 import socket
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
+from voxgate.runtime.common.text import legible
 
 MESSAGE_BYTES = 65_536
+MOST_AT_ONCE = 1_000  # messages of one `receive`; the kernel holds some 300
 _DETAIL_CHARS = 400
+_MOST = 1 << 63  # of a number
+_FAULTS = frozenset(kind.value for kind in FaultKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,10 @@ class Message:
 
 class LinkClosedError(Exception):
     """The other side is gone."""
+
+
+class LinkBrokenError(LinkClosedError):
+    """The other side says what no worker of ours says: nothing more of it is heard."""
 
 
 class Link:
@@ -90,12 +99,13 @@ class Link:
             self.flush()
 
     def receive(self) -> list[Message]:
-        """Everything that has come, in order.
+        """What has come, in order, MOST_AT_ONCE at the most.
 
-        Raises LinkClosedError only when the other side is gone and nothing is left to read.
+        Raises LinkClosedError only when the other side is gone and nothing is left to read,
+        LinkBrokenError at once.
         """
         messages: list[Message] = []
-        while True:
+        while len(messages) < MOST_AT_ONCE:
             try:
                 data = self._end.recv(MESSAGE_BYTES)
             except BlockingIOError:
@@ -106,11 +116,26 @@ class Link:
                 if messages:
                     return messages
                 raise LinkClosedError("the other side closed the link")
-            messages.append(Message(**json.loads(data)))
+            messages.append(_parsed(data))
+        return messages
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until a message comes, the other side ends, or the time is over."""
         wait_readable(self.fileno(), timeout_s)
+
+
+def _parsed(data: bytes) -> Message:
+    try:
+        message = Message(**json.loads(data))
+        numbers = (message.slot, message.number, message.count)
+        words = (message.kind, message.fault, message.detail)
+        fits = all(type(each) is int and -1 <= each < _MOST for each in numbers)
+        fits = fits and message.count >= 0 and all(type(each) is str for each in words)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise LinkBrokenError(f"{type(error).__name__} in a message") from error
+    if not fits or (message.kind == "fault") != (message.fault in _FAULTS):
+        raise LinkBrokenError("a message with values that none has")
+    return replace(message, detail=legible(message.detail))
 
 
 def wait_readable(fd: int, timeout_s: float) -> bool:

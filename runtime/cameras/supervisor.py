@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from voxgate.runtime.cameras.life import CameraCounters, CameraFault, CameraLife, CameraStatus
 from voxgate.runtime.cameras.settings import CameraSettings
@@ -22,14 +23,19 @@ STOP_S = 2.0  # a camera that is asked to stop gets this long to release its dev
 
 
 class CameraSupervisor:
-    """Use from one thread. `with` starts the workers and ends them."""
+    """Use from one thread. `with` starts the workers and ends them.
 
-    def __init__(self, settings: Sequence[CameraSettings]) -> None:
+    launcher: see CameraChild.
+    """
+
+    def __init__(self, settings: Sequence[CameraSettings], launcher: Path | None = None) -> None:
         names = [camera.name for camera in settings]
         if len(set(names)) < len(names):
             raise CameraError(f"each camera needs a name of its own, got {names}")
         self._epoll = select.epoll()
-        self._cameras = {camera.name: CameraLife(camera, self._epoll) for camera in settings}
+        self._cameras = {
+            camera.name: CameraLife(camera, self._epoll, launcher) for camera in settings
+        }
 
     def __enter__(self) -> CameraSupervisor:
         self.start(steady_ns())

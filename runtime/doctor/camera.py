@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from voxgate.runtime.cameras.launched_process import LAUNCHER
 from voxgate.runtime.common.elf import HEADER_BYTES, processor_of
 from voxgate.runtime.config.cameras import GenicamCamera
 from voxgate.runtime.doctor.machine import Machine
@@ -82,6 +83,18 @@ def camera(machine: Machine) -> Finding:
     return green(states)
 
 
+def driver_user(machine: Machine) -> Finding:
+    """A driver is its vendor's native code: as the service it could read the box's keys."""
+    if not _wanted(machine):
+        return off("no GenICam camera is configured")
+    if machine.may_use(str(LAUNCHER)):
+        return green("drivers get a user of their own from systemd")
+    return yellow(
+        "drivers run as the service itself and may read its keys",
+        "sudo systemd/install.sh, then sudo systemctl start voxgate-camera.socket",
+    )
+
+
 def link(machine: Machine) -> Finding:
     """Buffers of the kernel that are too small lose frames under load."""
     if not _wanted(machine):
@@ -111,5 +124,10 @@ def _number(text: str | None) -> int | None:
     return int(match[0]) if match else None
 
 
-CAMERA_CHECKS: dict[str, Check] = {"producers": producers, "camera": camera, "camera link": link}
+CAMERA_CHECKS: dict[str, Check] = {
+    "producers": producers,
+    "camera": camera,
+    "camera's user": driver_user,
+    "camera link": link,
+}
 """In the order of the table."""

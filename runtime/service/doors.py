@@ -19,6 +19,7 @@ from voxgate.runtime.jobs.part_inspector import Prepare
 from voxgate.runtime.jobs.relay import Relay
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.records.no_evidence import Evidence
+from voxgate.runtime.service.camera_user import launcher_of
 from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.station.station import Cameras
 from voxgate.runtime.telemetry.metrics import Metrics
@@ -89,7 +90,7 @@ def open_doors(
         server = MetricsServer(metrics.registry, config.metrics)
         stack.callback(server.close)
         threads["metrics"] = lambda: server.alive
-    cameras = CameraSupervisor(camera_settings(config, calibration))
+    cameras = CameraSupervisor(camera_settings(config, calibration), launcher_of(config))
     stack.callback(_remove_frame_sockets, config)  # after the workers that bound them
     stack.callback(cameras.close)
     store = evidence(wake)

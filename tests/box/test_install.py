@@ -17,6 +17,8 @@ SCRIPT = ROOT / "systemd/install.sh"
 OWN = {
     "etc/systemd/system/voxgate.service",
     "etc/systemd/system/voxgate@.service",
+    "etc/systemd/system/voxgate-camera.socket",
+    "etc/systemd/system/voxgate-camera@.service",
     "etc/sysusers.d/voxgate.conf",
     "etc/tmpfiles.d/voxgate.conf",
 }

@@ -19,9 +19,12 @@ from tests.kits.good_part import passes_next
 from tests.kits.needs import needs_mounts, needs_seccomp, needs_systemd
 from tests.kits.repository import ROOT
 from tests.kits.robot_kit import Robot
+from tests.kits.unit import values
 from voxgate.runtime.wire.fields import State
 
 UNIT = ROOT / "systemd/voxgate.service"
+CAMERA = ROOT / "systemd/voxgate-camera@.service"
+OWN = {"voxgate.service": UNIT, "voxgate@.service": UNIT, CAMERA.name: CAMERA}
 DROP_INS = sorted((ROOT / "systemd/drop-ins").glob("*.conf"))
 MOST_EXPOSURE = 1.5
 NAMESPACE = ("unshare", "--mount", "--propagation", "private")
@@ -35,6 +38,7 @@ def test_systemd_finds_nothing_to_say(tmp_path: Path, drop_in: Path | None) -> N
     program = tmp_path / "current/bin/voxgate"
     program.parent.mkdir(parents=True)
     shutil.copy("/bin/true", program)
+    shutil.copy("/bin/true", program.with_name("python"))
     script = (
         f"mount -t tmpfs tmpfs /opt && mkdir /opt/voxgate && mount --bind {tmp_path} /opt/voxgate"
         f" && exec systemd-analyze verify {' '.join(map(str, units))}"
@@ -63,19 +67,20 @@ def test_little_is_exposed(tmp_path: Path, drop_in: Path | None) -> None:
 
 
 def staged_units(folder: Path, drop_in: Path | None) -> list[Path]:
-    """Both units as systemd/install.sh writes them, with a drop-in as a person adds it."""
+    """The units as systemd/install.sh writes them, with a drop-in where it says it belongs."""
     units = []
-    for name in ("voxgate.service", "voxgate@.service"):
+    for name, unit in OWN.items():
         units.append(folder / name)
-        shutil.copy(UNIT, units[-1])
-        if drop_in is not None:
+        shutil.copy(unit, units[-1])
+        if drop_in is not None and f"{name}.d" in drop_in.read_text(encoding="utf-8"):
             (folder / f"{name}.d").mkdir()
             shutil.copy(drop_in, folder / f"{name}.d")
+    shutil.copy(ROOT / "systemd/voxgate-camera.socket", folder)
     return units
 
 
 def test_every_hole_in_the_sandbox_has_its_reason() -> None:
-    for path in (UNIT, *DROP_INS):
+    for path in (UNIT, CAMERA, *DROP_INS):
         explained = False
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.startswith("# Exception:"):
@@ -86,8 +91,7 @@ def test_every_hole_in_the_sandbox_has_its_reason() -> None:
 
 def unit(key: str) -> list[str]:
     """Every value of `key` in the unit."""
-    text = UNIT.read_text(encoding="utf-8")
-    return [word for value in re.findall(rf"^{key}=(.*)$", text, re.M) for word in value.split()]
+    return values(UNIT, key)
 
 
 NETWORKS = {
@@ -162,7 +166,7 @@ def test_a_cell_works_in_the_sandbox(state: Path) -> None:
         service.kill_if_left()
 
 
-CAMERA = """
+STREAM = """
 import time
 from voxgate.runtime.cameras.supervisor import CameraSupervisor
 from voxgate.runtime.nouns import Frame
@@ -193,7 +197,7 @@ engine.close()
 @needs_seccomp
 @needs_systemd
 @needs_mounts
-@pytest.mark.parametrize("script", [CAMERA, ENGINE], ids=["GenTL camera", "engine and kernels"])
+@pytest.mark.parametrize("script", [STREAM, ENGINE], ids=["GenTL camera", "engine and kernels"])
 def test_what_a_cell_is_made_of_works_in_the_sandbox(state: Path, script: str) -> None:
     command = (*sandboxed(state), sys.executable, "-c", script)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

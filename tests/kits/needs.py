@@ -53,6 +53,9 @@ needs_prometheus = needs(
     has("prometheus", "promtool"), "prometheus and promtool: apt-get install prometheus"
 )
 needs_systemd = needs(has("systemd-analyze"), "systemd-analyze: apt-get install systemd")
+needs_socket_activation = needs(
+    has("systemd-socket-activate"), "systemd-socket-activate: apt-get install systemd"
+)
 needs_seccomp = needs(_has_seccomp(), "libseccomp.so.2: apt-get install libseccomp2")
 needs_mounts = needs(may_unshare("--mount"), NAMESPACES)
 needs_installer = needs(

@@ -1,8 +1,8 @@
-"""The sandbox of systemd/voxgate.service without systemd.
+"""The sandbox of a unit in systemd/ without systemd.
 
     unshare --mount --propagation private python -m tests.kits.sandbox UNIT FOLDER -- COMMAND
 
-As root.
+As root. A unit with DynamicUser= gets a user that no other process has, any other nobody.
 
 Takes the directives from the unit itself and applies them to COMMAND: system calls and address
 families (seccomp), the read-only file system, private /tmp and /dev, no home, no capability,
@@ -24,6 +24,7 @@ from pathlib import Path
 from tests.kits.repository import ROOT
 
 NOBODY = 65534
+DYNAMIC = range(61184, 65520)  # systemd.exec(5), DynamicUser=
 ALLOW = 0x7FFF0000
 REFUSE = 0x00050000 | errno.EPERM
 
@@ -75,7 +76,8 @@ def enter(unit: Path, folder: Path) -> None:
     families = found["RestrictAddressFamilies"][0].split()
     _narrow_file_system(folder)
     os.chdir(folder)
-    _become_nobody()
+    os.umask(int(found["UMask"][0], 8))
+    _become(_dynamic_user() if found.get("DynamicUser") == ["yes"] else NOBODY)
     _filter(calls, [FAMILIES[name] for name in families])
 
 
@@ -117,13 +119,17 @@ def _mount(*arguments: str | Path) -> None:
     subprocess.run(["mount", *map(str, arguments)], check=True)
 
 
-def _become_nobody() -> None:
+def _dynamic_user() -> int:
+    return DYNAMIC[os.getpid() % len(DYNAMIC)]
+
+
+def _become(user: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in range(64):
         libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
     os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
     assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 
 import pytest
 
 from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
 from voxgate.runtime.cameras.link import (
+    MOST_AT_ONCE,
     Link,
+    LinkBrokenError,
     LinkClosedError,
     Message,
     fault_from_message,
@@ -71,3 +75,60 @@ def test_a_long_detail_breaks_the_line(ends: tuple[Link, Link]) -> None:
     worker.send_fault(SourceFault(FaultKind.INVALID, "x" * 1_000_000))
     (message,) = parent.receive()
     assert len(message.detail) == 400
+
+
+# what a hostile driver may send from inside a worker
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"not json",
+        b"[]",
+        b"{}",
+        b"[" * 30_000,
+        b'{"kind": "frame", "colour": 1}',
+        b'{"kind": "frame", "slot": "0"}',
+        b'{"kind": "frame", "slot": true}',
+        b'{"kind": "frame", "number": 1e999}',
+        b'{"kind": "armed", "count": -5}',
+        b'{"kind": "armed", "count": 99999999999999999999}',
+        b'{"kind": "fault", "fault": "made up"}',
+        b'{"kind": "ready", "detail": null}',
+    ],
+)
+def test_what_no_worker_says_breaks_the_service(said: bytes) -> None:
+    parent, theirs = link_pair()
+    with theirs:
+        theirs.send(said)
+        with pytest.raises(LinkBrokenError):
+            parent.receive()
+    parent.close()
+
+
+def test_a_workers_words_forge_a_line_of_the_log() -> None:
+    parent, theirs = link_pair()
+    with theirs:
+        theirs.send(b'{"kind": "failed", "detail": "x\\nverdict PASS \\u001b[2J"}')
+        (message,) = parent.receive()
+    parent.close()
+    assert message.detail.isprintable()
+
+
+def test_a_worker_that_never_stops_talking_holds_the_service_for_ever() -> None:
+    parent, theirs = link_pair()
+    theirs.setblocking(True)
+    with theirs:
+        talking = True
+
+        def talk() -> None:
+            with suppress(OSError):
+                while talking:
+                    theirs.send(b'{"kind": "armed", "number": 1}')
+
+        talker = Thread(target=talk)
+        talker.start()
+        assert len(parent.receive()) <= MOST_AT_ONCE
+        talking = False
+        parent.close()
+        talker.join()

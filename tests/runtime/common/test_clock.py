@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from voxgate.runtime.cameras.child import _environment
+from voxgate.runtime.cameras.own_process import _environment
 from voxgate.runtime.common.clock import ZERO_NS, steady_ns
 
 MS = 1_000_000
@@ -16,7 +16,7 @@ def test_a_cameras_process_has_a_clock_of_its_own() -> None:
     """It may start days after the service."""
     code = "from voxgate.runtime.common.clock import ZERO_NS; print(ZERO_NS)"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=_environment(), capture_output=True, check=True
+        [sys.executable, "-c", code], env=_environment(ZERO_NS), capture_output=True, check=True
     )
     assert int(done.stdout) == ZERO_NS
 

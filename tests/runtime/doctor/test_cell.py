@@ -372,6 +372,17 @@ def test_a_camera_that_is_not_plugged_in_is_red_and_the_others_are_named(folder:
     assert "4711 is not seen (seen: 0, 1, 2)" in finding.said
 
 
+@pytest.mark.parametrize("launched", [True, False])
+def test_nobody_is_told_that_a_driver_could_read_the_boxs_keys(
+    folder: Path, launched: bool
+) -> None:
+    config = _camera_cell(folder, VIKY)
+    machine = replace(Put().machine(config), may_use=lambda path: launched)
+    finding = CAMERA_CHECKS["camera's user"](machine)
+    assert finding.light is (Light.GREEN if launched else Light.YELLOW)
+    assert launched or "may read its keys" in finding.said
+
+
 def test_a_producer_of_another_processor_is_red(tmp_path: Path, folder: Path) -> None:
     producer = tmp_path / "camera.cti"
     config = _camera_cell(folder, VIKY)
