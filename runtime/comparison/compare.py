@@ -23,12 +23,15 @@ from voxgate.runtime.transforms import Transform, apply, invert
 
 FloatMap = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+Box = tuple[slice, slice]
 
 STEADY_BELIEVED_MM = 1.0  # a deviation where no edge is near: it is not looked for elsewhere
 # expected surface this far in front of the measured one is gone, not noisy
 VANISHED_MM = 2.0
 VANISHED_OPENING_MM = 2.0
 LEAST_OPENING_PX = 3  # an edge flickers by a pixel at any resolution
+RIM_MM = 5.0  # more than any window that looks around a pixel reaches
+BOX_STEP_PX = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +40,7 @@ class Found:
 
     roughness, spread: of the golden surface where the deviation was met, mm; infinite and
         0 elsewhere.
+    box: rows and columns, with a rim of RIM_MM; outside of it there is nothing of the part.
     """
 
     depth: DepthMap
@@ -49,6 +53,23 @@ class Found:
     roughness: FloatMap
     spread: FloatMap
     doubtful: npt.NDArray[np.int32]
+    box: Box
+
+    def cut(self) -> Found:
+        """What is in the box, as views; what is doubtful keeps its numbers of the whole."""
+        return Found(
+            depth=self.depth[self.box],
+            reference=self.reference[self.box],
+            gloss=self.gloss[self.box],
+            deviation=self.deviation[self.box],
+            same_view=self.same_view[self.box],
+            pixel=self.pixel[self.box],
+            kind=self.kind[self.box],
+            roughness=self.roughness[self.box],
+            spread=self.spread[self.box],
+            doubtful=self.doubtful,
+            box=self.box,
+        )
 
 
 def compare(
@@ -71,6 +92,7 @@ def compare(
     spread = crew.scratch("register.spread", shape, np.float32)
     kind[:], roughness[:], spread[:] = 0, np.inf, 0
     doubtful = crew.scratch("register.doubtful", shape, np.int32)
+    bounds = crew.scratch("register.bounds", (shape[0], 2), np.int32)
     pose = view.part_from_camera
     # the table did not move with the part: the part's own offset is taken out again
     table_t = golden_from_camera @ invert(pose) @ invert(reference_from_part) @ pose
@@ -110,14 +132,39 @@ def compare(
             kind,
             roughness,
             spread,
+            bounds,
             doubtful.reshape(-1),
         )
         return doubtful.reshape(-1)[lo * shape[1] :][:doubts]
 
     doubts = np.concatenate(crew.run(part))
     return Found(
-        depth, reference, gloss, deviation, same_view, pixel, kind, roughness, spread, doubts
+        depth=depth,
+        reference=reference,
+        gloss=gloss,
+        deviation=deviation,
+        same_view=same_view,
+        pixel=pixel,
+        kind=kind,
+        roughness=roughness,
+        spread=spread,
+        doubtful=doubts,
+        box=_box(bounds, shape, window_px(RIM_MM, expected.pixel_mm, LEAST_OPENING_PX)),
     )
+
+
+def _box(bounds: npt.NDArray[np.int32], shape: tuple[int, ...], rim_px: int) -> Box:
+    """Around the columns [first, end) of every row, with a rim, inside the picture; as a whole
+    number of BOX_STEP_PX from its corner, so that what works on coarser pictures does alike."""
+    rows = np.flatnonzero(bounds[:, 0] < bounds[:, 1])
+    if not rows.size:
+        return slice(0, shape[0]), slice(0, shape[1])
+    low = np.array((rows[0], bounds[rows, 0].min())) - rim_px
+    high = np.array((rows[-1] + 1, bounds[rows, 1].max())) + rim_px
+    low = np.maximum(low, 0) // BOX_STEP_PX * BOX_STEP_PX
+    top, left = low.tolist()
+    bottom, right = np.minimum(high, shape[:2]).tolist()
+    return slice(top, bottom), slice(left, right)
 
 
 def explain(
@@ -143,7 +190,10 @@ def explain(
         span = np.array(crew.span(index, found.doubtful.size))
         for other in others:
             t = _rows(invert(other.part_from_camera) @ reference_from_camera)
-            explain_elsewhere(span, found.doubtful, depth, rx, ry, t, lens, other.plane, deviation)
+            explain_elsewhere(
+                *(span, found.doubtful, depth, rx, ry, t, lens),
+                *(other.plane, other.farthest_mm, deviation),
+            )
 
     crew.run(part)
 

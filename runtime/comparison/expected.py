@@ -29,8 +29,9 @@ class ExpectedView:
     image: (h, w) uint8, distorted like every image.
     gloss: (h, w) uint8, grey levels by which this surface point changes from view to view.
     plane: (h, w, 4) float32 (n, d) with n . X = d for surface points X, golden camera frame, mm;
-        n points at the camera; n = 0 where no surface is known.
+        n points at the camera; n = 0 and d = -inf, infinitely far, where no surface is known.
     depth_mm: (h, w) float32, complete: where the sensor had no return, that of the nearest pixel.
+    farthest_mm: (h, w) float32, the most of it within a pixel around.
     returned, measured: (h, w) bool, where the sensor had a return at all, and from the part.
     shown: (h, w) bool, where the picture shows the part and the sensor had no return; the depth is
         as other views tell it, good enough to compare pictures.
@@ -49,6 +50,7 @@ class ExpectedView:
     gloss: GreyImage
     plane: npt.NDArray[np.float32]
     depth_mm: DepthMap
+    farthest_mm: DepthMap
     returned: npt.NDArray[np.bool_]
     measured: npt.NDArray[np.bool_]
     shown: npt.NDArray[np.bool_]
@@ -88,6 +90,7 @@ def expect(
     if not measured.any():
         raise ValueError("the golden view has no depth on the part")
     plane = np.zeros((*depth.shape, 4), np.float32)
+    plane[..., 3] = -np.inf
     fit_planes(depth, measured, rays.x, rays.y, plane)
     rough_mm = np.full(depth.shape, np.inf, np.float32)
     measure_roughness(plane, rays.x, rays.y, rough_mm)
@@ -96,11 +99,13 @@ def expect(
     pixel_mm = float(np.median(depth[measured]) / rays.lens[0])
     rim_px = 2 * window_px(SURROUND_MM, pixel_mm) + 1
     rim = np.ones((rim_px, rim_px), np.uint8)
+    complete = nearest_known(np.where(shown, silent, depth))
     return ExpectedView(
         image=np.require(image, np.uint8, ["C", "W"]),
         gloss=np.require(np.zeros_like(image) if gloss is None else gloss, np.uint8, ["C", "W"]),
         plane=plane,
-        depth_mm=nearest_known(np.where(shown, silent, depth)),
+        depth_mm=complete,
+        farthest_mm=np.asarray(cv2.dilate(complete, np.ones((3, 3), np.uint8)), np.float32),
         returned=depth > 0,
         measured=measured,
         shown=shown,

@@ -24,7 +24,7 @@ from voxgate.runtime.comparison.register_kernels import GONE, LOST, SHOWN
 from voxgate.runtime.comparison.strangers import add_strangers
 from voxgate.runtime.comparison.surface_score import SCORE_MAX, surface_score
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import DepthMap, GreyImage, View
+from voxgate.runtime.nouns import GreyImage, View
 from voxgate.runtime.pixels.windows import odd_px
 from voxgate.runtime.transforms import Transform, apply, invert
 
@@ -120,48 +120,57 @@ def register(
     golden_from_camera = refined.golden_from_camera
     found = compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     explain(planned, golden, rays, golden_from_camera, found, crew)
-    vanished = found.kind == GONE
     pixel_mm = expected.pixel_mm
-    holes = _off_edges(vanished, found, expected) & ~opened(vanished, pixel_mm)
-    rim_px = odd_px(GONE_RIM_MM, pixel_mm, LEAST_PX)
-    rim = np.ones((rim_px, rim_px), np.uint8)
-    behind = cv2.dilate((vanished & ~holes).view(np.uint8), rim) > 0
-    np.copyto(found.reference, view.image, where=behind)
-    gone = opened(vanished, pixel_mm) | opened(holes, pixel_mm, HOLE_OPENING_MM, HOLE_OPENING_PX)
-    silent = _silent(found, blind_spots)
-    missed = silent if narrow else opened(silent, pixel_mm)
-    unseen = silent | (found.kind == SHOWN)
-    lost = missed
-    if shown:
-        wide = unseen if narrow else opened(unseen, pixel_mm)
-        lost = wide | _off_edges(silent, found, expected)
-    geometry = surface_score(found, crew, tolerance_mm, expected.pixel_mm)
+    geometry = np.zeros(found.kind.shape, np.float32)
+    geometry[found.box] = surface_score(found, crew, tolerance_mm, pixel_mm)
     unknown_mm2 = add_strangers(
         found, planned, golden, rays, golden_from_camera, geometry, tolerance_mm
     )
+    cut = found.cut()
+    gone = _gone(cut, view.image[found.box], expected)
+    silent = _silent(cut, blind_spots)
+    missed = silent if narrow else opened(silent, pixel_mm)
+    lost = missed
+    if shown:
+        unseen = silent | (cut.kind == SHOWN)
+        wide = unseen if narrow else opened(unseen, pixel_mm)
+        lost = wide | _off_edges(silent, cut, expected)
     weight = 1.0 if blind_spots is None else RENDERED_LOST_WEIGHT
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
-    by_mm = -found.same_view[gone]
+    by_mm = -cut.same_view[gone]
     return Registered(
         reference=found.reference,
         gloss=found.gloss,
         deviation_mm=found.deviation,
         geometry=geometry,
-        vanished_mm=surface_points(expected, rays, part_from_golden, found.pixel[gone]),
+        vanished_mm=surface_points(expected, rays, part_from_golden, cut.pixel[gone]),
         vanished_score=np.minimum(by_mm / np.float32(tolerance_mm), np.float32(SCORE_MAX)),
-        behind_mm=_measured_points(view.part_from_camera, found.depth, rays, gone),
-        lost_mm=surface_points(expected, rays, part_from_golden, found.pixel[lost]),
-        lost=lost,
+        behind_mm=_measured_points(view.part_from_camera, cut, rays, gone),
+        lost_mm=surface_points(expected, rays, part_from_golden, cut.pixel[lost]),
+        lost=_whole(lost, found),
         lost_weight=np.where(missed[lost], weight, 0).astype(np.float32),
         moved_mm=refined.moved_mm,
         blind=float(silent.sum() / expected.measured.sum()),
         unknown_mm2=unknown_mm2,
-        pixel_mm=expected.pixel_mm,
+        pixel_mm=pixel_mm,
     )
 
 
+def _gone(cut: Found, image: GreyImage, expected: ExpectedView) -> Mask:
+    """Where expected surface has vanished, and more than an edge's flicker; around it the picture
+    is of what lies behind, and is compared with itself."""
+    vanished, pixel_mm = cut.kind == GONE, expected.pixel_mm
+    wide = opened(vanished, pixel_mm)
+    holes = _off_edges(vanished, cut, expected) & ~wide
+    rim_px = odd_px(GONE_RIM_MM, pixel_mm, LEAST_PX)
+    rim = np.ones((rim_px, rim_px), np.uint8)
+    behind = cv2.dilate((vanished & ~holes).view(np.uint8), rim) > 0
+    np.copyto(cut.reference, image, where=behind)
+    return wide | opened(holes, pixel_mm, HOLE_OPENING_MM, HOLE_OPENING_PX)
+
+
 def _silent(found: Found, blind_spots: Mask | None) -> Mask:
-    """(h, w) where the golden view had a return and this one has none without a good reason."""
+    """Where the golden view had a return and this one has none without a good reason."""
     silent: Mask = found.kind == LOST
     if blind_spots is not None:
         silent[silent] = ~blind_spots.reshape(-1)[found.pixel[silent]]
@@ -169,18 +178,24 @@ def _silent(found: Found, blind_spots: Mask | None) -> Mask:
 
 
 def _off_edges(where: Mask, found: Found, expected: ExpectedView) -> Mask:
-    """(h, w) of the pixels of a kind those on surface without an edge, where nothing flickers."""
+    """Of the pixels of a kind those on surface without an edge, where nothing flickers."""
     smooth: Mask = np.zeros_like(where)
     rough_mm = expected.rough_mm.reshape(-1)[found.pixel[where]]
     smooth[where] = rough_mm <= STEADY_MM
     return smooth
 
 
-def _measured_points(
-    part_from_camera: Transform, depth_mm: DepthMap, rays: Rays, where: Mask
-) -> FloatMap:
-    """(n, 3) part frame, mm, of the pixels `where` (h, w)."""
-    points = rays.points(depth_mm)[where].astype(np.float64)
+def _whole(mask: Mask, found: Found) -> Mask:
+    """(h, w) a mask of the box."""
+    whole: Mask = np.zeros(found.kind.shape, np.bool_)
+    whole[found.box] = mask
+    return whole
+
+
+def _measured_points(part_from_camera: Transform, cut: Found, rays: Rays, where: Mask) -> FloatMap:
+    """(n, 3) part frame, mm, of the pixels `where` of the box."""
+    depth, x, y = cut.depth[where], rays.x[cut.box][where], rays.y[cut.box][where]
+    points = np.stack([x * depth, y * depth, depth], axis=-1).astype(np.float64)
     return apply(part_from_camera, points).astype(np.float32)
 
 

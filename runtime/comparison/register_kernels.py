@@ -16,6 +16,7 @@ BELIEVED_MM = 0.15
 TABLE_BEHIND_MM = 1.0  # table this far behind the golden surface asks where the part has gone
 LOW_MM = 3.0  # what stands less than this above the golden table is held against the table
 HIDDEN_MM = 2.0  # a point this far behind what another view saw is hidden from it, nothing more
+SURELY_HIDDEN_MM = 5.0  # whatever the slope of what hides it: no plane there says a word about it
 SAME_DEPTH_MM = 2.0  # moves a point by less than a hundredth of a pixel
 # kinds of pixels
 LOST = 1  # the golden scan had a return, this view has none
@@ -26,21 +27,22 @@ SHOWN = 3  # neither had a return; both have pictures
 @njit(inline="always")
 def _distance(plane, j, i, x, y, z):
     """Signed distance of a point to the plane of one golden pixel; infinite where there is none."""
-    nz = plane[j, i, 2]
-    if nz == 0.0:
-        return np.inf
-    return plane[j, i, 0] * x + plane[j, i, 1] * y + nz * z - plane[j, i, 3]
+    return plane[j, i, 0] * x + plane[j, i, 1] * y + plane[j, i, 2] * z - plane[j, i, 3]
 
 
 @njit(inline="always")
 def _nearest(plane, j, i, x, y, z, best):
-    """The smallest distance, by magnitude, within a pixel around (i, j), or `best`."""
-    height, width = plane.shape[0], plane.shape[1]
-    for b in range(max(j - 1, 0), min(j + 2, height)):
-        for a in range(max(i - 1, 0), min(i + 2, width)):
-            distance = _distance(plane, b, a, x, y, z)
-            if abs(distance) < abs(best):
-                best = distance
+    """The smallest distance, by magnitude, within a pixel around (i, j), or `best`.
+
+    Without a branch inside: which plane is the nearest is a toss-up that no processor foresees.
+    """
+    one = np.uint64(1)
+    top = min(j - min(j, one), np.uint64(plane.shape[0]) - np.uint64(3))
+    left = min(i - min(i, one), np.uint64(plane.shape[1]) - np.uint64(3))
+    for b in range(3):
+        for a in range(3):
+            distance = _distance(plane, top + np.uint64(b), left + np.uint64(a), x, y, z)
+            best = distance if abs(distance) < abs(best) else best
     return best
 
 
@@ -62,12 +64,13 @@ def _sample(image, u, v):
     height, width = image.shape
     u = min(max(u, 0.0), width - 1.001)
     v = min(max(v, 0.0), height - 1.001)
-    i = int(u)
-    j = int(v)
-    a = u - i
-    b = v - j
-    top = (1.0 - a) * image[j, i] + a * image[j, i + 1]
-    bottom = (1.0 - a) * image[j + 1, i] + a * image[j + 1, i + 1]
+    one = np.uint64(1)
+    i = np.uint64(np.int64(u))
+    j = np.uint64(np.int64(v))
+    a = u - np.int64(i)
+    b = v - np.int64(j)
+    top = (1.0 - a) * image[j, i] + a * image[j, i + one]
+    bottom = (1.0 - a) * image[j + one, i] + a * image[j + one, i + one]
     return np.uint8((1.0 - b) * top + b * bottom + 0.5)
 
 
@@ -84,6 +87,12 @@ def _map(t, rx, ry, d, lens):
 
 
 @njit(inline="always")
+def _pixel(u):
+    """The pixel's number along one axis; without a sign, no index is looked at from the end."""
+    return np.uint64(np.int64(u + 0.5))
+
+
+@njit(inline="always")
 def _inside(u, v, width, height):
     return u > -0.5 and v > -0.5 and u < width - 0.5 and v < height - 0.5
 
@@ -96,8 +105,8 @@ def _expected_pixel(x, y, rx, ry, lens, part_t, table_t, golden_up, table_z, gol
     there, the depth is looked up a second time.
     """
     height, width = golden_depth.shape
-    i = x
-    j = y
+    i = np.uint64(x)
+    j = np.uint64(y)
     d = golden_depth[y, x]
     while True:
         up = d * (golden_up[0] * rx[j, i] + golden_up[1] * ry[j, i] + golden_up[2]) + golden_up[3]
@@ -105,18 +114,28 @@ def _expected_pixel(x, y, rx, ry, lens, part_t, table_t, golden_up, table_z, gol
         _, _, _, u, v = _map(t, rx[y, x], ry[y, x], d, lens)
         if not _inside(u, v, width, height) or not (i == x and j == y):
             return u, v
-        i = int(u + 0.5)
-        j = int(v + 0.5)
+        i = _pixel(u)
+        j = _pixel(v)
         if (i == x and j == y) or abs(golden_depth[j, i] - d) < SAME_DEPTH_MM:
             return u, v
         d = golden_depth[j, i]
 
 
 @njit(nogil=True, error_model="numpy")
-def _map_row(depth, rx, ry, t, lens, up, table_z, on_part, px, py, pz, u, v):
-    """What `_map` does, for the measured pixels of one row, in float32 and without branches, so
-    that the compiler uses vector instructions; 1e-4 mm and 1e-4 px are lost. on_part: whether a
-    pixel was measured on the part; the other arrays hold nothing of use elsewhere."""
+def _find_part(depth, rx, ry, up, table_z, on_part):
+    """Which pixels of one row were measured on the part; float32 and without branches, so that the
+    compiler uses vector instructions."""
+    up0, up1, up2, up3 = np.float32(up[0]), np.float32(up[1]), np.float32(up[2]), np.float32(up[3])
+    table, zero = np.float32(table_z), np.float32(0.0)
+    for n in range(depth.size):
+        d = depth[n]
+        on_part[n] = (d > zero) & (up0 * (rx[n] * d) + up1 * (ry[n] * d) + up2 * d + up3 >= table)
+
+
+@njit(nogil=True, error_model="numpy")
+def _map_row(depth, rx, ry, t, lens, px, py, pz, u, v):
+    """What `_map` does, for the measured pixels of a piece of a row, in float32 and without
+    branches; 1e-4 mm and 1e-4 px are lost. The arrays hold nothing of use off the part."""
     t0, t1, t2, t3 = np.float32(t[0]), np.float32(t[1]), np.float32(t[2]), np.float32(t[3])
     t4, t5, t6, t7 = np.float32(t[4]), np.float32(t[5]), np.float32(t[6]), np.float32(t[7])
     t8, t9, t10, t11 = np.float32(t[8]), np.float32(t[9]), np.float32(t[10]), np.float32(t[11])
@@ -128,14 +147,11 @@ def _map_row(depth, rx, ry, t, lens, up, table_z, on_part, px, py, pz, u, v):
     )
     k1, k2, k3 = np.float32(lens[4]), np.float32(lens[5]), np.float32(lens[8])
     p1, p2 = np.float32(lens[6]), np.float32(lens[7])
-    up0, up1, up2, up3 = np.float32(up[0]), np.float32(up[1]), np.float32(up[2]), np.float32(up[3])
-    table = np.float32(table_z)
-    one, two, zero = np.float32(1.0), np.float32(2.0), np.float32(0.0)
+    one, two = np.float32(1.0), np.float32(2.0)
     for n in range(depth.size):
         d = depth[n]
         a = rx[n] * d
         b = ry[n] * d
-        on_part[n] = (d > zero) & (up0 * a + up1 * b + up2 * d + up3 >= table)
         x = t0 * a + t1 * b + t2 * d + t3
         y = t4 * a + t5 * b + t6 * d + t7
         z = t8 * a + t9 * b + t10 * d + t11
@@ -183,6 +199,7 @@ def compare_view(
     kind,
     roughness,
     spread,
+    bounds,
     doubtful,
 ):
     """Compare rows [lo, hi); returns how many numbers of measured pixels on the part went to the
@@ -196,7 +213,8 @@ def compare_view(
     Written where there is something to say: reference and gloss (uint8), deviation (mm),
     roughness and spread (mm, of the golden surface there), kind; and under a kind, pixel (golden
     pixel number) and same_view: the deviation, or how far behind the part a piece of table lies
-    that is seen where the part should be.
+    that is seen where the part should be. bounds (h, 2): of every row the columns [first, end)
+    outside of which nothing is written.
     """
     height, width = depth.shape
     doubts = 0
@@ -204,22 +222,28 @@ def compare_view(
     on_part = np.empty(width, np.bool_)
     row = np.empty((5, width), np.float32)
     for y in range(rows[0], rows[1]):
+        _find_part(depth[y], rx[y], ry[y], part_up, table_z, on_part)
+        lo = 0
+        while lo < width and not (on_part[lo] or near_part[y, lo]):
+            lo += 1
+        hi = width
+        while hi > lo and not (on_part[hi - 1] or near_part[y, hi - 1]):
+            hi -= 1
+        bounds[y, 0] = lo
+        bounds[y, 1] = hi
         _map_row(
-            depth[y],
-            rx[y],
-            ry[y],
+            depth[y, lo:hi],
+            rx[y, lo:hi],
+            ry[y, lo:hi],
             part_t,
             lens,
-            part_up,
-            table_z,
-            on_part,
-            row[0],
-            row[1],
-            row[2],
-            row[3],
-            row[4],
+            row[0, lo:hi],
+            row[1, lo:hi],
+            row[2, lo:hi],
+            row[3, lo:hi],
+            row[4, lo:hi],
         )
-        for x in range(width):
+        for x in range(lo, hi):
             if on_part[x]:
                 u = row[3, x]
                 v = row[4, x]
@@ -231,7 +255,7 @@ def compare_view(
                 py = row[1, x]
                 pz = row[2, x]
                 reference[y, x] = _sample(golden_image, u, v)
-                gloss[y, x] = golden_gloss[int(v + 0.5), int(u + 0.5)]
+                gloss[y, x] = golden_gloss[_pixel(v), _pixel(u)]
             else:
                 # no return, or the table where the part may have been
                 if near_part[y, x] == 0:
@@ -239,13 +263,14 @@ def compare_view(
                 d = depth[y, x]
                 if d > 0.0 and not (measured[y, x] and d > golden_depth[y, x] + TABLE_BEHIND_MM):
                     continue
-                u, v = _expected_pixel(
+                there_u, there_v = _expected_pixel(
                     x, y, rx, ry, lens, part_t, table_t, golden_up, table_z, golden_depth
                 )
+                u, v = np.float32(there_u), np.float32(there_v)
                 if not _inside(u, v, width, height):
                     continue
-                i = int(u + 0.5)
-                j = int(v + 0.5)
+                i = _pixel(u)
+                j = _pixel(v)
                 if not (measured[j, i] or (shown[j, i] and not d > 0.0)):
                     continue
                 reference[y, x] = _sample(golden_image, u, v)
@@ -254,9 +279,10 @@ def compare_view(
                     pixel[y, x] = j * width + i
                     kind[y, x] = LOST if measured[j, i] else SHOWN
                     continue
-                px, py, pz, _, _ = _map(part_t, rx[y, x], ry[y, x], d, lens)
-            i = int(u + 0.5)
-            j = int(v + 0.5)
+                at_x, at_y, at_z, _, _ = _map(part_t, rx[y, x], ry[y, x], d, lens)
+                px, py, pz = np.float32(at_x), np.float32(at_y), np.float32(at_z)
+            i = _pixel(u)
+            j = _pixel(v)
             distance = _distance(plane, j, i, px, py, pz)
             doubted = not abs(distance) <= (steady_mm if steady[j, i] else BELIEVED_MM)
             if doubted:
@@ -281,10 +307,11 @@ def compare_view(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, deviation):
+def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, farthest, deviation):
     """Lower the deviation of chosen pixels (flat numbers) that another golden view explains.
 
-    t (4, 4) other_golden_from_test; depth, rx, ry, deviation are flat.
+    t (4, 4) other_golden_from_test; depth, rx, ry, deviation are flat. farthest (h, w): the most
+    that the golden view's depth is within a pixel around, mm.
     """
     height, width = plane.shape[0], plane.shape[1]
     for n in range(span[0], span[1]):
@@ -294,10 +321,13 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, deviation):
             continue
         x, y, z, u, v = _map(t, rx[p], ry[p], depth[p], lens)
         if z > 0.0 and _inside(u, v, width, height):
-            j = int(v + 0.5)
-            i = int(u + 0.5)
-            there = _distance(plane, j, i, x, y, z)
+            j = _pixel(v)
+            i = _pixel(u)
+            if z > farthest[j, i] + SURELY_HIDDEN_MM:
+                continue
+            px, py, pz = np.float32(x), np.float32(y), np.float32(z)
+            there = _distance(plane, j, i, px, py, pz)
             if abs(there) > BELIEVED_MM:
-                there = _nearest(plane, j, i, x, y, z, np.inf)
+                there = _nearest(plane, j, i, px, py, pz, np.float32(np.inf))
             if np.isfinite(there) and there > -HIDDEN_MM and not abs(there) >= abs(best):
                 deviation[p] = there

@@ -43,34 +43,40 @@ class _Framed:
 
 
 def surface_score(found: Found, crew: Crew, tolerance_mm: float, pixel_mm: float) -> FloatMap:
-    """(h, w) score, 1 = tolerance: the larger of two scales. pixel_mm: of this view's surface.
+    """Score of the pixels in the box of what was found, 1 = tolerance: the larger of two scales.
 
     The broad one averages over the surface, takes out what varies slowly and opens narrow peaks
     away; the fine one looks at less, against what lies around, and bears more where it is rough.
     """
+    rows, columns = found.box
+    shape = rows.stop - rows.start, columns.stop - columns.start
     sigma_px = FINE_SIGMA_MM / pixel_mm
     radius_px = int(np.ceil(2 * sigma_px))
     average_px = window_px(AVERAGE_RADIUS_MM, pixel_mm)
     framed = _framed(found, max(average_px, radius_px), crew)
-    broad = crew.scratch("register.score", found.deviation.shape, np.float32)
+    broad = crew.scratch("register.score", shape, np.float32)
     slow_px = window_px(SLOW_SIGMA_MM, pixel_mm)
     slow = _background(framed, slow_px, SLOW_LIMIT_MM, "register.slow", crew)
     average = _gaussian(average_px / AVERAGE_SIGMAS, average_px)
     _score(framed, slow, average, tolerance_mm, broad, crew)
-    fine = crew.scratch("register.fine", found.deviation.shape, np.float32)
+    fine = crew.scratch("register.fine", shape, np.float32)
     around = _background(framed, FINE_AROUND_MM / pixel_mm, FINE_LIMIT_MM, "register.around", crew)
     _score(framed, around, _gaussian(sigma_px, radius_px), 1.0, fine, crew)
     peaks = _opened(fine, max(2, round(FINE_OPENING_MM / pixel_mm)))
-    peaks /= np.sqrt(np.square(found.roughness) + np.float32((FINE_SHARE * tolerance_mm) ** 2))
+    peaks /= np.sqrt(
+        np.square(found.roughness[found.box]) + np.float32((FINE_SHARE * tolerance_mm) ** 2)
+    )
     peaks = (peaks - np.float32(FINE_NOISE)) / np.float32(1 - FINE_NOISE)
     both = np.maximum(_opened(broad, window_px(OPENING_MM, pixel_mm, LEAST_OPENING_PX)), peaks)
-    if found.spread.any():
-        both /= np.sqrt(1 + np.square(found.spread / np.float32(tolerance_mm)))
+    spread = found.spread[found.box]
+    if spread.any():
+        both /= np.sqrt(1 + np.square(spread / np.float32(tolerance_mm)))
     return np.asarray(np.minimum(both, np.float32(SCORE_MAX)), np.float32)
 
 
 def _framed(found: Found, rim_px: int, crew: Crew) -> _Framed:
-    height, width = found.deviation.shape
+    rows, columns = found.box
+    height, width = rows.stop - rows.start, columns.stop - columns.start
     with_rim = (height + 2 * rim_px, width + 2 * rim_px)
     deviation = crew.scratch("register.framed", with_rim, np.float32)
     depth = crew.scratch("register.framed_depth", with_rim, np.float32)
@@ -84,10 +90,13 @@ def _framed(found: Found, rim_px: int, crew: Crew) -> _Framed:
         lo, hi = crew.span(index, cells[0])
         frame_deviation(
             np.array((lo * CELL_PX, min(hi * CELL_PX, height))),
+            rows.start,
+            columns.start,
             found.deviation,
             found.depth,
             np.float32(SLOW_BELIEVED_MM),
             CELL_PX,
+            rim_px,
             deviation,
             depth,
             sums,
@@ -128,9 +137,11 @@ def _background(
 ) -> FloatMap:
     """The believed deviation around every pixel, within +-limit_mm; padded to cells."""
     sigma = sigma_px / CELL_PX
-    smooth = cv2.GaussianBlur(framed.sums, (0, 0), sigma)
-    weight = np.maximum(cv2.GaussianBlur(framed.counts, (0, 0), sigma), 1e-3)
-    mean = np.clip(smooth / weight, -limit_mm, limit_mm)
+    smooth, weight = (
+        cv2.GaussianBlur(cells, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+        for cells in (framed.sums, framed.counts)
+    )
+    mean = np.clip(smooth / np.maximum(weight, 1e-3), -limit_mm, limit_mm)
     height, width = mean.shape[0] * CELL_PX, mean.shape[1] * CELL_PX
     whole = crew.scratch(name, (height, width), np.float32)
     cv2.resize(mean, (width, height), dst=whole)

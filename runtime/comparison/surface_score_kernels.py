@@ -13,20 +13,22 @@ FAR = np.float32(1e9)  # a depth that is no neighbour of any surface, mm
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def frame_deviation(rows, deviation, depth, believed, cell, framed, framed_depth, sums, counts):
-    """Copy rows [lo, hi) of deviation and depth into arrays with a rim, 0 and FAR where there is no
-    statement; sum the believed deviations of every cell x cell square, and count them.
+def frame_deviation(
+    rows, top, left, deviation, depth, believed, cell, rim, framed, framed_depth, sums, counts
+):
+    """Copy rows [lo, hi) of a piece of deviation and depth, whose corner is (top, left), into
+    arrays with a rim, 0 and FAR where there is no statement; sum the believed deviations of every
+    cell x cell square, and count them.
 
     lo and hi are multiples of cell, or the end. The rims of the arrays are the caller's.
     """
-    height, width = deviation.shape
-    rim = (framed.shape[0] - height) // 2
+    width = framed.shape[1] - 2 * rim
     for y in range(rows[0], rows[1]):
         for x in range(width):
-            d = deviation[y, x]
+            d = deviation[top + y, left + x]
             known = not np.isnan(d)
             framed[y + rim, x + rim] = min(max(d, -LARGEST_MM), LARGEST_MM) if known else ZERO
-            framed_depth[y + rim, x + rim] = depth[y, x] if known else FAR
+            framed_depth[y + rim, x + rim] = depth[top + y, left + x] if known else FAR
             if abs(d) < believed:  # a NaN is not
                 sums[y // cell, x // cell] += d
                 counts[y // cell, x // cell] += np.float32(1.0)
@@ -39,6 +41,29 @@ def _add_tap(tap, same_surface, centre, near, value, total, weight):
         w = tap if abs(near[x] - centre[x]) < same_surface else np.float32(0.0)
         total[x] += w * value[x]
         weight[x] += w
+
+
+@njit(nogil=True, error_model="numpy")
+def _add_four_taps(taps, same_surface, centre, near, value, total, weight):
+    """Four neighbouring taps at once, in their order: the sums stay in registers between them."""
+    zero = np.float32(0.0)
+    w0, w1, w2, w3 = taps[0], taps[1], taps[2], taps[3]
+    n = centre.size
+    near0, near1, near2, near3 = near[0:n], near[1 : 1 + n], near[2 : 2 + n], near[3 : 3 + n]
+    value0, value1, value2, value3 = (
+        value[0:n],
+        value[1 : 1 + n],
+        value[2 : 2 + n],
+        value[3 : 3 + n],
+    )
+    for x in range(n):
+        c = centre[x]
+        a = w0 if abs(near0[x] - c) < same_surface else zero
+        b = w1 if abs(near1[x] - c) < same_surface else zero
+        d = w2 if abs(near2[x] - c) < same_surface else zero
+        e = w3 if abs(near3[x] - c) < same_surface else zero
+        total[x] = total[x] + a * value0[x] + b * value1[x] + d * value2[x] + e * value3[x]
+        weight[x] = weight[x] + a + b + d + e
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -69,13 +94,26 @@ def score_on_surface(rows, framed, framed_depth, slow, weights, same_surface, sc
         total[lo:hi] = np.float32(0.0)
         weight[lo:hi] = np.float32(0.0)
         for j in range(size if hi > lo else 0):
-            for i in range(size):
+            near = framed_depth[y + first + j, first + lo :]
+            value = framed[y + first + j, first + lo :]
+            fours = size // 4 * 4
+            for i in range(0, fours, 4):
+                _add_four_taps(
+                    weights[j, i:],
+                    same_surface,
+                    centre[lo:hi],
+                    near[i:],
+                    value[i:],
+                    total[lo:hi],
+                    weight[lo:hi],
+                )
+            for i in range(fours, size):
                 _add_tap(
                     weights[j, i],
                     same_surface,
                     centre[lo:hi],
-                    framed_depth[y + first + j, first + i + lo : first + i + hi],
-                    framed[y + first + j, first + i + lo : first + i + hi],
+                    near[i:],
+                    value[i:],
                     total[lo:hi],
                     weight[lo:hi],
                 )

@@ -168,7 +168,10 @@ def _displacements(points: Array) -> Array:
 
 
 def _sigma_mm(by_twist: Array, covariance: Array) -> float:
-    return float(np.sqrt(np.einsum("nij,jk,nik->n", by_twist, covariance, by_twist).mean()))
+    flat = by_twist.reshape(
+        -1, 6
+    )  # the mean trace of B C B^T, as the trace of C times that of B^T B
+    return float(np.sqrt((covariance * (flat.T @ flat)).sum() / len(by_twist)))
 
 
 def _pixels(moved: Array, points: Array, rays: Rays) -> Array:

@@ -33,12 +33,15 @@ def test_a_closed_crew_leaves_no_thread_behind() -> None:
     assert threading.active_count() == before
 
 
-def test_scratch_memory_is_the_same_until_its_size_changes() -> None:
+def test_scratch_memory_is_the_same_until_it_has_to_grow() -> None:
     with Crew(1) as crew:
         first = crew.scratch("a", (4, 5), np.float32)
-        assert crew.scratch("a", (4, 5), np.float32) is first
-        assert crew.scratch("b", (4, 5), np.float32) is not first
+        assert np.shares_memory(crew.scratch("a", (4, 5), np.float32), first)
+        assert np.shares_memory(crew.scratch("a", (3, 6), np.float32), first)
+        assert not np.shares_memory(crew.scratch("b", (4, 5), np.float32), first)
+        assert not np.shares_memory(crew.scratch("a", (5, 5), np.float32), first)
         assert crew.scratch("a", (5, 4), np.float32).shape == (5, 4)
+        assert crew.scratch("a", (5, 4), np.float32).flags.c_contiguous
         assert crew.scratch("a", (5, 4), np.int32).dtype == np.int32
 
 
