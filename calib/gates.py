@@ -89,6 +89,17 @@ PART = {
     "sigma_max_mm": Limit(0.3, "mm", "uncertainty of the part's position"),
     "sigma_max_deg": Limit(0.1, "deg", "uncertainty of the part's rotation"),
 }
+CAD = {
+    # of a golden scan on its own CAD all three are near 1, the next best place of a part without
+    # symmetry below 0.7; of another part's CAD one of them is not
+    "matched_min": Limit(0.8, "", "part of the scanned points that lie on the CAD", at_least=True),
+    "covered_min": Limit(0.8, "", "part of the CAD's visible side that was scanned", at_least=True),
+    "tail_max_mm": Limit(1.5, "mm", "distance to the CAD that 95 % of the scanned points keep"),
+    # stray points at edges are in every scan
+    "largest_max_mm": Limit(10, "mm", "largest distance of any scanned point to the CAD"),
+    "second_best_max": Limit(0.95, "", "likeness of another place, over this one's"),
+}
+"""Beside PART, where the part was placed by its CAD."""
 SELF_CONSISTENCY = {
     "drift_max_mm": Limit(0.3, "mm", "drift of camera against robot"),
     "residual_max_mm": Limit(0.5, "mm", "disagreement between views"),

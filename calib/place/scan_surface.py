@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from voxgate.calib.calibration_file import CalibrationFile
-from voxgate.calib.place.cad import Surface
+from voxgate.calib.place.surface import Eye, Surface
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.drift import DriftGauge
@@ -60,10 +61,15 @@ def scan_in_base(folder: Path, file: CalibrationFile) -> Surface:
             scan = open_placed(folder, path)
         except CalibrationError as error:
             raise CalibrationError(str(error).replace(str(path), str(file.path))) from error
-    parts = [_surface(view, scan.rays) for view in scan.views]
+    return together([surface_of(view, scan.rays) for view in scan.views])
+
+
+def together(parts: Sequence[Surface]) -> Surface:
+    """What several views measured."""
     return Surface(
         np.concatenate([part.points for part in parts]),
         np.concatenate([part.normals for part in parts]),
+        tuple(eye for part in parts for eye in part.eyes),
     )
 
 
@@ -75,7 +81,13 @@ def gauge_of(scan: PlacedScan) -> DriftGauge:
     return gauge
 
 
-def _surface(view: View, rays: Rays) -> Surface:
+def _eye(view: View, rays: Rays) -> Eye:
+    ray = np.stack([rays.x, rays.y], axis=-1).reshape(-1, 2).astype(np.float64)
+    return Eye(view.part_from_camera, ray.min(axis=0), ray.max(axis=0))
+
+
+def surface_of(view: View, rays: Rays) -> Surface:
+    """What one view measured, in the frame it is placed in, with its own eye."""
     assert view.depth_mm is not None  # `open_placed` has left the others out
     depth = np.require(view.depth_mm, np.float32, ["C", "W"])
     grid = np.zeros(depth.shape, np.bool_)
@@ -86,4 +98,5 @@ def _surface(view: View, rays: Rays) -> Surface:
     grid &= plane[..., 2] != 0
     pose = view.part_from_camera
     points = apply(pose, rays.points(depth)[grid].astype(np.float64))
-    return Surface(points, plane[grid][:, :3].astype(np.float64) @ pose[:3, :3].T)
+    normals = plane[grid][:, :3].astype(np.float64) @ pose[:3, :3].T
+    return Surface(points, normals, (_eye(view, rays),))

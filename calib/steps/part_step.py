@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ from voxgate.calib.board.board import Board
 from voxgate.calib.board.board_pictures import find_in_pictures, list_pictures
 from voxgate.calib.board.board_print import describe
 from voxgate.calib.calibration_file import CalibrationFile, Step, motion_uncertainty
-from voxgate.calib.gates import PART, gates, limits_with
+from voxgate.calib.gates import CAD, PART, gates, limits_with
 from voxgate.calib.lens.pnp import board_poses
 from voxgate.calib.numerics.kabsch import absolute_orientation
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.lengths import Length, in_another_unit
 from voxgate.calib.numerics.twist import inverse, mean_transform, twists_of
-from voxgate.calib.place.cad import Placed, mesh_surface, place_part
+from voxgate.calib.place.cad import Placed, place_part
 from voxgate.calib.place.cloud import read_cloud
 from voxgate.calib.place.scan_surface import scan_in_base
+from voxgate.calib.place.surface import Surface, mesh_surface
 from voxgate.calib.robot_poses.pose_file import matching, read_poses
 from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges, forms_for
 from voxgate.calib.steps import charts as svg
@@ -32,6 +33,9 @@ from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.transforms import Transform
 
 LEAST_PART_MM, MOST_PART_MM = 5.0, 10_000.0
+NEAREST_MM, FARTHEST_MM = 30.0, 10_000.0  # from a 3D sensor to what it measures
+LEAST_OF_SCAN, MOST_OF_SCAN = 0.05, 5.0  # of the scan's extent: a part's, roughly
+ALIKE = 0.85
 QUANTILES = (50, 75, 90, 95)
 
 
@@ -80,6 +84,7 @@ class Found:
     inputs: Mapping[str, Any]
     how: str
     remarks: tuple[str, ...] = ()
+    likeness: Mapping[str, float] = field(default_factory=dict)
 
 
 def by_touch(path: Path) -> Found:
@@ -155,19 +160,59 @@ def by_cad(
     mesh = mesh_surface(read_cloud(cad))
     if start is None and "T_base_part" in base.data:
         start = base.transform("T_base_part", "part")
-    placed = place_part(scan_in_base(scan, told), mesh, start)
+    surface = scan_in_base(scan, told)
+    _refuse_other_size(cad, mesh, surface)
+    placed = place_part(surface, mesh, start)
+    like = placed.like
     return Found(
         placed.base_from_part, _quantiles(placed), placed.rms_mm, placed.covariance,
-        tuple(f"{share}%" for share in QUANTILES), _file(cad) | {"scan": scan.name}, "cad",
-        (f"{placed.matched:.0%} of the scanned points above the table lie on the CAD",),
+        (*(f"{share}%" for share in QUANTILES), "all"), _file(cad) | {"scan": scan.name}, "cad",
+        _cad_remarks(placed),
+        {"matched": like.matched, "covered": like.covered, "tail_mm": like.tail_mm,
+         "second_best": placed.second_best(symmetry_told=start is not None)},
     )  # fmt: skip
+
+
+def _refuse_other_size(cad: Path, mesh: Surface, scan: Surface) -> None:
+    extent = float(np.linalg.norm(np.ptp(mesh.points, axis=0)))
+    seen = float(np.linalg.norm(np.ptp(scan.points, axis=0)))
+    away = float(np.median(np.linalg.norm(scan.points - scan.eyes[0].pose[:3, 3], axis=1)))
+    of_cell = Length("the surface's distance from the sensor", away, NEAREST_MM, FARTHEST_MM)
+    if words := in_another_unit((of_cell,)):
+        raise CalibrationError(f"{words}; is --depth-unit-mm right?")
+    least, most = max(LEAST_PART_MM, LEAST_OF_SCAN * seen), MOST_OF_SCAN * seen
+    if words := in_another_unit((Length("the CAD's extent", extent, least, most),)):
+        raise CalibrationError(f"{cad}: beside a scan of {seen:.0f} mm {words}")
+
+
+def _cad_remarks(placed: Placed) -> tuple[str, ...]:
+    like = placed.like
+    remarks = [
+        f"{like.matched:.0%} of the scanned points above the table lie on the CAD, "
+        f"{like.covered:.0%} of its visible side was scanned"
+    ]
+    equal = [each for each in placed.rivals if each.symmetric]
+    if equal:
+        remarks.append(
+            f"the part is symmetric: {' or '.join(map(str, equal))} it is the same; --start says "
+            "which of the places is meant"
+        )
+    others = [each for each in placed.rivals if not each.symmetric]
+    if others and others[0].like.score > ALIKE * like.score:
+        remarks.append(
+            f"{others[0]} the part fits nearly as well, or better "
+            f"({others[0].like.score:.2f} to {like.score:.2f}): say --start, or scan it from sides "
+            "that tell"
+        )
+    remarks += [f"the scanned surface leaves the part free to {way}" for way in placed.open_ways]
+    return tuple(remarks)
 
 
 def part_step(
     found: Found, base: CalibrationFile, facts: CellFacts, limit_changes: Sequence[str]
 ) -> tuple[Step, list[Section]]:
     """The step that completes the calibration. Raises CalibrationError."""
-    limits = limits_with(PART, limit_changes)
+    limits = limits_with(PART | (CAD if found.likeness else {}), limit_changes)
     numbers = {"part": facts.part, "T_base_part": found.base_from_part} | facts.merged(base)
     sigma = np.sqrt(np.diag(found.covariance))
     figures = {
@@ -175,6 +220,7 @@ def part_step(
         "largest_mm": float(found.distances_mm.max()),
         "sigma_mm": float(sigma[3:].max()),
         "sigma_deg": float(np.degrees(sigma[:3].max())),
+        **found.likeness,
     }
     step = Step(
         name="part",
@@ -193,7 +239,8 @@ def part_step(
 
 
 def _quantiles(placed: Placed) -> Array:
-    return np.asarray(np.percentile(np.abs(placed.distances_mm), QUANTILES))
+    met = np.percentile(np.abs(placed.distances_mm), QUANTILES)
+    return np.append(met, placed.like.largest_mm)
 
 
 def one_pose(path: Path) -> Transform:

@@ -14,6 +14,7 @@ STEPS = {
     "handeye": gates.HANDEYE,
     "sensor": gates.SENSOR,
     "part": gates.PART,
+    "part --cad": gates.CAD,
     "verify": gates.SELF_CONSISTENCY,
 }
 
