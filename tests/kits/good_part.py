@@ -32,6 +32,13 @@ def is_good(verdict: VerdictMessage) -> bool:
     return verdict.outcome is Outcome.PASS
 
 
+def is_good_unstopped(verdict: VerdictMessage) -> bool:
+    """As `is_good`, where nobody stopped the job: for a view that the clocks held back it waits
+    until its deadline."""
+    said = reasons(verdict) - {Reason.DEADLINE}
+    return is_good(verdict) or (bool(said) and said <= CLOCK_REASONS)
+
+
 def passes_next(robot: Robot, job_id: str) -> VerdictMessage:
     """A good part after the trouble is a good part, once the clocks are believed again: its PASS.
 

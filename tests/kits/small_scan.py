@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,12 @@ def small_bracket() -> Path:
     Beside each scan lies its truth.
     """
     return BRACKET if WHOLE else once(ROOT / "out" / "scans" / _key() / "bracket", _with_truth)
+
+
+@cache
+def half_bracket() -> Path:
+    """The same at half the example's size."""
+    return once(ROOT / "out" / "scans" / _key() / "half", partial(write_small_scans, factor=2))
 
 
 def px(first: int, end: int) -> slice:

@@ -28,13 +28,21 @@ def scores(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.slow
-def test_two_workers_give_the_same_numbers(scores: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_two_workers_give_the_same_numbers(
+    scores: tuple[Path, Path], tmp_path: Path, processes: bool
+) -> None:
+    """In threads of this process what they are sent is packed and unpacked likewise, over TCP."""
     from distributed import LocalCluster
 
     folder, source = scores
     here = evaluate(Plan(source=source, folder=folder, store=tmp_path / "here"))
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2,
+        threads_per_worker=1,
+        processes=processes,
+        protocol="tcp",
+        dashboard_address=None,
     ) as cluster:
         address = cluster.scheduler_address
         there = evaluate(

@@ -1,7 +1,7 @@
 """The promise of the line, over real sockets: good is PASS, bad is FAIL, and no fault is ever PASS.
 
 One real service process for the whole module; robot and camera play the example scans faster
-between the views, at real time around every exposure.
+between the views, at real time around every exposure. At night the pictures are the example's own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from scipy.spatial.transform import Rotation
 
 from tests.kits.cell_kit import CLOCK_REASONS
 from tests.kits.repository import ROOT
+from tests.kits.small_scan import small_bracket
 from tests.kits.spoilt_recipe import change_manifest, flip_a_bit, replace_file
 from voxgate.runtime.wire.replies import RefusalCode, Refused
 from voxgate.runtime.wire.verdict import DefectMessage, VerdictMessage
@@ -31,7 +32,7 @@ from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import copy_as, export_once
 from voxgate.sim.virtual_cell import VirtualCell
 
-BRACKET = ROOT / "examples" / "bracket"
+BRACKET = small_bracket()
 RECIPE = "bracket/1"
 SPEED = 8.0
 NIGHTLY = pytest.mark.nightly  # the fault table has its kind
@@ -39,7 +40,7 @@ JUMP_AFTER = 400  # poses: in mid-scan
 Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """p_mm (3,) and q_wxyz (4,) of the flange in the robot's base."""
 CAME_LATE = {*(reason.value for reason in CLOCK_REASONS), "frame_lost"}
-STALLED = {*CAME_LATE, "coverage"}
+STALLED = {*CAME_LATE, "coverage", "pose_uncertain"}
 """What a box that its machine left standing says of a good part: one word of CAME_LATE at least."""
 MOST_PLAYS = 15
 VOXEL_MM = 2.0  # of the bracket's grid

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.kits.cell_kit import until
+from tests.kits.coarse import coarse_recipe
 from tests.kits.repository import BRACKET
-from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.replay import replay_file
 from voxgate.runtime.records.evidence_folder import kept_in
@@ -14,14 +14,15 @@ from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
+from voxgate.sim.recipes import copy_as
 from voxgate.sim.virtual_cell import VirtualCell
 
 SPEED = 8.0
 
 
 def test_the_line_and_its_replay_inspect_other_pixels_than_the_recipe_says(folder: Path) -> None:
-    recipe, evidence = folder / "recipes" / "bracket" / "1", folder / "evidence"
-    export_reference_recipe(BRACKET / "golden", recipe, name="bracket", smallest_mm=4.0)
+    recipe = copy_as(coarse_recipe()[0], folder / "recipes", "bracket/1")
+    evidence = folder / "evidence"
     with (
         Box.start(
             folder,

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.kits.repository import BRACKET
-from tests.kits.small_scan import write_small_scans
+from tests.kits.coarse import coarse_recipe
+from tests.kits.repository import BRACKET, ROOT
+from tests.kits.small_scan import half_bracket
 from voxgate.export.evaluation.run.evaluate import Plan, evaluate
 from voxgate.export.packing.combine import combined
 from voxgate.export.quality.parts_seen import scores_of
-from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import RecipeError
@@ -28,17 +28,15 @@ from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
-
-SMALLEST_MM = 4.0  # a quarter of it is two pixels of the example
+from voxgate.sim.recipes import export_once
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def exported() -> tuple[Path, dict[str, Any]]:
     """A recipe for pictures of 800 x 600 px that inspects 400 x 300, and what the export said."""
-    out = tmp_path_factory.mktemp("recipes") / "1"
-    return out, export_reference_recipe(BRACKET / "golden", out, smallest_mm=SMALLEST_MM)
+    return coarse_recipe()
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +88,12 @@ def test_a_reduced_picture_hides_a_defect_or_rejects_a_part(
     assert verdict(BRACKET / scan, folder).outcome is outcome
 
 
-def test_a_camera_of_those_pixels_comes_to_other_verdicts(tmp_path: Path) -> None:
-    scans = write_small_scans(tmp_path / "bracket", factor=2)
-    export_reference_recipe(scans / "golden", tmp_path / "1")
-    assert Recipe.load(tmp_path / "1").manifest.working is None
-    assert verdict(scans / "good", tmp_path / "1").outcome is Outcome.PASS
-    assert verdict(scans / "bad", tmp_path / "1").outcome is Outcome.FAIL
+def test_a_camera_of_those_pixels_comes_to_other_verdicts() -> None:
+    scans = half_bracket()
+    recipe = export_once(scans / "golden", ROOT / "out" / "recipes")
+    assert Recipe.load(recipe).manifest.working is None
+    assert verdict(scans / "good", recipe).outcome is Outcome.PASS
+    assert verdict(scans / "bad", recipe).outcome is Outcome.FAIL
 
 
 def test_a_frame_of_the_reduced_size_is_taken_for_the_cameras(

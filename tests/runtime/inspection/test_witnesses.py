@@ -15,6 +15,7 @@ from tests.kits.repository import BRACKET
 from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.engine import open_engine
+from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection import witnesses
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
@@ -52,7 +53,8 @@ def _good() -> tuple[View, ...]:
     return tuple(view for view in found if isinstance(view, View))
 
 
-def _places(inspector: Inspector) -> list[Pixels]:
+@pytest.fixture(scope="module")
+def places(inspector: Inspector) -> list[Pixels]:
     """Places of the part, FAR_MM from each other, that more than WITNESSES views measured, well
     inside its outline."""
     rng = np.random.default_rng(5)
@@ -79,7 +81,7 @@ def _point(inspector: Inspector, number: int, row: int, column: int) -> Point | 
     assert view.depth_mm is not None
     around = (slice(row - 6, row + 7), slice(column - 6, column + 7))
     depth = view.depth_mm[around]
-    high = height_mm(view.depth_mm, rays, view.part_from_camera)[around]
+    high = _heights_mm(rays)[number][around]
     if not (np.isfinite(depth).all() and np.ptp(depth) < 6.0 and (high > 4.0).all()):
         return None
     if not view.image[around].min() > 70 or np.ptp(view.image[around].astype(int)) > 60:
@@ -87,6 +89,12 @@ def _point(inspector: Inspector, number: int, row: int, column: int) -> Point | 
     z = float(view.depth_mm[row, column])
     ray = np.array([rays.x[row, column] * z, rays.y[row, column] * z, z])
     return apply(view.part_from_camera, ray)
+
+
+@cache
+def _heights_mm(rays: Rays) -> list[npt.NDArray[np.float32]]:
+    measured = ((view.depth_mm, view.part_from_camera) for view in _good())
+    return [height_mm(depth, rays, pose) for depth, pose in measured if depth is not None]
 
 
 def _seen(inspector: Inspector, place: Point) -> Pixels:
@@ -126,8 +134,10 @@ def _first(place: Pixels) -> tuple[int, tuple[int, int]]:
     return next(iter(place.items()))
 
 
-def test_dust_in_one_picture_rejects_a_part_that_others_saw_clean(inspector: Inspector) -> None:
-    for place in _places(inspector):
+def test_dust_in_one_picture_rejects_a_part_that_others_saw_clean(
+    inspector: Inspector, places: list[Pixels]
+) -> None:
+    for place in places:
         verdict = inspector.inspect(_with_specks([_first(place)]))
         assert verdict.outcome is Outcome.PASS, (place, verdict.notes)
         assert verdict.score is not None
@@ -135,14 +145,16 @@ def test_dust_in_one_picture_rejects_a_part_that_others_saw_clean(inspector: Ins
 
 
 def test_the_same_mark_in_every_picture_of_its_place_is_taken_for_dust(
-    inspector: Inspector,
+    inspector: Inspector, places: list[Pixels]
 ) -> None:
-    for place in _places(inspector):
+    for place in places:
         assert _verdict(inspector, list(place.items())).outcome is Outcome.FAIL
 
 
-def test_a_mark_that_nobody_else_could_see_is_taken_for_dust(inspector: Inspector) -> None:
-    for place in _places(inspector):
+def test_a_mark_that_nobody_else_could_see_is_taken_for_dust(
+    inspector: Inspector, places: list[Pixels]
+) -> None:
+    for place in places:
         number, at = _first(place)
         views = _with_specks([(number, at)])
         for other, (u, v) in place.items():
@@ -152,11 +164,11 @@ def test_a_mark_that_nobody_else_could_see_is_taken_for_dust(inspector: Inspecto
 
 
 def test_dust_passes_though_nobody_was_asked_in_time(
-    inspector: Inspector, monkeypatch: pytest.MonkeyPatch
+    inspector: Inspector, places: list[Pixels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The robot waits: models are run again so often and no more."""
     monkeypatch.setattr(witnesses, "MOST_RUNS", 2)
-    dusty = _with_specks([_first(_places(inspector)[0])])
+    dusty = _with_specks([_first(places[0])])
     assert inspector.inspect(dusty).outcome is not Outcome.PASS
 
 
