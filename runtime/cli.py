@@ -28,6 +28,7 @@ from voxgate.runtime.commands.keys import sign
 from voxgate.runtime.commands.recipe import app as recipe_app
 from voxgate.runtime.commands.record import evidence_app, record, replay
 from voxgate.runtime.common.text import one_line
+from voxgate.runtime.common.trusted.installed_kernels import use_installed
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.commands import build_camera, demo, play, serve_camera
 
@@ -74,9 +75,23 @@ camera_app.command("serve")(serve_camera)
 def main() -> None:
     """Entry point: a person's mistake is one line on stderr and exit 2, never a traceback."""
     try:
+        _take_kernels()
         app()
     except VoxGateError as error:
         _refuse(str(error))
+
+
+def _take_kernels() -> None:
+    try:
+        found = use_installed()
+    except OSError as error:
+        _refuse(f"no place for compiled kernels: {error}")
+    if found is not None and found.refused:
+        typer.echo(
+            f"voxgate: {found.refused[0]} could be altered by others than root: not used, compiled "
+            "anew at each start; sudo systemd/install.sh makes it again",
+            err=True,
+        )
 
 
 @app.callback(invoke_without_command=True)

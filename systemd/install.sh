@@ -44,8 +44,17 @@ keep_replaced() { # keep_replaced VERSION: the same once more; with nothing else
     rm -rf "${opt:?}/$before"
     mv "$opt/$1" "$opt/$before"
     home "$opt/$before" "/opt/voxgate/$1" "/opt/voxgate/$before"
+    compile_kernels "$before" # numba knows them by their place
     point previous "$before"
   fi
+}
+
+compile_kernels() { # compile_kernels VERSION: by root, for its place; the service may only read them
+  [[ -z $root ]] || return 0 # for another machine's place and processor
+  rm -rf "${opt:?}/$1/kernels"
+  mkdir -m 755 "$opt/$1/kernels"
+  (umask 022 && NUMBA_CACHE_DIR="$opt/$1/kernels" "$opt/$1/bin/python" -I -m voxgate.runtime.inspection.warm_up) ||
+    say "kernels of $1 could not be compiled: each start takes half a minute more"
 }
 
 install_version() {
@@ -68,6 +77,8 @@ install_version() {
   home "$opt/$version" "$draft" "/opt/voxgate/$version"
   chmod 755 "$opt/$version"
   trap - EXIT
+  say "compiling kernels"
+  compile_kernels "$version"
   if [[ -L $opt/current && $(readlink "$opt/current") != "$version" ]]; then
     point previous "$(readlink "$opt/current")"
   fi

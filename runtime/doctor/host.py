@@ -9,6 +9,7 @@ import re
 from voxgate.runtime.cameras.genicam.libpython import INSTALL, LIBPYTHON
 from voxgate.runtime.common.host_memory import MEMINFO, available_mb_in
 from voxgate.runtime.common.text import one_line
+from voxgate.runtime.common.trusted.installed_kernels import FOLDER, look
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
 
@@ -69,6 +70,21 @@ def _what_helps(why: str) -> str:
     if missing is not None:
         return f"install the system's package that has {missing[1]}: apt-file search {missing[1]}"
     return "install VoxGate again in an empty virtual environment"
+
+
+def kernels(machine: Machine) -> Finding:
+    """numba runs what its cache holds: nobody but root may have written it."""
+    if not machine.glob(str(FOLDER)):
+        return off("compiled beside their sources: a workstation's")
+    found = look(FOLDER)
+    if found.refused:
+        return yellow(f"{found.refused[0]} could be altered by others than root", _INSTALL)
+    if not found.taken:
+        return yellow("are compiled at each start, half a minute", _INSTALL)
+    return green(f"{len(found.taken)} files, compiled by root when this version was installed")
+
+
+_INSTALL = "sudo systemd/install.sh, this version once more"
 
 
 def processor(machine: Machine) -> Finding:
@@ -151,6 +167,7 @@ def ptp(machine: Machine) -> Finding:
 HOST_CHECKS: dict[str, Check] = {
     "Python": python,
     "libraries": libraries,
+    "kernels": kernels,
     "processor": processor,
     "memory": memory,
     "clock source": clock_source,

@@ -116,6 +116,14 @@ def test_only_the_cells_own_network_is_heard(address: str, heard: bool) -> None:
     assert any(ip_address(address) in ip_network(net) for net in allowed) is heard
 
 
+def test_the_service_takes_code_from_where_it_may_write() -> None:
+    """Its home, /var/lib/voxgate, would hold user's packages and numba's and CUDA's caches."""
+    said = " ".join(unit("Environment"))
+    for word in ("PYTHONNOUSERSITE=1", "PYTHONSAFEPATH=1", "CUDA_CACHE_DISABLE=1"):
+        assert word in said
+    assert "NUMBA_CACHE_DIR" not in said, "installed_kernels.py names it"
+
+
 def test_a_death_that_no_restart_mends_is_followed_by_restarts() -> None:
     assert unit("RestartPreventExitStatus") == ["2"]
     assert unit("Restart") == ["on-failure"]

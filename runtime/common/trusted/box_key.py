@@ -25,15 +25,23 @@ def key_beside(journal: Path) -> Path:
     return journal.with_name(journal.name + SUFFIX)
 
 
-def load_or_make(journal: Path) -> Ed25519PrivateKey:
-    """The key of this journal. Raises ServiceError when it cannot be used."""
+def load(journal: Path) -> Ed25519PrivateKey | None:
+    """The key of this journal; None: it was not made yet. Raises ServiceError, as below."""
     path = key_beside(journal)
     try:
         return _load(path)
     except FileNotFoundError:
-        pass
+        return None
     except OSError as error:
         raise ServiceError(f"{path}: {error.strerror}: it signs the journal") from error
+
+
+def load_or_make(journal: Path) -> Ed25519PrivateKey:
+    """The key of this journal. Raises ServiceError when it cannot be used."""
+    return load(journal) or _make(key_beside(journal))
+
+
+def _make(path: Path) -> Ed25519PrivateKey:
     key = Ed25519PrivateKey.generate()
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -13,6 +13,7 @@ from tests.kits import gpu_kit, tiny
 from tests.kits.cell_kit import write_cell
 from tests.kits.gpu_kit import Box
 from voxgate.export.packing.package import write_recipe
+from voxgate.runtime.common.trusted.box_key import key_beside
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.engines.plan_cache import KERNELS, PLAN, SEAL, SIDECAR, PlanCache, plans_of
@@ -111,6 +112,15 @@ def test_a_plan_of_another_box_or_a_workstation_is_built_again(
     gpu_kit.build(recipe, PlanCache(tmp_path / "workstation"))
     with pytest.raises(PlanError, match="was not built by this box"):
         PlanCache(tmp_path / "workstation", other).load(recipe, VERSION, ORIN)
+
+
+def test_who_only_looks_at_a_plan_makes_the_box_a_key(
+    box: Box, plans: PlanCache, tmp_path: Path, recipe: Recipe
+) -> None:
+    never_served = cell(tmp_path / "other", **SIGNERS)
+    with pytest.raises(PlanError, match="was not built by this box"):
+        PlanCache(plans.folder, never_served).load(recipe, VERSION, ORIN)
+    assert not key_beside(never_served.journal.path).exists()
 
 
 def test_where_anybodys_recipe_is_opened_anybodys_plan_is(
