@@ -36,6 +36,8 @@ class RotationName(str, Enum):
     ZYZ = "zyz"
     ZXZ = "zxz"
     MATRIX = "matrix"
+    MATRIX_COLUMNS = "matrix-columns"
+    ROTATION_POSITION = "rotation-position"
 
 
 class AngleName(str, Enum):

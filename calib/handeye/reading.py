@@ -12,20 +12,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voxgate.calib.handeye.consensus import HOPELESS_MM, consensus
+from voxgate.calib.handeye.consensus import consensus
 from voxgate.calib.handeye.motions import MIN_POSES, turns
-from voxgate.calib.handeye.scale import lengths, other_scale
 from voxgate.calib.numerics.least_squares import Array
-from voxgate.calib.numerics.lengths import in_another_unit
 from voxgate.calib.numerics.twist import inverse, rotation_deg
-from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges, forms_for
-from voxgate.runtime.errors import CalibrationError
+from voxgate.calib.robot_poses.pose_forms import UNIT_MM, PoseForm, flanges, forms_for
 
 SCREEN = 0.3  # quantile of the pairs: with a third of the poses wrong, half of the pairs are
 PASS_DEG, PASS_RATIO = 0.3, 4.0
-CLEARLY = 3.0  # times better, to overrule or to be chosen
-GOOD_MM = 1.0  # a form that leaves less needs no better one
 MAX_SHIFT = 3
+SHIFTS_SOLVED = 3  # two conventions may turn by the same angles
 SAMPLES = 40  # with a third of the poses wrong, eight of them are of good poses
 
 
@@ -56,7 +52,7 @@ def judge(
     """
     return replace(
         Reading(form, eye_in_hand, 0, np.inf),
-        gap_mm=_gap(_poses(numbers, form), eye_in_hand, seen, points_mm),
+        gap_mm=_gap(poses_as(numbers, form), eye_in_hand, seen, points_mm),
     )
 
 
@@ -76,121 +72,30 @@ def best_readings(
     return sorted(found, key=lambda reading: reading.gap_mm)
 
 
-def shifted(
-    numbers: Array, form: PoseForm, eye_in_hand: bool, seen: Array, points_mm: Array
-) -> Reading | None:
-    """The best of reading the pictures against rows that stand a few lines off."""
-    poses = _poses(numbers, form)
-    if poses is None:
-        return None
-    found = []
-    for shift in range(-MAX_SHIFT, MAX_SHIFT + 1):
-        low, high = max(0, -shift), min(len(seen), len(seen) - shift)
-        if shift and high - low > MIN_POSES:
-            gap_mm = _gap(poses[low + shift : high + shift], eye_in_hand, seen[low:high], points_mm)
-            found.append(Reading(form, eye_in_hand, shift, gap_mm))
+def shifted(numbers: Array, seen: Array, points_mm: Array, eye_in_hand: bool) -> Reading | None:
+    """The best of reading the pictures, in any form, against rows that stand a few lines off.
+
+    Only where the angles between poses agree is anything solved.
+    """
+    tried = []
+    for shift in (each for each in range(-MAX_SHIFT, MAX_SHIFT + 1) if each):
+        rows, views = _overlap(len(seen), shift)
+        if rows.stop - rows.start > MIN_POSES:
+            screened = _angle_gaps(numbers[rows], forms_for(numbers.shape[1]), seen[views])
+            tried += [(gap, shift, form) for gap, form in screened[:2]]
+    found: list[Reading] = []
+    for _, shift, form in sorted(tried, key=lambda each: each[0])[:SHIFTS_SOLVED]:
+        rows, views = _overlap(len(seen), shift)
+        units = [replace(form, unit=unit) for unit in UNIT_MM]
+        best = best_readings(numbers[rows], units, seen[views], points_mm, eye_in_hand)[:1]
+        found += [replace(each, shift=shift) for each in best]
     return min(found, key=lambda reading: reading.gap_mm, default=None)
 
 
-def choose(
-    numbers: Array, asked: Sequence[PoseForm], eye_in_hand: bool, seen: Array, points_mm: Array
-) -> Reading:
-    """The form to read the poses in: the one that was asked for if the pictures agree, or the only
-    one that fits. Raises CalibrationError where another fits clearly better, several do, or none.
-    """
-    if len(asked) == 1:
-        return _checked(numbers, asked[0], eye_in_hand, seen, points_mm)
-    found = best_readings(numbers, asked, seen, points_mm, eye_in_hand)
-    own = [reading for reading in found if reading.eye_in_hand == eye_in_hand]
-    if not own:
-        raise CalibrationError(
-            f"rows of {numbers.shape[1]} numbers are no poses of the form that was asked for"
-        )
-    if not np.isfinite(own[0].gap_mm) and not turns(inverse(seen)).enough:
-        return own[0]  # the motions are too few to tell: whoever solves says which are missing
-    _refuse_other_scale(own[0], found[0], numbers, seen, points_mm)
-    _refuse_if_better(own[0], found[0])
-    if own[0].gap_mm > HOPELESS_MM:
-        _refuse_if_better(own[0], shifted(numbers, own[0].form, eye_in_hand, seen, points_mm))
-        raise CalibrationError(_nothing_fits(own[0]))
-    rivals = [reading for reading in own[1:] if reading.gap_mm < CLEARLY * own[0].gap_mm]
-    if rivals:
-        raise CalibrationError(
-            f"the poses may be {own[0].form} or {rivals[0].form} "
-            f"({own[0].gap_mm:.2f} and {rivals[0].gap_mm:.2f} mm): "
-            f"say which, for instance {own[0].form.options}"
-        )
-    return own[0]
-
-
-def _checked(
-    numbers: Array, form: PoseForm, eye_in_hand: bool, seen: Array, points_mm: Array
-) -> Reading:
-    try:
-        flanges(numbers, form)
-    except ValueError as error:
-        raise CalibrationError(f"poses read as {form}: {error}") from error
-    own = judge(numbers, form, eye_in_hand, seen, points_mm)
-    too_few = not np.isfinite(own.gap_mm) and not turns(inverse(seen)).enough
-    if own.gap_mm <= GOOD_MM or too_few:
-        return own
-    others = best_readings(numbers, (), seen, points_mm, eye_in_hand)
-    _refuse_other_scale(own, others[0] if others else None, numbers, seen, points_mm)
-    for other in (*others[:1], shifted(numbers, form, eye_in_hand, seen, points_mm)):
-        _refuse_if_better(own, other)
-    if own.gap_mm > HOPELESS_MM:
-        raise CalibrationError(_nothing_fits(own))
-    return own
-
-
-def _refuse_if_better(own: Reading, other: Reading | None) -> None:
-    if not _better(own, other):
-        return
-    assert other is not None
-    if other.shift:
-        raise CalibrationError(
-            f"poses and pictures are {abs(other.shift)} rows apart: read so, {other.gap_mm:.2f} mm "
-            f"are left instead of {own.gap_mm:.2f}; delete the surplus row or picture"
-        )
-    what = other.form.options
-    if other.eye_in_hand != own.eye_in_hand:
-        place = "robot" if other.eye_in_hand else "cell"
-        flipped = replace(other.form, inverted=not other.form.inverted)
-        what = f"{flipped.options} if the poses are inverted, or --camera-on {place}"
-    left = f"leave {own.gap_mm:.2f} mm" if np.isfinite(own.gap_mm) else "hardly turn"
-    raise CalibrationError(
-        f"poses read as {own} {left}, as {other} only {other.gap_mm:.2f}: "
-        f"if that is how they are meant, say {what}"
-    )
-
-
-def _better(own: Reading, other: Reading | None) -> bool:
-    return other is not None and other != own and other.gap_mm * CLEARLY < own.gap_mm
-
-
-def _refuse_other_scale(
-    own: Reading, other: Reading | None, numbers: Array, seen: Array, points_mm: Array
-) -> None:
-    """Before another unit is advised: no cell may be as small as that unit would make it."""
-    poses = _poses(numbers, own.form)
-    if poses is None or own.gap_mm <= GOOD_MM:
-        return
-    if other is not None and _better(own, other):
-        as_other = _poses(numbers, other.form)
-        if as_other is not None and not in_another_unit(lengths(as_other, seen)):
-            return
-    words = other_scale(poses, own.eye_in_hand, seen, points_mm, own.gap_mm)
-    if words is not None:
-        raise CalibrationError(f"poses read as {own}: {words}")
-
-
-def _nothing_fits(own: Reading) -> str:
-    left = f"leave {own.gap_mm:.0f} mm" if np.isfinite(own.gap_mm) else "hardly turn"
-    return (
-        f"poses and pictures do not belong together: read as {own} they {left}, "
-        "and no other form, unit or order does better; are the rows in the pictures' order, is the "
-        "board still, is it this board?"
-    )
+def _overlap(count: int, shift: int) -> tuple[slice, slice]:
+    """Rows and pictures that belong together when picture i has row i + shift."""
+    low, high = max(0, -shift), min(count, count - shift)
+    return slice(low + shift, high + shift), slice(low, high)
 
 
 def angle_gap_deg(poses: Array, seen: Array) -> float:
@@ -202,15 +107,19 @@ def angle_gap_deg(poses: Array, seen: Array) -> float:
 
 
 def _screened(numbers: Array, candidates: Sequence[PoseForm], seen: Array) -> list[PoseForm]:
-    rotations = {(form.rotation, form.degrees): replace(form, unit="mm") for form in candidates}
-    gaps = []
-    for form in rotations.values():
-        poses = _poses(numbers, form)
-        if poses is not None:
-            gaps.append((angle_gap_deg(poses, seen), form))
+    gaps = _angle_gaps(numbers, candidates, seen)
     limit = max(PASS_DEG, PASS_RATIO * min((gap for gap, _ in gaps), default=0.0))
-    passed = sorted((pair for pair in gaps if pair[0] <= limit), key=lambda pair: pair[0])
-    return [form for _, form in passed[:3]]
+    return [form for gap, form in gaps if gap <= limit][:3]
+
+
+def _angle_gaps(
+    numbers: Array, candidates: Sequence[PoseForm], seen: Array
+) -> list[tuple[float, PoseForm]]:
+    """Of every rotation that the numbers can be, the least first."""
+    rotations = {(form.rotation, form.degrees): replace(form, unit="mm") for form in candidates}
+    poses = [(form, poses_as(numbers, form)) for form in rotations.values()]
+    gaps = [(angle_gap_deg(each, seen), form) for form, each in poses if each is not None]
+    return sorted(gaps, key=lambda pair: pair[0])
 
 
 def _variants(
@@ -222,7 +131,8 @@ def _variants(
             yield replace(form, unit=unit), in_hand
 
 
-def _poses(numbers: Array, form: PoseForm) -> Array | None:
+def poses_as(numbers: Array, form: PoseForm) -> Array | None:
+    """(n, 4, 4), or None where the numbers are no poses of that form."""
     try:
         return flanges(numbers, form)
     except ValueError:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.calib.numerics.least_squares import Array
-from voxgate.calib.robot_poses.pose_file import SPLIT
+from voxgate.calib.robot_poses.text_table import SPLIT
 from voxgate.runtime.errors import CalibrationError
 
 MAX_BYTES = 1 << 30

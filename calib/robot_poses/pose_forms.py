@@ -11,6 +11,8 @@
 | zyz | a b c | Rz(a) Ry(b) Rz(c) | Kawasaki O A T, Adept, Comau |
 | zxz | a b c | Rz(a) Rx(b) Rz(c) | Mitsubishi's older, aerospace |
 | matrix | 3x4 or 4x4, by rows | | |
+| matrix-columns | 3x4 or 4x4, by columns | | MATLAB, OpenGL |
+| rotation-position | 3x3 by rows, then x y z | | |
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from voxgate.runtime.transforms import rigid
 UNIT_LENGTH = 0.01  # a quaternion written with three digits is off by less
 EULER = {"zyx": "ZYX", "wpr": "xyz", "xyz": "XYZ", "zyz": "ZYZ", "zxz": "ZXZ"}
 QUATERNIONS = ("quat-wxyz", "quat-xyzw")
-ROTATIONS = (*QUATERNIONS, "rotvec", *EULER, "matrix")
+MATRICES = ("matrix", "matrix-columns", "rotation-position")
+ROTATIONS = (*QUATERNIONS, "rotvec", *EULER, *MATRICES)
+LAST_ROW = (0.0, 0.0, 0.0, 1.0)
 UNIT_MM = {"mm": 1.0, "m": 1000.0, "cm": 10.0, "inch": 25.4}
 
 
@@ -94,8 +98,10 @@ def forms_for(columns: int) -> list[PoseForm]:
         ]
     elif columns == 7:
         rotations = [PoseForm(name) for name in QUATERNIONS]
-    elif columns in (12, 16):
-        rotations = [PoseForm("matrix")]
+    elif columns == 12:
+        rotations = [PoseForm(name) for name in MATRICES]
+    elif columns == 16:
+        rotations = [PoseForm("matrix"), PoseForm("matrix-columns")]
     else:
         rotations = []
     return [replace(form, unit=unit) for form in rotations for unit in UNIT_MM]
@@ -111,7 +117,7 @@ def flanges(numbers: Array, form: PoseForm) -> Array:
             f"a {form.rotation} pose does not have {numbers.shape[1]} numbers: "
             "position and quaternion are 7, position and angles 6, a matrix 12 or 16"
         )
-    poses = _matrices(numbers) if form.rotation == "matrix" else _composed(numbers, form)
+    poses = _matrices(numbers, form) if form.rotation in MATRICES else _composed(numbers, form)
     poses[:, :3, 3] *= form.unit_mm
     return inverse(poses) if form.inverted else poses
 
@@ -120,10 +126,8 @@ def to_numbers(pose: Array, form: PoseForm) -> Array:
     """One base_from_flange (4, 4) as this robot shows it."""
     shown = inverse(pose[None])[0] if form.inverted else pose
     position = shown[:3, 3] / form.unit_mm
-    if form.rotation == "matrix":
-        rows = shown[:3].copy()
-        rows[:, 3] = position
-        return np.asarray(rows.ravel())
+    if form.rotation in MATRICES:
+        return _written(shown[:3, :3], position, form)
     turn = Rotation.from_matrix(shown[:3, :3])
     if form.rotation in QUATERNIONS:
         numbers = turn.as_quat(canonical=True)
@@ -137,6 +141,13 @@ def to_numbers(pose: Array, form: PoseForm) -> Array:
             warnings.simplefilter("ignore", UserWarning)
             angles = turn.as_euler(EULER[form.rotation], degrees=form.degrees)
     return np.concatenate([position, angles])
+
+
+def _written(turn: Array, position: Array, form: PoseForm) -> Array:
+    if form.rotation == "rotation-position":
+        return np.concatenate([turn.ravel(), position])
+    rows = np.column_stack([turn, position])
+    return np.asarray((rows if form.rotation == "matrix" else rows.T).ravel())
 
 
 def _composed(numbers: Array, form: PoseForm) -> Array:
@@ -162,13 +173,21 @@ def _rotation(numbers: Array, form: PoseForm) -> Rotation:
     return Rotation.from_euler(EULER[form.rotation], numbers, degrees=form.degrees)
 
 
-def _matrices(numbers: Array) -> Array:
+def _matrices(numbers: Array, form: PoseForm) -> Array:
     poses = np.tile(np.eye(4), (len(numbers), 1, 1))
-    poses[:, :3] = numbers[:, :12].reshape(-1, 3, 4)
+    if form.rotation == "rotation-position":
+        poses[:, :3, :3] = numbers[:, :9].reshape(-1, 3, 3)
+        poses[:, :3, 3] = numbers[:, 9:]
+    elif form.rotation == "matrix-columns":
+        poses[:, : numbers.shape[1] // 4] = numbers.reshape(len(numbers), 4, -1).swapaxes(1, 2)
+    else:
+        poses[:, : numbers.shape[1] // 4] = numbers.reshape(len(numbers), -1, 4)
     return np.array([_checked(row, pose) for row, pose in enumerate(poses, start=1)])
 
 
 def _checked(row: int, pose: Array) -> Array:
+    if np.abs(pose[3] - LAST_ROW).max() > UNIT_LENGTH:
+        raise ValueError(f"pose {row}: a matrix ends with 0 0 0 1, got {pose[3]}")
     pose[:3, :3] = _orthonormal(pose[:3, :3])
     try:
         return rigid(pose)

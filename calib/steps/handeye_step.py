@@ -25,6 +25,7 @@ from voxgate.calib.calibration_file import (
     motion_uncertainty,
 )
 from voxgate.calib.gates import HANDEYE, Gate, gates, limits_with
+from voxgate.calib.handeye.choice import choose, says
 from voxgate.calib.handeye.handeye import (
     HandEye,
     Options,
@@ -35,7 +36,7 @@ from voxgate.calib.handeye.handeye import (
 )
 from voxgate.calib.handeye.next_pose import next_pose
 from voxgate.calib.handeye.outliers import Expected, OutlierPose, explain
-from voxgate.calib.handeye.reading import Reading, choose
+from voxgate.calib.handeye.reading import Reading
 from voxgate.calib.handeye.scale import lengths, scale_of
 from voxgate.calib.lens.intrinsics import calibrate_lens
 from voxgate.calib.lens.lens import Lens
@@ -43,8 +44,9 @@ from voxgate.calib.lens.pnp import board_poses
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.lengths import in_another_unit
 from voxgate.calib.numerics.twist import inverse
-from voxgate.calib.robot_poses.pose_file import PoseTable, matching, read_poses
-from voxgate.calib.robot_poses.pose_forms import UNIT_MM, PoseForm, flanges
+from voxgate.calib.robot_poses.pose_file import matching, pose_files, read_poses
+from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges, forms_for
+from voxgate.calib.robot_poses.rows import PoseTable
 from voxgate.calib.steps.lens_step import picture_inputs, picture_remarks
 from voxgate.calib.steps.report import Section, distortion_field, handeye_sections, lens_table
 from voxgate.runtime.errors import CalibrationError
@@ -87,7 +89,8 @@ def handeye_step(
     pictures = find_in_pictures(list_pictures(given.images), board, on_progress)
     data = _data(given, table, pictures)
     forms = _possible(given.forms, table)
-    reading = choose(data.numbers, forms, given.eye_in_hand, data.seen, data.sightings.points_mm)
+    points_mm = data.sightings.points_mm
+    reading = choose(data.numbers, forms, given.eye_in_hand, data.seen, points_mm, table.said)
     found, options = _solved(given, data, reading)
     held_mm, _ = held_out(found, options)
     figures = handeye_figures(found, held_mm)
@@ -105,6 +108,7 @@ def handeye_step(
         },
         remarks=[
             *_remarks(pictures, found, reading, forms),
+            *_against_what_is_said(table, reading),
             *_advice(gates(figures, limits), found, reading),
         ],
     )
@@ -165,12 +169,10 @@ def unambiguous(board: Board) -> Board:
 
 
 def _possible(asked: tuple[PoseForm, ...], table: PoseTable) -> tuple[PoseForm, ...]:
-    """What was asked for, or what the file says of itself."""
-    if asked or table.rotation is None:
-        columns = table.numbers.shape[1]
-        sizes = {"matrix": (12, 16), "quat-wxyz": (7,), "quat-xyzw": (7,)}
-        return tuple(f for f in asked if columns in sizes.get(f.rotation, (6,))) or asked
-    return tuple(PoseForm(table.rotation, unit=unit) for unit in UNIT_MM)
+    """Of what was asked for that which rows of so many numbers can be."""
+    columns = table.numbers.shape[1]
+    can_be = {each.rotation for each in forms_for(columns)}
+    return tuple(form for form in asked if form.rotation in can_be) or asked
 
 
 def _data(given: HandEyeInput, table: PoseTable, pictures: BoardPictures) -> _Data:
@@ -239,8 +241,8 @@ def _uncertainty(found: HandEye, given: HandEyeInput) -> dict[str, object]:
 
 
 def _pose_inputs(path: Path) -> dict[str, object]:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file()))
+    files = pose_files(path) if path.is_dir() else [path]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
     return {"poses": path.name, "poses_sha256": digest.hexdigest()}
 
 
@@ -249,6 +251,13 @@ def _advice(judged: tuple[Gate, ...], found: HandEye, reading: Reading) -> list[
     if all(gate.ok for gate in judged if gate.name in CURED_BY_POSES):
         return []
     return [next_pose(found.shot.flanges, reading.form)]
+
+
+def _against_what_is_said(table: PoseTable, reading: Reading) -> list[str]:
+    if says(table.said, reading.form):
+        return []
+    said = ", ".join(str(each) for each in (table.said.rotation, table.said.unit) if each)
+    return [f"the pose file says {said}, but only {reading.form} fits the pictures"]
 
 
 def _remarks(

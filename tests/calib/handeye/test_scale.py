@@ -12,9 +12,9 @@ import pytest
 from tests.kits.calib_kit import rows, shot, usual
 from voxgate.calib.board.board import Board
 from voxgate.calib.gates import HANDEYE, gates
+from voxgate.calib.handeye.choice import choose
 from voxgate.calib.handeye.handeye import HandEye, Options, Shot, calibrate_handeye
 from voxgate.calib.handeye.outliers import Expected, OutlierPose
-from voxgate.calib.handeye.reading import choose
 from voxgate.calib.handeye.scale import lengths, scale_of, scaled
 from voxgate.calib.lens.lens import Lens
 from voxgate.calib.numerics.lengths import in_another_unit

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kits.calib_kit import rows, shot
-from voxgate.calib.handeye.reading import choose
+from voxgate.calib.handeye.choice import choose
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.twist import inverse, motion
 from voxgate.calib.robot_poses.pose_file import matching, read_poses
