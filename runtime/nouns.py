@@ -121,6 +121,8 @@ class Frame:
 
     t_device_ns: start of exposure on the camera's own clock.
     t_arrival_ns: complete frame in this host, host monotonic clock.
+    sensed_mm: depth of a sensor beside the camera, on its own pixels and in its own frame; depth_mm
+        is on the image's.
     """
 
     camera: str
@@ -130,10 +132,12 @@ class Frame:
     exposure_ns: int
     image: GreyImage
     depth_mm: DepthMap | None = None
+    sensed_mm: DepthMap | None = None
 
     def __post_init__(self) -> None:
         _check_image(self.image)
         _check_depth(self.depth_mm, self.image)
+        _check_sensed(self.sensed_mm, self.depth_mm)
         if self.exposure_ns < 0:
             raise ValueError(f"exposure must not be negative, got {self.exposure_ns} ns")
 
@@ -155,6 +159,10 @@ class View:
     """One frame with its proven place: the camera in the part's frame at mid-exposure.
 
     uncertainty_mm: how far the camera may have moved within the time residual of both clocks.
+    sensed: what a 3D sensor beside the camera measured, on its own pixels, from its own place; its
+        picture is blank. Once that surface is brought into the camera (geometry.brought), depth_mm
+        is what the camera sees of it, and sensed_at (h, w) int32 the number of the sensor's pixel
+        that each of the camera's sees, or -1.
     """
 
     frame_id: int
@@ -162,6 +170,13 @@ class View:
     part_from_camera: Transform
     uncertainty_mm: float
     depth_mm: DepthMap | None = None
+    sensed: View | None = None
+    sensed_at: npt.NDArray[np.int32] | None = None
+
+    @property
+    def shape(self) -> View:
+        """By which shape is judged: the sensor's view, or this one where depth is aligned."""
+        return self if self.sensed is None else self.sensed
 
     def __post_init__(self) -> None:
         _check_image(self.image)
@@ -279,3 +294,12 @@ def _check_depth(depth_mm: DepthMap | None, image: GreyImage) -> None:
             f"depth is float32 of the image's shape {image.shape}, "
             f"got {depth_mm.shape} {depth_mm.dtype}"
         )
+
+
+def _check_sensed(sensed_mm: DepthMap | None, depth_mm: DepthMap | None) -> None:
+    if sensed_mm is None:
+        return
+    if depth_mm is not None:
+        raise ValueError("depth is of the image's pixels or of a sensor's own, not both")
+    if sensed_mm.dtype != np.float32 or sensed_mm.ndim != 2:
+        raise ValueError(f"depth is (h, w) float32, got {sensed_mm.shape} {sensed_mm.dtype}")

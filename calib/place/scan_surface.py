@@ -28,7 +28,8 @@ STEP_PX = 6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedScan:
-    """views: placed in the part's frame, or in the base where no part was known; lost: why not."""
+    """views: of whatever measured depth, the camera or a sensor beside it, placed in the part's
+    frame, or in the base where no part was known; lost: why not."""
 
     rays: Rays
     views: tuple[View, ...]
@@ -39,14 +40,15 @@ def open_placed(folder: Path, calibration: Path | None) -> PlacedScan:
     """A scan's views. Raises ScanError, CalibrationError."""
     scan = open_scan(folder, calibration)
     found = views_of(scan, DEFAULTS.max_gap_ns, MAX_UNCERTAINTY_MM)
-    views = tuple(each for each in found if isinstance(each, View) and each.depth_mm is not None)
+    views = tuple(each.shape for each in found if isinstance(each, View))
+    views = tuple(view for view in views if view.depth_mm is not None)
     lost = tuple(each.note.detail for each in found if not isinstance(each, View))
     if len(views) < 2:
         raise CalibrationError(
             f"{folder}: {len(views)} views with depth and pose, at least 2 are needed"
             + (f"; the first that was lost: {lost[0]}" if lost else "")
         )
-    return PlacedScan(Rays.from_calibration(scan.calibration), views, lost)
+    return PlacedScan(Rays.from_calibration(scan.calibration.of_depth), views, lost)
 
 
 def scan_in_base(folder: Path, file: CalibrationFile) -> Surface:

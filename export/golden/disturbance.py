@@ -5,11 +5,15 @@ What one golden scan cannot show (another texture, another label) is not in here
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.geometry.brought import with_depth
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, GreyImage, View
 from voxgate.runtime.transforms import Transform, apply, invert
@@ -68,13 +72,18 @@ def seen_again(
     )
     depth_mm = _depth(expected, rays, camera_from_golden, origin)
     noise_mm = rng.normal(0, DEPTH_NOISE_MM, depth_mm.shape)
-    return View(
+    again = View(
         frame_id=view.frame_id,
         image=disturbed(np.asarray(image, np.uint8), rng),
         part_from_camera=view.part_from_camera,
         uncertainty_mm=view.uncertainty_mm,
         depth_mm=np.asarray(depth_mm + noise_mm, np.float32),
     )
+    if view.sensed is None:
+        return again
+    sensed = seen_again(view.shape, expected.shape, rays.shape, part_from_reference, rng)
+    with Crew(1) as crew:
+        return with_depth(replace(again, sensed=sensed), rays, crew)
 
 
 def _depth(

@@ -21,6 +21,7 @@ from voxgate.export.golden.working import (
 )
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.errors import ScanError
+from voxgate.runtime.geometry.brought import with_depth
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.seen_through import SEEN_THROUGH_MAX, seen_through
 from voxgate.runtime.nouns import View
@@ -71,9 +72,14 @@ class Golden:
         poses = tuple(view.part_from_camera for view in self.views)
         return ViewPlan(poses, _plan_distance_mm(poses), PLAN_ANGLE_DEG)
 
+    @property
+    def shapes(self) -> tuple[View, ...]:
+        """The views of whatever measured depth; their rays are rays.shape."""
+        return tuple(view.shape for view in self.views)
+
     def expected_ijk(self) -> npt.NDArray[np.int32]:
         """(n, 3) int32: voxels of the grid through which the golden surface was measured."""
-        found = [part_points(view, self.rays, self.table_z_mm)[1] for view in self.views]
+        found = [part_points(view, self.rays.shape, self.table_z_mm)[1] for view in self.shapes]
         ijk = self.grid.voxels_of(np.concatenate(found))
         inside = (ijk >= 0).all(axis=1) & (ijk < self.grid.shape).all(axis=1)
         voxels, hits = np.unique(ijk[inside], axis=0, return_counts=True)
@@ -99,8 +105,9 @@ def load_golden(
     if wanted != block and not whole:
         block, looked = wanted, _looked_at(scan, wanted)
     views, rays, table_mm = looked.views, looked.rays, looked.table_z_mm
-    _check_agreement(scan.folder, views, rays)
-    grid = scan.grid or _grid_around(views, rays, table_mm)
+    shapes = tuple(view.shape for view in views)
+    _check_agreement(scan.folder, shapes, rays.shape)
+    grid = scan.grid or _grid_around(shapes, rays.shape, table_mm)
     worked = working(block, looked.pixel_mm, scan.calibration, smallest_mm, voxel_mm)
     unreturned = find_unreturned(views, rays, table_mm)
     return Golden(scan, views, rays, grid, table_mm, worked, unreturned)
@@ -117,14 +124,14 @@ class _Looked:
 
 
 def _looked_at(scan: Scan, block: int) -> _Looked:
-    views = tuple(_proven(scan, block))
     rays = Rays.from_calibration(scan.calibration.reduced(block))
-    table_mm = table_z_mm(views, rays)
+    views = tuple(_proven(scan, block, rays))
+    table_mm = table_z_mm([view.shape for view in views], rays.shape)
     _check_useful(scan.folder, views, rays, table_mm)
     return _Looked(views, rays, table_mm, pixel_mm(views, rays, table_mm))
 
 
-def _proven(scan: Scan, block: int) -> Iterator[View]:
+def _proven(scan: Scan, block: int, rays: Rays) -> Iterator[View]:
     """Each view in blocks as soon as it is placed: of the camera's pictures few are kept."""
     for note in scan.notes:
         raise ScanError(
@@ -144,11 +151,11 @@ def _proven(scan: Scan, block: int) -> Iterator[View]:
                     f"{scan.folder}: {placed.note.detail}; take the golden scan again: "
                     "every view of it must be proven"
                 )
-            if placed.depth_mm is None:
+            if placed.shape.depth_mm is None:
                 raise ScanError(
                     f"{scan.folder}: frame {placed.frame_id} has no depth; record it too"
                 )
-            yield reduced_view(placed, block, focal_px, crew)
+            yield with_depth(reduced_view(placed, block, focal_px, crew), rays, crew)
 
 
 def _check_useful(where: Path, views: tuple[View, ...], rays: Rays, table_mm: float) -> None:

@@ -22,7 +22,8 @@ from voxgate.export.golden.golden import Golden
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.align import align
 from voxgate.runtime.comparison.expected import ExpectedView
-from voxgate.runtime.comparison.register import Registered, register
+from voxgate.runtime.comparison.register import register
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.engines.engine import Engine, Tensor, score_map
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.inspection.inspector import ALIGNMENT_VIEWS
@@ -137,7 +138,8 @@ def nominal_scores(
         for again, known in zip(run, expected, strict=True):
             score = score_map(engine, again.inputs).score
             appearance.append(float(score[known.measured | known.shown].max()))
-            geometry.append(float(again.registered.geometry[known.measured].max()))
+            shape = again.registered.shape
+            geometry.append(float(shape.geometry[known.shape.measured].max()))
             on_view()
     return NominalScores(np.array(appearance), np.array(geometry), left_out, len(expected))
 
@@ -147,15 +149,17 @@ def left_out_scores(
 ) -> Scores:
     """(views,) largest geometry score of each golden view against the others alone.
 
-    shared (views, h, w): where another view measured the surface; its rim is left out too.
+    shared (views, h, w): where another view measured the surface, of the pixels that measured
+        depth; its rim is left out too.
     """
     window = np.ones((SHARED_RIM_PX, SHARED_RIM_PX), np.uint8)
     scores = []
-    for planned, view in enumerate(golden.views):
-        others = list(expected)
-        blind = np.zeros_like(expected[planned].plane)
-        others[planned] = replace(expected[planned], plane=blind)
-        found = register(view, planned, others, golden.rays, np.eye(4), crew)
+    shapes = [each.shape for each in expected]
+    for planned, view in enumerate(golden.shapes):
+        others = list(shapes)
+        blind = np.zeros_like(shapes[planned].plane)
+        others[planned] = replace(shapes[planned], plane=blind)
+        found = register(view, planned, others, golden.rays.shape, np.eye(4), crew)
         inside = cv2.erode(shared[planned].astype(np.uint8), window) > 0
         scores.append(float(found.geometry[inside].max(initial=0.0)))
     return np.array(scores)

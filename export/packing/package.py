@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,35 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.labels import NAME, VERSION
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.recipe.contents import Probe
+from voxgate.runtime.recipe.contents import SENSED, Probe
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import REFERENCE_FILE, UNINSPECTED_FILE, Manifest
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.viewplan import ViewPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SensedViews:
+    """What a sensor beside the camera measured of the golden part, on its own pixels.
+
+    depth_counts (n, h, w) uint16, 0 = no return; part_from_sensor (n, 4, 4) float64;
+    spread_counts (n, h, w) uint8 or None: what the shape may differ by, in SPREAD_UNIT_MM.
+    """
+
+    depth_counts: npt.NDArray[np.uint16]
+    part_from_sensor: npt.NDArray[np.float64]
+    spread_counts: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """As they stand in reference.npz."""
+        found: dict[str, npt.NDArray[Any]] = {
+            SENSED: self.depth_counts,
+            "part_from_sensor": self.part_from_sensor,
+        }
+        if self.spread_counts is not None:
+            found["sensed_spread_counts"] = self.spread_counts
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +55,8 @@ class ReferenceViews:
     shown_counts (n, h, w) uint16: of surface that the picture shows and that gave no return, or 0;
     part_from_camera (n, 4, 4) float64; gloss (n, h, w) uint8: grey levels by which a surface
     point changes from view to view, or further good parts differed. spread_counts (n, h, w) uint8
-    or None: what the shape may differ by, in SPREAD_UNIT_MM.
+    or None: what the shape may differ by, in SPREAD_UNIT_MM. sensed: where a sensor beside the
+    camera measured, depth_counts is what the camera sees of that.
     """
 
     image: npt.NDArray[np.uint8]
@@ -41,6 +66,13 @@ class ReferenceViews:
     part_from_camera: npt.NDArray[np.float64]
     gloss: npt.NDArray[np.uint8]
     spread_counts: npt.NDArray[np.uint8] | None = None
+    sensed: SensedViews | None = None
+
+    def with_spread(self, counts: npt.NDArray[np.uint8]) -> ReferenceViews:
+        """The same, and what the shape may differ by at the pixels that measured depth."""
+        if self.sensed is None:
+            return replace(self, spread_counts=counts)
+        return replace(self, sensed=replace(self.sensed, spread_counts=counts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +160,7 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
             part_from_camera=parts.reference.part_from_camera,
             gloss=parts.reference.gloss,
             **({} if spread is None else {"spread_counts": spread}),
+            **({} if parts.reference.sensed is None else parts.reference.sensed.arrays),
         )
     if parts.uninspected is not None:
         files[UNINSPECTED_FILE] = parts.uninspected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -15,11 +16,12 @@ from voxgate import __version__
 from voxgate.export.golden.gloss import Gloss
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.strange import MARK_OF_HEIGHT
-from voxgate.export.packing.package import ReferenceViews
+from voxgate.export.packing.package import ReferenceViews, SensedViews
 from voxgate.export.progress import Bar
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.comparison.expected import ExpectedView, expect
 from voxgate.runtime.engines.engine import Engine, Tensor, raw_scores
+from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import GridSection, Manifest, TensorSpec
 
@@ -34,9 +36,17 @@ def expected_views(golden: Golden, flicker: Gloss, bar: Bar) -> tuple[ExpectedVi
     for view, shine, shown in learnt:
         assert view.depth_mm is not None  # load_golden refuses a scan without
         pose, table = view.part_from_camera, golden.table_z_mm
-        found.append(expect(view.image, view.depth_mm, golden.rays, pose, table, shine, shown))
+        one = expect(view.image, view.depth_mm, golden.rays, pose, table, shine, shown)
+        found.append(one if view.sensed is None else replace(one, sensed=_sensed(view, golden)))
         bar.step()
     return tuple(found)
+
+
+def _sensed(view: View, golden: Golden) -> ExpectedView:
+    own = view.shape
+    assert own.depth_mm is not None  # load_golden refuses a scan without
+    pose, table = own.part_from_camera, golden.table_z_mm
+    return expect(own.image, own.depth_mm, golden.rays.shape, pose, table)
 
 
 def reference_views(golden: Golden, flicker: Gloss) -> ReferenceViews:
@@ -50,7 +60,17 @@ def reference_views(golden: Golden, flicker: Gloss) -> ReferenceViews:
         depth_unit_mm=unit_mm,
         part_from_camera=np.stack([view.part_from_camera for view in golden.views]),
         gloss=flicker.grey,
+        sensed=_sensed_views(golden, unit_mm),
     )
+
+
+def _sensed_views(golden: Golden, unit_mm: float) -> SensedViews | None:
+    if golden.rays.sensed is None:
+        return None
+    shapes = golden.shapes
+    depth = np.stack([view.depth_mm for view in shapes if view.depth_mm is not None])
+    poses = np.stack([view.part_from_camera for view in shapes])
+    return SensedViews(_counts(depth, unit_mm), poses)
 
 
 def _counts(depth_mm: npt.NDArray[np.float32], unit_mm: float) -> npt.NDArray[np.uint16]:

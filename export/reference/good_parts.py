@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.export.packing.package import RecipeParts, recipe_of
+from voxgate.export.packing.package import RecipeParts, ReferenceViews, recipe_of
 from voxgate.export.progress import Bar
 from voxgate.export.reference.filter_bank import UNSTEADY
+from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.fusion.host import Described
@@ -29,7 +30,7 @@ from voxgate.runtime.nouns import GreyImage, Note, Outcome, Verdict, View
 from voxgate.runtime.recipe.contents import SPREAD_UNIT_MM
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import lost_frames, views_of
-from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.transforms import Transform, apply
 
 # What a good part was seen to differ by scores at most this afterwards; what scored less teaches
 # nothing, for noise is everywhere.
@@ -46,7 +47,7 @@ Mask = npt.NDArray[np.bool_]
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
     """By how much good parts differed, (views, h, w) float32 at golden pixels, 0 where they did
-    not: grey levels, and mm along the normal."""
+    not: grey levels, and mm along the normal, at pixels of what measured depth."""
 
     grey: FloatMap
     shape_mm: FloatMap
@@ -60,8 +61,7 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
     """
     assert parts.reference is not None  # a recipe of a golden scan holds its views
     full_scale = float(parts.threshold["full_scale_tolerances"])
-    shape = parts.reference.image.shape
-    most = Spread(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+    most = _none_of(parts.reference)
     calibration = open_scan(scans[0]).calibration
     with closing(Inspector.open(recipe_of(parts), calibration, DEFAULTS.limits)) as inspector:
         for scan in scans:
@@ -72,15 +72,23 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
             for planned, described in inspector.described.items():
                 score = inspector.equipment.scores_of(described, described.view.image)
                 own = _spread(described, score, full_scale, parts.manifest.tolerance_mm)
-                golden = inspector.equipment.golden[planned].part_from_camera
-                at = _golden_pixels(
-                    described.view,
-                    invert(golden) @ verdict.alignment.reference_from_part,
-                    inspector.equipment.rays,
-                )
-                for kept, seen in ((most.grey, own.grey), (most.shape_mm, own.shape_mm)):
-                    kept[planned] = np.maximum(kept[planned], _placed(seen, at))
+                golden, view = inspector.equipment.golden[planned], described.view
+                rays, moved = inspector.equipment.rays, verdict.alignment.reference_from_part
+                for kept, seen, pixels in (
+                    (most.grey, own.grey, _golden_pixels(view, golden, moved, rays)),
+                    (
+                        most.shape_mm,
+                        own.shape_mm,
+                        _golden_pixels(view.shape, golden.shape, moved, rays.shape),
+                    ),
+                ):
+                    kept[planned] = np.maximum(kept[planned], _placed(seen, pixels))
     return _with(parts, most, scans)
+
+
+def _none_of(reference: ReferenceViews) -> Spread:
+    depth = reference.depth_counts if reference.sensed is None else reference.sensed.depth_counts
+    return Spread(np.zeros(reference.image.shape, np.float32), np.zeros(depth.shape, np.float32))
 
 
 def _arrivals(folder: Path) -> list[View | Note]:
@@ -110,7 +118,7 @@ def _spread(
     assert registered is not None  # the recipe compares with golden views
     loud = _reaching((score >= TAUGHT_SCORE).astype(np.float32)) > 0
     grey = _difference(view.image, registered.reference) / np.float32(TAUGHT_SCORE * full_scale)
-    over = np.maximum(np.square(registered.geometry / np.float32(TAUGHT_SCORE)) - 1, 0)
+    over = np.maximum(np.square(registered.shape.geometry / np.float32(TAUGHT_SCORE)) - 1, 0)
     shape_mm = np.float32(tolerance_mm) * np.sqrt(over)
     return Spread(np.where(loud, grey, np.float32(0)), np.asarray(shape_mm, np.float32))
 
@@ -127,13 +135,14 @@ def _slow(picture: FloatMap) -> FloatMap:
 
 
 def _golden_pixels(
-    view: View, golden_from_part: Transform, rays: Rays
+    view: View, golden: ExpectedView, reference_from_part: Transform, rays: Rays
 ) -> tuple[Mask, npt.NDArray[np.intp]]:
     """(h, w) which pixels land in the golden picture, and where (n,), as flat numbers."""
     assert view.depth_mm is not None  # the inspector has refused it
     points = rays.points(view.depth_mm).astype(np.float64)
     part = apply(view.part_from_camera, points).reshape(-1, 3)
-    at = project_into(part, invert(golden_from_part), rays)
+    reference_mm = apply(reference_from_part, part)
+    at = project_into(reference_mm, golden.part_from_camera, rays)
     numbers = at.rows * rays.x.shape[1] + at.columns
     return at.inside.reshape(rays.x.shape), numbers[at.inside]
 
@@ -158,8 +167,7 @@ def _with(parts: RecipeParts, most: Spread, scans: Sequence[Path]) -> RecipePart
     reference = replace(
         parts.reference,
         gloss=np.minimum(np.rint(flicker), BYTE_MAX).astype(np.uint8),
-        spread_counts=counts,
-    )
+    ).with_spread(counts)
     record = {
         "source": [scan.name for scan in scans],
         "grey_share": round(float((most.grey > 0).mean()), 4),

@@ -221,9 +221,16 @@ def _detector(
             for _ in golden.views:
                 bar.step()
         bar.say("leave views out")
-        left_out = left_out_scores(golden, expected, flicker.shared, crew)
+        left_out = left_out_scores(golden, expected, _shared(golden, flicker), crew)
     bar.say("score it")
     return _scaled(model_of, full_scale, runs, left_out, expected, bar)
+
+
+def _shared(golden: Golden, flicker: Gloss) -> npt.NDArray[np.bool_]:
+    """(views, h, w) which pixels that measured depth saw what another view measured too."""
+    if golden.rays.sensed is None:
+        return flicker.shared
+    return gloss(golden.shapes, golden.rays.shape, golden.table_z_mm).shared
 
 
 def _scaled(

@@ -67,8 +67,10 @@ def align(
     Returns a Note ALIGNMENT_FAILED when too little of the expected surface is found; how far is too
     far is for `decide`. Raises ValueError when the numbers of views differ or one has no depth.
     """
+    rays = rays.shape
     pairs = [
-        _pair(view, expected, rays, STEP_PX) for view, expected in zip(views, golden, strict=True)
+        _pair(view.shape, expected.shape, rays, STEP_PX)
+        for view, expected in zip(views, golden, strict=True)
     ]
     found = sum(len(pair.points) for pair in pairs)
     if found < MIN_POINTS:

@@ -44,6 +44,7 @@ class ExpectedView:
         misplacement shows as a deviation; infinite beside what has no plane.
     pixel_mm: what a pixel spans on the part, where it stands square to the view; the median.
     table_z_mm: what lies lower in the part frame is the table.
+    sensed: what a sensor beside the camera should measure; its picture is blank.
     """
 
     image: GreyImage
@@ -62,6 +63,12 @@ class ExpectedView:
     pixel_mm: float
     part_from_camera: Transform
     table_z_mm: float
+    sensed: ExpectedView | None = None
+
+    @property
+    def shape(self) -> ExpectedView:
+        """By which shape is judged."""
+        return self if self.sensed is None else self.sensed
 
 
 def expect(

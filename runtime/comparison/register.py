@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.comparison.align import refine_view
+from voxgate.runtime.comparison.align import RefinedView, refine_view
 from voxgate.runtime.comparison.compare import (
     FloatMap,
     Found,
@@ -21,8 +21,10 @@ from voxgate.runtime.comparison.compare import (
 )
 from voxgate.runtime.comparison.expected import LEAST_PX, STEADY_MM, ExpectedView, expect
 from voxgate.runtime.comparison.register_kernels import GONE, LOST, SHOWN
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.comparison.strangers import add_strangers
 from voxgate.runtime.comparison.surface_score import SCORE_MAX, surface_score
+from voxgate.runtime.geometry.brought import as_seen
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import GreyImage, View
 from voxgate.runtime.pixels.windows import odd_px
@@ -39,57 +41,14 @@ HOLE_OPENING_MM, HOLE_OPENING_PX = 1.0, 2
 RENDERED_LOST_WEIGHT = 0.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Registered:
-    """One view against its golden view.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a comparison is wanted, as `register` says."""
 
-    reference: (h, w) uint8, complete: the golden view re-rendered; the image itself where there is
-        nothing to compare (off the part, around vanished surface).
-    gloss: (h, w) uint8, the golden view's, moved along; 0 where it is not known.
-    deviation_mm: (h, w) float32 along the golden normal, + in front (material added), - behind;
-        NaN where there is no statement.
-    geometry: (h, w) float32 >= 0, finite: deviation over tolerance; 1 = threshold, 0 no statement.
-    vanished_mm, vanished_score: (n, 3), (n,) float32: expected surface that is gone, part frame.
-    behind_mm: (n, 3) float32, part frame: what was met instead, on the ray through each of them.
-    lost_mm: (m, 3) float32, part frame: expected surface without a return here, wide or, if asked
-        for, of any width; to be fused as not seen. lost: (h, w) bool, its m pixels, row by row.
-        lost_weight: (m,) float32, of what it says against the part that there was no return; 0
-        where the picture alone speaks: the golden view had none either, an edge flickers beside
-        such a place, or it is narrow and no edge is near.
-    moved_mm: how far this view takes the part from its alignment; some 0.1 mm are the robot's.
-    blind: pixels that gave no return where the golden view had one, over the latter's number; where
-        the sensor cannot see (blind_spots) they are no part of it, and not lost either.
-    unknown_mm2: measured surface of the part that no golden view makes a statement about, as it
-        faces the camera: single pixels at edges are not counted.
-    pixel_mm: what a pixel spans on the part.
-    """
-
-    reference: GreyImage
-    gloss: GreyImage
-    deviation_mm: FloatMap
-    geometry: FloatMap
-    vanished_mm: FloatMap
-    vanished_score: FloatMap
-    behind_mm: FloatMap
-    lost_mm: FloatMap
-    lost: Mask
-    lost_weight: FloatMap
-    blind: float
-    moved_mm: float
-    unknown_mm2: float
-    pixel_mm: float
-
-    @property
-    def shown(self) -> Mask:
-        """(m,) bool: at which of the lost pixels the picture alone speaks."""
-        return np.asarray(self.lost_weight == 0)
-
-    @property
-    def lost_wide(self) -> Mask:
-        """(m,) bool: which of the lost pixels are more than an edge's flicker."""
-        missed = self.lost.copy()
-        missed[missed] = ~self.shown
-        return opened(missed, self.pixel_mm)[self.lost]
+    tolerance_mm: float
+    narrow: bool
+    shown: bool
+    blind_spots: Mask | None
 
 
 def register(
@@ -115,27 +74,54 @@ def register(
     """
     if view.depth_mm is None or view.image.shape != rays.x.shape:
         raise ValueError(f"frame {view.frame_id}: need depth and an image of {rays.x.shape}")
+    shapes = [each.shape for each in golden]
+    refined = refine_view(view.shape, shapes[planned], rays.shape, reference_from_part)
+    asked = Asked(tolerance_mm, narrow, shown and view.sensed is None, blind_spots)
+    shape = _shape(
+        view.shape, planned, shapes, rays.shape, refined, reference_from_part, crew, asked
+    )
+    if view.sensed is None:
+        return shape
+    golden_from_camera = _as_refined(view, golden[planned], refined)
+    asked = Asked(tolerance_mm, narrow, shown, None)
+    return _look(
+        view, golden[planned], rays, golden_from_camera, reference_from_part, crew, asked, shape
+    )
+
+
+def _as_refined(view: View, golden: ExpectedView, refined: RefinedView) -> Transform:
+    """golden_from_camera of a camera whose sensor was refined: they hang on one flange."""
+    sensor_from_camera = invert(view.shape.part_from_camera) @ view.part_from_camera
+    golden_camera_from_sensor = invert(golden.part_from_camera) @ golden.shape.part_from_camera
+    return golden_camera_from_sensor @ refined.golden_from_camera @ sensor_from_camera
+
+
+def _shape(
+    view: View,
+    planned: int,
+    golden: Sequence[ExpectedView],
+    rays: Rays,
+    refined: RefinedView,
+    reference_from_part: Transform,
+    crew: Crew,
+    asked: Asked,
+) -> Registered:
+    """By whatever measured the depth; with the picture, where that is one and the same."""
     expected = golden[planned]
-    refined = refine_view(view, expected, rays, reference_from_part)
     golden_from_camera = refined.golden_from_camera
     found = compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     explain(planned, golden, rays, golden_from_camera, found, crew)
     pixel_mm = expected.pixel_mm
     geometry = np.zeros(found.kind.shape, np.float32)
-    geometry[found.box] = surface_score(found, crew, tolerance_mm, pixel_mm)
+    geometry[found.box] = surface_score(found, crew, asked.tolerance_mm, pixel_mm)
     unknown_mm2 = add_strangers(
-        found, planned, golden, rays, golden_from_camera, geometry, tolerance_mm
+        found, planned, golden, rays, golden_from_camera, geometry, asked.tolerance_mm
     )
     cut = found.cut()
     gone = _gone(cut, view.image[found.box], expected)
-    silent = _silent(cut, blind_spots)
-    missed = silent if narrow else opened(silent, pixel_mm)
-    lost = missed
-    if shown:
-        unseen = silent | (cut.kind == SHOWN)
-        wide = unseen if narrow else opened(unseen, pixel_mm)
-        lost = wide | _off_edges(silent, cut, expected)
-    weight = 1.0 if blind_spots is None else RENDERED_LOST_WEIGHT
+    silent = _silent(cut, asked.blind_spots)
+    missed, lost = _lost(silent, cut, expected, asked)
+    weight = 1.0 if asked.blind_spots is None else RENDERED_LOST_WEIGHT
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
     by_mm = -cut.same_view[gone]
     return Registered(
@@ -144,7 +130,7 @@ def register(
         deviation_mm=found.deviation,
         geometry=geometry,
         vanished_mm=surface_points(expected, rays, part_from_golden, cut.pixel[gone]),
-        vanished_score=np.minimum(by_mm / np.float32(tolerance_mm), np.float32(SCORE_MAX)),
+        vanished_score=np.minimum(by_mm / np.float32(asked.tolerance_mm), np.float32(SCORE_MAX)),
         behind_mm=_measured_points(view.part_from_camera, cut, rays, gone),
         lost_mm=surface_points(expected, rays, part_from_golden, cut.pixel[lost]),
         lost=_whole(lost, found),
@@ -154,6 +140,56 @@ def register(
         unknown_mm2=unknown_mm2,
         pixel_mm=pixel_mm,
     )
+
+
+def _look(
+    view: View,
+    expected: ExpectedView,
+    rays: Rays,
+    golden_from_camera: Transform,
+    reference_from_part: Transform,
+    crew: Crew,
+    asked: Asked,
+    shape: Registered,
+) -> Registered:
+    """The picture of a camera beside which a sensor judged the shape already.
+
+    A pixel to which the sensor's surface could not be brought says nothing against the part: only
+    its picture speaks there.
+    """
+    found = compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
+    cut = found.cut()
+    _gone(cut, view.image[found.box], expected)
+    _, lost = _lost(cut.kind == LOST, cut, expected, asked)
+    part_from_golden = view.part_from_camera @ invert(golden_from_camera)
+    nothing = np.empty((0, 3), np.float32)
+    return Registered(
+        reference=found.reference,
+        gloss=found.gloss,
+        deviation_mm=found.deviation,
+        geometry=as_seen(shape.geometry, view),
+        vanished_mm=nothing,
+        vanished_score=nothing[:, 0],
+        behind_mm=nothing,
+        lost_mm=surface_points(expected, rays, part_from_golden, cut.pixel[lost]),
+        lost=_whole(lost, found),
+        lost_weight=np.zeros(int(lost.sum()), np.float32),
+        moved_mm=shape.moved_mm,
+        blind=shape.blind,
+        unknown_mm2=shape.unknown_mm2,
+        pixel_mm=expected.pixel_mm,
+        sensed=shape,
+    )
+
+
+def _lost(silent: Mask, cut: Found, expected: ExpectedView, asked: Asked) -> tuple[Mask, Mask]:
+    """In the box: expected surface that gave no return, and that with what only pictures show."""
+    missed = silent if asked.narrow else opened(silent, expected.pixel_mm)
+    if not asked.shown:
+        return missed, missed
+    unseen = silent | (cut.kind == SHOWN)
+    wide = unseen if asked.narrow else opened(unseen, expected.pixel_mm)
+    return missed, wide | _off_edges(silent, cut, expected)
 
 
 def _gone(cut: Found, image: GreyImage, expected: ExpectedView) -> Mask:

@@ -30,6 +30,7 @@ def calibration(machine: Machine, config: CellConfig) -> Finding:
     path = config.calibration
     try:
         found = Calibration.load(path)
+        found.check_live()
     except CalibrationError as error:
         return red(str(error), "name the calibration.json of this camera and robot")
     if found.forced:

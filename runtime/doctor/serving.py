@@ -81,6 +81,7 @@ def existing(folder: Path) -> Path:
 def _calibration(config: CellConfig) -> Iterator[Unmet]:
     try:
         calibration = Calibration.load(config.calibration)
+        calibration.check_live()
     except CalibrationError as error:
         yield ("calibration",), str(error)
         return

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch, Work
-from voxgate.runtime.comparison.register import Registered
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.engines.engine import Engine, Tensor, of_detector, score_map
 from voxgate.runtime.engines.vigil import Vigil, seen_by
 from voxgate.runtime.errors import EngineError
@@ -140,7 +140,7 @@ class HostFusion:
             said = self._together(described, planes)
             self.fuse(described, said)
             self._fuse_channels(described, planes)
-        view, peak = described.view, float(said.score.max())
+        view, peak = described.view, self._peak(described, said)
         self._reports.append(
             ViewReport(described.planned, view.frame_id, view.uncertainty_mm, peak)
         )
@@ -157,9 +157,16 @@ class HostFusion:
         if described.inputs is not None:
             with self._watch.time(Work.ENGINE):
                 planes = {name: self._map(name, described) for name in self._models.engines}
-        if described.registered is not None:
-            planes[GEOMETRY] = described.registered.geometry
+        registered = described.registered
+        if registered is not None and registered.sensed is None:
+            planes[GEOMETRY] = registered.geometry
         return planes
+
+    def _peak(self, described: Described, said: Said) -> float:
+        peak, registered = float(said.score.max()), described.registered
+        if registered is None or not self._geometry:
+            return peak
+        return max(peak, float(registered.shape.geometry.max()))
 
     def _map(self, name: str, described: Described) -> Plane:
         engine, view = self._models.engines[name], described.view
@@ -199,12 +206,29 @@ class HostFusion:
             silent = said.score[~(view.depth_mm > 0)]
             self._unplaced.append((planned, float(silent.max(initial=0.0))))
             return
+        if registered.sensed is not None:
+            self._fuse_sensed(view, registered.sensed, planned)
         if self._geometry:
-            gone, strength = registered.vanished_mm, registered.vanished_score
+            shape = registered.shape
+            gone, strength = shape.vanished_mm, shape.vanished_score
             self._counts.append(lift_points(self._volume, gone, strength, planned, self._crew))
         # the picture speaks also where the depth is silent
         lost, weak = registered.lost_mm, said.lost
         self._counts.append(lift_points(self._volume, lost, weak, planned, self._crew, seen=False))
+
+    def _fuse_sensed(self, view: View, shape: Registered, planned: int) -> None:
+        """What a sensor beside the camera says, on its own pixels."""
+        says = np.float32(self._geometry)
+        score, lost = says * shape.geometry, says * np.float32(LOST_SCORE) * shape.lost_weight
+        self._counts.append(self._lift_sensed(self._volume, view, score, planned))
+        self._counts.append(
+            lift_points(self._volume, shape.lost_mm, lost, planned, self._crew, seen=False)
+        )
+
+    def _lift_sensed(self, volume: Volume, view: View, score: Plane, planned: int) -> LiftCounts:
+        of_sensor, pose = view.shape, view.shape.part_from_camera
+        assert of_sensor.depth_mm is not None  # the inspector has refused it
+        return lift(volume, score, of_sensor.depth_mm, self._rays.shape, pose, planned, self._crew)
 
     def _fuse_channels(self, described: Described, planes: Mapping[str, Plane]) -> None:
         registered, view, planned = described.registered, described.view, described.planned
@@ -214,8 +238,10 @@ class HostFusion:
             if (plane := planes.get(name)) is not None:
                 lift(volume, plane, view.depth_mm, self._rays, pose, planned, self._crew)
         if registered is not None and GEOMETRY in self._channels:
-            gone, strength = registered.vanished_mm, registered.vanished_score
-            lift_points(self._channels[GEOMETRY], gone, strength, planned, self._crew)
+            own, shape = self._channels[GEOMETRY], registered.shape
+            if registered.sensed is not None:
+                self._lift_sensed(own, view, shape.geometry, planned)
+            lift_points(own, shape.vanished_mm, shape.vanished_score, planned, self._crew)
 
 
 def _map_of(engine: Engine, inputs: dict[str, Tensor], view: View) -> Plane:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch, Work
-from voxgate.runtime.comparison.register import Registered
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.engines.engine import score_volume
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.host import Described, Fused, HostFusion, Models

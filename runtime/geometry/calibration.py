@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.strict_json import Fields, parse_object
 from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.pinhole import MAX_SIDE_PX, camera_matrix_of, transform_of
+from voxgate.runtime.geometry.sensor import Sensor, sensor_of
 from voxgate.runtime.geometry.served import check_served
-from voxgate.runtime.transforms import Transform, invert, rigid
+from voxgate.runtime.transforms import Transform, invert
 
 MAX_BYTES = 1 << 20  # a calibration is some kilobytes; a megabyte is another file
 MAX_VIEWS = 1000
-MAX_SIDE_PX = 16_384
 MAX_TICK_HZ = 100_000_000_000
 MAX_READOUT_S = 10.0
 
@@ -33,7 +34,8 @@ class Calibration:
     camera_matrix (3, 3) and distortion (5,) float64 px; planned: nominal part_from_camera per
     view, may be empty; readout_ns: end of exposure to frame complete, without the network;
     digest: sha256 of every number that places a pixel in the part's frame. forced: steps of the
-    calibration that missed a limit and were written all the same.
+    calibration that missed a limit and were written all the same. sensor: a 3D sensor beside the
+    camera, whose depth depth_unit_mm is of; None where depth is on the camera's pixels.
     """
 
     part: str
@@ -49,6 +51,7 @@ class Calibration:
     planned: tuple[Transform, ...]
     digest: str
     forced: tuple[str, ...] = ()
+    sensor: Sensor | None = None
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -70,6 +73,31 @@ class Calibration:
         """The camera in the part's frame when the flange is at `base_from_flange`."""
         part_from_base = invert(self.base_from_part)
         return part_from_base @ base_from_flange @ self.flange_from_camera
+
+    @property
+    def of_depth(self) -> Calibration:
+        """Of the device that measures depth, as if it were the camera; itself where it is."""
+        if self.sensor is None:
+            return self
+        sensor = self.sensor
+        return replace(
+            self,
+            width_px=sensor.width_px,
+            height_px=sensor.height_px,
+            camera_matrix=sensor.camera_matrix,
+            distortion=sensor.distortion,
+            flange_from_camera=self.flange_from_camera @ sensor.camera_from_sensor,
+            planned=(),
+            sensor=None,
+        )
+
+    def check_live(self) -> None:
+        """Raises CalibrationError for what is inspected from recordings and not on a line."""
+        if self.sensor is not None:
+            raise CalibrationError(
+                "a sensor beside the camera is inspected from recorded scans only: on a line, have "
+                "the sensor align its depth with the picture, and calibrate without `sensor`"
+            )
 
     def reduced(self, block_px: int) -> Calibration:
         """Of pictures in which a block of block_px x block_px pixels is one (pixels.reduce)."""
@@ -108,18 +136,19 @@ def _from_fields(fields: Fields) -> Calibration:
     timing = fields.object_at("timing")
     width_px = size.integer("width", 1, MAX_SIDE_PX)
     height_px = size.integer("height", 1, MAX_SIDE_PX)
-    camera_matrix = _camera_matrix(fields, width_px, height_px)
+    camera_matrix = camera_matrix_of(fields, width_px, height_px)
     distortion = fields.numbers("distortion", (5,))
-    flange_from_camera = _transform(fields, "T_flange_cam")
-    base_from_part = _transform(fields, "T_base_part")
-    # 0 would turn every depth into "no return"
-    depth_unit_mm = fields.object_at("units").number("depth_unit_mm", 1e-6, 1e3)
+    flange_from_camera = transform_of(fields, "T_flange_cam")
+    base_from_part = transform_of(fields, "T_base_part")
+    sensor = sensor_of(fields)
+    depth_unit_mm = _depth_unit_mm(fields)
     placing = (
         np.array([width_px, height_px, depth_unit_mm]),
         camera_matrix,
         distortion,
         flange_from_camera,
         base_from_part,
+        *(() if sensor is None else sensor.placing),
     )
     digest = _digest(placing)
     _check_digest(fields, digest)
@@ -137,7 +166,17 @@ def _from_fields(fields: Fields) -> Calibration:
         planned=_planned(fields),
         digest=digest,
         forced=_forced(fields),
+        sensor=sensor,
     )
+
+
+def _depth_unit_mm(fields: Fields) -> float:
+    """Depth belongs to the device that measures it. 0 would turn every depth into "no return"."""
+    units = fields.object_at("units")
+    if fields.has("sensor") and units.has("depth_unit_mm"):
+        raise ValueError("units.depth_unit_mm beside a sensor: depth is in sensor.depth_unit_mm")
+    holder = fields.object_at("sensor") if fields.has("sensor") else units
+    return holder.number("depth_unit_mm", 1e-6, 1e3)
 
 
 def _check_digest(fields: Fields, digest: str) -> None:
@@ -156,27 +195,6 @@ def _forced(fields: Fields) -> tuple[str, ...]:
     return tuple(name for name in steps.values if steps.object_at(name).values.get("forced"))
 
 
-def _camera_matrix(fields: Fields, width_px: int, height_px: int) -> npt.NDArray[np.float64]:
-    matrix = fields.numbers("K", (3, 3))
-    (fx, skew, cx), (zero, fy, cy), last = matrix.tolist()
-    if not (fx > 0 and fy > 0 and skew == zero == 0 and last == [0.0, 0.0, 1.0]):
-        raise ValueError("K must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] with fx, fy > 0")
-    if not (0 <= cx < width_px and 0 <= cy < height_px):
-        raise ValueError(
-            f"K must have its principal point inside {width_px} x {height_px} px, "
-            f"got ({cx:.1f}, {cy:.1f})"
-        )
-    return matrix
-
-
-def _transform(fields: Fields, key: str) -> Transform:
-    matrix = fields.numbers(key, (4, 4))
-    try:
-        return rigid(matrix)
-    except ValueError as error:
-        raise ValueError(f"{fields.inside}{key}: {error}") from error
-
-
 def _planned(fields: Fields) -> tuple[Transform, ...]:
     if not fields.has("views"):
         return ()
@@ -184,7 +202,7 @@ def _planned(fields: Fields) -> tuple[Transform, ...]:
     for index, view in enumerate(views):
         if view.integer("view", 0, MAX_VIEWS) != index:
             raise ValueError(f"views[{index}].view must be {index}: views stand in order")
-    return tuple(_transform(view, "T_part_cam_nominal") for view in views)
+    return tuple(transform_of(view, "T_part_cam_nominal") for view in views)
 
 
 def _digest(placing: tuple[npt.NDArray[np.float64], ...]) -> str:

@@ -26,11 +26,18 @@ class Rays:
 
     x, y: (h, w) float32, x/z and y/z of the pixel's ray in the camera frame (no unit).
     lens: (9,) float64 fx fy cx cy (px) k1 k2 p1 p2 k3, OpenCV's model, for kernels.
+    sensed: of a sensor beside the camera; None where depth is on the camera's pixels.
     """
 
     x: Plane
     y: Plane
     lens: npt.NDArray[np.float64]
+    sensed: Rays | None = None
+
+    @property
+    def shape(self) -> Rays:
+        """Of the pixels that measured depth."""
+        return self if self.sensed is None else self.sensed
 
     @classmethod
     def from_calibration(cls, calibration: Calibration) -> Rays:
@@ -48,7 +55,9 @@ class Rays:
                 "distortion cannot be inverted over the whole image "
                 f"(round trip off by {np.nanmax(error_px):.3g} px): check the order k1 k2 p1 p2 k3"
             )
-        return cls(x.astype(np.float32), y.astype(np.float32), lens)
+        aligned = calibration.sensor is None
+        sensed = None if aligned else cls.from_calibration(calibration.of_depth)
+        return cls(x.astype(np.float32), y.astype(np.float32), lens, sensed)
 
     def project(self, points_camera: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Pixels (..., 2) of points (..., 3) in the camera frame, mm, in front of the camera."""

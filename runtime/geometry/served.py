@@ -11,6 +11,7 @@ ACTED_ON = frozenset(
     (
         *("part", "schema_version", "digest", "units", "timing", "views", *SERVED),
         *("image_size", "K", "distortion", "T_flange_cam", "T_base_part"),
+        *("sensor", "T_cam_sensor"),
     )
 )
 TOLD = frozenset(
@@ -21,10 +22,6 @@ TOLD = frozenset(
 )
 """For people, and for the steps of `voxgate calib`; nothing is placed by it."""
 NOT_SERVED = {
-    "T_cam_sensor": "depth of a 3D sensor beside the camera is not served: have the sensor align "
-    "its depth with the picture, then take the line out",
-    "sensor": "depth of a 3D sensor beside the camera is not served: have the sensor align its "
-    "depth with the picture, then take the line out",
     "cameras": "several cameras are not served: one calibration for the one camera of the cell",
     "T_base_cam": "a camera beside the robot is not served: mount it on the flange",
 }

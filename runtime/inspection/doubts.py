@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from voxgate.runtime.comparison.register import Registered
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.inspection.witnesses import Speck
 from voxgate.runtime.nouns import GreyImage, Note, Reason, View
 from voxgate.runtime.volume.volume import SUPPORT_SCORE
@@ -19,8 +19,11 @@ DIRT_VIEWS = 3  # in two, two grains may have fallen beside each other
 DIRT_PX = 3  # a grain's middle, as noise and what lies behind let it appear
 
 
-def unusable(view: View, shape: tuple[int, ...], uncertainty_max_mm: float) -> Note | None:
-    """A view that is not to be inspected at all. shape: (h, w) px that the calibration is for."""
+def unusable(
+    view: View, shape: tuple[int, ...], uncertainty_max_mm: float, sensor: bool = False
+) -> Note | None:
+    """A view that is not to be inspected at all. shape: (h, w) px that the calibration is for;
+    sensor: whether depth must be of a sensor beside the camera."""
     if view.uncertainty_mm > uncertainty_max_mm:
         return Note(
             Reason.POSE_UNCERTAIN,
@@ -33,8 +36,9 @@ def unusable(view: View, shape: tuple[int, ...], uncertainty_max_mm: float) -> N
             Reason.FRAME_INVALID,
             f"frame {view.frame_id}: image is {view.image.shape}, the calibration is for {shape}",
         )
-    if view.depth_mm is None:
-        return Note(Reason.DEPTH_MISSING, f"frame {view.frame_id}: came without depth")
+    if view.shape.depth_mm is None or sensor is (view.sensed is None):
+        whose = " of the sensor beside the camera" if sensor else ""
+        return Note(Reason.DEPTH_MISSING, f"frame {view.frame_id}: came without depth{whose}")
     return None
 
 

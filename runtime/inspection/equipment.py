@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TypeVar
 
@@ -14,7 +14,8 @@ import numpy.typing as npt
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch
 from voxgate.runtime.comparison.expected import ExpectedView, expect
-from voxgate.runtime.comparison.register import Registered, register
+from voxgate.runtime.comparison.register import register
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.comparison.surface_score import SCORE_MAX
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.engine import Engine, open_engine, open_further, score_map
@@ -25,6 +26,7 @@ from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models, Plane
 from voxgate.runtime.fusion.whole import Whole, WholeFusion
+from voxgate.runtime.geometry.brought import with_depth
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inputs import ViewDescriber
@@ -33,6 +35,7 @@ from voxgate.runtime.inspection.sight import Sight
 from voxgate.runtime.inspection.witnesses import Hearing
 from voxgate.runtime.nouns import GreyImage, Note, Reason, View, ViewReport
 from voxgate.runtime.pixels.reduce import reduced_view
+from voxgate.runtime.recipe.contents import ReferenceView
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import Transform
@@ -92,7 +95,8 @@ class Equipment:
         models = _watched(recipe, engines)
         watch = Stopwatch(now_ns)
         surface = _surface(recipe, golden, rays)
-        sight = Sight(golden, rays, surface, recipe.grid) if manifest.rendered else None
+        shapes = [each.shape for each in golden]
+        sight = Sight(shapes, rays.shape, surface, recipe.grid) if manifest.rendered else None
         return cls(
             *(
                 recipe,
@@ -154,7 +158,8 @@ class Equipment:
     def reduced(self, view: View) -> View:
         """The view at the resolution that the recipe inspects."""
         block_px, camera_matrix = self.recipe.manifest.block_px, self.calibration.camera_matrix
-        return reduced_view(view, block_px, float(camera_matrix[0, 0]), self.crew)
+        reduced = reduced_view(view, block_px, float(camera_matrix[0, 0]), self.crew)
+        return with_depth(reduced, self.rays, self.crew)
 
     def hearing(self, described: Mapping[int, Described]) -> Hearing:
         """Of a part's views against each other; of none where no model has a say on one view, or
@@ -204,9 +209,11 @@ class Equipment:
             shown=bool(self.models.looking),
             blind_spots=None if self.sight is None else self.sight.blind_spots(planned),
         )
-        return carve(
-            view, registered, self.golden, self.rays, reference_from_part, self.recipe.grid
+        shapes, grid = [each.shape for each in self.golden], self.recipe.grid
+        carved = carve(
+            view.shape, registered.shape, shapes, self.rays.shape, reference_from_part, grid
         )
+        return registered.with_shape(carved)
 
     def is_golden(self, planned: int, view: View) -> bool:
         """Whether the view's picture is the golden one's: not another exposure, but the same."""
@@ -214,9 +221,10 @@ class Equipment:
 
     def blind(self, planned: int, registered: Registered) -> Blind:
         """Where the view had no return of what the golden one saw."""
-        each_share = 1.0 / float(self.golden[planned].measured.sum())
-        lost_mm = registered.lost_mm[registered.lost_weight > 0]
-        return Blind(planned, registered.blind, lost_mm, each_share)
+        each_share = 1.0 / float(self.golden[planned].shape.measured.sum())
+        shape = registered.shape
+        lost_mm = shape.lost_mm[shape.lost_weight > 0]
+        return Blind(planned, shape.blind, lost_mm, each_share)
 
     def hole_max_mm2(self, limits: Limits) -> float:
         """The configuration's word, else what a defect of the recipe's size can hide in."""
@@ -231,10 +239,12 @@ class Equipment:
         """Where the scores are: on the GPU once it has given the CPU's numbers there.
 
         On the host what needs the scores themselves: a classifier's channels, several models, and
-        pixels without return that no golden view places. Raises EngineError.
+        pixels without return that no golden view places; and a sensor beside the camera. Raises
+        EngineError.
         """
         engine, several = self.engine, len(self.models.engines) > 1
         on_device = self.whole is None and self.golden and not several and not channels
+        on_device = on_device and self.rays.sensed is None
         if isinstance(engine, DeviceEngine) and on_device:
             return self._on_device(engine, volume)
         return self.whole_last(self.on_host(HostFusion, volume, channels), volume)
@@ -294,24 +304,29 @@ def _watched(recipe: Recipe, engines: Mapping[str, Engine]) -> Models:
 def _surface(recipe: Recipe, golden: tuple[ExpectedView, ...], rays: Rays) -> Surface:
     if not golden:
         return Surface.of_voxels(recipe.grid, recipe.expected_ijk)
-    return Surface.of_views(recipe.grid, recipe.expected_ijk, golden, rays)
+    shapes = [each.shape for each in golden]
+    return Surface.of_views(recipe.grid, recipe.expected_ijk, shapes, rays.shape)
 
 
 def _expected_views(recipe: Recipe, rays: Rays) -> tuple[ExpectedView, ...]:
     table_z_mm = recipe.manifest.grid.table_z_mm
     try:
-        return tuple(
-            expect(
-                golden.image,
-                golden.depth_mm,
-                rays,
-                golden.part_from_camera,
-                table_z_mm,
-                golden.gloss,
-                golden.shown_mm,
-                golden.spread_mm,
-            )
-            for golden in recipe.reference
-        )
+        return tuple(_expected_view(golden, rays, table_z_mm) for golden in recipe.reference)
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.label}: {error}: export it again") from error
+
+
+def _expected_view(golden: ReferenceView, rays: Rays, table_z_mm: float) -> ExpectedView:
+    expected = expect(
+        golden.image,
+        golden.depth_mm,
+        rays,
+        golden.part_from_camera,
+        table_z_mm,
+        golden.gloss,
+        golden.shown_mm,
+        golden.spread_mm,
+    )
+    if golden.sensed is None:
+        return expected
+    return replace(expected, sensed=_expected_view(golden.sensed, rays.shape, table_z_mm))

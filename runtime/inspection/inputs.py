@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.comparison.register import Registered
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.host import Described

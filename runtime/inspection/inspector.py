@@ -76,9 +76,10 @@ class Inspector:
         self.volume = self.equipment.empty_volume()
         self.scorer_score: float | None = None  # of the last part, 1.0 = threshold
         self._watch = self.equipment.watch
-        self._gauge = DriftGauge(self.equipment.rays)
+        self._gauge = DriftGauge(self.equipment.rays.shape)
         through = recipe.manifest.geometry and bool(self.equipment.golden)
-        self._looked = Looked(self.equipment.surface, recipe.grid, self.equipment.rays, through)
+        of_depth = self.equipment.rays.shape
+        self._looked = Looked(self.equipment.surface, recipe.grid, of_depth, through)
         self._part = Part()
         self.listen_to(() if recipe.scorer is None else recipe.scorer.channels)
 
@@ -198,7 +199,8 @@ class Inspector:
 
     def _usable(self, view: View, shape: tuple[int, ...]) -> bool:
         limit_mm = self.limits.uncertainty_max_voxels * self.recipe.grid.voxel_mm
-        problem = doubts.unusable(view, shape, limit_mm)
+        beside = self.equipment.rays.sensed is not None
+        problem = doubts.unusable(view, shape, limit_mm, beside)
         self._part.hold(problem)
         return problem is None
 
@@ -260,13 +262,13 @@ class Inspector:
             self.reject(doubts.engine_failed(planned, error))
             return
         with self._watch.time(Work.COVERAGE):
-            self._looked.add(view, self._part.reference_from_part)
+            self._looked.add(view.shape, self._part.reference_from_part)
         with self._watch.time(Work.DRIFT):
-            self._gauge.add(view)
+            self._gauge.add(view.shape)
         if registered is not None:
             self._part.hold(doubts.moved(planned, registered, self.limits.moved_max_mm))
             self._part.golden_again += self.equipment.is_golden(planned, view)
-            self._part.gone_mm.append(registered.vanished_mm)
+            self._part.gone_mm.append(registered.shape.vanished_mm)
             self._part.unknown_mm2 = max(self._part.unknown_mm2, registered.unknown_mm2)
             self._part.blind.append(self.equipment.blind(planned, registered))
 

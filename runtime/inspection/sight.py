@@ -51,9 +51,9 @@ class Sight:
     def find(self, waiting: Sequence[tuple[int, View]]) -> None:
         """Where its light comes from, as the first views (planned, view) of a part tell."""
         seen = [
-            (view.depth_mm, self.golden[planned])
+            (view.shape.depth_mm, self.golden[planned])
             for planned, view in waiting
-            if view.depth_mm is not None
+            if view.shape.depth_mm is not None
         ]
         found = find_projector(seen, self.rays)
         self._now = self._kept.pop(found, None) or self._seen_by(found)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.comparison.register import Registered
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Defect, GreyImage, View
 from voxgate.runtime.transforms import Transform, apply, invert

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison import align, register
-from voxgate.runtime.geometry import drift
+from voxgate.runtime.geometry import brought, drift
 from voxgate.runtime.inspection import blind_spots, fpfh
 from voxgate.runtime.pixels import reduce
 from voxgate.runtime.volume import carve, coverage, lift, segment, smooth
@@ -19,6 +19,7 @@ def warm_up(crew: Crew, describes: bool = False) -> None:
     """
     reduce.warm_up(crew)
     lift.warm_up(crew)
+    brought.warm_up(crew)
     align.warm_up()
     register.warm_up(crew)
     blind_spots.warm_up()

@@ -31,6 +31,7 @@ from voxgate.runtime.scans.line import Line
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.recording import Asked, Declared, Flushed, Handed, Held, Took, Withdrawn
 from voxgate.runtime.scans.scan import FrameRecord, Scan, decoded_frame
+from voxgate.runtime.sync.placed_view import view_of
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.sync.synchronizer import Synchronizer, SyncState
 from voxgate.runtime.wire.verdict import VerdictMessage
@@ -128,13 +129,8 @@ class _Walk:
         frame = frames.get(handed.frame_id)
         if frame is None:
             raise ScanError(f"frame {handed.frame_id} was inspected and is not in the file")
-        return View(
-            frame_id=handed.frame_id,
-            image=frame.image,
-            part_from_camera=handed.part_from_camera,
-            uncertainty_mm=handed.uncertainty_mm,
-            depth_mm=frame.depth_mm,
-        )
+        known = self.job.calibration
+        return view_of(frame, handed.part_from_camera, handed.uncertainty_mm, known)
 
 
 def replay_file(path: Path, recipe: Path | None = None, cell: Cell | None = None) -> Replay:

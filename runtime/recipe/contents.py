@@ -16,6 +16,7 @@ from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.transforms import Transform, rigid
 
 SPREAD_UNIT_MM = 0.01  # of a count in a byte: up to 2.5 mm
+SENSED = "sensed_depth_counts"
 MAX_VIEWS = 64  # a bound on memory; a ring of viewpoints has a dozen
 
 
@@ -27,6 +28,7 @@ class ReferenceView:
         where further good parts differed. spread_mm: (h, w) float32, what their shape differed by.
     shown_mm: (h, w) float32, depth of the surface that the picture shows where there was no return,
         as other views tell it; NaN elsewhere.
+    sensed: what a sensor beside the camera measured; its picture is blank.
     """
 
     image: GreyImage
@@ -35,6 +37,7 @@ class ReferenceView:
     gloss: GreyImage
     shown_mm: DepthMap
     spread_mm: DepthMap
+    sensed: ReferenceView | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +85,7 @@ def reference_of(content: bytes | None, count: int) -> tuple[ReferenceView, ...]
     shown_mm = _depth_mm(shown, unit_mm)
     nothing = np.zeros_like(arrays["gloss"])
     spread_mm = arrays.get("spread_counts", nothing) * np.float32(SPREAD_UNIT_MM)
+    sensed = _sensed(arrays) if SENSED in arrays else [None] * count
     return tuple(
         ReferenceView(
             np.ascontiguousarray(image),
@@ -90,17 +94,33 @@ def reference_of(content: bytes | None, count: int) -> tuple[ReferenceView, ...]
             np.ascontiguousarray(gloss),
             shown,
             spread,
+            of_sensor,
         )
-        for image, depth, pose, gloss, shown, spread in zip(
+        for image, depth, pose, gloss, shown, spread, of_sensor in zip(
             arrays["image"],
             depth_mm,
             arrays["part_from_camera"],
             arrays["gloss"],
             shown_mm,
             spread_mm.astype(np.float32),
+            sensed,
             strict=True,
         )
     )
+
+
+def _sensed(arrays: Mapping[str, npt.NDArray[Any]]) -> list[ReferenceView | None]:
+    """Of a sensor beside the camera, which has no picture."""
+    depth_mm = _depth_mm(arrays[SENSED], float(arrays["depth_unit_mm"]))
+    blank = np.zeros(depth_mm.shape[1:], np.uint8)
+    silent = np.full(blank.shape, np.nan, np.float32)
+    spread = arrays.get("sensed_spread_counts", np.zeros(depth_mm.shape, np.uint8))
+    spread_mm = (spread * np.float32(SPREAD_UNIT_MM)).astype(np.float32)
+    poses = arrays["part_from_sensor"]
+    return [
+        ReferenceView(blank, depth, rigid(pose), blank, silent, own)
+        for depth, pose, own in zip(depth_mm, poses, spread_mm, strict=True)
+    ]
 
 
 def _depth_mm(counts: npt.NDArray[np.uint16], unit_mm: float) -> npt.NDArray[np.float32]:

@@ -92,6 +92,7 @@ class Scan:
 def decoded_frame(record: FrameRecord, known: Calibration, camera: str = "camera") -> Frame:
     """A frame with its pixels. Raises ScanError when a picture is not what it should be."""
     size = (known.width_px, known.height_px)
+    depth_mm = None if record.depth is None else _depth_mm(record.depth, known.of_depth)
     return Frame(
         camera=camera,
         frame_id=record.frame_id,
@@ -99,13 +100,13 @@ def decoded_frame(record: FrameRecord, known: Calibration, camera: str = "camera
         t_arrival_ns=record.t_arrival_ns,
         exposure_ns=record.exposure_ns,
         image=_decoded(record.image, lambda content: decode_grey(content, *size)),
-        depth_mm=None
-        if record.depth is None
-        else _depth_mm(record.depth, size, known.depth_unit_mm),
+        depth_mm=depth_mm if known.sensor is None else None,
+        sensed_mm=None if known.sensor is None else depth_mm,
     )
 
 
-def _depth_mm(picture: Picture, size: tuple[int, int], unit_mm: float) -> DepthMap:
+def _depth_mm(picture: Picture, known: Calibration) -> DepthMap:
+    size, unit_mm = (known.width_px, known.height_px), known.depth_unit_mm
     if isinstance(picture, Stored) and picture.floats:
         return _decoded(picture, lambda content: _floats(content, *size))
     return _decoded(picture, lambda content: decode_depth(content, *size, unit_mm))

@@ -69,6 +69,7 @@ def run_record_only(config: Path, out: Path, as_folder: bool) -> int:
     cell = load_cell(config, without="recipes")
     set_up(cell.config.log.level)
     calibration = Calibration.load(cell.config.calibration)
+    calibration.check_live()
     try:
         out.mkdir(parents=True, exist_ok=True)
         part = PartFiles.beside(cell.config.calibration)

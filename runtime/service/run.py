@@ -42,6 +42,7 @@ def run_service(config: Path) -> int:
     cell = load_cell(config)
     set_up(cell.config.log.level)
     calibration = Calibration.load(cell.config.calibration)
+    calibration.check_live()
     if calibration.forced:
         log.warning(
             "%s: written by --force although %s missed its limits",

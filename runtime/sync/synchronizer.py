@@ -16,6 +16,7 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Frame, Note, Pose, Reason, View
 from voxgate.runtime.sync.clock import ClockFit, ClockState, DelayModel, HostTime
 from voxgate.runtime.sync.motion import Placed, place
+from voxgate.runtime.sync.placed_view import unlike, view_of
 from voxgate.runtime.sync.poses import PoseBuffer, largest_gap_ns
 from voxgate.runtime.transforms import invert
 
@@ -184,12 +185,8 @@ class Synchronizer:
     # --- a frame on its own ----------------------------------------------------------------------
 
     def _invalid(self, frame: Frame) -> Note | None:
-        expected = (self._calibration.height_px, self._calibration.width_px)
-        if frame.image.shape == expected:
-            return None
-        return Note(
-            Reason.FRAME_INVALID, f"image is {frame.image.shape}, the calibration for {expected}"
-        )
+        problem = unlike(frame, self._calibration)
+        return None if problem is None else Note(Reason.FRAME_INVALID, problem)
 
     def _untimely(self, frame: Frame) -> Note | None:
         steps = self.camera_clock.steps
@@ -219,7 +216,8 @@ class Synchronizer:
             if isinstance(placed, Note):
                 self._reject(frame, placed)
             else:
-                self._finish(_view(frame, placed))
+                pose, uncertainty_mm = placed.part_from_camera, placed.uncertainty_mm
+                self._finish(view_of(frame, pose, uncertainty_mm, self._calibration))
 
     def _place(self, frame: Frame) -> Placed | Note | None:
         """Where the frame was taken, why that cannot be known, or None: wait for more poses."""
@@ -327,16 +325,6 @@ class Synchronizer:
     def _reject_all(self, note: Note) -> None:
         while self._pending:
             self._reject(self._pending.popleft(), note)
-
-
-def _view(frame: Frame, placed: Placed) -> View:
-    return View(
-        frame_id=frame.frame_id,
-        image=frame.image,
-        part_from_camera=placed.part_from_camera,
-        uncertainty_mm=placed.uncertainty_mm,
-        depth_mm=frame.depth_mm,
-    )
 
 
 def _contradiction() -> Note:

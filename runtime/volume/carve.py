@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.comparison.expected import ExpectedView
-from voxgate.runtime.comparison.register import Registered
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, invert

@@ -69,10 +69,15 @@ def look(
     part_from_instance: Transform | None = None,
     noise_mm: float = NOISE_MM,
     seed: int = 0,
+    through: Rays | None = None,
 ) -> View:
-    """Image and depth of the boxes, standing at part_from_instance, and of the table z = 0."""
+    """Image and depth of the boxes, standing at part_from_instance, and of the table z = 0.
+
+    through: another camera's pixels than those of `rays`.
+    """
     standing = np.eye(4) if part_from_instance is None else part_from_instance
-    directions = np.stack([rays().x, rays().y, np.ones_like(rays().x)], axis=-1).astype(np.float64)
+    pixels = rays() if through is None else through
+    directions = np.stack([pixels.x, pixels.y, np.ones_like(pixels.x)], axis=-1).astype(np.float64)
     depth = np.minimum(_plane_depth(part_from_camera, directions), RANGE_MM)
     on_part = np.zeros(depth.shape, np.bool_)
     instance_from_camera = invert(standing) @ part_from_camera

@@ -93,9 +93,10 @@ def _from_mvtec3d(folder: Path, part: str, out: Path) -> int:
 
 def _frame(folder: Path, number: int, view: View) -> str:
     at_s = (number + 1) * EVERY_S
-    assert view.depth_mm is not None  # training instances have depth
+    measured_mm = view.shape.depth_mm
+    assert measured_mm is not None  # training instances have depth
     image, depth = f"images/{number:02d}.png", f"depth/{number:02d}.png"
-    counts = np.rint(np.nan_to_num(view.depth_mm, nan=0.0) / DEPTH_UNIT_MM)
+    counts = np.rint(np.nan_to_num(measured_mm, nan=0.0) / DEPTH_UNIT_MM)
     if counts.max() > MOST_COUNTS:
         raise ScanError(
             f"view {number}: depth reaches {counts.max() * DEPTH_UNIT_MM:.0f} mm, a scan stores up "

@@ -13,7 +13,8 @@ import pytest
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView, expect, height_mm
-from voxgate.runtime.comparison.register import Registered, register, warm_up
+from voxgate.runtime.comparison.register import register, warm_up
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.volume.volume import LOST_SCORE

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.kits import rig
 from tests.kits.repository import ROOT
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.calibration import Calibration
@@ -103,8 +104,9 @@ STRETCHED = np.diag([1.0, 1.0, 1.2, 1.0]).tolist()
         (("schema_version",), 2, "schema_version 2 is unknown"),
         (("units", "angle"), "deg", 'units.angle must be "rad"'),
         # said and not acted on would be a pixel in the wrong place
-        (("T_cam_sensor",), np.eye(4).tolist(), "a 3D sensor beside the camera is not served"),
-        (("sensor",), {"K": 1}, "a 3D sensor beside the camera is not served"),
+        (("T_cam_sensor",), np.eye(4).tolist(), "T_cam_sensor says that depth comes from a sensor"),
+        (("sensor",), {"K": 1}, "T_cam_sensor must stand once"),
+        (("sensor",), {"lens_model": "fisheye"}, "sensor.lens_model is not served"),
         (("cameras",), [{}, {}], "several cameras are not served"),
         (("T_base_cam",), np.eye(4).tolist(), "a camera beside the robot is not served"),
         (("rolling_shutter_s",), 0.02, '"rolling_shutter_s" is no key of a calibration'),
@@ -182,3 +184,46 @@ def test_a_reduced_picture_looks_elsewhere_than_the_camera() -> None:
     assert np.allclose(reduced.x, whole.x[1::3, 1:798:3], atol=1e-6)
     assert np.allclose(reduced.y, whole.y[1::3, 1:798:3], atol=1e-6)
     assert known.reduced(3).digest == known.digest
+
+
+def _rig(**changes: object) -> dict[str, Any]:
+    found = rig.document()
+    found["sensor"] |= changes
+    return found
+
+
+MOVED = (rig.camera_from_sensor() + np.eye(4, k=3) * 0.5).tolist()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"T_cam_sensor": MOVED},
+        {"K": [[421.0, 0, 153.0], [0, 420.0, 108.0], [0, 0, 1]]},
+        {"distortion": [0.0] * 5},
+        {"image_size": {"width": 301, "height": 220}},
+        {"depth_unit_mm": 0.1},
+    ],
+)
+def test_another_sensor_is_another_calibration(tmp_path: Path, changes: dict[str, object]) -> None:
+    assert _load(tmp_path, _rig(**changes)).digest != _load(tmp_path, _rig()).digest
+
+
+def test_depth_in_the_cameras_unit_beside_a_sensor_is_refused(tmp_path: Path) -> None:
+    document = _rig()
+    document["units"]["depth_unit_mm"] = 0.05
+    with pytest.raises(CalibrationError, match=r"units.depth_unit_mm beside a sensor"):
+        _load(tmp_path, document)
+
+
+def test_sensor_is_placed_through_the_camera_that_it_hangs_beside(tmp_path: Path) -> None:
+    document = _rig()
+    pose = document["sensor"].pop("T_cam_sensor")  # beside it, as `calib sensor` writes it
+    whole, parted = _load(tmp_path, _rig()), _load(tmp_path, document | {"T_cam_sensor": pose})
+    assert whole.digest == parted.digest
+    base_from_flange = Calibration.load(EXAMPLE).planned[3]  # any pose will do
+    np.testing.assert_allclose(
+        whole.of_depth.part_from_camera(base_from_flange),
+        whole.part_from_camera(base_from_flange) @ rig.camera_from_sensor(),
+        atol=1e-9,
+    )

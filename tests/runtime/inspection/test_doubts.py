@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from voxgate.runtime.comparison.register import Registered
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.inspection import doubts
 from voxgate.runtime.nouns import Note, Reason, View
 

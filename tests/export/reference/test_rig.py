@@ -1,0 +1,111 @@
+"""A sensor beside the camera: shape is judged on its own pixels, the picture on the camera's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.kits import rig, scene
+from voxgate.export.reference.reference import export_reference_recipe
+from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
+from voxgate.runtime.offline.inspect_scan import inspect_folder
+from voxgate.runtime.recipe.recipe import Recipe
+
+STANDING = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.2))
+NO_BOLT = scene.PART[:2]
+LUMP = (*scene.PART, ((-5.0, 15.0, 25.0), (3.0, 23.0, 28.0)))
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rig")
+    scan = rig.write(folder / "golden", rig.ring(seed=100))
+    export_reference_recipe(scan, folder / "boxes" / "1")
+    return folder / "boxes" / "1"
+
+
+@pytest.fixture(scope="module")
+def inspector(recipe: Path) -> Iterator[Inspector]:
+    loaded = Recipe.load(recipe)
+    with closing(Inspector.open(loaded, rig.calibration(), Limits())) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def good() -> tuple[View, ...]:
+    return tuple(rig.ring(part_from_instance=STANDING))
+
+
+def _said(verdict: Verdict) -> tuple[Outcome, tuple[Reason, ...]]:
+    return verdict.outcome, verdict.reasons
+
+
+def test_good_part_passes_from_the_folder(
+    recipe: Path, good: tuple[View, ...], tmp_path: Path
+) -> None:
+    scan = rig.write(tmp_path / "part", list(good))
+    found = inspect_folder(scan, recipe)
+    assert _said(found.verdict) == (Outcome.PASS, ())
+
+
+def test_what_the_sensor_lacks_and_what_it_has_too_much_is_a_defect(inspector: Inspector) -> None:
+    for boxes, place in ((NO_BOLT, (25.0, 0.0, 30.0)), (LUMP, (-1.0, 19.0, 27.0))):
+        verdict = inspector.inspect(rig.ring(boxes, STANDING))
+        assert _said(verdict) == (Outcome.FAIL, (Reason.DEFECT,))
+        away_mm = np.subtract(verdict.defects[0].centroid_part_mm, place)
+        assert np.abs(away_mm).max() < 6.0
+
+
+def test_mark_in_the_pictures_is_a_defect_where_it_lies_on_the_part(
+    inspector: Inspector, good: tuple[View, ...]
+) -> None:
+    place = np.array([[0.0, -20.0, 25.0, 1.0]]) @ STANDING.T
+    verdict = inspector.inspect([_marked(view, place[0, :3]) for view in good])
+    assert _said(verdict) == (Outcome.FAIL, (Reason.DEFECT,))
+    centroids = np.array([defect.centroid_part_mm for defect in verdict.defects])
+    assert np.abs(centroids - place[0, :3]).max(axis=1).min() < 4.0
+
+
+def _marked(view: View, place_mm: np.ndarray[tuple[int], np.dtype[np.float64]]) -> View:
+    """A black spot of 6 mm at a place of the part, which lies on top of it."""
+    camera_from_part = np.linalg.inv(view.part_from_camera)
+    camera = camera_from_part[:3, :3] @ place_mm + camera_from_part[:3, 3]
+    u, v = np.rint(rig.rays().project(camera[None])[0]).astype(int).tolist()
+    image = view.image.copy()
+    cv2.circle(image, (u, v), 3, 0, thickness=-1)
+    return replace(view, image=image)
+
+
+def test_view_without_its_half_of_the_sensor_is_named(
+    inspector: Inspector, good: tuple[View, ...]
+) -> None:
+    verdict = inspector.inspect([replace(good[0], sensed=None), *good[1:]])
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert {Reason.DEPTH_MISSING, Reason.MISSING_VIEW} <= set(verdict.reasons)
+
+
+def test_depth_on_the_pictures_pixels_is_not_taken_for_the_sensors(
+    inspector: Inspector, good: tuple[View, ...]
+) -> None:
+    aligned = [scene.look(pose, through=rig.rays()) for pose in rig.POSES]
+    verdict = inspector.inspect(aligned)
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.DEPTH_MISSING in verdict.reasons
+
+
+def test_recipe_of_the_sensor_elsewhere_is_refused(recipe: Path) -> None:
+    document = rig.document()
+    document["sensor"]["T_cam_sensor"][0][3] += 0.5
+    with pytest.raises(RecipeError, match="another calibration"):
+        Recipe.load(recipe).check_calibration(rig.calibration_of(document))
