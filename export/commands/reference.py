@@ -11,7 +11,6 @@ import typer
 from voxgate.export.commands.recipe_options import GoldenScan, NewRecipe, RecipeName, RecipeVersion
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
-from voxgate.runtime.recipe.manifest import UNINSPECTED_FILE
 
 
 def reference(
@@ -42,6 +41,7 @@ def reference(
 ) -> None:
     """From ONE golden scan, without any weights: a recipe that compares every view with it."""
     from voxgate.export.reference.reference import export_reference_recipe
+    from voxgate.runtime.recipe.manifest import UNINSPECTED_FILE
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         summary = export_reference_recipe(

@@ -208,13 +208,13 @@ def test_a_classifier_is_trained_served_and_fails_the_bad_part(
     scans: Path, recipe: Path, tmp_path: Path
 ) -> None:
     result = _run(
-        "scorer", recipe, "--good", scans / "good", "--bad", scans / "bad", "--generated", 6,
+        "scorer", recipe, "--good", scans / "good", "--bad", scans / "bad", "--generated", 3,
         "--out", tmp_path / "3", "--version", "3", "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.exception
     summary = json.loads(result.stdout)
     assert summary["detectors"] == ["model", "geometry"]
-    assert summary["rows"] == 14
+    assert summary["rows"] == 8
     loaded = Recipe.load(tmp_path / "3")
     assert loaded.scorer is not None
     good = inspect_folder(scans / "good", tmp_path / "3").verdict

@@ -17,7 +17,7 @@ import zmq
 from tests.kits import viky
 from tests.kits.cell_kit import until
 from tests.kits.journalled import passing_verdict
-from tests.kits.repository import ROOT
+from tests.kits.small_scan import small_bracket
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.wire.commands import Acknowledge, StartJob, StopJob, parse_command
 from voxgate.runtime.wire.fields import State
@@ -31,7 +31,7 @@ from voxgate.sim.field.wires import Wires
 from voxgate.sim.robot import RobotError
 from voxgate.sim.virtual_cell import VirtualCell
 
-GOOD = ROOT / "examples" / "bracket" / "good"
+GOOD = small_bracket() / "good"
 SPEED = 8.0
 ENDPOINT = "tcp://127.0.0.1:*"
 CELL = "test-1"
@@ -193,8 +193,9 @@ def test_faults_reach_the_wire(box: ListeningBox) -> None:
         cell.wait_for_box()
         cell.play(GOOD, speed=SPEED, faults=faults)
     sizes = {int(str(header["frame_id"])): len(image) for header, image, _ in box.frames}
-    assert sizes[1] == 800 * 600 // 2
-    assert sizes[2] == 800 * 600
+    calibration = open_scan(GOOD).calibration
+    assert sizes[1] == calibration.width_px * calibration.height_px // 2
+    assert sizes[2] == calibration.width_px * calibration.height_px
     assert 4 not in sizes
     stamps_s = [int(str(header["t_device_ns"])) / 1e9 for header, _, _ in box.frames]
     assert np.flatnonzero(np.diff(stamps_s) > 5).tolist() == [4]

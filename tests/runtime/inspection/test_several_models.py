@@ -295,7 +295,7 @@ def test_shape_is_described_once_for_all_models_that_ask_for_the_same(
 def test_a_classifier_hears_every_model_apart(recipes: Path, scans: Path, tmp_path: Path) -> None:
     arguments = [
         "scorer", recipes / "both", "--good", scans / "good", "--bad", scans / "bad",
-        "--generated", 6, "--out", tmp_path / "4", "--version", "4", "--json",
+        "--generated", 3, "--out", tmp_path / "4", "--version", "4", "--json",
     ]  # fmt: skip
     result = CliRunner().invoke(app, [str(each) for each in arguments])
     assert result.exit_code == 0, result.output
