@@ -34,6 +34,7 @@ LEAST_BAD_PX = 0.3  # below it no view is bad, however good the others are
 FOCALS = (0.6, 1.0, 1.5, 2.5, 5.0)  # of the picture's longer side: wide angle to telephoto
 FISHEYE_FOCALS = (0.25, 0.35, 0.5, 0.8)
 START_ITERATIONS = 12
+EXPLAINED_PX = 0.5  # corners are found to a tenth: a start this near leaves nothing to another
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +153,7 @@ def _need(count: int, what: str, taken: int) -> None:
 def _start(
     sightings: Sightings, size_px: tuple[int, int], model: LensModel
 ) -> tuple[Lens, list[Transform | None]]:
-    """The focal length that explains the views best after a few steps."""
+    """The first focal length that explains the views after a few steps; else the best."""
     best: tuple[float, Lens] | None = None
     for focal_px in _focals(sightings, size_px, model):
         lens = Lens.plain(model, size_px, focal_px)
@@ -164,6 +165,8 @@ def _start(
         off = float(np.median(np.abs(tried.residuals)))
         if best is None or off < best[0]:
             best = off, tried.lens
+        if off < EXPLAINED_PX:
+            break
     if best is None:
         raise CalibrationError(
             "no focal length explains the pictures: is it this board's description file?"

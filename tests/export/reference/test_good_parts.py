@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.kits.small_scan import write_small_scans
+from tests.kits.small_scan import small_bracket
 from voxgate.export.reference.good_parts import TAUGHT_SCORE
 from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.config.settings import DEFAULTS
@@ -32,7 +33,7 @@ TINT = 1.45  # of the grey, in stripes: another batch of paint
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """golden, good, bad; and `tinted`: the good one with stripes of another tint."""
-    folder = write_small_scans(tmp_path_factory.mktemp("scans"))
+    folder = Path(shutil.copytree(small_bracket(), tmp_path_factory.mktemp("scans") / "bracket"))
     shutil.copytree(folder / "good", folder / "tinted")
     for file in sorted((folder / "tinted" / "images").iterdir()):
         cv2.imwrite(str(file), _striped(np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE))))
@@ -45,10 +46,8 @@ def _striped(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def plain(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("recipes") / "plain"
-    export_reference_recipe(scans / "golden", folder)
-    return folder
+def plain(small_recipe: Path) -> Path:
+    return small_recipe
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +58,7 @@ def taught(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@cache
 def _inspected(recipe: Path, scan: Path) -> tuple[Verdict, Scores]:
     opened, loaded = open_scan(scan), Recipe.load(recipe)
     with closing(Inspector.open(loaded, opened.calibration, DEFAULTS.limits)) as inspector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import re
 import shlex
@@ -20,6 +21,7 @@ import pytest
 
 from tests.kits.cell_kit import CLOCK_REASONS, ServiceProcess, until, write_cell
 from tests.kits.needs import needs_cpp_and_zmq
+from tests.kits.once import once
 from tests.kits.repository import ROOT
 from tests.kits.robot_kit import COLD_CLOCK_S, Robot
 from tests.kits.scripted_cell import Script
@@ -35,25 +37,42 @@ ENDPOINTS = ("poses", "commands", "verdicts")
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[str]]:
-    """The command of a client, compiled when it is first asked for."""
-    folder = tmp_path_factory.mktemp("clients")
-
-    def compiled(*command: str) -> None:
-        subprocess.run(command, cwd=CLIENTS, check=True)
+def built() -> Callable[[str], list[str]]:
+    """The command of a client, compiled when it is first asked for, and again when it changed."""
 
     def built(language: str) -> list[str]:
         if language == "python":
             return [sys.executable, str(CLIENTS / "one_part.py")]
-        program = folder / language
-        if not program.exists() and language == "c":
-            compiled("gcc", *C, "one_part.c", "voxgate.c", *LIBRARIES, "-o", str(program))
-        elif not program.exists():
-            compiled("gcc", *C, "-c", "voxgate.c", "-o", f"{program}.o")
-            compiled("g++", *CPP, "one_part.cpp", f"{program}.o", *LIBRARIES, "-o", str(program))
-        return [str(program)]
+        folder = once(ROOT / "out" / "clients" / f"{language}-{_sources()}", COMPILE[language])
+        return [str(folder / "one_part")]
 
     return built
+
+
+def _sources() -> str:
+    said = [repr((C, CPP, LIBRARIES)).encode()]
+    said += [file.name.encode() + file.read_bytes() for file in sorted(CLIENTS.glob("*.[ch]*"))]
+    return hashlib.sha256(b"\0".join(said)).hexdigest()[:12]
+
+
+def _in_c(folder: Path) -> None:
+    _compiled(folder, "gcc", *C, "one_part.c", "voxgate.c", *LIBRARIES, "-o", "one_part")
+
+
+def _in_cpp(folder: Path) -> None:
+    _compiled(folder, "gcc", *C, "-c", "voxgate.c", "-o", "voxgate.o")
+    _compiled(folder, "g++", *CPP, "one_part.cpp", "voxgate.o", *LIBRARIES, "-o", "one_part")
+
+
+def _compiled(folder: Path, *command: str) -> None:
+    """What the compiler makes of the sources is in `folder`, not beside them."""
+    folder.mkdir(exist_ok=True)
+    made = ("one_part", "voxgate.o")
+    words = [str(folder / word) if word in made else word for word in command]
+    subprocess.run(words, cwd=CLIENTS, check=True)
+
+
+COMPILE: dict[str, Callable[[Path], None]] = {"c": _in_c, "cpp": _in_cpp}
 
 
 class Client:
