@@ -19,6 +19,10 @@ OPENCV4_TESTS := tests/opencv4
 DOCS_BIN := .venv-docs/bin
 DOCS_READY := .venv-docs/.ready
 
+SBOM_BIN := .venv-sbom/bin
+SBOM_READY := .venv-sbom/.ready
+RELEASE := out/release
+
 VIEWERS_BIN := .venv-viewers/bin
 VIEWERS_READY := .venv-viewers/.ready
 
@@ -26,7 +30,7 @@ GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
 .PHONY: demo test real-time computing quick quick-tests style types test-export test-opencv4 test-viewers test-gpu check nightly \
-	bench bench-export bench-opencv4 bench-gpu docs format lock audit clean
+	bench bench-export bench-opencv4 bench-gpu docs release format lock audit clean
 
 # What runs in real time and mostly waits; beside it, out of its way, what computes, a process for
 # each of two cores. A file stays in one process: what its tests share is made once. Where every
@@ -108,6 +112,15 @@ docs: $(READY) $(DOCS_READY)
 	$(BIN)/python -m docs.generate
 	NO_MKDOCS_2_WARNING=1 $(DOCS_BIN)/mkdocs build --strict --quiet
 
+# What goes to a box: the wheel, its lock, the installer, what it is made of (CycloneDX), their sums
+release: $(READY) $(SBOM_READY)
+	rm -rf $(RELEASE)
+	$(BIN)/python -m hatchling build -t wheel -d $(RELEASE)
+	cp -r requirements-box.lock systemd $(RELEASE)
+	$(SBOM_BIN)/python .ci/sbom.py requirements-box.lock \
+		"$$($(BIN)/python -c 'import voxgate; print(voxgate.__version__)')" > $(RELEASE)/voxgate.cdx.json
+	cd $(RELEASE) && find . -type f ! -name SHA256SUMS | sort | xargs sha256sum > SHA256SUMS
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -116,6 +129,11 @@ format: $(READY)
 $(DOCS_READY): requirements-docs.lock
 	$(PYTHON) -m venv .venv-docs
 	$(DOCS_BIN)/python -m pip install --quiet --require-hashes -r requirements-docs.lock
+	touch $@
+
+$(SBOM_READY): requirements-sbom.lock
+	$(PYTHON) -m venv .venv-sbom
+	$(SBOM_BIN)/python -m pip install --quiet --require-hashes -r requirements-sbom.lock
 	touch $@
 
 $(VIEWERS_READY): requirements-viewers.lock
@@ -160,7 +178,10 @@ lock:
 	echo 'opencv-python-headless<5' > .venv/lock/opencv4.txt
 	$(call resolve,pyproject.toml --extra dev --constraint .venv/lock/opencv4.txt,\
 		requirements-opencv4.lock)
+	$(call resolve,pyproject.toml --group build --constraint requirements.lock,\
+		requirements-box.lock)
 	$(call resolve,--group docs,requirements-docs.lock)
+	$(call resolve,--group sbom,requirements-sbom.lock)
 	$(call resolve,--group viewers,requirements-viewers.lock)
 
 define resolve
@@ -176,4 +197,4 @@ audit: $(READY)
 	.venv/audit/bin/python .ci/audit.py requirements.lock
 
 clean:
-	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu .venv-docs .venv-viewers out
+	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu .venv-docs .venv-viewers .venv-sbom out

@@ -6,6 +6,11 @@
 #   sudo systemd/install.sh --uninstall  everything that was installed; configuration, keys, recipes
 #                                        and records stay (--purge takes them too)
 #
+# What VoxGate needs is installed from requirements-box.lock, by hash. WHEELS=DIR takes it from a folder,
+# for a box without a package index:
+#   pip download --require-hashes --only-binary :all: -r requirements-box.lock -d DIR
+# (on a machine of the same kind and Python). LOCK=FILE names another lock.
+#
 # Every version lies in its own /opt/voxgate/VERSION; `current` and `previous` are links, so that a
 # switch is one step. DESTDIR=DIR stages it all below DIR and leaves the running system alone.
 set -euo pipefail
@@ -16,6 +21,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 opt=$root/opt/voxgate
 units=$root/etc/systemd/system
 python=${PYTHON:-python3}
+lock=${LOCK:-$here/../requirements-box.lock}
 
 say() { printf 'voxgate: %s\n' "$*"; }
 die() { printf 'voxgate: %s\n' "$*" >&2; exit 2; }
@@ -49,6 +55,12 @@ keep_replaced() { # keep_replaced VERSION: the same once more; with nothing else
   fi
 }
 
+from_lock() { # from_lock PYTHON ARGUMENT...: of pip install
+  local in=$1
+  shift
+  "$in" -m pip install --quiet --disable-pip-version-check ${WHEELS:+--no-index --find-links "$WHEELS"} "$@"
+}
+
 compile_kernels() { # compile_kernels VERSION: by root, for its place; the service may only read them
   [[ -z $root ]] || return 0 # for another machine's place and processor
   rm -rf "${opt:?}/$1/kernels"
@@ -67,7 +79,9 @@ install_version() {
   say "installing into $opt"
   # TensorRT's Python module comes with the system: it must stay visible
   "$python" -m venv --system-site-packages "$draft"
-  "$draft/bin/python" -m pip install --quiet --disable-pip-version-check "$source"
+  # pip runs as root: it takes what the lock names by its hash, builds none of it and asks for no more
+  from_lock "$draft/bin/python" --require-hashes --only-binary :all: -r "$lock"
+  from_lock "$draft/bin/python" --no-deps --no-build-isolation "$source"
   version=$("$draft/bin/python" -c 'from importlib.metadata import version; print(version("voxgate"))')
   if [[ -d $opt/$version && $(readlink "$opt/current") == "$version" ]]; then
     keep_replaced "$version"
@@ -157,10 +171,11 @@ rollback() {
 case ${1:-} in
   --uninstall) uninstall "${2:-}" ;;
   --rollback) rollback ;;
-  -*) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  -*) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
   *)
-    source=${1:-$here/..}
+    source=${1:-$(ls "$here"/../voxgate-*.whl 2>/dev/null || echo "$here/..")} # a release, or a checkout
     [[ -e $source ]] || die "$source: no such wheel or checkout"
+    [[ -f $lock ]] || die "$lock: is missing: it comes with the checkout or the release"
     install_version "$source"
     install_units
     restart_running

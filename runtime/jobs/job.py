@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from voxgate.runtime.nouns import Note, Reason
+from voxgate.runtime.records.chain import THE_BOX
 
 DECLARE_BEFORE_NS = 20_000_000
 """A verdict counts only inside the deadline, so it is declared early enough to be journalled."""
@@ -39,6 +40,7 @@ class Job:
     inspected: int = 0
     complete: bool = False  # every planned viewpoint has arrived
     stopped_ns: int | None = None  # stop_job came
+    stopped_by: str = THE_BOX
     last_exposure_ns: int | None = None  # end of the last exposure, host clock
     notes: list[Note] = field(default_factory=list)  # against the job, the inspector knows them too
     finishing: bool = False  # the inspector was asked for the verdict
@@ -65,10 +67,10 @@ class Job:
         self.inspected += 1
         self.complete = self.complete or complete
 
-    def stop(self, now_ns: int) -> None:
-        """The robot has exposed the last view."""
+    def stop(self, now_ns: int, who: str = THE_BOX) -> None:
+        """The robot has exposed the last view. who: said so."""
         if self.stopped_ns is None:
-            self.stopped_ns = now_ns
+            self.stopped_ns, self.stopped_by = now_ns, who
 
     @property
     def waiting_for_pose(self) -> int:

@@ -20,7 +20,8 @@ from voxgate.runtime.jobs.part_inspector import PartInspector, Prepared
 from voxgate.runtime.nouns import JobIdentity, Note, Outcome, Reason, Verdict
 from voxgate.runtime.records.chain import THE_BOX, Event
 from voxgate.runtime.records.evidence_store import VolumeSlot
-from voxgate.runtime.records.journal import JobRecord, Journal
+from voxgate.runtime.records.job_record import JobRecord
+from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.records.no_evidence import Evidence
 from voxgate.runtime.scans.line import Line
 from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
@@ -120,7 +121,7 @@ class VerdictBook:
         message = self._message(verdict, entry.record, evidence)
         begun_ns = self._clock.monotonic_ns()
         try:
-            self._journal.close_job(message)
+            self._journal.close_job(message, entry.job.stopped_by)
         except ServiceError as error:
             self._on_journal_failed(str(error), begun_ns)
             note = Note(Reason.JOURNAL_FAILED, str(error))
@@ -162,10 +163,11 @@ class VerdictBook:
             waited_s = max(0, now_ns - job.last_exposure_ns) / 1e9
         self._metrics.observe_verdict(message, (now_ns - job.started_ns) / 1e9, waited_s)
         log.info(
-            "job=%s part=%s recipe=%s digest=%s outcome=%s reasons=%s score=%s coverage=%s "
-            "defects=%d views=%d/%d job_ms=%.0f result=%s head=%s",
-            *(message.job_id, message.part_id, message.recipe, _short(message)),
-            message.outcome.value,
+            "job=%s part=%s recipe=%s digest=%s signer=%s calibration=%s configuration=%s "
+            "outcome=%s reasons=%s score=%s coverage=%s defects=%d views=%d/%d job_ms=%.0f "
+            "result=%s head=%s",
+            *(message.job_id, message.part_id, message.recipe, *_short(message)),
+            *(message.configuration_id, message.outcome.value),
             ",".join(dict.fromkeys(r.reason.value for r in message.reasons)) or "-",
             *(message.score, message.coverage, message.defect_count, job.inspected, job.planned),
             *((now_ns - job.started_ns) / NS_PER_MS, message.result_id, self._head()),
@@ -243,9 +245,17 @@ class VerdictBook:
         self._journal.note(event)
 
 
-def _short(message: VerdictMessage) -> str:
-    """The recipe's digest for the log; the verdict has all of it."""
-    return "-" if message.origin is None else message.origin.recipe_digest[:12] or "-"
+def _short(message: VerdictMessage) -> tuple[str, str, str]:
+    """Digest and signer of the recipe and the calibration's digest for the log; the verdict has all
+    of it."""
+    if message.origin is None:
+        return "-", "-", "-"
+    origin = message.origin
+    return (
+        origin.recipe_digest[:12] or "-",
+        origin.signer or "-",
+        origin.calibration_digest[:12] or "-",
+    )
 
 
 def _timing_ms(entry: Entry, now_ns: int) -> dict[str, float]:

@@ -19,9 +19,14 @@ from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.records.journal_verify import Verified, verify
 
 GAP_S = 3600.0  # between two entries, without an end of the service before it
-PARTS = ("job", "part", "recipe", "outcome", "reasons", "signer", "recipe digest", "decided (UTC)")
+PARTS = (
+    *("job", "part", "recipe", "outcome", "reasons", "signer", "recipe digest", "decided (UTC)"),
+    *("started by", "stopped by"),
+)
 CHANGES = ("when (UTC)", "who", "what", "about", "detail")
-CHANGING = ("command", "configuration", "opened", "closed", "revoked", "pruned")
+CHANGING = (
+    *("command", "configuration", "keys", "serves", "opened", "closed", "revoked", "pruned"),
+)
 STYLE = (
     "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse;margin:1em 0}"
     "td,th{border:1px solid #999;padding:2px 6px;text-align:left;vertical-align:top}"
@@ -88,7 +93,14 @@ def _parts(db: sqlite3.Connection, span: tuple[str, str]) -> Iterator[tuple[str,
             origin.get("signer") or "-",
             origin.get("recipe_digest", "")[:16] or "-",
             said["created_utc"],
+            *(_who(db, kind, said["job_id"]) for kind in ("job", "result")),
         )
+
+
+def _who(db: sqlite3.Connection, kind: str, job_id: str) -> str:
+    query = "SELECT who FROM chain WHERE kind = ? AND subject = ? ORDER BY number DESC LIMIT 1"
+    row = db.execute(query, (kind, job_id)).fetchone()
+    return "-" if row is None else str(row[0])
 
 
 def _changes(db: sqlite3.Connection, span: tuple[str, str]) -> Iterator[tuple[str, ...]]:
@@ -99,7 +111,14 @@ def _changes(db: sqlite3.Connection, span: tuple[str, str]) -> Iterator[tuple[st
         (*CHANGING, *span),
     )
     for utc, who, kind, subject, detail in rows:
-        yield utc, who, kind, subject, "" if kind == "configuration" else detail
+        yield utc, who, kind, subject, _short(kind, detail)
+
+
+def _short(kind: str, detail: str) -> str:
+    """What a person reads of it: the journal has all."""
+    if kind == "configuration":
+        return ""
+    return "; ".join(json.loads(detail)["changes"]) if kind == "keys" else detail
 
 
 def _gaps(db: sqlite3.Connection, span: tuple[str, str]) -> Iterator[tuple[str, str, str]]:

@@ -43,14 +43,16 @@ class Kind(str, Enum):
 
     OPENED = "opened"  # the service opened the journal; detail: how it was closed before
     CLOSED = "closed"
-    JOB = "job"  # content: the job's row
-    RESULT = "result"  # content: the verdict's row
+    JOB = "job"  # content: the job's row; who: started it; detail: by what it is inspected
+    RESULT = "result"  # content: the verdict's row; who: stopped the job
     REVOKED = "revoked"  # another verdict in its place, always INDETERMINATE
     ACKNOWLEDGED = "acknowledged"
     FORGOTTEN = "forgotten"  # a job that was too old
     PRUNED = "pruned"  # entries up to a number, of jobs that are forgotten
     RECORDING = "recording"  # detail: its file; content: that file's sha256
     CONFIGURATION = "configuration"  # content: its sha256
+    KEYS = "keys"  # which keys of peers and signers are listed; written when that changed
+    SERVES = "serves"  # a recipe began to serve; detail: by whom signed, its digests
     COMMAND = "command"  # somebody asked for something that changes the cell
 
 

@@ -22,9 +22,10 @@ from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.trusted.box_key import load_or_make
 from voxgate.runtime.errors import ServiceError
-from voxgate.runtime.nouns import JobIdentity, Origin, Outcome
+from voxgate.runtime.nouns import Origin, Outcome
 from voxgate.runtime.records.believed_time import BelievedTime
 from voxgate.runtime.records.chain import THE_BOX, Chain, Event, Kind, digest_of
+from voxgate.runtime.records.job_record import JobRecord, job_detail, origin_in, record_of
 from voxgate.runtime.records.journal_lock import lock_journal
 from voxgate.runtime.records.journal_proof import how_closed, is_proven, prune
 from voxgate.runtime.records.journal_schema import ADDED, GOOD, NUMBERED, SCHEMA, SCHEMA_VERSION
@@ -34,15 +35,6 @@ RESULT_COLUMNS = "result_id, job_id, outcome, message, created_utc"
 FORGET_AT_ONCE = 50  # some ms: nobody waits longer for a verdict
 _ADDED = ADDED
 BUSY_S = 1.0  # wait for a person's sqlite3 shell, not longer: a robot waits for the verdict
-
-
-@dataclass(frozen=True, slots=True)
-class JobRecord:
-    """One job as it was opened; origin None: of one that a crash left open."""
-
-    job: JobIdentity
-    backend: str
-    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +83,13 @@ class Journal:
         with self._patience(BUSY_S if wait else 0.0), self._told(), self._db:
             self._chain.append(event)
 
+    def last_detail(self, kind: Kind, subject: str) -> str | None:
+        """What the last entry of this kind about `subject` tells; None: there is none of ours."""
+        with self._told():
+            entry = self._chain.last((kind,), subject)
+            known = entry is not None and self._chain.answers_for(entry)
+        return entry.event.detail if entry is not None and known else None
+
     @property
     def head(self) -> str:
         """Number and hash of the last entry: who has it notices when entries are taken away."""
@@ -116,17 +115,21 @@ class Journal:
         try:
             with self._told(), self._db:
                 self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-                event = Event(Kind.JOB, job.job_id, who, self._clock.quality(), digest_of(row))
+                detail = job_detail(self._clock.quality(), record.origin)
+                event = Event(Kind.JOB, job.job_id, who, detail, digest_of(row))
                 self._chain.append(event)
         except _Duplicate:
             return False
         return True
 
-    def close_job(self, verdict: VerdictMessage) -> None:
-        """Write the job's one verdict down. Raises ServiceError when it has one already."""
+    def close_job(self, verdict: VerdictMessage, who: str = THE_BOX) -> None:
+        """Write the job's one verdict down. Raises ServiceError when it has one already.
+
+        who: stopped the job.
+        """
         try:
             with self._told(), self._db:
-                self._insert(verdict)
+                self._insert(verdict, who=who)
         except _Duplicate as error:
             raise ServiceError(
                 f"job {verdict.job_id} has a verdict already, or was never opened"
@@ -223,7 +226,12 @@ class Journal:
             "SELECT job_id, part_id, recipe, configuration_id, is_simulated, backend FROM jobs "
             "WHERE job_id NOT IN (SELECT job_id FROM results) ORDER BY opened_utc"
         )
-        return [_record(*row) for row in rows]
+        return [record_of(*row, origin=self._origin(row[0])) for row in rows]
+
+    def _origin(self, job_id: str) -> Origin | None:
+        """By what a job was to be inspected, as it was put down when it began."""
+        detail = self.last_detail(Kind.JOB, job_id)
+        return None if detail is None else origin_in(detail)
 
     def forget(self, keep: Retention, most: int = FORGET_AT_ONCE) -> int:
         """Drop the oldest verdicts with their jobs, at most so many at once; how many were.
@@ -260,15 +268,15 @@ class Journal:
             or (now is not None and (now - _utc(made)).total_seconds() > keep.max_age_s)
         ]
 
-    def _insert(self, verdict: VerdictMessage, kind: Kind = Kind.RESULT) -> None:
+    def _insert(
+        self, verdict: VerdictMessage, kind: Kind = Kind.RESULT, who: str = THE_BOX
+    ) -> None:
         row = (
             *(verdict.result_id, verdict.job_id, verdict.outcome.value),
             *(verdict.to_json().decode(), verdict.created_utc.isoformat()),
         )
         self._db.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, NULL)", row)
-        self._chain.append(
-            Event(kind, verdict.job_id, detail=self._clock.quality(), content=digest_of(row))
-        )
+        self._chain.append(Event(kind, verdict.job_id, who, self._clock.quality(), digest_of(row)))
 
     def _before(self) -> str:
         with self._told():
@@ -331,13 +339,6 @@ class Journal:
 
 def _utc(written: str) -> datetime:
     return datetime.fromisoformat(written)
-
-
-def _record(
-    job_id: str, part_id: str, recipe: str, configuration_id: str, is_simulated: int, backend: str
-) -> JobRecord:
-    job = JobIdentity(job_id, part_id, recipe, configuration_id, bool(is_simulated))
-    return JobRecord(job, backend)
 
 
 class _Duplicate(Exception):

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from voxgate.runtime.common.trusted.bounded_file import sha256_of
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.records.chain import COLUMNS, Entry, Kind, digest_of
+from voxgate.runtime.records.recordings_verify import altered_recordings, foreign_recordings
 
 JOB_COLUMNS = "job_id, part_id, recipe, configuration_id, is_simulated, backend, opened_utc"
+NEVER = "9999-12-31T00:00:00+00:00"
 RESULT_COLUMNS = "result_id, job_id, outcome, message, created_utc"
 
 
@@ -66,10 +67,12 @@ def verify(
             found.wrong += _entries(db, found, said, key)
             found.wrong += _rows(db, found, said)
             found.wrong += _head(db, head)
+            if evidence is not None:
+                found.wrong += altered_recordings(evidence, said.recordings)
+                since = said.begun_utc or NEVER
+                found.wrong += foreign_recordings(evidence, said.recordings, since, db)
     except sqlite3.Error as error:
         raise ServiceError(f"{journal}: cannot be read: {error}") from error
-    if evidence is not None:
-        found.wrong += _recordings(evidence, said)
     return found
 
 
@@ -182,14 +185,3 @@ def _head(db: sqlite3.Connection, head: str | None) -> Iterator[str]:
     row = db.execute("SELECT hash FROM chain WHERE number = ?", (number,)).fetchone()
     if row is None or not own or not str(row[0]).startswith(own):
         yield f"entry {number}: is not the one that was told"
-
-
-def _recordings(folder: Path, said: _Said) -> Iterator[str]:
-    """Those that are still there; the oldest give way to the disk's limits."""
-    for name, own in said.recordings.items():
-        try:
-            found = sha256_of(folder / name)
-        except OSError:
-            continue
-        if found != own:
-            yield f"recording {name}: was altered"

@@ -21,7 +21,7 @@ from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.records.no_evidence import Evidence
 from voxgate.runtime.service.camera_user import launcher_of
 from voxgate.runtime.service.wake import Wake
-from voxgate.runtime.station.station import Cameras
+from voxgate.runtime.station.health import Cameras
 from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.telemetry.metrics_server import MetricsServer
 from voxgate.runtime.wire.door.connections import CutOff

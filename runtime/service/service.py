@@ -12,7 +12,8 @@ from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import How, Note, Reason
-from voxgate.runtime.records.configured import configured
+from voxgate.runtime.records.chain import Kind
+from voxgate.runtime.records.configured import LISTED, configured, keys_changed
 from voxgate.runtime.service.assembly import Assembly
 from voxgate.runtime.service.doors import Doors
 from voxgate.runtime.service.loop import Loop, Poller
@@ -67,6 +68,9 @@ class Service:
         journal = self._doors.journal
         log.info("journal: signed by %s, head=%s", journal.public_key, journal.head)
         journal.note(configured(self._cell))
+        keys = keys_changed(self._cell.config, journal.last_detail(Kind.KEYS, LISTED))
+        if keys is not None:
+            journal.note(keys)
         self.parts.runner.book.close_crashed()
         self._doors.evidence.start()
         self.parts.reoffer.again(self._clock.monotonic_ns())

@@ -162,7 +162,7 @@ class Desk:
             what = f"{MAX_WAITING} wait for this verdict already"
             self._answer.refuse(asked, RefusalCode.BUSY, what)
         else:
-            job.stop(now_ns)
+            job.stop(now_ns, asked.who)
             self._station.runner.told(asked.command, now_ns)
             self._for_verdict.append(asked)
 

@@ -1,4 +1,4 @@
-"""How each camera stands, in the words of the wire."""
+"""What a station needs of its cameras, and how each stands, in the words of the wire."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from voxgate.runtime.cameras.restart_rule import Phase
-from voxgate.runtime.cameras.supervisor import CameraCounters, CameraStatus
+from voxgate.runtime.cameras.supervisor import CameraCounters, CameraFault, CameraStatus
+from voxgate.runtime.nouns import Frame
 from voxgate.runtime.wire.fields import CameraHealth, CameraStanding
 from voxgate.runtime.wire.verdict_message import cut
 
@@ -19,14 +20,21 @@ _STANDINGS = {
 }
 
 
-class Known(Protocol):
-    """What knows the cameras."""
+class Cameras(Protocol):
+    """What the station needs of runtime.cameras.supervisor.CameraSupervisor."""
 
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def armed(self) -> bool: ...
+    def arm(self, now_ns: int) -> None: ...
+    def poll(self, now_ns: int) -> list[Frame | CameraFault]: ...
+    def reset(self, now_ns: int) -> None: ...
     def counters(self, name: str) -> CameraCounters: ...
     def status(self, name: str) -> CameraStatus: ...
 
 
-def cameras_stand(names: Sequence[str], known: Known) -> tuple[CameraHealth, ...]:
+def cameras_stand(names: Sequence[str], known: Cameras) -> tuple[CameraHealth, ...]:
     """Each camera of `names`, with the starts of its worker beyond the first."""
     return tuple(_health(name, known.status(name), known.counters(name).restarts) for name in names)
 

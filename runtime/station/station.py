@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from voxgate.runtime.cameras.restart_rule import Phase
-from voxgate.runtime.cameras.supervisor import CameraCounters, CameraFault, CameraStatus
+from voxgate.runtime.cameras.supervisor import CameraFault
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.host_memory import available_mb
 from voxgate.runtime.config.cell import Cell
@@ -28,8 +27,9 @@ from voxgate.runtime.jobs.job_runner import JobRunner
 from voxgate.runtime.jobs.part_inspector import Prepared
 from voxgate.runtime.jobs.relay import Relay
 from voxgate.runtime.nouns import Frame, How, Note, Reason
+from voxgate.runtime.records.configured import serves
 from voxgate.runtime.station.changeover import Changeover
-from voxgate.runtime.station.health import cameras_stand
+from voxgate.runtime.station.health import Cameras, cameras_stand
 from voxgate.runtime.station.state import Event, Refusal, move
 from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
@@ -40,20 +40,6 @@ log = logging.getLogger(__name__)
 
 HANG_NS = 10_000_000_000
 """An inspection still busy with a job so long after its verdict hangs; a view takes 0.1 s."""
-
-
-class Cameras(Protocol):
-    """What the station needs of runtime.camera.CameraSupervisor."""
-
-    @property
-    def ready(self) -> bool: ...
-    @property
-    def armed(self) -> bool: ...
-    def arm(self, now_ns: int) -> None: ...
-    def poll(self, now_ns: int) -> list[Frame | CameraFault]: ...
-    def reset(self, now_ns: int) -> None: ...
-    def counters(self, name: str) -> CameraCounters: ...
-    def status(self, name: str) -> CameraStatus: ...
 
 
 class Station:
@@ -195,7 +181,14 @@ class Station:
         self._metrics.show_backend(prepared.chosen, prepared.asked)
         self._metrics.observe(Stage.SWITCH, self._clock.monotonic_ns() - begun_ns)
         log.info("recipe=%s serves (%s)", prepared.label, how.value)
+        self._put_down(prepared, how, now_ns)
         self.on_recipe(None, now_ns)
+
+    def _put_down(self, prepared: Prepared, how: How, now_ns: int) -> None:
+        try:
+            self.runner.book.note(serves(prepared.label, how, prepared.origin))
+        except ServiceError as error:
+            self.fail(FaultCode.JOURNAL, str(error), now_ns)
 
     def _recipe_ready(self, event: RecipeReady, now_ns: int) -> None:
         prepared = event.prepared

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -27,15 +29,15 @@ ACCOUNTS = {"etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/.pwd.lo
 pytestmark = needs_installer
 
 
-def wheel(folder: Path, version: str, says: str = "voxgate") -> Path:
+def wheel(folder: Path, version: str, says: str = "voxgate", name: str = "voxgate") -> Path:
     """A wheel of that version with the console command: what is installed, not what it does."""
-    path = folder / f"voxgate-{version}-py3-none-any.whl"
-    info = f"voxgate-{version}.dist-info"
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
     files = {
-        "voxgate_stub.py": f'def main():\n    print("{says}")\n',
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: voxgate\nVersion: {version}\n",
+        f"{name}_stub.py": f'def main():\n    print("{says}")\n',
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[console_scripts]\nvoxgate = voxgate_stub:main\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}_stub:main\n",
     }
     record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
     with zipfile.ZipFile(path, "w") as archive:
@@ -44,10 +46,22 @@ def wheel(folder: Path, version: str, says: str = "voxgate") -> Path:
     return path
 
 
+def locked(stage: Path) -> tuple[Path, Path]:
+    """A lock of one package and the folder that has it."""
+    lock = stage.parent / "lock.txt"
+    if not lock.exists():
+        needed = wheel(stage.parent, "1", name="needed")
+        digest = hashlib.sha256(needed.read_bytes()).hexdigest()
+        lock.write_text(f"needed==1 --hash=sha256:{digest}\n")
+    return lock, stage.parent
+
+
 def install(stage: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    lock, wheels = locked(stage)
+    own = {"LOCK": str(lock), "WHEELS": str(wheels)}
     return subprocess.run(
         [SCRIPT, *arguments],
-        env={**os.environ, "DESTDIR": str(stage), "PYTHON": sys.executable, "PIP_NO_INDEX": "1"},
+        env={**os.environ, **own, "DESTDIR": str(stage), "PYTHON": sys.executable},
         capture_output=True,
         text=True,
         check=False,
@@ -137,6 +151,38 @@ def test_the_only_version_is_installed_again_and_there_is_no_way_back(tmp_path: 
 def _says(stage: Path) -> str:
     (module,) = (stage / "opt/voxgate" / current(stage)).glob("lib/*/site-packages/voxgate_stub.py")
     return module.read_text().split('"')[1]
+
+
+@pytest.mark.nightly
+def test_root_installs_another_package_than_the_lock_names(tmp_path: Path) -> None:
+    stage = tmp_path / "stage"
+    lock, _ = locked(stage)
+    lock.write_text(f"needed==1 --hash=sha256:{'0' * 64}\n")
+    done = install(stage, wheel(tmp_path, "1.0.0"))
+    assert done.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert not (stage / "opt/voxgate/current").exists()
+    lock.write_text("needed==1\n")
+    assert install(stage, wheel(tmp_path, "1.0.0")).returncode != 0, "a lock without hashes"
+    assert [*(stage / "opt/voxgate").iterdir()] == []
+
+
+def test_root_asks_an_index_for_what_no_lock_names() -> None:
+    pip = [line for line in SCRIPT.read_text("utf-8").splitlines() if "from_lock " in line]
+    calls = [line.split("#")[0] for line in pip if '"$draft' in line]
+    assert len(calls) == 2
+    assert all("--require-hashes" in line or "--no-deps" in line for line in calls)
+    assert "-m pip install" in SCRIPT.read_text("utf-8").split("from_lock()")[1].split("}")[0]
+    assert SCRIPT.read_text("utf-8").count("pip install") == 2, "one is the comment above it"
+
+
+def test_the_boxs_lock_names_what_the_tests_did_not_run_with() -> None:
+    ours, tested = (
+        set(re.findall(r"^([\w.-]+==[\w.]+)", (ROOT / name).read_text("utf-8"), re.MULTILINE))
+        for name in ("requirements-box.lock", "requirements.lock")
+    )
+    assert ours
+    assert ours <= tested
 
 
 def test_a_wheel_that_is_not_there_is_one_line(tmp_path: Path) -> None:

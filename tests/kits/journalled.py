@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from voxgate.runtime.nouns import JobIdentity, Note, Outcome, Reason, Verdict
-from voxgate.runtime.records.journal import JobRecord
+from voxgate.runtime.records.job_record import JobRecord
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import Header, verdict_message
 

@@ -45,6 +45,7 @@ from voxgate.runtime.jobs.inspection_thread import InspectionThread
 from voxgate.runtime.jobs.part_inspector import Prepare
 from voxgate.runtime.jobs.relay import Relay
 from voxgate.runtime.nouns import Frame, Note, Reason
+from voxgate.runtime.records.chain import THE_BOX
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.records.no_evidence import NoEvidence
 from voxgate.runtime.service.doors import Doors
@@ -263,8 +264,8 @@ class _SlowJournal(Journal):
         super().__init__(path, cell.time.clock)
         self._cell = cell
 
-    def close_job(self, verdict: VerdictMessage) -> None:
-        super().close_job(verdict)
+    def close_job(self, verdict: VerdictMessage, who: str = THE_BOX) -> None:
+        super().close_job(verdict, who)
         self._cell.time.now_ns += self._cell.writing_takes_ns
 
 

@@ -23,6 +23,7 @@ from voxgate.runtime.jobs.intake import Intake
 from voxgate.runtime.jobs.job_runner import JobRunner
 from voxgate.runtime.jobs.verdict_book import VerdictBook
 from voxgate.runtime.nouns import Outcome, Reason, Verdict
+from voxgate.runtime.records.chain import THE_BOX
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.records.no_evidence import NoEvidence
 from voxgate.runtime.sync.synchronizer import Synchronizer
@@ -40,8 +41,8 @@ class UnsureJournal(Journal):
     fails_after_writing = False
     locked = False
 
-    def close_job(self, verdict: VerdictMessage) -> None:
-        super().close_job(verdict)
+    def close_job(self, verdict: VerdictMessage, who: str = THE_BOX) -> None:
+        super().close_job(verdict, who)
         if self.fails_after_writing:
             raise ServiceError("the journal failed: disk I/O error")
 

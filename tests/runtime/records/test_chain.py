@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.kits.job_files import header, part
 from tests.kits.journalled import passing_verdict, record
 from voxgate.runtime.cli import app
 from voxgate.runtime.common.trusted.box_key import key_beside
@@ -18,6 +19,9 @@ from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.records.chain import Event, Kind, digest_of
 from voxgate.runtime.records.journal import Journal, Retention
 from voxgate.runtime.records.journal_verify import RESULT_COLUMNS, verify
+from voxgate.runtime.scans.job_writer import write_job
+from voxgate.runtime.scans.recording import Recording
+from voxgate.runtime.wire.verdict import VerdictMessage
 
 JOBS = 5
 PASSED = (
@@ -175,6 +179,33 @@ def test_a_recording_that_was_exchanged_is_named(path: Path, tmp_path: Path) -> 
     assert verify(path, evidence=tmp_path).wrong == [f"recording {recording.name}: was altered"]
     recording.unlink()  # the oldest give way: no tampering
     assert verify(path, evidence=tmp_path).wrong == []
+
+
+def recorded(folder: Path, message: VerdictMessage) -> Path:
+    """A recording that no entry tells of, as a kill right after the writing leaves one."""
+    path = folder / f"20261128T000000Z_{message.job_id}_{message.outcome.value}.mcap"
+    with path.open("wb") as file:
+        write_job(file, Recording(header()), part(folder), message)
+    return path
+
+
+def test_a_recording_with_another_verdict_than_the_journals_passes_for_the_jobs(
+    path: Path, tmp_path: Path
+) -> None:
+    with closing(Journal(path)) as journal:
+        told = journal.result("job-1")
+    assert told is not None
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    recorded(folder, told)
+    assert verify(path, evidence=folder).wrong == [], "a crash is no tampering"
+    altered_one = recorded(folder, told.model_copy(update={"score": 0.25}))
+    (said,) = verify(path, evidence=folder).wrong
+    assert said == f"recording {altered_one.name}: holds another verdict than the journal"
+    altered_one.unlink()
+    stranger = recorded(folder, passing_verdict("job-77"))
+    (said,) = verify(path, evidence=folder).wrong
+    assert stranger.name in said
 
 
 def test_the_command_names_what_is_wrong_and_exits_1(path: Path) -> None:

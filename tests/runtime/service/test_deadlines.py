@@ -244,6 +244,20 @@ def test_recipe_that_expires_while_it_serves_starts_no_further_job(tmp_path: Pat
     cell.end()
 
 
+def test_a_clock_that_is_set_back_revives_an_expired_signature(tmp_path: Path) -> None:
+    until = datetime(2026, 1, 1, 1, tzinfo=timezone.utc)
+    cell = SteppedCell(tmp_path, Script(not_after_utc=until))
+    assert opened(cell) is None
+    cell.time.wall_offset += timedelta(hours=2)
+    cell.ask(Abort)  # the journal knows what time it was
+    cell.time.wall_offset -= timedelta(days=400)
+    reply = cell.ask(StartJob, job_id="job-3", part_id="p")
+    assert isinstance(reply, Refused)
+    assert reply.code is RefusalCode.RECIPE_FAILED
+    assert "expired" in reply.detail
+    cell.end()
+
+
 # --- what others hear ----------------------------------------------------------------------------
 
 
