@@ -12,6 +12,8 @@ from voxgate.benchmarks.made_up.render import Camera, Dent, Instance, Mark, meas
 from voxgate.benchmarks.made_up.solids import BOX, Solid
 from voxgate.benchmarks.quality.detection import SCANS_VARIABLE
 
+pytestmark = pytest.mark.slow  # the first picture compiles the renderer
+
 HIGH_MM, DISTANCE_MM = 20.0, 400.0
 LENS = Lens(np.array([[400.0, 0, 80.0], [0, 400.0, 60.0], [0, 0, 1]]), np.zeros(5))
 PLATE = Solid(BOX, (0.0, 0.0, HIGH_MM / 2), (40.0, 30.0, HIGH_MM / 2))

@@ -45,6 +45,12 @@ def found(part: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return evaluate(Plan(source=recipe, folder=part, store=tmp_path_factory.mktemp("store")))
 
 
+@pytest.fixture
+def store(found: Evaluation, tmp_path: Path) -> Path:
+    """A store that knows both scans already."""
+    return Path(shutil.copytree(found.store.folder, tmp_path / "store"))
+
+
 def test_the_verdicts_are_those_of_inspect(part: Path, recipe: Path, found: Evaluation) -> None:
     for record in found.records:
         verdict = inspect_folder(part / "test" / Path(record.name).name, recipe).verdict
@@ -82,19 +88,17 @@ def test_a_second_run_inspects_nothing_again(part: Path, recipe: Path, found: Ev
 
 
 def test_a_scan_that_changed_is_inspected_again(
-    part: Path, recipe: Path, found: Evaluation, tmp_path: Path
+    part: Path, recipe: Path, store: Path, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(part, tmp_path / "bracket")
-    store = shutil.copytree(found.store.folder, tmp_path / "store")
     with np.load(copy / "test" / "good" / "surface.npz") as file:
         np.savez(copy / "test" / "good" / "surface.npz", ijk=file["ijk"][:-1])
     assert evaluate(Plan(source=recipe, folder=copy, store=store)).reused < 2
 
 
 def test_a_half_written_result_is_made_again(
-    part: Path, recipe: Path, found: Evaluation, tmp_path: Path
+    part: Path, recipe: Path, found: Evaluation, store: Path
 ) -> None:
-    store = shutil.copytree(found.store.folder, tmp_path / "store")
     (store / f"{found.records[0].name}.npz").unlink()
     (store / f"{found.records[1].name}.json").write_text("{")
     again = evaluate(Plan(source=recipe, folder=part, store=store))
@@ -111,11 +115,11 @@ def test_two_processes_give_the_same_numbers(
 
 
 def test_a_broken_scan_is_named_and_the_others_are_judged(
-    part: Path, recipe: Path, tmp_path: Path
+    part: Path, recipe: Path, store: Path, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(part, tmp_path / "bracket")
     (copy / "test" / "good" / "images" / "03.jpg").unlink()
-    broken = evaluate(Plan(source=recipe, folder=copy, store=tmp_path / "store"))
+    broken = evaluate(Plan(source=recipe, folder=copy, store=store))
     assert len(broken.records) == 1
     assert "03.jpg" in broken.failed[0]
     result = CliRunner().invoke(
@@ -137,12 +141,12 @@ def test_a_broken_scan_is_named_and_the_others_are_judged(
 
 @pytest.mark.parametrize("content", [b"", b"\x89MCAP0\r\n and no more"])
 def test_a_recording_that_cannot_be_opened_ends_the_evaluation(
-    part: Path, recipe: Path, tmp_path: Path, content: bytes
+    part: Path, recipe: Path, store: Path, tmp_path: Path, content: bytes
 ) -> None:
     copy = shutil.copytree(part, tmp_path / "bracket")
     (copy / "test" / "cut.mcap").write_bytes(content)
     shutil.copy(copy / "test" / "good" / "surface.npz", copy / "test" / "cut.surface.npz")
-    found = evaluate(Plan(source=recipe, folder=copy, store=tmp_path / "store"))
+    found = evaluate(Plan(source=recipe, folder=copy, store=store))
     assert len(found.records) == 2
     (line,) = found.failed
     assert "cut.mcap" in line

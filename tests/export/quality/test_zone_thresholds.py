@@ -144,7 +144,7 @@ def test_a_tighter_zone_fails_what_the_rest_would_pass(
     zones = tmp_path / "zones.json"
     zones.write_text(json.dumps({"seat": {"box_mm": [low, high]}}))
     result = _run(
-        "threshold", recipe, scans / "good", "--false-rejects", 0.5, "--again", 10, "--extrapolate",
+        "threshold", recipe, scans / "good", "--false-rejects", 0.5, "--again", 7, "--extrapolate",
         "--zones", zones, "--out", tmp_path / "2", "--version", "2", "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.stdout
