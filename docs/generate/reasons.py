@@ -74,8 +74,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Something in the way, a view too few, a mirror where the sensor is blind.",
     ),
     "calibration_drift": (
-        "The views agree only if the camera sits elsewhere on the robot.",
-        "Bumped? Loose? `voxgate calib verify` the scan, then `voxgate calib handeye`. "
+        "The views agree only if the camera sits elsewhere on the robot, or beside its 3D sensor.",
+        "Bumped? Loose? `voxgate calib verify` the scan, then `voxgate calib handeye` or `sensor`. "
         "[Calibrate](../how-to/calibrate.md)",
     ),
     "score_invalid": (

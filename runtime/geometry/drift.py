@@ -79,16 +79,16 @@ class DriftGauge:
         rows = np.concatenate(self._rows)
         points = np.concatenate([view.points for view in self._views]).astype(np.float64)
         twist, covariance = _solve(rows)
-        by_twist = _displacements(points)
-        if _sigma_mm(by_twist, covariance) > MAX_SIGMA_MM:
+        by_twist = displacements(points)
+        if sigma_mm(by_twist, covariance) > MAX_SIGMA_MM:
             return None
         moved = by_twist @ twist
         left = rows[:, 0] + rows[:, 1:] @ twist
         return Drift(
-            drift_mm=_rms(moved),
-            drift_px=_rms(_pixels(moved, points, self._rays)),
+            drift_mm=rms(moved),
+            drift_px=rms(pixels_moved(moved, points, self._rays)),
             residual_mm=float(1.4826 * np.median(np.abs(left))),
-            camera_from_before=_motion(twist),
+            camera_from_before=motion(twist),
             compared=len(rows),
         )
 
@@ -158,7 +158,7 @@ def _solve(rows: Array) -> tuple[Array, Array]:
     return twist, np.asarray(np.linalg.inv(hessian))
 
 
-def _displacements(points: Array) -> Array:
+def displacements(points: Array) -> Array:
     """(n, 3, 6): how points (n, 3) of the camera frame move with the camera's small motion."""
     x, y, z = points.T
     zero = np.zeros_like(x)
@@ -167,22 +167,24 @@ def _displacements(points: Array) -> Array:
     return np.concatenate([turn, shift], axis=2)
 
 
-def _sigma_mm(by_twist: Array, covariance: Array) -> float:
-    flat = by_twist.reshape(
-        -1, 6
-    )  # the mean trace of B C B^T, as the trace of C times that of B^T B
+def sigma_mm(by_twist: Array, covariance: Array) -> float:
+    """How sure the displacements (n, 3, 6) of a twist are, root of the mean square."""
+    # the mean trace of B C B^T, as the trace of C times that of B^T B
+    flat = by_twist.reshape(-1, 6)
     return float(np.sqrt((covariance * (flat.T @ flat)).sum() / len(by_twist)))
 
 
-def _pixels(moved: Array, points: Array, rays: Rays) -> Array:
+def pixels_moved(moved: Array, points: Array, rays: Rays) -> Array:
+    """(n, 2) of points (n, 3) of the camera frame, displaced by `moved` (n, 3), mm."""
     return rays.project(points + moved) - rays.project(points)
 
 
-def _rms(vectors: Array) -> float:
+def rms(vectors: Array) -> float:
+    """Of the lengths of vectors (n, k)."""
     return float(np.sqrt((vectors**2).sum(axis=1).mean()))
 
 
-def _motion(twist: Array) -> Transform:
+def motion(twist: Array) -> Transform:
     """To first order, as the fit is; made orthonormal."""
     x, y, z = twist[:3]
     moved = np.eye(4)

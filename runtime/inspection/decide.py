@@ -21,6 +21,7 @@ from voxgate.runtime.nouns import (
     Verdict,
     ViewReport,
 )
+from voxgate.runtime.volume.coverage import Coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Findings:
     alignment: Alignment | None
     notes: tuple[Note, ...]  # what went wrong on the way
     drift: Drift | None = None
+    picture: Coverage | None = None  # by the camera beside the sensor, whose is `coverage`
+    picture_drift: Drift | None = None  # of the camera against the sensor beside it
     unknown_mm2: float = 0.0  # measured surface of which the golden scan says nothing
     scorer: float | None = None  # what a classifier over zones says, 1.0 = threshold
     contradicted: tuple[Defect, ...] = ()  # of the defects, those that one view says against others
@@ -81,10 +84,12 @@ def _unproven(findings: Findings, limits: Limits) -> tuple[Note, ...]:
         _score_note(findings),
         _coverage_note(findings.coverage, limits.coverage_min),
         _hole_note(findings.hole_mm2, findings.hole_max_mm2),
+        _picture_note(findings.picture, findings.hole_max_mm2, limits.coverage_min),
         _unknown_note(findings),
         _outside_note(findings.outside, limits.outside_max),
         _alignment_note(findings.alignment, limits),
         _drift_note(findings.drift, limits.drift_max_mm),
+        _picture_drift_note(findings.picture_drift, limits.drift_max_mm),
     )
     return tuple(note for note in checks if note is not None)
 
@@ -118,6 +123,17 @@ def _hole_note(hole_mm2: float, hole_max_mm2: float) -> Note | None:
         Reason.COVERAGE,
         f"one piece of surface of {hole_mm2:.0f} mm2 was not seen, "
         f"at most {hole_max_mm2:.0f} mm2 may be hidden",
+    )
+
+
+def _picture_note(seen: Coverage | None, hole_max_mm2: float, coverage_min: float) -> Note | None:
+    if seen is None or (seen.hole_mm2 <= hole_max_mm2 and seen.fraction >= coverage_min):
+        return None
+    return Note(
+        Reason.COVERAGE,
+        f"of the surface that the golden pictures show the camera saw {seen.fraction:.1%}, one "
+        f"piece of {seen.hole_mm2:.0f} mm2 not: at least {coverage_min:.1%} is needed, at most "
+        f"{hole_max_mm2:.0f} mm2 may be hidden, whatever the sensor beside it measured",
     )
 
 
@@ -156,6 +172,17 @@ def _alignment_note(alignment: Alignment | None, limits: Limits) -> Note | None:
         Reason.MISALIGNED,
         f"part shifted by {alignment.shift_mm:.2f} mm, "
         f"at most {limits.shift_max_mm:.2f}: seat it on the fixture",
+    )
+
+
+def _picture_drift_note(drift: Drift | None, drift_max_mm: float) -> Note | None:
+    if drift is None or drift.drift_mm <= drift_max_mm:
+        return None
+    return Note(
+        Reason.CALIBRATION_DRIFT,
+        f"the pictures lie {drift.drift_mm:.2f} mm ({drift.drift_px:.1f} px) beside what the "
+        f"sensor measured, at most {drift_max_mm:.2f} mm: was it or the camera bumped? T_cam_sensor: "
+        "voxgate calib sensor",
     )
 
 

@@ -30,6 +30,7 @@ from voxgate.runtime.geometry.brought import with_depth
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inputs import ViewDescriber
+from voxgate.runtime.inspection.looked_at import LookedAt
 from voxgate.runtime.inspection.part import Blind
 from voxgate.runtime.inspection.sight import Sight
 from voxgate.runtime.inspection.witnesses import Hearing
@@ -230,6 +231,11 @@ class Equipment:
         """The configuration's word, else what a defect of the recipe's size can hide in."""
         asked = limits.hole_max_mm2
         return self.recipe.manifest.hides_mm2 if asked is None else asked
+
+    def looked_at(self) -> LookedAt:
+        """What asks whether all of the surface was seen."""
+        through = self.recipe.manifest.geometry and bool(self.golden)
+        return LookedAt(self.surface, self.recipe.grid, self.rays, self.golden, through)
 
     def empty_volume(self) -> Volume:
         """Of the recipe's grid."""

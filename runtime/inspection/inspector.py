@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 from voxgate.runtime.common.timings import Timing, Work
 from voxgate.runtime.comparison.align import align
+from voxgate.runtime.comparison.gauges import Gauges
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.backends import DEFAULT_BACKEND
 from voxgate.runtime.engines.engine import Engine
@@ -27,7 +28,6 @@ from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.host import Described, Fusion
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.geometry.drift import DriftGauge
 from voxgate.runtime.inspection import doubts
 from voxgate.runtime.inspection.agreement import contradicted
 from voxgate.runtime.inspection.decide import Findings, verdict_on
@@ -39,7 +39,6 @@ from voxgate.runtime.nouns import Defect, Note, Reason, Verdict, View
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
-from voxgate.runtime.volume.coverage import Looked
 from voxgate.runtime.volume.lift import outside_fraction
 from voxgate.runtime.volume.segment import segment
 
@@ -76,10 +75,8 @@ class Inspector:
         self.volume = self.equipment.empty_volume()
         self.scorer_score: float | None = None  # of the last part, 1.0 = threshold
         self._watch = self.equipment.watch
-        self._gauge = DriftGauge(self.equipment.rays.shape)
-        through = recipe.manifest.geometry and bool(self.equipment.golden)
-        of_depth = self.equipment.rays.shape
-        self._looked = Looked(self.equipment.surface, recipe.grid, of_depth, through)
+        self._gauges = Gauges(self.equipment.rays)
+        self._looked = self.equipment.looked_at()
         self._part = Part()
         self.listen_to(() if recipe.scorer is None else recipe.scorer.channels)
 
@@ -130,7 +127,7 @@ class Inspector:
         """Forget the last part."""
         for volume in (self.volume, *self.channels.values()):
             volume.clear()
-        self._gauge.clear()
+        self._gauges.clear()
         self._looked.clear()
         self.equipment.start()
         self.fusion.start()
@@ -262,9 +259,9 @@ class Inspector:
             self.reject(doubts.engine_failed(planned, error))
             return
         with self._watch.time(Work.COVERAGE):
-            self._looked.add(view.shape, self._part.reference_from_part)
+            self._looked.add(view, registered, self._part.reference_from_part)
         with self._watch.time(Work.DRIFT):
-            self._gauge.add(view.shape)
+            self._gauges.add(view, registered)
         if registered is not None:
             self._part.hold(doubts.moved(planned, registered, self.limits.moved_max_mm))
             self._part.golden_again += self.equipment.is_golden(planned, view)
@@ -293,7 +290,7 @@ class Inspector:
             with self._watch.time(Work.SEGMENT):
                 self.recipe.zones.rescale(self.volume, self._part.reference_from_part)
         with self._watch.time(Work.COVERAGE):
-            seen = self._looked.coverage(
+            seen = self._looked.seen(
                 self.volume,
                 self._part.reference_from_part,
                 self._part.all_gone_mm,
@@ -303,18 +300,20 @@ class Inspector:
             heard = self._heard()
             defects = self._segmented()
         with self._watch.time(Work.DRIFT):
-            drift = self._gauge.measure()
+            drift, beside = self._gauges.measure(), self._gauges.measure_pictures()
         return Findings(
             score=self.volume.peak,
             defects=defects,
-            coverage=seen.fraction,
-            hole_mm2=seen.hole_mm2,
+            coverage=seen.shape.fraction,
+            hole_mm2=seen.shape.hole_mm2,
+            picture=seen.picture,
             hole_max_mm2=self.equipment.hole_max_mm2(self.limits),
             unknown_mm2=self._part.unknown_mm2,
             outside=outside_fraction(self._part.counts),
             alignment=self._part.alignment,
             notes=tuple(self._part.notes),
             drift=drift,
+            picture_drift=beside,
             scorer=scorer,
             contradicted=contradicted(
                 defects,

@@ -74,24 +74,30 @@ def look(
     boxes: tuple[scene.Box, ...] = scene.PART,
     part_from_instance: Transform | None = None,
     seed: int = 0,
+    bumped: Transform | None = None,
 ) -> View:
-    """One viewpoint: the camera's picture, the sensor's depth, each from its own place."""
-    taken = scene.look(part_from_camera, boxes, part_from_instance, seed=seed, through=rays())
+    """One viewpoint: the camera's picture, the sensor's depth, each from its own place.
+
+    bumped: where the camera sits, from where it was when it was calibrated.
+    """
+    truly = part_from_camera if bumped is None else part_from_camera @ bumped
+    taken = scene.look(truly, boxes, part_from_instance, seed=seed, through=rays())
     part_from_sensor = part_from_camera @ camera_from_sensor()
     sensed = scene.look(
         part_from_sensor, boxes, part_from_instance, seed=seed + 500, through=rays().shape
     )
-    blank = np.zeros(sensed.image.shape, np.uint8)
-    return replace(taken, depth_mm=None, sensed=replace(sensed, image=blank))
+    blank = replace(sensed, image=np.zeros(sensed.image.shape, np.uint8))
+    return replace(taken, part_from_camera=part_from_camera, depth_mm=None, sensed=blank)
 
 
 def ring(
     boxes: tuple[scene.Box, ...] = scene.PART,
     part_from_instance: Transform | None = None,
     seed: int = 0,
+    bumped: Transform | None = None,
 ) -> list[View]:
     """Every viewpoint."""
-    return [look(pose, boxes, part_from_instance, seed + n) for n, pose in enumerate(POSES)]
+    return [look(pose, boxes, part_from_instance, seed + n, bumped) for n, pose in enumerate(POSES)]
 
 
 def write(folder: Path, views: list[View]) -> Path:

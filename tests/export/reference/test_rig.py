@@ -15,6 +15,7 @@ from tests.kits import rig, scene
 from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.inspection.decide import Findings, decide
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import inspect_folder
@@ -109,3 +110,48 @@ def test_recipe_of_the_sensor_elsewhere_is_refused(recipe: Path) -> None:
     document["sensor"]["T_cam_sensor"][0][3] += 0.5
     with pytest.raises(RecipeError, match="another calibration"):
         Recipe.load(recipe).check_calibration(rig.calibration_of(document))
+
+
+@pytest.mark.parametrize("shift_mm", [(0.5, 0.0, 0.0), (0.0, -0.5, 0.0)])
+def test_camera_that_was_bumped_beside_the_sensor_is_named(
+    inspector: Inspector, shift_mm: tuple[float, float, float]
+) -> None:
+    bumped = scene.offset(shift_mm, (0.0, 0.0, 0.0))
+    verdict = inspector.inspect(rig.ring(part_from_instance=STANDING, bumped=bumped))
+    assert _said(verdict) == (Outcome.INDETERMINATE, (Reason.CALIBRATION_DRIFT,))
+    assert "T_cam_sensor" in verdict.notes[0].detail
+
+
+def test_surface_that_no_picture_showed_is_a_doubt_whatever_the_sensor_measured(
+    inspector: Inspector, good: tuple[View, ...]
+) -> None:
+    """The camera looks past the part; the sensor beside it does not."""
+    looked = inspector.equipment.looked_at()
+    for view in good:
+        reduced = inspector.equipment.reduced(view)
+        blind = replace(reduced, depth_mm=np.full_like(scene.depth(reduced), np.nan))
+        registered = inspector.equipment.register(0, reduced, np.eye(4))
+        assert registered is not None
+        nothing = np.empty((0, 3), np.float32)
+        looked.add(blind, replace(registered, lost_mm=nothing), np.eye(4))
+    volume = inspector.equipment.empty_volume()
+    seen = looked.seen(volume, np.eye(4), np.empty((0, 3), np.float32), None)
+    assert seen.shape.fraction > 0.95
+    assert seen.picture is not None
+    assert seen.picture.seen == 0
+    findings = replace(PROVEN, picture=seen.picture)
+    outcome, notes = decide(findings, Limits())
+    assert outcome is Outcome.INDETERMINATE
+    assert "golden pictures show" in notes[0].detail
+
+
+PROVEN = Findings(
+    score=0.2,
+    defects=(),
+    coverage=1.0,
+    hole_mm2=0.0,
+    hole_max_mm2=13.0,
+    outside=0.0,
+    alignment=None,
+    notes=(),
+)
