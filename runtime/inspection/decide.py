@@ -181,8 +181,8 @@ def _picture_drift_note(drift: Drift | None, drift_max_mm: float) -> Note | None
     return Note(
         Reason.CALIBRATION_DRIFT,
         f"the pictures lie {drift.drift_mm:.2f} mm ({drift.drift_px:.1f} px) beside what the "
-        f"sensor measured, at most {drift_max_mm:.2f} mm: was it or the camera bumped? T_cam_sensor: "
-        "voxgate calib sensor",
+        f"sensor measured, at most {drift_max_mm:.2f} mm: was it or the camera bumped? "
+        "T_cam_sensor is another: voxgate calib sensor",
     )
 
 
