@@ -15,7 +15,7 @@ from voxgate.calib.board.detect import find_board
 from voxgate.calib.board.exif import UPRIGHT, orientation
 from voxgate.calib.board.repeats import Repeat, first_of
 from voxgate.calib.board.sightings import Sighting, Sightings
-from voxgate.calib.numerics.natural import natural
+from voxgate.runtime.common.text import natural
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.nouns import GreyImage
 

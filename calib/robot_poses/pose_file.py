@@ -10,7 +10,6 @@ import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
-from voxgate.calib.numerics.natural import natural
 from voxgate.calib.robot_poses.documents import (
     is_json,
     is_xml,
@@ -24,6 +23,7 @@ from voxgate.calib.robot_poses.programs import program_rows
 from voxgate.calib.robot_poses.rows import PoseTable, Row, table
 from voxgate.calib.robot_poses.text_table import text_rows
 from voxgate.calib.robot_poses.tree import SUFFIX, tree_rows
+from voxgate.runtime.common.text import natural
 from voxgate.runtime.errors import CalibrationError
 
 MAX_BYTES = 16 << 20

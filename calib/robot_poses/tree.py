@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from voxgate.calib.numerics.natural import natural
 from voxgate.calib.robot_poses.header import read_header
 from voxgate.calib.robot_poses.rows import POSE_SIZES, Row, Said
+from voxgate.runtime.common.text import natural
 
 POSITION_KEYS = ("p_mm", "p", "position", "translation", "t", "xyz", "pos", "tvec", "origin")
 WXYZ_KEYS = ("q_wxyz", "quaternion_wxyz")

@@ -1,8 +1,12 @@
-"""What others say, made fit for a message."""
+"""What others say, made fit for a message; their names, in the order in which a person counts."""
 
 from __future__ import annotations
 
+import re
+
 MOST_CHARACTERS = 300  # of another program's words; beyond them nobody reads on
+
+DIGITS = re.compile(r"(\d+)")  # in a name, kept apart
 
 
 def legible(said: str) -> str:
@@ -21,3 +25,12 @@ def one_line(said: BaseException | str, most: int | None = MOST_CHARACTERS) -> s
     """
     line = legible(" ".join(str(said).split()))
     return (line or type(said).__name__)[:most] if isinstance(said, BaseException) else line[:most]
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A key to sort names by: runs of digits by their value, the rest by letters."""
+    return tuple(
+        (0, int(word), "") if word.isdecimal() and word.isascii() else (1, 0, word.casefold())
+        for word in DIGITS.split(name)
+        if word
+    )

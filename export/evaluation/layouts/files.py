@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.common.text import one_line
+from voxgate.runtime.common.text import natural, one_line
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import GreyImage
 
@@ -63,10 +63,11 @@ def folders(folder: Path) -> list[Path]:
 
 
 def files(folder: Path, *suffixes: str) -> list[Path]:
-    """Its files that end so, by name; [] without the folder."""
+    """Its files that end so, in the order in which a person counts; [] without the folder."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
+    return sorted(found, key=lambda path: natural(path.name))
 
 
 def _decoded(path: Path, how: int) -> npt.NDArray[Any]:

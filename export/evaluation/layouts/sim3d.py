@@ -34,12 +34,14 @@ from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, Note, View
-from voxgate.runtime.transforms import Transform, apply, rigid
+from voxgate.runtime.transforms import Transform, apply, invert, rigid
 from voxgate.runtime.volume.grid import GridSpec
 
 Setup = Literal["real", "synth"]
 NAMES = {
-    "camera": "camera.json",  # per class: image_size, K (3, 3), distortion (5,) k1 k2 p1 p2 k3
+    # per class: image_size, K (3, 3), distortion (5,) k1 k2 p1 p2 k3; where poses are the sensor's
+    # and not the camera's, camera from sensor (S.3): R_pc (3, 3) and T_pc (3,), or T_pc (4, 4)
+    "camera": "camera.json",
     "poses": "poses.json",  # per instance: views, 4 x 4 each, aligning v_i to v_1 (section 3.2)
     "ground_truth": "gt.npy",  # per bad instance: (X, Y, Z), the id of each defect, 0 elsewhere
     "grid": "grid.json",  # per class: origin_mm, shape, voxel_mm, in the frame of v_1
@@ -70,7 +72,7 @@ class Instance:
 
     def calibration(self) -> Calibration:
         """Of the class; the camera's pose itself comes with each view."""
-        return calibration_from(self.source.parent / dict(self.names)["camera"], self.part)
+        return calibration_from(self._camera, self.part)
 
     def grid(self) -> GridSpec:
         """The ground truth's, lifted."""
@@ -86,7 +88,7 @@ class Instance:
     def truth(self) -> VoxelTruth:
         """Non-empty: what this instance's depth falls into. Bad: the annotated volume."""
         grid = self.grid()
-        rays = _rays(self.source.parent / dict(self.names)["camera"], self.part)
+        rays = _rays(self._camera, self.part)
         seen = [_voxels(view, rays, grid) for view in self.arrivals() if isinstance(view, View)]
         surface = np.unique(np.concatenate(seen), axis=0).astype(np.int32)
         marked = self.source / dict(self.names)["ground_truth"]
@@ -111,7 +113,12 @@ class Instance:
             raise ScanError(f"{path}: {len(poses)} poses for {len(self.views)} views")
         lift = np.eye(4)
         lift[2, 3] = lift_mm
-        return [lift @ pose for pose in poses]
+        sensor_from_camera = invert(_camera_from_sensor(self._camera))
+        return [lift @ pose @ sensor_from_camera for pose in poses]
+
+    @property
+    def _camera(self) -> Path:
+        return self.source.parent / dict(self.names)["camera"]
 
 
 def recognises(folder: Path) -> bool:
@@ -225,6 +232,25 @@ def _lifted_grid(path: Path) -> GridSpec:
 @lru_cache(maxsize=2)
 def _rays(camera: Path, part: str) -> Rays:
     return Rays.from_calibration(calibration_from(camera, part))
+
+
+def _camera_from_sensor(path: Path) -> Transform:
+    """[R_pc | T_pc]: the 3D sensor, whose poses are given, in the camera, whose depth is (S.3)."""
+    fields = json_object(path)
+    if "T_pc" not in fields:
+        return np.eye(4)
+    try:
+        given, found = np.array(fields["T_pc"], np.float64), np.eye(4)
+        if given.size == 3:
+            found[:3, :3], found[:3, 3] = np.array(fields["R_pc"], np.float64), given.reshape(3)
+        else:
+            found[: given.shape[0]] = given
+        return rigid(found)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ScanError(
+            f"{path}: T_pc must be camera_from_sensor, 4 x 4, or a shift in mm beside R_pc, 3 x 3 "
+            f"({error})"
+        ) from error
 
 
 def _voxels(view: View, rays: Rays, grid: GridSpec) -> npt.NDArray[np.int32]:

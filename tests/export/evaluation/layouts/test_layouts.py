@@ -9,8 +9,10 @@ from typing import cast
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
+from tests.kits import scene
 from tests.kits.layouts_kit import (
     CAMERA,
     organised,
@@ -23,7 +25,7 @@ from tests.kits.tiny import parts as tiny_parts
 from voxgate.export.evaluation.cases import PictureCase, SceneCase, VolumeCase
 from voxgate.export.evaluation.layouts.mvtec3d import picture_of
 from voxgate.export.evaluation.layouts.open_dataset import LAYOUTS, open_dataset
-from voxgate.export.evaluation.layouts.sim3d import depth_map
+from voxgate.export.evaluation.layouts.sim3d import Instance, depth_map
 from voxgate.export.evaluation.run.evaluate import Plan, evaluate
 from voxgate.export.golden.golden import load_golden
 from voxgate.runtime.cli import app
@@ -133,6 +135,61 @@ def test_sim3d_instances_become_views_in_one_frame(tmp_path: Path) -> None:
     points = grid.centres_mm(truth.surface_ijk)
     assert points[:, 2].min() > 1.5  # above what the runtime takes for the table
     assert len(truth.surface_ijk) > 25
+
+
+TILT = Rotation.from_euler("y", 12.0, degrees=True).as_matrix()
+
+
+@pytest.mark.parametrize("parted", [False, True])
+def test_sim3d_poses_of_the_sensor_are_not_taken_for_the_cameras(
+    tmp_path: Path, parted: bool
+) -> None:
+    camera_from_sensor = np.eye(4)
+    camera_from_sensor[:3, :3], camera_from_sensor[0, 3] = TILT, 90.0
+    cameras = [scene.camera(azimuth) for azimuth in (0.0, 35.0)]
+    sensors = [camera @ camera_from_sensor for camera in cameras]
+    root = write_sim3d(tmp_path) / "container"
+    given = [np.linalg.inv(sensors[0]) @ sensor for sensor in sensors]
+    poses = {"views": [pose.tolist() for pose in given]}
+    (root / "good_01" / "poses.json").write_text(json.dumps(poses))
+    written = json.loads((root / "camera.json").read_text())
+    written["T_pc"] = camera_from_sensor.tolist()
+    if parted:
+        written |= {"R_pc": TILT.tolist(), "T_pc": [90.0, 0.0, 0.0]}
+    (root / "camera.json").write_text(json.dumps(written))
+    one, other = _views(root.parent, "container/good_01")
+    moved = np.linalg.inv(one.part_from_camera) @ other.part_from_camera
+    np.testing.assert_allclose(moved, np.linalg.inv(cameras[0]) @ cameras[1], atol=1e-9)
+
+
+def test_sim3d_sensor_that_is_no_place_is_refused(tmp_path: Path) -> None:
+    root = write_sim3d(tmp_path) / "container"
+    written = json.loads((root / "camera.json").read_text())
+    (root / "camera.json").write_text(json.dumps(written | {"T_pc": [90.0, 0.0, 0.0]}))
+    with pytest.raises(ScanError, match="T_pc must be camera_from_sensor"):
+        _views(root.parent, "container/good_01")
+
+
+def test_sim3d_views_without_leading_zeros_keep_their_order(tmp_path: Path) -> None:
+    """C10 comes after C2: a pose belongs to the view of its number."""
+    root = write_sim3d(tmp_path) / "container" / "good_01"
+    depth, picture = np.load(root / "depth" / "00.npy"), root / "rgb" / "00_2.png"
+    for number in range(1, 12):
+        np.save(root / "depth" / f"C{number}.npy", depth + number)
+        shutil.copy(picture, root / "rgb" / f"C{number}_2.png")
+    for name in ("00", "01"):
+        (root / "depth" / f"{name}.npy").unlink()
+    eye = np.eye(4)
+    (root / "poses.json").write_text(json.dumps({"views": [eye.tolist()] * 11}))
+    views = _views(tmp_path, "container/good_01")
+    nearest = [float(np.nanmin(scene.depth(view))) for view in views]
+    assert nearest == sorted(nearest)
+
+
+def _views(folder: Path, name: str) -> list[View]:
+    case = next(each for each in open_dataset(folder).cases if each.name == name)
+    assert isinstance(case, Instance)
+    return [view for view in case.arrivals() if isinstance(view, View)]
 
 
 def test_sim3d_names_can_be_replaced(tmp_path: Path) -> None:
