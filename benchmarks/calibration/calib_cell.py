@@ -170,12 +170,25 @@ SUPERSAMPLED = 2
 INK, PAPER = 30.0, 215.0
 MARGIN_MM = 12.0
 READ_NOISE = 1.5  # grey levels
+BOW_STEPS = 3
 
 
 class Camera:
-    """Renders a board through a lens: every pixel's ray meets the board's plane."""
+    """Renders a board through a lens: every pixel's ray meets the board, flat or with a bow_mm of
+    x and y squared at its edges, and of their product. blur_px: of the lens."""
 
-    def __init__(self, of: Lens, board: Board, px_per_mm: float = 5.0) -> None:
+    def __init__(
+        self,
+        of: Lens,
+        board: Board,
+        px_per_mm: float = 5.0,
+        bow_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        blur_px: float = 0.6,
+    ) -> None:
+        points = board.points_mm[:, :2]
+        self._middle = (points.min(axis=0) + points.max(axis=0)) / 2
+        self._half = np.ptp(points, axis=0) / 2
+        self._bow_mm, self._blur_px = bow_mm, blur_px
         self._rays = _rays(of.model, of.width_px, of.height_px, tuple(of.values.tolist()))
         self._texture = raster(board, px_per_mm, MARGIN_MM)
         left, top, _, _ = extent_mm(board)
@@ -187,7 +200,7 @@ class Camera:
         """The picture with read noise; a grey room behind the board."""
         to_board = inverse(camera_from_board[None])[0]
         along = self._rays @ to_board[:3, :3].T
-        distance = -to_board[2, 3] / along[..., 2]
+        distance = self._distance(to_board, along)
         scale, across, down = self._texel
         x = (along[..., 0] * distance + to_board[0, 3] + across) * scale - 0.5
         y = (along[..., 1] * distance + to_board[1, 3] + down) * scale - 0.5
@@ -200,9 +213,19 @@ class Camera:
             borderValue=140,
         )
         grey = cv2.resize(fine.astype(np.float32), self._size, interpolation=cv2.INTER_AREA)
-        lit = INK + (PAPER - INK) / 255 * cv2.GaussianBlur(grey, (0, 0), 0.6)
+        lit = INK + (PAPER - INK) / 255 * cv2.GaussianBlur(grey, (0, 0), self._blur_px)
         noise = np.random.default_rng(seed).normal(0, READ_NOISE, lit.shape)
         return np.clip(np.rint(lit + noise), 0, 255).astype(np.uint8)
+
+    def _distance(self, to_board: Transform, along: Array) -> Array:
+        """(h, w) to the board along each ray: where the plane is, then where the bow is there."""
+        distance = -to_board[2, 3] / along[..., 2]
+        for _ in range(BOW_STEPS if any(self._bow_mm) else 0):
+            place = along[..., :2] * distance[..., None] + to_board[:2, 3]
+            x, y = np.moveaxis(np.clip((place - self._middle) / self._half, -2, 2), -1, 0)
+            height = self._bow_mm[0] * x**2 + self._bow_mm[1] * y**2 + self._bow_mm[2] * x * y
+            distance = (height - to_board[2, 3]) / along[..., 2]
+        return np.asarray(distance)
 
 
 @lru_cache(maxsize=2)

@@ -19,6 +19,7 @@ from voxgate.calib.lens.lens import Lens, Linear
 from voxgate.calib.numerics.least_squares import (
     Array,
     System,
+    by_views,
     covariances,
     gauss_newton,
     minimise,
@@ -108,7 +109,14 @@ def refine(
         if abs(robot_mm / before[0] - 1) + abs(robot_rad / before[1] - 1) < SETTLED:
             break
     shared, own = covariances(system)
+    shared = by_views(system, shared, _blocks(geometry, len(shared)))
     return Joint(state, _residuals(seen, geometry, state), shared, own, robot_mm, robot_rad)
+
+
+def _blocks(geometry: Geometry, size: int) -> list[slice]:
+    """X, Z and the lens."""
+    lens = [slice(12, size)] if geometry.free_lens else []
+    return [slice(0, 6), slice(6, 12), *lens]
 
 
 def predicted(geometry: Geometry, state: JointState) -> Array:

@@ -6,18 +6,20 @@ and left out -> covariance -> error on views that were left out on purpose
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import cv2
 import numpy as np
 
+from voxgate.calib.board.shape import USUAL_MM, WAYS, bent, bow_size_mm, out_of_plane
 from voxgate.calib.board.sightings import Sightings
 from voxgate.calib.lens.lens import Lens, LensModel
 from voxgate.calib.lens.pnp import board_poses, refined_poses
 from voxgate.calib.numerics.least_squares import (
     Array,
     System,
+    by_views,
     covariances,
     minimise,
     normal_equations,
@@ -50,7 +52,8 @@ class Intrinsics:
     """A lens and how well it is known.
 
     covariance: (p, p) of lens.values, with the noise found in these pictures. poses: (v, 4, 4)
-    camera_from_board of `sightings`, the views that were used. residuals: (n, 2) px.
+    camera_from_board of `sightings`, the views that were used, on the board as it is bent:
+    bow_mm (3,) along x, along y, and twisted. residuals: (n, 2) px.
     """
 
     lens: Lens
@@ -60,6 +63,12 @@ class Intrinsics:
     residuals: Array
     noise_px: float
     bad: tuple[BadView, ...]
+    bow_mm: Array
+
+    @property
+    def bent_mm(self) -> float:
+        """How far the board is from flat, from its lowest point to its highest."""
+        return bow_size_mm(out_of_plane(self.sightings.points_mm), self.bow_mm)
 
     @property
     def sigma(self) -> Array:
@@ -81,6 +90,7 @@ class Intrinsics:
 class _State:
     lens: Lens
     poses: Array
+    bow_mm: Array = field(default_factory=lambda: np.zeros(WAYS))
 
 
 def calibrate_lens(
@@ -106,7 +116,8 @@ def calibrate_lens(
         found = _fit(seen, state)
         worst = _worst(found)
         if worst is None:
-            return replace(found, bad=tuple(bad))
+            shaped = _shaped(seen, _State(found.lens, found.poses, found.bow_mm))
+            return replace(found, bad=tuple(bad), sightings=replace(seen, points_mm=shaped))
         rms_px = found.view_rms_px[worst]
         median_px = float(np.median(found.view_rms_px))
         bad.append(
@@ -118,7 +129,22 @@ def calibrate_lens(
         )
         del used[worst]
         _need(len(used), "what fits together is only", taken)
-        state = _State(found.lens, np.delete(found.poses, worst, axis=0))
+        state = _State(found.lens, np.delete(found.poses, worst, axis=0), found.bow_mm)
+
+
+def on_bent_board(seen: Sightings, lens: Lens, poses: Array) -> tuple[Sightings, Array]:
+    """The same sightings on the board as it is bent, by a lens that is known, and the poses."""
+    size = len(lens.values)
+    sigma_px = _unbiased_noise(_residuals(seen, _State(lens, poses)), WAYS, len(seen))
+
+    def linearise(state: _State) -> System:
+        return _of_shape_alone(_linearise(seen, state, sigma_px), size)
+
+    def move(state: _State, step: Array, pose_steps: Array) -> _State:
+        return _move(state, np.concatenate([np.zeros(size), step]), pose_steps)
+
+    state, _ = minimise(linearise, move, _State(lens, poses))
+    return replace(seen, points_mm=_shaped(seen, state)), state.poses
 
 
 def held_out_px(found: Intrinsics, folds: int = FOLDS) -> Array:
@@ -204,37 +230,67 @@ def _fit(seen: Sightings, state: _State, rough: bool = False) -> Intrinsics:
     for _ in range(1 if rough else 3):
         linearise = partial(_linearise, seen, sigma_px=sigma_px)
         state, _ = minimise(linearise, _move, state, iterations)
-        sigma_px = _unbiased_noise(_residuals(seen, state), len(state.lens.values), len(seen))
-    covariance = np.full((len(state.lens.values),) * 2, np.nan)
+        sigma_px = _unbiased_noise(
+            _residuals(seen, state), len(state.lens.values) + WAYS, len(seen)
+        )
+    size = len(state.lens.values)
+    covariance = np.full((size, size), np.nan)
     if not rough:
-        covariance = _covariance(_linearise(seen, state, sigma_px))
+        covariance = _covariance(_linearise(seen, state, sigma_px), size)
     return Intrinsics(
-        state.lens, covariance, seen, state.poses, _residuals(seen, state), sigma_px, ()
-    )
+        state.lens, covariance, seen, state.poses, _residuals(seen, state), sigma_px, (),
+        state.bow_mm,
+    )  # fmt: skip
 
 
 def _residuals(seen: Sightings, state: _State) -> Array:
-    return state.lens.project(_in_camera(seen, state.poses)) - seen.pixels
+    return state.lens.project(_in_camera(seen, state)) - seen.pixels
 
 
-def _in_camera(seen: Sightings, poses: Array) -> Array:
-    own = poses[seen.view]
-    points: Array = np.einsum("nij,nj->ni", own[:, :3, :3], seen.points_mm) + own[:, :3, 3]
+def _in_camera(seen: Sightings, state: _State) -> Array:
+    own = state.poses[seen.view]
+    points: Array = np.einsum("nij,nj->ni", own[:, :3, :3], _shaped(seen, state)) + own[:, :3, 3]
     return points
 
 
+def _shaped(seen: Sightings, state: _State) -> Array:
+    return bent(seen.points_mm, out_of_plane(seen.points_mm), state.bow_mm)
+
+
 def _linearise(seen: Sightings, state: _State, sigma_px: float) -> System:
-    linear = state.lens.linearise(_in_camera(seen, state.poses))
+    linear = state.lens.linearise(_in_camera(seen, state))
     residuals = linear.pixels - seen.pixels
     weights, cost = huber(residuals, sigma_px)
-    return normal_equations(
-        linear.by_lens, linear.by_pose, residuals, weights / sigma_px**2, seen.starts, cost
+    normals = state.poses[seen.view, :3, 2]
+    by_height = np.einsum("nij,nj->ni", linear.by_pose[:, :, 3:], normals)
+    by_bow = by_height[:, :, None] * out_of_plane(seen.points_mm)[:, None, :]
+    by_shared = np.concatenate([linear.by_lens, by_bow], axis=2)
+    information = weights / sigma_px**2
+    system = normal_equations(by_shared, linear.by_pose, residuals, information, seen.starts, cost)
+    return _with_usual_bow(system, state.bow_mm)
+
+
+def _with_usual_bow(system: System, bow_mm: Array) -> System:
+    shared, slope = system.shared.copy(), system.shared_slope.copy()
+    shared[-WAYS:, -WAYS:] += np.eye(WAYS) / USUAL_MM**2
+    slope[-WAYS:] += bow_mm / USUAL_MM**2
+    cost = system.cost + float((bow_mm**2).sum()) / USUAL_MM**2 / 2
+    return replace(system, cost=cost, shared=shared, shared_slope=slope)
+
+
+def _of_shape_alone(system: System, size: int) -> System:
+    return replace(
+        system,
+        shared=system.shared[size:, size:],
+        shared_slope=system.shared_slope[size:],
+        cross=system.cross[:, size:],
     )
 
 
-def _move(state: _State, lens_step: Array, pose_steps: Array) -> _State:
+def _move(state: _State, step: Array, pose_steps: Array) -> _State:
     poses = motions(pose_steps) @ state.poses
-    return _State(state.lens.with_values(state.lens.values + lens_step), poses)
+    lens = state.lens.with_values(state.lens.values + step[:-WAYS])
+    return _State(lens, poses, state.bow_mm + step[-WAYS:])
 
 
 def _unbiased_noise(residuals: Array, shared: int, views: int) -> float:
@@ -243,14 +299,14 @@ def _unbiased_noise(residuals: Array, shared: int, views: int) -> float:
     return noise_px(residuals) / float(np.sqrt(max(0.05, 1 - taken)))
 
 
-def _covariance(system: System) -> Array:
+def _covariance(system: System, size: int) -> Array:
     try:
         shared, _ = covariances(system)
+        return by_views(system, shared, [slice(0, size), slice(size, len(shared))])[:size, :size]
     except np.linalg.LinAlgError as error:
         raise CalibrationError(
             "the views do not settle the lens: tilt the board more, by 20 to 45 degrees"
         ) from error
-    return shared
 
 
 def _worst(found: Intrinsics) -> int | None:

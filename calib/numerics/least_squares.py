@@ -6,8 +6,9 @@ The normal equations have the shape of an arrow: the views' own blocks are elimi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +21,13 @@ ITERATIONS = 60
 DAMPING = 1e-6
 MAX_DAMPING = 1e8
 OPEN = 1e-14  # of the stiffest direction: below it rounding decides
+FEWEST_VIEWS = 4
+CHANCES = 40
+LEAST_BY_CHANCE = 0.05
+TRUSTED = (
+    1.0  # views per unknown at which the views' own spread counts half, direction by direction
+)
+LEAST_RATIO = 0.9
 SETTLED = 1e-9  # relative fall of the cost at which nothing more is gained
 
 
@@ -28,6 +36,7 @@ class System:
     """Normal equations at one state, of half the weighted squares `cost`.
 
     shared (s, s) and shared_slope (s,); own (v, 6, 6) and own_slope (v, 6); cross (v, s, 6).
+    parts (v, s, s) and part_slopes (v, s): what each view adds to the shared ones.
     """
 
     cost: float
@@ -36,6 +45,8 @@ class System:
     own: Array
     own_slope: Array
     cross: Array
+    parts: Array
+    part_slopes: Array
 
 
 def minimise(
@@ -75,6 +86,70 @@ def covariances(system: System) -> tuple[Array, Array]:
     shared = _inverse(system.shared - np.einsum("vsi,vit->st", system.cross, by_view))
     own = np.linalg.inv(system.own) + np.einsum("vis,st,vjt->vij", by_view, shared, by_view)
     return shared, own
+
+
+def by_views(system: System, model: Array, blocks: Sequence[slice]) -> Array:
+    """Covariance (s, s) of the shared unknowns as the views themselves show it, beside that of the
+    model, which takes every point for independent.
+
+    Each view is left out in turn (the jackknife, one Gauss-Newton step): a blurred picture, a board
+    that bends when it is held, a robot that errs more here than there are one error, not a hundred.
+    blocks: unknowns that are asked about together. Where the views of one differ by no more than
+    chance would have it, the model stands.
+    """
+    count = len(system.part_slopes)
+    if count < FEWEST_VIEWS:
+        return model
+    steps = _without_each(system)
+    wider = np.eye(len(model))
+    for block in blocks:
+        own = steps[:, block]
+        wider[block, block] = _wider(model[block, block], (count - 1) / count * own.T @ own, count)
+    widened: Array = wider @ model @ wider.T
+    return widened
+
+
+def _wider(model: Array, spread: Array, count: int) -> Array:
+    """(s, s) that takes errors as the model has them to errors as the views have them."""
+    size = len(model)
+    root = np.linalg.cholesky(_symmetric(model))
+    seen = np.linalg.solve(root, np.linalg.solve(root, spread).T)
+    ratios, axes = np.linalg.eigh(_symmetric(seen))
+    ratios = ratios / _by_chance(size, count)
+    trust = count / (count + TRUSTED * size)
+    found = np.maximum(trust * ratios + (1 - trust) * float(ratios.mean()), LEAST_RATIO)
+    stretched: Array = root @ (axes * np.sqrt(found)) @ axes.T @ np.linalg.inv(root)
+    return stretched
+
+
+@lru_cache(maxsize=32)
+def _by_chance(size: int, count: int) -> Array:
+    """(s,) eigenvalues, least first, of the jackknife's covariance over the true one, where `count`
+    independent views differ by chance alone: spread apart, and larger than 1 in the mean."""
+    generator = np.random.default_rng(1)
+    draws = generator.normal(size=(CHANCES, count, size))
+    square = np.einsum("cvi,cvj->cij", draws, draws) / count
+    expected: Array = np.linalg.eigvalsh(square).mean(axis=0)
+    return np.maximum(expected, LEAST_BY_CHANCE)
+
+
+def _without_each(system: System) -> Array:
+    """(v, s) how the shared unknowns move when one view is left out."""
+    by_view = np.linalg.solve(system.own, np.swapaxes(system.cross, 1, 2))
+    gain = np.linalg.solve(system.own, system.own_slope[..., None])[..., 0]
+    reduced = system.shared - np.einsum("vsi,vit->st", system.cross, by_view)
+    parts = system.parts - system.cross @ by_view
+    slopes = system.part_slopes - np.einsum("vsi,vi->vs", system.cross, gain)
+    scale = 1 / np.sqrt(np.maximum(np.diag(reduced), 1e-300))
+    left = (reduced - parts) * scale[:, None] * scale
+    steps = [
+        np.linalg.lstsq(a, b * scale, rcond=OPEN)[0] for a, b in zip(left, slopes, strict=True)
+    ]
+    return np.array(steps) * scale
+
+
+def _symmetric(matrix: Array) -> Array:
+    return np.asarray((matrix + matrix.T) / 2)
 
 
 def _inverse(matrix: Array) -> Array:
@@ -135,4 +210,6 @@ def normal_equations(
         own=blocks[:, size:-1, size:-1],
         own_slope=blocks[:, size:-1, -1],
         cross=blocks[:, :size, size:-1],
+        parts=blocks[:, :size, :size],
+        part_slopes=blocks[:, :size, -1],
     )

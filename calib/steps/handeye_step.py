@@ -38,7 +38,7 @@ from voxgate.calib.handeye.next_pose import next_pose
 from voxgate.calib.handeye.outliers import Expected, OutlierPose, explain
 from voxgate.calib.handeye.reading import Reading
 from voxgate.calib.handeye.scale import lengths, scale_of
-from voxgate.calib.lens.intrinsics import calibrate_lens
+from voxgate.calib.lens.intrinsics import calibrate_lens, on_bent_board
 from voxgate.calib.lens.lens import Lens
 from voxgate.calib.lens.pnp import board_poses
 from voxgate.calib.numerics.least_squares import Array
@@ -47,7 +47,7 @@ from voxgate.calib.numerics.twist import inverse
 from voxgate.calib.robot_poses.pose_file import matching, pose_files, read_poses
 from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges, forms_for
 from voxgate.calib.robot_poses.rows import PoseTable
-from voxgate.calib.steps.lens_step import picture_inputs, picture_remarks
+from voxgate.calib.steps.lens_step import bent_remarks, picture_inputs, picture_remarks
 from voxgate.calib.steps.report import Section, distortion_field, handeye_sections, lens_table
 from voxgate.runtime.errors import CalibrationError
 
@@ -193,10 +193,12 @@ def _data(given: HandEyeInput, table: PoseTable, pictures: BoardPictures) -> _Da
     used = [view for view, pose in enumerate(poses) if pose is not None]
     if not used:
         raise CalibrationError("the calibration's lens explains none of the pictures")
-    seen = sightings.only(used)
+    seen, placed = on_bent_board(
+        sightings.only(used), lens, np.array([poses[view] for view in used])
+    )
     return _Data(
         seen,
-        np.array([poses[view] for view in used]),
+        placed,
         _rows(seen, table, rows),
         lens,
         given.base.lens_covariance(),
@@ -272,6 +274,7 @@ def _remarks(
     return [
         f"poses read as {reading.form}{guessed} ({reading.gap_mm:.2f} mm)",
         *([unit] if unit else []),
+        *bent_remarks(float(np.ptp(found.shot.sightings.points_mm[:, 2]))),
         *picture_remarks(pictures),
         *bad,
         *(str(each) for each in found.outliers),

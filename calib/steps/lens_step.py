@@ -22,6 +22,8 @@ from voxgate.calib.lens.intrinsics import Intrinsics, calibrate_lens, held_out_p
 from voxgate.calib.lens.lens import LensModel
 from voxgate.calib.steps.report import Section, lens_sections
 
+WORTH_SAYING_MM = 0.1  # a bow that changes what a person would do
+
 
 def lens_step(
     images: Path,
@@ -65,6 +67,7 @@ def lens_figures(found: Intrinsics, held_px: np.typing.NDArray[np.float64]) -> d
         "focal_sigma_percent": float(100 * (sigma[:2] / values[:2]).max()),
         "centre_sigma_px": float(sigma[2:4].max()),
         "noise_px": found.noise_px,
+        "bent_mm": found.bent_mm,
     }
 
 
@@ -78,6 +81,16 @@ def picture_inputs(images: Path, pictures: BoardPictures, board: Board) -> dict[
     }
 
 
+def bent_remarks(bent_mm: float) -> list[str]:
+    """What is said of a board that is not flat."""
+    if bent_mm < WORTH_SAYING_MM:
+        return []
+    return [
+        f"the board is bent by {bent_mm:.2f} mm from its lowest to its highest point: that is "
+        "taken into account, but on glass or aluminium it would be flat"
+    ]
+
+
 def picture_remarks(pictures: BoardPictures) -> list[str]:
     """Pictures that are no evidence, or no evidence of their own."""
     blank = [f"{name}: the board was not found" for name in pictures.blank]
@@ -88,4 +101,9 @@ def _remarks(pictures: BoardPictures, found: Intrinsics) -> list[str]:
     size_px = (found.lens.width_px, found.lens.height_px)
     bad = [f"{each.name}: left out: {each.why}" for each in found.bad]
     advice = coverage(found.sightings, found.poses, size_px).advice()
-    return [*picture_remarks(pictures), *bad, *(f"next: {line}" for line in advice)]
+    return [
+        *bent_remarks(found.bent_mm),
+        *picture_remarks(pictures),
+        *bad,
+        *(f"next: {line}" for line in advice),
+    ]
