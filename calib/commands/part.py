@@ -29,7 +29,7 @@ def part(
         Path | None, typer.Option(help="Matrix of the board in the part's frame, mm.")
     ] = None,
     scan: Annotated[Path | None, typer.Option(help="Golden scan, laid onto --cad.")] = None,
-    cad: Annotated[Path | None, typer.Option(help="Mesh of the part: STL or PLY, mm.")] = None,
+    cad: Annotated[Path | None, typer.Option(help="Mesh of the part: STL, PLY or OBJ, mm.")] = None,
     start: Annotated[
         Path | None, typer.Option(help="Matrix base_from_part, mm, roughly; for --scan.")
     ] = None,

@@ -33,7 +33,9 @@ def sensor(
     images: Annotated[Path, typer.Argument(help="Folder of pictures of the board.")],
     clouds: Annotated[
         Path,
-        typer.Argument(help="Folder of clouds named alike: .ply with grey, or tables of dots."),
+        typer.Argument(
+            help="Folder of clouds named alike: PLY, PCD, npy, TIFF, with grey; or tables of dots."
+        ),
     ],
     board: BoardFile,
     calibration: Annotated[Path, typer.Option(help="The calibration with the camera's lens.")],

@@ -21,7 +21,7 @@ from voxgate.calib.lens.pnp import board_pose
 from voxgate.calib.numerics.kabsch import Fit, absolute_orientation
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.lengths import unit_of_ratio
-from voxgate.calib.place.cloud import Cloud
+from voxgate.calib.place.points import Cloud
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.transforms import Transform, apply
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voxgate.calib.numerics.least_squares import Array
-from voxgate.calib.place.cloud import Cloud
+from voxgate.calib.place.points import Cloud
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.transforms import Transform
 

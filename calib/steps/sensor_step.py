@@ -13,7 +13,8 @@ from voxgate.calib.board.board import Board
 from voxgate.calib.board.board_pictures import OnProgress, find_in_pictures, list_pictures
 from voxgate.calib.calibration_file import CalibrationFile, Step, motion_uncertainty
 from voxgate.calib.gates import SENSOR, gates, limits_with
-from voxgate.calib.place.cloud import Cloud, read_cloud
+from voxgate.calib.place.cloud import CLOUD_SUFFIXES, read_cloud
+from voxgate.calib.place.points import Cloud
 from voxgate.calib.place.sensor import Pairs, SensorPose, locate_sensor, pair_points
 from voxgate.calib.robot_poses.pose_forms import UNIT_MM
 from voxgate.calib.steps import charts as svg
@@ -21,8 +22,6 @@ from voxgate.calib.steps.handeye_step import unambiguous
 from voxgate.calib.steps.lens_step import picture_inputs, picture_remarks
 from voxgate.calib.steps.report import Section, bullets, matrix_table, sigma_table
 from voxgate.runtime.errors import CalibrationError
-
-SUFFIXES = (".ply", ".csv", ".txt", ".xyz")
 
 
 def sensor_step(
@@ -86,9 +85,13 @@ def sensor_figures(found: SensorPose) -> dict[str, float]:
 def _clouds(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise CalibrationError(f"{folder}: no such folder of clouds")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    files = sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in CLOUD_SUFFIXES and file.name[0] != "."
+    )
     if not files:
-        raise CalibrationError(f"{folder}: no clouds here ({', '.join(SUFFIXES)})")
+        raise CalibrationError(f"{folder}: no clouds here ({', '.join(CLOUD_SUFFIXES)})")
     return {file.stem: file for file in files}
 
 

@@ -13,7 +13,7 @@ from voxgate.calib import gates as limits
 from voxgate.calib.gates import gates
 from voxgate.calib.numerics.twist import motion
 from voxgate.calib.place.cad import Placed, place_part
-from voxgate.calib.place.cloud import Cloud
+from voxgate.calib.place.points import Cloud
 from voxgate.calib.place.scan_surface import surface_of, together
 from voxgate.calib.place.surface import Surface, mesh_surface
 from voxgate.runtime.transforms import Transform

@@ -24,7 +24,8 @@ from voxgate.calib.calibration_file import CalibrationFile
 from voxgate.calib.numerics.kabsch import absolute_orientation
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.twist import inverse, motion
-from voxgate.calib.place.cloud import Cloud, read_cloud
+from voxgate.calib.place.cloud import read_cloud
+from voxgate.calib.place.points import Cloud
 from voxgate.calib.place.scan_surface import scan_in_base
 from voxgate.calib.place.sensor import Pairs, locate_sensor, points_in_cloud
 from voxgate.calib.robot_poses.pose_forms import PoseForm
