@@ -66,6 +66,10 @@ SUITES = {
         "line.evidence",
         "verdict latency with recordings on and off, MB and seconds of each",
     ),
+    "floods": Suite(
+        "line.floods",
+        "heartbeat, verdict and memory while a peer floods, and at 960 denied handshakes a second",
+    ),
     "switch": Suite(
         "line.switch",
         "another recipe beside live jobs: what it costs the verdict, how long a change takes",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from voxgate.runtime.common.durable import sync
+from voxgate.runtime.config.sections import EvidenceSection
 from voxgate.runtime.nouns import Outcome
 
 DRAFT = ".draft"
@@ -23,6 +24,7 @@ NAME = re.compile(
 )
 COLON = "+"  # job ids may hold one; other file systems may not, and no job id holds a plus
 DAY_S = 86_400.0
+GB = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,16 @@ class Quota:
     def age_s(self, outcome: Outcome) -> float:
         """How old a file of this outcome may become."""
         return self.max_age_s if outcome is Outcome.PASS else self.keep_fail_s
+
+
+def quota_of(section: EvidenceSection) -> Quota:
+    """The limits of a cell's YAML."""
+    return Quota(
+        max_bytes=int(section.max_gb * GB),
+        max_age_s=section.max_age_days * DAY_S,
+        keep_fail_s=section.keep_fail_days * DAY_S,
+        min_free_bytes=int(section.min_free_gb * GB),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from voxgate.runtime.common.trusted.bounded_file import sha256_of
 from voxgate.runtime.config.sections import EvidenceSection
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.believed_time import BelievedTime
-from voxgate.runtime.records.evidence_folder import DAY_S, DiskFullError, Quota, Shelf
+from voxgate.runtime.records.descriptor_reserve import Reserve
+from voxgate.runtime.records.evidence_folder import DiskFullError, Shelf, quota_of
 from voxgate.runtime.scans.job_writer import write_job
 from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
@@ -37,7 +38,6 @@ LOOK_AFTER_S = 5.0  # without work the folder is looked after, and a broken one 
 LOOK_AFTER_AT_LEAST_NS = 60_000_000_000
 VOLUME_S = 5.0  # the inspection thread gives the volume away within 0.1 s
 CLOSE_S = 5.0  # at the end of the service, for what waits
-GB = 1_000_000_000
 MB = 1_000_000
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
@@ -111,16 +111,6 @@ class Figures:
     write_s: float
 
 
-def quota_of(section: EvidenceSection) -> Quota:
-    """The limits of a cell's YAML."""
-    return Quota(
-        max_bytes=int(section.max_gb * GB),
-        max_age_s=section.max_age_days * DAY_S,
-        keep_fail_s=section.keep_fail_days * DAY_S,
-        min_free_bytes=int(section.min_free_gb * GB),
-    )
-
-
 class EvidenceStore:
     """One folder, one thread. All methods but those of the thread are the loop's; none waits.
 
@@ -160,6 +150,7 @@ class EvidenceStore:
         # kept, bytes, oldest: the shelf is the thread's
         self._figures: tuple[int, int, float | None] = (0, 0, None)
         self._believed = BelievedTime(clock)
+        self._reserve = Reserve()
         self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
 
     @classmethod
@@ -251,25 +242,28 @@ class EvidenceStore:
     # --- on the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._look_after(first=True)
-        while True:
-            try:
-                job = self._jobs.get(timeout=LOOK_AFTER_S)
-            except Empty:
-                self._look_after()
-                continue
-            if job is None:
-                return
+        with self._reserve:
+            self._look_after(first=True)
+            while self._worked():
+                if self._clock.monotonic_ns() > self._due_ns:  # a line that never pauses
+                    self._look_after()
+
+    def _worked(self) -> bool:
+        """Took what came, if something came; False: it is over."""
+        try:
+            job = self._jobs.get(timeout=LOOK_AFTER_S)
+        except Empty:
+            self._look_after()
+            return True
+        if job is not None:
             self._take_one(job)
-            del job  # its pictures, while the next one is waited for
-            if self._clock.monotonic_ns() > self._due_ns:  # a line that never pauses
-                self._look_after()
+        return job is not None
 
     def _take_one(self, job: _Job) -> None:
         begun_ns = self._clock.monotonic_ns()
         try:
-            path = self._put(job)
-            self._new.append(Written(job.verdict.job_id, path.name, sha256_of(path)))
+            path, sha256 = self._reserve.lend(lambda: self._put(job))
+            self._new.append(Written(job.verdict.job_id, path.name, sha256))
             self._on_written(path)
             self._wake()
         except DiskFullError as error:
@@ -288,7 +282,7 @@ class EvidenceStore:
             self._done_bytes += job.bytes
             self._show()
 
-    def _put(self, job: _Job) -> Path:
+    def _put(self, job: _Job) -> tuple[Path, str]:
         volume = None if job.slot is None else job.slot.wait()
         if volume is not None:
             volume = replace(volume, voxels=smooth(volume.voxels, volume.grid))
@@ -296,9 +290,9 @@ class EvidenceStore:
         def write(file: IO[bytes]) -> None:
             write_job(file, job.recording, self._part, job.verdict, volume)
 
-        return self._shelf.put(
-            job.verdict.job_id, job.verdict.outcome, self._clock.utc_now(), write
-        )
+        verdict = job.verdict
+        path = self._shelf.put(verdict.job_id, verdict.outcome, self._clock.utc_now(), write)
+        return path, sha256_of(path)
 
     def _fail(self, job: _Job, cause: Cause, why: str) -> None:
         """The disk's fault: until it is mended no more is promised."""
@@ -314,14 +308,7 @@ class EvidenceStore:
         """Open a folder that was broken, clean one that is not."""
         self._due_ns = self._clock.monotonic_ns() + LOOK_AFTER_AT_LEAST_NS
         try:
-            if first or self._trouble is not None:
-                self._shelf.open()
-                self._shelf.prove()
-                self._believed.last_known(self._last_written())
-            else:
-                self._shelf.look_again()
-            self._shelf.clean(self._believed_utc_s())
-            enough = self._shelf.free_for_others()
+            enough = self._reserve.lend(lambda: self._looked_after(first))
         except OSError as error:
             self._trouble = (Cause.FOLDER, f"{self._shelf.folder}: {error.strerror}")
         except Exception:
@@ -331,6 +318,17 @@ class EvidenceStore:
             words = f"{self._shelf.folder}: less than min_free_gb is free"
             self._trouble = None if enough else (Cause.DISK_FULL, words)
         self._show()
+
+    def _looked_after(self, first: bool) -> bool:
+        """Whether enough of the disk is left for others."""
+        if first or self._trouble is not None:
+            self._shelf.open()
+            self._shelf.prove()
+            self._believed.last_known(self._last_written())
+        else:
+            self._shelf.look_again()
+        self._shelf.clean(self._believed_utc_s())
+        return self._shelf.free_for_others()
 
     def _believed_utc_s(self) -> float | None:
         now = self._believed.utc_now()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
@@ -165,6 +168,41 @@ def test_a_slow_disk_keeps_the_line_waiting(tmp_path: Path) -> None:
     assert line.job("third", size=6000) is EvidenceStatus.QUEUED
     assert line.store.close()
     assert set(jobs(line.folder)) == {"first", "third"}
+
+
+@pytest.fixture
+def no_descriptor() -> Iterator[Callable[[], None]]:
+    """Takes all that are left, until the end of the test."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+
+    def take() -> None:
+        own = len(list(Path("/proc/self/fd").iterdir()))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (own + 64, hard))
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+
+    yield take
+    for fd in taken:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_crowd_that_took_every_descriptor_costs_the_recording(
+    tmp_path: Path, no_descriptor: Callable[[], None]
+) -> None:
+    line = Line(tmp_path)
+    ready(line)
+    before = line.store.figures
+    no_descriptor()
+    with pytest.raises(OSError, match="Too many open files"):
+        os.open(os.devnull, os.O_RDONLY)
+    for number in range(3):
+        assert line.job(f"crowded-{number}") is EvidenceStatus.QUEUED
+    until(lambda: line.store.figures.written == before.written + 3, "what was promised")
+    assert line.store.figures.missing == before.missing
+    assert line.store.close()
 
 
 def test_a_job_that_is_too_large_fills_the_memory(tmp_path: Path) -> None:

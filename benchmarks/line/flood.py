@@ -1,6 +1,7 @@
-"""A listed peer that floods: `python -m tests.kits.flood JSON`, its settings as one object.
+"""A peer that floods, listed or not: `python -m voxgate.benchmarks.line.flood JSON`.
 
-As hostile as one thread of Python makes it: it never reads, never waits, and connects again.
+JSON: its settings as one object. As hostile as one thread of Python makes it: it never reads, never
+waits, and connects again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ KINDS = {
 }
 LARGE = b"x" * 60_000
 MANY = 3000  # parts of one message
+REKNOCK_MS = 100
 
 
 def _subscriptions(peer: zmq.Socket[bytes], number: int) -> None:
@@ -114,10 +116,27 @@ def half_open(endpoint: str, seconds: float, count: int) -> int:
     return opened
 
 
+def denied(endpoint: str, seconds: float, box: str, strangers: int) -> int:
+    """Knock with keys that nobody listed: each socket tries again every REKNOCK_MS by itself."""
+    with zmq.Context() as context:
+        context.linger = 0
+        for _ in range(strangers):
+            peer = context.socket(zmq.DEALER)
+            peer.reconnect_ivl = REKNOCK_MS
+            peer.curve_publickey, peer.curve_secretkey = zmq.curve_keypair()
+            peer.curve_serverkey = box.encode()
+            peer.connect(endpoint)
+        time.sleep(seconds)
+    return round(strangers * seconds * 1000 / REKNOCK_MS)
+
+
 def main() -> int:
     """Print how much was done."""
     settings: dict[str, Any] = json.loads(sys.argv[1])
-    done = half_open(**settings) if "count" in settings else flood(**settings)
+    if "strangers" in settings:
+        done = denied(**settings)
+    else:
+        done = half_open(**settings) if "count" in settings else flood(**settings)
     sys.stdout.write(f"{done}\n")
     return 0
 
