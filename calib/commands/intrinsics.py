@@ -34,7 +34,7 @@ def intrinsics(
     out: Out = Path("calibration.json"),
     model: Annotated[
         ModelName,
-        typer.Option(help="brown: [k1, k2, p1, p2, k3], the one that the box serves."),
+        typer.Option(help="brown: [k1, k2, p1, p2, k3]; the others for wide lenses."),
     ] = ModelName.BROWN,
     report: Report = None,
     limit: LimitChanges = None,

@@ -1,6 +1,6 @@
 """A camera's lens: points of the camera frame to pixels and back, with derivatives.
 
-Three models of OpenCV: Brown-Conrady [k1, k2, p1, p2, k3], which the runtime serves; rational
+Three models of OpenCV, all served: Brown-Conrady [k1, k2, p1, p2, k3]; rational
 [k1, k2, p1, p2, k3, k4, k5, k6]; fisheye [k1, k2, k3, k4] (Kannala-Brandt).
 """
 

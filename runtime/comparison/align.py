@@ -21,6 +21,7 @@ from scipy.spatial.transform import Rotation
 
 from voxgate.runtime.comparison.align_kernels import point_to_plane
 from voxgate.runtime.comparison.expected import ExpectedView, height_mm
+from voxgate.runtime.geometry.lens import SIZE
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Alignment, Note, Reason, View
 from voxgate.runtime.transforms import Transform, angle_deg, apply, invert
@@ -117,7 +118,7 @@ def warm_up() -> None:
     """Compile (or load) the kernel of this file."""
     one = np.zeros((1, 3), np.float32)
     plane = np.zeros((1, 1, 4), np.float32)
-    zeros = np.zeros(9)
+    zeros = np.zeros(SIZE)
     point_to_plane(one, np.eye(4), plane, zeros, zeros[:3], 1.0, 1.0, np.zeros((6, 7)), one[:, 0])
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from voxgate.runtime.geometry.rays import project_point
+from voxgate.runtime.geometry.rays import plain, project_point
 
 # A deviation within the sensor's noise (three sigma) is believed at once. A larger one is looked
 # for again within a pixel around, and in the other golden views: at depth edges and where this
@@ -148,6 +148,11 @@ def _map_row(depth, rx, ry, t, lens, px, py, pz, u, v):
     k1, k2, k3 = np.float32(lens[4]), np.float32(lens[5]), np.float32(lens[8])
     p1, p2 = np.float32(lens[6]), np.float32(lens[7])
     one, two = np.float32(1.0), np.float32(2.0)
+    if not plain(lens):
+        for n in range(depth.size):
+            x, y, z, at_u, at_v = _map(t, rx[n], ry[n], depth[n], lens)
+            px[n], py[n], pz[n], u[n], v[n] = x, y, z, at_u, at_v
+        return
     for n in range(depth.size):
         d = depth[n]
         a = rx[n] * d

@@ -7,6 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from voxgate.runtime.geometry.rays import plain, project_point
+
 NOTHING = np.float32(np.inf)
 ZERO = np.float32(0.0)
 UNKNOWN = -1
@@ -27,6 +29,14 @@ def _project_row(depth, rx, ry, t, lens, u, v, w):
     k1, k2, k3 = np.float32(lens[4]), np.float32(lens[5]), np.float32(lens[8])
     p1, p2 = np.float32(lens[6]), np.float32(lens[7])
     one, two = np.float32(1.0), np.float32(2.0)
+    if not plain(lens):
+        for n in range(depth.size):
+            d = depth[n]
+            x = (t0 * rx[n] + t1 * ry[n] + t2) * d + t3
+            y = (t4 * rx[n] + t5 * ry[n] + t6) * d + t7
+            w[n] = (t8 * rx[n] + t9 * ry[n] + t10) * d + t11
+            u[n], v[n] = project_point(x, y, w[n], lens)
+        return
     for n in range(depth.size):
         d = depth[n]
         x = (t0 * rx[n] + t1 * ry[n] + t2) * d + t3

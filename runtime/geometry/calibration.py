@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.strict_json import Fields, parse_object
 from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.lens import BROWN, distortion_of, model_of, placing_of
 from voxgate.runtime.geometry.pinhole import MAX_SIDE_PX, camera_matrix_of, transform_of
 from voxgate.runtime.geometry.sensor import Sensor, sensor_of
 from voxgate.runtime.geometry.served import check_served
@@ -31,11 +32,12 @@ MAX_READOUT_S = 10.0
 class Calibration:
     """Where a pixel looks and where the camera sits, for one part in one cell.
 
-    camera_matrix (3, 3) and distortion (5,) float64 px; planned: nominal part_from_camera per
-    view, may be empty; readout_ns: end of exposure to frame complete, without the network;
-    digest: sha256 of every number that places a pixel in the part's frame. forced: steps of the
-    calibration that missed a limit and were written all the same. sensor: a 3D sensor beside the
-    camera, whose depth depth_unit_mm is of; None where depth is on the camera's pixels.
+    camera_matrix (3, 3) and distortion float64 px, of the lens_model (see lens.py); planned:
+    nominal part_from_camera per view, may be empty; readout_ns: end of exposure to frame complete,
+    without the network; digest: sha256 of every number that places a pixel in the part's frame.
+    forced: steps of the calibration that missed a limit and were written all the same. sensor: a 3D
+    sensor beside the camera, whose depth depth_unit_mm is of; None where depth is on the camera's
+    pixels.
     """
 
     part: str
@@ -52,6 +54,7 @@ class Calibration:
     digest: str
     forced: tuple[str, ...] = ()
     sensor: Sensor | None = None
+    lens_model: str = BROWN
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -86,6 +89,7 @@ class Calibration:
             height_px=sensor.height_px,
             camera_matrix=sensor.camera_matrix,
             distortion=sensor.distortion,
+            lens_model=sensor.lens_model,
             flange_from_camera=self.flange_from_camera @ sensor.camera_from_sensor,
             planned=(),
             sensor=None,
@@ -137,7 +141,8 @@ def _from_fields(fields: Fields) -> Calibration:
     width_px = size.integer("width", 1, MAX_SIDE_PX)
     height_px = size.integer("height", 1, MAX_SIDE_PX)
     camera_matrix = camera_matrix_of(fields, width_px, height_px)
-    distortion = fields.numbers("distortion", (5,))
+    lens_model = model_of(fields)
+    distortion = distortion_of(fields, lens_model)
     flange_from_camera = transform_of(fields, "T_flange_cam")
     base_from_part = transform_of(fields, "T_base_part")
     sensor = sensor_of(fields)
@@ -148,6 +153,7 @@ def _from_fields(fields: Fields) -> Calibration:
         distortion,
         flange_from_camera,
         base_from_part,
+        *placing_of(lens_model),
         *(() if sensor is None else sensor.placing),
     )
     digest = _digest(placing)
@@ -167,6 +173,7 @@ def _from_fields(fields: Fields) -> Calibration:
         digest=digest,
         forced=_forced(fields),
         sensor=sensor,
+        lens_model=lens_model,
     )
 
 

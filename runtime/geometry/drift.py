@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.drift_kernels import compare_views, weighted_equations
+from voxgate.runtime.geometry.lens import SIZE
 from voxgate.runtime.geometry.plane_kernels import fit_planes
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, Drift, View
@@ -138,7 +139,7 @@ def warm_up() -> None:
     """Compile (or load) the kernels of this file."""
     one = np.zeros((1, 3), np.float32)
     plane = np.zeros((1, 1), np.float32)
-    compare_views(one, one, np.eye(4), np.eye(3), plane, plane, plane, np.zeros(9), 1.0, 0.3,
+    compare_views(one, one, np.eye(4), np.eye(3), plane, plane, plane, np.zeros(SIZE), 1.0, 0.3,
                   np.zeros((1, 7)))  # fmt: skip
     weighted_equations(np.zeros((1, 7)), np.zeros(6), 1.0, np.zeros((6, 7)))
 

@@ -12,15 +12,17 @@ from numba import njit
 def newton_step(x, y, xd, yd, d, next_x, next_y):
     """Better undistorted places into next_x, next_y; returns how far off x, y still were.
 
-    x, y, xd, yd, next_x, next_y (h, w) float64: undistorted, distorted places, no unit; d (5,)
-    k1 k2 p1 p2 k3. The largest error of a coordinate is infinite where the model diverges.
+    x, y, xd, yd, next_x, next_y (h, w) float64: undistorted, distorted places, no unit; d (8,)
+    k1 k2 p1 p2 k3 k4 k5 k6. The largest error of a coordinate is infinite where the model diverges.
     """
     worst = 0.0
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             a, b = x[i, j], y[i, j]
             r2 = a * a + b * b
-            radial = 1.0 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))
+            above = 1.0 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))
+            below = 1.0 + r2 * (d[5] + r2 * (d[6] + r2 * d[7]))
+            radial = above / below
             ab2 = 2.0 * a * b
             error_x = a * radial + d[2] * ab2 + d[3] * (r2 + 2.0 * a * a) - xd[i, j]
             error_y = b * radial + d[2] * (r2 + 2.0 * b * b) + d[3] * ab2 - yd[i, j]
@@ -29,7 +31,9 @@ def newton_step(x, y, xd, yd, d, next_x, next_y):
                 off = np.inf
             worst = max(worst, off)
             # the derivative of the distortion, which is symmetric
-            slope = 2.0 * (d[0] + r2 * (2.0 * d[1] + r2 * 3.0 * d[4]))
+            rise = d[0] + r2 * (2.0 * d[1] + r2 * 3.0 * d[4])
+            fall = d[5] + r2 * (2.0 * d[6] + r2 * 3.0 * d[7])
+            slope = 2.0 * ((rise - radial * fall) / below)
             xx = radial + slope * a * a + 2.0 * d[2] * b + 6.0 * d[3] * a
             xy = slope * a * b + 2.0 * d[2] * a + 2.0 * d[3] * b
             yy = radial + slope * b * b + 6.0 * d[2] * b + 2.0 * d[3] * a

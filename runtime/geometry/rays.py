@@ -10,11 +10,9 @@ from numba import njit
 
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.geometry.lens_kernels import newton_step
+from voxgate.runtime.geometry.lens import SIZE, numbers, pixel, single_valued, undistort
 from voxgate.runtime.nouns import DepthMap
 
-CONVERGED = 1e-12  # of a coordinate without unit: rounding
-NEWTON_STEPS = 20  # a usual lens needs 4; the rest is for strong wide angles
 ROUND_TRIP_PX = 0.01  # a fiftieth of what the sharpest edge detector resolves
 
 Plane = npt.NDArray[np.float32]
@@ -25,7 +23,8 @@ class Rays:
     """Where each pixel of the distorted image looks.
 
     x, y: (h, w) float32, x/z and y/z of the pixel's ray in the camera frame (no unit).
-    lens: (9,) float64 fx fy cx cy (px) k1 k2 p1 p2 k3, OpenCV's model, for kernels.
+    lens: (13,) float64, for kernels (see lens.py): fx fy cx cy (px), coefficients, whether it is a
+        fisheye; what is left away is 0.
     sensed: of a sensor beside the camera; None where depth is on the camera's pixels.
     """
 
@@ -33,6 +32,10 @@ class Rays:
     y: Plane
     lens: npt.NDArray[np.float64]
     sensed: Rays | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.lens) < SIZE:  # a kernel reads all of them
+            object.__setattr__(self, "lens", np.pad(self.lens, (0, SIZE - len(self.lens))))
 
     @property
     def shape(self) -> Rays:
@@ -47,10 +50,10 @@ class Rays:
         """
         lens = _lens(calibration)
         v, u = np.mgrid[0 : calibration.height_px, 0 : calibration.width_px].astype(np.float64)
-        x, y = _undistort((u - lens[2]) / lens[0], (v - lens[3]) / lens[1], lens[4:])
-        back_u, back_v = _pixel(x, y, lens)
+        x, y = undistort((u - lens[2]) / lens[0], (v - lens[3]) / lens[1], lens)
+        back_u, back_v = pixel(x, y, lens)
         error_px = np.hypot(back_u - u, back_v - v)
-        if not (error_px.max() < ROUND_TRIP_PX and _single_valued(x, y, lens[4:])):
+        if not (error_px.max() < ROUND_TRIP_PX and single_valued(x, y, lens)):
             raise CalibrationError(
                 "distortion cannot be inverted over the whole image "
                 f"(round trip off by {np.nanmax(error_px):.3g} px): check the order k1 k2 p1 p2 k3"
@@ -62,7 +65,7 @@ class Rays:
     def project(self, points_camera: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Pixels (..., 2) of points (..., 3) in the camera frame, mm, in front of the camera."""
         z = points_camera[..., 2]
-        u, v = _pixel(points_camera[..., 0] / z, points_camera[..., 1] / z, self.lens)
+        u, v = pixel(points_camera[..., 0] / z, points_camera[..., 1] / z, self.lens)
         return np.stack([u, v], axis=-1)
 
     def points(self, depth_mm: DepthMap) -> npt.NDArray[np.float32]:
@@ -76,49 +79,28 @@ def project_point(x, y, z, lens):  # type: ignore[no-untyped-def]
     a = x / z
     b = y / z
     r2 = a * a + b * b
+    if lens[12] != 0.0:
+        r = np.sqrt(r2)
+        t = np.arctan(r)
+        t2 = t * t
+        bent = t * (1.0 + t2 * (lens[4] + t2 * (lens[5] + t2 * (lens[6] + t2 * lens[7]))))
+        stretch = bent / r if r > 0.0 else 1.0
+        return lens[0] * (a * stretch) + lens[2], lens[1] * (b * stretch) + lens[3]
     radial = 1.0 + r2 * (lens[4] + r2 * (lens[5] + r2 * lens[8]))
+    radial /= 1.0 + r2 * (lens[9] + r2 * (lens[10] + r2 * lens[11]))
     u = a * radial + 2.0 * lens[6] * a * b + lens[7] * (r2 + 2.0 * a * a)
     v = b * radial + lens[6] * (r2 + 2.0 * b * b) + 2.0 * lens[7] * a * b
     return lens[0] * u + lens[2], lens[1] * v + lens[3]
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator, unused-ignore]
+def plain(lens):  # type: ignore[no-untyped-def]
+    """Whether the lens is Brown's: a row of pixels is projected by vector instructions then."""
+    return lens[9] == 0.0 and lens[10] == 0.0 and lens[11] == 0.0 and lens[12] == 0.0
 
 
 def _lens(calibration: Calibration) -> npt.NDArray[np.float64]:
     k = calibration.camera_matrix
     if k[0, 1] != 0.0:
         raise CalibrationError(f"skewed pixels are not supported: K[0][1] must be 0, got {k[0, 1]}")
-    return np.array([k[0, 0], k[1, 1], k[0, 2], k[1, 2], *calibration.distortion], np.float64)
-
-
-Coordinates = npt.NDArray[np.float64]
-
-
-def _pixel(x: Coordinates, y: Coordinates, lens: Coordinates) -> tuple[Coordinates, Coordinates]:
-    xd, yd = _distort(x, y, lens[4:])
-    return lens[0] * xd + lens[2], lens[1] * yd + lens[3]
-
-
-def _distort(x: Coordinates, y: Coordinates, d: Coordinates) -> tuple[Coordinates, Coordinates]:
-    r2 = x * x + y * y
-    radial = 1 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))
-    xy2 = 2 * x * y
-    return (
-        x * radial + d[2] * xy2 + d[3] * (r2 + 2 * x * x),
-        y * radial + d[2] * (r2 + 2 * y * y) + d[3] * xy2,
-    )
-
-
-def _undistort(xd: Coordinates, yd: Coordinates, d: Coordinates) -> tuple[Coordinates, Coordinates]:
-    (x, y), (next_x, next_y) = (xd, yd), (np.empty_like(xd), np.empty_like(yd))
-    for step in range(NEWTON_STEPS):
-        if newton_step(x, y, xd, yd, d, next_x, next_y) < CONVERGED:
-            break
-        spare = (np.empty_like(xd), np.empty_like(yd)) if step == 0 else (x, y)
-        (x, y), (next_x, next_y) = (next_x, next_y), spare
-    return x, y  # a lens that folds over diverges: the caller's check says so
-
-
-def _single_valued(x: Coordinates, y: Coordinates, d: Coordinates) -> bool:
-    """Whether the radial model still grows up to the image's corners (no pixel seen twice)."""
-    radius = np.linspace(0, np.hypot(x, y).max(), 200)
-    grown = radius * (1 + radius**2 * (d[0] + radius**2 * (d[1] + radius**2 * d[4])))
-    return bool((np.diff(grown) > 0).all())
+    return numbers(k, calibration.distortion, calibration.lens_model)

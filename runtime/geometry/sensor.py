@@ -8,28 +8,32 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.strict_json import Fields
+from voxgate.runtime.geometry.lens import BROWN, distortion_of, model_of, placing_of
 from voxgate.runtime.geometry.pinhole import MAX_SIDE_PX, camera_matrix_of, transform_of
 from voxgate.runtime.transforms import Transform
 
-KEYS = frozenset(("image_size", "K", "distortion", "depth_unit_mm", "T_cam_sensor"))
+KEYS = frozenset(("image_size", "K", "distortion", "lens_model", "depth_unit_mm", "T_cam_sensor"))
 POSE = "T_cam_sensor"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sensor:
-    """camera_matrix (3, 3) and distortion (5,) float64 px, of depth in the sensor's own frame."""
+    """camera_matrix (3, 3) and distortion float64 px, of the lens_model (see lens.py); depth is in
+    the sensor's own frame."""
 
     width_px: int
     height_px: int
     camera_matrix: npt.NDArray[np.float64]
     distortion: npt.NDArray[np.float64]
     camera_from_sensor: Transform
+    lens_model: str = BROWN
 
     @property
     def placing(self) -> tuple[npt.NDArray[np.float64], ...]:
         """Every number that places one of its pixels on the camera's flange."""
         size = np.array([self.width_px, self.height_px], np.float64)
-        return size, self.camera_matrix, self.distortion, self.camera_from_sensor
+        lens = (self.camera_matrix, self.distortion, *placing_of(self.lens_model))
+        return size, *lens, self.camera_from_sensor
 
 
 def sensor_of(fields: Fields) -> Sensor | None:
@@ -47,15 +51,16 @@ def sensor_of(fields: Fields) -> Sensor | None:
         raise ValueError(f"{own.inside}{unknown[0]} is not served: a sensor has {sorted(KEYS)}")
     if own.has(POSE) == fields.has(POSE):
         raise ValueError(f"{POSE} must stand once, in `sensor` or beside it")
-    size = own.object_at("image_size")
+    size, model = own.object_at("image_size"), model_of(own)
     width_px = size.integer("width", 1, MAX_SIDE_PX)
     height_px = size.integer("height", 1, MAX_SIDE_PX)
     return Sensor(
         width_px,
         height_px,
         camera_matrix_of(own, width_px, height_px),
-        own.numbers("distortion", (5,)),
+        distortion_of(own, model),
         transform_of(own if own.has(POSE) else fields, POSE),
+        model,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from voxgate.runtime.common.strict_json import Fields, quoted
 
 SCHEMA_VERSION = 1
-SERVED = {"lens_model": "brown", "mounting": "eye_in_hand"}
+SERVED = {"mounting": "eye_in_hand"}
 UNITS = {"length": "mm", "angle": "rad", "time": "s"}
 ACTED_ON = frozenset(
     (
-        *("part", "schema_version", "digest", "units", "timing", "views", *SERVED),
+        *("part", "schema_version", "digest", "units", "timing", "views", "lens_model", *SERVED),
         *("image_size", "K", "distortion", "T_flange_cam", "T_base_part"),
         *("sensor", "T_cam_sensor"),
     )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.registered import Registered
+from voxgate.runtime.geometry.lens import SIZE
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, invert
@@ -123,4 +124,4 @@ def warm_up() -> None:
     cells_between(one, 3 * one, one[:, 0], np.zeros(3), 1.0, np.full(3, 4, np.int64))
     depth = np.ones((4, 4), np.float32)
     passed = np.zeros(1, np.bool_)
-    add_passed(np.ones((1, 3)), np.eye(4), np.ones(9), depth, depth > 0, 1, 1.0, passed)
+    add_passed(np.ones((1, 3)), np.eye(4), np.zeros(SIZE), depth, depth > 0, 1, 1.0, passed)

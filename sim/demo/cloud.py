@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, GreyImage
 from voxgate.runtime.transforms import Transform
 
@@ -67,10 +68,8 @@ def cloud_from_shots(shots: list[Shot], calibration: Calibration) -> Cloud:
 
 def _rays(calibration: Calibration) -> Floats:
     """(h, w, 2): x/z and y/z of every pixel of the distorted image."""
-    grid = np.mgrid[: calibration.height_px, : calibration.width_px][::-1]
-    pixels = np.moveaxis(grid, 0, 2).reshape(-1, 1, 2).astype(np.float64)
-    rays = cv2.undistortPoints(pixels, calibration.camera_matrix, calibration.distortion)
-    return rays.reshape(calibration.height_px, calibration.width_px, 2).astype(np.float32)
+    rays = Rays.from_calibration(calibration)
+    return np.stack([rays.x, rays.y], axis=-1)
 
 
 def _points(shot: Shot, rays: Floats) -> tuple[Floats, Floats, Floats]:

@@ -57,7 +57,10 @@ def rays(calibration: Calibration) -> npt.NDArray[np.float32]:
     size = (calibration.height_px, calibration.width_px)
     rows, columns = np.indices(size, dtype=np.float64)
     pixels = np.stack([columns, rows], axis=2).reshape(-1, 1, 2)
-    straight = cv2.undistortPoints(pixels, calibration.camera_matrix, calibration.distortion)
+    undistort = (
+        cv2.fisheye.undistortPoints if calibration.lens_model == "fisheye" else cv2.undistortPoints
+    )
+    straight = undistort(pixels, calibration.camera_matrix, calibration.distortion)
     return np.asarray(straight, np.float32).reshape(*size, 2)
 
 

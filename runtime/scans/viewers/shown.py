@@ -11,6 +11,8 @@ from voxgate.runtime.scans.viewers import foxglove
 from voxgate.runtime.transforms import Transform
 
 M_PER_MM = 1e-3
+DISTORTION = {"brown": "plumb_bob", "rational": "rational_polynomial", "fisheye": "equidistant"}
+"""The viewers' words for a lens."""
 CLOUD_FIELDS = (
     ("x", foxglove.FLOAT32),
     ("y", foxglove.FLOAT32),
@@ -44,13 +46,13 @@ def pose_m(transform: Transform) -> dict[str, object]:
 
 
 def lens(known: Calibration) -> dict[str, object]:
-    """OpenCV's five coefficients; R is no rotation, P projects without distortion."""
+    """OpenCV's coefficients; R is no rotation, P projects without distortion."""
     matrix = known.camera_matrix
     return {
         "frame_id": "camera",
         "width": known.width_px,
         "height": known.height_px,
-        "distortion_model": "plumb_bob",
+        "distortion_model": DISTORTION[known.lens_model],
         "D": known.distortion.tolist(),
         "K": matrix.ravel().tolist(),
         "R": np.eye(3).ravel().tolist(),

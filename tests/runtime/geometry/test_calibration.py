@@ -106,7 +106,9 @@ STRETCHED = np.diag([1.0, 1.0, 1.2, 1.0]).tolist()
         # said and not acted on would be a pixel in the wrong place
         (("T_cam_sensor",), np.eye(4).tolist(), "T_cam_sensor says that depth comes from a sensor"),
         (("sensor",), {"K": 1}, "T_cam_sensor must stand once"),
-        (("sensor",), {"lens_model": "fisheye"}, "sensor.lens_model is not served"),
+        (("sensor",), {"light": 5}, "sensor.light is not served"),
+        (("lens_model",), "pinhole", "lens_model must be brown, rational, fisheye"),
+        (("lens_model",), "fisheye", "distortion must be 4 finite numbers"),
         (("cameras",), [{}, {}], "several cameras are not served"),
         (("T_base_cam",), np.eye(4).tolist(), "a camera beside the robot is not served"),
         (("rolling_shutter_s",), 0.02, '"rolling_shutter_s" is no key of a calibration'),
@@ -203,6 +205,7 @@ MOVED = (rig.camera_from_sensor() + np.eye(4, k=3) * 0.5).tolist()
         {"distortion": [0.0] * 5},
         {"image_size": {"width": 301, "height": 220}},
         {"depth_unit_mm": 0.1},
+        {"lens_model": "fisheye", "distortion": [0.0] * 4},
     ],
 )
 def test_another_sensor_is_another_calibration(tmp_path: Path, changes: dict[str, object]) -> None:
