@@ -25,13 +25,16 @@ MAX_SIDE = 200
 LEAST_PITCH_MM, MOST_PITCH_MM = 1.0, 200.0  # of what is printed and held before a robot's camera
 LEAST_GAP = 0.1  # of a square, around a marker: below it the corners drown in the marker's edge
 
-DICTIONARIES = {
-    "4x4_50": cv2.aruco.DICT_4X4_50,
-    "4x4_250": cv2.aruco.DICT_4X4_250,
-    "5x5_50": cv2.aruco.DICT_5X5_50,
-    "5x5_100": cv2.aruco.DICT_5X5_100,
-    "5x5_250": cv2.aruco.DICT_5X5_250,
-    "6x6_250": cv2.aruco.DICT_6X6_250,
+DICTIONARIES: dict[str, int] = {
+    **{
+        f"{bits}x{bits}_{count}": getattr(cv2.aruco, f"DICT_{bits}X{bits}_{count}")
+        for bits in (4, 5, 6, 7)
+        for count in (50, 100, 250, 1000)
+    },
+    "aruco_original": cv2.aruco.DICT_ARUCO_ORIGINAL,
+    "apriltag_16h5": cv2.aruco.DICT_APRILTAG_16H5,
+    "apriltag_25h9": cv2.aruco.DICT_APRILTAG_25H9,
+    "apriltag_36h10": cv2.aruco.DICT_APRILTAG_36H10,
     "apriltag_36h11": cv2.aruco.DICT_APRILTAG_36H11,
 }
 

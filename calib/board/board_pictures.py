@@ -15,6 +15,7 @@ from voxgate.calib.board.detect import find_board
 from voxgate.calib.board.exif import UPRIGHT, orientation
 from voxgate.calib.board.repeats import Repeat, first_of
 from voxgate.calib.board.sightings import Sighting, Sightings
+from voxgate.calib.board.why_blank import LOOKED_AT, why_blank
 from voxgate.runtime.common.text import natural
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.nouns import GreyImage
@@ -29,7 +30,7 @@ OnProgress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True, eq=False)
 class BoardPictures:
     """found: where the board was seen; blank: names of pictures without it; repeats: pictures that
-    show again what another one shows, and count with it.
+    show again what another one shows, and count with it; why_none: where found is empty.
 
     digest: sha256 over all pictures' bytes, in the order of their names.
     """
@@ -40,14 +41,15 @@ class BoardPictures:
     blank: tuple[str, ...]
     repeats: tuple[Repeat, ...]
     digest: str
+    why_none: str | None = None
 
     @property
     def sightings(self) -> Sightings:
         """All in one stack. Raises CalibrationError when the board is on no picture."""
         if not self.found:
+            asked = "does the description file belong to it, and is it sharp, lit and whole?"
             raise CalibrationError(
-                f"the board is on none of the {len(self.blank)} pictures: does the description "
-                "file belong to it, and is it sharp, lit and whole?"
+                f"the board is on none of the {len(self.blank)} pictures: {self.why_none or asked}"
             )
         return Sightings.stack(self.found)
 
@@ -113,6 +115,7 @@ class _Search:
         self._board = board
         self._found: list[Sighting] = []
         self._blank: list[str] = []
+        self._blank_pictures: list[GreyImage] = []
         self._repeats: list[Repeat] = []
         self._name_of: dict[bytes, str] = {}
         self._size: tuple[tuple[int, int], str] | None = None
@@ -130,6 +133,7 @@ class _Search:
         sighting = find_board(grey, self._board, file.name)
         if sighting is None:
             self._blank.append(file.name)
+            self._blank_pictures += [grey] if len(self._blank) <= LOOKED_AT else []
         elif (of := first_of(sighting, self._found, size_px)) is not None:
             self._repeats.append(Repeat(file.name, of))
         else:
@@ -145,6 +149,7 @@ class _Search:
             tuple(self._blank),
             tuple(self._repeats),
             self._digest.hexdigest(),
+            None if self._found else why_blank(self._blank_pictures, self._board),
         )
 
     def _checked_size(self, grey: GreyImage, name: str) -> tuple[int, int]:

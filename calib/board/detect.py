@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.calib.board.board import Board, Kind
+from voxgate.calib.board.chequerboard import find_chequerboard
 from voxgate.calib.board.sightings import Sighting
 from voxgate.calib.numerics.least_squares import Array
 
@@ -53,13 +54,11 @@ def _charuco(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Array] | 
 
 
 def _chequerboard(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Array] | None:
-    flags = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_NORMALIZE_IMAGE
-    found, corners = cv2.findChessboardCornersSB(image, board.grid, flags=flags)
-    if not found:
+    found = find_chequerboard(image, board.grid)
+    if found is None:
         return None
     across, down = board.grid
-    pixels = np.asarray(corners, np.float64).reshape(down, across, 2)
-    pixels = _right_handed(pixels)
+    pixels = _right_handed(found)
     if pixels.shape[:2] != (down, across):
         return None
     if not _first_square_black(image, pixels):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from voxgate.calib.calibration_file import (
 )
 from voxgate.calib.gates import HANDEYE, Gate, gates, limits_with
 from voxgate.calib.handeye.choice import choose, says
+from voxgate.calib.handeye.half_turns import settle_half_turns
 from voxgate.calib.handeye.handeye import (
     HandEye,
     Options,
@@ -84,11 +85,11 @@ def handeye_step(
 ) -> tuple[Step, list[Section]]:
     """Raises CalibrationError with what to do: wrong form, too few motions, another board."""
     limits = limits_with(HANDEYE, given.limits)
-    board = unambiguous(Board.load(given.board))
+    board = Board.load(given.board)
     table = read_poses(given.poses)
     pictures = find_in_pictures(list_pictures(given.images), board, on_progress)
-    data = _data(given, table, pictures)
     forms = _possible(given.forms, table)
+    data, turned = _way_up(_data(given, table, pictures), board, forms)
     points_mm = data.sightings.points_mm
     reading = choose(data.numbers, forms, given.eye_in_hand, data.seen, points_mm, table.said)
     found, options = _solved(given, data, reading)
@@ -108,6 +109,7 @@ def handeye_step(
         },
         remarks=[
             *_remarks(pictures, found, reading, forms),
+            *turned,
             *_against_what_is_said(table, reading),
             *_advice(gates(figures, limits), found, reading),
         ],
@@ -203,6 +205,21 @@ def _data(given: HandEyeInput, table: PoseTable, pictures: BoardPictures) -> _Da
         lens,
         given.base.lens_covariance(),
     )
+
+
+def _way_up(
+    data: _Data, board: Board, forms: tuple[PoseForm, ...]
+) -> tuple[_Data, tuple[str, ...]]:
+    """A board that looks the same upside down, the way up that the robot's turns tell."""
+    if not board.half_turn_ambiguous:
+        return data, ()
+    sightings, seen, count = settle_half_turns(data.sightings, data.seen, data.numbers, forms)
+    words = (
+        f"the board looks the same upside down: by the robot's turns {count} of {len(seen)} "
+        "pictures show it the other way up than the rest; where the board itself lies is known but "
+        "for that half turn"
+    )
+    return replace(data, sightings=sightings, seen=seen), (words,)
 
 
 def _rows(seen: Sightings, table: PoseTable, rows: dict[str, int]) -> Array:

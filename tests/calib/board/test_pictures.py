@@ -75,7 +75,7 @@ def test_all_pictures_are_counted_when_the_board_is_on_few(tmp_path: Path) -> No
     assert "found in 2 of 9 pictures" in words
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_copies_do_not_buy_a_smaller_uncertainty(tmp_path: Path) -> None:
     camera = Camera(lens(), BOARD)
     for number in range(10):
