@@ -1,0 +1,112 @@
+"""A board that a person sees at once is found, and what is not the board is not taken for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.kits.calib_kit import BOARDS, lens_found, pose, refused, rows, shot
+from voxgate.benchmarks.calibration.calib_cell import Camera, lens
+from voxgate.calib.board.board import DICTIONARIES, Board, Kind
+from voxgate.calib.board.detect import find_board
+from voxgate.calib.board.why_blank import why_blank
+from voxgate.calib.handeye.half_turns import half_turn, settle_half_turns
+from voxgate.calib.robot_poses.pose_forms import PoseForm
+from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.transforms import apply
+
+pytestmark = pytest.mark.slow
+
+CHEQUERED = BOARDS["chequerboard"]
+
+
+def render(board: Board, at: np.typing.NDArray[np.float64]) -> GreyImage:
+    return Camera(lens(), board).render(at, 1)
+
+
+def on_black(grey: GreyImage, board: Board, at: np.typing.NDArray[np.float64]) -> GreyImage:
+    """The squares alone, without a margin, before a surround that is darker than their ink."""
+    low, high = np.zeros(3), np.array([board.columns, board.rows, 0.0]) * board.pitch_mm
+    corners = np.array([[low[0], low[1], 0], [high[0], low[1], 0], high, [low[0], high[1], 0]])
+    outline = lens().project(apply(at, corners))
+    inside = cv2.fillConvexPoly(np.zeros_like(grey), np.rint(outline).astype(np.int32), 255)
+    return np.where(inside > 0, grey // 2 + 20, 4).astype(np.uint8)
+
+
+@pytest.mark.parametrize("roll_deg", [0.0, 50.0])
+def test_chequerboard_on_a_dark_surround_is_found(roll_deg: float) -> None:
+    at = pose("chequerboard", roll_deg, 25.0)
+    found = find_board(on_black(render(CHEQUERED, at), CHEQUERED, at), CHEQUERED, "x")
+    assert found is not None
+    off = found.pixels - lens().project(apply(at, found.points_mm))
+    assert np.abs(off).max() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("columns", "count"),
+    [(8, 7), *(pytest.param(*size, marks=pytest.mark.nightly) for size in ((10, 6), (9, 6)))],
+)
+def test_part_of_a_larger_board_is_not_taken_for_a_smaller_one(columns: int, count: int) -> None:
+    picture = render(CHEQUERED, pose("chequerboard", 0.0, 10.0))
+    assert find_board(picture, Board(Kind.CHEQUERBOARD, columns, count, 25), "x") is None
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in DICTIONARIES if name.startswith(("a", "7x7_1000", "4x4_100"))]
+)
+def test_every_dictionary_is_found(name: str) -> None:
+    board = Board(Kind.CHARUCO, 7, 5, 30, 22, name)
+    found = find_board(render(board, pose("charuco", 20.0, 20.0)), board, "x")
+    assert found is not None
+    assert len(found.pixels) == 24
+
+
+CHARUCO = Board(Kind.CHARUCO, 8, 6, 30, 22, "5x5_100")
+WRONG = {
+    '"legacy": true': (replace(CHARUCO, legacy=True), CHARUCO),
+    '"legacy": false': (CHARUCO, replace(CHARUCO, legacy=True)),
+    "it has 8 x 6": (CHARUCO, replace(CHARUCO, columns=6, rows=8)),
+    "markers are of 6x6": (replace(CHARUCO, dictionary="6x6_250"), CHARUCO),
+    "it has 10 x 7": (CHEQUERED, replace(CHEQUERED, columns=9, rows=6)),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_board_that_is_described_wrongly_is_told_how(words: str) -> None:
+    real, said = WRONG[words]
+    picture = render(real, pose("charuco", 10.0, 15.0))
+    assert find_board(picture, said, "x") is None
+    assert words in str(why_blank([picture], said))
+
+
+def test_mirrored_pictures_are_called_so(tmp_path: Path) -> None:
+    for number in range(5):
+        picture = render(CHARUCO, pose("charuco", 30.0 * number, 15.0))
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture[:, ::-1])
+    (tmp_path / "board.json").write_text(CHARUCO.to_json())
+    words = refused("intrinsics", tmp_path, "--board", tmp_path / "board.json")
+    assert "the pictures are mirrored" in words
+
+
+@pytest.mark.parametrize("asked", [(), (PoseForm("wpr"),)])
+@pytest.mark.parametrize("eye_in_hand", [True, False])
+def test_robots_turns_tell_which_way_up_an_even_board_was(
+    asked: tuple[PoseForm, ...], eye_in_hand: bool
+) -> None:
+    data = shot(0, eye_in_hand=eye_in_hand)
+    seen = lens_found(0, eye_in_hand=eye_in_hand).sightings
+    turn = half_turn(seen.points_mm)
+    over = np.random.default_rng(3).random(len(data.seen)) < 0.4
+    points = seen.points_mm.copy()
+    own = over[seen.view]
+    points[own] = apply(turn, points[own])
+    spoilt = np.where(over[:, None, None], data.seen @ turn, data.seen)
+    numbers = rows(data.flanges, PoseForm("wpr"))
+    found, poses, count = settle_half_turns(replace(seen, points_mm=points), spoilt, numbers, asked)
+    assert count == over.sum()
+    assert poses == pytest.approx(data.seen, abs=1e-9)
+    assert found.points_mm == pytest.approx(seen.points_mm, abs=1e-9)
