@@ -22,7 +22,6 @@ from voxgate.runtime.transforms import Transform, invert
 
 STEEPEST = 6.0  # of a surface, depth over width: beyond 80 degrees a sensor has no return
 EDGE_MM = 4.0  # a larger step in depth is another surface
-RIM_PX = 1  # where nearer surface may still be: half a pixel of the sensor
 
 
 Plane = npt.NDArray[np.float32]
@@ -54,7 +53,7 @@ def bring(
 
     def see(index: int) -> None:
         rows = np.array(crew.span(index, shape[0]))
-        seen_surface(rows, nearest, source, RIM_PX, np.float32(EDGE_MM), seen, shown)
+        seen_surface(rows, nearest, source, np.float32(EDGE_MM), seen, shown)
 
     crew.run(draw)
     crew.run(see)  # after all rows are drawn: it looks beyond its own

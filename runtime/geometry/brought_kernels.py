@@ -11,8 +11,10 @@ from voxgate.runtime.geometry.rays import plain, project_point
 
 NOTHING = np.float32(np.inf)
 ZERO = np.float32(0.0)
+ONE = np.float32(1.0)
 UNKNOWN = -1
 ROOM = np.float32(1e-3)  # px: what lies on the line between two triangles belongs to both
+FAR = np.float32(1e6)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -52,35 +54,36 @@ def _project_row(depth, rx, ry, t, lens, u, v, w):
         w[n] = z
 
 
+@njit(nogil=True, error_model="numpy")
+def _round_up(place, pixels):
+    """The first pixel at or after each place of a row; of what lies beside every picture, any."""
+    for n in range(place.size):
+        pixels[n] = np.int32(np.ceil(min(max(place[n], -FAR), FAR)))
+
+
 @njit(inline="always")
-def _draw(ua, va, wa, ub, vb, wb, uc, vc, wc, lo, hi, at, nearest, source):
-    """One triangle into rows [lo, hi), where it is nearer than what is there; `at`: its number,
-    UNKNOWN where it is seen from behind."""
-    left = min(ua, ub, uc)
-    top = min(va, vb, vc)
-    i0 = int(np.ceil(max(left - ROOM, ZERO)))
-    j0 = int(np.ceil(max(top - ROOM, np.float32(lo))))
-    i1 = int(min(max(ua, ub, uc) + ROOM, np.float32(nearest.shape[1] - 1)))
-    j1 = int(min(max(va, vb, vc) + ROOM, np.float32(hi - 1)))
-    if i1 < i0 or j1 < j0:
-        return
-    area = (ub - ua) * (vc - va) - (uc - ua) * (vb - va)
-    if area == ZERO:
-        return
-    share = np.float32(1.0) / area
-    number = at if area > ZERO else UNKNOWN
-    for j in range(j0, j1 + 1):
-        for i in range(i0, i1 + 1):
-            p = np.float32(i) - ua
-            q = np.float32(j) - va
-            b = (p * (vc - va) - (uc - ua) * q) * share
-            c = ((ub - ua) * q - p * (vb - va)) * share
-            if b < -ROOM or c < -ROOM or b + c > np.float32(1.0) + ROOM:
-                continue
-            w = wa + b * (wb - wa) + c * (wc - wa)
-            if w < nearest[j, i]:
-                nearest[j, i] = w
-                source[j, i] = number
+def _draw(u0, v0, w0, u1, v1, w1, u2, v2, w2, box, number, nearest, source):
+    """One triangle into a box of pixels, where it is nearer than what is there.
+
+    number: UNKNOWN, or of the pixel whose surface it is: that too is UNKNOWN from behind.
+    """
+    ab, ac, ad, ae = u1 - u0, v1 - v0, u2 - u0, v2 - v0
+    area = ab * ae - ad * ac
+    share = ONE / area
+    by_b, by_c = w1 - w0, w2 - w0
+    for j in range(box[0], box[1]):
+        q = np.float32(j) - v0
+        for i in range(box[2], box[3]):
+            p = np.float32(i) - u0
+            b = (p * ae - ad * q) * share
+            c = (ab * q - p * ac) * share
+            # an area of 0 gives no number, which compares as false
+            if b >= -ROOM and c >= -ROOM and b + c <= ONE + ROOM:
+                z = w0 + b * by_b + c * by_c
+                row, column = np.uint64(j), np.uint64(i)  # no index is looked at from the end
+                if z < nearest[row, column]:
+                    nearest[row, column] = z
+                    source[row, column] = number if area > ZERO else UNKNOWN
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -95,23 +98,31 @@ def draw_surface(rows, depth, rx, ry, t, lens, step, nearest, source):
     first: number of the sensor's pixel.
     """
     height, width = depth.shape
-    lo, hi = rows[0], rows[1]
+    lo, hi, columns = rows[0], rows[1], nearest.shape[1]
     u = np.empty((2, width), np.float32)
     v = np.empty((2, width), np.float32)
     w = np.empty((2, width), np.float32)
+    i = np.empty((2, width), np.int32)
+    j = np.empty((2, width), np.int32)
     _project_row(depth[0], rx[0], ry[0], t, lens, u[0], v[0], w[0])
+    _round_up(u[0], i[0])
+    _round_up(v[0], j[0])
     for y in range(height - 1):
         a, b = y & 1, (y + 1) & 1
         _project_row(depth[y + 1], rx[y + 1], ry[y + 1], t, lens, u[b], v[b], w[b])
+        _round_up(u[b], i[b])
+        _round_up(v[b], j[b])
         for x in range(width - 1):
             w0, w1, w2, w3 = w[a, x], w[a, x + 1], w[b, x], w[b, x + 1]
             # a NaN, and what lies behind the camera, compare as false
             if not (w0 > ZERO and w1 > ZERO and w2 > ZERO and w3 > ZERO):
                 continue
-            v0, v1, v2, v3 = v[a, x], v[a, x + 1], v[b, x], v[b, x + 1]
-            if max(v0, v1, v2, v3) < np.float32(lo) or min(v0, v1, v2, v3) > np.float32(hi):
+            top = max(min(min(j[a, x], j[a, x + 1]), min(j[b, x], j[b, x + 1])), lo)
+            bottom = min(max(max(j[a, x], j[a, x + 1]), max(j[b, x], j[b, x + 1])), hi)
+            left = max(min(min(i[a, x], i[a, x + 1]), min(i[b, x], i[b, x + 1])), 0)
+            right = min(max(max(i[a, x], i[a, x + 1]), max(i[b, x], i[b, x + 1])), columns)
+            if top >= bottom or left >= right:
                 continue
-            u0, u1, u2, u3 = u[a, x], u[a, x + 1], u[b, x], u[b, x + 1]
             at = y * width + x
             d0, most = depth[y, x], step * depth[y, x]
             if not (
@@ -120,25 +131,31 @@ def draw_surface(rows, depth, rx, ry, t, lens, step, nearest, source):
                 and abs(depth[y + 1, x + 1] - d0) <= most
             ):
                 at = UNKNOWN
-            _draw(u0, v0, w0, u1, v1, w1, u2, v2, w2, lo, hi, at, nearest, source)
-            _draw(u3, v3, w3, u2, v2, w2, u1, v1, w1, lo, hi, at, nearest, source)
+            u1, v1, u2, v2 = u[a, x + 1], v[a, x + 1], u[b, x], v[b, x]
+            box = (top, bottom, left, right)
+            _draw(u[a, x], v[a, x], w0, u1, v1, w1, u2, v2, w2, box, at, nearest, source)
+            u3, v3 = u[b, x + 1], v[b, x + 1]
+            _draw(u3, v3, w3, u2, v2, w2, u1, v1, w1, box, at, nearest, source)
+
+
+@njit(nogil=True, error_model="numpy")
+def _nearest_around(above, here, below, least):
+    """Of three rows, column by column; without branches, for vector instructions."""
+    for i in range(here.size):
+        least[i] = min(min(above[i], here[i]), below[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def seen_surface(rows, nearest, source, rim_px, edge_mm, depth, shown):
-    """Rows [lo, hi) of depth (H, W) and shown (H, W) int32: what the camera sees,
-    NaN and UNKNOWN where that is not known, and where nearer surface ends beside it."""
+def seen_surface(rows, nearest, source, edge_mm, depth, shown):
+    """Rows [lo, hi) of depth (H, W) and shown (H, W) int32: what the camera sees, NaN and UNKNOWN
+    where that is not known, and where nearer surface ends in a pixel beside it."""
     height, width = nearest.shape
+    least = np.empty(width, np.float32)
     for j in range(rows[0], rows[1]):
+        _nearest_around(nearest[max(j - 1, 0)], nearest[j], nearest[min(j + 1, height - 1)], least)
         for i in range(width):
-            depth[j, i] = np.float32(np.nan)
-            shown[j, i] = UNKNOWN
-            if source[j, i] < 0:
-                continue
-            least = nearest[j, i]
-            for b in range(max(j - rim_px, 0), min(j + rim_px + 1, height)):
-                for a in range(max(i - rim_px, 0), min(i + rim_px + 1, width)):
-                    least = min(least, nearest[b, a])
-            if nearest[j, i] - least <= edge_mm:
-                depth[j, i] = nearest[j, i]
-                shown[j, i] = source[j, i]
+            known = source[j, i] >= 0
+            beside = min(min(least[max(i - 1, 0)], least[i]), least[min(i + 1, width - 1)])
+            known = known and nearest[j, i] - beside <= edge_mm
+            depth[j, i] = nearest[j, i] if known else np.float32(np.nan)
+            shown[j, i] = source[j, i] if known else UNKNOWN
