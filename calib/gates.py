@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.seen_through import SEEN_THROUGH_MAX
@@ -63,15 +63,23 @@ HANDEYE = {
     "camera_max_mm": Limit(2000, "mm", "the camera's distance from what carries it"),
     "scale_off_max_percent": Limit(1.0, "%", "difference in scale between robot and board"),
     "second_turn_min_deg": Limit(10, "deg", "rms turn about the second axis", at_least=True),
-    "rms_max_px": Limit(0.5, "px", "reprojection error"),
+    "rms_at_part_max_mm": Limit(0.25, "mm", "reprojection error, at the board"),
     "position_rms_max_mm": Limit(0.5, "mm", "rms error of the board's position"),
     "position_largest_max_mm": Limit(1.5, "mm", "largest error of the board's position"),
-    "rotation_rms_max_deg": Limit(0.15, "deg", "rms error of the board's rotation"),
-    "rotation_largest_max_deg": Limit(0.4, "deg", "largest error of the board's rotation"),
     "held_out_rms_max_mm": Limit(0.6, "mm", "rms error on poses left out"),
-    "sigma_max_mm": Limit(0.2, "mm", "uncertainty of the camera's position"),
-    "sigma_max_deg": Limit(0.05, "deg", "uncertainty of the camera's rotation"),
+    "at_part_max_mm": Limit(
+        0.25, "mm", "what the camera's uncertainty does to a point at the part"
+    ),
 }
+PER_VOXEL = (
+    "rms_at_part_max_mm",
+    "position_rms_max_mm",
+    "position_largest_max_mm",
+    "held_out_rms_max_mm",
+    "at_part_max_mm",
+)
+"""Of HANDEYE those that say what is lost at the part: they are for voxels of 1 mm, and grow with
+them."""
 SENSOR = {
     "views_min": Limit(4, "", "number of views used", at_least=True),
     "held_out_views_min": Limit(1, "", "number of views left for the check", at_least=True),
@@ -108,6 +116,14 @@ SELF_CONSISTENCY = {
         SEEN_THROUGH_MAX, "", "largest part of a view's surface that others look through"
     ),
 }
+
+
+def handeye_limits(voxel_mm: float) -> dict[str, Limit]:
+    """HANDEYE for a recipe with such voxels."""
+    return {
+        name: replace(limit, value=limit.value * voxel_mm) if name in PER_VOXEL else limit
+        for name, limit in HANDEYE.items()
+    }
 
 
 def limits_with(defaults: Mapping[str, Limit], changes: Sequence[str]) -> dict[str, Limit]:

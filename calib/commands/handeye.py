@@ -47,6 +47,15 @@ def handeye(
     refine_lens: Annotated[
         bool, typer.Option(help="Also the lens of --calibration; without one it always is.")
     ] = False,
+    voxel_mm: Annotated[
+        float,
+        typer.Option(
+            min=0.01, max=100, help="Of the recipe: what is lost at the part may grow with it."
+        ),
+    ] = 2.0,
+    robot_scale: Annotated[
+        bool, typer.Option(help="Take the robot's lengths times what the board says of them.")
+    ] = False,
     report: Report = None,
     limit: LimitChanges = None,
     force: Force = False,
@@ -67,6 +76,8 @@ def handeye(
             forms=asked_forms(robot, rotation, angles, unit, inverted),
             refine_lens=refine_lens or base is None,
             limits=tuple(limit or ()),
+            voxel_mm=voxel_mm,
+            robot_scale=robot_scale,
         )
         step, sections = handeye_step(given, task_on(progress, "looking for the board"))
     hand_over(base, step, sections, out, report, force, as_json)

@@ -78,7 +78,8 @@ class Options:
 class HandEye:
     """x: flange_from_camera (base_from_camera if the camera stands beside the robot);
     z: base_from_board (flange_from_board). covariance (6, 6) of x, a small motion of the camera
-    in its own frame, rad and mm. off_mm, off_deg (v,): where each pose puts the board, against z.
+    in its own frame, rad and mm; both (12, 12): of x and z, the lens held. corner_px: noise of the
+    corners. off_mm, off_deg (v,): where each pose puts the board, against z.
     """
 
     x: Transform
@@ -86,6 +87,8 @@ class HandEye:
     lens: Lens
     lens_covariance: Array | None
     covariance: Array
+    both: Array
+    corner_px: float
     shot: Shot
     residuals: Array
     off_mm: Array
@@ -270,6 +273,8 @@ def _result(
         lens=state.lens,
         lens_covariance=lens_covariance,
         covariance=covariance,
+        both=joint.covariance[:12, :12],
+        corner_px=geometry.sigma_px,
         shot=replace(shot, seen=seen),
         residuals=joint.residuals,
         off_mm=off_mm,

@@ -140,6 +140,16 @@ def held_lens_influence(seen: Sightings, geometry: Geometry, joint: Joint) -> Ar
     return np.asarray(-np.linalg.solve(reduced[:12, :12], reduced[:12, 12:]))
 
 
+def view_information(
+    seen: Sightings, geometry: Geometry, state: JointState, robot: tuple[float, float]
+) -> Array:
+    """(12, 12) what these views tell of X and Z, the robot's errors (mm, rad) unknown at each."""
+    prior = np.ones((len(seen), 1)) * _information(*robot)
+    system = _linearise(seen, geometry, state, prior, free_lens=False)
+    by_view = np.linalg.solve(system.own, np.swapaxes(system.cross, 1, 2))
+    return np.asarray(system.shared - np.einsum("vsi,vit->st", system.cross, by_view))
+
+
 def _residuals(seen: Sightings, geometry: Geometry, state: JointState) -> Array:
     return _project(seen, predicted(geometry, state), state.lens).pixels - seen.pixels
 

@@ -3,6 +3,8 @@ times one more unknown is linear in it and in X's position."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from voxgate.calib.handeye.consensus import HOPELESS_MM, consensus
@@ -27,6 +29,27 @@ def scale_of(mounts: Array, camera_from_board: Array) -> float:
     right = (b[:, :3, 3] @ turn_of_x(a, b).T).reshape(-1)
     found, _, rank, _ = np.linalg.lstsq(left, right, rcond=None)
     return float(found[3]) if rank == 4 and found[3] > 0 else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """By what the robot's lengths must be multiplied to be the board's, and how sure that is."""
+
+    times: float
+    sigma: float
+
+
+def measured_scale(mounts: Array, camera_from_board: Array) -> Scale:
+    """With its standard deviation, by leaving out each pose in turn; (v, 4, 4) each."""
+    count = len(mounts)
+    without = np.array(
+        [
+            scale_of(np.delete(mounts, view, axis=0), np.delete(camera_from_board, view, axis=0))
+            for view in range(count)
+        ]
+    )
+    spread = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())
+    return Scale(scale_of(mounts, camera_from_board), float(spread))
 
 
 def scaled(poses: Array, times: float) -> Array:

@@ -24,8 +24,9 @@ from voxgate.calib.calibration_file import (
     lens_uncertainty,
     motion_uncertainty,
 )
-from voxgate.calib.gates import HANDEYE, Gate, gates, limits_with
-from voxgate.calib.handeye.choice import choose, says
+from voxgate.calib.gates import gates, handeye_limits, limits_with
+from voxgate.calib.handeye.at_part import at_part_mm, robot_at_part_mm, two_numbers
+from voxgate.calib.handeye.choice import choose
 from voxgate.calib.handeye.half_turns import settle_half_turns
 from voxgate.calib.handeye.handeye import (
     HandEye,
@@ -38,21 +39,26 @@ from voxgate.calib.handeye.handeye import (
 from voxgate.calib.handeye.next_pose import next_pose
 from voxgate.calib.handeye.outliers import Expected, OutlierPose, explain
 from voxgate.calib.handeye.reading import Reading
-from voxgate.calib.handeye.scale import lengths, scale_of
+from voxgate.calib.handeye.scale import Scale, lengths, measured_scale, scale_of, scaled
 from voxgate.calib.lens.intrinsics import calibrate_lens, on_bent_board
 from voxgate.calib.lens.lens import Lens
 from voxgate.calib.lens.pnp import board_poses
 from voxgate.calib.numerics.least_squares import Array
-from voxgate.calib.numerics.lengths import in_another_unit
 from voxgate.calib.numerics.twist import inverse
 from voxgate.calib.robot_poses.pose_file import matching, pose_files, read_poses
 from voxgate.calib.robot_poses.pose_forms import PoseForm, flanges, forms_for
 from voxgate.calib.robot_poses.rows import PoseTable
-from voxgate.calib.steps.lens_step import bent_remarks, picture_inputs, picture_remarks
+from voxgate.calib.steps.handeye_words import (
+    advice,
+    against_what_is_said,
+    remarks_of,
+    scale_remarks,
+)
+from voxgate.calib.steps.lens_step import picture_inputs
 from voxgate.calib.steps.report import Section, distortion_field, handeye_sections, lens_table
 from voxgate.runtime.errors import CalibrationError
 
-CURED_BY_POSES = ("poses_min", "second_turn_min_deg", "sigma_max_mm", "sigma_max_deg")
+USUAL_VOXEL_MM = 2.0  # of a recipe that was not told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,8 @@ class HandEyeInput:
     forms: tuple[PoseForm, ...] = ()
     refine_lens: bool = True
     limits: tuple[str, ...] = ()
+    voxel_mm: float = USUAL_VOXEL_MM
+    robot_scale: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +92,7 @@ def handeye_step(
     given: HandEyeInput, on_progress: OnProgress = lambda done, of: None
 ) -> tuple[Step, list[Section]]:
     """Raises CalibrationError with what to do: wrong form, too few motions, another board."""
-    limits = limits_with(HANDEYE, given.limits)
+    limits = limits_with(handeye_limits(given.voxel_mm), given.limits)
     board = Board.load(given.board)
     table = read_poses(given.poses)
     pictures = find_in_pictures(list_pictures(given.images), board, on_progress)
@@ -92,9 +100,11 @@ def handeye_step(
     data, turned = _way_up(_data(given, table, pictures), board, forms)
     points_mm = data.sightings.points_mm
     reading = choose(data.numbers, forms, given.eye_in_hand, data.seen, points_mm, table.said)
-    found, options = _solved(given, data, reading)
+    found, options, scale = _solved(given, data, reading)
     held_mm, _ = held_out(found, options)
     figures = handeye_figures(found, held_mm)
+    figures["scale_off_percent"] = 100 * abs(scale.times - 1)
+    figures["scale_sigma_percent"] = 100 * scale.sigma
     step = Step(
         name="handeye",
         numbers=_numbers(found, given),
@@ -106,12 +116,16 @@ def handeye_step(
             "camera_on": "robot" if given.eye_in_hand else "cell",
             "poses_read_as": str(reading.form),
             "lens_refined": given.refine_lens,
+            "voxel_mm": given.voxel_mm,
+            "robot_scale": scale.times if given.robot_scale else 1.0,
         },
         remarks=[
-            *_remarks(pictures, found, reading, forms),
+            *remarks_of(pictures, found, reading, forms),
             *turned,
-            *_against_what_is_said(table, reading),
-            *_advice(gates(figures, limits), found, reading),
+            *against_what_is_said(table, reading),
+            *scale_remarks(given.robot_scale, scale),
+            *two_numbers(found, reading.form),
+            *advice(gates(figures, limits), found, reading),
         ],
     )
     sections = handeye_sections(found, held_mm, step)
@@ -126,12 +140,15 @@ def handeye_step(
 def handeye_figures(found: HandEye, held_mm: Array) -> dict[str, float]:
     """The figures that gates judge."""
     taken = len(found.off_mm) + len(found.outliers)
+    rms_px = float(np.sqrt((found.residuals**2).sum(axis=1).mean()))
+    distance_mm = float(np.median(found.shot.seen[:, 2, 3]))
     return {
         "poses": len(found.off_mm),
         "outliers": len(found.outliers) / taken,
         **_sizes(found),
         "second_turn_deg": float(found.turns.spread_deg[1]),
-        "rms_px": float(np.sqrt((found.residuals**2).sum(axis=1).mean())),
+        "rms_px": rms_px,
+        "rms_at_part_mm": rms_px * distance_mm / float(found.lens.values[:2].mean()),
         "position_rms_mm": float(np.sqrt((found.off_mm**2).mean())),
         "position_largest_mm": float(found.off_mm.max()),
         "rotation_rms_deg": float(np.sqrt((found.off_deg**2).mean())),
@@ -139,6 +156,8 @@ def handeye_figures(found: HandEye, held_mm: Array) -> dict[str, float]:
         "held_out_rms_mm": float(np.sqrt((held_mm**2).mean())),
         "sigma_mm": float(found.sigma_mm.max()),
         "sigma_deg": float(found.sigma_deg.max()),
+        "at_part_mm": at_part_mm(found),
+        "robot_at_part_mm": robot_at_part_mm(found),
         "robot_mm": found.robot_mm,
         "robot_deg": found.robot_deg,
     }
@@ -148,14 +167,13 @@ def _sizes(found: HandEye) -> dict[str, float]:
     """Lengths of the cell, and how robot and board agree on them."""
     shot = found.shot
     distance, reach, travel = (each.value_mm for each in lengths(shot.flanges, shot.seen))
-    mounts = shot.flanges if found.eye_in_hand else inverse(shot.flanges)
     on_robot = float(np.linalg.norm(found.x[:3, 3])) if found.eye_in_hand else 0.0
     return {
         "distance_mm": distance,
         "reach_mm": reach,
         "travel_mm": travel,
         "camera_mm": on_robot,
-        "scale_off_percent": 100 * abs(scale_of(mounts, shot.seen) - 1),
+        "scale_off_percent": 100 * abs(scale_of(_mounts(found), shot.seen) - 1),
     }
 
 
@@ -226,15 +244,27 @@ def _rows(seen: Sightings, table: PoseTable, rows: dict[str, int]) -> Array:
     return np.asarray(table.numbers[[rows[name] for name in seen.names]])
 
 
-def _solved(given: HandEyeInput, data: _Data, reading: Reading) -> tuple[HandEye, Options]:
-    poses = flanges(data.numbers, reading.form)
-    shot = Shot(data.sightings, data.seen, poses)
+def _solved(given: HandEyeInput, data: _Data, reading: Reading) -> tuple[HandEye, Options, Scale]:
     options = Options(given.eye_in_hand, given.refine_lens, data.lens_covariance)
+    poses = flanges(data.numbers, reading.form)
+    found = _solved_as(poses, data, options, reading)
+    scale = measured_scale(_mounts(found), found.shot.seen)
+    if given.robot_scale:
+        found = _solved_as(scaled(poses, scale.times), data, options, reading)
+    return found, options, scale
+
+
+def _solved_as(poses: Array, data: _Data, options: Options, reading: Reading) -> HandEye:
     why = partial(_explain, data, poses, reading.form)
     try:
-        return calibrate_handeye(shot, data.lens, options, why), options
+        return calibrate_handeye(Shot(data.sightings, data.seen, poses), data.lens, options, why)
     except UnsettledError as error:
         raise CalibrationError(f"{error}; {next_pose(poses, reading.form)}") from error
+
+
+def _mounts(found: HandEye) -> Array:
+    flanges_of = found.shot.flanges
+    return flanges_of if found.eye_in_hand else inverse(flanges_of)
 
 
 def _explain(
@@ -263,36 +293,3 @@ def _pose_inputs(path: Path) -> dict[str, object]:
     files = pose_files(path) if path.is_dir() else [path]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
     return {"poses": path.name, "poses_sha256": digest.hexdigest()}
-
-
-def _advice(judged: tuple[Gate, ...], found: HandEye, reading: Reading) -> list[str]:
-    """The next pose, where more poses are what is missing."""
-    if all(gate.ok for gate in judged if gate.name in CURED_BY_POSES):
-        return []
-    return [next_pose(found.shot.flanges, reading.form)]
-
-
-def _against_what_is_said(table: PoseTable, reading: Reading) -> list[str]:
-    if says(table.said, reading.form):
-        return []
-    said = ", ".join(str(each) for each in (table.said.rotation, table.said.unit) if each)
-    return [f"the pose file says {said}, but only {reading.form} fits the pictures"]
-
-
-def _remarks(
-    pictures: BoardPictures, found: HandEye, reading: Reading, asked: tuple[PoseForm, ...]
-) -> list[str]:
-    unit = in_another_unit(lengths(found.shot.flanges, found.shot.seen))
-    guessed = "" if len(asked) == 1 else ", the only form that fits"
-    repeated = {each.name for each in pictures.repeats}
-    lost = set(pictures.names) - set(pictures.blank) - repeated - set(found.shot.sightings.names)
-    named = {each.name for each in found.outliers}
-    bad = [f"{name}: left out: its points fit no lens" for name in sorted(lost - named)]
-    return [
-        f"poses read as {reading.form}{guessed} ({reading.gap_mm:.2f} mm)",
-        *([unit] if unit else []),
-        *bent_remarks(float(np.ptp(found.shot.sightings.points_mm[:, 2]))),
-        *picture_remarks(pictures),
-        *bad,
-        *(str(each) for each in found.outliers),
-    ]

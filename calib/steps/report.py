@@ -139,7 +139,7 @@ def handeye_sections(found: HandEye, held_mm: Array, step: Step) -> list[Section
         + svg.bars(
             found.off_deg.tolist(),
             seen.names,
-            limits["rotation_largest_max_deg"],
+            None,
             "deg",
             "rotation of the board by each pose",
         )

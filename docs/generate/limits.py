@@ -11,7 +11,7 @@ from voxgate.sim.field import faults
 
 STEPS = {
     "intrinsics": gates.INTRINSICS,
-    "handeye": gates.HANDEYE,
+    "handeye": gates.handeye_limits(2.0),  # the voxels of a recipe that was not told otherwise
     "sensor": gates.SENSOR,
     "part": gates.PART,
     "part --cad": gates.CAD,

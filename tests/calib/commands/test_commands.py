@@ -103,6 +103,21 @@ def test_camera_is_found_from_pictures_and_poses(
     assert "Poses left out" in (tmp_path / "calibration-handeye.html").read_text()
 
 
+def test_robot_whose_lengths_are_off_is_told_by_how_much(
+    folder: Path, cell: CalibCell, tmp_path: Path
+) -> None:
+    poses = cell.reported.copy()
+    poses[:, :3, 3] *= 0.994
+    write_poses(folder / "short.csv", poses, KUKA)
+    words = handeye(folder, tmp_path / "c.json", "--robot", "kuka", poses="short.csv")
+    with_lens = [*words, "--calibration", folder / "lens.json", "--force"]
+    assert "times 1.006" in " ".join(calib(*with_lens)["remarks"])
+    found = calib(*with_lens, "--robot-scale")
+    assert found["figures"]["scale_off_percent"] == pytest.approx(0.6, abs=0.05)
+    x = CalibrationFile.load(tmp_path / "c.json").transform("T_flange_cam", "handeye")
+    assert off(x, cell.x)[0] < 0.5
+
+
 def test_wrong_guess_of_the_robot_is_refused(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "calibration.json"
     assert "--rotation zyx" in refused(*handeye(folder, out, "--robot", "fanuc"))

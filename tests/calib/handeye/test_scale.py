@@ -15,7 +15,7 @@ from voxgate.calib.gates import HANDEYE, gates
 from voxgate.calib.handeye.choice import choose
 from voxgate.calib.handeye.handeye import HandEye, Options, Shot, calibrate_handeye
 from voxgate.calib.handeye.outliers import Expected, OutlierPose
-from voxgate.calib.handeye.scale import lengths, scale_of, scaled
+from voxgate.calib.handeye.scale import lengths, measured_scale, scale_of, scaled
 from voxgate.calib.lens.lens import Lens
 from voxgate.calib.numerics.lengths import in_another_unit
 from voxgate.calib.numerics.twist import inverse
@@ -90,6 +90,13 @@ def test_scale_between_robot_and_board_is_measured(eye_in_hand: bool) -> None:
 def test_pitch_that_was_measured_two_percent_wrong_misses_a_limit() -> None:
     found = solved(shrunk(shot(0), 1.02), usual(0).lens)
     assert handeye_figures(found, np.zeros(3))["scale_off_percent"] == pytest.approx(2, abs=0.2)
+
+
+def test_scale_is_as_sure_as_is_claimed() -> None:
+    data = shot(0)
+    found = measured_scale(scaled(data.flanges, 0.99), data.seen)
+    assert abs(found.times - 1 / 0.99) < 4 * found.sigma
+    assert found.sigma < 0.001
 
 
 def solved(data: Shot, lens: Lens) -> HandEye:

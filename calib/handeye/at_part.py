@@ -1,0 +1,139 @@
+"""What a hand-eye calibration does to a point at the part, and the pose that would better it most.
+
+A small motion of the camera moves a point at the part by the turn times its distance, and by the
+shift. A candidate pose adds what its picture would tell of camera and board; the robot's error at
+it is unknown, as at every pose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from voxgate.calib.board.sightings import Sighting, Sightings
+from voxgate.calib.handeye.handeye import HandEye
+from voxgate.calib.handeye.refine import Geometry, JointState, view_information
+from voxgate.calib.numerics.least_squares import Array
+from voxgate.calib.numerics.twist import inverse, skew
+from voxgate.calib.robot_poses.pose_forms import PoseForm, to_numbers
+from voxgate.runtime.transforms import Transform, apply
+
+TURN_DEG = 25.0
+STEEPEST_DEG = 55.0  # a board that is seen flatter is not found
+LEAST_SEEN = 0.6  # of the board's points
+EDGE_PX = 10.0
+BASES = 12  # poses that are varied
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """base_from_flange of the pose to add, and the error at the part with it, mm."""
+
+    flange: Transform
+    at_part_mm: float
+
+
+def at_part_mm(found: HandEye, covariance: Array | None = None) -> float:
+    """Standard deviation, mm, of a point of the board where the camera saw it, by what is uncertain
+    of the camera's place; covariance (6, 6): another than the calibration's own."""
+    middle = np.append(_middle(found), 1.0)
+    points = (found.shot.seen @ middle)[:, :3]
+    own = found.covariance if covariance is None else covariance
+    by_motion = np.concatenate([-skew(points), np.tile(np.eye(3), (len(points), 1, 1))], axis=2)
+    spread = np.einsum("vij,jk,vik->v", by_motion, own, by_motion)
+    return float(np.sqrt(spread.mean()))
+
+
+def robot_at_part_mm(found: HandEye) -> float:
+    """Standard deviation, mm, that the robot's own error adds to every view of the part."""
+    away = (found.x @ found.shot.seen)[:, :3, 3] if found.eye_in_hand else found.z[None, :3, 3]
+    lever = float(np.sqrt((away**2).sum(axis=1).mean()))
+    return float(np.sqrt(3 * found.robot_mm**2 + 2 * (np.radians(found.robot_deg) * lever) ** 2))
+
+
+def pose_to_add(found: HandEye) -> Proposal | None:
+    """Of poses that look at the board from other sides, the one after which the error at the part
+    is least; None where none is better."""
+    known = np.linalg.inv(found.both)
+    # what the lens adds to X no pose betters while the lens is held
+    held = found.covariance - found.both[:6, :6]
+    best: Proposal | None = None
+    for seen in _candidates(found):
+        sighting = _sighting(found, seen)
+        if sighting is None:
+            continue
+        added = _information(found, seen, sighting)
+        after = np.linalg.inv(known + added)[:6, :6] + held
+        error_mm = at_part_mm(found, after)
+        if best is None or error_mm < best.at_part_mm:
+            best = Proposal(_flange(found, seen), error_mm)
+    return best if best is not None and best.at_part_mm < at_part_mm(found) else None
+
+
+def two_numbers(found: HandEye, form: PoseForm) -> list[str]:
+    """Both in words, the pose in the robot's own numbers."""
+    error_mm = at_part_mm(found)
+    words = [
+        f"at the part: the calibration puts a point off by {error_mm:.3f} mm (one standard "
+        f"deviation), the robot's own error by {robot_at_part_mm(found):.3f} mm at every view"
+    ]
+    proposal = pose_to_add(found)
+    if proposal is not None:
+        numbers = " ".join(f"{value:.3f}" for value in to_numbers(proposal.flange, form))
+        words.append(
+            f"pose to add for the most gain: {numbers} ({form}): then {proposal.at_part_mm:.3f} mm"
+        )
+    return words
+
+
+def _candidates(found: HandEye) -> list[Transform]:
+    """camera_from_board: as it was seen, turned about the board's middle or rolled."""
+    middle = _middle(found)
+    every = max(1, len(found.shot.seen) // BASES)
+    turns = [axis * sign * np.radians(TURN_DEG) for axis in np.eye(3) for sign in (1, -1)]
+    tried = [seen @ _about(turn, middle) for seen in found.shot.seen[::every] for turn in turns]
+    least = np.cos(np.radians(STEEPEST_DEG))
+    return [seen for seen in tried if _facing(seen, middle) > least]
+
+
+def _facing(seen: Transform, middle: Array) -> float:
+    towards = apply(seen, middle[None])[0]
+    return float(seen[:3, 2] @ towards / np.linalg.norm(towards))
+
+
+def _about(turn: Array, middle: Array) -> Transform:
+    moved = np.eye(4)
+    moved[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
+    moved[:3, 3] = middle - moved[:3, :3] @ middle
+    return moved
+
+
+def _sighting(found: HandEye, seen: Transform) -> Sighting | None:
+    """The board's points as the camera would see them; None where too few are in the picture."""
+    points = np.unique(found.shot.sightings.points_mm, axis=0)
+    pixels = found.lens.project(apply(seen, points))
+    size = np.array([found.lens.width_px, found.lens.height_px])
+    inside = ((pixels > EDGE_PX) & (pixels < size - EDGE_PX)).all(axis=1)
+    if inside.mean() < LEAST_SEEN:
+        return None
+    return Sighting("", points[inside], pixels[inside])
+
+
+def _information(found: HandEye, seen: Transform, sighting: Sighting) -> Array:
+    mount = found.z @ inverse(seen[None]) @ inverse(found.x[None])
+    geometry = Geometry(mount, found.eye_in_hand, found.corner_px)
+    state = JointState(found.lens, found.x, found.z, np.zeros((1, 6)))
+    robot = found.robot_mm, float(np.radians(found.robot_deg))
+    return view_information(Sightings.stack([sighting]), geometry, state, robot)
+
+
+def _flange(found: HandEye, seen: Transform) -> Transform:
+    mount = found.z @ inverse(seen[None])[0] @ inverse(found.x[None])[0]
+    return np.asarray(mount if found.eye_in_hand else inverse(mount[None])[0])
+
+
+def _middle(found: HandEye) -> Array:
+    points = found.shot.sightings.points_mm
+    return np.asarray((points.min(axis=0) + points.max(axis=0)) / 2)
