@@ -88,7 +88,11 @@ class Intake:
         return self._in_line(record)
 
     def begin(self, recording: Recording) -> None:
-        """A job starts: nothing of the last one is under way any more."""
+        """A job starts: nothing of the last one is under way any more, and a clock that was set or
+        a program that was started again before it is not held against it.
+        """
+        self._began_again = None
+        self._steps = {name: clock.steps for name, clock in self._clocks.items()}
         self._sync.clear()
         self._under_way.clear()
         self._frame_ids.clear()

@@ -11,12 +11,16 @@ from voxgate.sim.field.timeline import Sample
 
 
 class PoseStream:
-    """The controller's pose stream: PUB, topic `pose`, one message per sample."""
+    """PUB, topic `pose`, one message per sample; XPUB, which hears who subscribes."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
-        self._socket = context.socket(zmq.PUB)
+        self._socket = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.connect(endpoint)
+
+    def wait_for_listener(self, timeout_ms: int) -> bool:
+        """Until the box has subscribed: what is published before that is lost."""
+        return bool(self._socket.poll(timeout_ms))
 
     def publish(self, seq: int, t_robot_ns: int, sample: Sample) -> None:
         """Send one pose, stamped on the robot's clock. Not checked: a real robot errs, too."""

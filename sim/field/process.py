@@ -44,6 +44,8 @@ from voxgate.sim.field.wires import Wires, context_for
 
 IDLE_PERIOD_NS = 8_000_000  # 125 Hz, as recorded
 LEAD_NS = 20_000_000  # from the order to the first event
+LISTENER_MS = 5_000  # a box that is there subscribes within milliseconds
+HEARD_POSES = 25  # 0.2 s: a box without a job may look at poses every 0.1 s only
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
@@ -79,6 +81,7 @@ class Field:
         self._pose_number = 0
         self._frame_number = 0
         self._idle_ns = now_ns
+        self._is_heard = False
 
     def serve(self, orders: TextIO, answers: TextIO) -> None:
         """Publish the idle pose and follow orders until they end."""
@@ -96,6 +99,7 @@ class Field:
         try:
             if order["do"] == "load":
                 loaded = self._load(order)
+                self._be_heard()
                 say(said="loaded", views=len(loaded.pictures))
             else:
                 self._play(order, say)
@@ -112,6 +116,18 @@ class Field:
                 pictures_from_scan(scan, Encoding(order["encoding"])),
             )
         return self._loaded[key]
+
+    def _be_heard(self) -> None:
+        """Talk before the first job: a box that hears this controller for the first time in the
+        middle of one takes it for a program that was started again.
+        """
+        if self._is_heard:
+            return
+        self._is_heard = True
+        self._poses.wait_for_listener(LISTENER_MS)
+        for _ in range(HEARD_POSES):
+            _sleep_until(self._idle_ns)
+            self._idle()
 
     def _idle(self) -> None:
         """The arm stands, its controller talks."""

@@ -46,6 +46,7 @@ class ListeningBox:
     poses: list[dict[str, object]] = field(default_factory=list)
     frames: list[tuple[dict[str, object], bytes, bytes]] = field(default_factory=list)
     refuse: bool = False
+    poses_before_job: int | None = None
 
     def __post_init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -101,6 +102,8 @@ class ListeningBox:
 
     def _command(self, peer: bytes, payload: bytes) -> None:
         command = parse_command(payload)
+        if isinstance(command, StartJob):
+            self.poses_before_job = len(self.poses)
         asked, state = command.request_id, State.EXECUTING
         reply: Done | Refused | ResultReply
         if self.refuse:
@@ -185,6 +188,14 @@ def test_the_controller_talks_between_jobs_and_the_camera_counts_on(box: Listeni
     assert ids == [n for n in range(24) if n != 15]
     sequence = [int(str(pose["seq"])) for pose in box.poses]
     assert sequence == list(range(sequence[0], sequence[-1] + 1))
+
+
+def test_a_box_hears_the_controller_first_in_the_middle_of_a_job(box: ListeningBox) -> None:
+    """Which it takes for a program that was started again, and rightly believes nothing."""
+    with VirtualCell(box.wires) as cell:
+        cell.play(GOOD, speed=SPEED)
+    assert box.poses_before_job is not None
+    assert box.poses_before_job >= 10
 
 
 def test_faults_reach_the_wire(box: ListeningBox) -> None:

@@ -158,6 +158,14 @@ def test_restart_of_the_robots_program_is_told_once(intake: Intake) -> None:
     assert intake.stepped() is None
 
 
+def test_restart_of_the_robots_program_before_the_job_is_held_against_it(intake: Intake) -> None:
+    feed(intake, 100, 103)
+    intake.stash_pose(pose(104, seq=0), arrival_ns(104))
+    intake.settle()
+    intake.begin(NoRecording())
+    assert intake.stepped() is None
+
+
 def test_poses_lost_in_a_stall_of_the_network_are_counted(intake: Intake, metrics: Metrics) -> None:
     feed(intake, 0, 100)
     for number in (*range(100, 120), 400, 401):  # the first ones waited, those after were dropped
