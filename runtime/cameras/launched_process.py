@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,8 @@ LAUNCHER_VARIABLE = "VOXGATE_CAMERA_SOCKET"
 LAUNCHER = Path("/run/voxgate-camera")  # as the units have it
 PID, ENDED = "pid ", "ended "
 RUNS = "still running"
+STAYS = "does not end and stays behind: systemctl stop 'voxgate-camera@*'"
+LOOK_S = 0.1
 _SAID_BYTES = 256
 
 _log = logging.getLogger(__name__)
@@ -33,6 +36,7 @@ class LaunchedProcess:
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid: int | None = None  # until it is told
         self.ending = RUNS
+        self._killed_s: float | None = None
         try:
             self._connection.setblocking(False)
             self._connection.connect(str(launcher))
@@ -46,23 +50,29 @@ class LaunchedProcess:
     def alive(self) -> bool:
         while self.ending == RUNS:
             said = self._said()
-            if said is None:
+            if said is not None:
+                self._hear(said)
+            elif self._killed_s is None or time.monotonic() < self._killed_s + REAP_S:
                 return True
-            self._hear(said)
+            else:
+                self.ending = STAYS
         return False
 
     def kill(self) -> None:
-        """The guardian hears the end of what we say, and kills it."""
-        with suppress(OSError):  # it has gone by itself
-            self._connection.shutdown(socket.SHUT_WR)
+        """The guardian hears the end of what we say, and kills it. One that a driver has stopped is
+        not waited for longer than REAP_S."""
+        if self._killed_s is None:
+            self._killed_s = time.monotonic()
+            with suppress(OSError):  # it has gone by itself
+                self._connection.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Kill it if it still runs, and wait for its end."""
         self.kill()
         while self.alive:
-            if not wait_readable(self.end_fd, REAP_S):
-                _log.error("camera worker %s does not end and stays behind", self.pid)
-                break
+            wait_readable(self.end_fd, LOOK_S)
+        if self.ending == STAYS:
+            _log.error("camera worker %s %s", self.pid, self.ending)
         self._connection.close()
 
     def _said(self) -> bytes | None:

@@ -74,6 +74,7 @@ class CameraLife:
         self._worker: CameraChild | None = None
         self._linked = False
         self._ready = False
+        self._broke = False
         self._detail = ""
         self._failure = ""
         self._lost = ""
@@ -140,7 +141,7 @@ class CameraLife:
         return Sighting(self._worker.alive, self._ready, beat_ns, self._frame_ns)
 
     def _spawn(self) -> None:
-        self._failure = ""
+        self._failure, self._broke = "", False
         try:
             self._worker = CameraChild(self._settings, self._launcher)
         except OSError as e:
@@ -197,15 +198,14 @@ class CameraLife:
         try:
             messages = worker.link.receive()
         except LinkBrokenError as e:
-            self._failure = f"worker broke the link: {e}"
-            self._unlink(worker)
-            worker.kill()
+            self._broken(worker, f"worker broke the link: {e}")
             return
         except LinkClosedError:
             self._unlink(worker)
             return
         for message in messages:
-            self._take(worker, message, now_ns)
+            if not self._broke:  # one that has died is heard to the end
+                self._take(worker, message, now_ns)
 
     def _take(self, worker: CameraChild, message: Message, now_ns: int) -> None:
         if message.kind == "frame":
@@ -231,12 +231,19 @@ class CameraLife:
         try:
             frame = worker.ring.read(message.slot, message.number, self._settings.name)
         except (RingError, ValueError) as e:
-            self._failure = f"worker broke the ring: {e}"
-            worker.kill()
+            self._broken(worker, f"worker broke the ring: {e}")
             return
         self._counts["received"] += 1
         self._events.append(frame)
         self._send(Message("free", slot=message.slot))
+
+    def _broken(self, worker: CameraChild, why: str) -> None:
+        """It is not ours any more: at once a fault, whenever its process ends."""
+        self._ready, self._broke, self._failure = False, True, why
+        note = Note(Reason.CAMERA_LOST, f"camera {self._settings.name} lost: {why}")
+        self._events.append(CameraFault(self._settings.name, note))
+        self._unlink(worker)
+        worker.kill()
 
     def _take_fault(self, message: Message) -> None:
         fault = fault_from_message(message)

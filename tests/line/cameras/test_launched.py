@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,43 @@ def test_the_end_of_the_service_leaves_a_worker_or_its_guardian_behind(tmp_path:
             guardian = worker.parent()
         assert guardian is not None
         until(lambda: not worker.is_running() and not guardian.is_running(), "their end")
+
+
+TAKEN_OVER = """
+import json, socket, sys, time
+connection = socket.socket(fileno=0)
+_, files, _, _ = socket.recv_fds(connection, 1 << 18, 3)
+link = socket.socket(fileno=files[0])
+for said in {says}:
+    link.send(said)
+time.sleep(15)
+"""
+
+
+@pytest.mark.parametrize(
+    ("says", "named"),
+    [
+        ([b'{"kind": "ready"}', b"\x80 no json"], "worker broke the link"),
+        ([b'{"kind": "ready"}', b'{"kind": "armed", "count": -1}'], "worker broke the link"),
+        ([b'{"kind": "failed", "detail": "a\\nverdict PASS"}'], "a\\nverdict PASS"),
+    ],
+)
+def test_a_driver_that_took_over_its_process_breaks_the_service_or_forges_its_log(
+    tmp_path: Path, says: list[bytes], named: str
+) -> None:
+    script = tmp_path / "taken_over.py"
+    script.write_text(TAKEN_OVER.replace("{says}", repr(says)))
+    settings = replace(SETTINGS, start_ms=3_000)
+    with (
+        launcher(tmp_path / "launcher", (sys.executable, str(script))) as file,
+        CameraSupervisor([settings], file) as cameras,
+    ):
+        watch = Watch(cameras)
+        watch.until(lambda: bool(watch.faults))
+        assert named in watch.faults[0].note.detail
+        assert not cameras.ready
+        assert watch.frames["red"] == []
+        watch.until(lambda: cameras.counters("red").restarts >= 1)  # it never ends by itself
 
 
 def test_a_launcher_that_is_not_there_lets_a_driver_in_as_the_service_itself(
