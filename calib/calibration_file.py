@@ -42,7 +42,7 @@ AFTER = {
 """A step that is done again makes these void: they rest on it."""
 KEYS = {
     "handeye": ("T_flange_cam", "T_base_cam", "T_base_board", "T_flange_board", "mounting"),
-    "sensor": ("T_cam_sensor",),
+    "sensor": ("T_cam_sensor", "sensor"),
     "part": ("T_base_part", "part", "views"),
 }
 
@@ -129,7 +129,10 @@ def updated(base: CalibrationFile | None, step: Step, forced: bool) -> dict[str,
     data["uncertainty"] = uncertainty | _plain(step.uncertainty)
     data["steps"] = steps | {step.name: _record(step, forced)}
     data.pop("digest", None)
-    whole = all(key in data for key in NEEDED) and "depth_unit_mm" in data["units"]
+    if "sensor" in data:
+        data["units"].pop("depth_unit_mm", None)  # depth is the sensor's, and so is its unit
+    whole = all(key in data for key in NEEDED)
+    whole = whole and ("sensor" in data or "depth_unit_mm" in data["units"])
     if whole and is_served(Fields(data)):
         data["digest"] = Calibration.from_text(json.dumps(data)).digest
     return data

@@ -40,6 +40,13 @@ def sensor(
     board: BoardFile,
     calibration: Annotated[Path, typer.Option(help="The calibration with the camera's lens.")],
     out: Out = Path("calibration.json"),
+    pixels: Annotated[
+        Path | None,
+        typer.Option(
+            help="The sensor's own image_size, K, distortion and depth_unit_mm, as JSON: needed by "
+            "the box, which judges shape on them."
+        ),
+    ] = None,
     cloud_unit: Annotated[CloudUnit, typer.Option(help="Unit of the clouds.")] = CloudUnit.MM,
     report: Report = None,
     limit: LimitChanges = None,
@@ -59,6 +66,7 @@ def sensor(
             base,
             cloud_unit.value,
             limit or (),
+            pixels,
             task_on(progress, "looking for the board"),
         )
     hand_over(base, step, sections, out, report, force, as_json)

@@ -59,7 +59,7 @@ class CellFacts:
         if self.readout_ms is not None:
             timing["frame_readout_s"] = self.readout_ms / 1000
         options = {
-            "--depth-unit-mm": "depth_unit_mm" in units,
+            "--depth-unit-mm": "depth_unit_mm" in units or "sensor" in base.data,
             "--tick-hz": "camera_tick_hz" in timing,
             "--readout-ms": "frame_readout_s" in timing,
         }

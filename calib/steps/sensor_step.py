@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from voxgate.calib.steps import charts as svg
 from voxgate.calib.steps.handeye_step import unambiguous
 from voxgate.calib.steps.lens_step import picture_inputs, picture_remarks
 from voxgate.calib.steps.report import Section, bullets, matrix_table, sigma_table
+from voxgate.runtime.common.strict_json import Fields, parse_object
 from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.sensor import sensor_of
 
 
 def sensor_step(
@@ -31,10 +33,12 @@ def sensor_step(
     base: CalibrationFile,
     cloud_unit: str,
     limit_changes: Sequence[str],
+    pixels: Path | None = None,
     on_progress: OnProgress = lambda done, of: None,
 ) -> tuple[Step, list[Section]]:
     """Raises CalibrationError for input that cannot be used."""
     limits = limits_with(SENSOR, limit_changes)
+    own = {} if pixels is None else _own_pixels(pixels)
     board = unambiguous(Board.load(board_file))
     lens = base.lens()
     files = _clouds(clouds)
@@ -56,7 +60,7 @@ def sensor_step(
     figures = sensor_figures(found)
     step = Step(
         name="sensor",
-        numbers={"T_cam_sensor": found.fit.a_from_b},
+        numbers={"T_cam_sensor": found.fit.a_from_b, **own},
         uncertainty={"T_cam_sensor": motion_uncertainty(found.fit.covariance)},
         figures=figures,
         gates=gates(figures, limits),
@@ -80,6 +84,19 @@ def sensor_figures(found: SensorPose) -> dict[str, float]:
         "baseline_mm": float(np.linalg.norm(found.fit.a_from_b[:3, 3])),
         "held_out_rms_mm": float(np.sqrt((found.held_mm**2).mean())) if len(found.held) else np.nan,
     }
+
+
+def _own_pixels(path: Path) -> dict[str, Mapping[str, object]]:
+    """`sensor` of a calibration, as the sensor's maker tells it."""
+    try:
+        told = parse_object(path.read_text("utf-8"))
+        told.number("depth_unit_mm", 1e-6, 1e3)
+        sensor_of(Fields({"sensor": told.values, "T_cam_sensor": np.eye(4).tolist()}))
+    except FileNotFoundError as error:
+        raise CalibrationError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise CalibrationError(f"{path}: {error}") from error
+    return {"sensor": told.values}
 
 
 def _clouds(folder: Path) -> dict[str, Path]:

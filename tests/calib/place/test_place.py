@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kits import rig
 from tests.kits.calib_kit import bump, calib, off, pose, refused, write_pictures, write_poses
 from tests.kits.repository import BRACKET
 from tests.kits.small_scan import small_bracket
 from voxgate.benchmarks.calibration.calib_cell import SIZE_PX, Camera, lens, make_cell
 from voxgate.calib.board.board import Board, Kind
 from voxgate.calib.board.board_print import raster
-from voxgate.calib.calibration_file import CalibrationFile
+from voxgate.calib.calibration_file import CalibrationFile, Step, updated
 from voxgate.calib.numerics.kabsch import absolute_orientation
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.twist import inverse, motion
@@ -29,6 +30,7 @@ from voxgate.calib.place.points import Cloud
 from voxgate.calib.place.scan_surface import scan_in_base
 from voxgate.calib.place.sensor import Pairs, locate_sensor, points_in_cloud
 from voxgate.calib.robot_poses.pose_forms import PoseForm
+from voxgate.calib.steps.part_step import CellFacts
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.transforms import Transform, apply
@@ -155,8 +157,29 @@ def test_sensor_command_from_pictures_and_ply(tmp_path: Path) -> None:
     assert summary["figures"]["held_out_mm"] < 1.0
     found = np.array(json.loads(out.read_text())["T_cam_sensor"])
     assert off(found, CAMERA_FROM_SENSOR)[0] < 1.0
+    pixels = tmp_path / "pixels.json"
+    told = rig.document()["sensor"]
+    del told["T_cam_sensor"]
+    pixels.write_text(json.dumps(told))
+    calib(*words, "--pixels", pixels)
+    assert json.loads(out.read_text())["sensor"] == told
+    pixels.write_text(json.dumps(told | {"distortion": [0.1]}))
+    assert "pixels.json: sensor.distortion must be 5" in refused(*words, "--pixels", pixels)
     (tmp_path / "clouds" / "3.ply").unlink()
     assert "no cloud is named after 3.png" in refused(*words)
+
+
+def test_rig_is_whole_when_its_part_is_placed(tmp_path: Path) -> None:
+    """The unit of depth is the sensor's then: one of the camera's, left over, would be refused."""
+    document = rig.document()
+    document["units"]["depth_unit_mm"] = 0.1
+    for key in ("T_base_part", "part"):
+        del document[key]
+    base = CalibrationFile(tmp_path / "calibration.json", document)
+    numbers = {"part": "boxes", "T_base_part": np.eye(4), **CellFacts("boxes").merged(base)}
+    data = updated(base, Step("part", numbers, {}, {}, (), {}), forced=False)
+    assert Calibration.from_text(json.dumps(data)).digest == data["digest"]
+    assert data["digest"] == rig.calibration().digest
 
 
 def lens_file() -> dict[str, object]:
