@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from voxgate.calib.commands.board import board
+from voxgate.calib.commands.check import check
 from voxgate.calib.commands.handeye import handeye
 from voxgate.calib.commands.intrinsics import intrinsics
 from voxgate.calib.commands.part import part
@@ -15,6 +16,7 @@ from voxgate.calib.commands.verify import verify
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "board": board,
+    "check": check,
     "intrinsics": intrinsics,
     "handeye": handeye,
     "sensor": sensor,

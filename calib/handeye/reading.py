@@ -77,19 +77,30 @@ def shifted(numbers: Array, seen: Array, points_mm: Array, eye_in_hand: bool) ->
 
     Only where the angles between poses agree is anything solved.
     """
-    tried = []
-    for shift in (each for each in range(-MAX_SHIFT, MAX_SHIFT + 1) if each):
-        rows, views = _overlap(len(seen), shift)
-        if rows.stop - rows.start > MIN_POSES:
-            screened = _angle_gaps(numbers[rows], forms_for(numbers.shape[1]), seen[views])
-            tried += [(gap, shift, form) for gap, form in screened[:2]]
     found: list[Reading] = []
-    for _, shift, form in sorted(tried, key=lambda each: each[0])[:SHIFTS_SOLVED]:
+    for _, shift, form in _shifts(numbers, seen)[:SHIFTS_SOLVED]:
         rows, views = _overlap(len(seen), shift)
         units = [replace(form, unit=unit) for unit in UNIT_MM]
         best = best_readings(numbers[rows], units, seen[views], points_mm, eye_in_hand)[:1]
         found += [replace(each, shift=shift) for each in best]
     return min(found, key=lambda reading: reading.gap_mm, default=None)
+
+
+def slipped_by(numbers: Array, seen: Array, most_deg: float) -> int | None:
+    """By how many rows the pictures are off, where the turns agree so; None where they do not."""
+    tried = _shifts(numbers, seen)
+    return tried[0][1] if tried and tried[0][0] <= most_deg else None
+
+
+def _shifts(numbers: Array, seen: Array) -> list[tuple[float, int, PoseForm]]:
+    """Rows against pictures a few lines off: how much the turns differ, deg, the least first."""
+    tried = []
+    for shift in (each for each in range(-MAX_SHIFT, MAX_SHIFT + 1) if each):
+        rows, views = _overlap(len(seen), shift)
+        if rows.stop - rows.start > MIN_POSES:
+            screened = rotation_gaps(numbers[rows], forms_for(numbers.shape[1]), seen[views])
+            tried += [(gap, shift, form) for gap, form in screened[:2]]
+    return sorted(tried, key=lambda each: each[0])
 
 
 def _overlap(count: int, shift: int) -> tuple[slice, slice]:
@@ -107,15 +118,16 @@ def angle_gap_deg(poses: Array, seen: Array) -> float:
 
 
 def _screened(numbers: Array, candidates: Sequence[PoseForm], seen: Array) -> list[PoseForm]:
-    gaps = _angle_gaps(numbers, candidates, seen)
+    gaps = rotation_gaps(numbers, candidates, seen)
     limit = max(PASS_DEG, PASS_RATIO * min((gap for gap, _ in gaps), default=0.0))
     return [form for gap, form in gaps if gap <= limit][:3]
 
 
-def _angle_gaps(
+def rotation_gaps(
     numbers: Array, candidates: Sequence[PoseForm], seen: Array
 ) -> list[tuple[float, PoseForm]]:
-    """Of every rotation that the numbers can be, the least first."""
+    """By how much the numbers' turns, in every rotation that they can be, differ from those of the
+    pictures, deg, the least first."""
     rotations = {(form.rotation, form.degrees): replace(form, unit="mm") for form in candidates}
     poses = [(form, poses_as(numbers, form)) for form in rotations.values()]
     gaps = [(angle_gap_deg(each, seen), form) for form, each in poses if each is not None]

@@ -176,6 +176,11 @@ def _need(count: int, what: str, taken: int) -> None:
 # --- start ---------------------------------------------------------------------------------------
 
 
+def rough_lens(sightings: Sightings, size_px: tuple[int, int]) -> Lens:
+    """A lens without distortion, by the homographies alone: good for angles to a degree or so."""
+    return Lens.plain(LensModel.BROWN, size_px, _focals(sightings, size_px, LensModel.BROWN)[0])
+
+
 def _start(
     sightings: Sightings, size_px: tuple[int, int], model: LensModel
 ) -> tuple[Lens, list[Transform | None]]:
