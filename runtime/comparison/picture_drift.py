@@ -20,6 +20,7 @@ from voxgate.runtime.nouns import Drift, GreyImage, View
 
 Array = npt.NDArray[np.float64]
 Plane = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 SMOOTH_PX = 1.5  # a slope is one over a pixel or two, and noise is not
 LIGHT_PX = 12.0  # light changes slower
@@ -54,10 +55,12 @@ class PictureGauge:
         """One view with the golden picture as laid over it; nothing where depth is aligned."""
         if registered.sensed is None or view.depth_mm is None:
             return
-        difference, across, down = _slopes(view.image, registered.reference)
-        rows, columns = _steepest(np.hypot(across, down), registered)
-        depth = view.depth_mm[rows, columns].astype(np.float64)
-        x, y = (plane[rows, columns] * depth for plane in (self._rays.x, self._rays.y))
+        known = np.abs(registered.deviation_mm) <= BELIEVED_MM  # a NaN is not
+        box = _around(known)
+        difference, across, down = _slopes(view.image[box], registered.reference[box])
+        rows, columns = _steepest(np.hypot(across, down), known[box])
+        depth = view.depth_mm[box][rows, columns].astype(np.float64)
+        x, y = (plane[box][rows, columns] * depth for plane in (self._rays.x, self._rays.y))
         points = np.stack([x, y, depth], axis=1)
         # where the surface's point is seen moves by so much, against the camera's own motion
         slopes = np.stack([across[rows, columns], down[rows, columns]], axis=1)
@@ -110,11 +113,18 @@ def _smooth(picture: Plane, sigma_px: float) -> Plane:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma_px), np.float32)
 
 
-def _steepest(
-    slope: Plane, registered: Registered
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _around(known: Mask) -> tuple[slice, slice]:
+    """Rows and columns of the picture in which something was compared, with room for light."""
+    room = int(2 * LIGHT_PX)
+    rows, columns = (
+        slice(max(int(at[0]) - room, 0), int(at[-1]) + 1 + room) if at.size else slice(0, 1)
+        for at in (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
+    )
+    return rows, columns
+
+
+def _steepest(slope: Plane, known: Mask) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Rows and columns of pixels inside what was compared, where grey changes most."""
-    known = np.abs(registered.deviation_mm) <= BELIEVED_MM  # a NaN is not
     inside = cv2.erode(known.view(np.uint8), np.ones((INSIDE_PX, INSIDE_PX), np.uint8)) > 0
     at = np.flatnonzero(inside & (slope >= LEAST_SLOPE))
     if len(at) > MAX_POINTS:
