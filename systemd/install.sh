@@ -62,9 +62,12 @@ from_lock() { # from_lock PYTHON ARGUMENT...: of pip install
 }
 
 compile_kernels() { # compile_kernels VERSION: by root, for its place; the service may only read them
-  [[ -z $root ]] || return 0 # for another machine's place and processor
   rm -rf "${opt:?}/$1/kernels"
-  mkdir -m 755 "$opt/$1/kernels"
+  mkdir -m 755 "$opt/$1/kernels" # also an empty one: then none is kept that the service could write
+  if [[ -n $root ]]; then
+    say "kernels are for a place and a processor: until install.sh has run on the box, each start compiles them"
+    return
+  fi
   (umask 022 && NUMBA_CACHE_DIR="$opt/$1/kernels" "$opt/$1/bin/python" -I -m voxgate.runtime.inspection.warm_up) ||
     say "kernels of $1 could not be compiled: each start takes half a minute more"
 }

@@ -94,6 +94,7 @@ def test_a_box_from_install_to_uninstall(tmp_path: Path) -> None:
     command = (stage / "opt/voxgate/current/bin/voxgate").read_text()
     assert command.startswith("#!/opt/voxgate/1.0.0/bin/python")
     assert str(stage) not in command
+    assert (stage / "opt/voxgate/1.0.0/kernels").is_dir(), "else numba asks the service's home"
 
     done = install(stage, "--rollback")
     assert (done.returncode, done.stdout) == (2, "")
