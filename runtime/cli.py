@@ -27,6 +27,7 @@ from voxgate.runtime.commands.keys import app as keys_app
 from voxgate.runtime.commands.keys import sign
 from voxgate.runtime.commands.recipe import app as recipe_app
 from voxgate.runtime.commands.record import evidence_app, record, replay
+from voxgate.runtime.commands.scene import scene
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.trusted.installed_kernels import use_installed
 from voxgate.runtime.errors import VoxGateError
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "check": check,
     "schema": schema,
     "inspect": inspect,
+    "scene": scene,
     "demo": demo,
     "play": play,
     "build": build,

@@ -1,8 +1,9 @@
 """ToysAD-8K and PartsAD-15K (Odd-One-Out): one folder per scene, scene3d.metadata.json and RGB/.
 
-An object is odd when its model's file carries a dash, as the published loader has it; its box is
-axis-aligned: centre, then height (y), width (x), depth (z). A *split.json above or beside the
-scenes says which are for testing.
+An object is odd when its model's file carries a dash, as the published loader has it. Its box is
+its centre and its extent along x, y, z of the object's own frame, which the published sample scene
+turns by rotation_matrix, or rotation_euler; the box here is the axis-aligned one around it. A
+*split.json above or beside the scenes says which are for testing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
 from voxgate.export.evaluation.cases import Dataset, SceneTruth
 from voxgate.export.evaluation.layouts.files import files, json_object
@@ -89,5 +92,17 @@ def _lacking(scene: Path) -> list[str]:
 
 
 def _box(entry: dict[str, Any]) -> tuple[float, ...]:
-    (x, y, z), (height, width, depth) = entry["bbox"]
-    return x, y, z, width, height, depth
+    centre, extent = (np.array(each, np.float64).reshape(3) for each in entry["bbox"])
+    around = np.abs(_turn(entry)) @ extent
+    return *centre.tolist(), *around.tolist()
+
+
+def _turn(entry: dict[str, Any]) -> npt.NDArray[np.float64]:
+    """(3, 3) of the object's frame in the world; as it stands where the scene does not say."""
+    matrix = entry.get("rotation_matrix")
+    if matrix is not None:
+        return np.array(matrix, np.float64)[:3, :3]
+    turn: npt.NDArray[np.float64] = Rotation.from_euler(
+        "xyz", entry.get("rotation_euler", (0.0, 0.0, 0.0))
+    ).as_matrix()
+    return turn

@@ -120,7 +120,7 @@ def test_scenes_have_boxes_and_odd_objects(tmp_path: Path) -> None:
     truth = cast(SceneCase, cases[0]).truth()
     assert cases[0].part == "unseen-test"
     assert truth.odd.tolist() == [False, True, False]  # a dash in a folder's name is none
-    assert truth.boxes[1].tolist() == [1.0, 0.0, 0.5, 0.5, 1.0, 1.0]  # y before x in the file
+    assert truth.boxes[1].tolist() == [1.0, 0.0, 0.5, 1.0, 0.5, 1.0]
 
 
 def test_sim3d_instances_become_views_in_one_frame(tmp_path: Path) -> None:
@@ -247,6 +247,26 @@ def test_pictures_are_judged_from_stored_maps(tmp_path: Path) -> None:
         "segmentation pixel AUROC": 1.0,
     }
     assert set(bagel.over_limits) >= {0.01, 0.3, 1.0}
+
+
+def test_a_box_is_not_turned_with_its_object(tmp_path: Path) -> None:
+    scene = tmp_path / "scenes" / "one"
+    (scene / "RGB").mkdir(parents=True)
+    (scene / "RGB" / "0000.png").write_bytes(b"")
+    quarter = [[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    objects = [
+        {"path": "a.blend", "bbox": [[0, 0, 0.05], [0.1, 0.4, 0.1]], "rotation_matrix": quarter},
+        {
+            "path": "a.blend",
+            "bbox": [[1, 0, 0.05], [0.1, 0.4, 0.1]],
+            "rotation_euler": [0, 0, np.pi / 4],
+        },
+    ]
+    (scene / "scene3d.metadata.json").write_text(json.dumps({"objects": objects}), "utf-8")
+    (found,) = open_dataset(tmp_path / "scenes").cases
+    boxes = cast(SceneCase, found).truth().boxes
+    assert boxes[0] == pytest.approx([0, 0, 0.05, 0.4, 0.1, 0.1])
+    assert boxes[1, 3:] == pytest.approx([0.5 / np.sqrt(2), 0.5 / np.sqrt(2), 0.1])
 
 
 def test_scenes_are_judged_from_stored_boxes(tmp_path: Path) -> None:

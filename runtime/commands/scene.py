@@ -1,0 +1,50 @@
+"""`voxgate scene`: which part of a tray differs from its neighbours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson
+
+
+def scene(
+    folder: Annotated[Path, typer.Argument(help="Folder of one scene: posed views of a tray.")],
+    picture: Annotated[
+        Path | None, typer.Option(help="Write a picture with every instance marked to this .png.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell which part of a tray is odd: exit 0 none, 1 some, 3 INDETERMINATE, 2 wrong input."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from voxgate.runtime.common.crew import Crew
+    from voxgate.runtime.offline.inspect_scan import EXIT_CODES
+    from voxgate.runtime.scenes.judge import judge
+    from voxgate.runtime.scenes.open_scene import open_scene
+    from voxgate.runtime.scenes.picture import save_picture
+    from voxgate.runtime.scenes.report import as_json as verdict_json
+    from voxgate.runtime.scenes.report import rows
+
+    with errors_as_json(as_json), Crew(2) as crew:
+        shown = open_scene(folder)
+        verdict = judge(shown, crew)
+        if picture is not None:
+            save_picture(picture, shown, verdict)
+    if as_json:
+        typer.echo(json.dumps(verdict_json(verdict)))
+    else:
+        console = Console()
+        table = Table("id", "place", "score", "what", title=verdict.outcome.value)
+        for row in rows(verdict):
+            table.add_row(*row)
+        console.print(table)
+        for doubt in verdict.doubts:
+            console.print(f"{doubt.reason.value}: {doubt.words}", highlight=False)
+    raise typer.Exit(EXIT_CODES[verdict.outcome])

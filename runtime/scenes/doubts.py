@@ -1,0 +1,144 @@
+"""What speaks against deciding on a tray: functions from what was found to a doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.scenes.neighbours import Difference
+from voxgate.runtime.scenes.scene import Scene
+from voxgate.runtime.scenes.tray import Instance
+
+LEAST_VIEWS = 6  # round a part: fewer leave sides that nobody saw
+LEAST_ALIKE = 3  # of two that differ nobody knows which is the odd one
+TOUCHING = 1.6  # times the usual footprint: two parts, or one and what lies against it
+LEAST_THING = 0.03  # of the usual footprint: smaller is a glint
+LEAST_COMPARED = 0.75  # of the surface that the neighbours show
+# A view that lies off the others by this much was not taken from where it says, or of what no
+# longer stands there: most of a voxel, and several times what is usual in this scene.
+OFF_VOXELS = 0.75
+OFF_TIMES = 5.0
+
+
+class SceneReason(str, Enum):
+    """Why a tray is not PASS; a closed list."""
+
+    ODD = "odd"
+    TOO_FEW = "too_few_instances"
+    TOUCHING = "instances_touch"
+    MISSING_VIEW = "missing_view"
+    VIEWS_DISAGREE = "views_disagree"
+    MOVED = "instance_moved"
+    COVERAGE = "coverage"
+    NO_MAJORITY = "no_majority"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One reason, in words that name the view or the instance."""
+
+    reason: SceneReason
+    words: str
+
+
+def views(scene: Scene) -> Iterator[Doubt]:
+    """Whether there are enough."""
+    if len(scene.views) < LEAST_VIEWS:
+        words = f"{len(scene.views)} views, at least {LEAST_VIEWS} from all around are needed"
+        yield Doubt(SceneReason.MISSING_VIEW, words)
+
+
+def too_few(comparable: int, found: int) -> Iterator[Doubt]:
+    """Whether there is a majority to be had at all."""
+    if comparable < LEAST_ALIKE:
+        words = (
+            f"{comparable} of {found} instances can be compared, at least {LEAST_ALIKE} are needed"
+        )
+        yield Doubt(SceneReason.TOO_FEW, words)
+
+
+def touching(instances: Sequence[Instance]) -> dict[int, Doubt]:
+    """By label, what covers more of the table than one part does."""
+    usual = float(np.median([each.footprint_mm2 for each in instances])) if instances else 0.0
+    return {
+        each.label: Doubt(
+            SceneReason.TOUCHING,
+            f"what stands at {_place(each)} covers {each.footprint_mm2 / usual:.1f} times the "
+            "table that the others do: move parts apart that touch",
+        )
+        for each in instances
+        if each.footprint_mm2 > TOUCHING * usual
+    }
+
+
+def partly_seen(instances: Sequence[Instance], views: int) -> dict[int, Doubt]:
+    """By label, what most views did not see."""
+    return {
+        each.label: Doubt(
+            SceneReason.COVERAGE,
+            f"what stands at {_place(each)} was seen by {len(each.seen_by)} of {views} views",
+        )
+        for each in instances
+        if 2 * len(each.seen_by) < views
+    }
+
+
+def small_things(small: Sequence[Instance], instances: Sequence[Instance]) -> Iterator[Doubt]:
+    """What may be a part that is half out of sight, the largest of them."""
+    usual = float(np.median([each.footprint_mm2 for each in instances])) if instances else 0.0
+    largest = max(small, key=lambda each: each.footprint_mm2, default=None)
+    if largest is not None and largest.footprint_mm2 > LEAST_THING * usual:
+        words = (
+            f"something smaller stands at {_place(largest)}, seen by {len(largest.seen_by)} views: "
+            "a part half out of sight, or something that does not belong on the tray"
+        )
+        yield Doubt(SceneReason.COVERAGE, words)
+
+
+def disagreeing(
+    shifts_mm: npt.NDArray[np.float64], instances: Sequence[Instance], voxel_mm: float
+) -> Iterator[Doubt]:
+    """Views from elsewhere, and instances that moved between two views. shifts_mm: (views,
+    instances), see steadiness."""
+    if not np.isfinite(shifts_mm).any():
+        return
+    usual = float(np.nanmedian(shifts_mm))
+    off = shifts_mm > max(OFF_VOXELS * voxel_mm, OFF_TIMES * usual)
+    elsewhere = off.sum(axis=1) > 0.5 * np.isfinite(shifts_mm).sum(axis=1)
+    for number in np.flatnonzero(elsewhere & off.any(axis=1)):
+        words = (
+            f"view {number} lies {np.nanmedian(shifts_mm[number]):.1f} mm off what the others saw: "
+            "was its pose taken with it?"
+        )
+        yield Doubt(SceneReason.VIEWS_DISAGREE, words)
+    for instance, column in zip(instances, (off & ~elsewhere[:, None]).T, strict=True):
+        if column.any():
+            seen = ", ".join(map(str, np.flatnonzero(column)))
+            words = f"the instance at {_place(instance)} stands elsewhere in view {seen}"
+            yield Doubt(SceneReason.MOVED, words)
+
+
+def coverage(instance: Instance, difference: Difference) -> Iterator[Doubt]:
+    """Whether enough was seen of an instance."""
+    if difference.compared < LEAST_COMPARED:
+        words = (
+            f"of the instance at {_place(instance)} only {difference.compared:.0%} of what its "
+            "neighbours show was seen"
+        )
+        yield Doubt(SceneReason.COVERAGE, words)
+
+
+def no_majority(odd: int, judged: int) -> Iterator[Doubt]:
+    """Whether the regular ones are more than the odd ones, or as many and at least two."""
+    if odd and (judged - odd < 2 or 2 * odd > judged):
+        words = f"{odd} of {judged} instances differ from the others: which are the regular ones?"
+        yield Doubt(SceneReason.NO_MAJORITY, words)
+
+
+def _place(instance: Instance) -> str:
+    x, y, _ = instance.box_mm.mean(axis=0)
+    return f"({x:.0f}, {y:.0f}) mm"

@@ -1,0 +1,199 @@
+"""The method on one page: a tray of parts -> which of them differs from its neighbours.
+
+    views -> what stands on the table -> each as a surface, on the grid of one of them -> what the
+    majority agrees on -> who deviates from it, and where -> PASS, FAIL or INDETERMINATE
+
+Nothing is taught and no part is golden. The task is that of Odd-One-Out (Bhunia, Li and Bilen,
+2024); this detector needs depth and no weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.scenes import doubts
+from voxgate.runtime.scenes.doubts import Doubt, SceneReason
+from voxgate.runtime.scenes.neighbours import Difference, differences, patches
+from voxgate.runtime.scenes.placing import ALIKE, Placed, place
+from voxgate.runtime.scenes.scene import Scene
+from voxgate.runtime.scenes.steadiness import shifts_mm
+from voxgate.runtime.scenes.surface import VOXEL_PX, Grid, Prepared, Surface, fuse, prepare
+from voxgate.runtime.scenes.tray import Instance, Tray, look
+from voxgate.runtime.transforms import Transform, apply, invert
+
+MARGIN_VOXELS = 6.0  # around the part compared with: what another one has too much is still seen
+OWN_VOXELS = 8.0  # from its outline: farther away nothing belongs to an instance
+ODD_FROM = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Oddity:
+    """Where an instance differs: centre_mm (3,) and box_mm (2, 3), world frame; deviation_mm the
+    most, + where there is more material than the neighbours have."""
+
+    centre_mm: npt.NDArray[np.float64]
+    box_mm: npt.NDArray[np.float64]
+    score: float
+    deviation_mm: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """One instance. score: 1.0 = threshold; None: it was not compared."""
+
+    number: int
+    instance: Instance
+    score: float | None
+    oddities: tuple[Oddity, ...] = ()
+
+    @property
+    def odd(self) -> bool | None:
+        """None: it was not compared."""
+        return None if self.score is None else self.score >= ODD_FROM
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneVerdict:
+    """On one tray. Whatever is not proven regular is not PASS."""
+
+    outcome: Outcome
+    doubts: tuple[Doubt, ...]
+    judged: tuple[Judged, ...]
+
+    @property
+    def reasons(self) -> tuple[SceneReason, ...]:
+        """Each once; an odd instance is the first."""
+        odd = [SceneReason.ODD] if any(each.odd for each in self.judged) else []
+        return tuple(dict.fromkeys([*odd, *(each.reason for each in self.doubts)]))
+
+
+def judge(scene: Scene, crew: Crew) -> SceneVerdict:
+    """Find the instances of a tray and tell which are odd."""
+    rays = scene.rays()
+    tray = look(scene, rays)
+    apart = doubts.touching(tray.instances) | doubts.partly_seen(tray.instances, len(scene.views))
+    whole = [each for each in tray.instances if each.label not in apart]
+    found = [
+        *doubts.views(scene),
+        *apart.values(),
+        *doubts.small_things(tray.small, tray.instances),
+        *doubts.too_few(len(whole), len(tray.instances)),
+    ]
+    compared: dict[int, Judged] = {}
+    if len(whole) >= doubts.LEAST_ALIKE:
+        compared, further = _compare(whole, scene, rays, tray, crew)
+        found += further
+    judged = tuple(
+        replace(compared.get(each.label, Judged(0, each, None)), number=number)
+        for number, each in enumerate(tray.instances, start=1)
+    )
+    return SceneVerdict(_outcome(judged, found), tuple(found), judged)
+
+
+def _compare(
+    whole: list[Instance], scene: Scene, rays: Rays, tray: Tray, crew: Crew
+) -> tuple[dict[int, Judged], list[Doubt]]:
+    """Each against the others: by label, and what was doubtful about it."""
+    views = prepare(scene, rays, tray)
+    grid, placed = _place_all(whole, views, rays, tray, crew)
+    worlds = [invert(each.grid_from_world) for each in placed]
+    surfaces = [
+        _own(fuse(views, rays, grid, world, crew), world, each, tray, grid)
+        for each, world in zip(whole, worlds, strict=True)
+    ]
+    shifts = shifts_mm(whole, surfaces, worlds, grid, len(scene.views))
+    found = [*doubts.disagreeing(shifts, whole, grid.voxel_mm)]
+    compared = {}
+    for instance, world, difference in zip(whole, worlds, differences(surfaces, grid), strict=True):
+        compared[instance.label] = _judged(instance, world, difference, grid)
+        found += doubts.coverage(instance, difference)
+    odd = sum(bool(each.odd) for each in compared.values())
+    return compared, [*found, *doubts.no_majority(odd, len(compared))]
+
+
+def _outcome(judged: tuple[Judged, ...], found: list[Doubt]) -> Outcome:
+    if found:
+        return Outcome.INDETERMINATE
+    return Outcome.FAIL if any(each.odd for each in judged) else Outcome.PASS
+
+
+def _place_all(
+    whole: list[Instance], views: tuple[Prepared, ...], rays: Rays, tray: Tray, crew: Crew
+) -> tuple[Grid, list[Placed]]:
+    """All onto the first one that most of the others are like; onto the last tried if none is."""
+    for first in _most_usual(whole):
+        grid = _grid(first, tray, VOXEL_PX * tray.pixel_mm)
+        onto = fuse(views, rays, grid, np.eye(4), crew)
+        placed = [_placed(each, first, onto, grid) for each in whole]
+        alike = sum(each.alike >= ALIKE for each in placed)
+        if 2 * alike > len(whole):
+            break
+    return grid, placed
+
+
+def _most_usual(instances: list[Instance]) -> list[Instance]:
+    """Those whose footprint and height are the most usual come first."""
+    sizes = np.array([(each.footprint_mm2, each.box_mm[1, 2]) for each in instances])
+    off = np.abs(sizes / np.median(sizes, axis=0) - 1).sum(axis=1)
+    return [instances[index] for index in np.argsort(off, kind="stable")]
+
+
+def _grid(instance: Instance, tray: Tray, voxel_mm: float) -> Grid:
+    margin = MARGIN_VOXELS * voxel_mm
+    low, high = instance.box_mm[0] - margin, instance.box_mm[1] + margin
+    low[2] = tray.table_z_mm - voxel_mm
+    shape = np.ceil((high - low) / voxel_mm).astype(int).tolist()
+    return Grid(low, (shape[0], shape[1], shape[2]), voxel_mm)
+
+
+def _placed(instance: Instance, first: Instance, surface: Surface, grid: Grid) -> Placed:
+    if instance is first:
+        return Placed(np.eye(4), 1.0)
+    return place(instance, first, surface, grid)
+
+
+def _own(
+    surface: Surface, world_from_grid: Transform, instance: Instance, tray: Tray, grid: Grid
+) -> Surface:
+    """Without what belongs to a neighbour that stands close, and without the table around."""
+    cells = np.moveaxis(np.indices(grid.shape[:2]), 0, -1)
+    level = np.concatenate([cells, np.full((*cells.shape[:2], 1), grid.shape[2] // 2)], axis=-1)
+    centres = grid.centres_mm(level).reshape(-1, 3)
+    world = apply(world_from_grid, centres).reshape(*cells.shape[:2], 3)
+    own = tray.belongs(world, instance.label, OWN_VOXELS * grid.voxel_mm)[..., None]
+    return replace(
+        surface,
+        distance_mm=np.where(own, surface.distance_mm, np.nan).astype(np.float32),
+        average_mm=np.where(own, surface.average_mm, np.nan).astype(np.float32),
+        steady=surface.steady & own,
+    )
+
+
+def _judged(instance: Instance, world: Transform, difference: Difference, grid: Grid) -> Judged:
+    found = tuple(
+        _oddity(voxels, score, world, difference, grid) for voxels, score in patches(difference)
+    )
+    return Judged(0, instance, difference.score, found)
+
+
+def _oddity(
+    voxels: npt.NDArray[np.intp],
+    score: float,
+    world: Transform,
+    difference: Difference,
+    grid: Grid,
+) -> Oddity:
+    points = apply(world, grid.centres_mm(voxels))
+    deviation = difference.deviation_mm[tuple(voxels.T)]
+    return Oddity(
+        points.mean(axis=0),
+        np.stack([points.min(axis=0), points.max(axis=0)]),
+        score,
+        float(deviation[np.abs(deviation).argmax()]),
+    )

@@ -1,0 +1,179 @@
+"""How each instance stands against one of them: turned about the table's normal, then as it fits.
+
+A map of heights gives turn and place to a few degrees and cells, iterated closest points bring the
+two surfaces near along the table, and least squares on the signed distance end it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from voxgate.runtime.scenes.surface import Grid, Surface
+from voxgate.runtime.scenes.tray import Instance
+from voxgate.runtime.transforms import Transform, apply
+
+Points = npt.NDArray[np.float64]
+
+SAMPLE = 5000  # points of an instance
+CLOSEST_SAMPLE = 1500
+MAP_CELLS = 64
+MAP_MARGIN = 1.3  # of the largest instance: any turn of it stays on the map
+TURN_STEP_DEG = 4.0
+OTHER_TURN_DEG = 20.0  # from here on another turn, not the same one less well
+CANDIDATES = 3
+CLOSEST_STEPS = 20
+CLOSEST_KEPT = 0.8  # of the pairs: what one has and the other has not must not pull
+FIT_STEPS = 30
+TILT_DEG, SINK_VOXELS = 0.5, 0.3  # one sigma of how parts stand on one table
+PRIOR_SHARE = 0.05  # of the points, that the table weighs as much as
+FIT_DONE = 1e-5  # rad and mm
+ALIKE = 0.5  # of the points that lie within reach of the other's surface, half a voxel or nearer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """An instance on the grid of the one compared with.
+
+    grid_from_world: where it fits best. alike: share of its points that lie on the other's surface.
+    """
+
+    grid_from_world: Transform
+    alike: float
+
+
+def sample(instance: Instance, count: int = SAMPLE) -> Points:
+    """(count, 3) points of it, evenly from all, world frame."""
+    step = max(1, len(instance.points) // count)
+    return instance.points[::step].astype(np.float64)
+
+
+def place(instance: Instance, other: Instance, surface: Surface, grid: Grid) -> Placed:
+    """Bring an instance onto another one, whose surface stands on the grid as in the world."""
+    points, target = sample(instance), sample(other)
+    tree = cKDTree(target)
+    near = [_closest(points, tree, target, turn) for turn in _turns(points, target)]
+    near.sort(key=lambda each: each[0])
+    tried = [_least_squares(points, start, surface, grid) for _, start in near[:2]]
+    return max(tried, key=lambda each: each.alike)
+
+
+def _turns(points: Points, target: Points) -> list[Transform]:
+    """The best turns about the vertical, with their places, clearly different ones."""
+    here, there = _centre(points), _centre(target)
+    spans = [np.linalg.norm(np.ptp(each[:, :2], axis=0)) for each in (points, target)]
+    cell_mm = MAP_MARGIN * float(max(spans)) / MAP_CELLS
+    low_mm = float(min(points[:, 2].min(), target[:, 2].min()))
+    base = np.conj(np.fft.rfft2(_heights(target - there, low_mm, cell_mm)))
+    found: list[tuple[float, float, Transform]] = []
+    for degrees in np.arange(0.0, 360.0, TURN_STEP_DEG):
+        turn = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+        heights = _heights((points - here) @ turn.T, low_mm, cell_mm)
+        likeness = np.fft.irfft2(np.fft.rfft2(heights) * base, s=heights.shape)
+        at = np.unravel_index(int(likeness.argmax()), likeness.shape)
+        shift = -((np.array(at) + MAP_CELLS // 2) % MAP_CELLS - MAP_CELLS // 2) * cell_mm
+        moved = np.eye(4)
+        moved[:3, :3] = turn
+        moved[:3, 3] = there - turn @ here
+        moved[:2, 3] += shift
+        cost = float((heights**2).sum() - 2 * likeness[at])
+        found.append((cost, degrees, moved))
+    found.sort(key=lambda each: each[0])
+    chosen: list[tuple[float, float, Transform]] = []
+    for each in found:
+        apart = [abs((each[1] - was[1] + 180) % 360 - 180) for was in chosen]
+        if all(gap >= OTHER_TURN_DEG for gap in apart):
+            chosen.append(each)
+        if len(chosen) == CANDIDATES:
+            break
+    return [moved for _, _, moved in chosen]
+
+
+def _centre(points: Points) -> Points:
+    """Of the outline on the table; the height stays."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return np.array([*(low + high)[:2] / 2, 0.0])
+
+
+def _heights(points: Points, low_mm: float, cell_mm: float) -> npt.NDArray[np.float64]:
+    heights = np.zeros(MAP_CELLS * MAP_CELLS)
+    at = np.floor(points[:, :2] / cell_mm + MAP_CELLS / 2).astype(np.intp)
+    inside = ((at >= 0) & (at < MAP_CELLS)).all(axis=1)
+    flat = at[inside, 0] * MAP_CELLS + at[inside, 1]
+    np.maximum.at(heights, flat, points[inside, 2] - low_mm)
+    return heights.reshape(MAP_CELLS, MAP_CELLS)
+
+
+def _closest(
+    points: Points, tree: cKDTree, target: Points, start: Transform
+) -> tuple[float, Transform]:
+    """Mean distance of the nearer pairs, and where the points lie then."""
+    some = points[:: max(1, len(points) // CLOSEST_SAMPLE)]
+    moved, cost = start, np.inf
+    for _ in range(CLOSEST_STEPS):
+        at = apply(moved, some)
+        distance, index = tree.query(at)
+        near = distance <= np.quantile(distance, CLOSEST_KEPT)
+        cost = float(distance[near].mean())
+        moved = _on_the_table(at[near], target[index[near]]) @ moved
+    return cost, moved
+
+
+def _on_the_table(points: Points, onto: Points) -> Transform:
+    """Turn about the vertical and shift along the table of points (n, 3) onto points (n, 3)."""
+    here, there = points.mean(axis=0), onto.mean(axis=0)
+    spread = (points - here)[:, :2].T @ (onto - there)[:, :2]
+    angle = np.arctan2(spread[0, 1] - spread[1, 0], spread[0, 0] + spread[1, 1])
+    moved = np.eye(4)
+    moved[:3, :3] = Rotation.from_euler("z", angle).as_matrix()
+    moved[:2, 3] = (there - moved[:3, :3] @ here)[:2]
+    return moved
+
+
+def _least_squares(points: Points, start: Transform, surface: Surface, grid: Grid) -> Placed:
+    """Where the points lie on the surface, and the share that does; Geman-McClure weights."""
+    told = np.isfinite(surface.distance_mm)
+    distance = np.where(told, surface.distance_mm, grid.reach_mm)
+    slopes = np.gradient(distance, grid.voxel_mm)
+    moved, alike = start, 0.0
+    for _ in range(FIT_STEPS):
+        at = apply(moved, points)
+        cell = ((at - grid.origin_mm) / grid.voxel_mm - 0.5).T
+        value = ndimage.map_coordinates(distance, cell, order=1, cval=grid.reach_mm)
+        certain = ndimage.map_coordinates(told.astype(np.float32), cell, order=1) > 0.99
+        use = certain & (np.abs(value) < 0.95 * grid.reach_mm)
+        on = certain & (np.abs(value) < 0.5 * grid.voxel_mm)
+        alike = float(on.sum() / max(1, certain.sum()))
+        if use.sum() < 50:
+            break
+        normal = np.stack(
+            [ndimage.map_coordinates(each, cell[:, use], order=1) for each in slopes], axis=-1
+        )
+        step, centre = _step(at[use], normal, value[use], grid.voxel_mm)
+        turn = np.eye(4)
+        turn[:3, :3] = Rotation.from_rotvec(step[:3]).as_matrix()
+        turn[:3, 3] = centre + step[3:] - turn[:3, :3] @ centre
+        moved = turn @ moved
+        if np.abs(step).max() < FIT_DONE:
+            break
+    return Placed(moved, alike)
+
+
+def _step(
+    points: Points, normal: Points, value: npt.NDArray[np.float64], voxel_mm: float
+) -> tuple[npt.NDArray[np.float64], Points]:
+    """One Gauss-Newton step: rotation vector, rad, about the centre, and translation, mm."""
+    centre = points.mean(axis=0)
+    scale = max(0.3 * voxel_mm, 1.4826 * float(np.median(np.abs(value))))
+    weight = 1 / (1 + np.square(value / (2 * scale))) ** 2
+    rows = np.concatenate([np.cross(points - centre, normal), normal], axis=1)
+    # it stands on the same table: it does not sink into it, and tilts by what lies under it
+    loose = np.array((TILT_DEG, TILT_DEG, 180.0)) * np.pi / 180, (1e3, 1e3, SINK_VOXELS * voxel_mm)
+    prior = len(points) * np.square(scale / np.concatenate(loose)) * PRIOR_SHARE
+    hessian = (rows * weight[:, None]).T @ rows + np.diag(prior + 1e-3)
+    return np.asarray(np.linalg.solve(hessian, -(rows * weight[:, None]).T @ value)), centre

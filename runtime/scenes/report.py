@@ -1,0 +1,70 @@
+"""A scene's verdict as JSON, and in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.scenes.judge import Judged, Oddity, SceneVerdict
+
+
+def as_json(verdict: SceneVerdict) -> dict[str, Any]:
+    """outcome, reasons, notes and instances; lengths in mm, world frame; scores 1.0 = threshold."""
+    return {
+        "outcome": verdict.outcome.value,
+        "reasons": [each.value for each in verdict.reasons],
+        "notes": [each.words for each in verdict.doubts],
+        "instances": [_instance(each) for each in verdict.judged],
+    }
+
+
+def _instance(judged: Judged) -> dict[str, Any]:
+    return {
+        "id": judged.number,
+        "box_mm": _rounded(judged.instance.box_mm),
+        "centre_mm": _rounded(judged.instance.box_mm.mean(axis=0)),
+        "score": None if judged.score is None else round(judged.score, 3),
+        "odd": judged.odd,
+        "seen_by": list(judged.instance.seen_by),
+        "defects": [_defect(each) for each in judged.oddities],
+    }
+
+
+def _defect(oddity: Oddity) -> dict[str, Any]:
+    return {
+        "centre_mm": _rounded(oddity.centre_mm),
+        "box_mm": _rounded(oddity.box_mm),
+        "score": round(oddity.score, 3),
+        "deviation_mm": round(oddity.deviation_mm, 3),
+    }
+
+
+def _rounded(values: npt.NDArray[np.float64]) -> Any:
+    return np.round(values, 2).tolist()
+
+
+def rows(verdict: SceneVerdict) -> list[tuple[str, str, str, str]]:
+    """Of a table: id, place, score, what is odd."""
+    return [
+        (
+            str(each.number),
+            "({:.0f}, {:.0f}) mm".format(*each.instance.box_mm.mean(axis=0)[:2]),
+            "-" if each.score is None else f"{each.score:.2f}",
+            _words(each),
+        )
+        for each in verdict.judged
+    ]
+
+
+def _words(judged: Judged) -> str:
+    if judged.odd is None:
+        return "not compared"
+    if not judged.odd:
+        return "as its neighbours"
+    said = [
+        "{:+.2f} mm at ({:.0f}, {:.0f}, {:.0f})".format(each.deviation_mm, *each.centre_mm)
+        for each in judged.oddities[:2]
+    ]
+    return "ODD: " + "; ".join(said or ["of another shape"])

@@ -1,0 +1,195 @@
+"""A tray of made-up parts, seen by posed views: rays met with boxes and balls, nothing of ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.transform import Rotation
+
+Array = npt.NDArray[np.float64]
+
+WIDTH_PX, HEIGHT_PX, FOCAL_PX = 160, 120, 200.0
+VIEWS = 12
+DISTANCE_MM = 360.0
+NOISE_MM = 0.05
+UNIT_MM = 0.02
+LIGHT = np.array([0.3, -0.2, 0.93])
+
+
+@dataclass(frozen=True)
+class Box:
+    """Centre and half its sizes, mm, in the part's frame."""
+
+    centre: tuple[float, float, float]
+    half: tuple[float, float, float]
+
+
+PART = (
+    Box((0, 0, 5), (30, 20, 5)),
+    Box((-16, 0, 20), (8, 12, 12)),
+    Box((20, 10, 12), (5, 5, 4)),
+)
+"""A plate with a tower and a knob: no turn about the vertical brings it back onto itself."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One instance: where it stands, how it is turned, what it is made of."""
+
+    x: float
+    y: float
+    degrees: float
+    boxes: tuple[Box, ...] = PART
+    upside_down: bool = False
+
+    def world_from_part(self) -> Array:
+        """(4, 4), the lowest point on the table."""
+        turn = Rotation.from_euler("z", self.degrees, degrees=True)
+        height = 0.0
+        if self.upside_down:
+            turn = turn * Rotation.from_euler("x", 180, degrees=True)
+            height = max(box.centre[2] + box.half[2] for box in self.boxes)
+        pose = np.eye(4)
+        pose[:3, :3] = turn.as_matrix()
+        pose[:3, 3] = self.x, self.y, height
+        return pose
+
+
+@dataclass(frozen=True)
+class Tray:
+    """Parts, and what goes wrong: `moved` is (part, first view, shift in x, mm)."""
+
+    parts: Sequence[Part]
+    moved: tuple[int, int, float] | None = None
+    wrong_pose: tuple[int, float] | None = None
+    views: int = VIEWS
+    aim: tuple[float, float] = (0.0, 0.0)
+    seed: int = field(default=1)
+
+
+def with_box(part: Part, box: Box) -> Part:
+    """The part with something on it."""
+    return replace(part, boxes=(*part.boxes, box))
+
+
+def without(part: Part, index: int) -> Part:
+    """The part without one of its boxes."""
+    return replace(part, boxes=part.boxes[:index] + part.boxes[index + 1 :])
+
+
+def regular(count: int) -> list[Part]:
+    """Up to five parts that do not touch, turned differently."""
+    places = ((-75, -70, 10), (70, -65, 200), (-72, 60, 95), (70, 75, 300), (0, 0, 45))
+    return [Part(x, y, degrees) for x, y, degrees in places[:count]]
+
+
+def write(tray: Tray, folder: Path) -> Path:
+    """Render it as a scene folder."""
+    rng = np.random.default_rng(tray.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    views = []
+    for number in range(tray.views):
+        pose = _pose(number, tray)
+        image, depth = _render(_parts(tray, number), pose, rng)
+        _png(folder / f"{number:02d}.png", image)
+        _png(folder / f"{number:02d}d.png", depth)
+        said = pose.copy()
+        if tray.wrong_pose is not None and number == tray.wrong_pose[0]:
+            said[0, 3] += tray.wrong_pose[1]
+        views.append(
+            {
+                "image": f"{number:02d}.png",
+                "depth": f"{number:02d}d.png",
+                "T_world_cam": said.tolist(),
+            }
+        )
+    scene = {
+        "units": "mm",
+        "image_size": {"width": WIDTH_PX, "height": HEIGHT_PX},
+        "K": [[FOCAL_PX, 0, WIDTH_PX / 2], [0, FOCAL_PX, HEIGHT_PX / 2], [0, 0, 1]],
+        "depth_unit_mm": UNIT_MM,
+        "table_z_mm": 0.0,
+        "views": views,
+    }
+    (folder / "scene.json").write_text(json.dumps(scene), "utf-8")
+    return folder
+
+
+def _parts(tray: Tray, view: int) -> list[Part]:
+    parts = list(tray.parts)
+    if tray.moved is not None and view >= tray.moved[1]:
+        index, _, shift = tray.moved
+        parts[index] = replace(parts[index], x=parts[index].x + shift)
+    return parts
+
+
+def _pose(number: int, tray: Tray) -> Array:
+    """Two thirds of the views on a ring, the rest higher above."""
+    high = number % 3 == 2
+    around = 2 * np.pi * number / tray.views
+    up = np.radians(70 if high else 42)
+    centre = np.array([*tray.aim, 10.0])
+    eye = centre + DISTANCE_MM * np.array(
+        [np.cos(around) * np.cos(up), np.sin(around) * np.cos(up), np.sin(up)]
+    )
+    z = (centre - eye) / np.linalg.norm(centre - eye)
+    x = np.cross(z, (0, 0, 1.0))
+    x /= np.linalg.norm(x)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([x, np.cross(z, x), z], axis=1)
+    pose[:3, 3] = eye
+    return pose
+
+
+def _render(
+    parts: list[Part], world_from_camera: Array, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
+    v, u = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX]
+    ray = np.stack(
+        [(u - WIDTH_PX / 2) / FOCAL_PX, (v - HEIGHT_PX / 2) / FOCAL_PX, np.ones(u.shape)], axis=-1
+    )
+    way = ray @ world_from_camera[:3, :3].T
+    eye = world_from_camera[:3, 3]
+    depth = np.where(way[..., 2] < 0, -eye[2] / np.minimum(way[..., 2], -1e-9), np.inf)
+    normal = np.zeros_like(way)
+    normal[..., 2] = 1.0
+    tone = np.full(depth.shape, 60.0)
+    for part in parts:
+        pose = part.world_from_part()
+        for box in part.boxes:
+            _meet(box, pose, eye, way, depth, normal, tone)
+    shade = 0.35 + 0.65 * np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
+    image = np.clip(tone * shade + rng.normal(0, 1.5, depth.shape), 0, 255).astype(np.uint8)
+    counts = np.rint((depth + rng.normal(0, NOISE_MM, depth.shape)) / UNIT_MM)
+    return image, np.where((counts > 0) & (counts < 65535), counts, 0).astype(np.uint16)
+
+
+def _meet(
+    box: Box, pose: Array, eye: Array, way: Array, depth: Array, normal: Array, tone: Array
+) -> None:
+    """Where rays meet a box first, in place (the slab method)."""
+    turn = pose[:3, :3]
+    start = turn.T @ (eye - pose[:3, 3]) - box.centre
+    along = way @ turn
+    along = np.where(np.abs(along) < 1e-12, 1e-12, along)
+    first = (-np.sign(along) * box.half - start) / along
+    last = (np.sign(along) * box.half - start) / along
+    enter, leave = first.max(axis=-1), last.min(axis=-1)
+    hit = (enter < leave) & (enter > 0) & (enter < depth)
+    face = np.zeros_like(along)
+    np.put_along_axis(face, first.argmax(axis=-1)[..., None], 1.0, axis=-1)
+    depth[hit] = enter[hit]
+    normal[hit] = ((-np.sign(along) * face) @ turn.T)[hit]
+    tone[hit] = 150.0
+
+
+def _png(path: Path, pixels: npt.NDArray[np.generic]) -> None:
+    done, content = cv2.imencode(".png", pixels)
+    assert done
+    path.write_bytes(content.tobytes())

@@ -1,0 +1,156 @@
+"""A tray is told wrong: rows of what stands on it and what goes wrong, and what must come out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.kits.tray_of_parts import Box, Part, Tray, regular, with_box, without, write
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.scenes.doubts import SceneReason
+from voxgate.runtime.scenes.judge import SceneVerdict, judge
+from voxgate.runtime.scenes.open_scene import open_scene
+
+FIVE = regular(5)
+BUMP = Box((5, -8, 12), (4, 4, 3))
+
+
+def bumpy(part: Part) -> Part:
+    """With a block of 8 mm that is 5 mm high."""
+    return with_box(part, BUMP)
+
+
+@dataclass(frozen=True)
+class Row:
+    """odd: numbers, in the order of `tray.parts`; None: whoever, it is not PASS."""
+
+    name: str
+    tray: Tray
+    outcome: Outcome
+    reasons: Sequence[SceneReason] = ()
+    odd: tuple[int, ...] | None = ()
+
+
+BY_DAY = [
+    Row("four regular parts", Tray(FIVE[:4]), Outcome.PASS),
+    Row(
+        "something on one",
+        Tray([*FIVE[:3], bumpy(FIVE[3])]),
+        Outcome.FAIL,
+        [SceneReason.ODD],
+        (3,),
+    ),
+    Row(
+        "a view from elsewhere",
+        Tray(FIVE[:4], wrong_pose=(4, 8.0)),
+        Outcome.INDETERMINATE,
+        [SceneReason.VIEWS_DISAGREE],
+        None,
+    ),
+    Row("one instance alone", Tray(FIVE[:1]), Outcome.INDETERMINATE, [SceneReason.TOO_FEW], None),
+]
+AT_NIGHT = [
+    Row("three regular parts", Tray(FIVE[:3]), Outcome.PASS),
+    Row("five regular parts", Tray(FIVE, seed=2), Outcome.PASS),
+    Row(
+        "a knob is missing",
+        Tray([FIVE[0], without(FIVE[1], 2), *FIVE[2:4]]),
+        Outcome.FAIL,
+        [SceneReason.ODD],
+        (1,),
+    ),
+    Row(
+        "two of five are odd alike",
+        Tray([bumpy(FIVE[0]), bumpy(FIVE[1]), *FIVE[2:]]),
+        Outcome.FAIL,
+        [SceneReason.ODD],
+        (0, 1),
+    ),
+    Row(
+        "one moved between the views",
+        Tray(FIVE[:4], moved=(1, 6, 6.0)),
+        Outcome.INDETERMINATE,
+        [SceneReason.MOVED],
+        None,
+    ),
+    Row(
+        "two touch",
+        Tray([*FIVE[:3], Part(70, 75, 300), Part(76, 118, 10)]),
+        Outcome.INDETERMINATE,
+        [SceneReason.TOUCHING],
+        None,
+    ),
+    Row(
+        "one is half out of sight",
+        Tray([*FIVE[:3], Part(125, 95, 300)], aim=(-45, -30)),
+        Outcome.INDETERMINATE,
+        [SceneReason.COVERAGE],
+        None,
+    ),
+    Row(
+        "all are odd",
+        Tray(
+            [bumpy(FIVE[0]), without(FIVE[1], 2), with_box(FIVE[2], Box((-20, 0, 35), (4, 4, 3)))]
+        ),
+        Outcome.INDETERMINATE,
+        [SceneReason.NO_MAJORITY],
+        None,
+    ),
+    Row(
+        "one lies upside down",
+        Tray([*FIVE[:3], Part(70, 75, 300, upside_down=True)]),
+        Outcome.INDETERMINATE,
+        [SceneReason.ODD],
+        (3,),
+    ),
+    Row(
+        "views are missing",
+        Tray(FIVE[:4], views=5),
+        Outcome.INDETERMINATE,
+        [SceneReason.MISSING_VIEW],
+        None,
+    ),
+]
+ROWS = [
+    *(pytest.param(row, id=row.name.replace(" ", "-")) for row in BY_DAY),
+    *(
+        pytest.param(row, id=row.name.replace(" ", "-"), marks=pytest.mark.nightly)
+        for row in AT_NIGHT
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS)
+def test_a_tray_is_told_wrong(row: Row, tmp_path: Path) -> None:
+    with Crew(1) as crew:
+        verdict = judge(open_scene(write(row.tray, tmp_path / "tray")), crew)
+    assert verdict.outcome is row.outcome, [each.words for each in verdict.doubts]
+    assert set(row.reasons) <= set(verdict.reasons)
+    if row.odd is not None:
+        assert _odd(verdict, row.tray) == set(row.odd)
+
+
+@pytest.mark.slow
+def test_an_odd_part_is_found_and_the_place_where_it_differs_is_not(tmp_path: Path) -> None:
+    tray = Tray([*FIVE[:3], bumpy(FIVE[3])])
+    with Crew(1) as crew:
+        verdict = judge(open_scene(write(tray, tmp_path / "tray")), crew)
+    pose = tray.parts[3].world_from_part()
+    expected = pose[:3, :3] @ BUMP.centre + pose[:3, 3]
+    odd = next(each for each in verdict.judged if each.odd)
+    assert odd.oddities[0].deviation_mm > 1
+    assert np.linalg.norm(odd.oddities[0].centre_mm - expected) < 6
+    assert ((odd.instance.box_mm[0] < expected) & (odd.instance.box_mm[1] > expected)).all()
+
+
+def _odd(verdict: SceneVerdict, tray: Tray) -> set[int]:
+    """Indices of the parts that stand where an odd instance was found."""
+    places = np.array([(part.x, part.y) for part in tray.parts])
+    found = [each.instance.box_mm.mean(axis=0)[:2] for each in verdict.judged if each.odd]
+    return {int(np.linalg.norm(places - at, axis=1).argmin()) for at in found}
