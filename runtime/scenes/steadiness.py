@@ -39,7 +39,7 @@ def shifts_mm(
         zip(instances, surfaces, worlds, strict=True)
     ):
         field = np.where(np.isfinite(surface.average_mm), surface.average_mm, grid.reach_mm)
-        slopes = np.gradient(field, grid.voxel_mm)
+        slopes = [*np.gradient(field, grid.voxel_mm)]
         for number in instance.seen_by:
             points = instance.points[instance.view_of == number]
             if len(points) >= LEAST_POINTS:
@@ -50,7 +50,10 @@ def shifts_mm(
 
 
 def _shift(
-    points: Points, field: npt.NDArray[np.float32], slopes: Sequence[Points], grid: Grid
+    points: Points,
+    field: npt.NDArray[np.float32],
+    slopes: Sequence[npt.NDArray[np.float32]],
+    grid: Grid,
 ) -> Points:
     """(3,) that brings points (n, 3) onto the surface, mm; Geman-McClure weights."""
     shift = np.zeros(3)

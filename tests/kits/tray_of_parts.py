@@ -189,7 +189,7 @@ def _meet(
     tone[hit] = 150.0
 
 
-def _png(path: Path, pixels: npt.NDArray[np.generic]) -> None:
+def _png(path: Path, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:
     done, content = cv2.imencode(".png", pixels)
     assert done
     path.write_bytes(content.tobytes())

@@ -29,7 +29,10 @@ PERMISSIVE = re.compile(
     r"\b(MIT|BSD|0BSD|Apache|ISC|Zlib|CC0|PSF|Python Software Foundation|MPL|Unlicense|HPND)\b"
 )
 COPYLEFT = re.compile(r"\b(A?GPL|GNU (Affero )?General Public)\b")
-KNOWN = {"genicam": "GenICam licence (EMVA): use and redistribution of the unchanged binaries"}
+KNOWN = {
+    "genicam": "GenICam licence (EMVA): use and redistribution of the unchanged binaries",
+    "openexr": "BSD-3-Clause",  # in its LICENSE.md; its metadata is empty
+}
 BUNDLED = """
 Wheels bring libraries of their own: libzmq (MPL-2.0) and libsodium (ISC) in pyzmq, FFmpeg (LGPL,
 a shared library) in opencv-python-headless, OpenBLAS (BSD-3-Clause) and the GCC runtime (GPL-3.0
