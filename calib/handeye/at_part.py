@@ -35,15 +35,27 @@ class Proposal:
     at_part_mm: float
 
 
-def at_part_mm(found: HandEye, covariance: Array | None = None) -> float:
-    """Standard deviation, mm, of a point of the board where the camera saw it, by what is uncertain
-    of the camera's place; covariance (6, 6): another than the calibration's own."""
+def at_part_mm(found: HandEye, with_lens: Array | None = None) -> float:
+    """Standard deviation, mm, of the place of a point of the board that is seen where it was seen,
+    by what is uncertain of the camera's place and of its lens: the two make up for each other.
+
+    with_lens: another covariance than the calibration's own.
+    """
     middle = np.append(_middle(found), 1.0)
     points = (found.shot.seen @ middle)[:, :3]
-    own = found.covariance if covariance is None else covariance
-    by_motion = np.concatenate([-skew(points), np.tile(np.eye(3), (len(points), 1, 1))], axis=2)
-    spread = np.einsum("vij,jk,vik->v", by_motion, own, by_motion)
+    own = found.with_lens if with_lens is None else with_lens
+    by_all = np.concatenate([-skew(points), np.tile(np.eye(3), (len(points), 1, 1))], axis=2)
+    if len(own) > 6:
+        by_all = np.concatenate([by_all, _by_lens(found, points)], axis=2)
+    spread = np.einsum("vij,jk,vik->v", by_all, own, by_all)
     return float(np.sqrt(spread.mean()))
+
+
+def _by_lens(found: HandEye, points: Array) -> Array:
+    """(v, 3, p) how the point in a pixel, at its depth, moves with the lens's values."""
+    linear = found.lens.linearise(points)
+    across = np.linalg.solve(linear.by_pose[:, :, 3:5], linear.by_lens)
+    return np.concatenate([-across, np.zeros((len(points), 1, across.shape[2]))], axis=1)
 
 
 def robot_at_part_mm(found: HandEye) -> float:
@@ -56,20 +68,27 @@ def robot_at_part_mm(found: HandEye) -> float:
 def pose_to_add(found: HandEye) -> Proposal | None:
     """Of poses that look at the board from other sides, the one after which the error at the part
     is least; None where none is better."""
-    known = np.linalg.inv(found.both)
-    # what the lens adds to X no pose betters while the lens is held
-    held = found.covariance - found.both[:6, :6]
+    known = np.linalg.inv(found.joint)
     best: Proposal | None = None
     for seen in _candidates(found):
         sighting = _sighting(found, seen)
         if sighting is None:
             continue
-        added = _information(found, seen, sighting)
-        after = np.linalg.inv(known + added)[:6, :6] + held
-        error_mm = at_part_mm(found, after)
+        after = np.asarray(np.linalg.inv(known + _information(found, seen, sighting)), np.float64)
+        error_mm = at_part_mm(found, _with_lens(found, after))
         if best is None or error_mm < best.at_part_mm:
             best = Proposal(_flange(found, seen), error_mm)
     return best if best is not None and best.at_part_mm < at_part_mm(found) else None
+
+
+def _with_lens(found: HandEye, joint: Array) -> Array:
+    """Of x and the lens after one more pose; what a held lens adds to x no pose betters."""
+    if len(joint) > 12:
+        rows = [*range(6), *range(12, len(joint))]
+        return np.asarray(joint[np.ix_(rows, rows)])
+    changed: Array = found.with_lens.copy()
+    changed[:6, :6] += joint[:6, :6] - found.joint[:6, :6]
+    return changed
 
 
 def two_numbers(found: HandEye, form: PoseForm) -> list[str]:
@@ -123,7 +142,8 @@ def _sighting(found: HandEye, seen: Transform) -> Sighting | None:
 
 def _information(found: HandEye, seen: Transform, sighting: Sighting) -> Array:
     mount = found.z @ inverse(seen[None]) @ inverse(found.x[None])
-    geometry = Geometry(mount, found.eye_in_hand, found.corner_px)
+    free = len(found.joint) > 12
+    geometry = Geometry(mount, found.eye_in_hand, found.corner_px, free_lens=free)
     state = JointState(found.lens, found.x, found.z, np.zeros((1, 6)))
     robot = found.robot_mm, float(np.radians(found.robot_deg))
     return view_information(Sightings.stack([sighting]), geometry, state, robot)

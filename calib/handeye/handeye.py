@@ -78,8 +78,10 @@ class Options:
 class HandEye:
     """x: flange_from_camera (base_from_camera if the camera stands beside the robot);
     z: base_from_board (flange_from_board). covariance (6, 6) of x, a small motion of the camera
-    in its own frame, rad and mm; both (12, 12): of x and z, the lens held. corner_px: noise of the
-    corners. off_mm, off_deg (v,): where each pose puts the board, against z.
+    in its own frame, rad and mm; joint (12, 12) of x and z, or with the lens's values behind if
+    they were fitted too; with_lens (6 + p, 6 + p) of x and the lens, (6, 6) where nothing is known
+    of it. corner_px: noise of the corners. off_mm, off_deg (v,): where each pose puts the board,
+    against z.
     """
 
     x: Transform
@@ -87,7 +89,8 @@ class HandEye:
     lens: Lens
     lens_covariance: Array | None
     covariance: Array
-    both: Array
+    joint: Array
+    with_lens: Array
     corner_px: float
     shot: Shot
     residuals: Array
@@ -257,13 +260,10 @@ def _result(
     outliers: tuple[OutlierPose, ...],
     geometry: Geometry,
 ) -> HandEye:
-    covariance = joint.covariance[:6, :6]
+    with_lens = _with_lens(shot, joint, options, geometry)
     lens_covariance = options.lens_covariance
     if options.refine_lens:
         lens_covariance = joint.covariance[12:, 12:]
-    elif lens_covariance is not None:
-        influence = held_lens_influence(shot.sightings, geometry, joint)[:6]
-        covariance = covariance + influence @ lens_covariance @ influence.T
     state = joint.state
     seen = refined_poses(shot.sightings, state.lens, predicted(geometry, state))
     off_mm, off_deg = _off(state.x, state.z, geometry.mounts, seen, shot.sightings)
@@ -272,8 +272,9 @@ def _result(
         z=state.z,
         lens=state.lens,
         lens_covariance=lens_covariance,
-        covariance=covariance,
-        both=joint.covariance[:12, :12],
+        covariance=with_lens[:6, :6],
+        joint=joint.covariance,
+        with_lens=with_lens,
         corner_px=geometry.sigma_px,
         shot=replace(shot, seen=seen),
         residuals=joint.residuals,
@@ -285,6 +286,19 @@ def _result(
         turns=turns(geometry.mounts),
         eye_in_hand=options.eye_in_hand,
     )
+
+
+def _with_lens(shot: Shot, joint: Joint, options: Options, geometry: Geometry) -> Array:
+    """Covariance of x and of the lens's values together."""
+    own, lens = joint.covariance[:6, :6], options.lens_covariance
+    if options.refine_lens:
+        rows = [*range(6), *range(12, len(joint.covariance))]
+        return np.asarray(joint.covariance[np.ix_(rows, rows)])
+    if lens is None:
+        return own
+    influence = held_lens_influence(shot.sightings, geometry, joint)[:6]
+    both = influence @ lens
+    return np.block([[own + both @ influence.T, both], [both.T, lens]])
 
 
 def _off(

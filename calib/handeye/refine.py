@@ -143,9 +143,10 @@ def held_lens_influence(seen: Sightings, geometry: Geometry, joint: Joint) -> Ar
 def view_information(
     seen: Sightings, geometry: Geometry, state: JointState, robot: tuple[float, float]
 ) -> Array:
-    """(12, 12) what these views tell of X and Z, the robot's errors (mm, rad) unknown at each."""
+    """(12, 12) or (12 + p, 12 + p) what these views tell of X, Z and a lens that is free, the
+    robot's errors (mm, rad) unknown at each."""
     prior = np.ones((len(seen), 1)) * _information(*robot)
-    system = _linearise(seen, geometry, state, prior, free_lens=False)
+    system = _linearise(seen, geometry, state, prior, geometry.free_lens)
     by_view = np.linalg.solve(system.own, np.swapaxes(system.cross, 1, 2))
     return np.asarray(system.shared - np.einsum("vsi,vit->st", system.cross, by_view))
 

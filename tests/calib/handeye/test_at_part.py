@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.kits.calib_kit import shot, usual
+from tests.kits.calib_kit import lens_found, shot, usual
 from voxgate.benchmarks.calibration.calib_cell import SIZE_PX
 from voxgate.calib.board.sightings import Sighting, Sightings
 from voxgate.calib.gates import handeye_limits
@@ -39,6 +39,25 @@ def test_error_at_the_part_is_what_moves_there() -> None:
     points = np.array([apply(seen, middle[None])[0] for seen in found.shot.seen])
     off = np.array([_moved(draw, points) - points for draw in draws])
     assert at_part_mm(found) == pytest.approx(np.sqrt((off**2).sum(axis=2).mean()), rel=0.1)
+
+
+def test_lens_and_place_that_make_up_for_each_other_are_no_error_at_the_part() -> None:
+    """Fitted together, a principal point to the left and a camera that looks to the right see the
+    same: the claim at the part is far below what the turn alone would do there. Against cells whose
+    truth is known."""
+    off_mm, claimed_mm = [], []
+    for seed in range(4):
+        cell, lens = usual(seed), lens_found(seed)
+        data = shot(seed)
+        found = calibrate_handeye(data, lens.lens, Options(refine_lens=True), _unexplained)
+        middle = data.sightings.points_mm.mean(axis=0)
+        points = np.array([apply(seen, middle[None])[0] for seen in cell.camera_from_board])
+        rays = found.lens.normalised(cell.lens.project(points))
+        again = np.column_stack([rays, np.ones(len(rays))]) * points[:, 2:]
+        off_mm.append(np.linalg.norm(apply(found.x, again) - apply(cell.x, points), axis=1))
+        claimed_mm.append(at_part_mm(found))
+    ratio = np.sqrt((np.array(off_mm) ** 2).mean()) / np.sqrt((np.array(claimed_mm) ** 2).mean())
+    assert 0.5 < ratio < 1.8
 
 
 def _moved(draw: Array, points: Array) -> Array:
