@@ -16,6 +16,8 @@ from voxgate.benchmarks.calibration.calib_cell import Camera, lens
 from voxgate.calib.board.board_pictures import BoardPictures, find_in_pictures, list_pictures
 from voxgate.runtime.nouns import GreyImage
 
+pytestmark = pytest.mark.slow
+
 BOARD = BOARDS["chequerboard"]
 
 

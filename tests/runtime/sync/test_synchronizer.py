@@ -76,6 +76,7 @@ def test_on_a_moving_robot_the_error_stays_inside_the_claimed_bound(
         assert cell.error_mm(frame_id, view.part_from_camera) <= view.uncertainty_mm + 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ppm", [500, -500, 1000, -1000, 5000, -5000, 20_000, -20_000])
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.nightly) for n in (1, 2))])
 def test_a_slewed_host_clock_spoils_what_is_claimed_of_time(ppm: int, seed: int) -> None:

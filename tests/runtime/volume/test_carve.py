@@ -23,6 +23,8 @@ from voxgate.runtime.volume.segment import segment
 from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
 
+pytestmark = pytest.mark.slow
+
 POSES = [scene.camera(azimuth, 25.0 + 30.0 * (azimuth % 120 > 0)) for azimuth in range(0, 360, 60)]
 PLATE: scene.Box = ((-50.0, -30.0, 0.0), (50.0, 30.0, 10.0))
 POSTS: tuple[scene.Box, ...] = (
