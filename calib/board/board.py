@@ -46,6 +46,10 @@ class Kind(str, Enum):
     CHEQUERBOARD = "chequerboard"
     CIRCLES = "circles"  # dots in rows and columns
     DOTS = "dots"  # every second row is shifted by half the spacing
+    APRILGRID = "aprilgrid"  # Kalibr's: a tag on every place, small black squares between corners
+
+
+MARKED = (Kind.CHARUCO, Kind.APRILGRID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class Board:
     columns, rows: of squares, or of dots (for asymmetric dots: dots per row, and rows).
     pitch_mm: side of a square, or distance between neighbouring dots (asymmetric: between rows,
     which is half the distance of two dots in a row). feature_mm: side of a marker or diameter of a
-    dot, 0 for a chequerboard. legacy: ChArUco of OpenCV before 4.6, first square a marker.
+    dot, 0 for a chequerboard; of an AprilGrid pitch_mm is from tag to tag, columns and rows count
+    tags. legacy: ChArUco of OpenCV before 4.6, first square a marker.
     """
 
     kind: Kind
@@ -73,7 +78,7 @@ class Board:
             )
         _check_pitch(self.pitch_mm)
         _check_feature(self)
-        if self.kind is Kind.CHARUCO:
+        if self.kind in MARKED:
             _check_dictionary(self)
 
     @property
@@ -89,6 +94,8 @@ class Board:
     @property
     def points_mm(self) -> npt.NDArray[np.float64]:
         """(n, 3) float64 of the board frame, row by row from the top left; z = 0."""
+        if self.kind is Kind.APRILGRID:
+            return _tag_corners_mm(self)
         across, down = self.grid
         row, column = (index.ravel() for index in np.mgrid[0:down, 0:across])
         if self.squares:
@@ -140,6 +147,18 @@ class Board:
         return board
 
 
+def _tag_corners_mm(board: Board) -> npt.NDArray[np.float64]:
+    """(4 n, 3), tag by tag as they are numbered, from the bottom left; of each the corners from its
+    bottom left, against the clock."""
+    tag = np.arange(board.columns * board.rows)
+    left = (tag % board.columns) * board.pitch_mm
+    top = (board.rows - 1 - tag // board.columns) * board.pitch_mm
+    side = board.feature_mm
+    x = np.stack([left, left + side, left + side, left], axis=1)
+    y = np.stack([top + side, top + side, top, top], axis=1)
+    return np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1).astype(np.float64)
+
+
 def _check_pitch(pitch_mm: float) -> None:
     if not 0 < pitch_mm < 1e4:
         raise ValueError(f"pitch_mm must be above 0, got {pitch_mm:g}")
@@ -161,7 +180,7 @@ def _check_feature(board: Board) -> None:
         if board.feature_mm:
             raise ValueError("a chequerboard has neither markers nor dots: feature_mm must be 0")
     elif not 0 < board.feature_mm < largest:
-        what = "marker" if board.squares else "dot"
+        what = "marker" if board.kind in MARKED else "dot"
         raise ValueError(
             f"feature_mm, the {what}'s size, must be between 0 and {largest:g} mm, "
             f"got {board.feature_mm:g}"
@@ -178,12 +197,12 @@ def _check_dictionary(board: Board) -> None:
         raise ValueError(
             f"dictionary must be one of {', '.join(DICTIONARIES)}, got {board.dictionary!r}"
         )
-    markers = board.columns * board.rows // 2
+    markers = board.columns * board.rows // (2 if board.squares else 1)
     known = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary]).bytesList.shape[0]
     if markers > known:
         raise ValueError(
-            f"{board.columns} x {board.rows} squares need {markers} markers, "
-            f"dictionary {board.dictionary} has {known}: choose a larger one"
+            f"{board.columns} x {board.rows} {'squares' if board.squares else 'tags'} need "
+            f"{markers} markers, dictionary {board.dictionary} has {known}: choose a larger one"
         )
 
 
@@ -197,12 +216,13 @@ def _from_fields(fields: Fields) -> Board:
     if kind not in {each.value for each in Kind}:
         raise ValueError(f"kind must be one of {', '.join(k.value for k in Kind)}, got {kind!r}")
     charuco = kind == Kind.CHARUCO.value
+    marked = kind in {each.value for each in MARKED}
     return Board(
         kind=Kind(kind),
         columns=fields.integer("columns", 0, MAX_SIDE),
         rows=fields.integer("rows", 0, MAX_SIDE),
         pitch_mm=fields.number("pitch_mm", 0, 1e4),
         feature_mm=0.0 if kind == "chequerboard" else fields.number("feature_mm", 0, 1e4),
-        dictionary=fields.text("dictionary") if charuco else "",
+        dictionary=fields.text("dictionary") if marked else "",
         legacy=charuco and bool(fields.values.get("legacy", False)),
     )

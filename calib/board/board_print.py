@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.calib.board.board import Board, Kind
+from voxgate.calib.board.board import DICTIONARIES, Board, Kind
 from voxgate.runtime.errors import CalibrationError
 
 MM_PER_INCH = 25.4
@@ -31,6 +31,7 @@ EDGE_MM = 6.0  # printers leave some 5 mm white
 FOOT_MM = 7.0  # under the board, for text and ruler
 QUIET = 0.5  # white around the board, in pitches
 RULER_MM = 100.0
+TAG_BORDER = 2  # bits of black around a tag, as Kalibr prints them
 KAPPA = 0.5522847498  # Bezier handle of a quarter circle
 MAX_PIXELS = 400_000_000
 
@@ -60,6 +61,8 @@ def shapes(board: Board) -> list[Shape]:
         return [*_squares(board), *_markers(board)]
     if board.kind is Kind.CHEQUERBOARD:
         return list(_squares(board))
+    if board.kind is Kind.APRILGRID:
+        return [*_tags(board), *_joints(board)]
     half = board.feature_mm / 2
     return [
         Shape(x - half, y - half, board.feature_mm, board.feature_mm, disc=True)
@@ -71,6 +74,9 @@ def extent_mm(board: Board) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of the pattern in the board frame."""
     if board.squares:
         return 0.0, 0.0, board.columns * board.pitch_mm, board.rows * board.pitch_mm
+    if board.kind is Kind.APRILGRID:
+        gap = board.pitch_mm - board.feature_mm
+        return -gap, -gap, board.columns * board.pitch_mm, board.rows * board.pitch_mm
     half = board.feature_mm / 2
     x, y, _ = board.points_mm.max(axis=0).tolist()
     return -half, -half, x + half, y + half
@@ -128,6 +134,7 @@ def describe(board: Board) -> str:
     """One line that identifies the board on the print."""
     feature = {
         "charuco": f", markers {board.feature_mm:g} mm, {board.dictionary}",
+        "aprilgrid": f", tags {board.feature_mm:g} mm, {board.dictionary}",
         "chequerboard": "",
     }.get(board.kind.value, f", diameter {board.feature_mm:g} mm")
     return f"{board.kind.value} {board.columns} x {board.rows}, {board.pitch_mm:g} mm{feature}"
@@ -159,6 +166,26 @@ def _markers(board: Board) -> Iterator[Shape]:
         for row, line in enumerate(bits):
             for start, end in _runs(line == 0):
                 yield Shape(left + start * cell, top + row * cell, (end - start) * cell, cell)
+
+
+def _tags(board: Board) -> Iterator[Shape]:
+    dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary])
+    cells = int(dictionary.markerSize) + 2 * TAG_BORDER
+    cell = board.feature_mm / cells
+    for number, corner in enumerate(board.points_mm[3::4].tolist()):
+        bits = cv2.aruco.generateImageMarker(dictionary, number, cells, borderBits=TAG_BORDER)
+        for row, line in enumerate(np.asarray(bits)):
+            for start, end in _runs(line == 0):
+                left, top = corner[0] + start * cell, corner[1] + row * cell
+                yield Shape(left, top, (end - start) * cell, cell)
+
+
+def _joints(board: Board) -> Iterator[Shape]:
+    """Black squares that touch the tags' corners: every corner is then one of four fields."""
+    gap = board.pitch_mm - board.feature_mm
+    for row in range(board.rows + 1):
+        for column in range(board.columns + 1):
+            yield Shape(column * board.pitch_mm - gap, row * board.pitch_mm - gap, gap, gap)
 
 
 def _runs(black: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.calib.board.board import Board, Kind
+from voxgate.calib.board.board import DICTIONARIES, Board, Kind
 from voxgate.calib.board.chequerboard import find_chequerboard
 from voxgate.calib.board.sightings import Sighting
 from voxgate.calib.numerics.least_squares import Array
@@ -18,6 +18,10 @@ Grey = npt.NDArray[np.uint8]
 MIN_POINTS = 8
 SUBPIX_STEPS = 60
 SUBPIX_PX = 1e-4
+TAG_BORDERS = (2, 1)  # bits: Kalibr's, and OpenCV's own
+LEAST_TAGS = 3
+TAG_GAP = 0.1  # of a tag's side, off the board's plane: a lens bends less
+JOINT = 0.45  # of the distance between tags: the window about a corner, which ends before the next
 WINDOW = 0.2  # of a square's side in the picture: half the refinement window
 SMALLEST_WINDOW, LARGEST_WINDOW = 2, 9
 SMALLEST_DOT_PX2 = 12.0
@@ -51,6 +55,49 @@ def _charuco(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Array] | 
     near = np.linalg.norm(refined - pixels, axis=1) < LARGEST_WINDOW / 3
     near &= _inside(refined, image.shape)
     return order[near], refined[near]
+
+
+def _aprilgrid(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Array] | None:
+    """Tags by their numbers; which corner comes first the plane that they lie on tells, as printers
+    and dictionaries differ in it."""
+    dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary])
+    for border in TAG_BORDERS:
+        settings = cv2.aruco.DetectorParameters()
+        settings.markerBorderBits = border
+        corners, numbers, _ = cv2.aruco.ArucoDetector(dictionary, settings).detectMarkers(image)
+        tags = [] if numbers is None else np.asarray(numbers).ravel().tolist()
+        known = [at for at, tag in enumerate(tags) if tag < board.columns * board.rows]
+        if len(known) >= LEAST_TAGS:
+            pixels = np.array([np.asarray(corners[at]).reshape(4, 2) for at in known], np.float32)
+            return _tags_in_order(image, board, pixels, np.array([tags[at] for at in known]))
+    return None
+
+
+def _tags_in_order(
+    image: Grey, board: Board, pixels: npt.NDArray[np.float32], tags: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.intp], Array] | None:
+    numbers = (4 * tags[:, None] + np.arange(4)).ravel().astype(np.intp)
+    flat = board.points_mm[numbers, :2]
+    ways = [np.roll(pixels[:, ::-1], turn, axis=1).reshape(-1, 2) for turn in range(4)]
+    gaps = [_off_plane_px(flat, way) for way in ways]
+    best = int(np.argmin(gaps))
+    side_px = float(np.median(np.linalg.norm(np.diff(pixels, axis=1), axis=2)))
+    if not gaps[best] < TAG_GAP * side_px:
+        return None
+    between_px = side_px * (board.pitch_mm - board.feature_mm) / board.feature_mm
+    refined = _refined(image, ways[best], JOINT * between_px)
+    near = np.linalg.norm(refined - ways[best], axis=1) < max(2.0, JOINT * between_px)
+    near &= _inside(refined, image.shape)
+    return numbers[near], refined[near]
+
+
+def _off_plane_px(flat: Array, pixels: npt.NDArray[np.float32]) -> float:
+    """Median distance of the points from where one homography puts them."""
+    homography, _ = cv2.findHomography(flat, pixels, cv2.LMEDS)
+    if homography is None:
+        return float("inf")
+    put = cv2.perspectiveTransform(flat.reshape(-1, 1, 2), homography).reshape(-1, 2)
+    return float(np.median(np.linalg.norm(put - pixels, axis=1)))
 
 
 def _chequerboard(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Array] | None:
@@ -93,6 +140,7 @@ _FINDERS: dict[Kind, Callable[[Grey, Board], tuple[npt.NDArray[np.intp], Array] 
     Kind.CHEQUERBOARD: _chequerboard,
     Kind.CIRCLES: _dots,
     Kind.DOTS: _dots,
+    Kind.APRILGRID: _aprilgrid,
 }
 
 

@@ -20,6 +20,7 @@ class KindName(str, Enum):
     CHEQUERBOARD = "chequerboard"
     CIRCLES = "circles"
     DOTS = "dots"
+    APRILGRID = "aprilgrid"
 
 
 # columns, rows, pitch, marker or dot: each fits on A4
@@ -28,6 +29,7 @@ USUAL = {
     KindName.CHEQUERBOARD: (10, 7, 25.0, 0.0),
     KindName.CIRCLES: (10, 7, 25.0, 12.0),
     KindName.DOTS: (4, 11, 20.0, 14.0),
+    KindName.APRILGRID: (6, 6, 28.0, 22.0),
 }
 
 
@@ -46,7 +48,10 @@ def board(
     feature_mm: Annotated[
         float | None, typer.Option(help="Side of a marker, or diameter of a dot.")
     ] = None,
-    dictionary: Annotated[str, typer.Option(help="Of the markers.")] = "5x5_100",
+    dictionary: Annotated[
+        str | None,
+        typer.Option(help="Of the markers; default: 5x5_100, of an AprilGrid apriltag_36h11."),
+    ] = None,
     page: Annotated[str, typer.Option(help="a4, a3, a2, a1, letter, or fit.")] = "a4",
     dpi: Annotated[int, typer.Option(min=72, max=2400, help="Of the PNG.")] = 600,
     as_json: AsJson = False,
@@ -65,7 +70,7 @@ def board(
                 usual[1] if rows is None else rows,
                 usual[2] if pitch_mm is None else pitch_mm,
                 usual[3] if feature_mm is None else feature_mm,
-                dictionary if kind is KindName.CHARUCO else "",
+                _dictionary(kind, dictionary),
             )
         except ValueError as error:
             raise CalibrationError(str(error)) from error
@@ -81,3 +86,8 @@ def board(
     )
     if made.half_turn_ambiguous:
         typer.echo("it looks the same upside down: good for intrinsics, not for handeye")
+
+
+def _dictionary(kind: KindName, said: str | None) -> str:
+    usual = {KindName.CHARUCO: "5x5_100", KindName.APRILGRID: "apriltag_36h11"}
+    return (said or usual[kind]) if kind in usual else ""

@@ -27,7 +27,7 @@ LEAST_BY_CHANCE = 0.05
 TRUSTED = (
     1.0  # views per unknown at which the views' own spread counts half, direction by direction
 )
-LEAST_RATIO = 0.9
+LEAST_RATIO = 0.7  # so many views cannot tell that the model claims too much
 SETTLED = 1e-9  # relative fall of the cost at which nothing more is gained
 
 

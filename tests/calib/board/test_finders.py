@@ -65,6 +65,20 @@ def test_every_dictionary_is_found(name: str) -> None:
     assert len(found.pixels) == 24
 
 
+@pytest.mark.parametrize("roll_deg", [0.0, 130.0])
+def test_aprilgrid_is_found_by_its_numbers_also_cut_off(roll_deg: float) -> None:
+    board = Board(Kind.APRILGRID, 6, 6, 28, 22, "apriltag_36h11")
+    at = pose("charuco", roll_deg, 20.0)
+    middle = BOARDS["charuco"].points_mm.mean(axis=0) - board.points_mm.mean(axis=0)
+    at[:3, 3] += at[:3, :3] @ middle
+    at[0, 3] += 60
+    found = find_board(render(board, at), board, "x")
+    assert found is not None
+    off = found.pixels - lens().project(apply(at, found.points_mm))
+    assert 40 < len(found.pixels) <= 144
+    assert np.sqrt((off**2).mean()) < 0.25
+
+
 CHARUCO = Board(Kind.CHARUCO, 8, 6, 30, 22, "5x5_100")
 WRONG = {
     '"legacy": true': (replace(CHARUCO, legacy=True), CHARUCO),
