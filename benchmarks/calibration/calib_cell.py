@@ -14,7 +14,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from voxgate.calib.board.board import Board, Kind
-from voxgate.calib.board.board_print import extent_mm, raster
+from voxgate.calib.board.board_print import raster
+from voxgate.calib.board.board_shapes import extent_mm
 from voxgate.calib.board.sightings import Sighting, Sightings
 from voxgate.calib.lens.lens import Lens, LensModel
 from voxgate.calib.numerics.least_squares import Array

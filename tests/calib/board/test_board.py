@@ -14,14 +14,13 @@ from tests.kits.calib_kit import calib, refused
 from voxgate.calib.board.board import Board, Kind
 from voxgate.calib.board.board_print import (
     POINTS_PER_MM,
-    extent_mm,
     pdf,
     place,
     png,
     raster,
-    shapes,
     write_board,
 )
+from voxgate.calib.board.board_shapes import extent_mm, shapes
 from voxgate.calib.board.detect import find_board
 from voxgate.runtime.errors import CalibrationError
 
