@@ -12,6 +12,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 WAYS = 3
+LEAST_BOW_MM = 0.02  # glass is no flatter
 USUAL_MM = 0.5  # prior standard deviation of each: paper on card, not a rolled sheet
 
 

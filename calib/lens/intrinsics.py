@@ -12,7 +12,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from voxgate.calib.board.shape import USUAL_MM, WAYS, bent, bow_size_mm, out_of_plane
+from voxgate.calib.board.shape import LEAST_BOW_MM, USUAL_MM, WAYS, bent, bow_size_mm, out_of_plane
 from voxgate.calib.board.sightings import Sightings
 from voxgate.calib.lens.lens import Lens, LensModel
 from voxgate.calib.lens.pnp import board_poses, refined_poses
@@ -232,16 +232,20 @@ def _fit(seen: Sightings, state: _State, rough: bool = False) -> Intrinsics:
     """All poses and the lens, first with a wide, then with the found noise of the corners."""
     sigma_px = max(1.0, noise_px(_residuals(seen, state)))
     iterations = START_ITERATIONS if rough else 60
+    usual_mm = USUAL_MM
     for _ in range(1 if rough else 3):
-        linearise = partial(_linearise, seen, sigma_px=sigma_px)
+        linearise = partial(_linearise, seen, sigma_px=sigma_px, usual_mm=usual_mm)
         state, _ = minimise(linearise, _move, state, iterations)
+        # a board that shows no bow is taken for flat: a free bow costs focal length
+        found_mm = float(np.sqrt((state.bow_mm**2).mean()))
+        usual_mm = float(np.clip(found_mm, LEAST_BOW_MM, USUAL_MM))
         sigma_px = _unbiased_noise(
             _residuals(seen, state), len(state.lens.values) + WAYS, len(seen)
         )
     size = len(state.lens.values)
     covariance = np.full((size, size), np.nan)
     if not rough:
-        covariance = _covariance(_linearise(seen, state, sigma_px), size)
+        covariance = _covariance(_linearise(seen, state, sigma_px, usual_mm), size)
     return Intrinsics(
         state.lens, covariance, seen, state.poses, _residuals(seen, state), sigma_px, (),
         state.bow_mm,
@@ -262,7 +266,9 @@ def _shaped(seen: Sightings, state: _State) -> Array:
     return bent(seen.points_mm, out_of_plane(seen.points_mm), state.bow_mm)
 
 
-def _linearise(seen: Sightings, state: _State, sigma_px: float) -> System:
+def _linearise(
+    seen: Sightings, state: _State, sigma_px: float, usual_mm: float = USUAL_MM
+) -> System:
     linear = state.lens.linearise(_in_camera(seen, state))
     residuals = linear.pixels - seen.pixels
     weights, cost = huber(residuals, sigma_px)
@@ -272,14 +278,14 @@ def _linearise(seen: Sightings, state: _State, sigma_px: float) -> System:
     by_shared = np.concatenate([linear.by_lens, by_bow], axis=2)
     information = weights / sigma_px**2
     system = normal_equations(by_shared, linear.by_pose, residuals, information, seen.starts, cost)
-    return _with_usual_bow(system, state.bow_mm)
+    return _with_usual_bow(system, state.bow_mm, usual_mm)
 
 
-def _with_usual_bow(system: System, bow_mm: Array) -> System:
+def _with_usual_bow(system: System, bow_mm: Array, usual_mm: float) -> System:
     shared, slope = system.shared.copy(), system.shared_slope.copy()
-    shared[-WAYS:, -WAYS:] += np.eye(WAYS) / USUAL_MM**2
-    slope[-WAYS:] += bow_mm / USUAL_MM**2
-    cost = system.cost + float((bow_mm**2).sum()) / USUAL_MM**2 / 2
+    shared[-WAYS:, -WAYS:] += np.eye(WAYS) / usual_mm**2
+    slope[-WAYS:] += bow_mm / usual_mm**2
+    cost = system.cost + float((bow_mm**2).sum()) / usual_mm**2 / 2
     return replace(system, cost=cost, shared=shared, shared_slope=slope)
 
 
