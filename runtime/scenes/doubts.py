@@ -18,6 +18,9 @@ LEAST_ALIKE = 3  # of two that differ nobody knows which is the odd one
 TOUCHING = 1.6  # times the usual footprint: two parts, or one and what lies against it
 LEAST_THING = 0.03  # of the usual footprint: smaller is a glint
 LEAST_COMPARED = 0.75  # of the surface that the neighbours show
+# Of a surface that is three thick: a piece of three by three voxels. Regular parts have up to 17,
+# where views contradict each other.
+MOST_UNSEEN_VOXELS = 24
 # A view that lies off the others by this much was not taken from where it says, or of what no
 # longer stands there: most of a voxel, and several times what is usual in this scene.
 OFF_VOXELS = 0.75
@@ -123,7 +126,13 @@ def disagreeing(
 
 
 def coverage(instance: Instance, difference: Difference) -> Iterator[Doubt]:
-    """Whether enough was seen of an instance."""
+    """Whether enough was seen of an instance; what is odd is so whatever else it hides."""
+    if difference.score < 1 and difference.unseen_voxels > MOST_UNSEEN_VOXELS:
+        words = (
+            f"of the instance at {_place(instance)} a piece was seen by no view where its "
+            "neighbours have surface"
+        )
+        yield Doubt(SceneReason.COVERAGE, words)
     if difference.compared < LEAST_COMPARED:
         words = (
             f"of the instance at {_place(instance)} only {difference.compared:.0%} of what its "

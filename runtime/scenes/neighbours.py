@@ -46,12 +46,15 @@ class Difference:
 
     deviation_mm: (k, m, n), + where it is larger, 0 where nothing is said. limit_mm: of a score of
     1. score: 1.0 = odd. compared: share of the neighbours' surface that this one was seen at.
+    unseen_voxels: the largest piece of it where nothing was seen of this one, on the surface and a
+        voxel to either side.
     """
 
     deviation_mm: Field
     limit_mm: float
     score: float
     compared: float
+    unseen_voxels: int
 
 
 def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ...]:
@@ -72,7 +75,7 @@ def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ..
             deviation,
             limit,
             _patch(np.abs(deviation)) / limit,
-            _compared(surfaces[index], steady - surfaces[index].steady, len(surfaces)),
+            *_seen(surfaces[index], steady - surfaces[index].steady, len(surfaces)),
         )
         for index, (deviation, limit) in enumerate(zip(deviations, limits, strict=True))
     )
@@ -214,6 +217,10 @@ def _patch(size_mm: Field) -> float:
     return least
 
 
-def _compared(own: Surface, others: npt.NDArray[np.int64], count: int) -> float:
-    expected: Mask = others >= -(-(count - 1) // 2)
-    return float((np.isfinite(own.distance_mm) & expected).sum() / max(1, expected.sum()))
+def _seen(own: Surface, others: npt.NDArray[np.int64], count: int) -> tuple[float, int]:
+    """Share of the neighbours' surface that was seen, and the largest piece that was not."""
+    expected: Mask = others >= max(LEAST_OTHERS, -(-(count - 1) // 2))
+    seen = np.isfinite(own.distance_mm)
+    pieces, _ = ndimage.label(expected & ~seen, np.ones((3, 3, 3)))
+    largest = int(np.bincount(pieces.reshape(-1))[1:].max(initial=0))
+    return float((seen & expected).sum() / max(1, expected.sum())), largest

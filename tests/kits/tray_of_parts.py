@@ -63,11 +63,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Tray:
-    """Parts, and what goes wrong: `moved` is (part, first view, shift in x, mm)."""
+    """Parts, and what goes wrong: `moved` is (part, first view, shift in x, mm), `silent` a ball,
+    (x, y, z, radius) in the world, mm, of which no view gets a return."""
 
     parts: Sequence[Part]
     moved: tuple[int, int, float] | None = None
     wrong_pose: tuple[int, float] | None = None
+    silent: tuple[float, float, float, float] | None = None
     views: int = VIEWS
     aim: tuple[float, float] = (0.0, 0.0)
     seed: int = field(default=1)
@@ -97,6 +99,8 @@ def write(tray: Tray, folder: Path) -> Path:
     for number in range(tray.views):
         pose = _pose(number, tray)
         image, depth = _render(_parts(tray, number), pose, rng)
+        if tray.silent is not None:
+            depth[_within(tray.silent, depth, pose)] = 0
         _png(folder / f"{number:02d}.png", image)
         _png(folder / f"{number:02d}d.png", depth)
         said = pose.copy()
@@ -145,6 +149,16 @@ def _pose(number: int, tray: Tray) -> Array:
     pose[:3, :3] = np.stack([x, np.cross(z, x), z], axis=1)
     pose[:3, 3] = eye
     return pose
+
+
+def _within(
+    ball: tuple[float, float, float, float], depth: npt.NDArray[np.uint16], pose: Array
+) -> npt.NDArray[np.bool_]:
+    v, u = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX]
+    z = depth * UNIT_MM
+    camera = [(u - WIDTH_PX / 2) / FOCAL_PX * z, (v - HEIGHT_PX / 2) / FOCAL_PX * z, z]
+    world = np.stack(camera, axis=-1) @ pose[:3, :3].T + pose[:3, 3]
+    return np.asarray(np.linalg.norm(world - ball[:3], axis=-1) < ball[3])
 
 
 def _render(
