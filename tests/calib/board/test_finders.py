@@ -89,7 +89,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("words", WRONG)
+SLOW = ("markers are of 6x6", "it has 10 x 7")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param(each, marks=pytest.mark.nightly if each in SLOW else []) for each in WRONG],
+)
 def test_board_that_is_described_wrongly_is_told_how(words: str) -> None:
     real, said = WRONG[words]
     picture = render(real, pose("charuco", 10.0, 15.0))

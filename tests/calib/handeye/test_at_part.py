@@ -41,6 +41,7 @@ def test_error_at_the_part_is_what_moves_there() -> None:
     assert at_part_mm(found) == pytest.approx(np.sqrt((off**2).sum(axis=2).mean()), rel=0.1)
 
 
+@pytest.mark.nightly
 def test_lens_and_place_that_make_up_for_each_other_are_no_error_at_the_part() -> None:
     """Fitted together, a principal point to the left and a camera that looks to the right see the
     same: the claim at the part is far below what the turn alone would do there. Against cells whose
