@@ -18,6 +18,7 @@ from tests.kits.good_part import is_good
 from tests.kits.ports import free_ports
 from tests.kits.repository import ROOT
 from tests.kits.robot_kit import Robot
+from voxgate.benchmarks.line.floods import CROWD, LISTED
 from voxgate.runtime.common.access import ROLES
 from voxgate.runtime.wire.commands import StopJob
 from voxgate.runtime.wire.curve import KeyPair
@@ -30,19 +31,8 @@ FLOOD_S = 2.0
 LONGEST_S = 50.0  # it is over once the peer is named
 MOST_MB = 200
 LEAST_BEATS = 3  # of 20 a second; `voxgate bench floods` measures the gaps
-CROWD = 1500
-FLOODS = {
-    "subscriptions": "verdicts",
-    "long subscriptions": "verdicts",
-    "upstream": "verdicts",
-    "large": "verdicts",
-    "parts up": "verdicts",
-    "parts": "commands",
-    "commands": "commands",
-    "parts of a pose": "poses",
-    "poses": "poses",
-}
-"""What the flood does, and the role of the peer that does it."""
+FLOODS = {name: role for name, role in LISTED.items() if role != "frames"}
+"""What the flood does, and the role of the peer that does it; this cell has no socket of frames."""
 BY_DAY = ("subscriptions", "parts")
 
 
@@ -114,8 +104,9 @@ class Watch:
             self._look()
 
     def until_told(self, flood: subprocess.Popen[bytes]) -> str:
-        """What the fault says; then it is over."""
-        until(self._look, "a fault")
+        """What the fault says, once the box has also beaten under it; then it is over. On a quiet
+        machine the peer is told within two heartbeats."""
+        until(lambda: self._look() and self.beats() >= LEAST_BEATS, "a fault and heartbeats")
         flood.terminate()
         flood.wait()
         return str(self._faults()[0]["detail"])
