@@ -20,7 +20,7 @@ from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.scenes import doubts
 from voxgate.runtime.scenes.doubts import Doubt, SceneReason
 from voxgate.runtime.scenes.neighbours import Difference, differences, patches
-from voxgate.runtime.scenes.placing import ALIKE, Placed, place
+from voxgate.runtime.scenes.placing import ALIKE, Placed, Target, place
 from voxgate.runtime.scenes.scene import Scene
 from voxgate.runtime.scenes.steadiness import shifts_mm
 from voxgate.runtime.scenes.surface import VOXEL_PX, Grid, Prepared, Surface, fuse, prepare
@@ -101,12 +101,12 @@ def _compare(
 ) -> tuple[dict[int, Judged], list[Doubt]]:
     """Each against the others: by label, and what was doubtful about it."""
     views = prepare(scene, rays, tray)
-    grid, placed = _place_all(whole, views, rays, tray, crew)
+    first, grid, onto, placed = _place_all(whole, views, rays, tray, crew)
     worlds = [invert(each.grid_from_world) for each in placed]
-    surfaces = [
-        _own(fuse(views, rays, grid, world, crew), world, each, tray, grid)
-        for each, world in zip(whole, worlds, strict=True)
-    ]
+    surfaces = []
+    for each, world in zip(whole, worlds, strict=True):
+        fused = onto if each is first else fuse(views, rays, grid, world, crew)
+        surfaces.append(_own(fused, world, each, tray, grid))
     shifts = shifts_mm(whole, surfaces, worlds, grid, len(scene.views))
     found = [*doubts.disagreeing(shifts, whole, grid.voxel_mm)]
     compared = {}
@@ -125,16 +125,19 @@ def _outcome(judged: tuple[Judged, ...], found: list[Doubt]) -> Outcome:
 
 def _place_all(
     whole: list[Instance], views: tuple[Prepared, ...], rays: Rays, tray: Tray, crew: Crew
-) -> tuple[Grid, list[Placed]]:
+) -> tuple[Instance, Grid, Surface, list[Placed]]:
     """All onto the first one that most of the others are like; onto the last tried if none is."""
     for first in _most_usual(whole):
         grid = _grid(first, tray, VOXEL_PX * tray.pixel_mm)
         onto = fuse(views, rays, grid, np.eye(4), crew)
-        placed = [_placed(each, first, onto, grid) for each in whole]
+        target = Target.of(first, onto, grid)
+        placed = [
+            Placed(np.eye(4), 1.0) if each is first else place(each, target) for each in whole
+        ]
         alike = sum(each.alike >= ALIKE for each in placed)
         if 2 * alike > len(whole):
             break
-    return grid, placed
+    return first, grid, onto, placed
 
 
 def _most_usual(instances: list[Instance]) -> list[Instance]:
@@ -150,12 +153,6 @@ def _grid(instance: Instance, tray: Tray, voxel_mm: float) -> Grid:
     low[2] = tray.table_z_mm - voxel_mm
     shape = np.ceil((high - low) / voxel_mm).astype(int).tolist()
     return Grid(low, (shape[0], shape[1], shape[2]), voxel_mm)
-
-
-def _placed(instance: Instance, first: Instance, surface: Surface, grid: Grid) -> Placed:
-    if instance is first:
-        return Placed(np.eye(4), 1.0)
-    return place(instance, first, surface, grid)
 
 
 def _own(

@@ -14,7 +14,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from voxgate.runtime.scenes.surface import Grid, Surface
+from voxgate.runtime.scenes.surface import Field, Grid, Surface
 from voxgate.runtime.scenes.tray import Instance
 from voxgate.runtime.transforms import Transform, apply
 
@@ -53,13 +53,34 @@ def sample(instance: Instance, count: int = SAMPLE) -> Points:
     return instance.points[::step].astype(np.float64)
 
 
-def place(instance: Instance, other: Instance, surface: Surface, grid: Grid) -> Placed:
-    """Bring an instance onto another one, whose surface stands on the grid as in the world."""
-    points, target = sample(instance), sample(other)
-    tree = cKDTree(target)
-    near = [_closest(points, tree, target, turn) for turn in _turns(points, target)]
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """What the others are brought onto: its points with a tree over them, and its surface on the
+    grid, as it stands in the world: distance_mm, complete, where it is told, and its slopes."""
+
+    points: Points
+    tree: cKDTree
+    grid: Grid
+    distance_mm: Field
+    told: Field
+    slopes: tuple[Field, ...]
+
+    @classmethod
+    def of(cls, instance: Instance, surface: Surface, grid: Grid) -> Target:
+        """Of one instance."""
+        points = sample(instance)
+        told = np.isfinite(surface.distance_mm)
+        distance = np.where(told, surface.distance_mm, np.float32(grid.reach_mm))
+        slopes = tuple(np.gradient(distance, grid.voxel_mm))
+        return cls(points, cKDTree(points), grid, distance, told.astype(np.float32), slopes)
+
+
+def place(instance: Instance, target: Target) -> Placed:
+    """Bring an instance onto another one."""
+    points = sample(instance)
+    near = [_closest(points, target, turn) for turn in _turns(points, target.points)]
     near.sort(key=lambda each: each[0])
-    tried = [_least_squares(points, start, surface, grid) for _, start in near[:2]]
+    tried = [_least_squares(points, start, target) for _, start in near[:2]]
     return max(tried, key=lambda each: each.alike)
 
 
@@ -109,18 +130,16 @@ def _heights(points: Points, low_mm: float, cell_mm: float) -> npt.NDArray[np.fl
     return heights.reshape(MAP_CELLS, MAP_CELLS)
 
 
-def _closest(
-    points: Points, tree: cKDTree, target: Points, start: Transform
-) -> tuple[float, Transform]:
+def _closest(points: Points, target: Target, start: Transform) -> tuple[float, Transform]:
     """Mean distance of the nearer pairs, and where the points lie then."""
     some = points[:: max(1, len(points) // CLOSEST_SAMPLE)]
     moved, cost = start, np.inf
     for _ in range(CLOSEST_STEPS):
         at = apply(moved, some)
-        distance, index = tree.query(at)
+        distance, index = target.tree.query(at)
         near = distance <= np.quantile(distance, CLOSEST_KEPT)
         cost = float(distance[near].mean())
-        moved = _on_the_table(at[near], target[index[near]]) @ moved
+        moved = _on_the_table(at[near], target.points[index[near]]) @ moved
     return cost, moved
 
 
@@ -135,24 +154,23 @@ def _on_the_table(points: Points, onto: Points) -> Transform:
     return moved
 
 
-def _least_squares(points: Points, start: Transform, surface: Surface, grid: Grid) -> Placed:
+def _least_squares(points: Points, start: Transform, target: Target) -> Placed:
     """Where the points lie on the surface, and the share that does; Geman-McClure weights."""
-    told = np.isfinite(surface.distance_mm)
-    distance = np.where(told, surface.distance_mm, grid.reach_mm)
-    slopes = np.gradient(distance, grid.voxel_mm)
+    grid = target.grid
     moved, alike = start, 0.0
     for _ in range(FIT_STEPS):
         at = apply(moved, points)
         cell = ((at - grid.origin_mm) / grid.voxel_mm - 0.5).T
-        value = ndimage.map_coordinates(distance, cell, order=1, cval=grid.reach_mm)
-        certain = ndimage.map_coordinates(told.astype(np.float32), cell, order=1) > 0.99
+        value = ndimage.map_coordinates(target.distance_mm, cell, order=1, cval=grid.reach_mm)
+        certain = ndimage.map_coordinates(target.told, cell, order=1) > 0.99
         use = certain & (np.abs(value) < 0.95 * grid.reach_mm)
         on = certain & (np.abs(value) < 0.5 * grid.voxel_mm)
         alike = float(on.sum() / max(1, certain.sum()))
         if use.sum() < 50:
             break
         normal = np.stack(
-            [ndimage.map_coordinates(each, cell[:, use], order=1) for each in slopes], axis=-1
+            [ndimage.map_coordinates(each, cell[:, use], order=1) for each in target.slopes],
+            axis=-1,
         )
         step, centre = _step(at[use], normal, value[use], grid.voxel_mm)
         turn = np.eye(4)

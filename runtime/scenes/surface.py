@@ -18,7 +18,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.geometry.plane_kernels import fit_planes
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.nouns import DepthMap
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.scenes.surface_kernels import add_view
 from voxgate.runtime.scenes.tray import Tray
@@ -62,7 +62,6 @@ class Prepared:
 
     view: SceneView
     depth_mm: DepthMap
-    image: GreyImage
     plane: Field
     edge: npt.NDArray[np.uint8]
 
@@ -70,13 +69,11 @@ class Prepared:
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
     """Fields on the grid: distance_mm, NaN where nothing is said; average_mm: the same where views
-    contradict each other too; grey, NaN off the surface;
-    steady: (k, m, n) bool, where the surface passes and is believed. weight: of one view that looks
-    squarely at it, how many saw a voxel, or past it."""
+    contradict each other too; steady: (k, m, n) bool, where the surface passes and is believed;
+    weight: of one view that looks squarely at it, how many saw a voxel, or past it."""
 
     distance_mm: Field
     average_mm: Field
-    grey: Field
     steady: Mask
     weight: Field
 
@@ -95,18 +92,14 @@ def _prepared(view: SceneView, rays: Rays, tray: Tray) -> Prepared:
     known = np.nan_to_num(depth, nan=0.0)
     step = cv2.dilate(known, around) - cv2.erode(known, around)
     edge = step > np.maximum(EDGE_MM, EDGE_SHARE * known)
-    return Prepared(
-        view, depth, np.require(view.image, np.uint8, ["C"]), plane, edge.view(np.uint8)
-    )
+    return Prepared(view, depth, plane, edge.view(np.uint8))
 
 
 def fuse(
     views: tuple[Prepared, ...], rays: Rays, grid: Grid, world_from_grid: Transform, crew: Crew
 ) -> Surface:
     """All views into the grid that stands at world_from_grid."""
-    total, square, weight, free, grey, grey_weight = (
-        np.zeros(grid.shape, np.float32) for _ in range(6)
-    )
+    total, square, weight, free = (np.zeros(grid.shape, np.float32) for _ in range(4))
     poses = [invert(each.view.world_from_camera) @ world_from_grid for each in views]
 
     def part(index: int) -> None:
@@ -120,25 +113,20 @@ def fuse(
                 rays.lens,
                 each.depth_mm,
                 each.plane,
-                each.image,
                 each.edge,
                 grid.reach_mm,
                 total,
                 square,
                 weight,
                 free,
-                grey,
-                grey_weight,
             )
 
     crew.run(part)
     distance, average = _mean(total, square, weight, free, grid)
     steady = _steady(distance, weight, grid.voxel_mm, STEADY_SHARE * len(views))
-    known = grey_weight > 0
     return Surface(
         distance,
         average,
-        np.where(known, grey / np.where(known, grey_weight, 1), np.nan).astype(np.float32),
         steady,
         weight + FREE_WEIGHT * free,
     )

@@ -21,22 +21,19 @@ def add_view(
     lens,
     depth,
     plane,
-    image,
     edge,
     reach,
     total,
     square,
     weight,
     free,
-    grey,
-    grey_weight,
 ):
     """Add what one view says of slabs [lo, hi) of the first axis of the grid.
 
     total, square, weight (k, m, n) float32: weighted distance to the planes of the pixels that the
     voxels fall on, its square, and the weight; distances beyond reach in front count as reach.
-    free: how often a ray passed by without a plane to tell how near. grey, grey_weight: grey values
-    of voxels within one of the surface. edge (h, w) uint8, 1 beside a step in depth.
+    free: how often a ray passed by without a plane to tell how near. edge (h, w) uint8, 1 beside a
+    step in depth.
     """
     height, width = depth.shape
     t = camera_from_grid
@@ -76,6 +73,3 @@ def add_view(
                 total[a, b, c] += np.float32(w * distance)
                 square[a, b, c] += np.float32(w * distance * distance)
                 weight[a, b, c] += np.float32(w)
-                if abs(distance) < voxel and edge[j, i] == 0:
-                    grey[a, b, c] += np.float32(w * image[j, i])
-                    grey_weight[a, b, c] += np.float32(w)
