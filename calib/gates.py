@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.seen_through import SEEN_THROUGH_MAX
 
+USUAL_VOXEL_MM = 2.0  # of a recipe that was not told otherwise
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -46,10 +48,11 @@ class Gate:
 INTRINSICS = {
     "views_min": Limit(8, "", "number of views used", at_least=True),
     "coverage_min": Limit(0.6, "", "covered part of the picture", at_least=True),
-    "rms_max_px": Limit(0.5, "px", "reprojection error"),
-    "held_out_max_px": Limit(0.5, "px", "error on views left out"),
-    "focal_sigma_max_percent": Limit(0.1, "%", "uncertainty of the focal length"),
-    "centre_sigma_max_px": Limit(1.5, "px", "uncertainty of the principal point"),
+    # a lens model that fits leaves less, whatever the pixels are worth in mm
+    "rms_max_px": Limit(1.0, "px", "reprojection error"),
+    "rms_at_part_max_mm": Limit(0.25, "mm", "reprojection error, at the board"),
+    "held_out_at_part_max_mm": Limit(0.25, "mm", "error on views left out, at the board"),
+    "at_part_max_mm": Limit(0.25, "mm", "what the lens's uncertainty does to a point at the part"),
 }
 HANDEYE = {
     "poses_min": Limit(8, "", "number of poses used", at_least=True),
@@ -73,13 +76,14 @@ HANDEYE = {
 }
 PER_VOXEL = (
     "rms_at_part_max_mm",
+    "held_out_at_part_max_mm",
     "position_rms_max_mm",
     "position_largest_max_mm",
     "held_out_rms_max_mm",
     "at_part_max_mm",
 )
-"""Of HANDEYE those that say what is lost at the part: they are for voxels of 1 mm, and grow with
-them."""
+"""Of INTRINSICS and HANDEYE those that say what is lost at the part: they are for voxels of 1 mm,
+and grow with them."""
 SENSOR = {
     "views_min": Limit(4, "", "number of views used", at_least=True),
     "held_out_views_min": Limit(1, "", "number of views left for the check", at_least=True),
@@ -118,11 +122,11 @@ SELF_CONSISTENCY = {
 }
 
 
-def handeye_limits(voxel_mm: float) -> dict[str, Limit]:
-    """HANDEYE for a recipe with such voxels."""
+def for_voxels(limits: Mapping[str, Limit], voxel_mm: float) -> dict[str, Limit]:
+    """INTRINSICS or HANDEYE for a recipe with such voxels."""
     return {
         name: replace(limit, value=limit.value * voxel_mm) if name in PER_VOXEL else limit
-        for name, limit in HANDEYE.items()
+        for name, limit in limits.items()
     }
 
 

@@ -28,9 +28,35 @@ Report = Annotated[
 LimitChanges = Annotated[
     list[str] | None, typer.Option("--limit", help="NAME=VALUE, a limit other than the usual.")
 ]
+Recipe = Annotated[
+    Path | None,
+    typer.Option("--recipe", help="The recipe to come: its voxels say what may be lost at a part."),
+]
+VoxelMm = Annotated[
+    float | None,
+    typer.Option(
+        min=0.01,
+        max=100,
+        help="Of the recipe, where there is none yet: what is lost at the part may grow with it. "
+        "Usual: 2.",
+    ),
+]
 Force = Annotated[
     bool, typer.Option(help="Write it although a limit is missed; the file will say so.")
 ]
+
+
+def voxel_of(recipe: Path | None, voxel_mm: float | None) -> float:
+    """The voxels that are meant. Raises CalibrationError for two answers, RecipeError."""
+    from voxgate.calib.gates import USUAL_VOXEL_MM
+    from voxgate.runtime.errors import CalibrationError
+    from voxgate.runtime.recipe.folder import manifest_of, manifest_text
+
+    if recipe is None:
+        return USUAL_VOXEL_MM if voxel_mm is None else voxel_mm
+    if voxel_mm is not None:
+        raise CalibrationError("--recipe says the voxels: leave --voxel-mm out")
+    return manifest_of(recipe, manifest_text(recipe)).grid.voxel_mm
 
 
 def hand_over(

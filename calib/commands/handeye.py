@@ -14,8 +14,11 @@ from voxgate.calib.commands.common import (
     Force,
     LimitChanges,
     Out,
+    Recipe,
     Report,
+    VoxelMm,
     hand_over,
+    voxel_of,
 )
 from voxgate.calib.commands.pose_options import Angles, Inverted, Robot, Rotation, Unit, asked_forms
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
@@ -47,12 +50,8 @@ def handeye(
     refine_lens: Annotated[
         bool, typer.Option(help="Also the lens of --calibration; without one it always is.")
     ] = False,
-    voxel_mm: Annotated[
-        float,
-        typer.Option(
-            min=0.01, max=100, help="Of the recipe: what is lost at the part may grow with it."
-        ),
-    ] = 2.0,
+    recipe: Recipe = None,
+    voxel_mm: VoxelMm = None,
     robot_scale: Annotated[
         bool, typer.Option(help="Take the robot's lengths times what the board says of them.")
     ] = False,
@@ -76,7 +75,7 @@ def handeye(
             forms=asked_forms(robot, rotation, angles, unit, inverted),
             refine_lens=refine_lens or base is None,
             limits=tuple(limit or ()),
-            voxel_mm=voxel_mm,
+            voxel_mm=voxel_of(recipe, voxel_mm),
             robot_scale=robot_scale,
         )
         step, sections = handeye_step(given, task_on(progress, "looking for the board"))

@@ -13,8 +13,11 @@ from voxgate.calib.commands.common import (
     Force,
     LimitChanges,
     Out,
+    Recipe,
     Report,
+    VoxelMm,
     hand_over,
+    voxel_of,
 )
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson
@@ -36,6 +39,8 @@ def intrinsics(
         ModelName,
         typer.Option(help="brown: [k1, k2, p1, p2, k3]; the others for wide lenses."),
     ] = ModelName.BROWN,
+    recipe: Recipe = None,
+    voxel_mm: VoxelMm = None,
     report: Report = None,
     limit: LimitChanges = None,
     force: Force = False,
@@ -50,6 +55,7 @@ def intrinsics(
             board,
             model.value,
             limit or (),
+            voxel_of(recipe, voxel_mm),
             task_on(progress, "looking for the board"),
         )
     hand_over(None, step, sections, out, report, force, as_json)

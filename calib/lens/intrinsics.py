@@ -11,6 +11,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+from scipy.special import chdtri
 
 from voxgate.calib.board.shape import LEAST_BOW_MM, USUAL_MM, WAYS, bent, bow_size_mm, out_of_plane
 from voxgate.calib.board.sightings import Sightings
@@ -36,6 +37,8 @@ LEAST_BAD_PX = 0.3  # below it no view is bad, however good the others are
 FOCALS = (0.6, 1.0, 1.5, 2.5, 5.0)  # of the picture's longer side: wide angle to telephoto
 FISHEYE_FOCALS = (0.25, 0.35, 0.5, 0.8)
 START_ITERATIONS = 12
+BOW_BY_CHANCE = 0.01  # of flat boards are fitted with a bow
+FLAT_MM = 1e-4
 EXPLAINED_PX = 0.5  # corners are found to a tenth: a start this near leaves nothing to another
 
 
@@ -236,20 +239,29 @@ def _fit(seen: Sightings, state: _State, rough: bool = False) -> Intrinsics:
     for _ in range(1 if rough else 3):
         linearise = partial(_linearise, seen, sigma_px=sigma_px, usual_mm=usual_mm)
         state, _ = minimise(linearise, _move, state, iterations)
-        # a board that shows no bow is taken for flat: a free bow costs focal length
-        found_mm = float(np.sqrt((state.bow_mm**2).mean()))
-        usual_mm = float(np.clip(found_mm, LEAST_BOW_MM, USUAL_MM))
         sigma_px = _unbiased_noise(
             _residuals(seen, state), len(state.lens.values) + WAYS, len(seen)
         )
+        usual_mm = USUAL_MM if rough else _usual_mm(seen, state, sigma_px)
     size = len(state.lens.values)
     covariance = np.full((size, size), np.nan)
     if not rough:
-        covariance = _covariance(_linearise(seen, state, sigma_px, usual_mm), size)
+        covariance = _covariance(_linearise(seen, state, sigma_px, usual_mm))[:size, :size]
     return Intrinsics(
         state.lens, covariance, seen, state.poses, _residuals(seen, state), sigma_px, (),
         state.bow_mm,
     )  # fmt: skip
+
+
+def _usual_mm(seen: Sightings, state: _State, sigma_px: float) -> float:
+    """How far from flat a board that shows so much bow may be: one that shows no more than chance
+    would have it is taken for flat, because a free bow costs focal length."""
+    ways = slice(len(state.lens.values), None)
+    covariance = _covariance(_linearise(seen, state, sigma_px))[ways, ways]
+    length = float(state.bow_mm @ np.linalg.solve(covariance, state.bow_mm))
+    if length < chdtri(WAYS, BOW_BY_CHANCE):
+        return FLAT_MM
+    return float(np.clip(np.sqrt((state.bow_mm**2).mean()), LEAST_BOW_MM, USUAL_MM))
 
 
 def _residuals(seen: Sightings, state: _State) -> Array:
@@ -310,10 +322,12 @@ def _unbiased_noise(residuals: Array, shared: int, views: int) -> float:
     return noise_px(residuals) / float(np.sqrt(max(0.05, 1 - taken)))
 
 
-def _covariance(system: System, size: int) -> Array:
+def _covariance(system: System) -> Array:
+    """Of lens.values and of the bow behind them."""
     try:
         shared, _ = covariances(system)
-        return by_views(system, shared, [slice(0, size), slice(size, len(shared))])[:size, :size]
+        lens, ways = slice(0, len(shared) - WAYS), slice(len(shared) - WAYS, None)
+        return by_views(system, shared, [lens, ways])
     except np.linalg.LinAlgError as error:
         raise CalibrationError(
             "the views do not settle the lens: tilt the board more, by 20 to 45 degrees"

@@ -24,7 +24,7 @@ from voxgate.calib.calibration_file import (
     lens_uncertainty,
     motion_uncertainty,
 )
-from voxgate.calib.gates import gates, handeye_limits, limits_with
+from voxgate.calib.gates import HANDEYE, USUAL_VOXEL_MM, for_voxels, gates, limits_with
 from voxgate.calib.handeye.at_part import at_part_mm, robot_at_part_mm, two_numbers
 from voxgate.calib.handeye.choice import choose
 from voxgate.calib.handeye.half_turns import settle_half_turns
@@ -58,8 +58,6 @@ from voxgate.calib.steps.lens_step import picture_inputs
 from voxgate.calib.steps.report import Section, distortion_field, handeye_sections, lens_table
 from voxgate.runtime.errors import CalibrationError
 
-USUAL_VOXEL_MM = 2.0  # of a recipe that was not told otherwise
-
 
 @dataclass(frozen=True, slots=True)
 class HandEyeInput:
@@ -92,7 +90,7 @@ def handeye_step(
     given: HandEyeInput, on_progress: OnProgress = lambda done, of: None
 ) -> tuple[Step, list[Section]]:
     """Raises CalibrationError with what to do: wrong form, too few motions, another board."""
-    limits = limits_with(handeye_limits(given.voxel_mm), given.limits)
+    limits = limits_with(for_voxels(HANDEYE, given.voxel_mm), given.limits)
     board = Board.load(given.board)
     table = read_poses(given.poses)
     pictures = find_in_pictures(list_pictures(given.images), board, on_progress)

@@ -16,7 +16,8 @@ from voxgate.calib.board.board_pictures import (
 )
 from voxgate.calib.board.board_print import describe
 from voxgate.calib.calibration_file import Step, lens_numbers, lens_uncertainty
-from voxgate.calib.gates import INTRINSICS, gates, limits_with
+from voxgate.calib.gates import INTRINSICS, USUAL_VOXEL_MM, for_voxels, gates, limits_with
+from voxgate.calib.lens.at_part import lens_at_part_mm, px_at_part_mm
 from voxgate.calib.lens.coverage import coverage
 from voxgate.calib.lens.intrinsics import Intrinsics, calibrate_lens, held_out_px
 from voxgate.calib.lens.lens import LensModel
@@ -30,10 +31,11 @@ def lens_step(
     board_file: Path,
     model: str,
     limit_changes: Sequence[str],
+    voxel_mm: float = USUAL_VOXEL_MM,
     on_progress: OnProgress = lambda done, of: None,
 ) -> tuple[Step, list[Section]]:
     """Raises CalibrationError for pictures that cannot be used."""
-    limits = limits_with(INTRINSICS, limit_changes)
+    limits = limits_with(for_voxels(INTRINSICS, voxel_mm), limit_changes)
     board = Board.load(board_file)
     pictures = find_in_pictures(list_pictures(images), board, on_progress)
     found = calibrate_lens(
@@ -48,7 +50,7 @@ def lens_step(
         figures=figures,
         gates=gates(figures, limits),
         inputs=picture_inputs(images, pictures, board),
-        options={"model": model},
+        options={"model": model, "voxel_mm": voxel_mm},
         remarks=[*_remarks(pictures, found)],
     )
     return step, lens_sections(found, held_px, limits["rms_max_px"].value)
@@ -63,7 +65,10 @@ def lens_figures(found: Intrinsics, held_px: np.typing.NDArray[np.float64]) -> d
         "views": len(found.sightings),
         "coverage": coverage(found.sightings, found.poses, size_px).fraction,
         "rms_px": found.rms_px,
+        "rms_at_part_mm": px_at_part_mm(found, found.rms_px),
         "held_out_px": held,
+        "held_out_at_part_mm": px_at_part_mm(found, held),
+        "at_part_mm": lens_at_part_mm(found),
         "focal_sigma_percent": float(100 * (sigma[:2] / values[:2]).max()),
         "centre_sigma_px": float(sigma[2:4].max()),
         "noise_px": found.noise_px,

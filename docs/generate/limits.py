@@ -10,8 +10,8 @@ from voxgate.calib import gates
 from voxgate.sim.field import faults
 
 STEPS = {
-    "intrinsics": gates.INTRINSICS,
-    "handeye": gates.handeye_limits(2.0),  # the voxels of a recipe that was not told otherwise
+    "intrinsics": gates.for_voxels(gates.INTRINSICS, gates.USUAL_VOXEL_MM),
+    "handeye": gates.for_voxels(gates.HANDEYE, gates.USUAL_VOXEL_MM),
     "sensor": gates.SENSOR,
     "part": gates.PART,
     "part --cad": gates.CAD,

@@ -83,7 +83,7 @@ def test_report_is_one_file_with_its_pictures(folder: Path) -> None:
     assert "ACCEPTED" in page
     assert page.count("<svg") >= 5
     assert "http" not in page.replace("http://www.w3.org", "")
-    for words in ("Coverage", "Residuals", "Distortion", "rms_max_px"):
+    for words in ("Coverage", "Residuals", "Distortion", "rms_at_part_max_mm"):
         assert words in page
 
 
@@ -206,3 +206,16 @@ def test_another_board_is_said_to_be_one(folder: Path, tmp_path: Path) -> None:
     calib("board", "--out", tmp_path, "--kind", "dots", "--dpi", 72)
     words = refused("intrinsics", folder / "images", "--board", tmp_path / "board.json")
     assert "the board is on none of the 14 pictures" in words
+
+
+def test_recipe_of_fine_voxels_asks_for_a_finer_lens(
+    folder: Path, small_recipe: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads((small_recipe / "manifest.json").read_text())
+    manifest["grid"]["voxel_mm"] = 0.02
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    words = ("intrinsics", folder / "images", "--board", folder / "board.json")
+    out = ("--out", tmp_path / "lens.json")
+    missed = calib(*words, *out, "--recipe", tmp_path, code=1)["missed"]
+    assert any("at_part_max_mm" in each for each in missed)
+    assert "leave --voxel-mm out" in refused(*words, "--recipe", tmp_path, "--voxel-mm", "2")

@@ -10,7 +10,7 @@ import pytest
 from tests.kits.calib_kit import lens_found, shot, usual
 from voxgate.benchmarks.calibration.calib_cell import SIZE_PX
 from voxgate.calib.board.sightings import Sighting, Sightings
-from voxgate.calib.gates import handeye_limits
+from voxgate.calib.gates import HANDEYE, for_voxels
 from voxgate.calib.handeye.at_part import at_part_mm, pose_to_add, robot_at_part_mm, two_numbers
 from voxgate.calib.handeye.handeye import HandEye, Options, Shot, calibrate_handeye
 from voxgate.calib.handeye.outliers import Expected, OutlierPose
@@ -102,7 +102,7 @@ def test_robots_error_at_the_part_has_its_lever() -> None:
 
 
 def test_limits_at_the_part_grow_with_the_recipes_voxel() -> None:
-    fine, coarse = handeye_limits(1.0), handeye_limits(4.0)
+    fine, coarse = for_voxels(HANDEYE, 1.0), for_voxels(HANDEYE, 4.0)
     assert coarse["at_part_max_mm"].value == 4 * fine["at_part_max_mm"].value
     assert coarse["position_rms_max_mm"].value == 4 * fine["position_rms_max_mm"].value
     assert coarse["distance_min_mm"] == fine["distance_min_mm"]
