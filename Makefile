@@ -174,12 +174,14 @@ lock:
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet uv
 	$(call resolve,pyproject.toml --extra dev --extra dev-gpu,requirements.lock)
-	$(call resolve,pyproject.toml --extra dev --extra export --extra dev-export,requirements-export.lock)
+	$(call resolve,pyproject.toml --extra dev --extra export --extra dev-export --extra plans,requirements-export.lock)
 	echo 'opencv-python-headless<5' > .venv/lock/opencv4.txt
 	$(call resolve,pyproject.toml --extra dev --constraint .venv/lock/opencv4.txt,\
 		requirements-opencv4.lock)
 	$(call resolve,pyproject.toml --group build --constraint requirements.lock,\
 		requirements-box.lock)
+	$(call resolve,pyproject.toml --group build --extra rtx --constraint requirements.lock,\
+		requirements-rtx.lock)
 	$(call resolve,--group docs,requirements-docs.lock)
 	$(call resolve,--group sbom,requirements-sbom.lock)
 	$(call resolve,--group viewers,requirements-viewers.lock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,14 @@ import typer
 
 from voxgate.runtime.commands.console import errors_as_json, progress_bar
 from voxgate.runtime.commands.options import AsJson
+from voxgate.runtime.engines.flavour import FLAVOURS, Name
+
+
+class FlavourName(str, Enum):
+    """Which TensorRT, where both are installed."""
+
+    TENSORRT = "tensorrt"
+    RTX = "tensorrt-rtx"
 
 
 def build(
@@ -29,6 +38,10 @@ def build(
     tf32: Annotated[
         bool, typer.Option("--tf32", help="Allow TF32; the probe must still agree.")
     ] = False,
+    flavour: Annotated[
+        FlavourName | None,
+        typer.Option(help="Which TensorRT; default: the cell's backend, or the one installed."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -38,10 +51,14 @@ def build(
 
     options = BuildOptions(workspace_mb, level, tf32)
     with errors_as_json(as_json), progress_bar(as_json) as progress:
-        outcomes = build_plans(recipe, config, plans, options, force, progress)
+        outcomes = build_plans(recipe, config, plans, options, force, _named(flavour), progress)
     if not as_json:
         typer.echo("\n".join(outcome.sentence for outcome in outcomes))
     elif len(outcomes) == 1:
         typer.echo(outcomes[0].sidecar.model_dump_json())
     else:
         typer.echo(json.dumps({"plans": [o.sidecar.model_dump(mode="json") for o in outcomes]}))
+
+
+def _named(flavour: FlavourName | None) -> Name | None:
+    return next((name for name in FLAVOURS if name == flavour), None)

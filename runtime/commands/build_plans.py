@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from voxgate.runtime.engines.build import Outcome, build_recipe
 from voxgate.runtime.engines.builder import BuildOptions
+from voxgate.runtime.engines.flavour import FLAVOURS, Name
 from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.engines.tensorrt_module import the_installed
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.signature import ANYBODY, Trust
 
@@ -21,30 +23,34 @@ def build_plans(
     plans: Path | None,
     options: BuildOptions,
     force: bool,
+    flavour: Name | None,
     progress: Progress,
 ) -> list[Outcome]:
     """One per model of the recipe. Raises VoxGateError: one line with what to do."""
-    folder, cache, trust = _places(recipe, config)
+    folder, cache, trust, backend = _places(recipe, config)
     loaded = Recipe.load(folder, trust)
     loaded.check_detector()
     kept = PlanCache(plans) if plans else cache
+    by = flavour or backend or the_installed()
     return [
-        build_recipe(each, kept, options, _Phases(progress, each.model_name).on_step, force)
+        build_recipe(each, kept, options, _Phases(progress, each.model_name).on_step, force, by)
         for each in loaded.models
     ]
 
 
-def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache, Trust]:
-    """A cell's configuration says where recipes and plans lie, and whose recipes are opened."""
+def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache, Trust, Name | None]:
+    """A cell's configuration says where recipes and plans lie, whose recipes are opened, and what
+    serves them."""
     if config is None:
-        return recipe, PlanCache.beside(recipe), ANYBODY
+        return recipe, PlanCache.beside(recipe), ANYBODY, None
     from voxgate.runtime.config.cell import load_cell
     from voxgate.runtime.engines.plan_cache import plans_of
     from voxgate.runtime.recipe.store import recipe_folder, trust_of
 
     cell = load_cell(config).config
     named = recipe if recipe.exists() else recipe_folder(cell.recipes.folder, str(recipe))
-    return named, plans_of(cell), trust_of(cell.recipes)
+    flavour = next((name for name in FLAVOURS if name == cell.engine.backend), None)
+    return named, plans_of(cell), trust_of(cell.recipes), flavour
 
 
 class _Phases:

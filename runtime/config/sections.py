@@ -149,10 +149,17 @@ class EngineSection(Section):
     """What runs the model."""
 
     backend: Annotated[
-        Literal["auto", "tensorrt", "onnxruntime-cpu", "onnxruntime-cuda", "onnxruntime-tensorrt"],
+        Literal[
+            "auto",
+            "tensorrt",
+            "tensorrt-rtx",
+            "onnxruntime-cpu",
+            "onnxruntime-cuda",
+            "onnxruntime-tensorrt",
+        ],
         about(
             "Backend",
-            "what runs the recipe's model; auto: tensorrt where a plan was built, else "
+            "what runs the recipe's model; auto: TensorRT where there is a plan, else "
             "onnxruntime-cpu, and the log and the verdict say which",
         ),
     ] = "onnxruntime-cpu"

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 
 from voxgate.runtime.doctor.machine import Machine
+from voxgate.runtime.doctor.plans import NOT_CONCERNED, plan, tensorrt
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
-from voxgate.runtime.engines.tensorrt_module import INSTALL as INSTALL_TENSORRT
-from voxgate.runtime.engines.tensorrt_module import OLDEST, TensorRTMissing, load_tensorrt
-from voxgate.runtime.errors import EngineError, VoxGateError
+from voxgate.runtime.engines.flavour import FLAVOURS, TENSORRT
+from voxgate.runtime.errors import EngineError
 from voxgate.runtime.gpu.device import LIBRARIES, open_device
 from voxgate.runtime.gpu.errors import FOREIGN_CONTEXT
-from voxgate.runtime.gpu.jetson import RELEASES, jetpack_of, jetpacks_with, l4t_of, power_mode
+from voxgate.runtime.gpu.jetson import RELEASES, jetpack_of, l4t_of, power_mode
 from voxgate.runtime.gpu.kernel_compiler import INSTALL as INSTALL_COMPILER
 from voxgate.runtime.gpu.kernel_compiler import Nvrtc, find_compiler
 
-NOT_CONCERNED = "no NVIDIA GPU here, and the cell asks for none"
 FULL_POWER = "MAXN"
 
 
@@ -93,7 +91,7 @@ def jetpack(machine: Machine) -> Finding:
             f"L4T {line} is none of the JetPacks known here (up to {newest})",
             "go on if the rows below are green; voxgate build proves the engine",
         )
-    if tuple(map(int, found.tensorrt.split("."))) < OLDEST:
+    if tuple(map(int, found.tensorrt.split("."))) < FLAVOURS[TENSORRT].oldest:
         return red(
             f"JetPack {found.versions} has TensorRT {found.tensorrt}",
             "update to JetPack 6 or newer: TensorRT 8.6 is the oldest served",
@@ -101,52 +99,6 @@ def jetpack(machine: Machine) -> Finding:
     return green(
         f"JetPack {found.versions} (L4T {line}): CUDA {found.cuda}, TensorRT {found.tensorrt}"
     )
-
-
-def tensorrt(machine: Machine) -> Finding:
-    """Does it load, which one is it, and does it belong to this JetPack?"""
-    if not machine.concerned:
-        return off(NOT_CONCERNED)
-    try:
-        module = load_tensorrt()
-    except TensorRTMissing:
-        say = red if machine.needs_gpu else yellow
-        return say("TensorRT is not installed", INSTALL_TENSORRT)
-    except EngineError as error:
-        return red(str(error), INSTALL_TENSORRT)
-    version = str(module.__version__)
-    belongs = jetpacks_with(version)
-    said = f"{version}{f' (as in {belongs})' if belongs else ''} in {_folder(module)}"
-    copies = _copies()
-    if len(copies) > 1:
-        return yellow(
-            f"{said}, but it is installed {len(copies)} times: {', '.join(copies)}",
-            "remove one: plans built by one are refused by the other",
-        )
-    expected = _expected_tensorrt(machine)
-    if expected is not None and not version.startswith(f"{expected}."):
-        return yellow(
-            f"{said}; this JetPack's own is {expected}",
-            "take JetPack's (apt-get install python3-libnvinfer, a venv with "
-            "--system-site-packages), unless you mean it",
-        )
-    return green(said)
-
-
-def _expected_tensorrt(machine: Machine) -> str | None:
-    l4t = l4t_of(machine.read("/etc/nv_tegra_release") or "")
-    found = None if l4t is None or machine.board is None else jetpack_of(l4t)
-    return None if found is None else found.tensorrt
-
-
-def _folder(module: object) -> str:
-    file = getattr(module, "__file__", None)
-    return str(Path(file).parent) if file else "an unknown place"
-
-
-def _copies() -> list[str]:
-    folders = dict.fromkeys(str(Path(folder or ".").resolve()) for folder in sys.path)
-    return [folder for folder in folders if (Path(folder) / "tensorrt" / "__init__.py").is_file()]
 
 
 def cuda(machine: Machine) -> Finding:
@@ -182,35 +134,6 @@ def compiler(machine: Machine) -> Finding:
         return red("neither NVRTC nor nvcc is here", INSTALL_COMPILER)
     owner = getattr(compile_with, "__self__", None)
     return green("NVRTC" if isinstance(owner, Nvrtc) else "nvcc")
-
-
-def plan(machine: Machine) -> Finding:
-    """Is there a plan for the recipe that this cell starts with?"""
-    config = machine.config
-    if config is None:
-        return off("give --config cell.yaml to look at its recipe")
-    if config.engine.backend not in ("tensorrt", "auto"):
-        return off(f"the cell serves by {config.engine.backend}")
-    if config.recipes.default is None:
-        return off("the cell names no default recipe")
-    from voxgate.runtime.engines.choice import automatic
-    from voxgate.runtime.engines.plan_cache import plans_of
-    from voxgate.runtime.recipe.recipe import Recipe
-    from voxgate.runtime.recipe.store import recipe_folder, trust_of
-
-    try:
-        folder = recipe_folder(config.recipes.folder, config.recipes.default)
-        recipe = Recipe.load(folder, trust_of(config.recipes))
-        choice = automatic(recipe, plans_of(config))
-    except VoxGateError as error:
-        return red(str(error), f"voxgate build {config.recipes.default} -c CELL.yaml")
-    if choice.backend == "tensorrt":
-        return green(f"{recipe.label}: {choice.why}")
-    say = red if config.engine.backend == "tensorrt" else yellow
-    if not choice.installed:
-        return say(f"{recipe.label}: {choice.why}", "mend the row of TensorRT, then voxgate build")
-    command = f"voxgate build {recipe.label} -c CELL.yaml"
-    return say(f"{recipe.label} has no plan for this GPU", command)
 
 
 def power(machine: Machine) -> Finding:

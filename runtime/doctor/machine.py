@@ -78,7 +78,7 @@ class Machine:
     def needs_gpu(self) -> bool:
         """Whether the cell cannot be served without one."""
         return self.config is not None and self.config.engine.backend in (
-            *("tensorrt", "onnxruntime-cuda", "onnxruntime-tensorrt"),
+            *("tensorrt", "tensorrt-rtx", "onnxruntime-cuda", "onnxruntime-tensorrt"),
         )
 
     @property

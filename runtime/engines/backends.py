@@ -1,11 +1,12 @@
-"""Where every backend lives: a table without imports, so that whoever lists them loads none."""
+"""Where every backend lives: a table that imports none, so that whoever lists them loads none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voxgate.runtime.engines.flavour import RTX, TENSORRT
+
 AUTO = "auto"
-TENSORRT = "tensorrt"
 DEFAULT_BACKEND = "onnxruntime-cpu"
 
 
@@ -27,6 +28,12 @@ BACKENDS: dict[str, BackendRow] = {
         "voxgate.runtime.engines.tensorrt_engine",
         "open_plan",
         "pip install tensorrt pycuda",
+        from_plan=True,
+    ),
+    RTX: BackendRow(
+        "voxgate.runtime.engines.tensorrt_engine",
+        "open_rtx_plan",
+        "pip install 'voxgate[rtx]'",
         from_plan=True,
     ),
     DEFAULT_BACKEND: BackendRow(

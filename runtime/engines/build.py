@@ -11,7 +11,9 @@ from voxgate import __version__
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.engines.builder import BuildOptions, Built, OnStep, build
 from voxgate.runtime.engines.engine import prove
-from voxgate.runtime.engines.plan_cache import PlanCache, PlanKey, Sidecar
+from voxgate.runtime.engines.flavour import TENSORRT, Edition, Name
+from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.engines.plan_key import PlanKey, Sidecar
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt
 from voxgate.runtime.errors import EngineError, PlanError
@@ -37,7 +39,7 @@ class Outcome:
         sidecar = self.sidecar
         built = f"built in {sidecar.build_s:.0f} s" if self.fresh else "was there already (--force)"
         return (
-            f"{sidecar.recipe} for TensorRT {sidecar.tensorrt} on {sidecar.gpu}, "
+            f"{sidecar.recipe} for {sidecar.edition} on {sidecar.gpu}, "
             f"{sidecar.precision}: {built}, the probe is off by {sidecar.probe_off:.1e} of the "
             f"threshold; {self.place}"
         )
@@ -49,16 +51,17 @@ def build_recipe(
     options: BuildOptions,
     on_step: OnStep,
     force: bool = False,
+    flavour: Name = TENSORRT,
 ) -> Outcome:
     """Build and prove the plan of the recipe's (first) model; nothing is kept of a plan that does
     not give the recipe's own scores.
 
     Raises EngineError or PlanError: one line with what to do.
     """
-    tensorrt = load_tensorrt()
+    tensorrt = load_tensorrt(flavour)
     device = open_device()
     try:
-        key = PlanKey.of(recipe, tensorrt.__version__, device.info, options.tf32)
+        key = PlanKey.of(recipe, Edition.of(tensorrt), device.info, options.tf32)
         if not force and (there := _there(recipe, plans, key, device)) is not None:
             return Outcome(plans.folder / key.folder, there, fresh=False)
         return _build(tensorrt, device, recipe, plans, key, options, on_step)
@@ -68,7 +71,7 @@ def build_recipe(
 
 def _there(recipe: Recipe, plans: PlanCache, key: PlanKey, device: Device) -> Sidecar | None:
     try:
-        sidecar = plans.load(recipe, key.tensorrt, device.info).sidecar
+        sidecar = plans.load(recipe, key.edition, device.info).sidecar
     except PlanError:
         return None
     return sidecar if sidecar.key == key else None
@@ -87,7 +90,7 @@ def _build(
     kernels = compile_cubin(source(), SOURCE, device.info.sm)
     begun_ns = time.monotonic_ns()
     timings = plans.timing_cache(key)
-    built = build(tensorrt, recipe.model, key.precision, options, timings, on_step)
+    built = build(tensorrt, recipe.model, key.precision, options, timings, on_step, key.sm)
     build_s = (time.monotonic_ns() - begun_ns) / 1e9
     plans.save_timing_cache(key, built.timing_cache)
     on_step("Proving", 0, 1)
@@ -116,7 +119,8 @@ def _sidecar(
     return Sidecar(
         recipe=recipe.model_label,
         model_sha256=key.model_sha256,
-        tensorrt=key.tensorrt,
+        flavour=key.edition.flavour,
+        tensorrt=key.edition.version,
         gpu=key.gpu,
         sm=key.sm,
         multiprocessors=key.multiprocessors,

@@ -1,8 +1,9 @@
 """A recipe's graph becomes a TensorRT plan, on the machine and GPU that will serve it.
 
-Works by API for TensorRT 8.6, 10 and 11. The graph holds its precision; from 10 on it is built
-strongly typed. 8.6 knows only flags, so there every layer that the graph computes in FP32 is pinned
-to FP32. TF32 is off unless asked for: distances lose 13 of their 23 bits in it.
+Works by API for TensorRT 8.6, 10 and 11, and for RTX, which needs no GPU and builds for a named
+one. The graph holds its precision; from 10 on it is built strongly typed. 8.6 knows only flags, so
+there every layer that the graph computes in FP32 is pinned to FP32. TF32 is off unless asked for:
+distances lose 13 of their 23 bits in it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from voxgate.runtime.engines.tensorrt_module import Said, logger_of, made, version_of
+from voxgate.runtime.engines.flavour import RTX, Edition, api_of, flavour_of
+from voxgate.runtime.engines.tensorrt_module import Said, logger_of, made
+from voxgate.runtime.errors import EngineError
 
 NO_BUILDER = "TensorRT's builder cannot start"
 LOOK = "voxgate doctor says what is missing"
@@ -50,16 +53,23 @@ def build(
     options: BuildOptions,
     timing_cache: bytes = b"",
     on_step: OnStep = lambda phase, step, steps: None,
+    sm: int | None = None,
 ) -> Built:
-    """Takes seconds to many minutes; never called while parts are inspected. Raises EngineError."""
+    """Takes seconds to many minutes; never called while parts are inspected. Raises EngineError.
+
+    sm: compute capability (89 is 8.9) to build for, which RTX asks for; the others build for the
+    GPU that is here.
+    """
     logger, said = logger_of(tensorrt)
     said.take()
     builder = made(NO_BUILDER, said, LOOK, tensorrt.Builder, logger)
-    strongly_typed = version_of(tensorrt) >= (10, 0)
+    strongly_typed = api_of(tensorrt) >= (10, 0)
     network = _network(tensorrt, builder, said)
     _parse(tensorrt, network, logger, model, said)
     config = made(NO_BUILDER, said, LOOK, builder.create_builder_config)
     monitor = _configure(tensorrt, config, options, on_step)
+    if flavour_of(tensorrt).name == RTX and sm is not None:
+        _aim_at(tensorrt, config, sm)
     if not strongly_typed:
         _pin_types(tensorrt, network, config, precision)
     cache = _use_timing_cache(config, timing_cache, said)
@@ -73,7 +83,7 @@ def build(
 def _network(tensorrt: Any, builder: Any, said: Said) -> Any:
     """Flags by name: their numbers moved between the majors."""
     flag = tensorrt.NetworkDefinitionCreationFlag
-    major, _ = version_of(tensorrt)
+    major, _ = api_of(tensorrt)
     if major < 10:
         flags = 1 << int(flag.EXPLICIT_BATCH)
     elif major == 10:
@@ -109,6 +119,24 @@ def _configure(tensorrt: Any, config: Any, options: BuildOptions, on_step: OnSte
     monitor = _monitor(tensorrt, on_step)
     config.progress_monitor = monitor
     return monitor
+
+
+def cards(tensorrt: Any) -> tuple[int, ...]:
+    """Compute capabilities that RTX builds for, e.g. (75, 80, 86, 89, 120)."""
+    names = dir(tensorrt.ComputeCapability)
+    return tuple(sorted(int(name[2:]) for name in names if name.startswith("SM")))
+
+
+def _aim_at(tensorrt: Any, config: Any, sm: int) -> None:
+    known = cards(tensorrt)
+    if sm not in known:
+        listed = ", ".join(f"sm_{each}" for each in known)
+        raise EngineError(
+            f"{Edition.of(tensorrt)} builds no plan for sm_{sm}, only for {listed}; a Jetson "
+            "builds its own: voxgate build RECIPE, there"
+        )
+    config.num_compute_capabilities = 1
+    config.set_compute_capability(getattr(tensorrt.ComputeCapability, f"SM{sm}"), 0)
 
 
 def _monitor(tensorrt: Any, on_step: OnStep) -> Any:

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from voxgate.runtime.engines.backends import AUTO, DEFAULT_BACKEND, TENSORRT
+from voxgate.runtime.engines.backends import AUTO, DEFAULT_BACKEND
+from voxgate.runtime.engines.flavour import FLAVOURS, Edition, Name
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_module import TensorRTMissing, load_tensorrt
 from voxgate.runtime.errors import EngineError, PlanError
@@ -27,7 +28,7 @@ class Choice:
     backend: str
     asked: str
     why: str
-    installed: bool = True  # TensorRT is
+    installed: bool = True  # TensorRT is, of either flavour
 
 
 def choose(asked: str, recipe: Recipe, plans: PlanCache) -> Choice:
@@ -35,7 +36,7 @@ def choose(asked: str, recipe: Recipe, plans: PlanCache) -> Choice:
     if asked != AUTO:
         return Choice(asked, asked, "the configuration names it")
     choice = automatic(recipe, plans)
-    level = logging.INFO if choice.backend == TENSORRT else logging.WARNING
+    level = logging.INFO if choice.backend in FLAVOURS else logging.WARNING
     log.log(level, "backend auto chose %s: %s", choice.backend, choice.why)
     return choice
 
@@ -46,29 +47,41 @@ def automatic(recipe: Recipe, plans: PlanCache) -> Choice:
     Raises as `choose` does.
     """
     models = recipe.models
-    unbuilt = [each for each in models if not plans.sidecars(each)]
-    built = len(unbuilt) < len(models)
+    built = {name: [each for each in models if _has_plan(plans, each, name)] for name in FLAVOURS}
+    here = [name for name in FLAVOURS if _is_here(name, recipe, plans, bool(built[name]))]
+    if not here:
+        return Choice(DEFAULT_BACKEND, AUTO, "TensorRT is not installed", installed=False)
+    best = max(here, key=lambda name: len(built[name]))
+    unbuilt = [each for each in models if each not in built[best]]
+    if unbuilt:
+        why = f"recipe {unbuilt[0].model_label} has no plan; {plans.command(recipe)}"
+        return Choice(DEFAULT_BACKEND, AUTO, why)
+    _check_plans(models, plans, Edition.of(load_tensorrt(best)))
+    return Choice(best, AUTO, f"recipe {recipe.label} has a plan for this GPU")
+
+
+def _has_plan(plans: PlanCache, model: Recipe, flavour: Name) -> bool:
+    return any(sidecar.flavour == flavour for sidecar in plans.sidecars(model))
+
+
+def _is_here(flavour: Name, recipe: Recipe, plans: PlanCache, is_built: bool) -> bool:
     try:
-        tensorrt = load_tensorrt()
+        load_tensorrt(flavour)
     except TensorRTMissing as error:
-        if built:
+        if is_built:
             raise EngineError(
                 f"{plans.folder} has a plan of recipe {recipe.label}, but {error}; or choose "
                 f"backend: {DEFAULT_BACKEND}"
             ) from error
-        return Choice(DEFAULT_BACKEND, AUTO, "TensorRT is not installed", installed=False)
-    if unbuilt:
-        why = f"recipe {unbuilt[0].model_label} has no plan; {plans.command(recipe)}"
-        return Choice(DEFAULT_BACKEND, AUTO, why)
-    _check_plans(models, plans, tensorrt.__version__)
-    return Choice(TENSORRT, AUTO, f"recipe {recipe.label} has a plan for this GPU")
+        return False
+    return True
 
 
-def _check_plans(models: Sequence[Recipe], plans: PlanCache, version: str) -> None:
+def _check_plans(models: Sequence[Recipe], plans: PlanCache, edition: Edition) -> None:
     device = open_device()
     try:
         for each in models:
-            plans.load(each, version, device.info)
+            plans.load(each, edition, device.info)
     except PlanError as error:
         raise PlanError(f"{error}; or choose backend: {DEFAULT_BACKEND}") from error
     finally:

@@ -6,25 +6,23 @@ multiprocessors off) and one way of building. Anything else is named, never load
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.engines.flavour import Edition
+from voxgate.runtime.engines.plan_key import PlanKey, Sidecar, differences
 from voxgate.runtime.engines.seal import Seal, read_seal
 from voxgate.runtime.errors import PlanError
 from voxgate.runtime.gpu.device import DeviceInfo
 from voxgate.runtime.gpu.launch import source_digest
 from voxgate.runtime.recipe.folder import sha256
-from voxgate.runtime.recipe.manifest import Digest, TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
 
 
@@ -36,91 +34,6 @@ def plans_of(config: CellConfig) -> PlanCache:
 FOLDER = ".plans"  # beside the recipes; no recipe's name begins with a dot
 PLAN, SIDECAR, KERNELS, SEAL = "model.plan", "plan.json", "fusion.cubin", "seal"
 _MAX_SIDECAR_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class PlanKey:
-    """What decides whether a plan may be used."""
-
-    model_sha256: str
-    tensorrt: str
-    gpu: str
-    sm: int
-    multiprocessors: int
-    precision: str
-    tf32: bool = False
-
-    @classmethod
-    def of(cls, recipe: Recipe, tensorrt: str, gpu: DeviceInfo, tf32: bool = False) -> PlanKey:
-        return cls(
-            model_sha256=sha256(recipe.model),
-            tensorrt=tensorrt,
-            gpu=gpu.name,
-            sm=gpu.sm,
-            multiprocessors=gpu.multiprocessors,
-            precision=recipe.manifest.precision,
-            tf32=tf32,
-        )
-
-    @property
-    def folder(self) -> str:
-        """A name that a person can read and a file system can hold."""
-        gpu = re.sub(r"[^A-Za-z0-9]+", "-", self.gpu).strip("-").lower()
-        mode = f"{self.precision}{'-tf32' if self.tf32 else ''}"
-        return (
-            f"{self.model_sha256[:16]}-trt{self.tensorrt}-{gpu}-sm{self.sm}"
-            f"x{self.multiprocessors}-{mode}"
-        )
-
-    @property
-    def timing_cache(self) -> str:
-        """Kernel timings are worth keeping per TensorRT, GPU and its multiprocessors."""
-        gpu = re.sub(r"[^A-Za-z0-9]+", "-", self.gpu).strip("-").lower()
-        return f"timing-trt{self.tensorrt}-{gpu}-sm{self.sm}x{self.multiprocessors}.cache"
-
-
-class Sidecar(BaseModel):
-    """What stands beside a plan; read before the plan is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: Literal[1] = 1
-    recipe: str
-    model_sha256: Digest
-    tensorrt: str
-    gpu: str
-    sm: int
-    multiprocessors: int
-    precision: str
-    tf32: bool
-    strongly_typed: bool
-    driver: str
-    library: str
-    power_mode: str | None = None
-    optimisation_level: int
-    workspace_mb: int
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    plan_sha256: Digest
-    plan_bytes: Annotated[int, Field(gt=0)]
-    kernels_source: str
-    kernels_sha256: Digest
-    probe_off: float = Field(description="largest error of the probe after the build, thresholds")
-    build_s: float
-    built_utc: datetime
-    voxgate: str
-
-    @property
-    def key(self) -> PlanKey:
-        return PlanKey(
-            self.model_sha256,
-            self.tensorrt,
-            self.gpu,
-            self.sm,
-            self.multiprocessors,
-            self.precision,
-            self.tf32,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,21 +76,21 @@ class PlanCache:
                 found.append(sidecar)
         return found
 
-    def load(self, recipe: Recipe, tensorrt: str, gpu: DeviceInfo) -> Plan:
+    def load(self, recipe: Recipe, edition: Edition, gpu: DeviceInfo) -> Plan:
         """The plan of this recipe for this TensorRT and GPU, without TF32 if both are there.
 
         Raises PlanError: none was built, or the ones there are for something else, and which.
         """
         for tf32 in (False, True):
-            place = self.folder / PlanKey.of(recipe, tensorrt, gpu, tf32).folder
+            place = self.folder / PlanKey.of(recipe, edition, gpu, tf32).folder
             if (place / SIDECAR).exists():
-                key, again = PlanKey.of(recipe, tensorrt, gpu, tf32), self.command(recipe)
+                key, again = PlanKey.of(recipe, edition, gpu, tf32), self.command(recipe)
                 said = _sidecar_text(place / SIDECAR)
                 self._check_seal(place, said, again)
                 plan = _load(place, said, key, again)
                 self.loaded.append(plan.sidecar.plan_sha256)
                 return plan
-        raise PlanError(self._why_not(recipe, tensorrt, gpu))
+        raise PlanError(self._why_not(recipe, edition, gpu))
 
     def command(self, recipe: Recipe) -> str:
         """What to type, so that a plan of `recipe` lies here."""
@@ -249,8 +162,8 @@ class PlanCache:
         own = Seal.known(self._cell)
         return own is not None and own.fits(name, content, seal)
 
-    def _why_not(self, recipe: Recipe, tensorrt: str, gpu: DeviceInfo) -> str:
-        wanted = PlanKey.of(recipe, tensorrt, gpu)
+    def _why_not(self, recipe: Recipe, edition: Edition, gpu: DeviceInfo) -> str:
+        wanted = PlanKey.of(recipe, edition, gpu)
         type_this = self.command(recipe)
         others = self.sidecars(recipe)
         if not others:
@@ -258,27 +171,6 @@ class PlanCache:
         nearest = min(others, key=lambda other: len(differences(wanted, other.key)))
         apart = "; ".join(differences(wanted, nearest.key))
         return f"the plan of recipe {recipe.model_label} does not fit: {apart}; {type_this}"
-
-
-def differences(wanted: PlanKey, other: PlanKey) -> list[str]:
-    """In words: what a plan was built for, and what there is here."""
-    found = []
-    if other.model_sha256 != wanted.model_sha256:
-        found.append("it was built from another model (the recipe was exported again)")
-    if other.tensorrt != wanted.tensorrt:
-        found.append(f"built by TensorRT {other.tensorrt}, here is {wanted.tensorrt}")
-    if (other.gpu, other.sm) != (wanted.gpu, wanted.sm):
-        found.append(
-            f"built for {other.gpu} (sm_{other.sm}), here is {wanted.gpu} (sm_{wanted.sm})"
-        )
-    elif other.multiprocessors != wanted.multiprocessors:
-        found.append(
-            f"built with {other.multiprocessors} multiprocessors, {wanted.multiprocessors} are on "
-            "now: another power mode (nvpmodel -q)"
-        )
-    if other.precision != wanted.precision:
-        found.append(f"built for {other.precision}, the recipe is {wanted.precision}")
-    return found
 
 
 def _load(place: Path, said: bytes, wanted: PlanKey, again: str) -> Plan:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.engines.engine import OUTPUT, Engine, Tensor
+from voxgate.runtime.engines.flavour import RTX, TENSORRT, Edition, Name
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt, logger_of, made
 from voxgate.runtime.engines.tensorrt_remedies import REBUILD
@@ -55,16 +56,18 @@ class _Binding:
     is_input: bool
 
 
-def open_plan(recipe: Recipe, plans: PlanCache, beside: Engine | None = None) -> Engine:
+def open_plan(
+    recipe: Recipe, plans: PlanCache, beside: Engine | None = None, flavour: Name = TENSORRT
+) -> Engine:
     """The recipe's plan on this GPU. Raises PlanError or EngineError: what to type.
 
     beside: an engine whose GPU, stream and context this one shares; to be closed after this one.
     """
-    tensorrt = load_tensorrt()
+    tensorrt = load_tensorrt(flavour)
     shared = beside.device if isinstance(beside, TensorRTEngine) else None
     device = open_device() if shared is None else shared
     try:
-        plan = plans.load(recipe, tensorrt.__version__, device.info)
+        plan = plans.load(recipe, Edition.of(tensorrt), device.info)
         owns = shared is None
         opened = TensorRTEngine(tensorrt, device, plan.plan, plan.kernels, owns_device=owns)
     except BaseException:
@@ -72,10 +75,15 @@ def open_plan(recipe: Recipe, plans: PlanCache, beside: Engine | None = None) ->
             device.close()
         raise
     log.info(
-        "TensorRT %s by %s on %s, CUDA graph: %s",
-        *(tensorrt.__version__, device.library, device.info, opened.uses_graph),
+        "%s by %s on %s, CUDA graph: %s",
+        *(Edition.of(tensorrt), device.library, device.info, opened.uses_graph),
     )
     return opened
+
+
+def open_rtx_plan(recipe: Recipe, plans: PlanCache, beside: Engine | None = None) -> Engine:
+    """As `open_plan`, by TensorRT for RTX."""
+    return open_plan(recipe, plans, beside, RTX)
 
 
 class TensorRTEngine:
@@ -97,7 +105,7 @@ class TensorRTEngine:
         self._owns_device = owns_device
         self.kernels = kernels
         self._owner = threading.get_ident()
-        self._version = str(tensorrt.__version__)
+        self._edition = Edition.of(tensorrt)
         logger, self._said = logger_of(tensorrt)
         self._said.take()
         self._engine: Any = None
@@ -130,7 +138,7 @@ class TensorRTEngine:
 
     @property
     def backend(self) -> str:
-        return f"tensorrt-{self._version}"
+        return self._edition.backend
 
     @property
     def uses_graph(self) -> bool:

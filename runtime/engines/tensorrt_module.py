@@ -1,4 +1,4 @@
-"""TensorRT's Python module, imported when it is needed, and its log in ours."""
+"""TensorRT's Python module, of either flavour, imported when it is needed; its log in ours."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from functools import cache
 from typing import Any
 
 from voxgate.runtime.common.text import one_line
+from voxgate.runtime.engines.flavour import FLAVOURS, TENSORRT, Edition, Flavour, Name, version_of
 from voxgate.runtime.engines.tensorrt_remedies import explain
 from voxgate.runtime.errors import EngineError
 
-INSTALL = (
-    "on a Jetson: apt-get install python3-libnvinfer and make the environment with "
-    "--system-site-packages; on a PC: pip install tensorrt pycuda"
-)
-OLDEST = (8, 6)  # 8.5 of JetPack 5 lacks what the engine is built and checked with
 KEPT_LINES = 20
 
 log = logging.getLogger("voxgate.tensorrt")
@@ -28,30 +24,61 @@ class TensorRTMissing(EngineError):
     """TensorRT is not installed at all, which is different from one that is broken."""
 
 
-def load_tensorrt() -> Any:
-    """The module. Raises TensorRTMissing, or EngineError for one that is there but broken."""
-    try:
-        module = importlib.import_module("tensorrt")
-    except ModuleNotFoundError as error:
-        if error.name == "tensorrt":
-            raise TensorRTMissing(f"TensorRT is not installed; {INSTALL}") from error
-        raise _broken(error) from error
-    except (ImportError, OSError) as error:  # its libraries are loaded as it is imported
-        raise _broken(error) from error
+def load_tensorrt(name: Name = TENSORRT) -> Any:
+    """The module of this flavour.
+
+    Raises TensorRTMissing, or EngineError for one that is there but broken.
+    """
+    flavour = FLAVOURS[name]
+    module = _imported(flavour)
     if not hasattr(module, "__version__") or not hasattr(module, "Runtime"):
-        raise EngineError(f"the module tensorrt in {_place(module)} is not TensorRT; {INSTALL}")
-    if version_of(module) < OLDEST:
         raise EngineError(
-            f"TensorRT {module.__version__} is too old, 8.6 (JetPack 6.0) is the oldest served: "
-            "update JetPack"
+            f"the module {module.__name__} in {_place(module)} is not {flavour.words}; "
+            f"{flavour.install}"
         )
+    if version_of(module) < flavour.oldest:
+        raise EngineError(f"{Edition.of(module)} is too old, {flavour.too_old}")
     return module
 
 
-def version_of(tensorrt: Any) -> tuple[int, int]:
-    """(major, minor)."""
-    major, minor = str(tensorrt.__version__).split(".")[:2]
-    return int(major), int(minor)
+def installed(name: Name) -> bool:
+    """Whether this flavour is here and whole. Raises EngineError for one that is broken."""
+    try:
+        load_tensorrt(name)
+    except TensorRTMissing:
+        return False
+    return True
+
+
+def the_installed() -> Name:
+    """Name of the one flavour that is here. Raises EngineError for none or both."""
+    here = [name for name in FLAVOURS if installed(name)]
+    if len(here) > 1:
+        raise EngineError(f"{' and '.join(here)} are installed: say which, by --flavour")
+    if not here:
+        ways = "; ".join(row.install for row in FLAVOURS.values())
+        raise TensorRTMissing(f"TensorRT is not installed; {ways}")
+    return here[0]
+
+
+def _imported(flavour: Flavour) -> Any:
+    tried = (_module(flavour, name) for name in flavour.modules)
+    found = next((module for module in tried if module is not None), None)
+    if found is None:
+        raise TensorRTMissing(f"{flavour.words} is not installed; {flavour.install}")
+    return found
+
+
+def _module(flavour: Flavour, name: str) -> Any:
+    """None where there is none of this name."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise _broken(flavour, error) from error
+        return None
+    except (ImportError, OSError) as error:  # its libraries are loaded as it is imported
+        raise _broken(flavour, error) from error
 
 
 class Said:
@@ -118,10 +145,10 @@ def logger_of(tensorrt: Any) -> tuple[Any, Said]:
     return Logger(), said
 
 
-def _broken(error: BaseException) -> EngineError:
+def _broken(flavour: Flavour, error: BaseException) -> EngineError:
     words = one_line(error)
     known = explain([words], "reinstall it, or take it from JetPack's packages; voxgate doctor")
-    return EngineError(f"TensorRT is installed but does not load: {known}")
+    return EngineError(f"{flavour.words} is installed but does not load: {known}")
 
 
 def _place(module: Any) -> str:

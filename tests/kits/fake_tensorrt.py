@@ -23,15 +23,24 @@ import pytest
 
 from tests.kits.numpy_gpu import ALIGNMENT, GpuFault, NumpyGpu
 from tests.kits.remembering_engine import Memory
+from voxgate.runtime.engines.flavour import RTX, TENSORRT, Edition
 
 FACTS_FOLDER = Path(__file__).parent / "facts"
 FACTS = json.loads((FACTS_FOLDER / "tensorrt_names.json").read_text("utf-8"))
 VERSIONS: tuple[str, ...] = tuple(FACTS["versions"])
-FULL = {"8.6": "8.6.2", "10.3": "10.3.0", "10.13": "10.13.3.9", "11.4": "11.4.1.2"}
+FULL = {
+    "8.6": "8.6.2",
+    "10.3": "10.3.0",
+    "10.13": "10.13.3.9",
+    "11.4": "11.4.1.2",
+    "rtx-1.7": "1.7.1.116",
+}
+RTX_MODULE = "tensorrt_rtx"
 MAGIC = b"ftrt"
 ENUMS = (
     *("ILogger.Severity", "NetworkDefinitionCreationFlag", "BuilderFlag", "MemoryPoolType"),
     *("TensorIOMode", "TensorLocation", "DataType", "OnnxParserFlag", "ProfilingVerbosity"),
+    "ComputeCapability",
 )
 
 Members = dict[str, Any]
@@ -48,8 +57,13 @@ def names_of(version: str, cls: str) -> dict[str, Any]:
 def install(monkeypatch: pytest.MonkeyPatch, gpu: NumpyGpu, version: str = "10.3") -> FakeTensorRT:
     """`import tensorrt` gives this version on this GPU."""
     fake = FakeTensorRT(version, gpu)
-    monkeypatch.setitem(sys.modules, "tensorrt", fake.module)
+    monkeypatch.setitem(sys.modules, fake.module.__name__, fake.module)
     return fake
+
+
+def edition_of(version: str) -> Edition:
+    """As plans are bound to it."""
+    return Edition(RTX if version.startswith("rtx") else TENSORRT, FULL[version])
 
 
 class FakeTensorRT:
@@ -67,7 +81,8 @@ class FakeTensorRT:
         self.logger: Any = None
         self.models: dict[bytes, Model] = {}
         self.alive: list[str] = []  # runtimes, engines and contexts, in the order they were made
-        self.module = ModuleType("tensorrt")
+        self.backend = edition_of(version).flavour
+        self.module = ModuleType(RTX_MODULE if self.backend == RTX else "tensorrt")
         self._enums = {name: self._enum(name) for name in ENUMS}
         self._fill()
 
@@ -77,7 +92,7 @@ class FakeTensorRT:
         module = self.module.__dict__
         module["__version__"] = FULL[self.version]
         for name, value in self._enums.items():
-            if "." not in name:
+            if "." not in name and names_of(self.version, name):
                 module[name] = value
         behaviours = {
             "ILogger": {"__init__": self._init_logger, "Severity": self._enums["ILogger.Severity"]},
@@ -185,7 +200,7 @@ class FakeTensorRT:
                 assert monitor.step_complete("Timing", 1)
                 monitor.phase_finish("Timing")
             self.built_with["level"] = config.builder_optimization_level
-            return self.plan(network._fake_model)
+            return self.plan(network._fake_model, getattr(config, "_fake_aim", None))
 
         return {
             "__init__": init,
@@ -194,9 +209,9 @@ class FakeTensorRT:
             "build_serialized_network": build_serialized_network,
         }
 
-    def plan(self, model: bytes) -> bytes:
-        """A plan of this version and GPU."""
-        major, minor = self.gpu.capability
+    def plan(self, model: bytes, aim: tuple[int, int] | None = None) -> bytes:
+        """A plan of this version, for this GPU or the named kind."""
+        major, minor = aim or self.gpu.capability
         header = f"{FULL[self.version]}/{major}.{minor}/".encode()
         return MAGIC + header + model
 
@@ -217,6 +232,11 @@ class FakeTensorRT:
                 return False
             return True
 
+        def set_compute_capability(config: Any, capability: Any, index: int) -> None:
+            assert (config.num_compute_capabilities, index) == (1, 0)
+            name = self._enums["ComputeCapability"](capability).name
+            config._fake_aim = divmod(int(name.removeprefix("SM")), 10)
+
         def set_memory_pool_limit(config: Any, pool: Any, size: int) -> None:
             self.built_with[self._enums["MemoryPoolType"](pool).name] = size
 
@@ -226,6 +246,7 @@ class FakeTensorRT:
             "create_timing_cache": create_timing_cache,
             "set_timing_cache": set_timing_cache,
             "set_memory_pool_limit": set_memory_pool_limit,
+            "set_compute_capability": set_compute_capability,
         }
 
     def _parser(self) -> Members:

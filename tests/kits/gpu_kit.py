@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.kits import fake_pycuda, fake_tensorrt
-from tests.kits.fake_tensorrt import FakeTensorRT
+from tests.kits.fake_tensorrt import FakeTensorRT, edition_of
 from tests.kits.numpy_gpu import NumpyGpu
 from voxgate.runtime.engines import build as plan_recipe
 from voxgate.runtime.engines.build import Outcome, build_recipe
 from voxgate.runtime.engines.builder import BuildOptions
+from voxgate.runtime.engines.flavour import RTX, TENSORRT, Name
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
@@ -28,14 +29,22 @@ class Box:
 def install(monkeypatch: pytest.MonkeyPatch, version: str = "10.3") -> Box:
     """Put a GPU and TensorRT `version` into this process."""
     gpu = NumpyGpu()
+    if edition_of(version).flavour == RTX:
+        gpu.capability = (8, 9)  # an Orin has no TensorRT for RTX
     fake_pycuda.install(monkeypatch, gpu)
     # compiling is tested by itself; this GPU runs the kernels that were compiled for the host
     monkeypatch.setattr(plan_recipe, "compile_cubin", lambda source, name, sm: b"cubin")
     return Box(gpu, fake_tensorrt.install(monkeypatch, gpu, version))
 
 
-def build(recipe: Recipe, plans: PlanCache, force: bool = True, **options: Any) -> Outcome:
+def build(
+    recipe: Recipe,
+    plans: PlanCache,
+    force: bool = True,
+    flavour: Name = TENSORRT,
+    **options: Any,
+) -> Outcome:
     """`voxgate build` without its console."""
     return build_recipe(
-        recipe, plans, BuildOptions(**options), lambda phase, step, steps: None, force
+        recipe, plans, BuildOptions(**options), lambda phase, step, steps: None, force, flavour
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits import gpu_kit, tiny
+from tests.kits import fake_tensorrt, gpu_kit, tiny
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.cli import main
 from voxgate.runtime.engines.plan_cache import SIDECAR
@@ -41,6 +41,20 @@ def test_a_plan_is_built_beside_the_recipes(
     code, out, _ = voxgate(monkeypatch, capsys, "build", recipe)
     assert code == 0
     assert "was there already" in out
+
+
+def test_with_both_tensorrts_a_person_says_which(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box = gpu_kit.install(monkeypatch)
+    box.gpu.capability = (8, 9)
+    fake_tensorrt.install(monkeypatch, box.gpu, "rtx-1.7")
+    code, _, err = voxgate(monkeypatch, capsys, "build", recipe)
+    assert code == 2
+    assert "tensorrt and tensorrt-rtx are installed: say which, by --flavour" in err
+    code, out, _ = voxgate(monkeypatch, capsys, "build", recipe, "--flavour", "tensorrt-rtx")
+    assert code == 0
+    assert "tiny/1 for TensorRT for RTX 1.7.1.116 on" in out
 
 
 def test_a_program_reads_the_sidecar(

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.kits import gpu_kit
+from tests.kits import fake_tensorrt, gpu_kit
 from tests.kits.gpu_kit import Box
 from tests.kits.repository import ROOT
 from voxgate.runtime.cli import main
@@ -93,7 +93,7 @@ def test_an_orin_as_it_should_be_has_no_red_and_no_yellow(orin: Put) -> None:
     found = look(orin)
     assert {f.light for f in found.values()} == {Light.GREEN, Light.OFF}
     assert "JetPack 6.1 or 6.2 (L4T 36.4): CUDA 12.6, TensorRT 10.3" in found["JetPack"].said
-    assert found["TensorRT"].said.startswith("10.3.0 (as in JetPack 6.1 or 6.2)")
+    assert found["TensorRT"].said.startswith("TensorRT 10.3.0 (as in JetPack 6.1 or 6.2)")
     assert "by pycuda 2026.1: Numpy Orin (sm_87, 16 multiprocessors)" in found["CUDA"].said
     assert found["clocks"].said == "GPU fixed at 1300 MHz"
 
@@ -221,6 +221,24 @@ def test_a_broken_tensorrt_is_red_with_its_own_words(
     finding = look(orin)["TensorRT"]
     assert finding.light is Light.RED
     assert "is not TensorRT" in finding.said
+
+
+def test_the_tensorrt_that_the_cell_names_is_looked_at_and_no_other(
+    pc: Put, box: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Both in one environment: that the other is there is no comfort for this cell."""
+    assert "TensorRT 10.3.0" in look(pc)["TensorRT"].said
+    pc.config = _cell(tmp_path, "tensorrt-rtx")
+    finding = look(pc)["TensorRT"]
+    assert finding.light is Light.RED
+    assert "TensorRT for RTX is not installed" in finding.said
+    assert "voxgate[rtx]" in finding.do
+    fake_tensorrt.install(monkeypatch, box.gpu, "rtx-1.7")
+    assert look(pc)["TensorRT"].said.startswith("TensorRT for RTX 1.7.1.116 in")
+    pc.config = None
+    both = look(pc)["TensorRT"].said
+    assert "TensorRT 10.3.0" in both
+    assert "TensorRT for RTX 1.7.1.116" in both
 
 
 def test_two_tensorrts_on_the_path_are_named(

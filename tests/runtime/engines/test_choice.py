@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 
@@ -97,7 +98,7 @@ REFUSALS: dict[str, tuple[Break, bool, str]] = {
     "an import fails": (broken(ImportError("undefined symbol")), False, "does not load"),
     "something else of that name": (another_module, False, "is not TensorRT"),
     "too old": (too_old, False, "8.6 .JetPack 6.0. is the oldest"),
-    "TensorRT was updated": (updated, True, "built by TensorRT 10.3.0, here is 10.13"),
+    "TensorRT was updated": (updated, True, "built by TensorRT 10.3.0, here is TensorRT 10.13"),
     "another GPU": (other_gpu, True, "sm_87.*sm_89"),
     "no driver": (no_driver, True, "nvidia-smi"),
 }
@@ -124,6 +125,25 @@ def test_auto_chooses_and_says_why(
     engine = open_engine(recipe, choice.backend, plans=plans)
     assert engine.backend.startswith(backend)
     engine.close()
+
+
+def test_auto_serves_from_the_tensorrt_that_has_a_plan(
+    recipe: Recipe, plans: PlanCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are installed; a plan of the one is nothing to the other."""
+    box = gpu_kit.install(monkeypatch)
+    box.gpu.capability = (8, 9)
+    fake_tensorrt.install(monkeypatch, box.gpu, "rtx-1.7")
+    gpu_kit.build(recipe, plans, flavour="tensorrt-rtx")
+    choice = choose("auto", recipe, plans)
+    assert choice.backend == "tensorrt-rtx"
+    with closing(open_engine(recipe, choice.backend, plans=plans)) as engine:
+        assert engine.backend == "tensorrt-rtx-1.7.1.116"
+    with pytest.raises(EngineError, match="built by TensorRT for RTX"):
+        open_engine(recipe, "tensorrt", plans=plans)
+    monkeypatch.delitem(sys.modules, "tensorrt_rtx")
+    with pytest.raises(EngineError, match="TensorRT for RTX is not installed"):
+        choose("auto", recipe, plans)
 
 
 @pytest.mark.parametrize("case", REFUSALS)

@@ -49,9 +49,12 @@ ALIASES = {"flag": {"builder._network": "NetworkDefinitionCreationFlag",
 GATES = {
     ("NetworkDefinitionCreationFlag", "EXPLICIT_BATCH"): ("8.6",),  # major < 10
     ("NetworkDefinitionCreationFlag", "STRONGLY_TYPED"): ("10.3", "10.13"),  # major == 10
-    ("module", "IProgressMonitor"): ("10.3", "10.13", "11.4"),  # hasattr
-    ("IProgressMonitor", "__init__"): ("10.3", "10.13", "11.4"),
-    ("IBuilderConfig", "progress_monitor"): ("10.3", "10.13", "11.4"),
+    ("module", "IProgressMonitor"): ("10.3", "10.13", "11.4", "rtx-1.7"),  # hasattr
+    ("IProgressMonitor", "__init__"): ("10.3", "10.13", "11.4", "rtx-1.7"),
+    ("IBuilderConfig", "progress_monitor"): ("10.3", "10.13", "11.4", "rtx-1.7"),
+    ("module", "ComputeCapability"): ("rtx-1.7",),  # the flavour is asked
+    ("IBuilderConfig", "num_compute_capabilities"): ("rtx-1.7",),
+    ("IBuilderConfig", "set_compute_capability"): ("rtx-1.7",),
     ("BuilderFlag", "FP16"): ("8.6",),  # _pin_types: not strongly typed
     ("BuilderFlag", "INT8"): ("8.6",),
     ("BuilderFlag", "OBEY_PRECISION_CONSTRAINTS"): ("8.6",),
@@ -187,8 +190,8 @@ def test_every_name_touched_while_running_exists_in(
     """The fake raises for any other; this also says that the run touched what it should."""
     box = gpu_kit.install(monkeypatch, version)
     recipe, plans = recipe_of(precision, tmp_path), PlanCache(tmp_path / "plans")
-    gpu_kit.build(recipe, plans)
-    open_engine(recipe, "tensorrt", plans=plans).close()
+    gpu_kit.build(recipe, plans, flavour=box.tensorrt.backend)
+    open_engine(recipe, box.tensorrt.backend, plans=plans).close()
     used = box.tensorrt.touched
     unreal = [(cls, name) for cls, name in used if not exists(version, cls, name)]
     assert not unreal

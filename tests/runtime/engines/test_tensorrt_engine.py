@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 from tests.kits import fake_pycuda, fake_tensorrt, tiny
-from tests.kits.fake_tensorrt import VERSIONS, FakeTensorRT
+from tests.kits.fake_tensorrt import VERSIONS, FakeTensorRT, edition_of
 from tests.kits.numpy_gpu import NumpyGpu
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.engines import build as plan_recipe
 from voxgate.runtime.engines.build import build_recipe
 from voxgate.runtime.engines.builder import BuildOptions
 from voxgate.runtime.engines.engine import Engine, open_engine, score_map
+from voxgate.runtime.engines.flavour import RTX
 from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
+from voxgate.runtime.engines.tensorrt_module import the_installed
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.gpu.device import LIBRARIES, Library, open_device
 from voxgate.runtime.gpu.errors import LibraryTooNew
@@ -41,6 +43,8 @@ def trt(
     fake_pycuda.install(monkeypatch, gpu)
     # compiling is tested by itself; this GPU runs the kernels that were compiled for the host
     monkeypatch.setattr(plan_recipe, "compile_cubin", lambda source, name, sm: b"cubin")
+    if edition_of(request.param).flavour == RTX:
+        gpu.capability = (8, 9)
     yield fake_tensorrt.install(monkeypatch, gpu, request.param)
     assert not any(gpu.contexts.values()), "a CUDA context was left behind"
     assert gpu.retained == 0
@@ -60,13 +64,18 @@ def plans(tmp_path: Path) -> PlanCache:
 def build(recipe: Recipe, plans: PlanCache, **options: Any) -> Any:
     steps: list[tuple[str, int, int]] = []
     made = build_recipe(
-        recipe, plans, BuildOptions(**options), lambda *step: steps.append(step), force=True
+        recipe,
+        plans,
+        BuildOptions(**options),
+        lambda *step: steps.append(step),
+        force=True,
+        flavour=the_installed(),
     )
     return made, steps
 
 
 def open_it(recipe: Recipe, plans: PlanCache) -> Engine:
-    return open_engine(recipe, "tensorrt", plans=plans)
+    return open_engine(recipe, the_installed(), plans=plans)
 
 
 def test_a_built_plan_gives_the_scores_of_the_recipe(
@@ -77,7 +86,7 @@ def test_a_built_plan_gives_the_scores_of_the_recipe(
     try:
         probe = tiny.probe(seed=3)
         assert np.abs(score_map(engine, probe.inputs).score - probe.score).max() < 1e-6
-        assert engine.backend == f"tensorrt-{trt.module.__version__}"
+        assert engine.backend == f"{trt.backend}-{trt.module.__version__}"
     finally:
         engine.close()
     assert not trt.alive
