@@ -45,23 +45,29 @@ def consensus(
 ) -> Start:
     """The most of the poses can agree on; points_mm (n, 3): the board's, to measure gaps by."""
     corners = _corners(points_mm)
-    generator = np.random.default_rng(SEED)
-    everything = solve_ax_zb(mounts, camera_from_board)
-    best = _start(*everything, mounts, camera_from_board, corners)
+    best = _start(*solve_ax_zb(mounts, camera_from_board), mounts, camera_from_board, corners)
     if len(mounts) > SAMPLE:
-        for _ in range(samples):
-            few = generator.choice(len(mounts), SAMPLE, replace=False)
-            x, z = solve_ax_zb(mounts[few], camera_from_board[few])
-            tried = _start(x, z, mounts, camera_from_board, corners)
-            best = min(best, tried, key=lambda start: start.median_mm)
+        tried = _best_of_few(samples, mounts, camera_from_board, corners)
+        best = min(best, tried, key=lambda start: start.median_mm)
     return _again(best, mounts, camera_from_board, corners)
 
 
-def gaps_mm(x: Transform, z: Transform, mounts: Array, seen: Array, points_mm: Array) -> Array:
-    """(v,) rms distance of the board's points (n, 3) as each pose places them from those of Z."""
-    off = inverse(z[None]) @ mounts @ x @ seen
-    moved = np.einsum("vij,nj->vni", off[:, :3, :3], points_mm) + off[:, None, :3, 3]
-    return np.asarray(np.sqrt(((moved - points_mm) ** 2).sum(axis=2).mean(axis=1)))
+def gaps_mm(x: Array, z: Array, mounts: Array, seen: Array, points_mm: Array) -> Array:
+    """(..., v) rms distance of the board's points (n, 3) as each pose places them from those of Z;
+    x, z: (..., 4, 4)."""
+    off = inverse(z)[..., None, :, :] @ mounts @ x[..., None, :, :] @ seen
+    moved = points_mm @ np.swapaxes(off[..., :3, :3], -1, -2) + off[..., None, :3, 3]
+    return np.asarray(np.sqrt(((moved - points_mm) ** 2).sum(axis=-1).mean(axis=-1)))
+
+
+def _best_of_few(samples: int, mounts: Array, seen: Array, corners: Array) -> Start:
+    """The solution from SAMPLE poses that most of the poses agree with best."""
+    generator = np.random.default_rng(SEED)
+    few = [generator.choice(len(mounts), SAMPLE, replace=False) for _ in range(samples)]
+    x, z = solve_ax_zb(mounts[few], seen[few])
+    gaps = gaps_mm(x, z, mounts, seen, corners)
+    best = np.median(gaps, axis=1).argmin()
+    return Start(x[best], z[best], gaps[best])
 
 
 def _again(best: Start, mounts: Array, seen: Array, corners: Array) -> Start:

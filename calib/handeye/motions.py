@@ -41,24 +41,33 @@ def turn_of_x(a: Array, b: Array) -> Array:
     return nearest_rotation(_turns(a).T @ _turns(b))
 
 
-def solve_ax_zb(mounts: Array, camera_from_board: Array) -> tuple[Transform, Transform]:
-    """X and Z at once, from the poses themselves: Kronecker products, then least squares."""
-    turn_m, turn_t = mounts[:, :3, :3], camera_from_board[:, :3, :3]
+def solve_ax_zb(mounts: Array, camera_from_board: Array) -> tuple[Array, Array]:
+    """X and Z at once, from the poses themselves: Kronecker products, then least squares.
+
+    mounts, camera_from_board: (..., v, 4, 4), sets of v poses; X and Z: (..., 4, 4), one of a set.
+    """
+    turn_m, turn_t = mounts[..., :3, :3], camera_from_board[..., :3, :3]
     # R_m R_x R_t = R_z, stacked by columns: vec(R_z) = (R_t' x R_m) vec(R_x)
-    product = sum(np.kron(t.T, m) for m, t in zip(turn_m, turn_t, strict=True))
-    u, _, vt = np.linalg.svd(np.asarray(product))
-    x, z = np.eye(4), np.eye(4)
-    vector_x, vector_z = vt[0].reshape(3, 3).T, u[:, 0].reshape(3, 3).T
-    sign = np.sign(np.linalg.det(vector_x))
-    x[:3, :3] = nearest_rotation(vector_x * sign)
-    z[:3, :3] = nearest_rotation(vector_z * sign)
+    product = np.einsum("...vji,...vkl->...ikjl", turn_t, turn_m)
+    u, _, vt = np.linalg.svd(product.reshape(*mounts.shape[:-3], 9, 9))
+    vector_x, vector_z = _stacked_by_columns(vt[..., 0, :]), _stacked_by_columns(u[..., :, 0])
+    sign = np.sign(np.linalg.det(vector_x))[..., None, None]
+    x, z = np.broadcast_to(np.eye(4), (2, *vector_x.shape[:-2], 4, 4)).copy()
+    x[..., :3, :3] = nearest_rotation(vector_x * sign)
+    z[..., :3, :3] = nearest_rotation(vector_z * sign)
     eyes = np.broadcast_to(-np.eye(3), turn_m.shape)
-    left = np.concatenate([turn_m, eyes], axis=2).reshape(-1, 6)
-    seen = camera_from_board[:, :3, 3] @ x[:3, :3].T
-    right = -(mounts[:, :3, 3] + np.einsum("vij,vj->vi", turn_m, seen)).reshape(-1)
-    solution = np.linalg.lstsq(left, right, rcond=None)[0]
-    x[:3, 3], z[:3, 3] = solution[:3], solution[3:]
+    left = np.concatenate([turn_m, eyes], axis=-1).reshape(*mounts.shape[:-3], -1, 6)
+    seen = np.einsum("...ij,...vj->...vi", x[..., :3, :3], camera_from_board[..., :3, 3])
+    right = -(mounts[..., :3, 3] + np.einsum("...vij,...vj->...vi", turn_m, seen))
+    inverted = np.linalg.pinv(left, rcond=np.finfo(float).eps * left.shape[-2])
+    solution = np.einsum("...ij,...j->...i", inverted, right.reshape(left.shape[:-1]))
+    x[..., :3, 3], z[..., :3, 3] = solution[..., :3], solution[..., 3:]
     return x, z
+
+
+def _stacked_by_columns(vector: Array) -> Array:
+    """(..., 9) as (..., 3, 3)."""
+    return np.swapaxes(vector.reshape(*vector.shape[:-1], 3, 3), -1, -2)
 
 
 def board_place(mounts: Array, x: Transform, camera_from_board: Array) -> Transform:

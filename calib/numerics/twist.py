@@ -79,9 +79,10 @@ def mean_transform(transforms: Array | Sequence[Transform]) -> Transform:
 
 
 def nearest_rotation(matrix: Array) -> Array:
-    """The rotation nearest to a (3, 3) matrix in the Frobenius norm, by its SVD."""
+    """The rotations nearest to matrices (..., 3, 3) in the Frobenius norm, by their SVD."""
     u, _, vt = np.linalg.svd(matrix)
-    turn: Array = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+    u[..., :, 2] *= np.linalg.det(u @ vt)[..., None]
+    turn: Array = u @ vt
     return turn
 
 
