@@ -7,7 +7,6 @@ from enum import Enum
 import numpy as np
 
 from voxgate.runtime.config.limits import Limits
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.fusion.host import Described
@@ -16,6 +15,7 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.gpu.device import Device, Moment
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import View
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
 MEASURED_PARTS = 20

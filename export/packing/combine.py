@@ -191,7 +191,7 @@ def _same_reference(first: Recipe, other: Recipe) -> bool:
 
 
 def _content(first: _Source, further: Sequence[_Source]) -> dict[str, bytes]:
-    content = {file: first.read(file) for file in first.recipe.manifest.files}
+    content = {file: first.read(file) for file in first.recipe.manifest.own_files}
     for source in further:
         model, probes = detector_files(source.name)
         content |= {model: source.read("model.onnx"), probes: source.read("probe.npz")}
@@ -216,6 +216,7 @@ def _manifest(
     fields: dict[str, Any] = {
         **first.model_dump(),
         "schema_version": 2,
+        "plans": (),
         "name": name,
         "version": version,
         "created_utc": utc_now(),

@@ -22,11 +22,13 @@ def rewritten(
     check_free(out)
     recipe = Recipe.load(source)
     check_label(recipe.manifest.name, version)
-    content = {name: (source / name).read_bytes() for name in recipe.manifest.files} | dict(files)
+    kept = {name: (source / name).read_bytes() for name in recipe.manifest.own_files}
+    content = kept | dict(files)
     manifest = recipe.manifest.model_copy(
         update={
             "version": version,
             "created_utc": utc_now(),
+            "plans": (),  # `voxgate build` makes them, of this version
             "provenance": {**recipe.manifest.provenance, "from": recipe.label},
             "files": {name: sha256(data) for name, data in content.items()},
             **changes,

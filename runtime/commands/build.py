@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json, progress_bar
 from voxgate.runtime.commands.options import AsJson
-from voxgate.runtime.engines.flavour import FLAVOURS, Name
+from voxgate.runtime.plans.flavour import FLAVOURS, Name
+
+if TYPE_CHECKING:
+    from voxgate.runtime.engines.builder import BuildOptions
 
 
 class FlavourName(str, Enum):
@@ -38,6 +41,18 @@ def build(
     tf32: Annotated[
         bool, typer.Option("--tf32", help="Allow TF32; the probe must still agree.")
     ] = False,
+    cards: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="sm_NN,...",
+            help="RTX cards, e.g. sm_86,sm_89,sm_120: build here, without a GPU, and put the plans "
+            "into the recipe.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --for: a copy of the recipe that gets the plans.")
+    ] = None,
     flavour: Annotated[
         FlavourName | None,
         typer.Option(help="Which TensorRT; default: the cell's backend, or the one installed."),
@@ -45,11 +60,19 @@ def build(
     force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build the TensorRT plan of each of a recipe's models, where it will serve, and prove it."""
+    """Build the TensorRT plan of each of a recipe's models, where it will serve, and prove it; or,
+    with --for, ahead, for named cards: sign the recipe then, and each box proves its own."""
     from voxgate.runtime.commands.build_plans import build_plans
     from voxgate.runtime.engines.builder import BuildOptions
 
     options = BuildOptions(workspace_mb, level, tf32)
+    if cards is not None:
+        if config or plans or force or flavour is FlavourName.TENSORRT:
+            raise typer.BadParameter("--for builds into the recipe: no -c, --plans, --force")
+        _ahead(recipe, out, cards, options, as_json)
+        return
+    if out is not None:
+        raise typer.BadParameter("--out is for plans that are built ahead: give --for sm_NN")
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         outcomes = build_plans(recipe, config, plans, options, force, _named(flavour), progress)
     if not as_json:
@@ -58,6 +81,21 @@ def build(
         typer.echo(outcomes[0].sidecar.model_dump_json())
     else:
         typer.echo(json.dumps({"plans": [o.sidecar.model_dump(mode="json") for o in outcomes]}))
+
+
+def _ahead(
+    recipe: Path, out: Path | None, cards: str, options: BuildOptions, as_json: bool
+) -> None:
+    from voxgate.runtime.commands.build_plans import build_for_cards
+
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        made = build_for_cards(recipe, out, cards, options, progress)
+    if as_json:
+        found = [ahead.section.model_dump(mode="json") | {"bytes": ahead.nbytes} for ahead in made]
+        typer.echo(json.dumps({"plans": found}))
+        return
+    typer.echo("\n".join(ahead.sentence for ahead in made))
+    typer.echo(f"next: voxgate sign {out or recipe} --key FILE; a box opens signed plans only")
 
 
 def _named(flavour: FlavourName | None) -> Name | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.runtime.engines.build import Outcome, build_recipe
+from voxgate.runtime.engines.build_ahead import Ahead, build_ahead
 from voxgate.runtime.engines.builder import BuildOptions
-from voxgate.runtime.engines.flavour import FLAVOURS, Name
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_module import the_installed
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.plans.flavour import FLAVOURS, Name
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.signature import ANYBODY, Trust
 
@@ -38,13 +41,34 @@ def build_plans(
     ]
 
 
+def build_for_cards(
+    recipe: Path, out: Path | None, cards: str, options: BuildOptions, progress: Progress
+) -> list[Ahead]:
+    """Plans of each model for each of `sm_86,sm_89`. Raises VoxGateError: one line."""
+    return build_ahead(
+        recipe, out, _cards(cards), options, lambda name: _Phases(progress, name).on_step
+    )
+
+
+def _cards(text: str) -> list[int]:
+    """86 and 89 of `sm_86,sm_89`. Raises EngineError."""
+    names = [name.strip() for name in text.split(",")]
+    wrong = [name for name in names if not re.fullmatch(r"sm_[0-9]{2,3}", name)]
+    if wrong:
+        raise EngineError(
+            f"--for {text}: {wrong[0]!r} is no card; say sm_86 for compute capability 8.6 "
+            "(nvidia-smi --query-gpu=compute_cap --format=csv), several with commas"
+        )
+    return [int(name.removeprefix("sm_")) for name in dict.fromkeys(names)]
+
+
 def _places(recipe: Path, config: Path | None) -> tuple[Path, PlanCache, Trust, Name | None]:
     """A cell's configuration says where recipes and plans lie, whose recipes are opened, and what
     serves them."""
     if config is None:
         return recipe, PlanCache.beside(recipe), ANYBODY, None
     from voxgate.runtime.config.cell import load_cell
-    from voxgate.runtime.engines.plan_cache import plans_of
+    from voxgate.runtime.plans.plan_cache import plans_of
     from voxgate.runtime.recipe.store import recipe_folder, trust_of
 
     cell = load_cell(config).config

@@ -91,6 +91,8 @@ def sign(
     owner = load_signer(key, passphrase)
     text = manifest_text(recipe)  # once: what is checked is what is signed
     signed = Recipe.of_manifest(recipe, text)  # nobody signs what is damaged
+    for plan in signed.plans:
+        plan.content()
     for line in changes_since_before(recipe, signed.manifest):
         typer.echo(line)
     until = None if days is None else utc_now() + timedelta(days=days)

@@ -8,13 +8,13 @@ import sys
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.plans import NOT_CONCERNED, plan, tensorrt
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
-from voxgate.runtime.engines.flavour import FLAVOURS, TENSORRT
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.gpu.device import LIBRARIES, open_device
 from voxgate.runtime.gpu.errors import FOREIGN_CONTEXT
 from voxgate.runtime.gpu.jetson import RELEASES, jetpack_of, l4t_of, power_mode
 from voxgate.runtime.gpu.kernel_compiler import INSTALL as INSTALL_COMPILER
 from voxgate.runtime.gpu.kernel_compiler import Nvrtc, find_compiler
+from voxgate.runtime.plans.flavour import FLAVOURS, TENSORRT
 
 FULL_POWER = "MAXN"
 

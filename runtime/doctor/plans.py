@@ -10,10 +10,10 @@ from typing import Any
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Finding, Light, green, off, red, yellow
 from voxgate.runtime.engines.backends import AUTO
-from voxgate.runtime.engines.flavour import FLAVOURS, TENSORRT, Edition, Flavour, flavour_of
 from voxgate.runtime.engines.tensorrt_module import TensorRTMissing, load_tensorrt
 from voxgate.runtime.errors import EngineError, VoxGateError
 from voxgate.runtime.gpu.jetson import jetpack_of, jetpacks_with, l4t_of
+from voxgate.runtime.plans.flavour import FLAVOURS, TENSORRT, Edition, Flavour, flavour_of
 
 NOT_CONCERNED = "no NVIDIA GPU here, and the cell asks for none"
 
@@ -97,7 +97,7 @@ def plan(machine: Machine) -> Finding:
     if config.recipes.default is None:
         return off("the cell names no default recipe")
     from voxgate.runtime.engines.choice import automatic
-    from voxgate.runtime.engines.plan_cache import plans_of
+    from voxgate.runtime.plans.plan_cache import plans_of
     from voxgate.runtime.recipe.recipe import Recipe
     from voxgate.runtime.recipe.store import recipe_folder, trust_of
 

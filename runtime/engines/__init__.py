@@ -1,1 +1,1 @@
-"""One graph, served only after it gave the recipe's own scores; TensorRT plans."""
+"""One graph, served only after it gave the recipe's own scores; building TensorRT plans."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voxgate.runtime.engines.flavour import RTX, TENSORRT
+from voxgate.runtime.plans.flavour import RTX, TENSORRT
 
 AUTO = "auto"
 DEFAULT_BACKEND = "onnxruntime-cpu"

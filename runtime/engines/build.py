@@ -11,9 +11,6 @@ from voxgate import __version__
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.engines.builder import BuildOptions, Built, OnStep, build
 from voxgate.runtime.engines.engine import prove
-from voxgate.runtime.engines.flavour import TENSORRT, Edition, Name
-from voxgate.runtime.engines.plan_cache import PlanCache
-from voxgate.runtime.engines.plan_key import PlanKey, Sidecar
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt
 from voxgate.runtime.errors import EngineError, PlanError
@@ -21,6 +18,9 @@ from voxgate.runtime.gpu.device import Device, open_device
 from voxgate.runtime.gpu.jetson import power_mode
 from voxgate.runtime.gpu.kernel_compiler import compile_cubin
 from voxgate.runtime.gpu.launch import SOURCE, source, source_digest
+from voxgate.runtime.plans.flavour import TENSORRT, Edition, Name
+from voxgate.runtime.plans.plan_cache import PlanCache
+from voxgate.runtime.plans.plan_key import PlanKey, Sidecar
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.recipe import Recipe
 

@@ -8,14 +8,15 @@ distances lose 13 of their 23 bits in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from voxgate.runtime.engines.flavour import RTX, Edition, api_of, flavour_of
 from voxgate.runtime.engines.tensorrt_module import Said, logger_of, made
 from voxgate.runtime.errors import EngineError
+from voxgate.runtime.plans.flavour import RTX, Edition, api_of, flavour_of
 
+LISTED = 4  # of what the parser refuses
 NO_BUILDER = "TensorRT's builder cannot start"
 LOOK = "voxgate doctor says what is missing"
 
@@ -101,8 +102,9 @@ def _parse(tensorrt: Any, network: Any, logger: Any, model: bytes, said: Said) -
         said.take()
         return
     problems = [str(parser.get_error(number)) for number in range(parser.num_errors)]
-    for problem in problems:
-        said.add(problem)
+    if problems:  # with the layers' names, which its log has not
+        said.take()
+        said.add("; ".join(problems[:LISTED]))
     raise said.error(
         "TensorRT cannot read this model", "export the recipe again: its graph is checked there"
     )
@@ -127,14 +129,20 @@ def cards(tensorrt: Any) -> tuple[int, ...]:
     return tuple(sorted(int(name[2:]) for name in names if name.startswith("SM")))
 
 
-def _aim_at(tensorrt: Any, config: Any, sm: int) -> None:
+def check_cards(tensorrt: Any, wanted: Iterable[int]) -> None:
+    """Raises EngineError for a card that RTX does not build for."""
     known = cards(tensorrt)
-    if sm not in known:
-        listed = ", ".join(f"sm_{each}" for each in known)
-        raise EngineError(
-            f"{Edition.of(tensorrt)} builds no plan for sm_{sm}, only for {listed}; a Jetson "
-            "builds its own: voxgate build RECIPE, there"
-        )
+    for sm in wanted:
+        if sm not in known:
+            listed = ", ".join(f"sm_{each}" for each in known)
+            raise EngineError(
+                f"{Edition.of(tensorrt)} builds no plan for sm_{sm}, only for {listed}; a Jetson "
+                "builds its own: voxgate build RECIPE, there"
+            )
+
+
+def _aim_at(tensorrt: Any, config: Any, sm: int) -> None:
+    check_cards(tensorrt, (sm,))
     config.num_compute_capabilities = 1
     config.set_compute_capability(getattr(tensorrt.ComputeCapability, f"SM{sm}"), 0)
 

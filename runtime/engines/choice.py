@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voxgate.runtime.engines.backends import AUTO, DEFAULT_BACKEND
-from voxgate.runtime.engines.flavour import FLAVOURS, Edition, Name
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_module import TensorRTMissing, load_tensorrt
 from voxgate.runtime.errors import EngineError, PlanError
 from voxgate.runtime.gpu.device import open_device
+from voxgate.runtime.plans.flavour import FLAVOURS, Edition, Name
+from voxgate.runtime.plans.plan_cache import PlanCache
+from voxgate.runtime.plans.which_plan import check_plan, has_plan
 from voxgate.runtime.recipe.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -47,28 +48,31 @@ def automatic(recipe: Recipe, plans: PlanCache) -> Choice:
     Raises as `choose` does.
     """
     models = recipe.models
-    built = {name: [each for each in models if _has_plan(plans, each, name)] for name in FLAVOURS}
-    here = [name for name in FLAVOURS if _is_here(name, recipe, plans, bool(built[name]))]
+    built = {name: [each for each in models if has_plan(each, plans, name)] for name in FLAVOURS}
+    here = [name for name in FLAVOURS if _is_here(name, recipe, plans)]
     if not here:
         return Choice(DEFAULT_BACKEND, AUTO, "TensorRT is not installed", installed=False)
     best = max(here, key=lambda name: len(built[name]))
     unbuilt = [each for each in models if each not in built[best]]
     if unbuilt:
-        why = f"recipe {unbuilt[0].model_label} has no plan; {plans.command(recipe)}"
-        return Choice(DEFAULT_BACKEND, AUTO, why)
+        return Choice(DEFAULT_BACKEND, AUTO, _why_no_plan(unbuilt[0], plans.command(recipe)))
     _check_plans(models, plans, Edition.of(load_tensorrt(best)))
     return Choice(best, AUTO, f"recipe {recipe.label} has a plan for this GPU")
 
 
-def _has_plan(plans: PlanCache, model: Recipe, flavour: Name) -> bool:
-    return any(sidecar.flavour == flavour for sidecar in plans.sidecars(model))
+def _why_no_plan(model: Recipe, command: str) -> str:
+    unsigned = " that somebody has signed" if model.plans else ""
+    return f"recipe {model.model_label} has no plan{unsigned}; {command}"
 
 
-def _is_here(flavour: Name, recipe: Recipe, plans: PlanCache, is_built: bool) -> bool:
+def _is_here(flavour: Name, recipe: Recipe, plans: PlanCache) -> bool:
+    """A recipe may bring plans to a box without a GPU; one that was built here says that there was
+    one."""
     try:
         load_tensorrt(flavour)
     except TensorRTMissing as error:
-        if is_built:
+        sidecars = (sidecar for each in recipe.models for sidecar in plans.sidecars(each))
+        if any(sidecar.flavour == flavour for sidecar in sidecars):
             raise EngineError(
                 f"{plans.folder} has a plan of recipe {recipe.label}, but {error}; or choose "
                 f"backend: {DEFAULT_BACKEND}"
@@ -81,7 +85,7 @@ def _check_plans(models: Sequence[Recipe], plans: PlanCache, edition: Edition) -
     device = open_device()
     try:
         for each in models:
-            plans.load(each, edition, device.info)
+            check_plan(each, plans, edition, device.info)
     except PlanError as error:
         raise PlanError(f"{error}; or choose backend: {DEFAULT_BACKEND}") from error
     finally:

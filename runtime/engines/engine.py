@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.engines.backends import BACKENDS, DEFAULT_BACKEND
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.nouns import ScoreMap
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe

@@ -17,13 +17,14 @@ from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.engines.engine import OUTPUT, Engine, Tensor
-from voxgate.runtime.engines.flavour import RTX, TENSORRT, Edition, Name
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt, logger_of, made
 from voxgate.runtime.engines.tensorrt_remedies import REBUILD
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.gpu.device import Captured, Device, open_device
 from voxgate.runtime.gpu.pinned_ring import PinnedRing, aligned
+from voxgate.runtime.plans.flavour import RTX, TENSORRT, Edition, Name
+from voxgate.runtime.plans.plan_cache import PlanCache
+from voxgate.runtime.plans.which_plan import plan_for
 from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
 
@@ -67,9 +68,9 @@ def open_plan(
     shared = beside.device if isinstance(beside, TensorRTEngine) else None
     device = open_device() if shared is None else shared
     try:
-        plan = plans.load(recipe, Edition.of(tensorrt), device.info)
+        code = plan_for(recipe, plans, Edition.of(tensorrt), device.info)
         owns = shared is None
-        opened = TensorRTEngine(tensorrt, device, plan.plan, plan.kernels, owns_device=owns)
+        opened = TensorRTEngine(tensorrt, device, code.plan, code.kernels, owns_device=owns)
     except BaseException:
         if shared is None:
             device.close()

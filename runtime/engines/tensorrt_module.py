@@ -11,9 +11,9 @@ from functools import cache
 from typing import Any
 
 from voxgate.runtime.common.text import one_line
-from voxgate.runtime.engines.flavour import FLAVOURS, TENSORRT, Edition, Flavour, Name, version_of
 from voxgate.runtime.engines.tensorrt_remedies import explain
 from voxgate.runtime.errors import EngineError
+from voxgate.runtime.plans.flavour import FLAVOURS, TENSORRT, Edition, Flavour, Name, version_of
 
 KEPT_LINES = 20
 

@@ -19,7 +19,6 @@ from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.comparison.surface_score import SCORE_MAX
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.engine import Engine, open_engine, open_further, score_map
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
 from voxgate.runtime.engines.vigil import Vigil, looks
 from voxgate.runtime.errors import EngineError, RecipeError
@@ -36,6 +35,7 @@ from voxgate.runtime.inspection.sight import Sight
 from voxgate.runtime.inspection.witnesses import Hearing
 from voxgate.runtime.nouns import GreyImage, Note, Reason, View, ViewReport
 from voxgate.runtime.pixels.reduce import reduced_view
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.contents import ReferenceView
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe

@@ -24,7 +24,6 @@ from voxgate.runtime.comparison.gauges import Gauges
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.backends import DEFAULT_BACKEND
 from voxgate.runtime.engines.engine import Engine
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.host import Described, Fusion
 from voxgate.runtime.geometry.calibration import Calibration
@@ -36,6 +35,7 @@ from voxgate.runtime.inspection.part import Part
 from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.inspection.witnesses import Heard
 from voxgate.runtime.nouns import Defect, Note, Reason, Verdict, View
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones

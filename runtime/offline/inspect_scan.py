@@ -12,10 +12,10 @@ from pathlib import Path
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.engines.choice import choose
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import JobIdentity, Note, Outcome, Verdict, View
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import lost_frames, placed

@@ -68,12 +68,13 @@ def manifest_of(folder: Path, text: bytes) -> Manifest:
 
 
 def content_of(folder: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Every file that the manifest lists, by name. Raises RecipeError."""
-    return {name: _read(folder, name, digest) for name, digest in manifest.files.items()}
+    """Every file that the manifest lists, by name, but no plan. Raises RecipeError."""
+    return {name: read_file(folder, name, digest) for name, digest in manifest.own_files.items()}
 
 
 def _check_files(path: Path, manifest: Manifest) -> None:
     needed = {*FILES, *(name for each in manifest.detectors for name in each.files)}
+    needed |= {plan.file for plan in manifest.plans}
     allowed = {*needed, REFERENCE_FILE, ZONES_FILE, SCORER_FILE, UNINSPECTED_FILE}
     if missing := needed - set(manifest.files):
         raise RecipeError(f"{path}: files {sorted(missing)} are not listed")
@@ -81,7 +82,8 @@ def _check_files(path: Path, manifest: Manifest) -> None:
         raise RecipeError(f"{path}: files {sorted(unknown)} do not belong to a recipe")
 
 
-def _read(folder: Path, name: str, digest: str) -> bytes:
+def read_file(folder: Path, name: str, digest: str) -> bytes:
+    """A file of a recipe, of this sha256. Raises RecipeError."""
     path = folder / name
     try:
         content = read_regular(path, MAX_FILE_BYTES)

@@ -41,6 +41,8 @@ DEPTH_INPUTS = frozenset(("depth_mm", "fpfh"))
 """What shows a model what the 3D sensor measured."""
 MAX_DETECTORS = 4
 """Models besides the first: a bound on memory and on the time of a view."""
+MAX_PLANS = 64
+"""Five models for every kind of card there is."""
 DetectorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 
@@ -154,6 +156,33 @@ class DetectorSection(_Section):
         return self
 
 
+class PlanSection(_Section):
+    """A TensorRT plan that travels with the recipe: of one model, for one kind of card."""
+
+    detector: DetectorName | Literal[""] = Field(
+        default="", description="whose model it is; empty for the recipe's first"
+    )
+    flavour: Literal["tensorrt-rtx"] = "tensorrt-rtx"
+    tensorrt: Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,6}){1,4}$")] = Field(
+        description="version that built it, and alone can load it"
+    )
+    sm: Annotated[int, Field(ge=50, le=999)] = Field(
+        description="compute capability of the card: 86 is 8.6"
+    )
+    tf32: bool = False
+    optimisation_level: Annotated[int, Field(ge=0, le=5)]
+    workspace_mb: Annotated[int, Field(ge=1)]
+    build_s: Annotated[float, Field(ge=0)]
+    built_utc: datetime
+    voxgate: str
+
+    @property
+    def file(self) -> str:
+        """Fixed by what it is for, so no path can escape."""
+        model = f"plan.{self.detector}" if self.detector else "plan"
+        return f"{model}.sm_{self.sm}.rtx"
+
+
 class Manifest(_Section):
     """Everything the box must know before it opens another file of the recipe."""
 
@@ -198,7 +227,16 @@ class Manifest(_Section):
     detectors: tuple[DetectorSection, ...] = Field(
         default=(), max_length=MAX_DETECTORS, description="further models; schema_version 2"
     )
+    plans: tuple[PlanSection, ...] = Field(
+        default=(), max_length=MAX_PLANS, description="of TensorRT, built ahead for cards"
+    )
     files: dict[str, Digest] = Field(description="file -> sha256")
+
+    @property
+    def own_files(self) -> dict[str, Digest]:
+        """Without the plans, which are of use on one kind of card each."""
+        plans = {plan.file for plan in self.plans}
+        return {name: digest for name, digest in self.files.items() if name not in plans}
 
     @property
     def sees_depth(self) -> bool:
@@ -248,12 +286,25 @@ class Manifest(_Section):
             raise ValueError(f"detectors need names of their own, got {', '.join(names)}")
         return self
 
+    @model_validator(mode="after")
+    def _plans_are_of_its_models(self) -> Manifest:
+        files = [plan.file for plan in self.plans]
+        if len(set(files)) < len(files):
+            raise ValueError("plans: one per model and card")
+        if strange := {plan.detector for plan in self.plans} - {
+            "",
+            *(d.name for d in self.detectors),
+        }:
+            raise ValueError(f"plans are of the models {sorted(strange)}, which it does not have")
+        return self
+
     @model_serializer(mode="wrap")
     def _one_model_as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A recipe of one model is read by every VoxGate, also by one that knows no other."""
         written: dict[str, Any] = write(self)
-        if not self.detectors:
-            written.pop("detectors", None)
+        for several in ("detectors", "plans"):
+            if not written.get(several):
+                written.pop(several, None)
         for later in ("smallest_mm", "working"):
             if written.get(later) is None:
                 written.pop(later, None)

@@ -16,6 +16,7 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.recipe.carried_plan import CarriedPlan, carried_plans
 from voxgate.runtime.recipe.contents import (
     Probe,
     ReferenceView,
@@ -64,7 +65,8 @@ class Recipe:
     zones: thresholds by zone, None for 1.0 everywhere; scorer: a classifier over them, if any.
     further: models besides `model`, in the manifest's order. model_name: which of a recipe's models
         this one was taken out as (`models`); empty for the first, and for a recipe as it is.
-    digest: sha256 of its manifest, which lists the sha256 of every file.
+    digest: sha256 of its manifest, which lists the sha256 of every file. plans: of TensorRT, built
+        ahead for cards, of this one model where it was taken out as one.
     """
 
     manifest: Manifest
@@ -81,6 +83,7 @@ class Recipe:
     further: tuple[Detector, ...] = ()
     model_name: str = ""
     digest: str = ""
+    plans: tuple[CarriedPlan, ...] = ()
 
     @property
     def label(self) -> str:
@@ -103,7 +106,11 @@ class Recipe:
         """Every model as a recipe of its own, the first one first: to be opened, proven, built."""
         manifest = self.manifest.model_copy(update={"schema_version": 1, "detectors": ()})
         first = replace(self, manifest=manifest, further=(), scorer=None)
-        return (first, *(_alone(first, each) for each in self.further))
+        models = (first, *(_alone(first, each) for each in self.further))
+        return tuple(replace(each, plans=self._plans_of(each.model_name)) for each in models)
+
+    def _plans_of(self, model_name: str) -> tuple[CarriedPlan, ...]:
+        return tuple(plan for plan in self.plans if plan.section.detector == model_name)
 
     @classmethod
     def load(cls, folder: Path, trust: Trust = ANYBODY) -> Recipe:
@@ -120,7 +127,7 @@ class Recipe:
         """The recipe that this very text of its manifest describes. Raises RecipeError."""
         manifest = manifest_of(folder, text)
         recipe = cls.from_files(manifest, content_of(folder, manifest), str(folder))
-        return replace(recipe, digest=sha256(text))
+        return replace(recipe, digest=sha256(text), plans=carried_plans(folder, manifest))
 
     @classmethod
     def from_files(cls, manifest: Manifest, content: Mapping[str, bytes], where: str) -> Recipe:

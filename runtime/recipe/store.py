@@ -98,7 +98,8 @@ def install(source: Path, recipes: Path, trust: Trust) -> str:
         raise RecipeError(f"{target}: {error.strerror}: install where you may write") from error
     try:
         _copy(source, draft, [MANIFEST_FILE, SIGNATURE_FILE, *recipe.manifest.files])
-        Recipe.load(draft, trust)  # a copy that was torn is not put in place
+        for plan in Recipe.load(draft, trust).plans:  # a copy that was torn is not put in place
+            plan.content()
         draft.chmod(0o755)
         draft.rename(target)
         sync(target.parent)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.trusted.build_id import build_id
 from voxgate.runtime.config.sections import CellConfig
-from voxgate.runtime.engines.plan_cache import plans_of
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
 from voxgate.runtime.nouns import Origin
+from voxgate.runtime.plans.plan_cache import plans_of
 from voxgate.runtime.recipe.store import opened, trust_of
 
 

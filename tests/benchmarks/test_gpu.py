@@ -13,8 +13,8 @@ from voxgate.benchmarks.speed import gpu as bench
 from voxgate.benchmarks.speed import stages
 from voxgate.benchmarks.speed.stages import Stage, measure
 from voxgate.runtime.config.settings import DEFAULTS
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.nouns import View
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of

@@ -29,7 +29,6 @@ from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.build import build_recipe
 from voxgate.runtime.engines.builder import BuildOptions
 from voxgate.runtime.engines.engine import Tensor, open_engine, score_map
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt
 from voxgate.runtime.errors import EngineError
@@ -41,6 +40,7 @@ from voxgate.runtime.gpu.launch import SOURCE, source
 from voxgate.runtime.gpu.pinned_ring import PinnedRing
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, View
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe

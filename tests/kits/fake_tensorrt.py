@@ -23,7 +23,7 @@ import pytest
 
 from tests.kits.numpy_gpu import ALIGNMENT, GpuFault, NumpyGpu
 from tests.kits.remembering_engine import Memory
-from voxgate.runtime.engines.flavour import RTX, TENSORRT, Edition
+from voxgate.runtime.plans.flavour import RTX, TENSORRT, Edition
 
 FACTS_FOLDER = Path(__file__).parent / "facts"
 FACTS = json.loads((FACTS_FOLDER / "tensorrt_names.json").read_text("utf-8"))

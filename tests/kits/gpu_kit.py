@@ -13,8 +13,9 @@ from tests.kits.numpy_gpu import NumpyGpu
 from voxgate.runtime.engines import build as plan_recipe
 from voxgate.runtime.engines.build import Outcome, build_recipe
 from voxgate.runtime.engines.builder import BuildOptions
-from voxgate.runtime.engines.flavour import RTX, TENSORRT, Name
-from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.plans import which_plan
+from voxgate.runtime.plans.flavour import RTX, TENSORRT, Name
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
 
@@ -33,7 +34,8 @@ def install(monkeypatch: pytest.MonkeyPatch, version: str = "10.3") -> Box:
         gpu.capability = (8, 9)  # an Orin has no TensorRT for RTX
     fake_pycuda.install(monkeypatch, gpu)
     # compiling is tested by itself; this GPU runs the kernels that were compiled for the host
-    monkeypatch.setattr(plan_recipe, "compile_cubin", lambda source, name, sm: b"cubin")
+    for module in (plan_recipe, which_plan):
+        monkeypatch.setattr(module, "compile_cubin", lambda source, name, sm: b"cubin")
     return Box(gpu, fake_tensorrt.install(monkeypatch, gpu, version))
 
 

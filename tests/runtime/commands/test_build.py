@@ -11,7 +11,7 @@ import pytest
 from tests.kits import fake_tensorrt, gpu_kit, tiny
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.cli import main
-from voxgate.runtime.engines.plan_cache import SIDECAR
+from voxgate.runtime.plans.plan_cache import SIDECAR
 
 
 @pytest.fixture
@@ -55,6 +55,59 @@ def test_with_both_tensorrts_a_person_says_which(
     code, out, _ = voxgate(monkeypatch, capsys, "build", recipe, "--flavour", "tensorrt-rtx")
     assert code == 0
     assert "tiny/1 for TensorRT for RTX 1.7.1.116 on" in out
+
+
+def test_plans_for_named_cards_go_into_the_recipe(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpu_kit.install(monkeypatch, "rtx-1.7")
+    code, out, _ = voxgate(monkeypatch, capsys, "build", recipe, "--for", "sm_86,sm_120")
+    assert code == 0
+    assert "tiny/1 for TensorRT for RTX 1.7.1.116, sm_86, fp32: " in out
+    assert f"next: voxgate sign {recipe}" in out
+    assert {path.name for path in recipe.glob("*.rtx")} == {"plan.sm_86.rtx", "plan.sm_120.rtx"}
+    copy = recipe.parent / "copy"
+    options = ("--for", "sm_89", "--out", copy, "--json")
+    code, out, _ = voxgate(monkeypatch, capsys, "build", recipe, *options)
+    assert code == 0
+    (plan,) = json.loads(out)["plans"]
+    assert (plan["sm"], plan["flavour"], plan["tensorrt"]) == (89, "tensorrt-rtx", "1.7.1.116")
+    assert (copy / "plan.sm_89.rtx").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--for", "86"), "'86' is no card; say sm_86"),
+        (("--for", "sm_87"), "a Jetson builds its own"),
+        (("--for", "sm_86", "--force"), "--for builds into the recipe"),
+        (("--for", "sm_86", "--flavour", "tensorrt"), "--for builds into the recipe"),
+        (("--out", "somewhere"), "give --for"),
+    ],
+)
+def test_a_mistaken_card_builds_nothing(
+    words: tuple[str, ...],
+    says: str,
+    recipe: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gpu_kit.install(monkeypatch, "rtx-1.7")
+    code, _, err = voxgate(monkeypatch, capsys, "build", recipe, *words)
+    assert code == 2
+    assert says in " ".join(err.split())
+    assert not list(recipe.glob("*.rtx"))
+
+
+def test_without_tensorrt_for_rtx_its_package_is_named(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("tensorrt_rtx", "tensorrt_rtx_bindings"):
+        monkeypatch.setitem(sys.modules, name, None)
+    code, _, err = voxgate(monkeypatch, capsys, "build", recipe, "--for", "sm_86")
+    assert code == 2
+    assert "TensorRT for RTX is not installed" in err
+    assert "voxgate[plans]" in err
 
 
 def test_a_program_reads_the_sidecar(

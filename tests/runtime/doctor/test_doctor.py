@@ -328,7 +328,7 @@ def test_the_plan_of_the_cells_recipe_is_looked_at(
 ) -> None:
     from tests.kits import tiny
     from voxgate.export.packing.package import write_recipe
-    from voxgate.runtime.engines.plan_cache import PlanCache
+    from voxgate.runtime.plans.plan_cache import PlanCache
     from voxgate.runtime.recipe.recipe import Recipe
 
     folder = tmp_path / "recipes" / "tiny" / "1"

@@ -16,8 +16,8 @@ from tests.kits.gpu_kit import Box
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.engines.choice import choose
 from voxgate.runtime.engines.engine import open_engine
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
 Break = Callable[[pytest.MonkeyPatch, Box], None]

@@ -18,10 +18,10 @@ from voxgate.runtime.cli import app
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.engines.choice import choose
 from voxgate.runtime.engines.engine import open_engine, open_further
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import PlanError
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_folder
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
 

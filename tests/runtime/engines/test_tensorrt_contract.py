@@ -19,7 +19,7 @@ from tests.kits.fake_tensorrt import FACTS, FACTS_FOLDER, VERSIONS, names_of
 from tests.kits.repository import ROOT
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.engines.engine import open_engine
-from voxgate.runtime.engines.plan_cache import PlanCache
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
 RUNTIME = ROOT / "runtime"

@@ -21,13 +21,13 @@ from voxgate.runtime.engines import build as plan_recipe
 from voxgate.runtime.engines.build import build_recipe
 from voxgate.runtime.engines.builder import BuildOptions
 from voxgate.runtime.engines.engine import Engine, open_engine, score_map
-from voxgate.runtime.engines.flavour import RTX
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.engines.tensorrt_module import the_installed
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.gpu.device import LIBRARIES, Library, open_device
 from voxgate.runtime.gpu.errors import LibraryTooNew
+from voxgate.runtime.plans.flavour import RTX
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
 

@@ -20,7 +20,6 @@ from tests.kits.small_scan import px, small_bracket
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS, Settings
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.inspection.inspector import Inspector
@@ -28,6 +27,7 @@ from voxgate.runtime.jobs.events import InspectionEvent, JobFinished, RecipeRead
 from voxgate.runtime.jobs.inspection_thread import InspectionThread
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import inspect_folder
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of

@@ -19,10 +19,10 @@ from voxgate.runtime import cli
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.engines.engine import Engine, open_engine
-from voxgate.runtime.engines.plan_cache import PlanCache
 from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.inspection import equipment, inspector
 from voxgate.runtime.offline import inspect_scan as offline
+from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.slow

@@ -16,12 +16,12 @@ from pydantic import ValidationError
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.config.sections import CellConfig
-from voxgate.runtime.engines.flavour import Edition
-from voxgate.runtime.engines.plan_key import PlanKey, Sidecar, differences
-from voxgate.runtime.engines.seal import Seal, read_seal
 from voxgate.runtime.errors import PlanError
 from voxgate.runtime.gpu.device import DeviceInfo
 from voxgate.runtime.gpu.launch import source_digest
+from voxgate.runtime.plans.flavour import Edition
+from voxgate.runtime.plans.plan_key import PlanKey, Sidecar, differences
+from voxgate.runtime.plans.seal import Seal, read_seal
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.recipe import Recipe
 
@@ -43,6 +43,10 @@ class Plan:
     plan: bytes
     kernels: bytes
     sidecar: Sidecar
+
+
+class NoPlanFits(PlanError):
+    """Nothing here is for this model, TensorRT and GPU; nothing that should be is damaged."""
 
 
 class PlanCache:
@@ -79,7 +83,8 @@ class PlanCache:
     def load(self, recipe: Recipe, edition: Edition, gpu: DeviceInfo) -> Plan:
         """The plan of this recipe for this TensorRT and GPU, without TF32 if both are there.
 
-        Raises PlanError: none was built, or the ones there are for something else, and which.
+        Raises NoPlanFits: none was built, or the ones there are for something else, and which;
+        PlanError: the one there is damaged.
         """
         for tf32 in (False, True):
             place = self.folder / PlanKey.of(recipe, edition, gpu, tf32).folder
@@ -90,7 +95,7 @@ class PlanCache:
                 plan = _load(place, said, key, again)
                 self.loaded.append(plan.sidecar.plan_sha256)
                 return plan
-        raise PlanError(self._why_not(recipe, edition, gpu))
+        raise NoPlanFits(self._why_not(recipe, edition, gpu))
 
     def command(self, recipe: Recipe) -> str:
         """What to type, so that a plan of `recipe` lies here."""

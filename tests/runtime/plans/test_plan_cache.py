@@ -11,11 +11,11 @@ import pytest
 from tests.kits import gpu_kit, tiny
 from tests.kits.gpu_kit import Box
 from voxgate.export.packing.package import write_recipe
-from voxgate.runtime.engines.flavour import Edition
-from voxgate.runtime.engines.plan_cache import KERNELS, PLAN, SIDECAR, PlanCache
-from voxgate.runtime.engines.plan_key import PlanKey
 from voxgate.runtime.errors import PlanError
 from voxgate.runtime.gpu.device import DeviceInfo
+from voxgate.runtime.plans.flavour import Edition
+from voxgate.runtime.plans.plan_cache import KERNELS, PLAN, SIDECAR, PlanCache
+from voxgate.runtime.plans.plan_key import PlanKey
 from voxgate.runtime.recipe.recipe import Recipe
 
 ORIN = DeviceInfo("Numpy Orin", 87, 16, 8192, True, "12.6")
@@ -147,7 +147,7 @@ def test_a_plan_in_a_place_that_is_not_its_own_is_refused(built: PlanCache, reci
 def test_kernels_of_another_release_are_not_launched(
     built: PlanCache, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxgate.runtime.engines.plan_cache.source_digest", lambda: "other")
+    monkeypatch.setattr("voxgate.runtime.plans.plan_cache.source_digest", lambda: "other")
     with pytest.raises(PlanError, match="another VoxGate"):
         built.load(recipe, proper("10.3.0"), ORIN)
 

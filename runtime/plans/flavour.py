@@ -49,7 +49,8 @@ FLAVOURS: dict[Name, Flavour] = {
         modules=("tensorrt_rtx", "tensorrt_rtx_bindings"),
         oldest=(1, 7),
         too_old="1.7 is the oldest served: pip install --upgrade 'voxgate[rtx]'",
-        install="on a PC with an RTX card: pip install 'voxgate[rtx]'",
+        install="on a PC with an RTX card: pip install 'voxgate[rtx]'; to build plans elsewhere: "
+        "pip install 'voxgate[plans]'",
         speaks=(11, 0),
     ),
 }

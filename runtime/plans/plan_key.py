@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from voxgate.runtime.engines.flavour import TENSORRT, Edition, Name
 from voxgate.runtime.gpu.device import DeviceInfo
+from voxgate.runtime.plans.flavour import TENSORRT, Edition, Name
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import Digest, TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe

@@ -16,10 +16,10 @@ from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.common.trusted.box_key import key_beside
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.sections import CellConfig
-from voxgate.runtime.engines.flavour import Edition
-from voxgate.runtime.engines.plan_cache import KERNELS, PLAN, SEAL, SIDECAR, PlanCache, plans_of
 from voxgate.runtime.errors import PlanError
 from voxgate.runtime.gpu.device import DeviceInfo
+from voxgate.runtime.plans.flavour import Edition
+from voxgate.runtime.plans.plan_cache import KERNELS, PLAN, SEAL, SIDECAR, PlanCache, plans_of
 from voxgate.runtime.recipe.recipe import Recipe
 
 ORIN = DeviceInfo("Numpy Orin", 87, 16, 8192, True, "12.6")

@@ -1,0 +1,1 @@
+"""TensorRT plans: what each is for, where it lies, who answers for it."""
