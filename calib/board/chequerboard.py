@@ -72,12 +72,12 @@ def _by_quads(image: Grey, grid: tuple[int, int], flags: int) -> Iterator[Array]
     if not found:
         return
     rough = (np.asarray(corners, np.float64).reshape(-1, 2) + 0.5) / scale - 0.5
-    refined, side_px = _refined(image, rough, grid)
+    refined, side_px = refined_corners(image, rough, grid)
     if np.linalg.norm(refined - rough, axis=1).max() < max(2.0, WANDERED * side_px):
         yield refined
 
 
-def _refined(image: Grey, rough: Array, grid: tuple[int, int]) -> tuple[Array, float]:
+def refined_corners(image: Grey, rough: Array, grid: tuple[int, int]) -> tuple[Array, float]:
     """To a fraction of a pixel, and the shortest side of a square, px."""
     pixels = rough.reshape(grid[1], grid[0], 2)
     sides = [np.linalg.norm(np.diff(pixels, axis=axis), axis=2).min() for axis in (0, 1)]
@@ -92,34 +92,36 @@ def _refined(image: Grey, rough: Array, grid: tuple[int, int]) -> tuple[Array, f
 def _goes_on(image: Grey, pixels: Array) -> bool:
     """Whether squares cross also one step beyond any side: then these are a part of a larger board,
     and which part nobody knows."""
-    usual = float(np.median(np.abs(_crossing(image, pixels[1:-1, 1:-1], pixels))))
+    usual = usual_crossing(image, pixels)
     for side in (pixels, pixels[::-1], pixels.swapaxes(0, 1), pixels[:, ::-1].swapaxes(0, 1)):
         beyond = side[0] + (side[0] - side[1])
         along = np.gradient(beyond, axis=0)
         out = side[0] - side[1]
-        crossing = np.abs(_crossing_at(image, beyond, along, out))
+        crossing = np.abs(crossing_at(image, beyond, along, out))
         seen = np.isfinite(crossing)
         if seen.sum() >= 2 and (crossing[seen] > CROSSED * usual).mean() > CONTINUES:
             return True
     return False
 
 
-def _crossing(image: Grey, inner: Array, pixels: Array) -> Array:
-    down, across = np.gradient(pixels, axis=0)[1:-1, 1:-1], np.gradient(pixels, axis=1)[1:-1, 1:-1]
-    return _crossing_at(image, inner, down, across)
+def usual_crossing(image: Grey, pixels: Array) -> float:
+    """By how much squares cross at the corners (d, a, 2) that are not at the rim."""
+    inner = (slice(1, -1), slice(1, -1))
+    down, across = np.gradient(pixels, axis=0)[inner], np.gradient(pixels, axis=1)[inner]
+    return float(np.median(np.abs(crossing_at(image, pixels[inner], down, across))))
 
 
-def _crossing_at(image: Grey, at: Array, one: Array, other: Array) -> Array:
+def crossing_at(image: Grey, at: Array, one: Array, other: Array) -> Array:
     """(...) by how much the squares around points (..., 2) cross: the two on one diagonal against
     the two on the other; the nearer pair counts, so that an edge is none. NaN outside."""
-    first = [_grey(image, at + BESIDE * sign * (one + other)) for sign in (1, -1)]
-    second = [_grey(image, at + BESIDE * sign * (one - other)) for sign in (1, -1)]
+    first = [grey_at(image, at + BESIDE * sign * (one + other)) for sign in (1, -1)]
+    second = [grey_at(image, at + BESIDE * sign * (one - other)) for sign in (1, -1)]
     above = np.minimum(*first) - np.maximum(*second)
     below = np.minimum(*second) - np.maximum(*first)
     return np.asarray(np.maximum(np.maximum(above, below), 0.0))
 
 
-def _grey(image: Grey, at: Array) -> Array:
+def grey_at(image: Grey, at: Array) -> Array:
     """Grey at the nearest pixels, NaN outside the picture."""
     column, row = np.rint(at).astype(int)[..., 0], np.rint(at).astype(int)[..., 1]
     inside = (row >= 0) & (row < image.shape[0]) & (column >= 0) & (column < image.shape[1])

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from voxgate.calib.board.board import DICTIONARIES, Board, Kind
 from voxgate.calib.board.chequerboard import find_chequerboard
+from voxgate.calib.board.partly_seen import find_part
 from voxgate.calib.board.sightings import Sighting
 from voxgate.calib.numerics.least_squares import Array
 
@@ -33,7 +34,8 @@ DOT_REACH = 1.35  # radii around a dot's centre that its weight is taken from
 def find_board(image: Grey, board: Board, name: str) -> Sighting | None:
     """The board's points in a grey picture (h, w) uint8; None when it is not in it.
 
-    A chequerboard or dots must be seen completely, of a ChArUco board some corners are enough.
+    Dots must be seen completely, of a chequerboard as much as tells which corners they are, of a
+    board with markers some points.
     """
     found = _FINDERS[board.kind](image, board)
     if found is None or len(found[0]) < MIN_POINTS:
@@ -103,7 +105,7 @@ def _off_plane_px(flat: Array, pixels: npt.NDArray[np.float32]) -> float:
 def _chequerboard(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Array] | None:
     found = find_chequerboard(image, board.grid)
     if found is None:
-        return None
+        return find_part(image, board.grid)
     across, down = board.grid
     pixels = _right_handed(found)
     if pixels.shape[:2] != (down, across):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from voxgate.calib.board.board import DICTIONARIES, Board, Kind
+from voxgate.calib.board.board import DICTIONARIES, MARKED, Board, Kind
 from voxgate.calib.board.detect import Grey, find_board
 
 LOOKED_AT = 3  # pictures
@@ -37,6 +37,7 @@ def _guesses(picture: Grey, board: Board) -> Iterator[tuple[str, Grey, Board]]:
         said = "true" if legacy.legacy else "false"
         pattern = "the pattern of OpenCV before 4.6" if legacy.legacy else "OpenCV's newer pattern"
         yield f'it is {pattern}: write "legacy": {said} into the description', picture, legacy
+    if board.kind in MARKED:  # others look the same in a mirror
         yield MIRRORED, np.ascontiguousarray(picture[:, ::-1]), board
     if board.columns != board.rows:
         turned = replace(board, columns=board.rows, rows=board.columns)

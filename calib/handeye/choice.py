@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from voxgate.calib.board.why_blank import MIRRORED
 from voxgate.calib.handeye.consensus import HOPELESS_MM
+from voxgate.calib.handeye.mirror import unmirrored
 from voxgate.calib.handeye.motions import turns
 from voxgate.calib.handeye.reading import (
     MAX_SHIFT,
@@ -99,6 +101,7 @@ def _settled(own: Reading, numbers: Array, seen: Array, points_mm: Array) -> Rea
     form and unit, the other place of the camera, rows that slipped, another scale."""
     if own.gap_mm <= GOOD_MM:
         return own
+    _refuse_mirrored(own, numbers, seen, points_mm)
     others = best_readings(numbers, (), seen, points_mm, own.eye_in_hand)
     _refuse_other_scale(own, others[0] if others else None, numbers, seen, points_mm)
     for other in (*others[:1], shifted(numbers, seen, points_mm, own.eye_in_hand)):
@@ -106,6 +109,12 @@ def _settled(own: Reading, numbers: Array, seen: Array, points_mm: Array) -> Rea
     if own.gap_mm > HOPELESS_MM:
         raise CalibrationError(_nothing_fits(own, numbers))
     return own
+
+
+def _refuse_mirrored(own: Reading, numbers: Array, seen: Array, points_mm: Array) -> None:
+    so = best_readings(numbers, (), unmirrored(seen), points_mm, own.eye_in_hand)
+    if so and _better(own, so[0]) and so[0].gap_mm < HOPELESS_MM:
+        raise CalibrationError(f"{MIRRORED}: only so they fit the poses, read as {so[0]}")
 
 
 def _refuse_rivals(own: Reading, fitting: Sequence[Reading]) -> None:

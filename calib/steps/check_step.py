@@ -14,9 +14,10 @@ from voxgate.calib.board.detect import find_board
 from voxgate.calib.board.picture_quality import Quality, quality, softer_than_the_rest
 from voxgate.calib.board.repeats import first_of
 from voxgate.calib.board.sightings import Sighting, Sightings
-from voxgate.calib.board.why_blank import LOOKED_AT, why_blank
+from voxgate.calib.board.why_blank import LOOKED_AT, MIRRORED, why_blank
 from voxgate.calib.gates import HANDEYE, INTRINSICS
 from voxgate.calib.handeye.half_turns import settle_half_turns
+from voxgate.calib.handeye.mirror import unmirrored
 from voxgate.calib.handeye.motions import turns
 from voxgate.calib.handeye.reading import PASS_DEG, rotation_gaps, slipped_by
 from voxgate.calib.handeye.scale import lengths, scale_of, scaled
@@ -236,6 +237,8 @@ def _units(numbers: Array, form: PoseForm, seen: Array, path: Path) -> list[Find
     poses = flanges(numbers, form)
     ratios = [1 / scale_of(mounts, seen) for mounts in (poses, inverse(poses))]
     units = [unit for ratio in ratios if (unit := unit_of_ratio(1 / ratio)) is not None]
+    if not units and np.isfinite(scale_of(poses, unmirrored(seen))):
+        return [Finding(path.name, f"fits only if {MIRRORED}")]
     if not units:
         return [
             Finding(

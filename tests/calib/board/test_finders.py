@@ -14,8 +14,10 @@ from voxgate.benchmarks.calibration.calib_cell import Camera, lens
 from voxgate.calib.board.board import DICTIONARIES, Board, Kind
 from voxgate.calib.board.detect import find_board
 from voxgate.calib.board.why_blank import why_blank
+from voxgate.calib.handeye.choice import choose
 from voxgate.calib.handeye.half_turns import half_turn, settle_half_turns
 from voxgate.calib.robot_poses.pose_forms import PoseForm
+from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.nouns import GreyImage
 from voxgate.runtime.transforms import apply
 
@@ -53,6 +55,32 @@ def test_chequerboard_on_a_dark_surround_is_found(roll_deg: float) -> None:
 def test_part_of_a_larger_board_is_not_taken_for_a_smaller_one(columns: int, count: int) -> None:
     picture = render(CHEQUERED, pose("chequerboard", 0.0, 10.0))
     assert find_board(picture, Board(Kind.CHEQUERBOARD, columns, count, 25), "x") is None
+
+
+@pytest.mark.parametrize(
+    ("roll_deg", "x_mm", "y_mm", "count"),
+    [
+        (0.0, 150.0, 0.0, 30),
+        pytest.param(270.0, 0.0, 100.0, 36, marks=pytest.mark.nightly),
+        pytest.param(200.0, 150.0, 0.0, 30, marks=pytest.mark.nightly),
+    ],
+)
+def test_chequerboard_that_the_picture_cuts_off_keeps_its_numbers(
+    roll_deg: float, x_mm: float, y_mm: float, count: int
+) -> None:
+    at = pose("chequerboard", roll_deg, 20.0)
+    at[:2, 3] += x_mm, y_mm
+    found = find_board(render(CHEQUERED, at), CHEQUERED, "x")
+    assert found is not None
+    assert len(found.pixels) == count
+    assert np.abs(found.pixels - lens().project(apply(at, found.points_mm))).max() < 0.6
+
+
+@pytest.mark.parametrize("hidden", [0.45, pytest.param(0.7, marks=pytest.mark.nightly)])
+def test_hand_over_a_chequerboard_is_not_taken_for_its_end(hidden: float) -> None:
+    picture = render(CHEQUERED, pose("chequerboard", 0.0, 10.0))
+    picture[:, : int(hidden * picture.shape[1])] = 90
+    assert find_board(picture, CHEQUERED, "x") is None
 
 
 @pytest.mark.parametrize(
@@ -101,6 +129,18 @@ def test_board_that_is_described_wrongly_is_told_how(words: str) -> None:
     picture = render(real, pose("charuco", 10.0, 15.0))
     assert find_board(picture, said, "x") is None
     assert words in str(why_blank([picture], said))
+
+
+@pytest.mark.parametrize("asked", [(), (PoseForm("wpr"),)])
+@pytest.mark.parametrize("eye_in_hand", [True, False])
+def test_mirrored_chequerboard_is_told_by_the_robots_ways(
+    asked: tuple[PoseForm, ...], eye_in_hand: bool
+) -> None:
+    data = shot(0, eye_in_hand=eye_in_hand)
+    flip = np.diag([-1.0, 1.0, 1.0, 1.0])
+    numbers = rows(data.flanges, PoseForm("wpr"))
+    with pytest.raises(CalibrationError, match="mirrored"):
+        choose(numbers, asked, eye_in_hand, flip @ data.seen @ flip, data.sightings.points_mm)
 
 
 def test_mirrored_pictures_are_called_so(tmp_path: Path) -> None:
