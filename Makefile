@@ -105,7 +105,7 @@ bench-export: $(EXPORT_READY)
 	$(EXPORT_BIN)/voxgate bench exporters knn fpfh
 
 bench-opencv4: $(OPENCV4_READY)
-	$(OPENCV4_BIN)/voxgate bench handeye_methods
+	$(OPENCV4_BIN)/voxgate bench handeye_methods rendered
 
 # The pages, links checked: out/docs/index.html
 docs: $(READY) $(DOCS_READY)

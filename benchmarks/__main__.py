@@ -96,6 +96,10 @@ OPENCV4_SUITES = {
         "calibration.handeye_methods",
         "hand-eye calibration against OpenCV 4's five methods, 200 cells",
     ),
+    "rendered": Suite(
+        "calibration.rendered",
+        "the whole calibration against OpenCV 4's on rendered pictures with faults",
+    ),
 }
 # estimates everywhere, measured where a GPU is: `make bench-gpu`
 GPU_SUITES = {

@@ -66,7 +66,7 @@ def probe(
     as_json: AsJson = False,
 ) -> None:
     """Every feature of a camera: access, value, and what it may be set to."""
-    from voxgate.runtime.cameras.genicam.probe import probe_camera
+    from voxgate.runtime.cameras.genicam.probe import probe_camera, remarks
 
     with errors_as_json(as_json):
         rows = probe_camera(
@@ -74,9 +74,12 @@ def probe(
         )
     shown = [row for row in rows if grep.lower() in row.name.lower()]
     if as_json:
-        typer.echo(json.dumps({"features": [asdict(row) for row in shown]}))
+        features = [asdict(row) for row in shown]
+        typer.echo(json.dumps({"features": features, "remarks": remarks(rows)}))
     else:
         _print_features(shown)
+        for remark in remarks(rows):
+            typer.echo(remark)
 
 
 @app.command()

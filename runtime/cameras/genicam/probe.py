@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from voxgate.runtime.nouns import Frame
 ACCESS = {0: "NI", 1: "NA", 2: "WO", 3: "RO", 4: "RW"}
 STATUS = {1: "free", 2: "read only", 4: "in use", 5: "in use here", 6: "open for reading"}
 POLL_S = 0.001
+SHUTTER_MODE = "SensorShutterMode"  # SFNC: Global, Rolling or GlobalReset
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,18 @@ class FeatureRow:
     access: str
     value: str
     allowed: str
+
+
+def remarks(rows: Sequence[FeatureRow]) -> list[str]:
+    """What a person should know before using the camera, in words."""
+    modes = [row.value for row in rows if row.name == SHUTTER_MODE]
+    return [
+        f"{SHUTTER_MODE} is {mode}: its rows are exposed one after another, so a picture that is "
+        "taken while anything moves is bent: stand still for each, also for calibration, or set "
+        "Global where it can"
+        for mode in modes
+        if mode not in ("", "Global")
+    ]
 
 
 def list_cameras(cti: str) -> list[FoundCamera]:

@@ -1,0 +1,21 @@
+"""Ours against OpenCV 4 on the same rendered pictures, with the faults of real ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from voxgate.benchmarks.calibration.rendered import CAMERA, FAULTS, compare, medians
+
+CELLS = 12
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_ours_is_at_least_as_accurate_as_the_best_of_them(fault: str) -> None:
+    lenses, places = zip(*(compare(seed, FAULTS[fault]) for seed in range(CELLS)), strict=True)
+    lens, place = medians(lenses), medians(places)
+    assert lens["ours"] <= lens[CAMERA]
+    ours_mm, ours_deg = place.pop("ours")
+    assert ours_mm <= min(mm for mm, _ in place.values())
+    assert ours_deg <= min(deg for _, deg in place.values())
