@@ -60,7 +60,7 @@ def _network(config: CellConfig, camera: NetworkCamera) -> NetworkSettings:
     if config.security is None:
         return NetworkSettings(camera.endpoint)
     access = config.security.access()
-    allowed = tuple(sorted(access.allowed["frames"]))
+    allowed = {key: access.name_of(key) for key in sorted(access.allowed["frames"])}
     return NetworkSettings(camera.endpoint, str(access.secret_key), allowed)
 
 

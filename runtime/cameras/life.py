@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from voxgate.runtime.cameras.link import (
     LinkBrokenError,
     LinkClosedError,
     Message,
+    cut_from_message,
     fault_from_message,
     wait_readable,
 )
@@ -21,6 +22,9 @@ from voxgate.runtime.cameras.restart_rule import MS, Order, Phase, RestartRule, 
 from voxgate.runtime.cameras.ring import RingError
 from voxgate.runtime.cameras.settings import CameraSettings
 from voxgate.runtime.nouns import Frame, Note, Reason
+from voxgate.runtime.wire.door.connections import CutOff
+
+MOST_CUT = 100  # that nobody has asked for yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class CameraLife:
         self._armed_token = 0
         self._counts: Counter[str] = Counter()
         self._events: list[Frame | CameraFault] = []
+        self._cut: deque[CutOff] = deque(maxlen=MOST_CUT)
 
     @property
     def ready(self) -> bool:
@@ -117,6 +122,10 @@ class CameraLife:
             self._bury(now_ns)
         events, self._events = self._events, []
         return events
+
+    def take_cut(self) -> list[CutOff]:
+        """Who was cut off since the last call for what he sent instead of frames."""
+        return [self._cut.popleft() for _ in range(len(self._cut))]
 
     def arm(self, now_ns: int) -> None:
         self._token += 1
@@ -219,6 +228,8 @@ class CameraLife:
             self._ready, self._detail, self._lost = True, message.detail, ""
             if self._armed_token != self._token:
                 self._send(Message("arm", number=self._token))
+        elif message.kind == "cut":
+            self._cut.append(cut_from_message(message))
         elif message.kind == "failed":
             self._failure = message.detail
 

@@ -17,12 +17,15 @@ from dataclasses import asdict, dataclass, replace
 
 from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
 from voxgate.runtime.common.text import legible
+from voxgate.runtime.wire.door.connections import Cause, CutOff
 
 MESSAGE_BYTES = 65_536
 MOST_AT_ONCE = 1_000  # messages of one `receive`; the kernel holds some 300
 _DETAIL_CHARS = 400
 _MOST = 1 << 63  # of a number
 _FAULTS = frozenset(kind.value for kind in FaultKind)
+_CAUSES = frozenset(cause.value for cause in Cause)
+_NONE = frozenset({""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Message:
     """One message of either direction; the fields a kind does not need stay at their defaults.
 
     Worker: ready(detail), frame(slot, number), fault(fault, detail, count), armed(number, count),
-    failed(detail). Parent: free(slot), arm(number), stop.
+    cut(fault, detail, peer), failed(detail). Parent: free(slot), arm(number), stop.
     """
 
     kind: str
@@ -39,6 +42,7 @@ class Message:
     count: int = 0
     fault: str = ""
     detail: str = ""
+    peer: str = ""
 
 
 class LinkClosedError(Exception):
@@ -128,14 +132,15 @@ def _parsed(data: bytes) -> Message:
     try:
         message = Message(**json.loads(data))
         numbers = (message.slot, message.number, message.count)
-        words = (message.kind, message.fault, message.detail)
+        words = (message.kind, message.fault, message.detail, message.peer)
         fits = all(type(each) is int and -1 <= each < _MOST for each in numbers)
         fits = fits and message.count >= 0 and all(type(each) is str for each in words)
     except (ValueError, TypeError, RecursionError) as error:
         raise LinkBrokenError(f"{type(error).__name__} in a message") from error
-    if not fits or (message.kind == "fault") != (message.fault in _FAULTS):
+    known = {"fault": _FAULTS, "cut": _CAUSES}.get(message.kind, _NONE)
+    if not fits or message.fault not in known:
         raise LinkBrokenError("a message with values that none has")
-    return replace(message, detail=legible(message.detail))
+    return replace(message, detail=legible(message.detail), peer=legible(message.peer))
 
 
 def wait_readable(fd: int, timeout_s: float) -> bool:
@@ -148,6 +153,16 @@ def wait_readable(fd: int, timeout_s: float) -> bool:
 def fault_from_message(message: Message) -> SourceFault:
     """The fault a worker sent."""
     return SourceFault(FaultKind(message.fault), message.detail, message.count)
+
+
+def message_from_cut(cut: CutOff) -> Message:
+    """A peer that a worker has cut off."""
+    return Message("cut", fault=cut.cause.value, detail=cut.place, peer=cut.name or "")
+
+
+def cut_from_message(message: Message) -> CutOff:
+    """Who was cut off; a worker has a socket of frames alone."""
+    return CutOff("frames", message.peer or None, message.detail, Cause(message.fault))
 
 
 def link_pair() -> tuple[Link, socket.socket]:

@@ -7,6 +7,7 @@ and the next message is read as usual: a sender can neither crash nor stop the w
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,10 +29,12 @@ from voxgate.runtime.pixels.coord3d import (
     planes_from_bytes,
 )
 from voxgate.runtime.wire.door.allowance import Allowance
+from voxgate.runtime.wire.door.connections import Cause, CutOff
 from voxgate.runtime.wire.door.keeper import Door
 
 HEADER_BYTES = 4096
 MOST_PARTS = 3  # header, image, depth; one more is kept, so that it is seen that there were more
+NO_MISTAKE_PARTS = 64  # who sends more does not send frames
 IN_KERNEL_BYTES = 16 * 1024 * 1024
 _LARGEST_FLOAT = 1e9  # mm, or counts: beyond any sensor, far inside float32
 _INT64 = range(-(2**63), 2**63)
@@ -120,6 +123,7 @@ class NetworkSource:
         self._socket = self._context.socket(zmq.PULL)
         self._poller = zmq.Poller()
         self._door: Door | None = None
+        self._cut: deque[CutOff] = deque()
 
     def open(self) -> str:
         """Bind; returns the endpoint, with the port where the system chose it.
@@ -144,8 +148,13 @@ class NetworkSource:
         self._poller.register(self._socket, zmq.POLLIN)
         return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
-    def take(self) -> Frame | SourceFault | None:
-        """The next frame, or what is wrong with the next message, or None when none waits."""
+    def take(self) -> Frame | SourceFault | CutOff | None:
+        """The next frame, or what is wrong with the next message, or who was cut off for what he
+        sent, or None when none waits."""
+        if self._door is not None:
+            self._cut += self._door.take_cut()
+        if self._cut:
+            return self._cut.popleft()
         parts = self._receive()
         if parts is None:
             return None
@@ -176,21 +185,25 @@ class NetworkSource:
     def _access(self) -> Access | None:
         if self._source.secret_key is None:
             return None
-        allowed = frozenset(self._source.allowed)
-        return Access(Path(self._source.secret_key), {"frames": allowed})
+        allowed = self._source.allowed
+        return Access(Path(self._source.secret_key), {"frames": frozenset(allowed)}, allowed)
 
     def _receive(self) -> list[bytes] | None:
         try:
             first = self._socket.recv(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
-        parts = [first.bytes]
+        parts, count = [first.bytes], 1
         while self._socket.rcvmore:  # all of them are there
             part = self._socket.recv()
-            if len(parts) <= MOST_PARTS:
+            count += 1
+            if count <= MOST_PARTS + 1:
                 parts.append(part)
         if self._door is not None:
-            self._door.whole("frames", int(first.get(zmq.SRCFD)))
+            descriptor = int(first.get(zmq.SRCFD))
+            self._door.whole("frames", descriptor)
+            if count > NO_MISTAKE_PARTS:
+                self._door.cut("frames", descriptor, Cause.TOO_LARGE)
         return parts
 
 

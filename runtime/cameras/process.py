@@ -15,7 +15,13 @@ import sys
 from typing import Protocol
 
 from voxgate.runtime.cameras.frame_gate import FaultKind, FrameGate, SourceFault
-from voxgate.runtime.cameras.link import Link, LinkClosedError, Message, wait_readable
+from voxgate.runtime.cameras.link import (
+    Link,
+    LinkClosedError,
+    Message,
+    message_from_cut,
+    wait_readable,
+)
 from voxgate.runtime.cameras.ring import Ring, RingShape, SlotLedger
 from voxgate.runtime.cameras.settings import (
     CameraSettings,
@@ -27,6 +33,7 @@ from voxgate.runtime.common.clock import steady_ns
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.nouns import Frame
+from voxgate.runtime.wire.door.connections import CutOff
 
 IDLE_S = 0.2  # longest sleep of the loop; a quarter of the heartbeat deadline if that is less
 FAREWELL_S = 1.0
@@ -39,7 +46,7 @@ class FrameSource(Protocol):
     frame_id_bits: int | None  # once it is open; None: the device does not say
 
     def open(self) -> str: ...
-    def take(self) -> Frame | SourceFault | None: ...
+    def take(self) -> Frame | SourceFault | CutOff | None: ...
     def drain(self) -> tuple[int, int | None]: ...
     def wait(self, link_fd: int, timeout_s: float) -> None: ...
     def close(self) -> None: ...
@@ -97,6 +104,8 @@ class CameraLoop:
             self._source.wait(self._link.fileno(), self._idle_s)
         elif isinstance(item, SourceFault):
             self._link.send_fault(item)
+        elif isinstance(item, CutOff):
+            self._link.send(message_from_cut(item))
         else:
             self._deliver(item)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -76,12 +77,12 @@ class GenicamSettings:
 class NetworkSettings:
     """Frames over a ZeroMQ PULL socket that the worker binds; plain on loopback only.
 
-    secret_key: the box's CURVE key file; allowed: public keys (Z85) of who may send frames.
+    secret_key: the box's CURVE key file; allowed: who may send frames, public key (Z85) -> name.
     """
 
     endpoint: str
     secret_key: str | None = None
-    allowed: tuple[str, ...] = ()
+    allowed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.endpoint)
@@ -149,7 +150,6 @@ def settings_from_json(text: str) -> CameraSettings:
 
 
 def _network_from_values(values: dict[str, Any]) -> NetworkSettings:
-    values["allowed"] = tuple(values["allowed"])
     return NetworkSettings(**values)
 
 

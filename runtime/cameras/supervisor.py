@@ -16,6 +16,7 @@ from voxgate.runtime.cameras.settings import CameraSettings
 from voxgate.runtime.common.clock import steady_ns
 from voxgate.runtime.errors import CameraError
 from voxgate.runtime.nouns import Frame
+from voxgate.runtime.wire.door.connections import CutOff
 
 __all__ = ["CameraCounters", "CameraFault", "CameraStatus", "CameraSupervisor"]
 
@@ -59,6 +60,10 @@ class CameraSupervisor:
         for camera in self._cameras.values():
             events += camera.poll(now_ns)
         return events
+
+    def take_cut(self) -> list[CutOff]:
+        """Peers of all cameras' sockets that were cut off since the last call."""
+        return [cut for camera in self._cameras.values() for cut in camera.take_cut()]
 
     @property
     def ready(self) -> bool:

@@ -58,7 +58,8 @@ class Heart:
         self.due_ns = now_ns + self._config.sockets.heartbeat_ms * NS_PER_MS
         self._station.look_after(now_ns)
         self._intake.show_clocks()
-        self._peers.note(self._doors.sockets.take_cut(), now_ns)
+        for door in (self._doors.sockets, self._doors.cameras):
+            self._peers.note(door.take_cut(), now_ns)
         if now_ns >= self._house_ns:
             self._house_ns = now_ns + HOUSE_NS
             self._keep_house()

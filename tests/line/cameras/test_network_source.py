@@ -23,6 +23,7 @@ from voxgate.runtime.cameras.network import NetworkSource, frame_from_message, h
 from voxgate.runtime.cameras.settings import CameraSettings, NetworkSettings
 from voxgate.runtime.errors import CameraError, KeyFileError
 from voxgate.runtime.nouns import Frame
+from voxgate.runtime.wire.door.connections import Cause, CutOff
 from voxgate.runtime.wire.keys import make_key_pair
 
 SETTINGS = CameraSettings("red", NetworkSettings("tcp://127.0.0.1:*"), 6, 4, depth=True)
@@ -87,7 +88,7 @@ def sender(source: NetworkSource) -> Iterator[zmq.Socket[bytes]]:
     context.term()
 
 
-def _take(source: NetworkSource, timeout_s: float = 20.0) -> Frame | SourceFault:
+def _take(source: NetworkSource, timeout_s: float = 20.0) -> Frame | SourceFault | CutOff:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         item = source.take()
@@ -250,12 +251,12 @@ def test_a_plain_socket_is_opened_to_the_network_unasked(endpoint: str) -> None:
 
 
 def test_an_encrypted_socket_is_kept_from_the_network() -> None:
-    assert NetworkSettings("tcp://0.0.0.0:5555", "box.key_secret").allowed == ()
+    assert NetworkSettings("tcp://0.0.0.0:5555", "box.key_secret").allowed == {}
 
 
 def test_a_frame_of_a_stranger_is_taken(tmp_path: Path) -> None:
     keys = {name: make_key_pair(tmp_path, name)[1] for name in ("box", "camera", "stranger")}
-    secret, allowed = str(tmp_path / "box.key_secret"), (keys["camera"].public.decode(),)
+    secret, allowed = str(tmp_path / "box.key_secret"), {keys["camera"].public.decode(): "camera"}
     settings = NetworkSettings("tcp://127.0.0.1:*", secret, allowed)
     source = NetworkSource(SETTINGS, settings)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -273,6 +274,29 @@ def test_a_frame_of_a_stranger_is_taken(tmp_path: Path) -> None:
             with contextlib.suppress(zmq.Again):  # nobody takes it of a stranger
                 socket.send_multipart(_message(_header(frame_id=frame_id)), zmq.NOBLOCK)
         _assert_frame(_take(source), frame_id=2)
+    finally:
+        context.destroy(linger=0)
+        source.close()
+
+
+def test_a_camera_computer_that_sends_no_frames_is_not_named(tmp_path: Path) -> None:
+    keys = {name: make_key_pair(tmp_path, name)[1] for name in ("box", "camera")}
+    secret, allowed = str(tmp_path / "box.key_secret"), {keys["camera"].public.decode(): "cam-pc"}
+    source = NetworkSource(SETTINGS, NetworkSettings("tcp://127.0.0.1:*", secret, allowed))
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        socket = context.socket(zmq.PUSH)
+        socket.curve_publickey, socket.curve_secretkey = (
+            keys["camera"].public,
+            keys["camera"].secret,
+        )
+        socket.curve_serverkey = keys["box"].public
+        socket.connect(source.open())
+        socket.send_multipart([b"{}"] * 3000)
+        assert isinstance(_take(source), SourceFault)
+        cut = _take(source)
+        assert isinstance(cut, CutOff)
+        assert (cut.role, cut.name, cut.cause) == ("frames", "cam-pc", Cause.TOO_LARGE)
     finally:
         context.destroy(linger=0)
         source.close()

@@ -187,7 +187,7 @@ def test_a_crowd_of_connections_without_a_key_takes_neither_descriptors_nor_the_
 
 
 @pytest.mark.nightly
-def test_many_parts_to_the_frames_of_a_camera_do_not_fill_the_memory(
+def test_many_parts_to_the_frames_of_a_camera_fill_no_memory_and_are_somebodys(
     folder: Path, keys: dict[str, KeyPair], endpoints: dict[str, str]
 ) -> None:
     own = [keys["intruder"].public, keys["intruder"].secret, keys["box"].public]
@@ -200,9 +200,10 @@ def test_many_parts_to_the_frames_of_a_camera_do_not_fill_the_memory(
         flood = flooding(
             kind="parts of a frame",
             endpoint=endpoints["frames"],
-            seconds=FLOOD_S,
+            seconds=LONGEST_S,
             keys=[key.decode() for key in own],
         )
+        assert "intruder" in watch.until_told(flood)
         watch.until_ended(flood)
         assert watch.grown_mb <= MOST_MB
         assert is_good(decided(robot))

@@ -16,9 +16,12 @@ from voxgate.runtime.cameras.link import (
     LinkBrokenError,
     LinkClosedError,
     Message,
+    cut_from_message,
     fault_from_message,
     link_pair,
+    message_from_cut,
 )
+from voxgate.runtime.wire.door.connections import Cause, CutOff
 
 
 @pytest.fixture
@@ -37,6 +40,16 @@ def test_messages_are_cut_or_exchanged(ends: tuple[Link, Link]) -> None:
         worker.send(message)
     assert parent.receive() == sent
     assert parent.receive() == []
+
+
+def test_the_service_hears_another_name_than_the_worker_cut_off(ends: tuple[Link, Link]) -> None:
+    parent, worker = ends
+    cut = CutOff("frames", "cam-pc", "10.0.0.7:5000", Cause.TOO_LARGE)
+    worker.send(message_from_cut(cut))
+    assert [cut_from_message(message) for message in parent.receive()] == [cut]
+    worker.send(Message("cut", fault="bored"))
+    with pytest.raises(LinkBrokenError):
+        parent.receive()
 
 
 def test_the_last_messages_of_a_dead_worker_are_lost(ends: tuple[Link, Link]) -> None:
