@@ -3,6 +3,9 @@
 It proves that what stands in the journal was written by the service, and that a plan was built
 here. Whoever has taken over the service's user has it too; what he cannot take back is the head of
 the journal's chain in log and heartbeat.
+
+Where systemd hands the service a credential of this name, it is the key instead: on the disk it is
+then sealed, by the box's TPM where there is one (systemd.exec(5), systemd-creds(1)).
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.errors import ServiceError
 
 SUFFIX = ".key"
+CREDENTIAL = "box.key"
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
 KEY_BYTES = 32
 OTHERS = 0o077
 
@@ -27,7 +32,11 @@ def key_beside(journal: Path) -> Path:
 
 def load(journal: Path) -> Ed25519PrivateKey | None:
     """The key of this journal; None: it was not made yet. Raises ServiceError, as below."""
-    path = key_beside(journal)
+    path, sealed = key_beside(journal), _credential()
+    if sealed is not None:
+        if path.exists():
+            raise ServiceError(f"{path}: its sealed copy serves: take this one off the box")
+        path = sealed
     try:
         return _load(path)
     except FileNotFoundError:
@@ -55,6 +64,13 @@ def _make(path: Path) -> Ed25519PrivateKey:
     except OSError as error:
         raise ServiceError(f"{path}: {error.strerror}: it signs the journal") from error
     return key
+
+
+def _credential() -> Path | None:
+    """What systemd unsealed for this service, if it was told to."""
+    folder = os.environ.get(CREDENTIALS)
+    path = Path(folder, CREDENTIAL) if folder else None
+    return path if path is not None and path.exists() else None
 
 
 def _load(path: Path) -> Ed25519PrivateKey:
