@@ -12,9 +12,8 @@ from voxgate.benchmarks.made_up.render import Camera, Dent, Instance, Mark, meas
 from voxgate.benchmarks.made_up.solids import BOX, Solid
 from voxgate.benchmarks.quality.detection import SCANS_VARIABLE
 
-pytestmark = pytest.mark.slow  # the first picture compiles the renderer
-
 HIGH_MM, DISTANCE_MM = 20.0, 400.0
+rendered = pytest.mark.nightly  # the first picture compiles the renderer, on every core
 LENS = Lens(np.array([[400.0, 0, 80.0], [0, 400.0, 60.0], [0, 0, 1]]), np.zeros(5))
 PLATE = Solid(BOX, (0.0, 0.0, HIGH_MM / 2), (40.0, 30.0, HIGH_MM / 2))
 
@@ -26,6 +25,7 @@ def above() -> Camera:
     return Camera(LENS, (120, 160), pose)
 
 
+@rendered
 def test_a_plate_is_measured_elsewhere_than_it_lies() -> None:
     seen = measure(Instance((PLATE,)), above())
     assert seen.depth_mm[60, 80] == pytest.approx(DISTANCE_MM)
@@ -33,6 +33,7 @@ def test_a_plate_is_measured_elsewhere_than_it_lies() -> None:
     assert seen.on_part.sum() == pytest.approx(80 * 60, rel=0.05)  # a pixel spans 1 mm
 
 
+@rendered
 def test_a_dent_stands_out() -> None:
     dented = Instance((PLATE,), dents=(Dent((0.0, 0.0, HIGH_MM), 12.0, 1.0),))
     deeper = measure(dented, above()).depth_mm - measure(Instance((PLATE,)), above()).depth_mm
@@ -40,6 +41,7 @@ def test_a_dent_stands_out() -> None:
     assert np.nanmin(deeper) == 0.0
 
 
+@rendered
 def test_a_mark_is_bright_or_not_said_to_be_one() -> None:
     mark = Mark((-5.0, 0.0, HIGH_MM), (5.0, 0.0, HIGH_MM), 3.0, 0.7)
     rng = np.random.default_rng(1)

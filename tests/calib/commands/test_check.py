@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,14 @@ def cell() -> CalibCell:
     return make_cell(5, 10)
 
 
+@pytest.fixture(scope="module")
+def rendered(cell: CalibCell, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("rendered") / "cell", cell)
+
+
 @pytest.fixture
-def folder(cell: CalibCell, tmp_path: Path) -> Path:
-    made = write_pictures(tmp_path / "cell", cell)
+def folder(rendered: Path, cell: CalibCell, tmp_path: Path) -> Path:
+    made = Path(shutil.copytree(rendered, tmp_path / "cell"))
     write_poses(made / "poses.csv", cell.reported, KUKA)
     return made
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,6 @@ import pytest
 
 from tests.kits.calib_kit import calib, off, refused, write_pictures, write_poses
 from voxgate.benchmarks.calibration.calib_cell import CalibCell, make_cell
-from voxgate.calib.board import board_pictures
-from voxgate.calib.board.board import Board
-from voxgate.calib.board.detect import Grey, find_board
-from voxgate.calib.board.sightings import Sighting
 from voxgate.calib.calibration_file import CalibrationFile
 from voxgate.calib.numerics.least_squares import Array
 from voxgate.calib.numerics.twist import motion
@@ -24,22 +19,6 @@ pytestmark = pytest.mark.slow
 
 VIEWS = 14
 KUKA = PoseForm("zyx")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _board_is_looked_for_once_in_a_picture() -> Iterator[None]:
-    """The commands read the same pictures again and again, and what they do then is asked here."""
-    found: dict[tuple[bytes, Board, str], Sighting | None] = {}
-
-    def remembered(image: Grey, board: Board, name: str) -> Sighting | None:
-        key = (image.tobytes(), board, name)
-        if key not in found:
-            found[key] = find_board(image, board, name)
-        return found[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(board_pictures, "find_board", remembered)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -358,6 +358,7 @@ def small() -> Path:
     return small_bracket()
 
 
+@pytest.mark.nightly  # ten seconds; by day the parts of test_cad.py are laid onto theirs
 def test_golden_scan_is_laid_onto_its_cad(small: Path, tmp_path: Path) -> None:
     """The mesh is made of the golden scan itself, moved: small triangles on what it measured."""
     data = json.loads((small / "calibration.json").read_text())

@@ -106,6 +106,7 @@ def test_a_half_written_result_is_made_again(
     assert [r.score for r in again.records] == [r.score for r in found.records]
 
 
+@pytest.mark.nightly  # by day, with scores that were made elsewhere: test_bad_files.py
 def test_two_processes_give_the_same_numbers(
     part: Path, recipe: Path, found: Evaluation, tmp_path: Path
 ) -> None:

@@ -40,8 +40,9 @@ JUMP_AFTER = 400  # poses: in mid-scan
 Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """p_mm (3,) and q_wxyz (4,) of the flange in the robot's base."""
 CAME_LATE = {*(reason.value for reason in CLOCK_REASONS), "frame_lost"}
-STALLED = {*CAME_LATE, "coverage", "pose_uncertain"}
-"""What a box that its machine left standing says of a good part: one word of CAME_LATE at least."""
+STALLED = {*CAME_LATE, "coverage", "pose_uncertain", "calibration_drift"}
+"""What a box that its machine left standing says of a good part: one word of CAME_LATE at least; a
+clock that is misjudged puts its views elsewhere."""
 MOST_PLAYS = 15
 VOXEL_MM = 2.0  # of the bracket's grid
 

@@ -261,7 +261,13 @@ def test_a_box_that_cannot_load_its_recipe_is_told_at_once(tmp_path: Path) -> No
         Box.start(tmp_path / "box", calibration, tmp_path / "recipes", "bracket/9") as real,
         VirtualCell(wires_from_config(real.config)) as cell,
     ):
-        cell.wait_for_box()
+
+        def heard() -> bool:
+            real.check_alive()
+            cell.robot.listen(50)
+            return cell.robot.heartbeat is not None
+
+        until(heard, "a heartbeat")
         with pytest.raises(RobotError, match=r"takes no job: .*bracket/9"):
             cell.wait_until_ready()
 

@@ -214,12 +214,16 @@ def test_a_recorded_golden_part_teaches_nothing(tmp_path: Path, as_folder: bool)
         VirtualCell(wires_from_config(box.config)) as cell,
     ):
         wait_until_ready(box, cell)
-        report = play_in_time(cell, BRACKET / "golden", (), CAREFUL)
-        assert report.verdict is not None
-        assert report.outcome == "INDETERMINATE"
-        assert "only recorded" in report.verdict.reasons[0].detail
+
+        def nothing_else_to_say() -> bool:  # a machine that stalls: as if a clock was stepped
+            report = play_in_time(cell, BRACKET / "golden", (), CAREFUL)
+            assert report.verdict is not None
+            assert report.outcome == "INDETERMINATE"
+            return "only recorded" in report.verdict.reasons[0].detail
+
+        until(nothing_else_to_say, "a job that is recorded in time", 240.0)
     ending = "_INDETERMINATE" if as_folder else "_INDETERMINATE.mcap"
-    # a machine that stalls has the job played again: the last one counts
+    # the job is played again until the machine keeps up: the last one counts
     scan = max(path for path in out.iterdir() if path.name.endswith(ending))
     assert scan.is_dir() == as_folder
     assert len(open_scan(scan).frames) == 12

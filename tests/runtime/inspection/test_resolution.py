@@ -88,6 +88,7 @@ def test_a_reduced_picture_hides_a_defect_or_rejects_a_part(
     assert verdict(BRACKET / scan, folder).outcome is outcome
 
 
+@pytest.mark.nightly  # by day, a camera of half of them each way: test_inspector.py
 def test_a_camera_of_those_pixels_comes_to_other_verdicts() -> None:
     scans = half_bracket()
     recipe = export_once(scans / "golden", ROOT / "out" / "recipes")
