@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.comparison.registered import Registered
-from voxgate.runtime.geometry.drift import displacements, motion, pixels_moved, rms, sigma_mm
+from voxgate.runtime.geometry.drift import (
+    displacements,
+    motion,
+    pixels_moved,
+    rms,
+    sigma_mm,
+    spread,
+)
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Drift, GreyImage, View
 
@@ -80,7 +87,7 @@ class PictureGauge:
         rows, points = np.concatenate(self._rows), np.concatenate(self._points)
         twist, covariance = _solve(rows)
         by_twist = displacements(points)
-        if sigma_mm(by_twist, covariance) > MAX_SIGMA_MM:
+        if sigma_mm(spread(by_twist), len(points), covariance) > MAX_SIGMA_MM:
             return None
         moved = by_twist @ twist
         beside_px = pixels_moved(moved, points, self._rays)

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.geometry.drift_kernels import compare_views, weighted_equations
+from voxgate.runtime.geometry.drift_kernels import (
+    compare_views,
+    sample_surface,
+    weighted_equations,
+)
 from voxgate.runtime.geometry.lens import SIZE
-from voxgate.runtime.geometry.plane_kernels import fit_planes
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, Drift, View
 from voxgate.runtime.transforms import Transform, invert
@@ -26,7 +29,6 @@ from voxgate.runtime.transforms import Transform, invert
 Array = npt.NDArray[np.float64]
 
 STEP_PX = 8  # of the grid on which surface is sampled
-GRID = (slice(STEP_PX // 2, None, STEP_PX),) * 2
 MAX_POINTS = 500  # of one view: the robot's error is what limits, not the sensor's noise
 GATE_MM = 5.0  # farther apart it is another surface
 FACING = 0.3  # least cosine between ray and normal, in both views
@@ -41,118 +43,136 @@ MAX_SIGMA_MM = 0.1  # beyond it the views do not overlap enough to tell
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sampled:
-    """One view's depth and some points (n, 3) of its surface with normals, camera frame."""
+    """One view's depth and some points (n, 3) of its surface with normals, camera frame.
+
+    pixels: (n, 2) at which the camera sees them.
+    """
 
     part_from_camera: Transform
     depth_mm: DepthMap
     points: npt.NDArray[np.float32]
     normals: npt.NDArray[np.float32]
+    pixels: Array
 
 
 class DriftGauge:
     """Takes the views of one part one by one; `measure` at the end."""
 
     def __init__(self, rays: Rays) -> None:
-        shape = rays.x.shape
         self._rays = rays
-        self._plane = np.zeros((*shape, 4), np.float32)
-        self._grid = np.zeros(shape, np.bool_)
         self._views: list[_Sampled] = []
-        self._rows: list[Array] = []  # of views (1, 0), (2, 0), (2, 1), (3, 0), ...
+        # a column per point that another view saw too: of views (1, 0), (2, 0), (2, 1), (3, 0), ...
+        self._rows = np.empty((7, 0))
+        self._ends: list[int] = []
+        self._spread = np.zeros((6, 6))  # how far all points move with the camera, squared
 
     def clear(self) -> None:
         """Forget the last part."""
         self._views.clear()
-        self._rows.clear()
+        self._ends.clear()
+        self._spread[:] = 0
 
     def add(self, view: View) -> None:
         """Compare one view with all before it. Raises ValueError when it has no depth."""
         if view.depth_mm is None:
             raise ValueError(f"frame {view.frame_id} has no depth to compare")
         sampled = self._sample(view.part_from_camera, view.depth_mm)
-        self._rows += [self._compare(sampled, other) for other in self._views]
+        self._make_room(len(sampled.points) * len(self._views))
+        for other in self._views:
+            self._ends.append(self._compare(sampled, other))
         self._views.append(sampled)
+        self._spread += spread(displacements(sampled.points.astype(np.float64)))
 
     def measure(self) -> Drift | None:
         """The drift; None when the views overlap too little to tell."""
-        if sum(map(len, self._rows)) < MIN_ROWS:
+        rows = self._rows[:, : self._compared]
+        if self._compared < MIN_ROWS:
             return None
-        rows = np.concatenate(self._rows)
         points = np.concatenate([view.points for view in self._views]).astype(np.float64)
-        twist, covariance = _solve(rows)
-        by_twist = displacements(points)
-        if sigma_mm(by_twist, covariance) > MAX_SIGMA_MM:
+        twist, covariance = _solve(self._rows, self._compared)
+        if sigma_mm(self._spread, len(points), covariance) > MAX_SIGMA_MM:
             return None
-        moved = by_twist @ twist
-        left = rows[:, 0] + rows[:, 1:] @ twist
+        moved = self._rays.project(points + np.cross(twist[:3], points) + twist[3:])
+        left = rows[0] + twist @ rows[1:]
         return Drift(
-            drift_mm=rms(moved),
-            drift_px=rms(pixels_moved(moved, points, self._rays)),
+            drift_mm=float(np.sqrt(twist @ self._spread @ twist / len(points))),
+            drift_px=rms(moved - np.concatenate([view.pixels for view in self._views])),
             residual_mm=float(1.4826 * np.median(np.abs(left))),
             camera_from_before=motion(twist),
-            compared=len(rows),
+            compared=self._compared,
         )
 
     def view_disagreement_mm(self) -> list[float]:
         """Median distance of each view's surface from what the others saw; NaN: nothing shared."""
         shared: list[list[Array]] = [[] for _ in self._views]
         pairs = ((new, old) for new in range(len(self._views)) for old in range(new))
-        for (new, old), rows in zip(pairs, self._rows, strict=True):
-            for view in (new, old):
-                shared[view].append(np.abs(rows[:, 0]))
+        distances = np.split(np.abs(self._rows[0, : self._compared]), self._ends)
+        for pair, distance in zip(pairs, distances, strict=False):
+            for view in pair:
+                shared[view].append(distance)
         joined = [np.concatenate([np.empty(0), *each]) for each in shared]
         return [float(np.median(each)) if each.size else float("nan") for each in joined]
 
+    @property
+    def _compared(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def _make_room(self, columns: int) -> None:
+        """For so many more; the last part's memory is used again."""
+        needed = self._compared + columns
+        if needed > self._rows.shape[1]:
+            grown = np.empty((7, 2 * needed))
+            grown[:, : self._compared] = self._rows[:, : self._compared]
+            self._rows = grown
+
     def _sample(self, part_from_camera: Transform, depth_mm: DepthMap) -> _Sampled:
         depth = np.require(depth_mm, np.float32, ["C", "W"])
-        self._grid[GRID] = depth[GRID] > 0
-        self._plane[GRID] = 0
-        fit_planes(depth, self._grid, self._rays.x, self._rays.y, self._plane)
-        planes = self._plane[GRID]
-        found = np.flatnonzero(planes[..., 2])
-        at = found[:: max(1, -(-len(found) // MAX_POINTS))]
-        z = depth[GRID].ravel()[at]
-        x, y = (plane[GRID].ravel()[at] * z for plane in (self._rays.x, self._rays.y))
-        normals = np.ascontiguousarray(planes.reshape(-1, 4)[at, :3])
-        return _Sampled(part_from_camera, depth, np.stack([x, y, z], axis=1), normals)
+        points, normals = np.empty((2, MAX_POINTS, 3), np.float32)
+        count = sample_surface(depth, self._rays.x, self._rays.y, STEP_PX, points, normals)
+        pixels = self._rays.project(points[:count].astype(np.float64))
+        return _Sampled(part_from_camera, depth, points[:count], normals[:count], pixels)
 
-    def _compare(self, view: _Sampled, other: _Sampled) -> Array:
+    def _compare(self, view: _Sampled, other: _Sampled) -> int:
+        """The number of the next free column."""
         other_from_view = invert(other.part_from_camera) @ view.part_from_camera
-        rows = np.empty((len(view.points), 7))
-        count = compare_views(
-            view.points,
-            view.normals,
-            other_from_view,
-            np.ascontiguousarray(other_from_view[:3, :3]),
-            other.depth_mm,
-            self._rays.x,
-            self._rays.y,
-            self._rays.lens,
-            GATE_MM,
-            FACING,
-            rows,
+        return int(
+            compare_views(
+                view.points,
+                view.normals,
+                other_from_view,
+                np.ascontiguousarray(other_from_view[:3, :3]),
+                other.depth_mm,
+                self._rays.x,
+                self._rays.y,
+                self._rays.lens,
+                GATE_MM,
+                FACING,
+                self._compared,
+                self._rows,
+            )
         )
-        return rows[:count]
 
 
 def warm_up() -> None:
     """Compile (or load) the kernels of this file."""
     one = np.zeros((1, 3), np.float32)
     plane = np.zeros((1, 1), np.float32)
+    rows = np.zeros((7, 1))
+    sample_surface(plane, plane, plane, STEP_PX, one, one)
     compare_views(one, one, np.eye(4), np.eye(3), plane, plane, plane, np.zeros(SIZE), 1.0, 0.3,
-                  np.zeros((1, 7)))  # fmt: skip
-    weighted_equations(np.zeros((1, 7)), np.zeros(6), 1.0, np.zeros((6, 7)))
+                  0, rows)  # fmt: skip
+    weighted_equations(rows, 1, np.zeros(6), 1.0, np.zeros((6, 7)))
 
 
-def _solve(rows: Array) -> tuple[Array, Array]:
+def _solve(rows: Array, count: int) -> tuple[Array, Array]:
     """The camera's small motion (6,) that makes the views agree, and its covariance."""
     prior = np.diag(1 / np.repeat([np.radians(PRIOR_DEG), PRIOR_MM], 3) ** 2)
-    information = min(1.0, PATCHES / len(rows)) / NOISE_MM**2
+    information = min(1.0, PATCHES / count) / NOISE_MM**2
     twist = np.zeros(6)
     system = np.empty((6, 7))
     hessian = prior
     for scale_mm in SCALES_MM:
-        weighted_equations(rows, twist, scale_mm, system)
+        weighted_equations(rows, count, twist, scale_mm, system)
         hessian = information * system[:, :6] + prior
         slope = information * system[:, 6] + prior @ twist
         twist = twist - np.linalg.solve(hessian, slope)
@@ -168,11 +188,16 @@ def displacements(points: Array) -> Array:
     return np.concatenate([turn, shift], axis=2)
 
 
-def sigma_mm(by_twist: Array, covariance: Array) -> float:
-    """How sure the displacements (n, 3, 6) of a twist are, root of the mean square."""
-    # the mean trace of B C B^T, as the trace of C times that of B^T B
+def spread(by_twist: Array) -> Array:
+    """(6, 6) the sum over displacements (n, 3, 6) of their squares."""
     flat = by_twist.reshape(-1, 6)
-    return float(np.sqrt((covariance * (flat.T @ flat)).sum() / len(by_twist)))
+    return np.asarray(flat.T @ flat)
+
+
+def sigma_mm(squares: Array, count: int, covariance: Array) -> float:
+    """How sure the displacements of `count` points by a twist are, root of the mean square."""
+    # the mean trace of B C B^T, as the trace of C times the sum of B^T B
+    return float(np.sqrt((covariance * squares).sum() / count))
 
 
 def pixels_moved(moved: Array, points: Array, rays: Rays) -> Array:

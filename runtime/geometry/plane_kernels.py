@@ -21,50 +21,57 @@ def fit_planes(depth, on_part, rx, ry, plane):
     height, width = depth.shape
     for y in range(RADIUS_PX, height - RADIUS_PX):
         for x in range(RADIUS_PX, width - RADIUS_PX):
-            if not on_part[y, x]:
+            if on_part[y, x]:
+                fit_plane(depth, y, x, rx, ry, plane[y, x])
+
+
+@njit(nogil=True, error_model="numpy")
+def fit_plane(depth, y, x, rx, ry, plane):
+    """Write (n, d) of the plane through one pixel that has a window around it into plane (4,);
+    returns whether there is one."""
+    z = depth[y, x]
+    inverse = 1.0 / z
+    x0 = rx[y, x]
+    y0 = ry[y, x]
+    n = 0.0
+    sa = sb = sw = saa = sab = sbb = saw = sbw = 0.0
+    for j in range(y - RADIUS_PX, y + RADIUS_PX + 1):
+        for i in range(x - RADIUS_PX, x + RADIUS_PX + 1):
+            q = depth[j, i]
+            if not abs(q - z) <= SAME_SURFACE_MM:  # also skips NaN
                 continue
-            z = depth[y, x]
-            inverse = 1.0 / z
-            x0 = rx[y, x]
-            y0 = ry[y, x]
-            n = 0.0
-            sa = sb = sw = saa = sab = sbb = saw = sbw = 0.0
-            for j in range(y - RADIUS_PX, y + RADIUS_PX + 1):
-                for i in range(x - RADIUS_PX, x + RADIUS_PX + 1):
-                    q = depth[j, i]
-                    if not abs(q - z) <= SAME_SURFACE_MM:  # also skips NaN
-                        continue
-                    a = float(rx[j, i] - x0)
-                    b = float(ry[j, i] - y0)
-                    w = 1.0 / q - inverse
-                    n += 1.0
-                    sa += a
-                    sb += b
-                    sw += w
-                    saa += a * a
-                    sab += a * b
-                    sbb += b * b
-                    saw += a * w
-                    sbw += b * w
-            if n < MIN_POINTS:
-                continue
-            saa -= sa * sa / n
-            sab -= sa * sb / n
-            sbb -= sb * sb / n
-            saw -= sa * sw / n
-            sbw -= sb * sw / n
-            determinant = saa * sbb - sab * sab
-            if determinant <= 1e-3 * saa * sbb:  # the window's points lie on a line
-                continue
-            ga = (sbb * saw - sab * sbw) / determinant
-            gb = (saa * sbw - sab * saw) / determinant
-            at_centre = inverse + (sw - ga * sa - gb * sb) / n
-            gc = at_centre - ga * x0 - gb * y0
-            length = np.sqrt(ga * ga + gb * gb + gc * gc)
-            plane[y, x, 0] = -ga / length
-            plane[y, x, 1] = -gb / length
-            plane[y, x, 2] = -gc / length
-            plane[y, x, 3] = -1.0 / length
+            a = float(rx[j, i] - x0)
+            b = float(ry[j, i] - y0)
+            w = 1.0 / q - inverse
+            n += 1.0
+            sa += a
+            sb += b
+            sw += w
+            saa += a * a
+            sab += a * b
+            sbb += b * b
+            saw += a * w
+            sbw += b * w
+    if n < MIN_POINTS:
+        return False
+    saa -= sa * sa / n
+    sab -= sa * sb / n
+    sbb -= sb * sb / n
+    saw -= sa * sw / n
+    sbw -= sb * sw / n
+    determinant = saa * sbb - sab * sab
+    if determinant <= 1e-3 * saa * sbb:  # the window's points lie on a line
+        return False
+    ga = (sbb * saw - sab * sbw) / determinant
+    gb = (saa * sbw - sab * saw) / determinant
+    at_centre = inverse + (sw - ga * sa - gb * sb) / n
+    gc = at_centre - ga * x0 - gb * y0
+    length = np.sqrt(ga * ga + gb * gb + gc * gc)
+    plane[0] = -ga / length
+    plane[1] = -gb / length
+    plane[2] = -gc / length
+    plane[3] = -1.0 / length
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
