@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -35,6 +36,15 @@ class Crew:
             return [part(0)]
         others = [self._helpers.submit(part, index) for index in range(1, self.threads)]
         return [part(0), *(other.result() for other in others)]
+
+    def both(
+        self, first: Callable[[], Result], second: Callable[[], Other]
+    ) -> tuple[Result, Other]:
+        """What two different things return, done at the same time if there is a helper."""
+        if self._helpers is None:
+            return first(), second()
+        other = self._helpers.submit(second)
+        return first(), other.result()
 
     def span(self, index: int, length: int) -> tuple[int, int]:
         """The half-open range of `length` items that part `index` owns."""

@@ -82,15 +82,15 @@ def compare(
 ) -> Found:
     """With the golden view of the same viewpoint; planes live in the crew's scratch memory."""
     shape = view.image.shape
+    image = np.require(view.image, np.uint8, ["C", "W"])
     depth = np.require(view.depth_mm, np.float32, ["C", "W"])
-    reference, gloss = view.image.copy(), np.zeros(shape, np.uint8)
-    deviation = np.full(shape, np.nan, np.float32)
+    reference, gloss = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+    deviation = np.empty(shape, np.float32)
     same_view = crew.scratch("register.same_view", shape, np.float32)
     pixel = crew.scratch("register.pixel", shape, np.int32)
     kind = crew.scratch("register.kind", shape, np.uint8)
     roughness = crew.scratch("register.roughness", shape, np.float32)
     spread = crew.scratch("register.spread", shape, np.float32)
-    kind[:], roughness[:], spread[:] = 0, np.inf, 0
     doubtful = crew.scratch("register.doubtful", shape, np.int32)
     bounds = crew.scratch("register.bounds", (shape[0], 2), np.int32)
     pose = view.part_from_camera
@@ -103,6 +103,7 @@ def compare(
         lo, hi = crew.span(index, shape[0])
         doubts = compare_view(
             np.array((lo, hi)),
+            image,
             depth,
             rays.x,
             rays.y,

@@ -112,15 +112,15 @@ def _shape(
     found = compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     explain(planned, golden, rays, golden_from_camera, found, crew)
     pixel_mm = expected.pixel_mm
-    geometry = np.zeros(found.kind.shape, np.float32)
-    geometry[found.box] = surface_score(found, crew, asked.tolerance_mm, pixel_mm)
+    geometry = surface_score(found, crew, asked.tolerance_mm, pixel_mm)
     unknown_mm2 = add_strangers(
         found, planned, golden, rays, golden_from_camera, geometry, asked.tolerance_mm
     )
     cut = found.cut()
-    gone = _gone(cut, view.image[found.box], expected)
-    silent = _silent(cut, asked.blind_spots)
-    missed, lost = _lost(silent, cut, expected, asked)
+    gone, (silent, missed, lost) = crew.both(
+        lambda: _gone(cut, view.image[found.box], expected),
+        lambda: _missing(cut, expected, asked),
+    )
     weight = 1.0 if asked.blind_spots is None else RENDERED_LOST_WEIGHT
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
     by_mm = -cut.same_view[gone]
@@ -180,6 +180,12 @@ def _look(
         pixel_mm=expected.pixel_mm,
         sensed=shape,
     )
+
+
+def _missing(cut: Found, expected: ExpectedView, asked: Asked) -> tuple[Mask, Mask, Mask]:
+    """In the box: what gave no return without a good reason, and what of it is `_lost`."""
+    silent = _silent(cut, asked.blind_spots)
+    return silent, *_lost(silent, cut, expected, asked)
 
 
 def _lost(silent: Mask, cut: Found, expected: ExpectedView, asked: Asked) -> tuple[Mask, Mask]:

@@ -175,6 +175,7 @@ def _map_row(depth, rx, ry, t, lens, px, py, pz, u, v):
 @njit(cache=True, nogil=True, error_model="numpy")
 def compare_view(
     rows,
+    image,
     depth,
     rx,
     ry,
@@ -215,11 +216,11 @@ def compare_view(
     camera, as tuples; tuples, because numbers of an array would be read again for every pixel.
     steady: golden pixels without an edge near them (see plane_kernels): a small deviation there
     is the surface's own, and nothing explains it away.
-    Written where there is something to say: reference and gloss (uint8), deviation (mm),
-    roughness and spread (mm, of the golden surface there), kind; and under a kind, pixel (golden
-    pixel number) and same_view: the deviation, or how far behind the part a piece of table lies
-    that is seen where the part should be. bounds (h, 2): of every row the columns [first, end)
-    outside of which nothing is written.
+    Written: reference and gloss (uint8; the image itself and 0 where there is nothing to compare
+    with), deviation (mm, else NaN), roughness and spread (mm, of the golden surface there, else
+    infinite and 0), kind or 0; and under a kind, pixel (golden pixel number) and same_view: the
+    deviation, or how far behind the part a piece of table lies that is seen where the part should
+    be. bounds (h, 2): of every row the columns [first, end) outside of which nothing is found.
     """
     height, width = depth.shape
     doubts = 0
@@ -227,6 +228,12 @@ def compare_view(
     on_part = np.empty(width, np.bool_)
     row = np.empty((5, width), np.float32)
     for y in range(rows[0], rows[1]):
+        reference[y] = image[y]
+        gloss[y] = 0
+        deviation[y] = np.float32(np.nan)
+        roughness[y] = np.float32(np.inf)
+        spread[y] = np.float32(0.0)
+        kind[y] = 0
         _find_part(depth[y], rx[y], ry[y], part_up, table_z, on_part)
         lo = 0
         while lo < width and not (on_part[lo] or near_part[y, lo]):

@@ -9,7 +9,12 @@ import numpy as np
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.compare import FloatMap, Found
-from voxgate.runtime.comparison.surface_score_kernels import FAR, frame_deviation, score_on_surface
+from voxgate.runtime.comparison.surface_score_kernels import (
+    FAR,
+    frame_deviation,
+    join_scales,
+    score_on_surface,
+)
 from voxgate.runtime.pixels.windows import window_px
 
 AVERAGE_RADIUS_MM = 1.5  # over 7 x 7 px of 0.5 mm: sensor noise shrinks about sixfold
@@ -36,6 +41,7 @@ SCORE_MAX = 20.0
 class _Framed:
     """Deviation and depth with a rim, and the believed deviations summed per cell."""
 
+    rim_px: int
     deviation: FloatMap
     depth: FloatMap
     sums: FloatMap
@@ -43,35 +49,27 @@ class _Framed:
 
 
 def surface_score(found: Found, crew: Crew, tolerance_mm: float, pixel_mm: float) -> FloatMap:
-    """Score of the pixels in the box of what was found, 1 = tolerance: the larger of two scales.
+    """(h, w) float32 score, 1 = tolerance, 0 outside the box: the larger of two scales.
 
     The broad one averages over the surface, takes out what varies slowly and opens narrow peaks
     away; the fine one looks at less, against what lies around, and bears more where it is rough.
     """
-    rows, columns = found.box
-    shape = rows.stop - rows.start, columns.stop - columns.start
     sigma_px = FINE_SIGMA_MM / pixel_mm
     radius_px = int(np.ceil(2 * sigma_px))
     average_px = window_px(AVERAGE_RADIUS_MM, pixel_mm)
     framed = _framed(found, max(average_px, radius_px), crew)
-    broad = crew.scratch("register.score", shape, np.float32)
-    slow_px = window_px(SLOW_SIGMA_MM, pixel_mm)
-    slow = _background(framed, slow_px, SLOW_LIMIT_MM, "register.slow", crew)
-    average = _gaussian(average_px / AVERAGE_SIGMAS, average_px)
-    _score(framed, slow, average, tolerance_mm, broad, crew)
-    fine = crew.scratch("register.fine", shape, np.float32)
-    around = _background(framed, FINE_AROUND_MM / pixel_mm, FINE_LIMIT_MM, "register.around", crew)
-    _score(framed, around, _gaussian(sigma_px, radius_px), 1.0, fine, crew)
-    peaks = _opened(fine, max(2, round(FINE_OPENING_MM / pixel_mm)))
-    peaks /= np.sqrt(
-        np.square(found.roughness[found.box]) + np.float32((FINE_SHARE * tolerance_mm) ** 2)
+    slow, around = crew.both(
+        lambda: _background(framed, window_px(SLOW_SIGMA_MM, pixel_mm), SLOW_LIMIT_MM),
+        lambda: _background(framed, FINE_AROUND_MM / pixel_mm, FINE_LIMIT_MM),
     )
-    peaks = (peaks - np.float32(FINE_NOISE)) / np.float32(1 - FINE_NOISE)
-    both = np.maximum(_opened(broad, window_px(OPENING_MM, pixel_mm, LEAST_OPENING_PX)), peaks)
-    spread = found.spread[found.box]
-    if spread.any():
-        both /= np.sqrt(1 + np.square(spread / np.float32(tolerance_mm)))
-    return np.asarray(np.minimum(both, np.float32(SCORE_MAX)), np.float32)
+    average = _gaussian(average_px / AVERAGE_SIGMAS, average_px)
+    broad = _score(framed, slow, average, tolerance_mm, "register.broad", crew)
+    peaks = _score(framed, around, _gaussian(sigma_px, radius_px), 1.0, "register.fine", crew)
+    broad, peaks = crew.both(
+        lambda: _opened(broad, window_px(OPENING_MM, pixel_mm, LEAST_OPENING_PX)),
+        lambda: _opened(peaks, max(2, round(FINE_OPENING_MM / pixel_mm))),
+    )
+    return _joined(found, broad, peaks, tolerance_mm, crew)
 
 
 def _framed(found: Found, rim_px: int, crew: Crew) -> _Framed:
@@ -104,7 +102,7 @@ def _framed(found: Found, rim_px: int, crew: Crew) -> _Framed:
         )
 
     crew.run(frame)
-    return _Framed(deviation, depth, sums, counts)
+    return _Framed(rim_px, deviation, depth, sums, counts)
 
 
 def _score(
@@ -112,10 +110,13 @@ def _score(
     background: FloatMap,
     weights: FloatMap,
     tolerance_mm: float,
-    score: FloatMap,
+    name: str,
     crew: Crew,
-) -> None:
-    """Into score (h, w): how far the weighted mean lies off the background, in tolerances."""
+) -> FloatMap:
+    """(h, w): how far the weighted mean lies off the background, in tolerances; scratch memory."""
+    rim = framed.rim_px
+    height, width = framed.depth.shape
+    score = crew.scratch(name, (height - 2 * rim, width - 2 * rim), np.float32)
 
     def part(index: int) -> None:
         score_on_surface(
@@ -130,11 +131,36 @@ def _score(
         )
 
     crew.run(part)
+    return score
 
 
-def _background(
-    framed: _Framed, sigma_px: float, limit_mm: float, name: str, crew: Crew
+def _joined(
+    found: Found, broad: FloatMap, peaks: FloatMap, tolerance_mm: float, crew: Crew
 ) -> FloatMap:
+    rows, columns = found.box
+    joined = np.zeros(found.deviation.shape, np.float32)
+
+    def part(index: int) -> None:
+        join_scales(
+            np.array(crew.span(index, broad.shape[0])),
+            rows.start,
+            columns.start,
+            broad,
+            peaks,
+            found.roughness,
+            found.spread,
+            np.float32((FINE_SHARE * tolerance_mm) ** 2),
+            np.float32(FINE_NOISE),
+            np.float32(1 / tolerance_mm),
+            np.float32(SCORE_MAX),
+            joined,
+        )
+
+    crew.run(part)
+    return joined
+
+
+def _background(framed: _Framed, sigma_px: float, limit_mm: float) -> FloatMap:
     """The believed deviation around every pixel, within +-limit_mm; padded to cells."""
     sigma = sigma_px / CELL_PX
     smooth, weight = (
@@ -142,10 +168,8 @@ def _background(
         for cells in (framed.sums, framed.counts)
     )
     mean = np.clip(smooth / np.maximum(weight, 1e-3), -limit_mm, limit_mm)
-    height, width = mean.shape[0] * CELL_PX, mean.shape[1] * CELL_PX
-    whole = crew.scratch(name, (height, width), np.float32)
-    cv2.resize(mean, (width, height), dst=whole)
-    return whole
+    height, width = mean.shape
+    return np.asarray(cv2.resize(mean, (width * CELL_PX, height * CELL_PX)), np.float32)
 
 
 def _opened(score: FloatMap, size_px: int) -> FloatMap:

@@ -24,14 +24,66 @@ def frame_deviation(
     """
     width = framed.shape[1] - 2 * rim
     for y in range(rows[0], rows[1]):
+        own = deviation[top + y][left : left + width]
+        _frame_row(
+            own,
+            depth[top + y][left : left + width],
+            framed[y + rim][rim : rim + width],
+            framed_depth[y + rim][rim : rim + width],
+        )
+        _sum_cells(own, believed, cell, sums[y // cell], counts[y // cell])
+
+
+@njit(nogil=True, error_model="numpy")
+def _frame_row(deviation, depth, framed, framed_depth):
+    """Without branches, so that the compiler uses vector instructions."""
+    for x in range(deviation.size):
+        d = deviation[x]
+        known = d == d
+        clipped = min(max(d, -LARGEST_MM), LARGEST_MM)
+        framed[x] = clipped if known else ZERO
+        framed_depth[x] = depth[x] if known else FAR
+
+
+@njit(nogil=True, error_model="numpy")
+def _sum_cells(deviation, believed, cell, sums, counts):
+    """Add a row's believed deviations to the cells that it crosses, and count them."""
+    for c in range(sums.size):
+        total, count = ZERO, ZERO
+        for x in range(c * cell, min((c + 1) * cell, deviation.size)):
+            d = deviation[x]
+            counts_too = abs(d) < believed  # a NaN does not
+            total += d if counts_too else ZERO
+            count += np.float32(counts_too)
+        sums[c] += total
+        counts[c] += count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def join_scales(
+    rows, top, left, broad, fine, roughness, spread, least_square, noise, per_tolerance, most, score
+):
+    """Write the larger of two scales into rows [lo, hi) of a piece of the score, whose corner is
+    (top, left): the fine one, mm, beyond the noise of a surface that is rough by so much; both
+    shrunk where good parts differ.
+
+    broad, fine of the piece; roughness, spread (mm) and score of the whole. least_square: mm2, of
+    the smoothest surface; noise: share of its tolerance below which the fine one says nothing.
+    """
+    one = np.float32(1.0)
+    rest = one / (one - noise)
+    width = broad.shape[1]
+    for y in range(rows[0], rows[1]):
+        rough, differs = (
+            roughness[top + y][left : left + width],
+            spread[top + y][left : left + width],
+        )
+        own, coarse, peaks = score[top + y][left : left + width], broad[y], fine[y]
         for x in range(width):
-            d = deviation[top + y, left + x]
-            known = not np.isnan(d)
-            framed[y + rim, x + rim] = min(max(d, -LARGEST_MM), LARGEST_MM) if known else ZERO
-            framed_depth[y + rim, x + rim] = depth[top + y, left + x] if known else FAR
-            if abs(d) < believed:  # a NaN is not
-                sums[y // cell, x // cell] += d
-                counts[y // cell, x // cell] += np.float32(1.0)
+            peak = (peaks[x] / np.sqrt(rough[x] * rough[x] + least_square) - noise) * rest
+            taught = differs[x] * per_tolerance
+            larger = max(coarse[x], peak) / np.sqrt(one + taught * taught)
+            own[x] = min(larger, most)
 
 
 @njit(nogil=True, error_model="numpy")

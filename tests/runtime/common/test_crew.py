@@ -48,3 +48,14 @@ def test_scratch_memory_is_the_same_until_it_has_to_grow() -> None:
 def test_an_empty_crew_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Crew(0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_both_of_two_things_are_done_whoever_is_there(threads: int) -> None:
+    with Crew(threads) as crew:
+        assert crew.both(lambda: "first", lambda: 2) == ("first", 2)
+
+
+def test_an_error_in_the_second_of_two_things_reaches_the_caller() -> None:
+    with Crew(2) as crew, pytest.raises(ZeroDivisionError):
+        crew.both(lambda: 1, lambda: 1 // 0)
