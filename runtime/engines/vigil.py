@@ -50,7 +50,7 @@ class Vigil:
         before, self._before = self._before, (seen, score)
         if score.flat[0] == score.flat[-1] and np.ptp(score) == 0:
             self._doubts = True
-        elif before is not None and np.array_equal(before[1], score) and _differ(before[0], seen):
+        elif before is not None and _same(before[1], score) and _differ(before[0], seen):
             raise EngineError(
                 f"{self._engine.backend} gave the scores of the view before for another picture: "
                 "restart the service"
@@ -68,6 +68,12 @@ class Vigil:
                 f"{self._engine.backend} scored a view the same everywhere, and its probe not as "
                 "it was recorded: restart the service"
             )
+
+
+def _same(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
+    """The middle is asked first: it nearly always tells, and costs nothing."""
+    middle = len(one) // 2
+    return np.array_equal(one[middle], other[middle]) and np.array_equal(one, other)
 
 
 def _differ(one: Seen, other: Seen) -> bool:

@@ -15,6 +15,8 @@ from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.manifest import DetectorSection, FpfhSection, Manifest
 from voxgate.runtime.transforms import Transform
 
+DEPTH = "depth_mm"
+
 
 class ViewDescriber:
     """What the view detectors of one recipe get of its views."""
@@ -50,8 +52,6 @@ class ViewInputs:
             "image": view.image,
             "view": np.full((1, 1), planned, np.uint8),
         }
-        if view.depth_mm is not None:
-            self._offered["depth_mm"] = np.nan_to_num(view.depth_mm, nan=0.0)
         if registered is not None:
             self._offered |= {"reference": registered.reference, "gloss": registered.gloss}
         self._described: dict[FpfhSection, Tensor] = {}
@@ -63,6 +63,8 @@ class ViewInputs:
         described.
         """
         wanted = [spec.name for spec in model.inputs]
+        if DEPTH in wanted and DEPTH not in self._offered and self._view.depth_mm is not None:
+            self._offered[DEPTH] = np.nan_to_num(self._view.depth_mm, nan=0.0)
         inputs = {
             name: t[None, None] for name in wanted if (t := self._offered.get(name)) is not None
         }

@@ -297,8 +297,7 @@ class Inspector:
                 self.equipment.within_sight,
             )
         with self._watch.time(Work.SEGMENT):
-            heard = self._heard()
-            defects = self._segmented()
+            heard, defects = self._heard(self._segmented())
         with self._watch.time(Work.DRIFT):
             drift, beside = self._gauges.measure(), self._gauges.measure_pictures()
         return Findings(
@@ -328,16 +327,18 @@ class Inspector:
     def _segmented(self) -> tuple[Defect, ...]:
         return segment(self.volume, self.equipment.calibration.base_from_part)
 
-    def _heard(self) -> Heard:
-        """What speaks against defects of one view; out of the volume goes what is refuted."""
+    def _heard(self, defects: tuple[Defect, ...]) -> tuple[Heard, tuple[Defect, ...]]:
+        """What speaks against defects of one view, and the defects without what is refuted, which
+        goes out of the volume."""
         try:
             hearing = self.equipment.hearing(self._part.described)
-            heard = hearing.hear(self._segmented(), self.volume)
+            heard = hearing.hear(defects, self.volume)
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"a speck was not judged: {error}"))
-            return Heard()
+            return Heard(), defects
         self._part.hold(doubts.dirty(heard.specks, self.recipe.manifest.block_px))
-        return heard
+        refuted = any(speck.refuted for speck in heard.specks)
+        return heard, self._segmented() if refuted else defects
 
     def _scored_by_zones(self) -> float | None:
         """What the recipe's classifier makes of every detector's own volume; None without one."""

@@ -97,7 +97,7 @@ class Volume:
     def peak(self) -> float | None:
         """The largest score, None while nothing was measured; far cheaper than `occupied`."""
         used = int(self.used[0]) * BLOCK_CELLS
-        if not (self.hits[:used] > 0).any():
+        if not self.hits[:used].any():
             return None
         return float(self.score[:used].max())
 
