@@ -38,8 +38,7 @@ def main() -> None:
         scans = Path(os.environ.get(KEEP_VARIABLE) or f"{work}/scans")
         like = Like(min(path.parent.parent for path in public.glob("*/golden/frames.jsonl")))
         for number, kind in enumerate(TYPES):
-            if not (scans / kind.name).exists():
-                write_type(kind, like, scans, SEED + number)
+            write_type(kind, like, scans, SEED + number)
             export_reference_recipe(
                 scans / kind.name / "golden", Path(work) / "recipes" / kind.name
             )

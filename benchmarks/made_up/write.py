@@ -38,17 +38,19 @@ class Like:
 
 
 def write_type(kind: PartType, like: Like, out: Path, seed: int) -> Path:
-    """`out`/<name> with golden/ and test/; returns it."""
+    """`out`/<name> with golden/ and test/; returns it. What is there already stays as it is."""
     folder = out / kind.name
-    (folder / "test").mkdir(parents=True)
+    (folder / "test").mkdir(parents=True, exist_ok=True)
     known = json.loads((like.folder / "calibration.json").read_text("utf-8"))
     (folder / "calibration.json").write_text(json.dumps({**known, "part": kind.name}))
     grid = {"frame": "part", "origin_mm": ORIGIN_MM, "shape": SHAPE, "voxel_mm": VOXEL_MM}
     (folder / "grid.json").write_text(json.dumps(grid))
-    rng = np.random.default_rng(seed)
     labels = ["golden", *["good"] * GOOD, *kind.bad]
     for number, (label, scan) in enumerate(zip(labels, like.scans, strict=False)):
         place = folder / ("golden" if label == "golden" else f"test/t{number:02d}")
+        if (place / "truth.json").is_file():  # the last of its files
+            continue
+        rng = np.random.default_rng((seed, number))
         good = another(kind, rng)
         bad = kind.bad[label](good) if label in kind.bad else None
         _write_scan(place, scan, known, good, bad, label, rng)
@@ -65,7 +67,7 @@ def _write_scan(
     rng: np.random.Generator,
 ) -> None:
     for kind in ("images", "depth"):
-        (place / kind).mkdir(parents=True)
+        (place / kind).mkdir(parents=True, exist_ok=True)
     shutil.copy(scan / "robot_poses.jsonl", place)
     truth = json.loads((scan / "truth.json").read_text("utf-8"))
     rows = [json.loads(row) for row in (scan / "frames.jsonl").read_text("utf-8").splitlines()]
