@@ -23,6 +23,17 @@ from voxgate.runtime.nouns import (
 )
 from voxgate.runtime.volume.coverage import Coverage
 
+CAMERA_DRIFT = (
+    "the views agree only if the camera sits",
+    "elsewhere on the robot",
+    "was it bumped, or the part pushed meanwhile? Check with `voxgate calib verify`",
+)
+PICTURE_DRIFT = (
+    "the pictures lie",
+    "beside what the sensor measured",
+    "was it or the camera bumped? T_cam_sensor is another: voxgate calib sensor",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -88,8 +99,8 @@ def _unproven(findings: Findings, limits: Limits) -> tuple[Note, ...]:
         _unknown_note(findings),
         _outside_note(findings.outside, limits.outside_max),
         _alignment_note(findings.alignment, limits),
-        _drift_note(findings.drift, limits.drift_max_mm),
-        _picture_drift_note(findings.picture_drift, limits.drift_max_mm),
+        _drift_note(findings.drift, limits.drift_max_mm, CAMERA_DRIFT),
+        _drift_note(findings.picture_drift, limits.drift_max_mm, PICTURE_DRIFT),
     )
     return tuple(note for note in checks if note is not None)
 
@@ -175,25 +186,17 @@ def _alignment_note(alignment: Alignment | None, limits: Limits) -> Note | None:
     )
 
 
-def _picture_drift_note(drift: Drift | None, drift_max_mm: float) -> Note | None:
+def _drift_note(
+    drift: Drift | None, drift_max_mm: float, words: tuple[str, str, str]
+) -> Note | None:
+    """words: what lies, where it lies against what, and what to do."""
     if drift is None or drift.drift_mm <= drift_max_mm:
         return None
+    what, where, advice = words
     return Note(
         Reason.CALIBRATION_DRIFT,
-        f"the pictures lie {drift.drift_mm:.2f} mm ({drift.drift_px:.1f} px) beside what the "
-        f"sensor measured, at most {drift_max_mm:.2f} mm: was it or the camera bumped? "
-        "T_cam_sensor is another: voxgate calib sensor",
-    )
-
-
-def _drift_note(drift: Drift | None, drift_max_mm: float) -> Note | None:
-    if drift is None or drift.drift_mm <= drift_max_mm:
-        return None
-    return Note(
-        Reason.CALIBRATION_DRIFT,
-        f"the views agree only if the camera sits {drift.drift_mm:.2f} mm "
-        f"({drift.drift_px:.1f} px) elsewhere on the robot, at most {drift_max_mm:.2f} mm: was it "
-        "bumped, or the part pushed meanwhile? Check with `voxgate calib verify`",
+        f"{what} {drift.drift_mm:.2f} mm ({drift.drift_px:.1f} px) {where}, "
+        f"at most {drift_max_mm:.2f} mm: {advice}",
     )
 
 

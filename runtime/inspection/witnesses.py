@@ -15,22 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.fusion.host import Described, Plane
-from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.inspection.agreement import SPECK_VOXELS, squarely
 from voxgate.runtime.inspection.speck_picture import CLEAN_SCORE, Mark, Mask, mark_of, painted
-from voxgate.runtime.nouns import Defect, GreyImage, View
+from voxgate.runtime.nouns import Defect, GreyImage
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.volume import Volume
 
-SPECK_VOXELS = 4  # across: a grain of dust, a hot pixel, a glint; what is larger is no such thing
 MOST_SPECKS = 16  # more is a dirty cell: each costs several runs of the models
 MOST_RUNS = 64  # for all of them: the robot waits for the verdict
 ENOUGH = 2  # witnesses: one view is a word against a word
 SHOWN_SCORE = 0.8  # what a view must make of the speck, to have a say on it
 OUTVOTE = 3  # quiet views over the others, where nobody tries whether they could see it
-SQUARE = 0.5  # cosine: 60 degrees, where a pixel spans twice what it does from above
 NEAR_VOXELS = 1.5  # a voxel's middle lies so far off the surface in it, with noise
-STEP_PX = 3  # to either side, by which a surface's slope is told
 
 Score = Callable[[Described, GreyImage], Plane]
 """(h, w) what the models say of a view if this were its picture. Raises EngineError."""
@@ -144,8 +141,10 @@ class Hearing:
         for other, described in self._views.items():
             if other == planned or described.registered is None:
                 continue
-            seen = _squarely(described.view, places, self._rays, volume.grid.voxel_mm)
-            if seen is not None:
+            view, reach_mm = described.view, NEAR_VOXELS * volume.grid.voxel_mm
+            assert view.depth_mm is not None  # the inspector has refused it
+            seen = squarely(places, view.depth_mm, view.part_from_camera, self._rays, reach_mm)
+            if len(seen[0]) > len(places) / 2:
                 said = np.maximum(self._of(other), described.registered.geometry)[seen]
                 count += 1 if said.max() <= CLEAN_SCORE else -1
         return count
@@ -184,36 +183,3 @@ def _accuser(defect: Defect, volume: Volume) -> tuple[int, npt.NDArray[np.int32]
 def _centres(volume: Volume, voxels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
     """(n, 3) part frame, mm, of the volume's own numbers."""
     return volume.grid.centres_mm(volume.ijk(voxels.astype(np.intp)).astype(np.int32))
-
-
-def _squarely(
-    view: View, places_mm: npt.NDArray[np.float64], rays: Rays, voxel_mm: float
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None:
-    """Rows and columns at which a view measured most of the places (n, 3), at SQUARE and above;
-    None where it did not."""
-    assert view.depth_mm is not None  # the inspector has refused it
-    at = project_into(places_mm, view.part_from_camera, rays)
-    height, width = view.image.shape
-    inside = at.inside & (at.columns >= STEP_PX) & (at.rows >= STEP_PX)
-    inside &= (at.columns < width - STEP_PX) & (at.rows < height - STEP_PX)
-    v, u = at.rows[inside], at.columns[inside]
-    near = np.abs(view.depth_mm[v, u] - at.depth_mm[inside]) < NEAR_VOXELS * voxel_mm
-    near &= _facing(view.depth_mm, v, u, rays) >= SQUARE
-    return (v[near], u[near]) if near.sum() > len(places_mm) / 2 else None
-
-
-def _facing(
-    depth_mm: Plane, v: npt.NDArray[np.intp], u: npt.NDArray[np.intp], rays: Rays
-) -> npt.NDArray[np.float64]:
-    """(n,) cosine between ray and surface at pixels, by their neighbours; NaN without a return."""
-
-    def point(dv: int, du: int) -> npt.NDArray[np.float64]:
-        z = depth_mm[v + dv, u + du].astype(np.float64)
-        return np.stack([rays.x[v + dv, u + du] * z, rays.y[v + dv, u + du] * z, z], axis=-1)
-
-    across = point(0, STEP_PX) - point(0, -STEP_PX)
-    normal = np.cross(across, point(STEP_PX, 0) - point(-STEP_PX, 0))
-    ray = point(0, 0)
-    length = np.linalg.norm(normal, axis=-1) * np.linalg.norm(ray, axis=-1)
-    cosine: npt.NDArray[np.float64] = np.abs((normal * ray).sum(axis=-1)) / length
-    return cosine
