@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.transform import Rotation
 
 from voxgate.runtime.comparison.align_kernels import point_to_plane
 from voxgate.runtime.comparison.expected import ExpectedView, height_mm
 from voxgate.runtime.geometry.lens import SIZE
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Alignment, Note, Reason, View
+from voxgate.runtime.rotations import turned_by
 from voxgate.runtime.transforms import Transform, angle_deg, apply, invert
 
 Matrix = npt.NDArray[np.float64]
@@ -220,6 +220,6 @@ def _sigma(position_mm: float, rotation_deg: float) -> Matrix:
 def _rigid(offset: Matrix, centre: Matrix) -> Transform:
     """Rotation by offset[:3] (rotation vector) about the centre, then translation offset[3:]."""
     moved = np.eye(4)
-    moved[:3, :3] = Rotation.from_rotvec(offset[:3]).as_matrix()
+    moved[:3, :3] = turned_by(offset[None, :3])[0]
     moved[:3, 3] = centre + offset[3:] - moved[:3, :3] @ centre
     return moved

@@ -10,16 +10,18 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from voxgate.runtime.common.npz import typed
 from voxgate.runtime.transforms import Transform, apply
 from voxgate.runtime.volume.grid import BLOCK_CELLS
 from voxgate.runtime.volume.volume import LOST_SCORE, Volume
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 REST = 0  # number of what lies in no zone
 LEAST_THRESHOLD = LOST_SCORE + 0.05  # below, surface without a return would be a defect
@@ -51,8 +53,7 @@ class Zones:
 
     def __post_init__(self) -> None:
         _check(self)
-        tree = cKDTree(self.labels) if len(self.labels) else None
-        object.__setattr__(self, "_tree", tree)
+        object.__setattr__(self, "_tree", _tree_of(self.labels) if len(self.labels) else None)
 
     @classmethod
     def whole(cls, threshold: float = 1.0, voxel_mm: float = 1.0) -> Zones:
@@ -146,6 +147,12 @@ def read_zones(arrays: Mapping[str, npt.NDArray[Any]], voxel_mm: float) -> Zones
         typed(arrays, "label_zone", np.int32),
         voxel_mm,
     )
+
+
+def _tree_of(labels: Points) -> cKDTree:
+    from scipy.spatial import cKDTree  # half as long as numba: only where a recipe has labels
+
+    return cKDTree(labels)
 
 
 def _check(zones: Zones) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.transform import Rotation, Slerp
 
+from voxgate.runtime import rotations
 from voxgate.runtime.nouns import Pose
 from voxgate.runtime.transforms import Transform
 
@@ -48,8 +48,8 @@ def interpolated(poses: Sequence[Pose], t_robot_ns: Sequence[int]) -> Transforms
     base_from_flange = np.tile(np.eye(4), (len(at), 1, 1))
     for axis in range(3):
         base_from_flange[:, axis, 3] = np.interp(at, times, known[:, axis, 3])
-    turns = Slerp(times, Rotation.from_matrix(known[:, :3, :3]))
-    base_from_flange[:, :3, :3] = turns(at).as_matrix()
+    turns = rotations.matrices(rotations.quaternions(known[:, :3, :3]))  # what is rigid within 1e-4
+    base_from_flange[:, :3, :3] = rotations.interpolated(at, times, turns)
     return base_from_flange
 
 
@@ -87,7 +87,8 @@ def _moved_mm(
     estimate: Transform, possible: Transforms, lever_mm: float
 ) -> npt.NDArray[np.float64]:
     """(n,) mm: how far each possible camera is from the estimate, turns counted at the lever."""
-    turned = Rotation.from_matrix(estimate[:3, :3].T @ possible[:, :3, :3]).magnitude()
+    turns = rotations.vectors(estimate[:3, :3].T @ possible[:, :3, :3])
+    turned = np.linalg.norm(turns, axis=1)
     moved = np.linalg.norm(possible[:, :3, 3] - estimate[:3, 3], axis=1)
     distance: npt.NDArray[np.float64] = moved + turned * lever_mm
     return distance
@@ -98,8 +99,8 @@ def _bend(poses: Sequence[Pose]) -> tuple[float, float]:
     step_s = np.diff([pose.t_robot_ns for pose in poses]) * 1e-9
     known = np.stack([pose.base_from_flange for pose in poses])
     velocity = np.diff(known[:, :3, 3], axis=0) / step_s[:, None]
-    turns = Rotation.from_matrix(known[:-1, :3, :3].transpose(0, 2, 1) @ known[1:, :3, :3])
-    spin = turns.as_rotvec() / step_s[:, None]
+    turns = rotations.vectors(known[:-1, :3, :3].transpose(0, 2, 1) @ known[1:, :3, :3])
+    spin = turns / step_s[:, None]
     between_s = (step_s[1:] + step_s[:-1]) / 2
     share = BEND_SAFETY * float(step_s.max()) ** 2 / 8
     return (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.rotations import quaternions
 from voxgate.runtime.scans.recording import FusedVolume
 from voxgate.runtime.scans.viewers import foxglove
 from voxgate.runtime.transforms import Transform
@@ -28,7 +28,7 @@ def _xyz_m(transform: Transform) -> dict[str, float]:
 
 
 def _rotation(transform: Transform) -> dict[str, float]:
-    x, y, z, w = Rotation.from_matrix(transform[:3, :3]).as_quat().tolist()
+    ((w, x, y, z),) = quaternions(transform[None, :3, :3]).tolist()
     return {"x": x, "y": y, "z": z, "w": w}
 
 
