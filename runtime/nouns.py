@@ -30,6 +30,13 @@ DepthMap = npt.NDArray[np.float32]
 """(h, w) float32, z in the camera frame, mm, NaN where the sensor had no return."""
 
 
+class Device(str, Enum):
+    """What hangs on the flange and exposes."""
+
+    CAMERA = "camera"
+    SENSOR = "sensor"  # a 3D sensor beside the camera
+
+
 class Outcome(str, Enum):
     """What the robot acts on. Whatever is not proven good is not PASS."""
 
@@ -121,8 +128,10 @@ class Frame:
 
     t_device_ns: start of exposure on the camera's own clock.
     t_arrival_ns: complete frame in this host, host monotonic clock.
-    sensed_mm: depth of a sensor beside the camera, on its own pixels and in its own frame; depth_mm
-        is on the image's.
+    depth_mm: on the image's pixels.
+    device: of a sensor beside the camera, image is its own grey, or blank.
+    sensed_mm: depth of a sensor beside the camera that exposed together with it, on its own pixels
+        and in its own frame.
     """
 
     camera: str
@@ -133,6 +142,7 @@ class Frame:
     image: GreyImage
     depth_mm: DepthMap | None = None
     sensed_mm: DepthMap | None = None
+    device: Device = Device.CAMERA
 
     def __post_init__(self) -> None:
         _check_image(self.image)

@@ -22,6 +22,7 @@ from typing import Any
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ServiceError
+from voxgate.runtime.geometry.calibration import Calibration
 
 STOP_TIMEOUT_S = 20.0
 CONFIG_NAME = "cell.yaml"
@@ -107,14 +108,16 @@ class Box:
 def _content(
     calibration: Path, recipes: Path, recipe: str | None, journal: Path, producer: Path | None
 ) -> dict[str, Any]:
-    poses, commands, verdicts, frames, metrics = _free_ports(5)
+    poses, commands, verdicts, frames, metrics, sensed = _free_ports(6)
+    beside = Calibration.load(calibration).sensor is not None
     return {
         "schema_version": 1,
         "cell": "virtual-1",
         "is_simulated": True,
         "calibration": str(calibration.resolve()),
         "recipes": {"folder": str(recipes.resolve()), "default": recipe, "allow_unsigned": True},
-        "cameras": [_network_camera(frames) if producer is None else _genicam_camera(producer)],
+        "cameras": [_network(frames) if producer is None else _genicam_camera(producer)],
+        **({"sensor": _network(sensed, "sensor0")} if beside else {}),
         "sockets": {
             "poses": f"tcp://127.0.0.1:{poses}",
             "commands": f"tcp://127.0.0.1:{commands}",
@@ -126,8 +129,8 @@ def _content(
     }
 
 
-def _network_camera(port: int) -> dict[str, Any]:
-    return {"name": "cam0", "source": "network", "endpoint": f"tcp://127.0.0.1:{port}"}
+def _network(port: int, name: str = "cam0") -> dict[str, Any]:
+    return {"name": name, "source": "network", "endpoint": f"tcp://127.0.0.1:{port}"}
 
 
 def _genicam_camera(producer: Path) -> dict[str, Any]:

@@ -24,7 +24,12 @@ def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
             if key is not None
             else "the cell asks its peers for keys: --key FILE of `voxgate keys peer`"
         )
-    camera = config.cameras[0]
+    camera, sensor = config.cameras[0], config.sensor
+    if isinstance(sensor, GenicamCamera):
+        raise ConfigError(
+            f"sensor {sensor.name} comes through GenTL: a virtual cell plays sensors over the "
+            "network only"
+        )
     if isinstance(camera, GenicamCamera) and camera.producer.name != PRODUCER_NAME:
         raise ConfigError(
             f"camera {camera.name} is a real one: a virtual cell needs source: network, "
@@ -41,6 +46,8 @@ def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
         box_key=None if config.security is None else _public_key(config.security.secret_key),
         serial_number=camera.serial_number if isinstance(camera, GenicamCamera) else "",
         calibration=str(config.calibration),
+        sensor="" if sensor is None else sensor.name,
+        sensor_frames="" if sensor is None else sensor.endpoint,
     )
 
 

@@ -24,7 +24,9 @@ from voxgate.runtime.cameras.setup import CameraSetup, PtpLimits, Trigger
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Frame, Pose, View
-from voxgate.runtime.sync.synchronizer import Rejection, Stamps, Synchronizer
+from voxgate.runtime.sync.rejection import Rejection
+from voxgate.runtime.sync.stamps import Stamps
+from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.transforms import Transform, invert
 from voxgate.sim.gentl.spec import CameraSpec, Clock, Ptp, Timing
 from voxgate.sim.gentl.truth import Truth

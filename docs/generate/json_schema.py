@@ -22,8 +22,10 @@ def load(path: str) -> Schema:
 
 def alternatives(schema: Schema) -> list[Schema]:
     """What it may be, null left out."""
-    listed = schema.get("anyOf") or schema.get("oneOf") or [schema]
-    return [each for each in listed if each.get("type") != "null"]
+    listed = schema.get("anyOf") or schema.get("oneOf")
+    if not listed:
+        return [] if schema.get("type") == "null" else [schema]
+    return [one for each in listed for one in alternatives(each)]
 
 
 def nullable(schema: Schema) -> bool:

@@ -20,24 +20,47 @@ from voxgate.runtime.config.cameras import (
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ConfigError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.nouns import Device
 from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
 
 
+def check_devices(config: CellConfig, calibration: Calibration) -> None:
+    """Raises ConfigError where cell and calibration do not agree on what measures depth."""
+    if config.sensor is None and calibration.sensor is not None:
+        raise ConfigError(
+            f"{config.calibration} is of a sensor beside the camera, and the cell has none: name "
+            "it under `sensor`"
+        )
+    if config.sensor is not None and calibration.sensor is None:
+        raise ConfigError(
+            f"sensor {config.sensor.name} is named, and {config.calibration} knows of none: "
+            "`voxgate calib sensor` finds where it sits; or take `sensor` out where the camera "
+            "delivers depth on its picture's pixels"
+        )
+
+
 def camera_settings(config: CellConfig, calibration: Calibration) -> list[CameraSettings]:
-    """One per camera; frames must have the calibration's size. Raises ConfigError."""
+    """One per device; frames must have the calibration's size. Raises ConfigError."""
+    check_devices(config, calibration)
     try:
-        return [_settings(config, calibration, camera) for camera in config.cameras]
+        cameras = [_settings(config, calibration, camera) for camera in config.cameras]
+        if config.sensor is None:
+            return cameras
+        return [*cameras, _settings(config, calibration.of_depth, config.sensor, Device.SENSOR)]
     except ValueError as error:
         raise ConfigError(f"cameras: {error}") from error
 
 
-def _settings(config: CellConfig, calibration: Calibration, camera: Camera) -> CameraSettings:
+def _settings(
+    config: CellConfig, calibration: Calibration, camera: Camera, device: Device = Device.CAMERA
+) -> CameraSettings:
     return CameraSettings(
         name=camera.name,
         source=_source(config, camera),
         width_px=calibration.width_px,
         height_px=calibration.height_px,
-        depth=True,  # without depth no view can be inspected
+        depth=calibration.sensor is None,  # without depth no view can be inspected
+        device=device.value,
         slots=camera.slots,
         frame_id_bits=camera.frame_id_bits,
         start_ms=camera.start_ms,

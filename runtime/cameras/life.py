@@ -21,7 +21,7 @@ from voxgate.runtime.cameras.link import (
 from voxgate.runtime.cameras.restart_rule import MS, Order, Phase, RestartRule, Sighting
 from voxgate.runtime.cameras.ring import RingError
 from voxgate.runtime.cameras.settings import CameraSettings
-from voxgate.runtime.nouns import Frame, Note, Reason
+from voxgate.runtime.nouns import Device, Frame, Note, Reason
 from voxgate.runtime.wire.door.connections import CutOff
 
 MOST_CUT = 100  # that nobody has asked for yet
@@ -73,6 +73,7 @@ class CameraLife:
     ) -> None:
         self.rule = RestartRule(settings)
         self._settings = settings
+        self._from = settings.name, Device(settings.device)
         self._epoll = epoll
         self._launcher = launcher
         self._worker: CameraChild | None = None
@@ -240,7 +241,7 @@ class CameraLife:
             self._send(Message("free", slot=message.slot))
             return
         try:
-            frame = worker.ring.read(message.slot, message.number, self._settings.name)
+            frame = worker.ring.read(message.slot, message.number, *self._from)
         except (RingError, ValueError) as e:
             self._broken(worker, f"worker broke the ring: {e}")
             return

@@ -105,7 +105,7 @@ def frame_from_message(parts: list[bytes], settings: CameraSettings, t_arrival_n
         t_device_ns=header.t_device_ns,
         t_arrival_ns=t_arrival_ns,
         exposure_ns=header.exposure_ns,
-        image=_image(header, parts[1]),
+        image=_image(header, parts[1], empty_is_blank=settings.device == "sensor"),
         depth_mm=_depth(header, parts[2]) if header.depth is not None else None,
     )
 
@@ -265,7 +265,9 @@ def _is_number(value: object) -> bool:
     return abs(value) <= _LARGEST_FLOAT  # not for NaN either
 
 
-def _image(header: FrameHeader, data: bytes) -> GreyImage:
+def _image(header: FrameHeader, data: bytes, empty_is_blank: bool) -> GreyImage:
+    if not data and empty_is_blank:  # a 3D sensor need not have a picture
+        return np.zeros((header.height, header.width), np.uint8)
     if header.encoding == "raw":
         return _raw(data, np.dtype(np.uint8), header, "image").astype(np.uint8)
     from voxgate.runtime.pixels.picture import decode_grey

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.nouns import Frame
+from voxgate.runtime.nouns import Device, Frame
 
 # sequence, frame_id, t_device_ns, t_arrival_ns, exposure_ns, has_depth
 _HEADER = struct.Struct("<6q")
@@ -104,7 +104,7 @@ class Ring:
             self._depth(start)[:] = frame.depth_mm
         self._pack(start, sequence, frame)
 
-    def read(self, slot: int, sequence: int, camera: str) -> Frame:
+    def read(self, slot: int, sequence: int, camera: str, device: Device = Device.CAMERA) -> Frame:
         """Parent: a copy of the frame in `slot`.
 
         Raises RingError when the slot is not, or is no longer, the frame of that sequence number.
@@ -119,6 +119,7 @@ class Ring:
             exposure_ns=max(exposure_ns, 0),
             image=self._image(start).copy(),
             depth_mm=self._depth(start).copy() if has_depth and self.shape.depth else None,
+            device=device,
         )
         after = self._header(start)[0]
         if not (found == after == sequence != _UNFINISHED):

@@ -98,6 +98,7 @@ class NetworkSettings:
 class CameraSettings:
     """One camera: what its frames must look like and when its worker counts as lost.
 
+    device: "sensor" for a 3D sensor beside the camera, whose pixels are its own.
     frame_id_bits: None is what the device says of itself, 64 where it says nothing.
     """
 
@@ -115,6 +116,7 @@ class CameraSettings:
     backoff_max_ms: int = 5_000
     restarts: int = 20
     restart_window_s: int = 600
+    device: Literal["camera", "sensor"] = "camera"
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:

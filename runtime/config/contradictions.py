@@ -16,6 +16,7 @@ def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
     """What no single field can see, and files that do not exist: the key and what to do."""
     for check in (
         _times,
+        _sensor,
         _exposure,
         _clocks,
         _endpoints,
@@ -36,16 +37,16 @@ def _times(config: CellConfig) -> Iterator[tuple[Key, str]]:
             ("job", "late_frame_ms"),
             f"{config.job.late_frame_ms}: must be below job.deadline_ms, which is {deadline_ms}",
         )
-    for index, camera in enumerate(config.cameras):
+    for key, camera in config.devices_at():
         if camera.heartbeat_ms >= deadline_ms:
             yield (
-                ("cameras", index, "heartbeat_ms"),
+                (*key, "heartbeat_ms"),
                 f"{camera.heartbeat_ms}: must be below job.deadline_ms, which is {deadline_ms}: "
                 "a dead camera would be noticed after the verdict",
             )
         if camera.backoff_max_ms < camera.backoff_ms:
             yield (
-                ("cameras", index, "backoff_max_ms"),
+                (*key, "backoff_max_ms"),
                 f"{camera.backoff_max_ms}: must not be below backoff_ms, which is "
                 f"{camera.backoff_ms}",
             )
@@ -61,20 +62,37 @@ def _recipes(config: CellConfig) -> Iterator[tuple[Key, str]]:
         )
 
 
+def _sensor(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    """Two devices under one name or number would be one."""
+    sensor = config.sensor
+    for camera in config.cameras if sensor is not None else ():
+        assert sensor is not None
+        if sensor.name == camera.name:
+            yield ("sensor", "name"), f"{sensor.name}: is the camera's, choose another"
+        if not isinstance(sensor, GenicamCamera) or not isinstance(camera, GenicamCamera):
+            continue
+        if sensor.serial_number == camera.serial_number:
+            yield (
+                ("sensor", "serial_number"),
+                f"{sensor.serial_number}: is the camera's: leave `sensor` out where one device "
+                "delivers both on the same pixels",
+            )
+
+
 def _exposure(config: CellConfig) -> Iterator[tuple[Key, str]]:
-    for index, camera in enumerate(config.cameras):
+    for key, camera in config.devices_at():
         if isinstance(camera, GenicamCamera):
             given = [camera.exposure_us, camera.exposure_node]
             if given.count(None) == 0 or (given.count(None) == 2 and not camera.setup.exposure_us):
                 yield (
-                    ("cameras", index, "exposure_us"),
+                    (*key, "exposure_us"),
                     "give exposure_us or exposure_node, not both",
                 )
-            yield from _setup(index, camera)
+            yield from _setup(key, camera)
 
 
-def _setup(index: int, camera: GenicamCamera) -> Iterator[tuple[Key, str]]:
-    setup, key = camera.setup, ("cameras", index, "setup")
+def _setup(place: Key, camera: GenicamCamera) -> Iterator[tuple[Key, str]]:
+    setup, key = camera.setup, (*place, "setup")
     if setup.trigger is not None and setup.frame_rate_hz is not None:
         yield (*key, "frame_rate_hz"), "a triggered camera has no frame rate: leave one of them out"
     assumed_us, set_us = camera.exposure_us, setup.exposure_us
@@ -93,7 +111,7 @@ def _setup(index: int, camera: GenicamCamera) -> Iterator[tuple[Key, str]]:
 def _clocks(config: CellConfig) -> Iterator[tuple[Key, str]]:
     if config.sync.clocks != "ptp":
         return
-    for camera in config.cameras:
+    for camera in config.devices:
         follows = isinstance(camera, GenicamCamera) and camera.setup.ptp is not None
         if not follows or (isinstance(camera, GenicamCamera) and camera.timestamp != "device"):
             yield (
@@ -107,9 +125,9 @@ def _bound(config: CellConfig) -> Iterator[tuple[Key, str]]:
     yield ("sockets", "poses"), config.sockets.poses
     yield ("sockets", "commands"), config.sockets.commands
     yield ("sockets", "verdicts"), config.sockets.verdicts
-    for index, camera in enumerate(config.cameras):
+    for key, camera in config.devices_at():
         if isinstance(camera, NetworkCamera):
-            yield ("cameras", index, "endpoint"), camera.endpoint
+            yield (*key, "endpoint"), camera.endpoint
     if config.metrics.enabled:
         yield ("metrics", "port"), f"tcp://{_bracketed(config.metrics.host)}:{config.metrics.port}"
 
@@ -146,7 +164,7 @@ def _peers(config: CellConfig) -> Iterator[tuple[Key, str]]:
     if config.security is None:
         return
     needed: list[Role] = ["poses", "commands"]
-    if any(isinstance(camera, NetworkCamera) for camera in config.cameras):
+    if any(isinstance(camera, NetworkCamera) for camera in config.devices):
         needed.append("frames")
     allowed = config.security.access().allowed
     for role in needed:
@@ -212,6 +230,6 @@ def _evidence(config: CellConfig) -> Iterator[tuple[Key, str]]:
 
 
 def _producers(config: CellConfig) -> Iterator[tuple[Key, str]]:
-    for index, camera in enumerate(config.cameras):
+    for key, camera in config.devices_at():
         if isinstance(camera, GenicamCamera) and not camera.producer.is_file():
-            yield ("cameras", index, "producer"), f"{camera.producer}: no such file"
+            yield (*key, "producer"), f"{camera.producer}: no such file"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from voxgate.runtime.common.labels import LABEL
 from voxgate.runtime.config.cameras import Camera
+from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.fields import Endpoint, FilePath, Name, Section, about
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.security import Security, Signer
@@ -275,6 +277,14 @@ class CellConfig(Section):
         Field(min_length=1, max_length=1),
         about("Cameras", "one per cell: the calibration describes one"),
     ]
+    sensor: Annotated[
+        Camera | None,
+        about(
+            "Sensor",
+            "the 3D sensor beside the camera, where the calibration describes one: depth comes "
+            "from it, with its own clock and exposure; none: the camera delivers depth",
+        ),
+    ] = None
     sockets: Annotated[Sockets, about("Sockets", "what the robot talks to")]
     security: Annotated[
         Security | None,
@@ -290,3 +300,15 @@ class CellConfig(Section):
     ] = None
     metrics: Annotated[MetricsSection, about("Metrics", "for Prometheus")] = MetricsSection()
     log: Annotated[Log, about("Log", "to stderr")] = Log()
+
+    @property
+    def devices(self) -> tuple[Camera, ...]:
+        """Everything that delivers frames: the cameras, and the sensor beside them."""
+        return tuple(device for _, device in self.devices_at())
+
+    def devices_at(self) -> Iterator[tuple[Key, Camera]]:
+        """Each with where it stands in the file."""
+        for index, camera in enumerate(self.cameras):
+            yield ("cameras", index), camera
+        if self.sensor is not None:
+            yield ("sensor",), self.sensor

@@ -24,7 +24,7 @@ def producers(machine: Machine) -> Finding:
     """Is the GenTL file there, and made for this processor?"""
     if machine.config is None:
         return _installed(machine)
-    cameras = [c for c in machine.config.cameras if isinstance(c, GenicamCamera)]
+    cameras = [c for c in machine.config.devices if isinstance(c, GenicamCamera)]
     if not cameras:
         return off("the cell's frames come over a socket")
     for camera in cameras:
@@ -115,7 +115,7 @@ def link(machine: Machine) -> Finding:
 
 
 def _wanted(machine: Machine) -> list[GenicamCamera]:
-    cameras = () if machine.config is None else machine.config.cameras
+    cameras = () if machine.config is None else machine.config.devices
     return [camera for camera in cameras if isinstance(camera, GenicamCamera)]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from voxgate.runtime.cameras.from_config import check_devices
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.document import dotted
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
 from voxgate.runtime.doctor.serving import default_recipe, existing, is_served, taken_ports
-from voxgate.runtime.errors import CalibrationError, KeyFileError, RecipeError
+from voxgate.runtime.errors import CalibrationError, ConfigError, KeyFileError, RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.recipe.store import stored
 from voxgate.runtime.wire.curve import load_key_pair
@@ -30,9 +31,11 @@ def calibration(machine: Machine, config: CellConfig) -> Finding:
     path = config.calibration
     try:
         found = Calibration.load(path)
-        found.check_live()
+        check_devices(config, found)
     except CalibrationError as error:
         return red(str(error), "name the calibration.json of this camera and robot")
+    except ConfigError as error:
+        return red(str(error), "make `sensor` of the YAML and of calibration.json agree")
     if found.forced:
         return yellow(
             f"written by --force although {', '.join(found.forced)} missed its limits",

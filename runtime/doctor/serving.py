@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from voxgate.runtime.cameras.from_config import check_devices
 from voxgate.runtime.config.cameras import NetworkCamera
 from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.config.security import Security
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.port_probe import Taken
-from voxgate.runtime.errors import CalibrationError, KeyFileError, RecipeError
+from voxgate.runtime.errors import CalibrationError, ConfigError, KeyFileError, RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.store import opened
@@ -81,10 +82,13 @@ def existing(folder: Path) -> Path:
 def _calibration(config: CellConfig) -> Iterator[Unmet]:
     try:
         calibration = Calibration.load(config.calibration)
-        calibration.check_live()
     except CalibrationError as error:
         yield ("calibration",), str(error)
         return
+    try:
+        check_devices(config, calibration)
+    except ConfigError as error:
+        yield ("sensor",), str(error)
     try:
         default_recipe(config, calibration)
     except RecipeError as error:
@@ -153,9 +157,9 @@ def _endpoints(config: CellConfig) -> Iterator[tuple[Key, str]]:
     yield ("sockets", "poses"), sockets.poses
     yield ("sockets", "commands"), sockets.commands
     yield ("sockets", "verdicts"), sockets.verdicts
-    for index, camera in enumerate(config.cameras):
+    for key, camera in config.devices_at():
         if isinstance(camera, NetworkCamera):
-            yield ("cameras", index, "endpoint"), camera.endpoint
+            yield (*key, "endpoint"), camera.endpoint
     if metrics.enabled:
         host = f"[{metrics.host}]" if ":" in metrics.host else metrics.host
         yield ("metrics", "port"), f"tcp://{host}:{metrics.port}"

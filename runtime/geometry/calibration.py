@@ -93,15 +93,8 @@ class Calibration:
             flange_from_camera=self.flange_from_camera @ sensor.camera_from_sensor,
             planned=(),
             sensor=None,
+            readout_ns=self.readout_ns if sensor.readout_ns is None else sensor.readout_ns,
         )
-
-    def check_live(self) -> None:
-        """Raises CalibrationError for what is inspected from recordings and not on a line."""
-        if self.sensor is not None:
-            raise CalibrationError(
-                "a sensor beside the camera is inspected from recorded scans only: on a line, have "
-                "the sensor align its depth with the picture, and calibrate without `sensor`"
-            )
 
     def reduced(self, block_px: int) -> Calibration:
         """Of pictures in which a block of block_px x block_px pixels is one (pixels.reduce)."""

@@ -12,14 +12,20 @@ from voxgate.runtime.geometry.lens import BROWN, distortion_of, model_of, placin
 from voxgate.runtime.geometry.pinhole import MAX_SIDE_PX, camera_matrix_of, transform_of
 from voxgate.runtime.transforms import Transform
 
-KEYS = frozenset(("image_size", "K", "distortion", "lens_model", "depth_unit_mm", "T_cam_sensor"))
+KEYS = frozenset(
+    (
+        *("image_size", "K", "distortion", "lens_model", "depth_unit_mm", "T_cam_sensor"),
+        "frame_readout_s",
+    )
+)
+MAX_READOUT_S = 10.0
 POSE = "T_cam_sensor"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sensor:
     """camera_matrix (3, 3) and distortion float64 px, of the lens_model (see lens.py); depth is in
-    the sensor's own frame."""
+    the sensor's own frame. readout_ns: end of exposure to depth complete; None: as the camera's."""
 
     width_px: int
     height_px: int
@@ -27,6 +33,7 @@ class Sensor:
     distortion: npt.NDArray[np.float64]
     camera_from_sensor: Transform
     lens_model: str = BROWN
+    readout_ns: int | None = None
 
     @property
     def placing(self) -> tuple[npt.NDArray[np.float64], ...]:
@@ -61,7 +68,14 @@ def sensor_of(fields: Fields) -> Sensor | None:
         distortion_of(own, model),
         transform_of(own if own.has(POSE) else fields, POSE),
         model,
+        _readout_ns(own),
     )
+
+
+def _readout_ns(own: Fields) -> int | None:
+    if not own.has("frame_readout_s"):
+        return None
+    return round(own.number("frame_readout_s", 0.0, MAX_READOUT_S) * 1e9)
 
 
 def _refuse_lonely(fields: Fields) -> None:

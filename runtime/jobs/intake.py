@@ -7,14 +7,16 @@ machinery 125 times a second would cost four times the processor time.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from voxgate.runtime.nouns import Frame, Note, Pose, Reason, View
+from voxgate.runtime.nouns import Device, Frame, Note, Pose, Reason, View
 from voxgate.runtime.scans.recording import NoRecording, Recording
-from voxgate.runtime.sync.clock import ClockFit
+from voxgate.runtime.sync.clock import ClockFit, HostTime
 from voxgate.runtime.sync.pose_line import PoseLine
 from voxgate.runtime.sync.poses import KEEP_NS, MAX_POSES, PoseRecord
-from voxgate.runtime.sync.synchronizer import Rejection, Synchronizer
+from voxgate.runtime.sync.rejection import Rejection, name_of
+from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.telemetry.metrics import Metrics, Stage
 from voxgate.runtime.wire.fields import MalformedMessage
 from voxgate.runtime.wire.poses import parse_pose
@@ -25,11 +27,14 @@ MAX_REMEMBERED = 64  # frames under way between arrival and view; the synchroniz
 
 @dataclass(frozen=True, slots=True)
 class PlacedView:
-    """A view, and when its exposure ended on the host's clock, give or take residual_ns."""
+    """A view of so many frames, and when its last exposure ended on the host's clock; the earlier
+    one of two devices may have ended residual_ns before after_ns."""
 
     view: View
     exposure_end_ns: int
     residual_ns: int
+    after_ns: int
+    frames: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +43,25 @@ class _UnderWay:
     t_arrival_ns: int
 
 
+@dataclass(slots=True)
+class _Came:
+    """The frames of one device in the open job."""
+
+    under_way: dict[int, _UnderWay] = field(default_factory=dict)
+    ids: set[int] = field(default_factory=set)
+    last_id: int | None = None
+
+
 class Intake:
     """Feeds one synchronizer. Poses all the time, frames while a job is open."""
 
     def __init__(self, sync: Synchronizer, metrics: Metrics) -> None:
         self._sync = sync
         self._metrics = metrics
-        self._under_way: dict[int, _UnderWay] = {}
+        self._came = {device: _Came() for device in Device}
         self._stash: list[tuple[bytes, int]] = []
         self._line = PoseLine()
         self._began_again: Note | None = None
-        self._frame_ids: set[int] = set()
-        self._last_frame_id: int | None = None
         self._refused: list[Rejection] = []
         self._last_pose_ns: int | None = None
         self._largest_gap_ns = 0
@@ -94,9 +106,7 @@ class Intake:
         self._began_again = None
         self._steps = {name: clock.steps for name, clock in self._clocks.items()}
         self._sync.clear()
-        self._under_way.clear()
-        self._frame_ids.clear()
-        self._last_frame_id = None
+        self._came = {device: _Came() for device in Device}
         self._refused.clear()
         self._recording = recording
         recording.begin(self._sync.state(), tuple(self._recent))
@@ -107,13 +117,14 @@ class Intake:
 
     def add_frame(self, frame: Frame) -> None:
         """Take one frame of the open job; `take` tells of one whose id came before or fell."""
-        refusal = self._out_of_order(frame.frame_id)
+        came = self._came[frame.device]
+        refusal = _out_of_order(came, frame)
         if refusal is not None:
-            self._refused.append(Rejection(frame.frame_id, refusal))
+            self._refused.append(Rejection(frame.frame_id, refusal, frame.device))
             return
-        if len(self._under_way) >= MAX_REMEMBERED:
-            self._under_way.pop(next(iter(self._under_way)))
-        self._under_way[frame.frame_id] = _UnderWay(
+        if len(came.under_way) >= MAX_REMEMBERED:
+            came.under_way.pop(next(iter(came.under_way)))
+        came.under_way[frame.frame_id] = _UnderWay(
             frame.t_device_ns + frame.exposure_ns, frame.t_arrival_ns
         )
         self._recording.frame(frame)
@@ -129,16 +140,24 @@ class Intake:
             self._recording.took(now_ns)
         return [*refused, *(self._named(result, now_ns) for result in results)]
 
-    def flush(self) -> Note:
-        """Give up frames that still wait for poses; the note says so."""
-        waiting = self._sync.pending
+    @property
+    def frames_per_view(self) -> int:
+        """A camera's, and one of the sensor beside it."""
+        return len(self._sync.devices)
+
+    def flush(self) -> list[Note]:
+        """Give up frames that still wait, for poses or for their other half; the notes say so."""
+        waiting, alone = self._sync.pending, self._sync.take_alone()
         self._sync.clear()
         self._recording.flushed()
-        return Note(
-            Reason.POSE_MISSING,
-            f"{waiting} frames found no robot poses around their exposure before the job had to "
-            "end: is the robot still sending?",
-        )
+        notes = [half.note for half in alone]
+        if waiting or not alone:
+            what = (
+                f"{waiting} frames found no robot poses around their exposure before the job had "
+                "to end: is the robot still sending?"
+            )
+            notes.append(Note(Reason.POSE_MISSING, what))
+        return notes
 
     def stepped(self) -> Note | None:
         """A clock was set, or the robot's program restarted, since the last call: what was placed
@@ -164,7 +183,7 @@ class Intake:
 
     @property
     def _clocks(self) -> dict[str, ClockFit]:
-        return {"camera": self._sync.camera_clock, "robot": self._sync.robot_clock}
+        return self._sync.clocks
 
     def _malformed(self, why: str) -> Note:
         self._metrics.poses_malformed.inc()
@@ -197,27 +216,52 @@ class Intake:
             self._metrics.poses_out_of_order.inc()
         return followed.note
 
-    def _out_of_order(self, frame_id: int) -> Note | None:
-        """Of a camera whose gate let it through."""
-        last, self._last_frame_id = self._last_frame_id, frame_id
-        if frame_id in self._frame_ids:
-            return Note(Reason.FRAME_INVALID, f"frame {frame_id}: came more than once")
-        self._frame_ids.add(frame_id)
-        if last is None or frame_id > last or _wraps(last, frame_id):
-            return None
-        return Note(Reason.FRAME_INVALID, f"frame {frame_id}: came after frame {last}")
-
     def _named(self, result: View | Rejection, now_ns: int) -> PlacedView | Rejection:
-        under_way = self._under_way.pop(result.frame_id, None)
         if isinstance(result, Rejection):
+            self._came[result.device].under_way.pop(result.frame_id, None)
             self._metrics.rejections.labels(result.note.reason.value).inc()
             return result
-        if under_way is None:
+        ends = [self._ended(device, number, now_ns) for device, number in self._halves(result)]
+        known = [end for end in ends if end is not None]
+        if len(known) < len(ends):
             note = Note(Reason.FRAME_INVALID, f"frame {result.frame_id}: came more than once")
             return Rejection(result.frame_id, note)
+        last, first = max(known, key=_end_ns), min(known, key=_earliest_ns)
+        return PlacedView(result, last.t_ns, first.residual_ns, first.t_ns, len(known))
+
+    def _halves(self, view: View) -> Iterator[tuple[Device, int]]:
+        """The frames that the view is of."""
+        yield Device.CAMERA, view.frame_id
+        if view.sensed is not None and self.frames_per_view > 1:
+            yield Device.SENSOR, view.sensed.frame_id
+
+    def _ended(self, device: Device, frame_id: int, now_ns: int) -> HostTime | None:
+        """When the exposure was over; None: this frame was counted already."""
+        under_way = self._came[device].under_way.pop(frame_id, None)
+        if under_way is None:
+            return None
         self._metrics.observe(Stage.SYNC, now_ns - under_way.t_arrival_ns)
-        end = self._sync.host_time(under_way.t_device_end_ns)
-        return PlacedView(result, end.t_ns, end.residual_ns)
+        return self._sync.host_time(under_way.t_device_end_ns, device)
+
+
+def _end_ns(end: HostTime) -> int:
+    return end.t_ns
+
+
+def _earliest_ns(end: HostTime) -> int:
+    return end.t_ns - end.residual_ns
+
+
+def _out_of_order(came: _Came, frame: Frame) -> Note | None:
+    """Of a device whose gate let it through."""
+    frame_id, name = frame.frame_id, name_of(frame.device, frame.frame_id)
+    last, came.last_id = came.last_id, frame_id
+    if frame_id in came.ids:
+        return Note(Reason.FRAME_INVALID, f"{name}: came more than once")
+    came.ids.add(frame_id)
+    if last is None or frame_id > last or _wraps(last, frame_id):
+        return None
+    return Note(Reason.FRAME_INVALID, f"{name}: came after frame {last}")
 
 
 def _wraps(last: int, frame_id: int) -> bool:

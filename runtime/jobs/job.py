@@ -34,10 +34,12 @@ class Job:
     started_ns: int
     deadline_ns: int
     late_frame_ns: int
+    frames_per_view: int = 1
     frames: int = 0  # taken into the job
     placed: int = 0  # became views, were handed to the inspector
+    handed: int = 0  # views
     rejected: int = 0  # became notes
-    inspected: int = 0
+    inspected: int = 0  # views
     complete: bool = False  # every planned viewpoint has arrived
     stopped_ns: int | None = None  # stop_job came
     stopped_by: str = THE_BOX
@@ -53,14 +55,15 @@ class Job:
         """Whether an exposure may have been over before the job began, and show another part."""
         return exposure_end_ns - residual_ns < self.started_ns
 
-    def view_placed(self, exposure_end_ns: int) -> None:
-        """A frame found its pose; exposure_end_ns on the host clock."""
-        self.placed += 1
+    def view_placed(self, exposure_end_ns: int, frames: int = 1) -> None:
+        """So many frames are a view; exposure_end_ns of the last on the host clock."""
+        self.placed += frames
+        self.handed += 1
         self.last_exposure_ns = max(exposure_end_ns, self.last_exposure_ns or exposure_end_ns)
 
-    def frame_rejected(self) -> None:
-        """A frame became a note."""
-        self.rejected += 1
+    def frames_rejected(self, frames: int = 1) -> None:
+        """So many frames became a note."""
+        self.rejected += frames
 
     def view_inspected(self, complete: bool) -> None:
         """The inspector is done with one view."""
@@ -73,8 +76,8 @@ class Job:
             self.stopped_ns, self.stopped_by = now_ns, who
 
     @property
-    def waiting_for_pose(self) -> int:
-        """Frames that are neither placed nor rejected."""
+    def waiting(self) -> int:
+        """Frames that are neither placed nor rejected: for a pose, or their other half."""
         return self.frames - self.placed - self.rejected
 
     def next_step(self, now_ns: int) -> Step:
@@ -86,7 +89,7 @@ class Job:
         if self._all_seen() or self._all_came():
             return Step.FINISH
         if self.stopped_ns is not None and now_ns >= self.stopped_ns + self.late_frame_ns:
-            return Step.FLUSH if self.waiting_for_pose > 0 else Step.FINISH
+            return Step.FLUSH if self.waiting > 0 else Step.FINISH
         return Step.WAIT
 
     def wake_ns(self) -> int:
@@ -94,6 +97,11 @@ class Job:
         if self.stopped_ns is None or self.finishing:
             return self.expires_ns
         return min(self.expires_ns, self.stopped_ns + self.late_frame_ns)
+
+    @property
+    def planned_frames(self) -> int:
+        """Of all devices."""
+        return self.planned * self.frames_per_view
 
     @property
     def expires_ns(self) -> int:
@@ -105,18 +113,16 @@ class Job:
         return Note(
             Reason.DEADLINE,
             f"no verdict {(now_ns - self.started_ns) / 1e6:.0f} ms after start_job: "
-            f"{self.frames} of {self.planned} frames came, {self.placed} found a pose, "
+            f"{self.frames} of {self.planned_frames} frames came, {self.placed} found a pose, "
             f"{self.rejected} were rejected, {self.inspected} were inspected",
         )
 
     def _all_seen(self) -> bool:
         """Every planned viewpoint is inspected, and so is whatever else came meanwhile."""
-        return self.complete and self.waiting_for_pose <= 0 and self.inspected >= self.placed
+        return self.complete and self.waiting <= 0 and self.inspected >= self.handed
 
     def _all_came(self) -> bool:
         """After stop_job: as many frames as planned, and none of them is on its way any more."""
         return (
-            self.stopped_ns is not None
-            and self.frames >= self.planned
-            and self.waiting_for_pose <= 0
+            self.stopped_ns is not None and self.frames >= self.planned_frames and self.waiting <= 0
         )

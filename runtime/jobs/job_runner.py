@@ -69,6 +69,7 @@ class JobRunner:
             started_ns=now_ns,
             deadline_ns=now_ns + self._config.deadline_ms * NS_PER_MS,
             late_frame_ns=self._config.late_frame_ms * NS_PER_MS,
+            frames_per_view=self._intake.frames_per_view,
         )
         entry = self.book.open(job, recipe, who)
         if entry is None:
@@ -123,24 +124,24 @@ class JobRunner:
 
     def _hand_over(self, entry: Entry, placed: PlacedView, now_ns: int) -> None:
         job, frame_id = entry.job, placed.view.frame_id
-        if job.is_stale(placed.exposure_end_ns, placed.residual_ns):
-            after_ms = (placed.exposure_end_ns - job.started_ns) / NS_PER_MS
+        if job.is_stale(placed.after_ns, placed.residual_ns):
+            after_ms = (placed.after_ns - job.started_ns) / NS_PER_MS
             what = (
                 f"frame {frame_id}: exposed {after_ms:.0f} ms after start_job, give or take "
                 f"{placed.residual_ns / NS_PER_MS:.0f}: it may show the part before"
             )
-            self._reject(job, Note(Reason.FRAME_INVALID, what), now_ns)
+            self._reject(job, Note(Reason.FRAME_INVALID, what), now_ns, placed.frames)
         elif self._inspection.add(self._number, placed.view):
-            job.view_placed(placed.exposure_end_ns)
+            job.view_placed(placed.exposure_end_ns, placed.frames)
             entry.recording.handed(placed.view)
         else:
             self._metrics.queue_drops.inc()
             most = self._config.queue_views
             what = f"frame {frame_id}: {most} views wait already: the engine is too slow"
-            self._reject(job, Note(Reason.QUEUE_OVERFLOW, what), now_ns)
+            self._reject(job, Note(Reason.QUEUE_OVERFLOW, what), now_ns, placed.frames)
 
-    def _reject(self, job: Job, note: Note, now_ns: int) -> None:
-        job.frame_rejected()
+    def _reject(self, job: Job, note: Note, now_ns: int, frames: int = 1) -> None:
+        job.frames_rejected(frames)
         self.hold_against(note)
         self._faults.note(note, now_ns, job.job_id)
 
@@ -164,8 +165,9 @@ class JobRunner:
         job = entry.job
         step = job.next_step(now_ns)
         if step is Step.FLUSH:
-            job.rejected += job.waiting_for_pose
-            self.hold_against(self._intake.flush())
+            job.rejected += job.waiting
+            for note in self._intake.flush():
+                self.hold_against(note)
             step = job.next_step(now_ns)
         if step is Step.FINISH:
             job.finishing = True

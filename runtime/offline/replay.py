@@ -20,7 +20,7 @@ from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import RecipeError, ScanError
-from voxgate.runtime.nouns import Frame, Note, Verdict, View
+from voxgate.runtime.nouns import Device, Frame, Note, Verdict, View
 from voxgate.runtime.offline.inspect_scan import inspect_scan, offline_header, open_inspector
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.store import recipe_folder, trust_of
@@ -33,6 +33,7 @@ from voxgate.runtime.scans.recording import Asked, Declared, Flushed, Handed, He
 from voxgate.runtime.scans.scan import FrameRecord, Scan, decoded_frame
 from voxgate.runtime.sync.placed_view import view_of
 from voxgate.runtime.sync.poses import PoseRecord
+from voxgate.runtime.sync.rejection import name_of
 from voxgate.runtime.sync.synchronizer import Synchronizer, SyncState
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import against, verdict_message
@@ -101,12 +102,13 @@ class _Walk:
         assert clocks is not None  # `replay_file` takes another way without them
         sync = _resumed(self.job, clocks, self.line)
         placed: dict[int, View] = {}
-        frames: dict[int, Frame] = {}
+        frames: dict[tuple[Device, int], Frame] = {}
         for event in self.job.recording.events:
             if isinstance(event, PoseRecord):
                 sync.add_pose(event.pose())
             elif isinstance(event, FrameRecord):
-                frames[event.frame_id] = frame = decoded_frame(event, self.job.calibration)
+                frame = decoded_frame(event, self.job.calibration)
+                frames[event.device, event.frame_id] = frame
                 sync.add_frame(frame)
             elif isinstance(event, Took):
                 for found in sync.take(event.t_ns):
@@ -121,16 +123,21 @@ class _Walk:
             elif isinstance(event, Asked):
                 return
 
-    def _view(self, handed: Handed, placed: View | None, frames: dict[int, Frame]) -> View:
+    def _view(
+        self, handed: Handed, placed: View | None, frames: dict[tuple[Device, int], Frame]
+    ) -> View:
         """The view as it is placed now; as the line placed it when that is not the same."""
         if placed is not None and _same_place(placed, handed):
             return placed
         self.moved.append(handed.frame_id)
-        frame = frames.get(handed.frame_id)
-        if frame is None:
-            raise ScanError(f"frame {handed.frame_id} was inspected and is not in the file")
-        known = self.job.calibration
-        return view_of(frame, handed.part_from_camera, handed.uncertainty_mm, known)
+        known, half = self.job.calibration, handed.half
+        frame = _inspected(frames, Device.CAMERA, handed.frame_id)
+        view = view_of(frame, handed.part_from_camera, handed.uncertainty_mm, known)
+        if half is None or frame.sensed_mm is not None:
+            return view
+        frame = _inspected(frames, Device.SENSOR, half.frame_id)
+        sensed = view_of(frame, half.part_from_sensor, half.uncertainty_mm, known.of_depth)
+        return replace(view, sensed=sensed)
 
 
 def replay_file(path: Path, recipe: Path | None = None, cell: Cell | None = None) -> Replay:
@@ -210,7 +217,12 @@ def _compared(
 
 
 def _resumed(job: RecordedJob, clocks: SyncState, line: Line) -> Synchronizer:
-    sync = Synchronizer(job.calibration, line.settings.max_gap_ns, stamps=line.stamps)
+    sync = Synchronizer(
+        job.calibration,
+        line.settings.max_gap_ns,
+        stamps=line.stamps,
+        sensor_stamps=line.sensor_stamps,
+    )
     try:
         sync.resume(clocks, (record.pose() for record in job.recording.poses_before))
     except ValueError as error:
@@ -218,10 +230,22 @@ def _resumed(job: RecordedJob, clocks: SyncState, line: Line) -> Synchronizer:
     return sync
 
 
+def _inspected(frames: dict[tuple[Device, int], Frame], device: Device, frame_id: int) -> Frame:
+    frame = frames.get((device, frame_id))
+    if frame is None:
+        raise ScanError(f"{name_of(device, frame_id)} was inspected and is not in the file")
+    return frame
+
+
 def _same_place(view: View, handed: Handed) -> bool:
-    return view.uncertainty_mm == handed.uncertainty_mm and np.array_equal(
-        view.part_from_camera, handed.part_from_camera
+    now, half, then = Handed.of(view, handed.t_ns), view.sensed, handed.half
+    same = now.uncertainty_mm == handed.uncertainty_mm and np.array_equal(
+        now.part_from_camera, handed.part_from_camera
     )
+    if half is None or then is None:
+        return same and half is None and then is None
+    same = same and half.frame_id == then.frame_id and half.uncertainty_mm == then.uncertainty_mm
+    return same and np.array_equal(half.part_from_camera, then.part_from_sensor)
 
 
 def _recipe(folder: Path | None, cell: Cell | None, label: str | None) -> tuple[Recipe, Path]:

@@ -13,9 +13,9 @@ import numpy as np
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import Frame, JobIdentity
+from voxgate.runtime.nouns import Device, Frame, JobIdentity
 from voxgate.runtime.pixels.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
-from voxgate.runtime.scans.folder import NOTES, pose_records
+from voxgate.runtime.scans.folder import FRAMES, NOTES, SENSOR_FRAMES, pose_records
 from voxgate.runtime.scans.job_as_scan import growing, notes_of, poses_of, scan_of
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
 from voxgate.runtime.scans.job_writer import write_job
@@ -53,7 +53,7 @@ def recording_of(folder: Path) -> tuple[Recording, PartFiles]:
         place.read_text("utf-8") if scan.grid is not None else None,
     )
     poses = pose_records(folder)
-    came: list[PoseRecord | FrameRecord] = [*poses, *scan.frames]
+    came: list[PoseRecord | FrameRecord] = [*poses, *scan.frames, *scan.sensor_frames]
     events = sorted(came, key=_arrival)  # stable, poses first, as `Scan.events`
     recording = Recording(_header(folder, scan, _arrival(events[0])))
     held = [Held(_arrival(events[-1]), note) for note in scan.notes]
@@ -122,8 +122,13 @@ def _fill(folder: Path, job: RecordedJob) -> str:
     if job.part.grid is not None:
         (folder / GRID).write_text(job.part.grid, "utf-8")
     frames = [e for e in job.recording.events if isinstance(e, (Frame, FrameRecord))]
-    written = [_frame(folder, n, frame, job.calibration) for n, frame in enumerate(frames)]
-    _lines(folder / "frames.jsonl", (line for line, _ in written))
+    written = []
+    for device, file in ((Device.CAMERA, FRAMES), (Device.SENSOR, SENSOR_FRAMES)):
+        own = [frame for frame in frames if frame.device is device]
+        rows = [_frame(folder, n, frame, job.calibration) for n, frame in enumerate(own)]
+        if rows:
+            _lines(folder / file, (line for line, _ in rows))
+        written += rows
     _lines(folder / "robot_poses.jsonl", (_pose(pose) for pose in growing(poses_of(job))))
     if notes := notes_of(job):
         _lines(
@@ -154,36 +159,50 @@ def _frame(
     folder: Path, number: int, frame: Frame | FrameRecord, known: Calibration
 ) -> tuple[dict[str, object], float]:
     """Its line, and by how much its depth had to be rounded, mm."""
-    image = f"images/{number:03d}"
-    depth, error_mm = None, 0.0
-    if isinstance(frame, FrameRecord):
-        image = _copied(folder, image, frame.image.read_bytes())
-        if isinstance(frame.depth, Stored) and frame.depth.floats:
-            size = (known.height_px, known.width_px)
-            depth_mm = np.frombuffer(frame.depth.content, np.float32).reshape(size)
-            depth, error_mm = _rounded(folder, number, depth_mm, known.depth_unit_mm)
-        elif frame.depth is not None:
-            depth = _copied(folder, f"depth/{number:03d}", frame.depth.read_bytes())
-    else:
-        image = f"{image}.png"
-        (folder / image).write_bytes(encode_png(frame.image))
-        if frame.depth_mm is not None:
-            depth, error_mm = _rounded(folder, number, frame.depth_mm, known.depth_unit_mm)
+    image = _image(folder, number, frame)
+    depth, error_mm = _depth(folder, number, frame, known.of_depth)
     line: dict[str, object] = {
         "frame_id": frame.frame_id,
         "t_camera_ticks": max(0, frame.t_device_ns * known.camera_tick_hz // NS_PER_S),
         "exposure_us": frame.exposure_ns / 1000,
         "host_rx": frame.t_arrival_ns / NS_PER_S,
-        "image": image,
         "t_device_ns": frame.t_device_ns,
         "exposure_ns": frame.exposure_ns,
         "host_rx_ns": frame.t_arrival_ns,
     }
-    if depth is not None:
-        line["depth"] = depth
+    pictures = {"image": image, "depth": depth}
+    line |= {key: name for key, name in pictures.items() if name is not None}
     if isinstance(frame, FrameRecord) and frame.view is not None:
         line["view"] = frame.view
     return line, error_mm
+
+
+def _image(folder: Path, number: int, frame: Frame | FrameRecord) -> str | None:
+    name = f"images/{number:03d}"
+    if frame.device is Device.SENSOR or frame.image is None:
+        return None  # nobody looks at a sensor's own picture
+    if isinstance(frame, FrameRecord):
+        return _copied(folder, name, frame.image.read_bytes())
+    (folder / f"{name}.png").write_bytes(encode_png(frame.image))
+    return f"{name}.png"
+
+
+def _depth(
+    folder: Path, number: int, frame: Frame | FrameRecord, known: Calibration
+) -> tuple[str | None, float]:
+    """known: of the device that measures depth."""
+    if isinstance(frame, Frame):
+        depth_mm = frame.depth_mm if frame.sensed_mm is None else frame.sensed_mm
+    elif isinstance(frame.depth, Stored) and frame.depth.floats:
+        size = (known.height_px, known.width_px)
+        depth_mm = np.frombuffer(frame.depth.content, np.float32).reshape(size)
+    elif frame.depth is not None:
+        return _copied(folder, f"depth/{number:03d}", frame.depth.read_bytes()), 0.0
+    else:
+        return None, 0.0
+    if depth_mm is None:
+        return None, 0.0
+    return _rounded(folder, number, depth_mm, known.depth_unit_mm)
 
 
 def _copied(folder: Path, name: str, content: bytes) -> str:

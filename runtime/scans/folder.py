@@ -1,7 +1,8 @@
 """A scan's folder, validated completely; of its pictures only where they are.
 
-calibration.json, grid.json, frames.jsonl, robot_poses.jsonl, notes.jsonl and the files that
-frames.jsonl names, and no other: a folder is never listed. Seconds become whole ns once.
+calibration.json, grid.json, frames.jsonl, sensor_frames.jsonl, robot_poses.jsonl, notes.jsonl and
+the files that the frames name, and no other: a folder is never listed. Seconds become whole ns
+once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from voxgate.runtime.scans.scan import (
 from voxgate.runtime.sync.poses import PoseRecord
 
 FRAMES = "frames.jsonl"
+SENSOR_FRAMES = "sensor_frames.jsonl"
 POSES = "robot_poses.jsonl"
 NOTES = "notes.jsonl"
 MAX_LINES = 1_000_000  # 1 kHz poses for a quarter of an hour
@@ -51,7 +53,23 @@ def read_folder(folder: Path, calibration: Path | None = None) -> Scan:
     check_order(folder / FRAMES, frames, FRAME_ORDER)
     check_order(folder / POSES, poses, POSE_ORDER)
     notes = _rows(folder / NOTES, _note) if (folder / NOTES).is_file() else ()
-    return Scan(folder, loaded, grid_of(above(folder, GRID)), frames, poses, notes)
+    sensor_frames = _sensor_frames(folder, loaded)
+    return Scan(
+        *(folder, loaded, grid_of(above(folder, GRID)), frames, poses, notes),
+        sensor_frames=sensor_frames,
+    )
+
+
+def _sensor_frames(folder: Path, loaded: Calibration) -> tuple[FrameRecord, ...]:
+    """Of a sensor that fired apart from the camera; none: its depth stands in frames.jsonl."""
+    file = folder / SENSOR_FRAMES
+    if not file.is_file():
+        return ()
+    if loaded.sensor is None:
+        raise ScanError(f"{file}: frames of a sensor, and the calibration is of none")
+    frames = _rows(file, lambda fields: _sensor_record(fields, folder))
+    check_order(file, frames, FRAME_ORDER)
+    return frames
 
 
 def pose_records(folder: Path) -> tuple[PoseRecord, ...]:
@@ -100,6 +118,18 @@ def _frame_record(fields: Fields, folder: Path, calibration: Calibration) -> Fra
         exposure_ns=_whole_ns(fields, "exposure_ns", round(exposure_us * 1000)),
         image=_picture(fields, "image", folder),
         depth=_picture(fields, "depth", folder) if fields.has("depth") else None,
+    )
+
+
+def _sensor_record(fields: Fields, folder: Path) -> FrameRecord:
+    return FrameRecord(
+        frame_id=fields.integer("frame_id", 0, MAX_FRAME_ID),
+        view=None,
+        t_device_ns=fields.integer("t_device_ns", 0, MAX_TICKS),
+        t_arrival_ns=fields.integer("host_rx_ns", 0, MAX_TICKS),
+        exposure_ns=fields.integer("exposure_ns", 0, round(MAX_EXPOSURE_US * 1000)),
+        image=None,
+        depth=_picture(fields, "depth", folder),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import Note
+from voxgate.runtime.nouns import Device, Note
 from voxgate.runtime.scans.job_reader import RecordedJob
 from voxgate.runtime.scans.part_files import grid_from_text
 from voxgate.runtime.scans.recording import Held
@@ -18,7 +18,10 @@ from voxgate.runtime.sync.poses import PoseRecord
 def scan_of(job: RecordedJob, path: Path, calibration: Path | None = None) -> Scan:
     """Of a job that is read already. Raises ScanError, CalibrationError."""
     recording = job.recording
-    frames = tuple(event for event in recording.events if isinstance(event, FrameRecord))
+    came = [event for event in recording.events if isinstance(event, FrameRecord)]
+    frames, of_sensor = (
+        tuple(frame for frame in came if frame.device is device) for device in Device
+    )
     poses = tuple(record.pose() for record in growing(poses_of(job)))
     before = sum(1 for _ in growing(recording.poses_before))
     if not recording.pictures:
@@ -26,10 +29,13 @@ def scan_of(job: RecordedJob, path: Path, calibration: Path | None = None) -> Sc
     if not frames or not poses:
         what = "frame" if not frames else "robot pose"
         raise ScanError(f"{path}: no {what} in it; the recording proves nothing")
-    check_order(path, frames, FRAME_ORDER)
+    for each in (frames, of_sensor):
+        check_order(path, each, FRAME_ORDER)
     known = Calibration.load(calibration) if calibration else job.calibration
     grid = None if job.part.grid is None else grid_from_text(job.part.grid, path)
-    return Scan(path, known, grid, frames, poses, notes_of(job), recording.clocks, before)
+    return Scan(
+        *(path, known, grid, frames, poses, notes_of(job), recording.clocks, before), of_sensor
+    )
 
 
 def poses_of(job: RecordedJob) -> tuple[PoseRecord, ...]:

@@ -20,6 +20,7 @@ from voxgate.runtime.errors import CalibrationError, ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import JobIdentity, Note, Reason
 from voxgate.runtime.scans import job_topics
+from voxgate.runtime.scans.job_clocks import MAX_NS, clocks_of
 from voxgate.runtime.scans.job_topics import Kind, Topic
 from voxgate.runtime.scans.mcap import McapFile, first_metadata, read_mcap
 from voxgate.runtime.scans.part_files import PartFiles
@@ -28,6 +29,7 @@ from voxgate.runtime.scans.recording import (
     Declared,
     Event,
     Flushed,
+    Half,
     Handed,
     Held,
     JobHeader,
@@ -38,23 +40,22 @@ from voxgate.runtime.scans.recording import (
 )
 from voxgate.runtime.scans.scan import MAX_FRAME_ID, MAX_PICTURE_BYTES, FrameRecord, Stored
 from voxgate.runtime.scans.viewers.picture_bytes import PICTURE_BYTES, PictureBytes
-from voxgate.runtime.sync.clock import ClockFit, ClockState
 from voxgate.runtime.sync.poses import PoseRecord
-from voxgate.runtime.sync.synchronizer import SyncState
-from voxgate.runtime.transforms import rigid
+from voxgate.runtime.transforms import Transform, rigid
 from voxgate.runtime.wire.verdict import VerdictMessage
 
-MAX_NS = (1 << 63) - 1
-MAX_RECENT = 1000  # messages that a clock fit remembers
-MAX_CORNERS = 64
 MAX_TEXT_BYTES = 1 << 20
 
-_PICTURES = (job_topics.IMAGE, job_topics.DEPTH, job_topics.DEPTH_FLOAT)
+_PICTURES = (
+    *(job_topics.IMAGE, job_topics.DEPTH, job_topics.DEPTH_FLOAT),
+    *(job_topics.SENSOR_DEPTH, job_topics.SENSOR_DEPTH_FLOAT),
+)
 _READ = frozenset(
     topic.name
     for topic in (
         *_PICTURES,
         job_topics.FRAME,
+        job_topics.SENSOR_FRAME,
         job_topics.POSE,
         job_topics.EVENT,
         job_topics.VERDICT,
@@ -113,7 +114,7 @@ def _job(file: McapFile, name: str) -> RecordedJob:
     )
     line = parse_object(_attached(file, job_topics.LINE_FILE))
     recording = Recording(_header(header, line))
-    recording.clocks = _clocks(line.object_at("clocks")) if line.has("clocks") else None
+    recording.clocks = clocks_of(line.object_at("clocks")) if line.has("clocks") else None
     recording.pictures = line.values.get("pictures") is not False
     before, events = _events(file, name, PICTURE_BYTES[header.text("format")])
     recording.poses_before, recording.events = before, events
@@ -188,10 +189,11 @@ def _events(
         fields = parse_object(message.data.decode("utf-8"))
         if topic == job_topics.POSE.name:
             (before if fields.values.get("before") is True else events).append(_pose(fields))
-        elif topic == job_topics.FRAME.name:
+        elif topic in (job_topics.FRAME.name, job_topics.SENSOR_FRAME.name):
+            of_sensor = topic == job_topics.SENSOR_FRAME.name
             same = {name: m for name, m in pictures.items() if m.sequence == number}
             stored = partial(_stored, same, bytes_of)
-            events.append(_frame(fields, stored, f"{name} frame {number}"))
+            events.append(_frame(fields, stored, f"{name} frame {number}", of_sensor))
             pictures.clear()
         else:
             events.append(_event(fields))
@@ -212,27 +214,38 @@ def _pose(fields: Fields) -> PoseRecord:
     return record
 
 
-def _frame(fields: Fields, stored: Callable[[Topic, str], Stored], name: str) -> FrameRecord:
+def _frame(
+    fields: Fields, stored: Callable[[Topic, str], Stored], name: str, of_sensor: bool
+) -> FrameRecord:
     depth = fields.text("depth") if fields.has("depth") else None
     if depth not in (None, "png", "float32"):
         raise ValueError(f"depth must be png or float32, got {quoted(depth)}")
-    topic = job_topics.DEPTH_FLOAT if depth == "float32" else job_topics.DEPTH
+    topic = _DEPTHS[of_sensor, depth == "float32"]
     return FrameRecord(
         frame_id=fields.integer("frame_id", 0, MAX_FRAME_ID),
         view=fields.integer("view", 0, MAX_FRAME_ID) if fields.has("view") else None,
         t_device_ns=fields.integer("t_device_ns", -MAX_NS, MAX_NS),
         t_arrival_ns=fields.integer("t_arrival_ns", 0, MAX_NS),
         exposure_ns=fields.integer("exposure_ns", 0, MAX_NS),
-        image=stored(job_topics.IMAGE, f"{name}: image"),
+        image=None if of_sensor else stored(job_topics.IMAGE, f"{name}: image"),
         depth=None if depth is None else stored(topic, f"{name}: depth"),
     )
+
+
+_DEPTHS = {
+    (False, False): job_topics.DEPTH,
+    (False, True): job_topics.DEPTH_FLOAT,
+    (True, False): job_topics.SENSOR_DEPTH,
+    (True, True): job_topics.SENSOR_DEPTH_FLOAT,
+}
+"""By whether it is of a sensor beside the camera, and whether it is float32."""
 
 
 def _stored(
     pictures: dict[str, Message], bytes_of: PictureBytes, topic: Topic, name: str
 ) -> Stored:
     """A picture that was not recorded is an empty one: whoever decodes it is told."""
-    message, floats = pictures.get(topic.name), topic is job_topics.DEPTH_FLOAT
+    message, floats = pictures.get(topic.name), topic.floats
     if message is None:
         return Stored(name, b"", floats)
     try:
@@ -256,10 +269,12 @@ def _event(fields: Fields) -> Event:
     if kind is Kind.ASKED:
         return Asked(t_ns)
     if kind is Kind.HANDED:
-        transform = fields.numbers("part_from_camera", (4, 4))
-        rigid(transform)
-        uncertainty_mm = fields.number("uncertainty_mm", 0.0, 1e300)
-        return Handed(t_ns, fields.integer("frame_id", 0, MAX_FRAME_ID), transform, uncertainty_mm)
+        half = (
+            Half(*_placed(fields.object_at("sensor"), "part_from_sensor"))
+            if fields.has("sensor")
+            else None
+        )
+        return Handed(t_ns, *_placed(fields, "part_from_camera"), half)
     if kind is Kind.TOLD:
         command = fields.object_at("command")
         return Told(t_ns, command.text("command"), quoted(command.values))
@@ -269,61 +284,16 @@ def _event(fields: Fields) -> Event:
     return Declared(t_ns, note) if kind is Kind.DECLARED else Withdrawn(t_ns, note)
 
 
+def _placed(fields: Fields, key: str) -> tuple[int, Transform, float]:
+    """Which frame, from where, and how sure that is."""
+    transform = fields.numbers(key, (4, 4))
+    rigid(transform)
+    uncertainty_mm = fields.number("uncertainty_mm", 0.0, 1e300)
+    return fields.integer("frame_id", 0, MAX_FRAME_ID), transform, uncertainty_mm
+
+
 def _note(fields: Fields) -> Note:
     word = fields.text("reason")
     if word not in {reason.value for reason in Reason}:
         raise ValueError(f"reason: {quoted(word)} is not in the closed list")
     return Note(Reason(word), fields.text("detail"))
-
-
-# --- what the clocks knew -----------------------------------------------------------------------
-
-
-def _clocks(fields: Fields) -> SyncState:
-    last = fields.integer("last_stamp_ns", -MAX_NS, MAX_NS) if fields.has("last_stamp_ns") else None
-    return SyncState(_clock(fields.object_at("camera")), _clock(fields.object_at("robot")), last)
-
-
-def _clock(fields: Fields) -> ClockState:
-    whole = partial(_whole_in, fields)
-    recent = _pairs(fields, "recent", MAX_RECENT)
-    if not all(
-        isinstance(number, int) and abs(number) <= MAX_NS for row in recent for number in row
-    ):
-        raise ValueError("recent must be whole nanoseconds")
-    kept = fields.values.get("kept")
-    if not isinstance(kept, list) or not all(isinstance(each, bool) for each in kept):
-        raise ValueError("kept must be a list of true and false")
-    state = ClockState(
-        possible=tuple((float(x), float(y)) for x, y in _pairs(fields, "possible", MAX_CORNERS)),
-        ref_ns=whole("ref_ns"),
-        base_ns=whole("base_ns"),
-        recent=tuple((int(a), int(b)) for a, b in recent),
-        apart=whole("apart"),
-        kept=tuple(kept),
-        doubts=whole("doubts"),
-        doubt_since_ns=whole("doubt_since_ns"),
-        steps=whole("steps"),
-    )
-    ClockFit().resume(state)  # of other promises about delays than ours: refused here
-    return state
-
-
-def _whole_in(fields: Fields, key: str) -> int:
-    return fields.integer(key, -MAX_NS, MAX_NS)
-
-
-def _pairs(fields: Fields, key: str, most: int) -> list[tuple[float, float]]:
-    """A list of two numbers each; whole ones stay whole."""
-    rows = fields.values.get(key)
-    if not isinstance(rows, list) or len(rows) > most:
-        raise ValueError(f"{key} must be a list of at most {most} pairs")
-    found = []
-    for row in rows:
-        fine = isinstance(row, list) and len(row) == 2
-        if not fine or any(isinstance(n, bool) or not isinstance(n, int | float) for n in row):
-            raise ValueError(f"{key} must hold pairs of numbers, got {quoted(row)}")
-        if any(abs(n) > 1e300 for n in row):
-            raise ValueError(f"{key} holds a number that is too large")
-        found.append((row[0], row[1]))
-    return found

@@ -45,6 +45,11 @@ class Topic:
     schema_name: str
     schema: dict[str, Any] | None = None
 
+    @property
+    def floats(self) -> bool:
+        """Whether its pictures are raw float32 instead of PNG or JPEG."""
+        return self.schema_name == "foxglove.RawImage"
+
 
 def _object(title: str, about: str, **properties: Any) -> dict[str, Any]:
     return {
@@ -90,6 +95,15 @@ _OWN_EVENT = _object(
     frame_id=_INTEGER,
     part_from_camera={"type": "array", "items": _numbers(4), "description": "4 x 4, mm"},
     uncertainty_mm=_NUMBER,
+    sensor={
+        "type": "object",
+        "description": "what the sensor beside the camera gave to the view",
+        "properties": {
+            "frame_id": _INTEGER,
+            "part_from_sensor": {"type": "array", "items": _numbers(4)},
+            "uncertainty_mm": _NUMBER,
+        },
+    },
     reason={"enum": [reason.value for reason in Reason]},
     detail=_TEXT,
     command={"type": "object"},
@@ -100,10 +114,17 @@ DEPTH = Topic("/camera/depth", "foxglove.CompressedImage")
 DEPTH_FLOAT = Topic("/camera/depth_mm", "foxglove.RawImage")
 LENS = Topic("/camera/calibration", "foxglove.CameraCalibration")
 FRAME = Topic("/camera/frame", "voxgate.Frame", _OWN_FRAME)
+SENSOR_DEPTH = Topic("/sensor/depth", "foxglove.CompressedImage")
+SENSOR_DEPTH_FLOAT = Topic("/sensor/depth_mm", "foxglove.RawImage")
+SENSOR_LENS = Topic("/sensor/calibration", "foxglove.CameraCalibration")
+SENSOR_FRAME = Topic("/sensor/frame", "voxgate.Frame", _OWN_FRAME)
 VIEW = Topic("/camera/view", "foxglove.PoseInFrame")
 POSE = Topic("/robot/pose", "voxgate.Pose", _OWN_POSE)
 TRANSFORM = Topic("/tf", "foxglove.FrameTransform")
 EVENT = Topic("/job/event", "voxgate.JobEvent", _OWN_EVENT)
 VERDICT = Topic("/verdict", "voxgate.Verdict", VerdictMessage.model_json_schema())
 VOLUME = Topic("/volume", "foxglove.PointCloud")
-TOPICS = (IMAGE, DEPTH, DEPTH_FLOAT, LENS, FRAME, VIEW, POSE, TRANSFORM, EVENT, VERDICT, VOLUME)
+TOPICS = (
+    *(IMAGE, DEPTH, DEPTH_FLOAT, LENS, FRAME, VIEW, POSE, TRANSFORM, EVENT, VERDICT, VOLUME),
+    *(SENSOR_DEPTH, SENSOR_DEPTH_FLOAT, SENSOR_LENS, SENSOR_FRAME),
+)

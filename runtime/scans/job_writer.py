@@ -19,7 +19,7 @@ from mcap.writer import Writer
 
 from voxgate import __version__
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import DepthMap, Frame
+from voxgate.runtime.nouns import DepthMap, Device, Frame
 from voxgate.runtime.pixels.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
 from voxgate.runtime.scans import job_topics
 from voxgate.runtime.scans.job_topics import Kind, Topic
@@ -171,18 +171,26 @@ class _JobWriter:
         ):
             self._say(job_topics.TRANSFORM, t_ns, transform(a_from_b, parent, child))
         self._say(job_topics.LENS, t_ns, lens(known))
+        if known.sensor is not None:
+            beside = transform(known.sensor.camera_from_sensor, "camera", "sensor")
+            self._say(job_topics.TRANSFORM, t_ns, beside)
+            self._say(job_topics.SENSOR_LENS, t_ns, lens(known.of_depth, "sensor"))
 
     def _frame(self, frame: Frame) -> None:
-        if self._recording.pictures:
+        device, depth_mm = frame.device, frame.depth_mm
+        if depth_mm is None:
+            depth_mm = frame.sensed_mm
+        if self._recording.pictures and device is Device.CAMERA:
             self._picture(job_topics.IMAGE, frame.t_arrival_ns, "png", encode_png(frame.image))
         self._row(
+            device,
             camera=frame.camera,
             frame_id=frame.frame_id,
             view=None,
             t_device_ns=frame.t_device_ns,
             t_arrival_ns=frame.t_arrival_ns,
             exposure_ns=frame.exposure_ns,
-            depth=None if frame.depth_mm is None else self._depth(frame.depth_mm, frame),
+            depth=None if depth_mm is None else self._depth(depth_mm, frame),
         )
 
     def _depth(self, depth_mm: DepthMap, frame: Frame) -> str:
@@ -190,18 +198,19 @@ class _JobWriter:
         if not self._recording.pictures:
             return "png"
         if counts is not None:
-            self._picture(job_topics.DEPTH, frame.t_arrival_ns, "png", encode_png(counts))
+            topic = _DEPTH[frame.device]
+            self._picture(topic, frame.t_arrival_ns, "png", encode_png(counts))
             return "png"
-        self._floats(frame.t_arrival_ns, depth_mm)
+        self._floats(frame.t_arrival_ns, depth_mm, frame.device)
         return "float32"
 
-    def _floats(self, t_ns: int, depth_mm: DepthMap) -> None:
+    def _floats(self, t_ns: int, depth_mm: DepthMap, device: Device) -> None:
         height, width = depth_mm.shape
         self._say(
-            job_topics.DEPTH_FLOAT,
+            _DEPTH_FLOAT[device],
             t_ns,
             {
-                "frame_id": "camera",
+                "frame_id": device.value,
                 "width": width,
                 "height": height,
                 "encoding": "32FC1",
@@ -211,18 +220,22 @@ class _JobWriter:
         )
 
     def _stored_frame(self, record: FrameRecord) -> None:
-        t_ns = record.t_arrival_ns
-        self._stored(job_topics.IMAGE, t_ns, record.image)
+        t_ns, device = record.t_arrival_ns, record.device
+        if record.image is not None:
+            self._stored(job_topics.IMAGE, t_ns, record.image)
         depth = None
         if isinstance(record.depth, Stored) and record.depth.floats:
-            size = (self._calibration.height_px, self._calibration.width_px)
-            self._floats(t_ns, np.frombuffer(record.depth.content, np.float32).reshape(size))
+            known = self._calibration.of_depth
+            size = (known.height_px, known.width_px)
+            floats = np.frombuffer(record.depth.content, np.float32).reshape(size)
+            self._floats(t_ns, floats, device)
             depth = "float32"
         elif record.depth is not None:
-            self._stored(job_topics.DEPTH, t_ns, record.depth)
+            self._stored(_DEPTH[device], t_ns, record.depth)
             depth = "png"
         self._row(
-            camera="camera",
+            device,
+            camera=device.value,
             frame_id=record.frame_id,
             view=record.view,
             t_device_ns=record.t_device_ns,
@@ -236,12 +249,21 @@ class _JobWriter:
         kind = "png" if content.startswith(PNG_SIGNATURE) else "jpeg"
         self._picture(topic, t_ns, kind, content)
 
-    def _row(self, **row: Any) -> None:
+    def _row(self, device: Device, **row: Any) -> None:
         said = {**row, "depth_unit_mm": self._calibration.depth_unit_mm}
-        self._say(job_topics.FRAME, row["t_arrival_ns"], said)
+        self._say(_FRAME[device], row["t_arrival_ns"], said)
 
     def _picture(self, topic: Topic, t_ns: int, kind: str, content: bytes) -> None:
-        self._say(topic, t_ns, {"frame_id": "camera", "data": content, "format": kind})
+        frame = Device.SENSOR if topic is job_topics.SENSOR_DEPTH else Device.CAMERA
+        self._say(topic, t_ns, {"frame_id": frame.value, "data": content, "format": kind})
+
+
+_FRAME = {Device.CAMERA: job_topics.FRAME, Device.SENSOR: job_topics.SENSOR_FRAME}
+_DEPTH = {Device.CAMERA: job_topics.DEPTH, Device.SENSOR: job_topics.SENSOR_DEPTH}
+_DEPTH_FLOAT = {
+    Device.CAMERA: job_topics.DEPTH_FLOAT,
+    Device.SENSOR: job_topics.SENSOR_DEPTH_FLOAT,
+}
 
 
 def exact_counts(depth_mm: DepthMap, unit_mm: float) -> npt.NDArray[np.uint16] | None:
@@ -268,6 +290,12 @@ def _told(
         said["frame_id"] = event.frame_id
         said["part_from_camera"] = event.part_from_camera.tolist()
         said["uncertainty_mm"] = event.uncertainty_mm
+        if event.half is not None:
+            said["sensor"] = {
+                "frame_id": event.half.frame_id,
+                "part_from_sensor": event.half.part_from_sensor.tolist(),
+                "uncertainty_mm": event.half.uncertainty_mm,
+            }
     elif isinstance(event, Told):
         said["command"] = json.loads(event.text)
     elif isinstance(event, (Held, Declared, Withdrawn)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pydantic import ValidationError
 
@@ -13,8 +13,7 @@ from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.errors import ScanError
-from voxgate.runtime.sync.stamps import stamps
-from voxgate.runtime.sync.synchronizer import Stamps
+from voxgate.runtime.sync.stamps import Stamps, sensor_stamps, stamps
 
 MOST_NS = 10_000_000_000  # that a recording may name as a gap or an error of PTP
 MOST_THREADS = 64
@@ -22,15 +21,17 @@ MOST_THREADS = 64
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """settings: of the inspection; stamps: which clocks the frames were stamped by."""
+    """settings: of the inspection; stamps: which clocks the frames were stamped by, and those of a
+    sensor beside the camera."""
 
     settings: Settings
     stamps: Stamps
+    sensor_stamps: Stamps | None = None
 
     @classmethod
     def from_config(cls, config: CellConfig) -> Line:
         """As the service of this cell does it."""
-        return cls(Settings.from_config(config), stamps(config))
+        return cls(Settings.from_config(config), stamps(config), sensor_stamps(config))
 
     @classmethod
     def recorded(cls, values: Mapping[str, object]) -> Line:
@@ -38,14 +39,14 @@ class Line:
         fields = Fields(values)
         try:
             limits = Limits.model_validate(fields.object_at("limits").values)
-            shared = fields.integer("shared_ns", 1, MOST_NS) if fields.has("shared_ns") else None
             settings = Settings(
                 limits=limits,
                 max_gap_ns=fields.integer("max_gap_ns", 1, MOST_NS),
                 backend=fields.text("backend"),
                 threads=fields.integer("threads", 1, MOST_THREADS),
             )
-            return cls(settings, Stamps(fields.values.get("on_arrival") is True, shared))
+            beside = fields.object_at("sensor") if fields.has("sensor") else None
+            return cls(settings, _stamps(fields), None if beside is None else _stamps(beside))
         except ValidationError as error:
             raise ScanError(f"the recorded limits: {first_finding(error)}") from error
         except ValueError as error:
@@ -56,8 +57,13 @@ class Line:
         return {
             "limits": self.settings.limits.model_dump(),
             "max_gap_ns": self.settings.max_gap_ns,
-            "on_arrival": self.stamps.on_arrival,
-            "shared_ns": self.stamps.shared_ns,
+            **asdict(self.stamps),
+            "sensor": None if self.sensor_stamps is None else asdict(self.sensor_stamps),
             "backend": self.settings.backend,
             "threads": self.settings.threads,
         }
+
+
+def _stamps(fields: Fields) -> Stamps:
+    shared = fields.integer("shared_ns", 1, MOST_NS) if fields.has("shared_ns") else None
+    return Stamps(fields.values.get("on_arrival") is True, shared)

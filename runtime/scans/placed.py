@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from voxgate.runtime.nouns import Note, Pose, Reason, View
-from voxgate.runtime.scans.scan import Scan
-from voxgate.runtime.sync.synchronizer import MAX_WAIT_NS, Rejection, Synchronizer
+from voxgate.runtime.scans.scan import FrameRecord, Scan
+from voxgate.runtime.sync.device_line import MAX_WAIT_NS
+from voxgate.runtime.sync.rejection import Rejection
+from voxgate.runtime.sync.synchronizer import Synchronizer
 
 
 def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]:
@@ -32,17 +34,17 @@ def placed(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Note]:
 def lost_frames(scan: Scan) -> list[Note]:
     """What the line held against the part, and one note per gap in the frame ids, as the live
     frame gate has one: what is missing there may be what mattered, also when every view came."""
-    return [*scan.notes, *_gaps(scan)]
+    return [*scan.notes, *_gaps(scan.frames), *_gaps(scan.sensor_frames)]
 
 
-def _gaps(scan: Scan) -> list[Note]:
+def _gaps(frames: Sequence[FrameRecord]) -> list[Note]:
     return [
         Note(
             Reason.FRAME_LOST,
             f"{after.frame_id - before.frame_id - 1} frames lost between frame ids "
-            f"{before.frame_id} and {after.frame_id}",
+            f"{before.frame_id} and {after.frame_id} of the {after.device.value}",
         )
-        for before, after in pairwise(scan.frames)
+        for before, after in pairwise(frames)
         if after.frame_id - before.frame_id > 1
     ]
 

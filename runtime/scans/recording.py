@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from voxgate.runtime.nouns import Frame, JobIdentity, Note, View
+from voxgate.runtime.nouns import Device, Frame, JobIdentity, Note, View
 from voxgate.runtime.scans.scan import FrameRecord
 from voxgate.runtime.sync.poses import PoseRecord
 from voxgate.runtime.sync.synchronizer import SyncState
@@ -38,13 +38,31 @@ class Flushed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Half:
+    """What a sensor beside the camera gave to a view, from its own exposure's place."""
+
+    frame_id: int
+    part_from_sensor: Transform
+    uncertainty_mm: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Handed:
-    """The inspector got this view."""
+    """The inspector got this view. half: None where the camera gave all of it."""
 
     t_ns: int
     frame_id: int
     part_from_camera: Transform
     uncertainty_mm: float
+    half: Half | None = None
+
+    @classmethod
+    def of(cls, view: View, t_ns: int) -> Handed:
+        """As the view is placed."""
+        sensed, half = view.sensed, None
+        if sensed is not None:
+            half = Half(sensed.frame_id, sensed.part_from_camera, sensed.uncertainty_mm)
+        return cls(t_ns, view.frame_id, view.part_from_camera, view.uncertainty_mm, half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +162,9 @@ class Recording:
 
     def frame(self, frame: Frame) -> None:
         """The synchronizer got a frame."""
-        depth_bytes = 0 if frame.depth_mm is None else frame.depth_mm.nbytes
-        self.bytes += frame.image.nbytes + depth_bytes
+        depth = frame.depth_mm if frame.sensed_mm is None else frame.sensed_mm
+        image_bytes = 0 if frame.device is Device.SENSOR else frame.image.nbytes
+        self.bytes += image_bytes + (0 if depth is None else depth.nbytes)
         self._add(frame, frame.t_arrival_ns)
 
     def took(self, now_ns: int) -> None:
@@ -158,8 +177,7 @@ class Recording:
 
     def handed(self, view: View) -> None:
         """The inspector got a view."""
-        event = Handed(self.latest_ns, view.frame_id, view.part_from_camera, view.uncertainty_mm)
-        self._add(event, self.latest_ns)
+        self._add(Handed.of(view, self.latest_ns), self.latest_ns)
 
     def held(self, note: Note) -> None:
         """The inspector was told a note."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import DepthMap, Frame, Note, Pose
+from voxgate.runtime.nouns import DepthMap, Device, Frame, GreyImage, Note, Pose
 from voxgate.runtime.pixels.picture import decode_depth, decode_grey
 from voxgate.runtime.sync.synchronizer import SyncState
 from voxgate.runtime.volume.grid import GridSpec
@@ -45,21 +45,28 @@ Picture = Path | Stored
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
-    """One line of frames.jsonl. `view` is the recorder's remark; the view plan decides."""
+    """One line of frames.jsonl, or of sensor_frames.jsonl. `view` is the recorder's remark; the
+    view plan decides. image: None of a sensor that fires apart from the camera."""
 
     frame_id: int
     view: int | None
-    t_device_ns: int  # start of exposure, camera clock
+    t_device_ns: int  # start of exposure, the device's clock
     t_arrival_ns: int  # frame complete, host clock
     exposure_ns: int
-    image: Picture
+    image: Picture | None
     depth: Picture | None
+
+    @property
+    def device(self) -> Device:
+        """Which exposed."""
+        return Device.SENSOR if self.image is None else Device.CAMERA
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
     """Everything recorded for one part. Frames and poses stand in order of arrival.
 
+    sensor_frames: of a sensor beside the camera that fires apart from it.
     notes: what the line held against the part while it was recorded. clocks: what the line's clocks
     knew when the job began, after the first `poses_before` poses; None: they begin with this scan.
     """
@@ -72,6 +79,7 @@ class Scan:
     notes: tuple[Note, ...] = ()
     clocks: SyncState | None = None
     poses_before: int = 0
+    sensor_frames: tuple[FrameRecord, ...] = ()
 
     def load_frame(self, index: int, camera: str = "camera") -> Frame:
         """Frame `index` with its pixels. Raises ScanError when a file is not what it should be."""
@@ -84,25 +92,40 @@ class Scan:
         """
         known = self.poses_before if self.clocks is not None else 0
         poses = ((p.t_arrival_ns, 0, i) for i, p in enumerate(self.poses) if i >= known)
-        frames = ((frame.t_arrival_ns, 1, index) for index, frame in enumerate(self.frames))
-        for _, kind, index in heapq.merge(poses, frames):
-            yield self.load_frame(index) if kind else self.poses[index]
+        every = (self.frames, self.sensor_frames)
+        frames = [
+            [(frame.t_arrival_ns, kind, index) for index, frame in enumerate(each)]
+            for kind, each in enumerate(every, start=1)
+        ]
+        for _, kind, index in heapq.merge(poses, *frames):
+            if kind == 0:
+                yield self.poses[index]
+            else:
+                yield decoded_frame(every[kind - 1][index], self.calibration)
 
 
 def decoded_frame(record: FrameRecord, known: Calibration, camera: str = "camera") -> Frame:
     """A frame with its pixels. Raises ScanError when a picture is not what it should be."""
-    size = (known.width_px, known.height_px)
     depth_mm = None if record.depth is None else _depth_mm(record.depth, known.of_depth)
+    apart = record.image is None
     return Frame(
         camera=camera,
         frame_id=record.frame_id,
         t_device_ns=record.t_device_ns,
         t_arrival_ns=record.t_arrival_ns,
         exposure_ns=record.exposure_ns,
-        image=_decoded(record.image, lambda content: decode_grey(content, *size)),
-        depth_mm=depth_mm if known.sensor is None else None,
-        sensed_mm=None if known.sensor is None else depth_mm,
+        image=_image(record, known),
+        depth_mm=depth_mm if apart or known.sensor is None else None,
+        sensed_mm=None if apart or known.sensor is None else depth_mm,
+        device=record.device,
     )
+
+
+def _image(record: FrameRecord, known: Calibration) -> GreyImage:
+    if record.image is None:  # nobody looks at a sensor's own picture
+        return np.zeros((known.of_depth.height_px, known.of_depth.width_px), np.uint8)
+    size = (known.width_px, known.height_px)
+    return _decoded(record.image, lambda content: decode_grey(content, *size))
 
 
 def _depth_mm(picture: Picture, known: Calibration) -> DepthMap:

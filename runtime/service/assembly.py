@@ -15,7 +15,7 @@ from voxgate.runtime.station.desk import Desk
 from voxgate.runtime.station.reoffer import Offers, Reoffer
 from voxgate.runtime.station.state import Event
 from voxgate.runtime.station.station import Station
-from voxgate.runtime.sync.stamps import stamps
+from voxgate.runtime.sync.stamps import sensor_stamps, stamps
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.telemetry.faults import Faults
 from voxgate.runtime.wire.published import FaultCode
@@ -27,7 +27,12 @@ class Assembly:
 
     def __init__(self, cell: Cell, calibration: Calibration, doors: Doors, clock: Clock) -> None:
         config, metrics, publish = cell.config, doors.metrics, doors.sockets.publish
-        sync = Synchronizer(calibration, config.sync.max_gap_ns, stamps=stamps(config))
+        sync = Synchronizer(
+            calibration,
+            config.sync.max_gap_ns,
+            stamps=stamps(config),
+            sensor_stamps=sensor_stamps(config),
+        )
         self.intake = Intake(sync, metrics)
         self.faults = Faults(config.cell, publish, metrics)
         book = VerdictBook(

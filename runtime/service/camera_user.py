@@ -21,7 +21,7 @@ def launcher_of(config: CellConfig) -> Path | None:
     launcher = os.environ.get(LAUNCHER_VARIABLE)
     if launcher:
         return Path(launcher)
-    drivers = [each.producer.name for each in config.cameras if isinstance(each, GenicamCamera)]
+    drivers = [each.producer.name for each in config.devices if isinstance(each, GenicamCamera)]
     for driver in dict.fromkeys(drivers):
         log.warning(
             "%s runs as this user (%d) and may read what it may, its keys too: "

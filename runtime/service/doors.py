@@ -79,7 +79,7 @@ def open_doors(
     """Everything that a cell's YAML asks for; the stack closes it. Raises VoxGateError."""
     config = cell.config
     peers = () if config.security is None else tuple(each.name for each in config.security.peers)
-    metrics = Metrics(config.cell, tuple(camera.name for camera in config.cameras), peers)
+    metrics = Metrics(config.cell, tuple(camera.name for camera in config.devices), peers)
     metrics.budget.set(config.job.verdict_budget_ms / 1e3)
     journal = Journal(config.journal.path, clock)
     stack.callback(journal.close)
@@ -100,6 +100,6 @@ def open_doors(
 
 
 def _remove_frame_sockets(config: CellConfig) -> None:
-    for camera in config.cameras:
+    for camera in config.devices:
         if isinstance(camera, NetworkCamera):
             remove_socket_file(camera.endpoint)

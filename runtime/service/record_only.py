@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from voxgate.runtime.cameras.from_config import check_devices
 from voxgate.runtime.common.timings import Timing
 from voxgate.runtime.config.cell import Cell, load_cell
 from voxgate.runtime.config.sections import Journal
@@ -69,7 +70,7 @@ def run_record_only(config: Path, out: Path, as_folder: bool) -> int:
     cell = load_cell(config, without="recipes")
     set_up(cell.config.log.level)
     calibration = Calibration.load(cell.config.calibration)
-    calibration.check_live()
+    check_devices(cell.config, calibration)
     try:
         out.mkdir(parents=True, exist_ok=True)
         part = PartFiles.beside(cell.config.calibration)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import zmq
 
+from voxgate.runtime.cameras.from_config import check_devices
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.config.cell import Cell, load_cell
 from voxgate.runtime.config.sections import CellConfig
@@ -42,7 +43,7 @@ def run_service(config: Path) -> int:
     cell = load_cell(config)
     set_up(cell.config.log.level)
     calibration = Calibration.load(cell.config.calibration)
-    calibration.check_live()
+    check_devices(cell.config, calibration)
     if calibration.forced:
         log.warning(
             "%s: written by --force although %s missed its limits",

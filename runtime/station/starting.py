@@ -132,7 +132,7 @@ class Starting:
         )
 
     def _camera_details(self) -> str:
-        cameras = self._station.cell.config.cameras
+        cameras = self._station.cell.config.devices
         details = [(camera.name, self._station.cameras.status(camera.name)) for camera in cameras]
         return "; ".join(f"{name} is {s.phase.value} {s.detail}".strip() for name, s in details)
 

@@ -117,12 +117,12 @@ class Station:
         """What a person has to mend: the error, or the first camera that does not stream."""
         if self.error is not None:
             return self.error
-        statuses = (self.cameras.status(camera.name) for camera in self.cell.config.cameras)
+        statuses = (self.cameras.status(camera.name) for camera in self.cell.config.devices)
         return next((status.lost for status in statuses if status.lost), None)
 
     def cameras_stand(self) -> tuple[CameraHealth, ...]:
         """How each camera stands, in the order of the configuration."""
-        return cameras_stand([camera.name for camera in self.cell.config.cameras], self.cameras)
+        return cameras_stand([camera.name for camera in self.cell.config.devices], self.cameras)
 
     # --- recipe ----------------------------------------------------------------------------------
 
@@ -276,7 +276,7 @@ class Station:
 
     def look_after(self, now_ns: int) -> None:
         """Now and then: cameras that were given up, an inspection that hangs, gauges."""
-        for camera in self.cell.config.cameras:
+        for camera in self.cell.config.devices:
             status = self.cameras.status(camera.name)
             streams = status.phase is Phase.RUNNING
             self._metrics.show_camera(camera.name, self.cameras.counters(camera.name))

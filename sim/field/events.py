@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from voxgate.runtime.nouns import Device
 from voxgate.sim.field.faults import Target
 from voxgate.sim.field.timeline import Exposure, Sample
 from voxgate.sim.gentl.link import Fault
@@ -21,12 +22,13 @@ class PoseSend:
 
 @dataclass(frozen=True, slots=True)
 class FrameSend:
-    """One frame message: `number` is the camera's own count, `exposure` what it really shows."""
+    """One frame message: `number` is the device's own count, `exposure` what it really shows."""
 
     send_ns: int
     number: int
     exposure: Exposure
     corrupt: Target | None = None
+    device: Device = Device.CAMERA
 
 
 class Power(str, Enum):
@@ -84,3 +86,4 @@ class Schedule:
     last_exposure_ns: int  # its end, as planned
     pose_count: int  # how far the robot's and the camera's own counts move on, sent or not
     frame_count: int
+    sensor_count: int = 0

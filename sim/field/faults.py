@@ -19,16 +19,20 @@ With a GenICam camera (sim/gentl) also, each by the view it begins with:
     format:view=3 it comes in a pixel format nobody knows       error:view=3   every access fails
     reboot:view=3 registers reset, no frame after that          swap:view=3    gone, another comes
 
+With a 3D sensor beside the camera the faults of frames are the camera's; `sensor.` before the word
+makes them the sensor's: sensor.drop:view=3. Its clock is set by step:sensor=0.5s.
+
 `view=N` may be left out where the middle of the scan will do.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.nouns import Device
 
 
 class FaultError(VoxGateError):
@@ -68,6 +72,7 @@ class Target(str, Enum):
     FRAMES = "frames"
     POSES = "poses"
     CAMERA = "camera"
+    SENSOR = "sensor"
     ROBOT = "robot"
     IMAGE = "image"
     DEPTH = "depth"
@@ -97,6 +102,7 @@ ALLOWED: dict[tuple[Kind, Target], Unit] = {
     (Kind.DUPLICATE, Target.VIEW): Unit.INDEX,
     (Kind.STEP, Target.CAMERA): Unit.TIME,
     (Kind.STEP, Target.ROBOT): Unit.TIME,
+    (Kind.STEP, Target.SENSOR): Unit.TIME,
     (Kind.CORRUPT, Target.IMAGE): Unit.NONE,
     (Kind.CORRUPT, Target.DEPTH): Unit.NONE,
     (Kind.NAN, Target.POSES): Unit.NONE,
@@ -117,13 +123,20 @@ ALLOWED: dict[tuple[Kind, Target], Unit] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One misbehaviour. view: where (None: the middle, or all); time_ns or fraction: how much."""
+    """One misbehaviour. view: where (None: the middle, or all); time_ns or fraction: how much;
+    device: whose frames."""
 
     kind: Kind
     target: Target
     view: int | None = None
     time_ns: int = 0
     fraction: float = 0.0
+    device: Device = Device.CAMERA
+
+    @property
+    def of_sensor(self) -> bool:
+        """Whether only a sensor beside the camera can commit it."""
+        return self.device is Device.SENSOR or self.target is Target.SENSOR
 
     def __post_init__(self) -> None:
         unit = _unit(self.kind, self.target.value)
@@ -144,7 +157,8 @@ class Fault:
             Unit.TIME: f"{self.target.value}={self.time_ns / 1e6:g}ms",
         }[ALLOWED[self.kind, self.target]]
         place = "" if self.view is None or self.target is Target.VIEW else f",view={self.view}"
-        return f"{self.kind.value}:{amount}{place}"
+        whose = "sensor." if self.device is Device.SENSOR else ""
+        return f"{whose}{self.kind.value}:{amount}{place}"
 
 
 def fault_from_text(text: str) -> Fault:
@@ -153,6 +167,9 @@ def fault_from_text(text: str) -> Fault:
     Raises FaultError with one line that says what is allowed.
     """
     head, _, tail = text.partition(":")
+    whose, dot, word = head.strip().rpartition(".")
+    if dot and whose == Device.SENSOR.value:
+        return _of_sensor(fault_from_text(f"{word}:{tail}"), text)
     try:
         kind = Kind(head.strip())
     except ValueError:
@@ -162,6 +179,12 @@ def fault_from_text(text: str) -> Fault:
         return _fault(kind, *tail.split(","))
     except FaultError as error:
         raise FaultError(f"fault {text!r}: {error}") from None
+
+
+def _of_sensor(fault: Fault, text: str) -> Fault:
+    if fault.target in (Target.POSES, Target.ROBOT, Target.CAMERA, Target.SENSOR):
+        raise FaultError(f"fault {text!r}: {fault.target.value} are not of the sensor's frames")
+    return replace(fault, device=Device.SENSOR)
 
 
 def _fault(kind: Kind, first: str, *rest: str) -> Fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import cv2
@@ -11,8 +11,10 @@ import numpy as np
 import zmq
 
 from voxgate.runtime.errors import ScanError
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.scans.scan import FrameRecord, Scan
 from voxgate.sim.field.faults import Target
+from voxgate.sim.field.timeline import sensed_frames
 
 QUEUED_FRAMES = 16
 
@@ -34,19 +36,32 @@ class Picture:
 
 
 def pictures_from_scan(scan: Scan, encoding: Encoding) -> tuple[Picture, ...]:
-    """Every frame of a scan, decoded ahead of time so that playing it is precise.
+    """Every frame of the camera, decoded ahead of time so that playing it is precise.
 
     Raises ScanError when an image cannot be read.
     """
-    return tuple(_picture(scan, index, encoding) for index in range(len(scan.frames)))
+    with_depth = scan.calibration.sensor is None
+    return tuple(_picture(record, scan.calibration, encoding, with_depth) for record in scan.frames)
 
 
-def _picture(scan: Scan, index: int, encoding: Encoding) -> Picture:
-    record, calibration = scan.frames[index], scan.calibration
-    image = record.image.read_bytes()
-    depth = record.depth.read_bytes() if record.depth is not None else None
+def sensor_pictures_from_scan(scan: Scan, encoding: Encoding) -> tuple[Picture, ...]:
+    """Every frame of the sensor beside the camera, without a picture; none where there is none."""
+    if scan.calibration.sensor is None:
+        return ()
+    return tuple(
+        _picture(replace(record, image=None), scan.calibration.of_depth, encoding)
+        for record in sensed_frames(scan)
+    )
+
+
+def _picture(
+    record: FrameRecord, calibration: Calibration, encoding: Encoding, with_depth: bool = True
+) -> Picture:
+    image = b"" if record.image is None else record.image.read_bytes()
+    depth = record.depth.read_bytes() if record.depth is not None and with_depth else None
     if encoding is Encoding.RAW:
-        image = _pixels(image, cv2.IMREAD_GRAYSCALE, f"{record.image}")
+        if image:
+            image = _pixels(image, cv2.IMREAD_GRAYSCALE, f"{record.image}")
         if depth is not None:
             depth = _pixels(depth, cv2.IMREAD_UNCHANGED, f"{record.depth}")
     header: dict[str, object] = {

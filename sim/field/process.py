@@ -22,8 +22,10 @@ from typing import Any, TextIO
 
 import zmq
 
-from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.errors import ScanError, VoxGateError
+from voxgate.runtime.nouns import Device
 from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.scan import Scan
 from voxgate.sim.field.clocks import DeviceClock
 from voxgate.sim.field.events import (
     Event,
@@ -36,7 +38,13 @@ from voxgate.sim.field.events import (
 )
 from voxgate.sim.field.faults import Target, fault_from_text
 from voxgate.sim.field.genicam_camera import GenicamCamera
-from voxgate.sim.field.network_camera import CameraSender, Encoding, Picture, pictures_from_scan
+from voxgate.sim.field.network_camera import (
+    CameraSender,
+    Encoding,
+    Picture,
+    pictures_from_scan,
+    sensor_pictures_from_scan,
+)
 from voxgate.sim.field.pose_stream import PoseStream
 from voxgate.sim.field.schedule import schedule_from_timeline
 from voxgate.sim.field.timeline import Sample, Timeline, timeline_from_scan
@@ -49,10 +57,11 @@ HEARD_POSES = 25  # 0.2 s: a box without a job may look at poses every 0.1 s onl
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
-# Three clocks, three zeros: nothing can work by mistaking one for another. What each reads when the
+# Four clocks, four zeros: nothing can work by mistaking one for another. What each reads when the
 # host's reads 0: a box that met this robot before meets it again, and no clock was set meanwhile.
 ROBOT_CLOCK = (70_000 * NS_PER_S, 11.0)
 CAMERA_CLOCK = (3_000 * NS_PER_S, -9.0)
+SENSOR_CLOCK = (9_000 * NS_PER_S, 6.0)
 HOME = Sample(0, (600.0, 0.0, 800.0), (0.0, 1.0, 0.0, 0.0))
 
 
@@ -62,24 +71,30 @@ class Loaded:
 
     timeline: Timeline
     pictures: tuple[Picture, ...]
+    sensed: tuple[Picture, ...]
 
 
 class Field:
-    """Arm and camera: two clocks, two streams, one thread that keeps every deadline."""
+    """Arm, camera, and a sensor where there is one: each a clock and a stream, and one thread that
+    keeps every deadline."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], wires: Wires) -> None:
         now_ns = time.monotonic_ns()
         self._poses = PoseStream(context, wires.poses)
         self._sender = CameraSender(context, wires.frames, wires.camera) if wires.frames else None
+        self._sensor = (
+            CameraSender(context, wires.sensor_frames, wires.sensor) if wires.sensor else None
+        )
         self._genicam = _genicam_camera(wires) if wires.serial_number else None
         self._clocks = {
             Target.ROBOT: DeviceClock(0, *ROBOT_CLOCK),
             Target.CAMERA: DeviceClock(0, *CAMERA_CLOCK),
+            Target.SENSOR: DeviceClock(0, *SENSOR_CLOCK),
         }
         self._loaded: dict[str, Loaded] = {}
         self._stands_at = HOME
         self._pose_number = 0
-        self._frame_number = 0
+        self._frame_numbers = dict.fromkeys(Device, 0)
         self._idle_ns = now_ns
         self._is_heard = False
 
@@ -114,8 +129,15 @@ class Field:
             self._loaded[key] = Loaded(
                 timeline_from_scan(scan, order["speed"]),
                 pictures_from_scan(scan, Encoding(order["encoding"])),
+                sensor_pictures_from_scan(scan, Encoding(order["encoding"])),
             )
+            self._check_sensor(scan)
         return self._loaded[key]
+
+    def _check_sensor(self, scan: Scan) -> None:
+        if (self._sensor is None) is not (scan.calibration.sensor is None):
+            has = "has no sensor" if self._sensor is None else "has a sensor"
+            raise ScanError(f"{scan.folder}: the cell {has} beside its camera, the scan differs")
 
     def _be_heard(self) -> None:
         """Talk before the first job: a box that hears this controller for the first time in the
@@ -146,7 +168,7 @@ class Field:
         schedule = schedule_from_timeline(
             loaded.timeline, faults, order["seed"], triggered=triggered
         )
-        lost = self._sender.lost if self._sender is not None else 0
+        lost = self._frames_lost()
         if self._genicam is not None:
             self._genicam.lay_out(loaded.pictures)
         zero_ns = time.monotonic_ns() + LEAD_NS
@@ -156,15 +178,15 @@ class Field:
             if isinstance(event, Exposed):
                 say(said="exposed", last_exposure_ns=zero_ns + schedule.last_exposure_ns)
             else:
-                self._send(event, zero_ns, loaded.pictures)
+                self._send(event, zero_ns, loaded)
             now_ns = time.monotonic_ns()
             late_ns = max(late_ns, now_ns - zero_ns - event.send_ns)
             last_frame_ns = now_ns if isinstance(event, FrameSend) else last_frame_ns
         self._rest(schedule, loaded.timeline)
         if self._genicam is not None:
             last_frame_ns, lost = self._genicam.rest()
-        elif self._sender is not None:
-            lost = self._sender.lost - lost
+        else:
+            lost = self._frames_lost() - lost
         say(
             said="done",
             last_exposure_ns=zero_ns + schedule.last_exposure_ns,
@@ -173,7 +195,10 @@ class Field:
             frames_lost=lost,
         )
 
-    def _send(self, event: Event, zero_ns: int, pictures: tuple[Picture, ...]) -> None:
+    def _frames_lost(self) -> int:
+        return sum(each.lost for each in (self._sender, self._sensor) if each is not None)
+
+    def _send(self, event: Event, zero_ns: int, loaded: Loaded) -> None:
         if isinstance(event, PoseSend):
             t_robot_ns = self._clocks[Target.ROBOT].device_ns(zero_ns + event.sample.t_ns)
             self._poses.publish(self._pose_number + event.number, t_robot_ns, event.sample)
@@ -181,29 +206,40 @@ class Field:
             assert self._genicam is not None
             self._genicam.trigger(event, zero_ns)
         elif isinstance(event, FrameSend):
-            assert self._sender is not None
-            t_camera_ns = self._clocks[Target.CAMERA].device_ns(zero_ns + event.exposure.t_ns)
-            picture = pictures[event.exposure.index]
-            self._sender.send(
-                picture, self._frame_number + event.number, t_camera_ns, event.corrupt
-            )
+            self._send_frame(event, zero_ns, loaded)
         elif isinstance(event, StepSend) and self._genicam is not None and _is_camera(event):
             self._genicam.step(event.step_ns)
         elif isinstance(event, StepSend):
             clock = self._clocks[event.device]
             self._clocks[event.device] = clock.stepped(zero_ns + event.send_ns, event.step_ns)
 
+    def _send_frame(self, event: FrameSend, zero_ns: int, loaded: Loaded) -> None:
+        is_sensor = event.device is Device.SENSOR
+        sender, pictures = (
+            (self._sensor, loaded.sensed) if is_sensor else (self._sender, loaded.pictures)
+        )
+        assert sender is not None
+        clock = self._clocks[Target.SENSOR if is_sensor else Target.CAMERA]
+        sender.send(
+            pictures[event.exposure.index],
+            self._frame_numbers[event.device] + event.number,
+            clock.device_ns(zero_ns + event.exposure.t_ns),
+            event.corrupt,
+        )
+
     def _rest(self, schedule: Schedule, timeline: Timeline) -> None:
         self._pose_number += schedule.pose_count
-        self._frame_number += schedule.frame_count
+        self._frame_numbers[Device.CAMERA] += schedule.frame_count
+        self._frame_numbers[Device.SENSOR] += schedule.sensor_count
         self._stands_at = timeline.samples[-1]
         self._idle_ns = time.monotonic_ns()
 
     def close(self) -> None:
         """Disconnect."""
         self._poses.close()
-        if self._sender is not None:
-            self._sender.close()
+        for sender in (self._sender, self._sensor):
+            if sender is not None:
+                sender.close()
         if self._genicam is not None:
             self._genicam.close()
 

@@ -5,10 +5,12 @@ Pure: the same time line, faults and seed give the same schedule, event for even
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from voxgate.runtime.nouns import Device
 from voxgate.sim.field.events import Event, Exposed, FrameSend, PoseSend, Schedule, StepSend
 from voxgate.sim.field.faults import Fault, Kind, Target
 from voxgate.sim.field.misbehaviour import FRAME_FAULTS, POSE_FAULTS, SPOILED_NS
@@ -29,9 +31,10 @@ def schedule_from_timeline(
     triggered: the camera is a GenICam one that the robot triggers, instead of a sender of frames.
     Raises FaultError for a fault that this camera cannot commit.
     """
-    check_faults(faults, triggered=triggered)
+    check_faults(faults, triggered=triggered, sensed=bool(timeline.sensed))
     random = np.random.default_rng(seed)
     poses, frames = _undisturbed(timeline, random)
+    sensed = _frames(timeline.sensed, timeline.sensor_readout_ns, random, Device.SENSOR)
     steps: list[StepSend] = []
     for fault in faults:
         at = _place(fault, timeline)
@@ -39,17 +42,20 @@ def schedule_from_timeline(
             steps.append(StepSend(at.t_ns - SPOILED_NS, fault.target, fault.time_ns))
         elif fault.target is Target.POSES:
             poses = POSE_FAULTS[fault.kind](poses, fault, at, random)
+        elif fault.of_sensor:
+            sensed = FRAME_FAULTS[fault.kind](sensed, fault, at, random)
         elif not triggered:
             frames = FRAME_FAULTS[fault.kind](frames, fault, at, random)
-    exposed = Exposed(timeline.exposures[-1].end_ns)
-    placed = [(fault, _place(fault, timeline)) for fault in faults]
+    exposed = Exposed(timeline.last_exposure_ns)
+    placed = [(fault, _place(fault, timeline)) for fault in faults if not fault.of_sensor]
     seen = triggers_from_exposures(timeline, placed, random) if triggered else frames
-    events: list[Event] = [*steps, *_in_line(poses), *seen, exposed]
+    events: list[Event] = [*steps, *_in_line(poses), *seen, *sensed, exposed]
     return Schedule(
         events=tuple(sorted(events, key=lambda event: event.send_ns)),
         last_exposure_ns=exposed.send_ns,
         pose_count=len(timeline.samples),
         frame_count=len(timeline.exposures),
+        sensor_count=len(timeline.sensed),
     )
 
 
@@ -61,12 +67,18 @@ def _undisturbed(
         PoseSend(sample.t_ns + lag_ns, number, sample)
         for number, (sample, lag_ns) in enumerate(zip(timeline.samples, lags_ns, strict=True))
     ]
-    lags_ns = _delays_ns(random, len(timeline.exposures))
-    frames = [
-        FrameSend(exposure.end_ns + timeline.readout_ns + lag_ns, exposure.index, exposure)
-        for exposure, lag_ns in zip(timeline.exposures, lags_ns, strict=True)
-    ]
+    frames = _frames(timeline.exposures, timeline.readout_ns, random, Device.CAMERA)
     return poses, frames
+
+
+def _frames(
+    exposures: Sequence[Exposure], readout_ns: int, random: np.random.Generator, device: Device
+) -> list[FrameSend]:
+    lags_ns = _delays_ns(random, len(exposures))
+    return [
+        FrameSend(each.end_ns + readout_ns + lag_ns, each.index, each, device=device)
+        for each, lag_ns in zip(exposures, lags_ns, strict=True)
+    ]
 
 
 def _delays_ns(random: np.random.Generator, count: int) -> list[int]:
@@ -87,5 +99,6 @@ def _in_line(poses: list[PoseSend]) -> list[PoseSend]:
 
 def _place(fault: Fault, timeline: Timeline) -> Exposure:
     """The exposure a fault is tied to: the one it names, else the one in the middle."""
-    last = len(timeline.exposures) - 1
-    return timeline.exposures[min(last, (last + 1) // 2 if fault.view is None else fault.view)]
+    exposures = timeline.sensed if fault.of_sensor else timeline.exposures
+    last = len(exposures) - 1
+    return exposures[min(last, (last + 1) // 2 if fault.view is None else fault.view)]

@@ -6,13 +6,14 @@ each of them ever had on its way to the host: the minimum hardly depends on the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation, Slerp
 
-from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scans.scan import FrameRecord, Scan
 
 Nanoseconds = npt.NDArray[np.int64]
 
@@ -31,7 +32,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """The camera exposes from `t_ns` for `exposure_ns`; `index` is the frame in the scan."""
+    """A device exposes from `t_ns` for `exposure_ns`; `index` is its frame in the scan."""
 
     t_ns: int
     exposure_ns: int
@@ -45,16 +46,34 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Both streams of one scan as they happened, before any clock and any network."""
+    """All streams of one scan as they happened, before any clock and any network.
+
+    readout_ns: exposure end to first byte on the network. sensed: of a sensor beside the camera.
+    """
 
     samples: tuple[Sample, ...]
     exposures: tuple[Exposure, ...]
-    readout_ns: int  # exposure end to first byte on the network
+    readout_ns: int
+    sensed: tuple[Exposure, ...] = ()
+    sensor_readout_ns: int = 0
+
+    @property
+    def last_exposure_ns(self) -> int:
+        """The end of the last one."""
+        return max(each.end_ns for each in (*self.exposures, *self.sensed))
 
     @property
     def end_ns(self) -> int:
         """The later of the last pose and the last frame's readout."""
-        return max(self.samples[-1].t_ns, self.exposures[-1].end_ns + self.readout_ns)
+        readout_ns = max(self.readout_ns, self.sensor_readout_ns)
+        return max(self.samples[-1].t_ns, self.last_exposure_ns + readout_ns)
+
+
+def sensed_frames(scan: Scan) -> tuple[FrameRecord, ...]:
+    """Of the sensor beside the camera; what was recorded as one exposure of both is both's."""
+    if scan.calibration.sensor is None:
+        return ()
+    return scan.sensor_frames or tuple(each for each in scan.frames if each.depth is not None)
 
 
 def timeline_from_scan(scan: Scan, speed: float = 1.0) -> Timeline:
@@ -62,27 +81,56 @@ def timeline_from_scan(scan: Scan, speed: float = 1.0) -> Timeline:
 
     With speed 1 every sample is the recorded one; else the path is resampled at the recorded rate.
     """
-    readout_ns = scan.calibration.readout_ns
+    known = scan.calibration
     robot_ns = np.array([pose.t_robot_ns for pose in scan.poses])
     robot_lag_ns = np.array([pose.t_arrival_ns for pose in scan.poses]) - robot_ns
-    camera_ns = np.array([frame.t_device_ns for frame in scan.frames])
-    exposure_ns = np.array([frame.exposure_ns for frame in scan.frames])
-    arrival_ns = np.array([frame.t_arrival_ns for frame in scan.frames])
-    camera_lag_ns = arrival_ns - exposure_ns - readout_ns - camera_ns
-
     zero_ns = int(robot_ns[0] + robot_lag_ns.min())
     pose_ns = robot_ns + robot_lag_ns.min() - zero_ns
-    start_ns = camera_ns + camera_lag_ns.min() - zero_ns
-    warp = Warp.around(start_ns, exposure_ns, int(pose_ns[-1]), speed)
-    exposures = tuple(
+    sensed = sensed_frames(scan)
+    seen = _seen(scan.frames, known.readout_ns, zero_ns)
+    felt = _seen(
+        sensed, known.of_depth.readout_ns if scan.sensor_frames else known.readout_ns, zero_ns
+    )
+    warp = Warp.around(*_in_order(seen, felt), int(pose_ns[-1]), speed)
+    matrices = np.stack([pose.base_from_flange for pose in scan.poses])
+    samples = _samples(pose_ns, matrices, warp) if speed != 1.0 else _recorded(pose_ns, matrices)
+    return Timeline(
+        samples,
+        _exposures(*seen, warp),
+        known.readout_ns,
+        _exposures(*felt, warp),
+        known.of_depth.readout_ns,
+    )
+
+
+def _seen(
+    frames: Sequence[FrameRecord], readout_ns: int, zero_ns: int
+) -> tuple[Nanoseconds, Nanoseconds]:
+    """Start and length of each exposure of one device, on the time line."""
+    if not frames:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    device_ns = np.array([frame.t_device_ns for frame in frames])
+    exposure_ns = np.array([frame.exposure_ns for frame in frames])
+    arrival_ns = np.array([frame.t_arrival_ns for frame in frames])
+    lag_ns = arrival_ns - exposure_ns - readout_ns - device_ns
+    return device_ns + lag_ns.min() - zero_ns, exposure_ns
+
+
+def _in_order(
+    *devices: tuple[Nanoseconds, Nanoseconds],
+) -> tuple[Nanoseconds, Nanoseconds]:
+    start_ns = np.concatenate([start for start, _ in devices])
+    order = np.argsort(start_ns, kind="stable")
+    return start_ns[order], np.concatenate([length for _, length in devices])[order]
+
+
+def _exposures(start_ns: Nanoseconds, exposure_ns: Nanoseconds, warp: Warp) -> tuple[Exposure, ...]:
+    return tuple(
         Exposure(int(start), int(length), index)
         for index, (start, length) in enumerate(
             zip(warp.played_ns(start_ns), exposure_ns, strict=True)
         )
     )
-    matrices = np.stack([pose.base_from_flange for pose in scan.poses])
-    samples = _samples(pose_ns, matrices, warp) if speed != 1.0 else _recorded(pose_ns, matrices)
-    return Timeline(samples, exposures, readout_ns)
 
 
 @dataclass(frozen=True, slots=True)

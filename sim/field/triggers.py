@@ -25,9 +25,13 @@ FOR_TRIGGERS_ONLY = (
 )
 
 
-def check_faults(faults: Sequence[Fault], *, triggered: bool) -> None:
-    """Raises FaultError for a fault that this kind of camera cannot commit."""
+def check_faults(faults: Sequence[Fault], *, triggered: bool, sensed: bool = False) -> None:
+    """Raises FaultError for a fault that this kind of cell cannot commit."""
     for fault in faults:
+        if fault.of_sensor and not sensed:
+            raise FaultError(f"{fault}: there is no sensor beside the camera")
+        if fault.of_sensor:
+            continue
         if triggered and fault.kind in FOR_FRAMES_ONLY:
             raise FaultError(f"{fault}: a GenICam camera keeps its frames in order")
         if not triggered and fault.kind in FOR_TRIGGERS_ONLY:

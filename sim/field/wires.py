@@ -15,6 +15,7 @@ class Wires:
     """Where the box listens, and what the cell is called.
 
     key: this peer's CURVE file, box_key: the box's public key (Z85); None: plain sockets.
+    sensor, sensor_frames: of a 3D sensor beside the camera, and where it sends to; empty: none.
     frames: where the camera sends to; empty for a GenICam camera, which has a serial_number and the
     calibration of this file.
     """
@@ -29,6 +30,8 @@ class Wires:
     box_key: str | None = None
     serial_number: str = ""
     calibration: str = ""
+    sensor: str = ""
+    sensor_frames: str = ""
 
 
 def context_for(wires: Wires) -> zmq.Context[zmq.Socket[bytes]]:

@@ -18,8 +18,7 @@ PictureBytes = Callable[[bytes, Topic], bytes]
 
 
 def _from_protobuf(message: bytes, topic: Topic) -> bytes:
-    raw = topic is job_topics.DEPTH_FLOAT
-    number = foxglove.RAW_IMAGE_DATA if raw else foxglove.IMAGE_DATA
+    number = foxglove.RAW_IMAGE_DATA if topic.floats else foxglove.IMAGE_DATA
     content = length_delimited(message, number)
     if content is None:
         raise ValueError("no data")

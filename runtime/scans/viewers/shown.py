@@ -45,11 +45,11 @@ def pose_m(transform: Transform) -> dict[str, object]:
     return {"position": _xyz_m(transform), "orientation": _rotation(transform)}
 
 
-def lens(known: Calibration) -> dict[str, object]:
+def lens(known: Calibration, frame: str = "camera") -> dict[str, object]:
     """OpenCV's coefficients; R is no rotation, P projects without distortion."""
     matrix = known.camera_matrix
     return {
-        "frame_id": "camera",
+        "frame_id": frame,
         "width": known.width_px,
         "height": known.height_px,
         "distortion_model": DISTORTION[known.lens_model],

@@ -14,7 +14,7 @@ from tests.kits.needs import needs_c_compiler
 from tests.kits.repository import ROOT
 from voxgate.benchmarks.line.flying import refused_from_mm_s
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.sync.synchronizer import Stamps
+from voxgate.runtime.sync.stamps import Stamps
 from voxgate.sim.flying import Clocking, Flight, Shots, fly, shoot
 
 pytestmark = needs_c_compiler

@@ -9,12 +9,26 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from tests.kits import rig
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.from_config import camera_settings
-from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NetworkSettings
-from voxgate.runtime.config.cameras import Camera, CameraSection, Coord3dSection, GenicamCamera
+from voxgate.runtime.cameras.settings import (
+    CameraSettings,
+    GenicamSettings,
+    NetworkSettings,
+    settings_from_json,
+    settings_to_json,
+)
+from voxgate.runtime.config.cameras import (
+    Camera,
+    CameraSection,
+    Coord3dSection,
+    GenicamCamera,
+    NetworkCamera,
+)
 from voxgate.runtime.config.fields import Section
 from voxgate.runtime.config.sections import CellConfig, Journal, Recipes, Sockets
+from voxgate.runtime.errors import ConfigError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
 
@@ -39,6 +53,48 @@ def _settings(**values: Any) -> CameraSettings:
     )
     (settings,) = camera_settings(config, CALIBRATION)
     return settings
+
+
+def _cell(sensor: Camera | None) -> CellConfig:
+    camera: Camera = TypeAdapter(Camera).validate_python(
+        {"name": "cam0", "source": "network", "endpoint": "ipc:///tmp/a"}
+    )
+    return CellConfig(
+        schema_version=1,
+        cell="test",
+        is_simulated=True,
+        calibration=Path("calibration.json"),
+        recipes=Recipes(folder=Path("recipes")),
+        cameras=(camera,),
+        sensor=sensor,
+        sockets=SOCKETS,
+        journal=Journal(path=Path("journal.sqlite")),
+    )
+
+
+SENSOR = NetworkCamera(name="sensor0", source="network", endpoint="ipc:///tmp/b")
+
+
+def test_frames_of_a_sensor_are_held_against_the_camera_s_size() -> None:
+    camera, sensor = camera_settings(_cell(SENSOR), rig.calibration())
+    assert (camera.width_px, camera.height_px, camera.depth) == (320, 240, False)
+    assert (sensor.width_px, sensor.height_px, sensor.depth) == (*rig.SENSOR_PX, True)
+    assert (camera.device, sensor.device) == ("camera", "sensor")
+    assert settings_from_json(settings_to_json(sensor)) == sensor
+
+
+@pytest.mark.parametrize(
+    ("sensor", "known", "said"),
+    [
+        (None, rig.calibration(), "name it under `sensor`"),
+        (SENSOR, CALIBRATION, "knows of none: `voxgate calib sensor`"),
+    ],
+)
+def test_depth_of_a_sensor_is_read_as_the_camera_s_or_the_other_way_round(
+    sensor: Camera | None, known: Calibration, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        camera_settings(_cell(sensor), known)
 
 
 def _genicam(**values: Any) -> GenicamSettings:

@@ -255,6 +255,30 @@ def test_unsigned_recipes_are_allowed_only_when_said(cell: Path) -> None:
     assert "voxgate keys signer" in problem
 
 
+SENSOR = "sensor: {name: NAME, source: network, endpoint: 'tcp://127.0.0.1:PORT'}\n\nsockets:"
+
+
+@pytest.mark.parametrize(
+    ("name", "port", "said"),
+    [
+        ("cam0", 5564, "sensor.name: cam0: is the camera's, choose another"),
+        ("sensor0", 5563, "5563 is taken by cameras.0.endpoint"),
+        ("sensor0", 5564, None),
+    ],
+)
+def test_camera_and_sensor_are_one_device(
+    cell: Path, name: str, port: int, said: str | None
+) -> None:
+    change(cell, "\nsockets:", "\n" + SENSOR.replace("NAME", name).replace("PORT", str(port)))
+    problems = check_config(cell)
+    if said is None:
+        assert problems == []
+        assert [each.name for each in load_cell(cell).config.devices] == ["cam0", "sensor0"]
+    else:
+        assert len(problems) == 1
+        assert said in problems[0]
+
+
 def test_signers_who_do_not_count_are_a_contradiction(cell: Path) -> None:
     signers = f'  signers: [{{name: quality, public_key: "{"7f" * 32}"}}]\n  allow_unsigned: true '
     change(cell, "  allow_unsigned: true ", signers)

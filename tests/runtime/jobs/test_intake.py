@@ -11,7 +11,8 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.intake import Intake, PlacedView
 from voxgate.runtime.nouns import Frame, Note, Reason
 from voxgate.runtime.scans.recording import NoRecording
-from voxgate.runtime.sync.synchronizer import Rejection, Synchronizer
+from voxgate.runtime.sync.rejection import Rejection
+from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.wire.poses import PoseMessage
 
@@ -208,7 +209,7 @@ def test_flush_names_what_still_waited_for_poses(intake: Intake) -> None:
     feed(intake, 0, 20)
     intake.begin(NoRecording())
     intake.add_frame(frame(arrival_ns(20)))
-    assert intake.flush().reason is Reason.POSE_MISSING
+    assert [note.reason for note in intake.flush()] == [Reason.POSE_MISSING]
     assert intake.take(arrival_ns(21)) == []
 
 

@@ -41,7 +41,7 @@ def test_complete_job_still_hears_what_came_besides() -> None:
     bring(running, 3, complete=True)
     running.frame_came()
     assert running.next_step(1) is Step.WAIT
-    running.frame_rejected()
+    running.frames_rejected()
     assert running.next_step(1) is Step.FINISH
 
 
@@ -51,7 +51,7 @@ def test_stopped_job_ends_at_once_when_nothing_is_on_its_way() -> None:
     running.frame_came()
     running.stop(100)
     assert running.next_step(100) is Step.WAIT
-    running.frame_rejected()
+    running.frames_rejected()
     assert running.next_step(100) is Step.FINISH
 
 
@@ -69,7 +69,7 @@ def test_frame_that_never_finds_its_pose_is_flushed() -> None:
     running.frame_came()
     running.stop(0)
     assert running.next_step(LATE_NS) is Step.FLUSH
-    running.rejected += running.waiting_for_pose
+    running.rejected += running.waiting
     assert running.next_step(LATE_NS) is Step.FINISH
 
 
@@ -123,10 +123,10 @@ def test_no_course_of_events_outlives_the_deadline(events: list[str], now_ns: in
     for event in events:
         if event == "frame":
             running.frame_came()
-        elif event == "place" and running.waiting_for_pose > 0:
+        elif event == "place" and running.waiting > 0:
             running.view_placed(now_ns)
-        elif event == "reject" and running.waiting_for_pose > 0:
-            running.frame_rejected()
+        elif event == "reject" and running.waiting > 0:
+            running.frames_rejected()
         elif event == "inspect" and running.inspected < running.placed:
             running.view_inspected(complete=False)
         elif event == "complete" and running.inspected < running.placed:

@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from mcap.reader import make_reader
 from mcap.records import Chunk
 from mcap.writer import CompressionType, Writer
 
+from tests.kits import rig
 from tests.kits.job_files import (
     GOOD,
     as_the_first_version_wrote_it,
@@ -38,17 +40,62 @@ from voxgate.export.evaluation.layouts.scans import ScanCase
 from voxgate.export.quality.review import scans_in
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import Frame, Note, Reason, View
+from voxgate.runtime.nouns import Device, Frame, Note, Reason, View
 from voxgate.runtime.scans import job_topics
 from voxgate.runtime.scans.convert import convert_scan, recording_of
 from voxgate.runtime.scans.job_reader import read_job
 from voxgate.runtime.scans.job_writer import exact_counts, write_job
 from voxgate.runtime.scans.open_scan import open_scan
-from voxgate.runtime.scans.recording import FusedVolume, Recording
+from voxgate.runtime.scans.part_files import PartFiles
+from voxgate.runtime.scans.recording import FusedVolume, Handed, Recording
 from voxgate.runtime.scans.scan import FrameRecord, decoded_frame
 from voxgate.runtime.sync.poses import PoseRecord
+from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.volume import Voxels
+
+
+def test_the_frames_of_a_sensor_that_fired_apart_are_lost_on_the_way(tmp_path: Path) -> None:
+    files = PartFiles(json.dumps(rig.document()), None)
+    known = Calibration.from_text(files.calibration)
+    recording = Recording(header())
+    sync = Synchronizer(known, 20 * 1_000_000)
+    recording.begin(sync.state(), (pose(0),))
+    recording.pose(pose(1))
+    seen = replace(frame(known), depth_mm=None)
+    felt = replace(frame(known.of_depth, number=7), camera="sensor0", device=Device.SENSOR)
+    odd = replace(
+        felt, frame_id=8, t_device_ns=felt.t_device_ns + 9, t_arrival_ns=felt.t_arrival_ns + 9
+    )
+    odd = replace(odd, depth_mm=np.full(felt.image.shape, 1 / 3, np.float32))
+    sensed = View(7, felt.image, known.flange_from_camera, 0.2, felt.depth_mm)
+    for each in (seen, felt, odd):
+        recording.frame(each)
+    recording.handed(replace(View(1, seen.image, np.eye(4), 0.1), sensed=sensed))
+    path = tmp_path / "job.mcap"
+    with path.open("wb") as file:
+        write_job(file, recording, files, None)
+
+    read = read_job(path).recording
+    assert read.clocks == sync.state()
+    frames = [event for event in read.events if isinstance(event, FrameRecord)]
+    assert [each.device for each in frames] == [Device.CAMERA, Device.SENSOR, Device.SENSOR]
+    for record, sent in zip(frames[1:], (felt, odd), strict=True):
+        same_frame(decoded_frame(record, known), replace(sent, image=np.zeros_like(sent.image)))
+    (handed,) = (event for event in read.events if isinstance(event, Handed))
+    assert handed.half is not None
+    assert (handed.half.frame_id, handed.half.uncertainty_mm) == (7, 0.2)
+    assert np.array_equal(handed.half.part_from_sensor, known.flange_from_camera)
+
+    convert_scan(path, tmp_path / "folder")
+    scan = open_scan(tmp_path / "folder")
+    assert [each.frame_id for each in scan.sensor_frames] == [7, 8]
+    assert [each.depth for each in scan.frames] == [None]
+    (tmp_path / "folder/calibration.json").write_text(
+        (GOOD.parent / "calibration.json").read_text()
+    )
+    with pytest.raises(ScanError, match="frames of a sensor, and the calibration is of none"):
+        open_scan(tmp_path / "folder")
 
 
 def test_a_scan_changes_on_its_way_into_a_file_and_back(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.scans.line import Line
-from voxgate.runtime.sync.synchronizer import Stamps
+from voxgate.runtime.sync.stamps import Stamps
 
 LINES = [
     Line(Settings(), Stamps()),

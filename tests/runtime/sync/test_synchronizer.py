@@ -17,7 +17,9 @@ from voxgate.runtime.nouns import Frame, Pose, Reason, View
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.sync.clock import DelayModel, Promise
-from voxgate.runtime.sync.synchronizer import MAX_PENDING, MAX_RESULTS, Rejection, Synchronizer
+from voxgate.runtime.sync.device_line import MAX_PENDING, MAX_RESULTS
+from voxgate.runtime.sync.rejection import Rejection
+from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.transforms import angle_deg, distance_mm
 
 EXAMPLES = ROOT / "examples" / "bracket"

@@ -1,0 +1,115 @@
+"""The whole line with a 3D sensor beside the camera: two devices, one part, one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.kits import rig, scene
+from voxgate.export.reference.reference import export_reference_recipe
+from voxgate.runtime.nouns import Reason
+from voxgate.runtime.offline.inspect_scan import inspect_folder
+from voxgate.runtime.offline.replay import replay_file
+from voxgate.sim.box import Box
+from voxgate.sim.cell_wires import wires_from_config
+from voxgate.sim.demo.demo import play_in_time, wait_until_ready
+from voxgate.sim.virtual_cell import VirtualCell
+
+SPEED = 4.0
+STANDING = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.2))
+GOOD, BAD = "good", "boltless"
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe, a good part and a bad one, as one rig took them."""
+    folder = tmp_path_factory.mktemp("rig")
+    golden = rig.write(folder / "golden", rig.ring(seed=100))
+    export_reference_recipe(golden, folder / "recipes/boxes/1")
+    rig.write(folder / GOOD, rig.ring(part_from_instance=STANDING))
+    rig.write(folder / BAD, rig.ring(scene.PART[:2], STANDING))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def box(part: Path) -> Iterator[Box]:
+    calibration = part / "golden/calibration.json"
+    evidence = {"evidence": {"folder": str(part / "evidence"), "min_free_gb": 0}}
+    with Box.start(part / "box", calibration, part / "recipes", "boxes/1", evidence) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cell(box: Box) -> Iterator[VirtualCell]:
+    with VirtualCell(wires_from_config(box.config)) as playing:
+        wait_until_ready(box, playing)
+        yield playing
+
+
+@pytest.mark.parametrize(("name", "expected"), [(GOOD, "PASS"), (BAD, "FAIL")])
+def test_the_verdict_is_not_that_of_the_recorded_scan(
+    part: Path, cell: VirtualCell, name: str, expected: str
+) -> None:
+    report = play_in_time(cell, part / name, speed=SPEED)
+    assert report.outcome == expected, report.reasons
+    offline = inspect_folder(part / name, part / "recipes/boxes/1").verdict
+    assert report.verdict is not None
+    assert offline.score is not None
+    assert report.verdict.score == pytest.approx(offline.score, rel=0.05)
+
+
+FAULTS = {
+    "sensor.drop:view=3": Reason.MISSING_VIEW,
+    "drop:view=3": Reason.MISSING_VIEW,
+    "sensor.stop:view=5": Reason.MISSING_VIEW,
+    "sensor.corrupt:depth,view=2": Reason.MISSING_VIEW,
+    "sensor.delay:frames=2s,view=4": Reason.MISSING_VIEW,
+    "sensor.duplicate:view=3": Reason.FRAME_INVALID,
+    "sensor.stale:view=3": Reason.FRAME_INVALID,
+    "step:sensor=0.5s": Reason.CLOCK_UNSYNCED,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_one_half_passes(part: Path, cell: VirtualCell, fault: str) -> None:
+    report = play_in_time(cell, part / GOOD, (fault,), SPEED)
+    assert report.outcome == "INDETERMINATE", report.reasons
+    assert report.verdict is not None
+    assert FAULTS[fault] in {said.reason for said in report.verdict.reasons}
+    assert not report.may_pass
+
+
+def test_exchanged_cables_pass(part: Path, box: Box, cell: VirtualCell) -> None:
+    own = wires_from_config(box.config)
+    exchanged = replace(own, frames=own.sensor_frames, sensor_frames=own.frames)
+    other_names = replace(exchanged, camera=own.sensor, sensor=own.camera)
+    for wires in (exchanged, other_names):
+        with VirtualCell(wires) as crossed:
+            report = play_in_time(crossed, part / GOOD, speed=SPEED)
+        assert report.outcome == "INDETERMINATE"
+        assert "frame_invalid" in report.reasons
+
+
+def test_heartbeat_knows_only_the_camera(cell: VirtualCell) -> None:
+    cell.robot.listen(500)
+    assert cell.robot.heartbeat is not None
+    stand = {each.name: each.standing.value for each in cell.robot.heartbeat.cameras}
+    assert stand == {"cam0": "streaming", "sensor0": "streaming"}
+
+
+def test_what_was_recorded_comes_to_another_verdict(
+    part: Path, box: Box, cell: VirtualCell
+) -> None:
+    play_in_time(cell, part / GOOD, speed=SPEED)
+    box.stop()  # evidence is written behind the verdict
+    recorded = sorted((part / "evidence").glob("*.mcap"))
+    outcomes = set()
+    for file in recorded:
+        again = replay_file(file, part / "recipes/boxes/1")
+        assert again.same, again.sentence
+        assert again.recorded is not None
+        outcomes.add(again.recorded.outcome.value)
+    assert {"PASS", "INDETERMINATE"} <= outcomes
