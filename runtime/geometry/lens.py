@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.strict_json import Fields, quoted
-from voxgate.runtime.geometry.lens_kernels import newton_step
 
 COEFFICIENTS = {"brown": 5, "rational": 8, "fisheye": 4}
 BROWN = "brown"
@@ -105,6 +104,9 @@ def _bent(angle: Coordinates, k: Coordinates) -> Coordinates:
 
 
 def _of_radial(xd: Coordinates, yd: Coordinates, d: Coordinates) -> Pair:
+    # numba takes a quarter of a second: who only reads a calibration does without
+    from voxgate.runtime.geometry.lens_kernels import newton_step
+
     (x, y), (next_x, next_y) = (xd, yd), (np.empty_like(xd), np.empty_like(yd))
     for step in range(NEWTON_STEPS):
         if newton_step(x, y, xd, yd, d, next_x, next_y) < CONVERGED:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.transform import Rotation, Slerp
 
+from voxgate.runtime.rotations import interpolated, quaternions
 from voxgate.runtime.scans.scan import FrameRecord, Scan
 
 Nanoseconds = npt.NDArray[np.int64]
@@ -161,10 +161,11 @@ class Warp:
 
 
 def _recorded(t_ns: Nanoseconds, base_from_flange: npt.NDArray[np.float64]) -> tuple[Sample, ...]:
-    q_xyzw = Rotation.from_matrix(base_from_flange[:, :3, :3]).as_quat()
+    p_mm = base_from_flange[:, :3, 3].tolist()
+    q_wxyz = quaternions(base_from_flange[:, :3, :3]).tolist()
     return tuple(
-        Sample(int(t), (p[0], p[1], p[2]), (q[3], q[0], q[1], q[2]))
-        for t, p, q in zip(t_ns, base_from_flange[:, :3, 3].tolist(), q_xyzw.tolist(), strict=True)
+        Sample(int(t), (p[0], p[1], p[2]), (q[0], q[1], q[2], q[3]))
+        for t, p, q in zip(t_ns, p_mm, q_wxyz, strict=True)
     )
 
 
@@ -175,8 +176,8 @@ def _samples(
     played_ns = np.arange(0, int(warp.played_ns(t_ns[-1:])[0]), period_ns)
     at_ns = np.clip(warp.recorded_ns(played_ns), t_ns[0], t_ns[-1])
     path = np.tile(np.eye(4), (len(at_ns), 1, 1))
-    turn = Slerp(t_ns, Rotation.from_matrix(base_from_flange[:, :3, :3]))
-    path[:, :3, :3] = turn(at_ns).as_matrix()
+    known, at = t_ns.astype(np.float64), at_ns.astype(np.float64)
+    path[:, :3, :3] = interpolated(at, known, base_from_flange[:, :3, :3])
     for axis in range(3):
         path[:, axis, 3] = np.interp(at_ns, t_ns, base_from_flange[:, axis, 3])
     return _recorded(played_ns, path)
