@@ -16,7 +16,12 @@ from voxgate import __version__
 from voxgate.benchmarks.commands import bench
 from voxgate.calib.commands.app import app as calib_app
 from voxgate.export.commands.app import app as export_app
-from voxgate.export.commands.quality import QUALITY_COMMANDS
+from voxgate.export.commands.combine import combine
+from voxgate.export.commands.convert import convert
+from voxgate.export.commands.evaluate import evaluate
+from voxgate.export.commands.review import review
+from voxgate.export.commands.scorer import scorer
+from voxgate.export.commands.threshold import threshold
 from voxgate.runtime.commands.build import build
 from voxgate.runtime.commands.camera import app as camera_app
 from voxgate.runtime.commands.cell import EXIT_WRONG_INPUT, check, doctor, run, schema
@@ -27,49 +32,63 @@ from voxgate.runtime.commands.keys import app as keys_app
 from voxgate.runtime.commands.keys import sign
 from voxgate.runtime.commands.recipe import app as recipe_app
 from voxgate.runtime.commands.record import evidence_app, record, replay
+from voxgate.runtime.commands.remote import REMOTE_COMMANDS
 from voxgate.runtime.commands.scene import scene
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.trusted.installed_kernels import use_installed
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.commands import build_camera, demo, play, serve_camera
 
-COMMANDS: dict[str, Callable[..., object]] = {
-    "sign": sign,
-    "record": record,
-    "replay": replay,
-    **QUALITY_COMMANDS,
-    "run": run,
-    "check": check,
-    "schema": schema,
-    "inspect": inspect,
-    "scene": scene,
-    "demo": demo,
-    "play": play,
-    "build": build,
-    "doctor": doctor,
-    "audit": audit,
-    "bench": bench,
+SET_UP, TEACH, SERVE, LOOK, PROVE = (
+    *("Set up", "Teach", "Serve", "Look at a running cell", "Prove and understand"),
+)
+COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
+    SET_UP: {
+        "doctor": doctor,
+        "camera": camera_app,
+        "calib": calib_app,
+        "keys": keys_app,
+        "check": check,
+        "schema": schema,
+        "demo": demo,
+        "play": play,
+    },
+    TEACH: {
+        "record": record,
+        "convert": convert,
+        "export": export_app,
+        "threshold": threshold,
+        "combine": combine,
+        "scorer": scorer,
+        "sign": sign,
+        "recipe": recipe_app,
+        "build": build,
+    },
+    SERVE: {"run": run, "inspect": inspect, "scene": scene},
+    LOOK: REMOTE_COMMANDS,
+    PROVE: {
+        "evidence": evidence_app,
+        "replay": replay,
+        "review": review,
+        "evaluate": evaluate,
+        "journal": journal_app,
+        "audit": audit,
+        "bench": bench,
+    },
 }
-GROUPS = {
-    "export": export_app,
-    "keys": keys_app,
-    "recipe": recipe_app,
-    "camera": camera_app,
-    "evidence": evidence_app,
-    "journal": journal_app,
-    "calib": calib_app,
-}
+"""The words by the work that they are for, as the help shows them."""
 
 app = typer.Typer(
     help="VoxGate: one part scanned, one verdict out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
-for name, command in COMMANDS.items():
-    app.command(name)(command)
-for name, group in GROUPS.items():
-    app.add_typer(group, name=name)
+for work, commands in COMMANDS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=work)
+        else:
+            app.command(name, rich_help_panel=work)(command)
 camera_app.command("build")(build_camera)
 camera_app.command("serve")(serve_camera)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json
-from voxgate.runtime.commands.options import AsJson
+from voxgate.runtime.commands.options import AsJson, CellFile
 
 if TYPE_CHECKING:
     from voxgate.runtime.wire.verdict import VerdictMessage
@@ -35,7 +35,7 @@ def demo(
 
 def play(
     scan: Annotated[list[Path], typer.Argument(help="Folders of recorded scans, one part each.")],
-    config: Annotated[Path, typer.Option(help="The YAML of a cell that is being served.")],
+    config: CellFile,
     fault: Annotated[
         list[str] | None, typer.Option(help="Misbehave: drop:view=3, delay:frames=20ms, ...")
     ] = None,

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json
-from voxgate.runtime.commands.options import AsJson
+from voxgate.runtime.commands.options import CONFIG_VARIABLE, AsJson
 
 EXIT_WRONG_INPUT = 2
 EXIT_UNHEALTHY = 1
 
-Config = Annotated[Path, typer.Argument(help="The cell's YAML file.")]
+Config = Annotated[Path, typer.Argument(envvar=CONFIG_VARIABLE, help="The cell's YAML file.")]
 
 
 class SchemaName(str, Enum):
@@ -80,7 +80,10 @@ def schema(
 
 def doctor(
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="A cell's YAML: look at what it needs.")
+        Path | None,
+        typer.Option(
+            "--config", "-c", envvar=CONFIG_VARIABLE, help="A cell's YAML: look at what it needs."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

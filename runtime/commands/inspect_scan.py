@@ -20,7 +20,10 @@ def inspect(
     calibration: CalibrationFile = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="A cell's YAML: inspect by its limits, longest pose gap and engine."),
+        typer.Option(
+            *("--config", "-c"),
+            help="A cell's YAML: inspect by its limits, longest pose gap and engine.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

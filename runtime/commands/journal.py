@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json
-from voxgate.runtime.commands.options import AsJson
+from voxgate.runtime.commands.options import AsJson, CellFile, MaybeCellFile
 from voxgate.runtime.common.text import legible
 from voxgate.runtime.errors import ServiceError
 
@@ -33,7 +33,7 @@ def group() -> None:
 @app.command()
 def backup(
     out: Annotated[Path, typer.Argument(help="File to write; a new one.")],
-    config: Annotated[Path, typer.Option("--config", "-c", help="The cell's YAML file.")],
+    config: CellFile,
     as_json: AsJson = False,
 ) -> None:
     """Copy the journal whole, also while the service writes it; the copy is checked."""
@@ -51,9 +51,7 @@ def backup(
 
 @app.command()
 def verify(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The cell's YAML file.")
-    ] = None,
+    config: MaybeCellFile = None,
     file: Annotated[Path | None, typer.Option(help="A copy instead of the cell's own.")] = None,
     key: Annotated[
         str | None,
@@ -102,7 +100,7 @@ def audit(
     begin: Annotated[datetime, typer.Argument(metavar="FROM", formats=DAYS, help="UTC.")],
     end: Annotated[datetime, typer.Argument(metavar="TO", formats=DAYS, help="UTC, not in it.")],
     out: Annotated[Path, typer.Option(help="HTML file to write.")],
-    config: Annotated[Path, typer.Option("--config", "-c", help="The cell's YAML file.")],
+    config: CellFile,
 ) -> None:
     """What an auditor asks for: parts, verdicts, recipes and signers, changes, gaps; exit 1 if
     altered.

@@ -8,6 +8,17 @@ from typing import Annotated
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+CONFIG_VARIABLE = "VOXGATE_CONFIG"
+CellFile = Annotated[
+    Path, typer.Option("--config", "-c", envvar=CONFIG_VARIABLE, help="The cell's YAML file.")
+]
+MaybeCellFile = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar=CONFIG_VARIABLE, help="The cell's YAML file."),
+]
+PeerKey = Annotated[
+    Path | None, typer.Option(help="Secret file of a peer of the cell, where keys are used.")
+]
 CalibrationFile = Annotated[
     Path | None,
     typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json
-from voxgate.runtime.commands.options import AsJson
+from voxgate.runtime.commands.options import CONFIG_VARIABLE, AsJson, CellFile, MaybeCellFile
 from voxgate.runtime.common.text import legible
 from voxgate.runtime.errors import ScanError
 
@@ -21,7 +21,7 @@ evidence_app = typer.Typer(help="Recorded jobs of a cell.", no_args_is_help=True
 
 def record(
     out: Annotated[Path, typer.Argument(help="Folder that the recorded scans go into.")],
-    config: Annotated[Path, typer.Option("--config", "-c", help="The cell's YAML file.")],
+    config: CellFile,
     as_folder: Annotated[
         bool, typer.Option("--folder", help="Write scans as folders instead of .mcap files.")
     ] = False,
@@ -40,7 +40,11 @@ def replay(
     recipe: Annotated[Path | None, typer.Option(help="Folder of the recipe.")] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", help="The cell's YAML: its recipe of then, its limits."),
+        typer.Option(
+            *("--config", "-c"),
+            envvar=CONFIG_VARIABLE,
+            help="The cell's YAML: its recipe of then, its limits.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -76,9 +80,7 @@ def list_evidence(
     place: Annotated[
         Path | None, typer.Argument(help="A folder of recordings; default: the cell's.")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The cell's YAML file.")
-    ] = None,
+    config: MaybeCellFile = None,
     job: Annotated[str | None, typer.Option(help="Only this job.")] = None,
     part: Annotated[str | None, typer.Option(help="Only this part (part_id).")] = None,
     as_json: AsJson = False,

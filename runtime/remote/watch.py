@@ -1,0 +1,66 @@
+"""A cell live: what it does above its last verdicts; where nobody looks, a line for a change."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.remote.client import Client, Said
+from voxgate.runtime.remote.rows import HEADINGS, Row, beat_line, verdict_row
+from voxgate.runtime.wire.verdict import VerdictMessage
+
+MISSED_HEARTBEATS = 3  # of which a robot takes the part for not passed
+LAST = 15  # verdicts that are shown
+SILENT = "silent: no heartbeat; is it served?"
+COLOURS = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INDETERMINATE: "yellow"}
+
+
+class View:
+    """What was heard so far."""
+
+    def __init__(self, cell: str) -> None:
+        self._cell = cell
+        self.line = "waiting for its heartbeat"
+        self.rows: deque[Row] = deque(maxlen=LAST)
+
+    def hear(self, said: Said | None) -> str | None:
+        """A line that says what is new, None when nothing is."""
+        if isinstance(said, VerdictMessage):
+            self.rows.appendleft(row := verdict_row(said))
+            return "  ".join(word for word in row if word)
+        line = SILENT if said is None else beat_line(said)
+        if line == self.line:
+            return None
+        self.line = line
+        return line
+
+    def __rich__(self) -> Group:
+        table = Table(box=None, pad_edge=False)
+        for heading in HEADINGS:
+            table.add_column(heading, no_wrap=heading != HEADINGS[-1])
+        for row in self.rows:
+            table.add_row(*row, style=COLOURS[Outcome(row[HEADINGS.index("outcome")])])
+        return Group(Text(f"{self._cell}: {self.line}"), table)
+
+
+def follow(client: Client, cell: CellConfig, console: Console, most: int | None = None) -> None:
+    """Until it is interrupted, or `most` messages have come."""
+    view = View(cell.cell)
+    heard = islice(client.listen(MISSED_HEARTBEATS * cell.sockets.heartbeat_ms), most)
+    if not console.is_terminal:
+        for said in heard:
+            line = view.hear(said)
+            if line is not None:
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+        return
+    with Live(view, console=console, auto_refresh=False) as live:
+        for said in heard:
+            if view.hear(said) is not None:
+                live.refresh()
