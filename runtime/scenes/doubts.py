@@ -141,10 +141,23 @@ def coverage(instance: Instance, difference: Difference) -> Iterator[Doubt]:
         yield Doubt(SceneReason.COVERAGE, words)
 
 
-def no_majority(odd: int, judged: int) -> Iterator[Doubt]:
-    """Whether the regular ones are more than the odd ones, or as many and at least two."""
+def dim(instance: Instance, compared: float) -> Iterator[Doubt]:
+    """Whether enough of its look could be compared: the pictures are neither dark nor burnt out."""
+    if compared < LEAST_COMPARED:
+        words = (
+            f"of the instance at {_place(instance)} the pictures show only {compared:.0%} of what "
+            "they show of its neighbours neither too dark nor burnt out"
+        )
+        yield Doubt(SceneReason.COVERAGE, words)
+
+
+def no_majority(odd: int, by_look: int, judged: int) -> Iterator[Doubt]:
+    """Whether the regular ones are more than the odd ones, or as many and at least two. by_look: of
+    the odd ones those whose look is."""
     if odd and (judged - odd < 2 or 2 * odd > judged):
         words = f"{odd} of {judged} instances differ from the others: which are the regular ones?"
+        if 2 * by_look > judged:
+            words += " By look alone: does the light cast hard shadows?"
         yield Doubt(SceneReason.NO_MAJORITY, words)
 
 

@@ -1,7 +1,8 @@
 """The method on one page: a tray of parts -> which of them differs from its neighbours.
 
     views -> what stands on the table -> each as a surface, on the grid of one of them -> what the
-    majority agrees on -> who deviates from it, and where -> PASS, FAIL or INDETERMINATE
+    majority agrees on, in shape and look -> who deviates from it, and where -> PASS, FAIL or
+    INDETERMINATE
 
 Nothing is taught and no part is golden. The task is that of Odd-One-Out (Bhunia, Li and Bilen,
 2024); this detector needs depth and no weights.
@@ -19,11 +20,13 @@ from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.scenes import doubts
 from voxgate.runtime.scenes.doubts import Doubt, SceneReason
-from voxgate.runtime.scenes.neighbours import Difference, differences, patches
+from voxgate.runtime.scenes.look import LookDifference, look_differences
+from voxgate.runtime.scenes.majority import patches
+from voxgate.runtime.scenes.neighbours import Difference, differences
 from voxgate.runtime.scenes.placing import ALIKE, Placed, Target, place
 from voxgate.runtime.scenes.scene import Scene
 from voxgate.runtime.scenes.steadiness import shifts_mm
-from voxgate.runtime.scenes.surface import VOXEL_PX, Grid, Prepared, Surface, fuse, prepare
+from voxgate.runtime.scenes.surface import VOXEL_PX, Field, Grid, Prepared, Surface, fuse, prepare
 from voxgate.runtime.scenes.tray import Instance, Tray, look
 from voxgate.runtime.transforms import Transform, apply, invert
 
@@ -34,13 +37,15 @@ ODD_FROM = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Oddity:
-    """Where an instance differs: centre_mm (3,) and box_mm (2, 3), world frame; deviation_mm the
-    most, + where there is more material than the neighbours have."""
+    """Where an instance differs: centre_mm (3,) and box_mm (2, 3), world frame. By shape
+    deviation_mm is the most, + where there is more material than the neighbours have; by look
+    brighter is, 0.1 a tenth brighter than they are, - where it is darker."""
 
     centre_mm: npt.NDArray[np.float64]
     box_mm: npt.NDArray[np.float64]
     score: float
-    deviation_mm: float
+    deviation_mm: float | None = None
+    brighter: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,11 +115,15 @@ def _compare(
     shifts = shifts_mm(whole, surfaces, worlds, grid, len(scene.views))
     found = [*doubts.disagreeing(shifts, whole, grid.voxel_mm)]
     compared = {}
-    for instance, world, difference in zip(whole, worlds, differences(surfaces, grid), strict=True):
-        compared[instance.label] = _judged(instance, world, difference, grid)
-        found += doubts.coverage(instance, difference)
+    shapes = differences(surfaces, grid)
+    looks = look_differences(surfaces, worlds, views, rays, grid)
+    for instance, world, shape, seen in zip(whole, worlds, shapes, looks, strict=True):
+        compared[instance.label] = _judged(instance, world, shape, seen, grid)
+        found += doubts.coverage(instance, shape)
+        found += doubts.dim(instance, seen.compared)
     odd = sum(bool(each.odd) for each in compared.values())
-    return compared, [*found, *doubts.no_majority(odd, len(compared))]
+    by_look = sum(each.score >= ODD_FROM for each in looks)
+    return compared, [*found, *doubts.no_majority(odd, by_look, len(compared))]
 
 
 def _outcome(judged: tuple[Judged, ...], found: list[Doubt]) -> Outcome:
@@ -172,25 +181,35 @@ def _own(
     )
 
 
-def _judged(instance: Instance, world: Transform, difference: Difference, grid: Grid) -> Judged:
-    found = tuple(
-        _oddity(voxels, score, world, difference, grid) for voxels, score in patches(difference)
-    )
-    return Judged(0, instance, difference.score, found)
+def _judged(
+    instance: Instance, world: Transform, shape: Difference, seen: LookDifference, grid: Grid
+) -> Judged:
+    by_shape = [
+        _oddity(voxels, score, world, shape.deviation_mm, grid)
+        for voxels, score in patches(shape.deviation_mm, shape.limit_mm)
+    ]
+    by_look = [
+        _in_grey(_oddity(voxels, score, world, seen.deviation, grid))
+        for voxels, score in patches(seen.deviation, seen.limit)
+    ]
+    found = sorted([*by_shape, *by_look], key=lambda each: -each.score)
+    return Judged(0, instance, max(shape.score, seen.score), tuple(found))
 
 
 def _oddity(
-    voxels: npt.NDArray[np.intp],
-    score: float,
-    world: Transform,
-    difference: Difference,
-    grid: Grid,
+    voxels: npt.NDArray[np.intp], score: float, world: Transform, deviation: Field, grid: Grid
 ) -> Oddity:
     points = apply(world, grid.centres_mm(voxels))
-    deviation = difference.deviation_mm[tuple(voxels.T)]
+    own = deviation[tuple(voxels.T)]
     return Oddity(
         points.mean(axis=0),
         np.stack([points.min(axis=0), points.max(axis=0)]),
         score,
-        float(deviation[np.abs(deviation).argmax()]),
+        float(own[np.abs(own).argmax()]),
     )
+
+
+def _in_grey(found: Oddity) -> Oddity:
+    """Its deviation is of the logarithm of the grey value."""
+    assert found.deviation_mm is not None
+    return replace(found, deviation_mm=None, brighter=float(np.expm1(found.deviation_mm)))

@@ -17,26 +17,30 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from voxgate.runtime.scenes.majority import (
+    LEAST_OTHERS,
+    gaussian,
+    majority,
+    median,
+    patch,
+    scatter,
+)
 from voxgate.runtime.scenes.surface import Field, Grid, Mask, Surface
 
 SMOOTH_VOXELS = 1.0
 WAVE_VOXELS = 5.0
 WAVE_LIMIT_VOXELS = 0.036  # 0.05 mm of the scenes that it was tuned on, a pixel 1.1 mm
 WAVE_BELIEVED_VOXELS = 0.22
-PATCH_VOXELS = 8  # so many must deviate together: fewer are an edge's flicker
 # Of 27 regular and 9 odd parts of three types the regular ones reach 10.6 times their scatter, the
 # odd ones 13.3 and more, but one that shows less.
 LIMIT_SCATTERS = 11.7
 LEAST_SCATTER_VOXELS = 0.0044
 MOST_SCATTER = 2.0  # times what is usual among the instances: who is bent all over has no excuse
-DEFECT_FROM = 1.0
 ROUGH_VOXELS = 1.0
 ROUGH_BELIEVED = 0.3  # voxels
-LEAST_OTHERS = 2
 SURE_WEIGHT = 2.5  # views that look squarely at a surface, to believe all of what they say
 LEAST_SETTLED = 100  # voxels of believed surface, to move an instance by
 SETTLE_STEPS = 5
-TRUNCATE = 2.5  # sigmas
 SHEET = 0.4  # share of a Gaussian that lies within a voxel of a plane
 
 
@@ -63,46 +67,35 @@ def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ..
     surfaces = settled(surfaces, common, grid)
     belief = _belief(common, grid)
     deviations = [belief * _deviation(surfaces, index, grid) for index in range(len(surfaces))]
-    scatter = [_scatter(each) for each in deviations]
-    usual = float(np.median(scatter))
+    scatters = [scatter(each) for each in deviations]
+    usual = float(np.median(scatters))
     floor = LEAST_SCATTER_VOXELS * grid.voxel_mm
     limits = [
-        LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), floor)) for each in scatter
+        LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), floor))
+        for each in scatters
     ]
     steady = np.sum([each.steady for each in surfaces], axis=0)
     return tuple(
         Difference(
             deviation,
             limit,
-            _patch(np.abs(deviation)) / limit,
+            patch(np.abs(deviation)) / limit,
             *_seen(surfaces[index], steady - surfaces[index].steady, len(surfaces)),
         )
         for index, (deviation, limit) in enumerate(zip(deviations, limits, strict=True))
     )
 
 
-def patches(difference: Difference) -> list[tuple[npt.NDArray[np.intp], float]]:
-    """Voxels (n, 3) of every patch over the limit, with its score, the worst first."""
-    over = np.abs(difference.deviation_mm) / difference.limit_mm
-    labels, count = ndimage.label(over > DEFECT_FROM, np.ones((3, 3, 3)))
-    found = []
-    for at in ndimage.value_indices(labels, ignore_value=0).values() if count else ():
-        if len(at[0]) >= PATCH_VOXELS:
-            score = float(np.sort(over[at])[-PATCH_VOXELS])
-            found.append((np.stack(at, axis=-1), score))
-    return sorted(found, key=lambda each: -each[1])
-
-
 def _common(surfaces: Sequence[Surface]) -> Field:
     """The median of all; NaN where nobody knows."""
     every = np.stack([each.distance_mm for each in surfaces])
-    return _median(every, np.isfinite(every).sum(axis=0)).astype(np.float32)
+    return median(every, np.isfinite(every).sum(axis=0)).astype(np.float32)
 
 
 def _belief(common: Field, grid: Grid) -> Field:
     """0 to 1: how much of a deviation is believed. Along an edge a pixel sees two surfaces, and a
     little misplacement is a deviation: how far the common surface leaves its own smooth copy."""
-    smooth, _ = _gaussian(common, ROUGH_VOXELS)
+    smooth, _ = gaussian(common, ROUGH_VOXELS)
     leaves = np.nan_to_num(np.abs(smooth - common), nan=0.0)
     rough = ndimage.maximum_filter(leaves, 3) / grid.voxel_mm
     return np.asarray(1 / np.hypot(1, rough / ROUGH_BELIEVED), np.float32)
@@ -143,8 +136,8 @@ def _deviation(surfaces: Sequence[Surface], index: int, grid: Grid) -> Field:
     raw = _off_the_majority(surfaces, index)
     limit = WAVE_LIMIT_VOXELS * grid.voxel_mm
     believed = WAVE_BELIEVED_VOXELS * grid.voxel_mm
-    wave, _ = _gaussian(np.clip(raw, -believed, believed), WAVE_VOXELS)
-    smooth, share = _gaussian(raw - np.clip(wave, -limit, limit), SMOOTH_VOXELS)
+    wave, _ = gaussian(np.clip(raw, -believed, believed), WAVE_VOXELS)
+    smooth, share = gaussian(raw - np.clip(wave, -limit, limit), SMOOTH_VOXELS)
     # the mean of few neighbours is as noisy as they are few
     lonely = np.sqrt(np.minimum(share / (SHEET / SMOOTH_VOXELS), 1))
     return np.asarray(-np.nan_to_num(smooth * lonely * _sureness(surfaces, index)), np.float32)
@@ -164,57 +157,9 @@ def _off_the_majority(surfaces: Sequence[Surface], index: int) -> Field:
     others = [each for number, each in enumerate(surfaces) if number != index]
     own = surfaces[index]
     apart = np.stack([own.distance_mm - each.distance_mm for each in others])
-    known = np.isfinite(apart).sum(axis=0)
-    size = np.where(np.isfinite(apart), np.abs(apart), np.inf)
-    rank = np.maximum(-(-known // 2) - 1, 0)
-    chosen = np.take_along_axis(np.argsort(size, axis=0), rank[None], axis=0)
-    found = np.take_along_axis(apart, chosen, axis=0)[0]
-    middle = _median(apart, known)
-    found = np.where(np.abs(middle) < np.abs(found), middle, found)
-    theirs = np.take_along_axis(np.stack([each.steady for each in others]), chosen, axis=0)[0]
-    # where one alone is left to compare with, nobody knows which of the two is odd
-    unsaid = (known < max(LEAST_OTHERS, -(-len(others) // 2))) | ~(theirs | own.steady)
-    return np.where(unsaid, np.nan, found).astype(np.float32)
-
-
-def _median(apart: Field, known: npt.NDArray[np.int64]) -> Field:
-    """Over the first axis, of those that are known (a number of them at every voxel)."""
-    ordered = np.sort(apart, axis=0)  # NaN last
-    low, high = np.maximum(known - 1, 0) // 2, known // 2
-    high = np.minimum(high, np.maximum(known - 1, 0))
-    pair = [np.take_along_axis(ordered, each[None], axis=0)[0] for each in (low, high)]
-    return np.asarray((pair[0] + pair[1]) / 2)
-
-
-def _gaussian(values: Field, sigma: float) -> tuple[Field, Field]:
-    """Weighted mean around every known value, NaN elsewhere, and the share that is known."""
-    known = np.isfinite(values)
-    share = ndimage.gaussian_filter(known.astype(np.float32), sigma, truncate=TRUNCATE)
-    mean = ndimage.gaussian_filter(
-        np.where(known, values, 0).astype(np.float32), sigma, truncate=TRUNCATE
-    )
-    return np.where(known, mean / np.maximum(share, 1e-4), np.nan), share
-
-
-def _scatter(deviation_mm: Field) -> float:
-    said = np.abs(deviation_mm[deviation_mm != 0])
-    return float(np.median(said)) if said.size else 0.0
-
-
-def _patch(size_mm: Field) -> float:
-    """What PATCH_VOXELS that hang together exceed, the most."""
-    values = size_mm[size_mm > 0]
-    if values.size < PATCH_VOXELS:
-        return 0.0
-    least, most = 0.0, float(np.partition(values, -PATCH_VOXELS)[-PATCH_VOXELS])
-    for _ in range(12):  # a four-thousandth of the largest
-        middle = (least + most) / 2
-        labels, _ = ndimage.label(size_mm > middle, np.ones((3, 3, 3)))
-        if np.bincount(labels.reshape(-1))[1:].max(initial=0) >= PATCH_VOXELS:
-            least = middle
-        else:
-            most = middle
-    return least
+    found, whose = majority(apart)
+    theirs = np.take_along_axis(np.stack([each.steady for each in others]), whose, axis=0)[0]
+    return np.where(theirs | own.steady, found, np.nan).astype(np.float32)
 
 
 def _seen(own: Surface, others: npt.NDArray[np.int64], count: int) -> tuple[float, int]:

@@ -37,7 +37,8 @@ def _defect(oddity: Oddity) -> dict[str, Any]:
         "centre_mm": _rounded(oddity.centre_mm),
         "box_mm": _rounded(oddity.box_mm),
         "score": round(oddity.score, 3),
-        "deviation_mm": round(oddity.deviation_mm, 3),
+        "deviation_mm": None if oddity.deviation_mm is None else round(oddity.deviation_mm, 3),
+        "brighter": None if oddity.brighter is None else round(oddity.brighter, 3),
     }
 
 
@@ -64,7 +65,14 @@ def _words(judged: Judged) -> str:
     if not judged.odd:
         return "as its neighbours"
     said = [
-        "{:+.2f} mm at ({:.0f}, {:.0f}, {:.0f})".format(each.deviation_mm, *each.centre_mm)
+        "{} at ({:.0f}, {:.0f}, {:.0f})".format(_by_how_much(each), *each.centre_mm)
         for each in judged.oddities[:2]
     ]
     return "ODD: " + "; ".join(said or ["of another shape"])
+
+
+def _by_how_much(oddity: Oddity) -> str:
+    if oddity.deviation_mm is not None:
+        return f"{oddity.deviation_mm:+.2f} mm"
+    assert oddity.brighter is not None
+    return f"{abs(oddity.brighter):.0%} {'brighter' if oddity.brighter > 0 else 'darker'}"

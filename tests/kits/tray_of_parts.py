@@ -19,7 +19,9 @@ VIEWS = 12
 DISTANCE_MM = 360.0
 NOISE_MM = 0.05
 UNIT_MM = 0.02
-LIGHT = np.array([0.3, -0.2, 0.93])
+LIGHT = (0.3, -0.2, 0.93)
+AMBIENT = 0.35
+TONE = 150.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,14 @@ class Box:
 
     centre: tuple[float, float, float]
     half: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What of the surface within a box has another tone: without height."""
+
+    where: Box
+    tone: float
 
 
 PART = (
@@ -47,6 +57,7 @@ class Part:
     degrees: float
     boxes: tuple[Box, ...] = PART
     upside_down: bool = False
+    marks: tuple[Mark, ...] = ()
 
     def world_from_part(self) -> Array:
         """(4, 4), the lowest point on the table."""
@@ -64,7 +75,8 @@ class Part:
 @dataclass(frozen=True)
 class Tray:
     """Parts, and what goes wrong: `moved` is (part, first view, shift in x, mm), `silent` a ball,
-    (x, y, z, radius) in the world, mm, of which no view gets a return."""
+    (x, y, z, radius) in the world, mm, of which no view gets a return; `shadows`: parts and their
+    own boxes keep the light off."""
 
     parts: Sequence[Part]
     moved: tuple[int, int, float] | None = None
@@ -73,11 +85,19 @@ class Tray:
     views: int = VIEWS
     aim: tuple[float, float] = (0.0, 0.0)
     seed: int = field(default=1)
+    shadows: bool = False
+    brightness: float = 1.0
+    light: tuple[float, float, float] = LIGHT
 
 
 def with_box(part: Part, box: Box) -> Part:
     """The part with something on it."""
     return replace(part, boxes=(*part.boxes, box))
+
+
+def with_mark(part: Part, *marks: Mark) -> Part:
+    """The part with something printed on it."""
+    return replace(part, marks=(*part.marks, *marks))
 
 
 def without(part: Part, index: int) -> Part:
@@ -98,7 +118,7 @@ def write(tray: Tray, folder: Path) -> Path:
     views = []
     for number in range(tray.views):
         pose = _pose(number, tray)
-        image, depth = _render(_parts(tray, number), pose, rng)
+        image, depth = _render(_parts(tray, number), pose, tray, rng)
         if tray.silent is not None:
             depth[_within(tray.silent, depth, pose)] = 0
         _png(folder / f"{number:02d}.png", image)
@@ -162,7 +182,7 @@ def _within(
 
 
 def _render(
-    parts: list[Part], world_from_camera: Array, rng: np.random.Generator
+    parts: list[Part], world_from_camera: Array, tray: Tray, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
     v, u = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX]
     ray = np.stack(
@@ -177,30 +197,65 @@ def _render(
     for part in parts:
         pose = part.world_from_part()
         for box in part.boxes:
-            _meet(box, pose, eye, way, depth, normal, tone)
-    shade = 0.35 + 0.65 * np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
-    image = np.clip(tone * shade + rng.normal(0, 1.5, depth.shape), 0, 255).astype(np.uint8)
+            _meet(box, pose, eye, way, depth, normal, tone, part.marks)
+    light = np.array(tray.light) / np.linalg.norm(tray.light)
+    direct = np.clip(normal @ light, 0, 1)
+    if tray.shadows:
+        direct[_shaded(parts, eye + way * depth[..., None] + 0.05 * normal, light)] = 0
+    shade = AMBIENT + (1 - AMBIENT) * direct
+    image = np.clip(
+        tray.brightness * tone * shade + rng.normal(0, 1.5, depth.shape), 0, 255
+    ).astype(np.uint8)
     counts = np.rint((depth + rng.normal(0, NOISE_MM, depth.shape)) / UNIT_MM)
     return image, np.where((counts > 0) & (counts < 65535), counts, 0).astype(np.uint16)
 
 
 def _meet(
-    box: Box, pose: Array, eye: Array, way: Array, depth: Array, normal: Array, tone: Array
+    box: Box,
+    pose: Array,
+    eye: Array,
+    way: Array,
+    depth: Array,
+    normal: Array,
+    tone: Array,
+    marks: tuple[Mark, ...],
 ) -> None:
-    """Where rays meet a box first, in place (the slab method)."""
-    turn = pose[:3, :3]
-    start = turn.T @ (eye - pose[:3, 3]) - box.centre
-    along = way @ turn
-    along = np.where(np.abs(along) < 1e-12, 1e-12, along)
-    first = (-np.sign(along) * box.half - start) / along
-    last = (np.sign(along) * box.half - start) / along
-    enter, leave = first.max(axis=-1), last.min(axis=-1)
+    """Where rays meet a box first, in place."""
+    start, along, enter, leave, first = _slabs(box, pose, eye, way)
     hit = (enter < leave) & (enter > 0) & (enter < depth)
     face = np.zeros_like(along)
     np.put_along_axis(face, first.argmax(axis=-1)[..., None], 1.0, axis=-1)
     depth[hit] = enter[hit]
-    normal[hit] = ((-np.sign(along) * face) @ turn.T)[hit]
-    tone[hit] = 150.0
+    normal[hit] = ((-np.sign(along) * face) @ pose[:3, :3].T)[hit]
+    tone[hit] = TONE
+    on_part = start + along * enter[..., None] + box.centre
+    for mark in marks:
+        inside = (np.abs(on_part - mark.where.centre) < mark.where.half).all(axis=-1)
+        tone[hit & inside] = mark.tone
+
+
+def _slabs(
+    box: Box, pose: Array, eye: Array, way: Array
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Start and way in the box's frame, where rays enter and leave it, and each face's entry."""
+    turn = pose[:3, :3]
+    start = (eye - pose[:3, 3]) @ turn - box.centre
+    along = way @ turn
+    along = np.where(np.abs(along) < 1e-12, 1e-12, along)
+    first = (-np.sign(along) * box.half - start) / along
+    last = (np.sign(along) * box.half - start) / along
+    return start, along, first.max(axis=-1), last.min(axis=-1), first
+
+
+def _shaded(parts: list[Part], points: Array, light: Array) -> npt.NDArray[np.bool_]:
+    dark = np.zeros(points.shape[:2], bool)
+    for part in parts:
+        for box in part.boxes:
+            _, _, enter, leave, _ = _slabs(
+                box, part.world_from_part(), points, np.broadcast_to(light, points.shape)
+            )
+            dark |= (enter < leave) & (leave > 0) & (enter > 0)
+    return dark
 
 
 def _png(path: Path, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:

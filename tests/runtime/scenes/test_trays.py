@@ -9,15 +9,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.kits.tray_of_parts import Box, Part, Tray, regular, with_box, without, write
+from tests.kits.tray_of_parts import (
+    Box,
+    Mark,
+    Part,
+    Tray,
+    regular,
+    with_box,
+    with_mark,
+    without,
+    write,
+)
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.scenes.doubts import SceneReason
 from voxgate.runtime.scenes.judge import SceneVerdict, judge
 from voxgate.runtime.scenes.open_scene import open_scene
+from voxgate.runtime.scenes.report import rows
 
 FIVE = regular(5)
 BUMP = Box((5, -8, 12), (4, 4, 3))
+STAIN = Mark(Box((12, -10, 10), (4, 4, 1)), 75)
+PRINT = (Mark(Box((5, -10, 10), (6, 2, 1)), 60), Mark(Box((-16, -12, 22), (5, 1, 5)), 230))
+PRINTED = [with_mark(part, *PRINT) for part in FIVE]
 
 
 def bumpy(part: Part) -> Part:
@@ -52,11 +66,47 @@ BY_DAY = [
         [SceneReason.VIEWS_DISAGREE],
         None,
     ),
+    Row(
+        "a stain without height",
+        Tray([*FIVE[:3], with_mark(FIVE[3], STAIN)], seed=8),
+        Outcome.FAIL,
+        [SceneReason.ODD],
+        (3,),
+    ),
     Row("one instance alone", Tray(FIVE[:1]), Outcome.INDETERMINATE, [SceneReason.TOO_FEW], None),
 ]
 AT_NIGHT = [
     Row("three regular parts", Tray(FIVE[:3]), Outcome.PASS),
     Row("five regular parts", Tray(FIVE, seed=2), Outcome.PASS),
+    Row("four printed parts", Tray(PRINTED[:4], seed=3), Outcome.PASS),
+    Row(
+        "one of the prints is missing",
+        Tray([PRINTED[0], with_mark(FIVE[1], PRINT[1]), *PRINTED[2:]], seed=10),
+        Outcome.FAIL,
+        [SceneReason.ODD],
+        (1,),
+    ),
+    Row(
+        "two of five are stained alike",
+        Tray([with_mark(PRINTED[0], STAIN), with_mark(PRINTED[1], STAIN), *PRINTED[2:]], seed=12),
+        Outcome.FAIL,
+        [SceneReason.ODD],
+        (0, 1),
+    ),
+    Row(
+        "the light casts hard shadows",
+        Tray(PRINTED, shadows=True, seed=4),
+        Outcome.INDETERMINATE,
+        [SceneReason.NO_MAJORITY],
+        None,
+    ),
+    Row(
+        "the light is off",
+        Tray(FIVE[:4], brightness=0.02),
+        Outcome.INDETERMINATE,
+        [SceneReason.COVERAGE],
+        None,
+    ),
     Row(
         "a knob is missing",
         Tray([FIVE[0], without(FIVE[1], 2), *FIVE[2:4]]),
@@ -144,9 +194,24 @@ def test_an_odd_part_is_found_and_the_place_where_it_differs_is_not(tmp_path: Pa
     pose = tray.parts[3].world_from_part()
     expected = pose[:3, :3] @ BUMP.centre + pose[:3, 3]
     odd = next(each for each in verdict.judged if each.odd)
-    assert odd.oddities[0].deviation_mm > 1
+    assert (odd.oddities[0].deviation_mm or 0) > 1
     assert np.linalg.norm(odd.oddities[0].centre_mm - expected) < 6
     assert ((odd.instance.box_mm[0] < expected) & (odd.instance.box_mm[1] > expected)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.nightly
+def test_a_stain_is_found_and_told_as_a_bump(tmp_path: Path) -> None:
+    tray = Tray([*FIVE[:3], with_mark(FIVE[3], STAIN)])
+    with Crew(1) as crew:
+        verdict = judge(open_scene(write(tray, tmp_path / "tray")), crew)
+    worst = next(each for each in verdict.judged if each.odd).oddities[0]
+    pose = tray.parts[3].world_from_part()
+    expected = pose[:3, :3] @ STAIN.where.centre + pose[:3, 3]
+    assert worst.deviation_mm is None
+    assert -0.6 < (worst.brighter or 0) < -0.25
+    assert np.linalg.norm(worst.centre_mm - expected) < 4
+    assert "darker at" in "".join(row[3] for row in rows(verdict))
 
 
 def _odd(verdict: SceneVerdict, tray: Tray) -> set[int]:

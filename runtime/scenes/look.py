@@ -1,0 +1,194 @@
+"""What the instances look like, held against each other: prints that lack, marks and stains.
+
+The grey value of every voxel of the surface is the median over the views that see it. Light falls
+otherwise on an instance that is turned otherwise: what depends on the direction of the surface is
+fitted over all instances and taken out (nine spherical harmonics: Ramamoorthi and Hanrahan, 2001).
+What is left is compared as shape is, in logarithms: 0.1 is a tenth brighter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.scenes.majority import (
+    LEAST_OTHERS,
+    gaussian,
+    majority,
+    median,
+    patch,
+    scatter,
+)
+from voxgate.runtime.scenes.surface import Field, Grid, Mask, Prepared, Surface
+from voxgate.runtime.transforms import Transform, apply, invert
+
+Values = npt.NDArray[np.float64]
+
+DARK, BRIGHT = 4, 251  # grey levels: beyond them the picture tells nothing
+FACING = 0.45  # least cosine between ray and normal
+NEAR_VOXELS = 1.0  # of the depth that the view measured there: else something stands before it
+LEAST_SEEN = 2  # views of a voxel: a glint is in one
+ROBUST = 2.0  # scatters, of the weights of the light's fit
+LIGHT_STEPS = 8
+WAVE_VOXELS = 6.0  # shade of neighbours and of the part's own walls is softer than a mark
+WAVE_BELIEVED = 0.15
+SMOOTH_VOXELS = 0.8
+CONTRAST_BELIEVED = 0.25  # where the print itself steps by more, a little misplacement is a mark
+LIMIT_SCATTERS = 14.0
+LEAST_SCATTER = 0.012
+MOST_SCATTER = 2.0  # times what is usual among the instances
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LookDifference:
+    """One instance against its neighbours. deviation: (k, m, n) of the logarithm of the grey value,
+    + where it is brighter, 0 where nothing is said; limit: of a score of 1; compared: share of the
+    neighbours' looks that could be compared."""
+
+    deviation: Field
+    limit: float
+    score: float
+    compared: float
+
+
+def look_differences(
+    surfaces: Sequence[Surface],
+    worlds: Sequence[Transform],
+    views: Sequence[Prepared],
+    rays: Rays,
+    grid: Grid,
+) -> tuple[LookDifference, ...]:
+    """Every instance, at least three, against the others. worlds: world_from_grid of each."""
+    common, where = _common_surface(surfaces, grid)
+    looks = [_seen(where, common, world, views, rays, grid) for world in worlds]
+    lit = _without_light(np.stack(looks), [_normals(common, where) @ w[:3, :3].T for w in worlds])
+    fields = np.full((len(lit), *grid.shape), np.nan, np.float32)
+    fields[:, where[:, 0], where[:, 1], where[:, 2]] = lit
+    belief = _belief(fields)
+    deviations = [belief * _deviation(fields, index) for index in range(len(fields))]
+    scatters = [scatter(each) for each in deviations]
+    usual = float(np.median(scatters))
+    limits = [
+        LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), LEAST_SCATTER))
+        for each in scatters
+    ]
+    told = np.isfinite(lit)
+    return tuple(
+        LookDifference(deviation, limit, patch(np.abs(deviation)) / limit, _compared(told, index))
+        for index, (deviation, limit) in enumerate(zip(deviations, limits, strict=True))
+    )
+
+
+def _common_surface(surfaces: Sequence[Surface], grid: Grid) -> tuple[Field, npt.NDArray[np.intp]]:
+    """The median of all, and voxels (n, 3) that its surface passes and most have steadily."""
+    every = np.stack([each.distance_mm for each in surfaces])
+    common = median(every, np.isfinite(every).sum(axis=0)).astype(np.float32)
+    steady = 2 * np.sum([each.steady for each in surfaces], axis=0) > len(surfaces)
+    on: Mask = steady & (np.abs(common) < 0.5 * grid.voxel_mm)
+    for axis in range(3):  # a slope has neighbours
+        on &= np.isfinite(np.gradient(common, axis=axis))
+    return common, np.argwhere(on)
+
+
+def _normals(common: Field, where: npt.NDArray[np.intp]) -> Values:
+    slope = np.stack([*np.gradient(common)], axis=-1)[tuple(where.T)]
+    length = np.linalg.norm(slope, axis=1, keepdims=True)
+    return np.asarray(slope / np.maximum(length, 1e-6), np.float64)
+
+
+def _seen(
+    where: npt.NDArray[np.intp],
+    common: Field,
+    world: Transform,
+    views: Sequence[Prepared],
+    rays: Rays,
+    grid: Grid,
+) -> Values:
+    """(n,) logarithm of the grey value of each voxel, the median over the views; NaN: unseen."""
+    normals = _normals(common, where)
+    points = grid.centres_mm(where) - common[tuple(where.T)][:, None] * normals
+    points, normals = apply(world, points), normals @ world[:3, :3].T
+    every = np.stack([_in_view(points, normals, view, rays, grid.voxel_mm) for view in views])
+    count = np.isfinite(every).sum(axis=0)
+    middle = median(every.astype(np.float32), count)
+    return np.where(count >= LEAST_SEEN, middle, np.nan).astype(np.float64)
+
+
+def _in_view(
+    points: Values, normals: Values, view: Prepared, rays: Rays, voxel_mm: float
+) -> Values:
+    camera = apply(invert(view.view.world_from_camera), points)
+    towards = camera / -np.linalg.norm(camera, axis=1, keepdims=True)
+    facing = ((normals @ view.view.world_from_camera[:3, :3]) * towards).sum(axis=1)
+    image = view.view.image
+    ahead = np.maximum(camera[:, 2], 1e-6)
+    u = rays.lens[0] * camera[:, 0] / ahead + rays.lens[2]
+    v = rays.lens[1] * camera[:, 1] / ahead + rays.lens[3]
+    height, width = image.shape
+    inside = (u >= 1) & (v >= 1) & (u < width - 2) & (v < height - 2) & (camera[:, 2] > 0)
+    column, row = np.where(inside, u, 1).astype(int), np.where(inside, v, 1).astype(int)
+    nearest = (
+        np.rint(np.where(inside, v, 1)).astype(int),
+        np.rint(np.where(inside, u, 1)).astype(int),
+    )
+    there = np.abs(view.depth_mm[nearest] - camera[:, 2]) < NEAR_VOXELS * voxel_mm
+    across, down = np.where(inside, u, 1) - column, np.where(inside, v, 1) - row
+    around = [image[row + j, column + i].astype(np.float64) for j in (0, 1) for i in (0, 1)]
+    low, high = np.minimum.reduce(around), np.maximum.reduce(around)
+    top, bottom = (a + (b - a) * across for a, b in (around[:2], around[2:]))
+    grey = top + (bottom - top) * down
+    tells = inside & there & (facing > FACING) & (view.edge[nearest] == 0)
+    tells &= (low > DARK) & (high < BRIGHT)
+    return np.where(tells, np.log(np.maximum(grey, 1.0)), np.nan)
+
+
+def _without_light(looks: Values, normals: Sequence[Values]) -> Values:
+    """(k, n) without what the direction of the surface explains; (n, 3) normals of each."""
+    waves = np.stack([_harmonics(each) for each in normals])
+    known = np.isfinite(looks)
+    count = np.maximum(known.sum(axis=0), 1)
+    own = np.where(known, looks, 0.0)
+    left = (looks - own.sum(axis=0) / count)[known]
+    rows = (waves - (waves * known[..., None]).sum(axis=0) / count[:, None])[known]
+    light, weight = np.zeros(rows.shape[1]), np.ones(len(left))
+    for _ in range(LIGHT_STEPS if len(left) else 0):
+        weighted = rows * weight[:, None]
+        light = np.linalg.solve(weighted.T @ rows + 1e-3 * np.eye(len(light)), weighted.T @ left)
+        apart = left - rows @ light
+        scale = max(1e-6, 1.4826 * float(np.median(np.abs(apart))))
+        weight = 1 / (1 + np.square(apart / (ROBUST * scale))) ** 2
+    return np.asarray(looks - waves @ light)
+
+
+def _harmonics(normals: Values) -> Values:
+    """(n, 8) without the constant one."""
+    x, y, z = normals.T
+    return np.stack([x, y, z, x * y, y * z, x * z, x**2 - y**2, 3 * z**2 - 1], axis=-1)
+
+
+def _belief(fields: Field) -> Field:
+    """0 to 1: how much of a deviation is believed, by how the common look steps around there."""
+    common = median(fields, np.isfinite(fields).sum(axis=0)).astype(np.float32)
+    smooth, _ = gaussian(common, 1.0)
+    square, _ = gaussian(np.square(common - smooth), 1.0)
+    contrast = np.sqrt(np.nan_to_num(square, nan=0.0))
+    return np.asarray(1 / np.hypot(1, contrast / CONTRAST_BELIEVED), np.float32)
+
+
+def _deviation(fields: Field, index: int) -> Field:
+    others = [field for number, field in enumerate(fields) if number != index]
+    raw, _ = majority(fields[index] - np.stack(others))
+    wave, _ = gaussian(np.clip(raw, -WAVE_BELIEVED, WAVE_BELIEVED), WAVE_VOXELS)
+    smooth, _ = gaussian(raw - wave, SMOOTH_VOXELS)
+    return np.nan_to_num(smooth).astype(np.float32)
+
+
+def _compared(told: npt.NDArray[np.bool_], index: int) -> float:
+    """Share of what the others show that was seen of this one."""
+    others = told.sum(axis=0) - told[index]
+    expected = others >= max(LEAST_OTHERS, -(-(len(told) - 1) // 2))
+    return float((told[index] & expected).sum() / max(1, expected.sum()))
