@@ -19,6 +19,9 @@ OPENCV4_TESTS := tests/opencv4
 DOCS_BIN := .venv-docs/bin
 DOCS_READY := .venv-docs/.ready
 
+TENSORRT_BIN := .venv-tensorrt/bin
+TENSORRT_READY := .venv-tensorrt/.ready
+
 SBOM_BIN := .venv-sbom/bin
 SBOM_READY := .venv-sbom/.ready
 RELEASE := out/release
@@ -29,7 +32,7 @@ VIEWERS_READY := .venv-viewers/.ready
 GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
-.PHONY: demo test real-time computing quick quick-tests style types test-export test-opencv4 test-viewers test-gpu check nightly \
+.PHONY: demo test real-time computing quick quick-tests style types test-export test-opencv4 test-viewers test-tensorrt test-gpu check nightly \
 	bench bench-export bench-opencv4 bench-gpu docs release format lock audit clean
 
 # What runs in real time and mostly waits; beside it, out of its way, what computes, a process for
@@ -62,6 +65,10 @@ test-viewers: $(READY) $(VIEWERS_READY)
 	test -x $(VIEWERS_BIN)/rerun
 	PATH="$(CURDIR)/$(VIEWERS_BIN):$$PATH" $(BIN)/pytest -q tests/runtime/scans -k another_viewer
 
+# What needs TensorRT but no GPU: the real builder of TensorRT for RTX, and the names of the others
+test-tensorrt: $(TENSORRT_READY)
+	$(TENSORRT_BIN)/pytest -q tests/tensorrt
+
 # On a machine with an NVIDIA GPU, e.g. a Jetson: TensorRT comes from its packages, pycuda is built
 # against its CUDA. Where there is no GPU this fails instead of skipping.
 test-gpu: $(GPU_READY)
@@ -91,11 +98,12 @@ check: style types test
 WHOLE := fusion/test_device.py fusion/test_whole.py geometry/test_drift.py \
 	inspection/test_inspector.py offline/test_inspect_scan.py
 
-nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY) test-viewers
+nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY) $(TENSORRT_READY) test-viewers
 	$(BIN)/pytest -q -m nightly --timeout 1800
 	VOXGATE_PICTURES=whole $(BIN)/pytest -q -n 2 --dist loadfile $(WHOLE:%=tests/runtime/%) tests/line/cell/test_line.py
 	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
 	$(OPENCV4_BIN)/pytest -q -m nightly --timeout 1800 $(OPENCV4_TESTS)
+	$(TENSORRT_BIN)/pytest -q -m nightly --timeout 1800 tests/tensorrt
 	$(BIN)/voxgate bench soak
 
 bench: $(READY)
@@ -156,6 +164,9 @@ $(EXPORT_READY): requirements-export.lock pyproject.toml
 $(OPENCV4_READY): requirements-opencv4.lock pyproject.toml
 	$(call install,.venv-opencv4,requirements-opencv4.lock)
 
+$(TENSORRT_READY): requirements.lock requirements-rtx.lock pyproject.toml
+	$(call install,.venv-tensorrt,requirements.lock -r requirements-rtx.lock)
+
 define install
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/python -m pip install --quiet --require-hashes -r $(2)
@@ -199,4 +210,4 @@ audit: $(READY)
 	.venv/audit/bin/python .ci/audit.py requirements.lock
 
 clean:
-	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu .venv-docs .venv-viewers .venv-sbom out
+	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu .venv-docs .venv-viewers .venv-sbom .venv-tensorrt out

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from voxgate.export.commands.recipe_options import GoldenScan, NewRecipe, RecipeName, RecipeVersion
+from voxgate.export.commands.recipe_options import (
+    CheckTensorRT,
+    GoldenScan,
+    NewRecipe,
+    RecipeName,
+    RecipeVersion,
+)
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
 from voxgate.runtime.errors import RecipeError
@@ -82,6 +88,7 @@ class Common:
         float | None,
         typer.Option(min=0.0, help="Most one run may take on this machine; default: anything."),
     ] = None
+    check_tensorrt: CheckTensorRT = False
     calibration: CalibrationFile = None
     as_json: AsJson = False
 
@@ -104,6 +111,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 
 def export_recipe(load: Load, common: Common) -> None:
     """Run the whole export of one method and print what came of it."""
+    from voxgate.export.graph.real_tensorrt import graph_check
     from voxgate.export.trained.trained import Options, export_trained
 
     with progress_bar(common.as_json) as progress:
@@ -122,6 +130,7 @@ def export_recipe(load: Load, common: Common) -> None:
                 smallest_mm=common.smallest_mm,
                 most_ms=common.most_ms,
                 calibration=common.calibration,
+                check=graph_check(common.check_tensorrt),
             ),
             task_on(progress, "export"),
         )

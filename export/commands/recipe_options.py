@@ -12,4 +12,11 @@ OldRecipe = Annotated[Path, typer.Argument(help="Folder of the recipe.")]
 NewRecipe = Annotated[Path, typer.Option(help="Folder of the new recipe; it must not exist.")]
 RecipeName = Annotated[str | None, typer.Option(help="Recipe name; default: the part's.")]
 RecipeVersion = Annotated[str, typer.Option(help="Recipe version.")]
+CheckTensorRT = Annotated[
+    bool,
+    typer.Option(
+        "--check-tensorrt",
+        help="Also build the graph for two RTX cards, by a real TensorRT: no GPU is needed.",
+    ),
+]
 NewVersion = Annotated[str, typer.Option(help="Of the new recipe.")]

@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from voxgate.export.commands.recipe_options import GoldenScan, NewRecipe, RecipeName, RecipeVersion
+from voxgate.export.commands.recipe_options import (
+    CheckTensorRT,
+    GoldenScan,
+    NewRecipe,
+    RecipeName,
+    RecipeVersion,
+)
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
 
@@ -36,10 +42,12 @@ def reference(
     force: Annotated[
         bool, typer.Option("--force", help="Also by good parts that the golden scan alone FAILs.")
     ] = False,
+    check_tensorrt: CheckTensorRT = False,
     calibration: CalibrationFile = None,
     as_json: AsJson = False,
 ) -> None:
     """From ONE golden scan, without any weights: a recipe that compares every view with it."""
+    from voxgate.export.graph.real_tensorrt import graph_check
     from voxgate.export.reference.reference import export_reference_recipe
     from voxgate.runtime.recipe.manifest import UNINSPECTED_FILE
 
@@ -55,6 +63,7 @@ def reference(
             good=good or (),
             force=force,
             calibration=calibration,
+            check=graph_check(check_tensorrt),
             on_progress=task_on(progress, "export"),
         )
     typer.echo(json.dumps(summary) if as_json else f"recipe written: {out}")

@@ -1,7 +1,8 @@
-"""What TensorRT builds, checked without TensorRT: its parser runs nowhere but beside a GPU.
+"""What every TensorRT that is served builds, checked without one.
 
-The operators and their limits hold for TensorRT 10.3 to 11, and 8.6 up to opset 17; both build
-such a graph strongly typed. A rule names what is wrong with a node, or says nothing.
+The operators and their limits hold for TensorRT 10.3 to 11, and 8.6 up to opset 17; a real one,
+with the parser of 11, is asked by real_tensorrt, and `tests/tensorrt` holds each rule against it. A
+rule names what is wrong with a node, or says nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from voxgate.runtime.errors import EngineError
 OPSETS = range(9, 21)
 TOPK_MAX = 3840
 LISTED = 4  # nodes named in the message
-RESIZE_MODES = ("nearest", "linear")
+RESIZE_MODES = ("nearest", "linear", "cubic")
 RESIZE_COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
 GRID_MODES = ("bilinear", "bicubic", "nearest")
 ALLOWED = frozenset(
@@ -155,7 +156,7 @@ def _types(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
 def _resize(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
     attributes = _attributes(node)
     if attributes.get("mode", "nearest") not in RESIZE_MODES:
-        yield "cubic is not built: use linear"
+        yield f"its mode must be one of {', '.join(RESIZE_MODES)}"
     if attributes.get("coordinate_transformation_mode", "half_pixel") not in RESIZE_COORDINATES:
         yield f"coordinates must be one of {', '.join(RESIZE_COORDINATES)}"
     if attributes.get("antialias", 0):
@@ -163,8 +164,9 @@ def _resize(node: onnx.NodeProto, known: _Known) -> Iterator[str]:
     if attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         yield "keeps no aspect ratio: give the sizes"
     before, after = known.shapes.get(node.input[0]), known.shapes.get(node.output[0])
-    if before and after and sum(a != b for a, b in zip(before, after, strict=True)) > 3:
-        yield "more than three axes change"
+    most = 2 if attributes.get("mode") == "cubic" else 3
+    if before and after and sum(a != b for a, b in zip(before, after, strict=True)) > most:
+        yield f"more than {most} axes change"
 
 
 def _top_k(node: onnx.NodeProto, known: _Known) -> Iterator[str]:

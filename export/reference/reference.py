@@ -30,6 +30,7 @@ from voxgate.export.golden.seen_again import (
 )
 from voxgate.export.golden.uninspected import picture, unmeasured_mm2
 from voxgate.export.golden.working import Working
+from voxgate.export.graph.real_tensorrt import GraphCheck
 from voxgate.export.graph.tensorrt_rules import check
 from voxgate.export.packing.package import (
     RecipeParts,
@@ -112,6 +113,7 @@ def export_reference_recipe(
     good: Sequence[Path] = (),
     force: bool = False,
     calibration: Path | None = None,
+    check: GraphCheck = check,
     on_progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write the recipe folder `out` from one golden scan; returns a summary for people and JSON.
@@ -123,6 +125,8 @@ def export_reference_recipe(
 
     good: scans of further good parts: where they differ from the golden one, others may too. force:
     also by those that the golden scan alone FAILs.
+
+    check: whether TensorRT builds the graph.
 
     on_progress(done, of, what) is called as the work goes on. Raises ScanError, CalibrationError,
     EngineError (a backbone that cannot be used) or RecipeError (`out` exists).
@@ -143,6 +147,7 @@ def export_reference_recipe(
         backbone=backbone,
         rendered=rendered,
         smallest_mm=smallest_mm,
+        check=check,
         bar=bar,
     )
     if good:
@@ -161,6 +166,7 @@ def build_parts(
     backbone: Path | None = None,
     rendered: bool = False,
     smallest_mm: float | None = None,
+    check: GraphCheck = check,
     bar: Bar | None = None,
 ) -> RecipeParts:
     """Everything of the recipe, in memory. Raises as `export_reference_recipe` does."""

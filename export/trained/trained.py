@@ -24,6 +24,7 @@ from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.golden.uninspected import picture
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized
+from voxgate.export.graph.real_tensorrt import GraphCheck
 from voxgate.export.graph.tensorrt_rules import check
 from voxgate.export.graph.tracing import raw_as_score, scaled, trace
 from voxgate.export.packing.package import (
@@ -77,6 +78,7 @@ class Options:
     verify: scans whose verdicts must be the source model's, besides the golden and the good ones.
     smallest_mm: the smallest defect, across: pictures are reduced to what shows it; None: whole.
     most_ms: what one run of the graph may take on this machine's processor; None: anything.
+    check: whether TensorRT builds a graph.
     """
 
     scan: Path
@@ -91,6 +93,7 @@ class Options:
     smallest_mm: float | None = None
     most_ms: float | None = None
     calibration: Path | None = None
+    check: GraphCheck = check
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,13 +151,15 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     source = _loaded(load, golden, on_progress)
     bar.say("trace the graph")
     raw = trace(source)
-    check(raw, source.method)
+    options.check(raw, source.method)
     nominal = _see_again(golden, source, bar)
     bar.say("find the threshold")
     draft = _Draft(golden, source, nominal.flicker, options, name)
     threshold = _threshold(draft, raw, nominal.seen)
     bar.say("convert and compare with the source")
     graphs = _graphs(scaled(raw, threshold.raw), source, nominal.seen, options.precision)
+    for kind, graph in graphs.items():
+        options.check(graph, f"{source.method} {kind}")
     ms = _run_ms(graphs[options.precision], nominal.seen.runs[0][0])
     _check_budget(ms, options.most_ms)
     parity = _proven(draft, graphs, threshold, nominal.seen)
@@ -286,8 +291,6 @@ def _graphs(
         graphs["fp16"] = to_half(graph, source.keep_float32, inputs)
     elif precision == "int8":
         graphs["int8"] = quantized(graph, inputs, source.keep_float32)
-    for name, reduced in graphs.items():
-        check(reduced, f"{source.method} {name}")
     return graphs
 
 

@@ -92,7 +92,8 @@ def _build(
     timings = plans.timing_cache(key)
     built = build(tensorrt, recipe.model, key.precision, options, timings, on_step, key.sm)
     build_s = (time.monotonic_ns() - begun_ns) / 1e9
-    plans.save_timing_cache(key, built.timing_cache)
+    if built.timing_cache:
+        plans.save_timing_cache(key, built.timing_cache)
     on_step("Proving", 0, 1)
     engine = TensorRTEngine(tensorrt, device, built.plan, kernels)
     try:

@@ -64,21 +64,23 @@ def build(
     logger, said = logger_of(tensorrt)
     said.take()
     builder = made(NO_BUILDER, said, LOOK, tensorrt.Builder, logger)
+    is_rtx = flavour_of(tensorrt).name == RTX  # it times nothing, and keeps no timings
     strongly_typed = api_of(tensorrt) >= (10, 0)
     network = _network(tensorrt, builder, said)
     _parse(tensorrt, network, logger, model, said)
     config = made(NO_BUILDER, said, LOOK, builder.create_builder_config)
     monitor = _configure(tensorrt, config, options, on_step)
-    if flavour_of(tensorrt).name == RTX and sm is not None:
+    if is_rtx and sm is not None:
         _aim_at(tensorrt, config, sm)
     if not strongly_typed:
         _pin_types(tensorrt, network, config, precision)
-    cache = _use_timing_cache(config, timing_cache, said)
+    cache = None if is_rtx else _use_timing_cache(config, timing_cache, said)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise said.error("TensorRT does not build this model", "voxgate.tensorrt's log says more")
     del monitor  # alive until here: TensorRT keeps no reference of its own
-    return Built(bytes(plan), bytes(cache.serialize()), strongly_typed)
+    timings = b"" if cache is None else bytes(cache.serialize())
+    return Built(bytes(plan), timings, strongly_typed)
 
 
 def _network(tensorrt: Any, builder: Any, said: Said) -> Any:

@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime as ort
+import pytest
 from typer.testing import CliRunner
 
 from voxgate.benchmarks.workstation.seeded.efficientad import public_networks
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs
+from voxgate.export.graph.half import to_half
+from voxgate.export.graph.int8 import _quantised, quantized
+from voxgate.export.graph.real_tensorrt import CARDS, builds
 from voxgate.export.graph.tracing import RAW, trace
 from voxgate.export.methods.efficientad.load import EfficientAdOptions
 from voxgate.export.source import Source
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.recipe.recipe import Recipe
 
 
 def agree(source: Source, golden: Golden) -> float:
@@ -39,6 +45,22 @@ def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> 
     assert done.exit_code == 0, done.output + str(done.exception)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def built_by_tensorrt(folder: Path) -> None:
+    """The recipe's graph, and its reductions, by the real builder: no GPU is needed.
+
+    FP32 for two kinds of card, each reduced one for one of them.
+    """
+    pytest.importorskip("tensorrt_rtx_bindings", reason="no wheel for this Python or processor")
+    recipe = Recipe.load(folder)
+    graph, samples = onnx.load_from_string(recipe.model), [p.inputs for p in recipe.probes]
+    oldest, newest = CARDS
+    for sm in CARDS:
+        builds(graph, f"{folder.name} fp32", sm)
+    builds(to_half(graph, samples=samples), f"{folder.name} fp16", oldest)
+    if _quantised(graph, ()):  # volumes stay float: the export refuses INT8 for them
+        builds(quantized(graph, samples), f"{folder.name} int8", newest)
 
 
 def refused(scans: Path, out: Path, *arguments: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kits.repository import BRACKET
-from tests.methods.agreement import exported
+from tests.methods.agreement import built_by_tensorrt, exported
 from voxgate.benchmarks.workstation.seeded.case import MODULES, Case
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_folder
@@ -19,7 +19,7 @@ def is_quick(case: Case) -> bool:
     return case.small and not case.slow
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("module", MODULES)
 def test_a_recipes_verdicts_are_the_source_models(
     module: str, small_scans: Path, tmp_path: Path
@@ -35,6 +35,7 @@ def test_a_recipes_verdicts_are_the_source_models(
         assert row["agreeing"] == row["scans"] == 3, case.name
         assert said["ms"] > 0
         recipe = tmp_path / f"recipe{number}"
+        built_by_tensorrt(recipe)
         assert Recipe.load(recipe).manifest.method == case.arguments[0]
         for scan in ("good", "bad"):
             result = inspect_folder(small_scans / scan, recipe)
@@ -52,6 +53,7 @@ def test_larger_models_agree_too(module: str, small_scans: Path, tmp_path: Path)
             (row,) = exported(case.arguments, small_scans, tmp_path / f"recipe{number}")["parity"]
             assert row["relative_error"] <= 1e-4, case.name
             assert row["agreeing"] == row["scans"] == 3, case.name
+            built_by_tensorrt(tmp_path / f"recipe{number}")
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])

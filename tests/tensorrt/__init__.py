@@ -1,0 +1,1 @@
+"""Tests that need the real TensorRT for RTX, and no GPU."""

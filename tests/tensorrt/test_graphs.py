@@ -1,0 +1,96 @@
+"""What a box would be given, built by the real TensorRT: parsed and compiled for two cards."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from typer.testing import CliRunner
+
+from tests.kits import several
+from tests.kits.nets import SAMPLES, graph, small_net
+from tests.kits.small_scan import small_bracket
+from voxgate.export.graph.half import to_half
+from voxgate.export.graph.int8 import quantized
+from voxgate.export.graph.real_tensorrt import CARDS, check_by_building
+from voxgate.export.reference.filter_bank import filter_bank
+from voxgate.runtime.cli import app
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.recipe.recipe import Recipe
+
+PRECISIONS: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
+    "fp32": lambda model: model,
+    "fp16": lambda model: to_half(model, samples=SAMPLES),
+    "int8": lambda model: quantized(model, SAMPLES),
+}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_convolutional_graph_is_not_built_in(precision: str) -> None:
+    check_by_building(PRECISIONS[precision](small_net()), precision)
+
+
+@pytest.mark.parametrize("size", [(60, 80), (600, 800)])
+def test_the_default_detector_is_not_built_at(size: tuple[int, int]) -> None:
+    check_by_building(filter_bank(size, 6.0), "reference")
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1200)
+def test_the_default_detector_is_not_built_at_twelve_megapixels() -> None:
+    check_by_building(filter_bank((3000, 4000), 6.0), "reference")
+
+
+def test_an_operator_that_is_not_built_goes_by_without_its_layers_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the rules know nothing of it."""
+    monkeypatch.setattr("voxgate.export.graph.real_tensorrt.check", lambda model, where: None)
+    model = graph(lambda b, x: b.op("Cast", b.op("Det", x), to=onnx.TensorProto.FLOAT))
+    model.graph.node[1].name = "/head/determinant"
+    words = r"a model, built for sm_86: .*name: /head/determinant and operator: Det"
+    with pytest.raises(EngineError, match=words):
+        check_by_building(model, "a model")
+
+
+def voxgate(*words: object) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output + str(done.exception)
+    return done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_an_exported_recipe_gets_no_plan_for_a_card(tmp_path: Path) -> None:
+    """From a golden scan to a recipe that carries plans, by the commands that a person types."""
+    recipe = tmp_path / "bracket" / "1"
+    scan = small_bracket() / "golden"
+    voxgate("export", "reference", "--scan", scan, "--out", recipe, "--check-tensorrt")
+    cards = ",".join(f"sm_{sm}" for sm in CARDS)
+    said = json.loads(voxgate("build", recipe, "--for", cards, "--json"))
+    assert [plan["sm"] for plan in said["plans"]] == list(CARDS)
+    for plan in Recipe.load(recipe).plans:
+        assert plan.content()[:4] != b"\x00" * 4
+        assert len(plan.content()) > 10_000
+
+
+def test_a_further_model_gets_no_plan(tmp_path: Path) -> None:
+    recipe = several.write_tiny(tmp_path / "recipes")
+    voxgate("build", recipe, "--for", "sm_89")
+    names = {plan.section.detector for plan in Recipe.load(recipe).plans}
+    assert names == {model.model_name for model in Recipe.load(recipe).models}
+
+
+def test_a_check_is_promised_without_tensorrt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said before the work, and nothing is written."""
+    for name in ("tensorrt_rtx", "tensorrt_rtx_bindings"):
+        monkeypatch.setitem(sys.modules, name, None)
+    command = ["export", "reference", "--scan", "nowhere", "--out", str(tmp_path / "r")]
+    done = CliRunner().invoke(app, [*command, "--check-tensorrt"])
+    assert isinstance(done.exception, EngineError)
+    assert "voxgate[plans]" in str(done.exception)
