@@ -25,6 +25,7 @@ from voxgate.export.commands.threshold import threshold
 from voxgate.runtime.commands.build import build
 from voxgate.runtime.commands.camera import app as camera_app
 from voxgate.runtime.commands.cell import EXIT_WRONG_INPUT, check, doctor, run, schema
+from voxgate.runtime.commands.init import init
 from voxgate.runtime.commands.inspect_scan import inspect
 from voxgate.runtime.commands.journal import app as journal_app
 from voxgate.runtime.commands.journal import audit
@@ -44,6 +45,7 @@ SET_UP, TEACH, SERVE, LOOK, PROVE = (
 )
 COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
     SET_UP: {
+        "init": init,
         "doctor": doctor,
         "camera": camera_app,
         "calib": calib_app,

@@ -39,4 +39,5 @@ def _from_base(value: Path, info: ValidationInfo) -> Path:
 
 Endpoint = Annotated[str, AfterValidator(checked_endpoint)]
 FilePath = Annotated[Path, AfterValidator(_from_base)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+NAME = r"^[a-z0-9_-]{1,32}$"
+Name = Annotated[str, Field(pattern=NAME)]
