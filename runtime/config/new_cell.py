@@ -52,7 +52,7 @@ class NewCell:
 
     def _head(self) -> Iterator[str]:
         simulated = str(self.producer is None).lower()
-        yield "# One cell: robot, camera, fixture and box. `voxgate check` names what is wrong in it,"
+        yield "# One cell: robot, camera, fixture, box. `voxgate check` names what is wrong in it,"
         yield "# by line and key; docs/reference/configuration.md has every key with its range."
         yield "# Paths are relative to this file."
         yield "schema_version: 1"
