@@ -155,7 +155,8 @@ $(READY): requirements.lock pyproject.toml
 
 # Compiled once, before processes that start side by side would each do it
 $(KERNELS): $(READY) $(shell find runtime export -name '*_kernels.py')
-	$(BIN)/python -m voxgate.runtime.inspection.warm_up
+	$(BIN)/python -m voxgate.runtime.inspection.warm_up 1 & half=$$!; \
+		$(BIN)/python -m voxgate.runtime.inspection.warm_up 2 && wait $$half
 	touch $@
 
 $(EXPORT_READY): requirements-export.lock pyproject.toml

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison import align, register
 from voxgate.runtime.geometry import brought, drift
@@ -17,25 +19,40 @@ def warm_up(crew: Crew, describes: bool = False) -> None:
 
     Compiled code is kept beside the sources, or in the user's cache folder where that is read-only.
     """
-    reduce.warm_up(crew)
-    lift.warm_up(crew)
-    brought.warm_up(crew)
-    align.warm_up()
-    register.warm_up(crew)
-    blind_spots.warm_up()
-    carve.warm_up()
-    segment.warm_up()
-    coverage.warm_up()
-    smooth.warm_up()
-    drift.warm_up()
+    _half(crew)
+    _other_half(crew)
     if describes:
         fpfh.warm_up(crew)
 
 
+def _half(crew: Crew) -> None:
+    """What takes as long to compile as all others with the shape descriptors."""
+    register.warm_up(crew)
+    lift.warm_up(crew)
+    smooth.warm_up()
+
+
+def _other_half(crew: Crew) -> None:
+    reduce.warm_up(crew)
+    brought.warm_up(crew)
+    align.warm_up()
+    blind_spots.warm_up()
+    carve.warm_up()
+    segment.warm_up()
+    coverage.warm_up()
+    drift.warm_up()
+
+
 def main() -> None:
-    """Compile them all, for processes that start side by side would each do it."""
+    """Compile them all, for processes that start side by side would each do it; said `1` or `2`, a
+    half of them, for two cores."""
+    (which,) = sys.argv[1:] or ("both",)
     with Crew(1) as crew:
-        warm_up(crew, describes=True)
+        if which != "2":
+            _half(crew)
+        if which != "1":
+            _other_half(crew)
+            fpfh.warm_up(crew)
 
 
 if __name__ == "__main__":
