@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import errors_as_json, stdout_console
 from voxgate.runtime.commands.options import AsJson, CellFile
 
 if TYPE_CHECKING:
@@ -113,11 +113,10 @@ def _verdict(report: JobReport) -> VerdictMessage:
 
 
 def _show(reports: list[JobReport]) -> None:
-    from rich.console import Console
 
     from voxgate.sim.demo.show import PlannedJob, jobs_table
 
-    console = Console()
+    console = stdout_console()
     jobs = [PlannedJob(report.scan, report.outcome, report.faults) for report in reports]
     title = "one job" if len(jobs) == 1 else f"{len(jobs)} jobs"
     console.print(jobs_table(jobs, reports, title, console.width))

@@ -22,7 +22,7 @@ from voxgate.export.commands.recipe_options import (
     RecipeName,
     RecipeVersion,
 )
-from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, stdout_console, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
 from voxgate.runtime.errors import RecipeError
 
@@ -137,9 +137,8 @@ def export_recipe(load: Load, common: Common) -> None:
     if common.as_json:
         typer.echo(json.dumps(exported.to_json()))
         return
-    from rich.console import Console
 
-    console = Console()
+    console = stdout_console()
     console.print(exported.parity)
     console.print(exported.summary, highlight=False)
 

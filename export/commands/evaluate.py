@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, stdout_console, task_on
 from voxgate.runtime.commands.options import AsJson
 
 if TYPE_CHECKING:
@@ -106,11 +106,10 @@ def _json(found: list[Evaluation]) -> dict[str, Any]:
 
 
 def _show(found: list[Evaluation]) -> None:
-    from rich.console import Console
 
     from voxgate.export.evaluation.report.tables import figure_table, notes, rule_table, stage_table
 
-    console = Console()
+    console = stdout_console()
     for each in found:
         console.print(figure_table(each.types, each.source))
         if any(figures.rules for figures in each.types):

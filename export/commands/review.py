@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, stdout_console, task_on
 from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
@@ -52,10 +52,9 @@ def _said(said: Said) -> str:
 
 
 def _show(found: Review) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = stdout_console()
     table = Table("scan", *found.labels, "changed")
     for row in found.rows:
         cells = [_said(said) for said in row.said]

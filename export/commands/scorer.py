@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.export.commands.recipe_options import NewRecipe, NewVersion, OldRecipe
-from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, stdout_console, task_on
 from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
@@ -99,7 +99,6 @@ def _zones(recipe: Recipe, file: Path | None) -> Zones:
 
 
 def _show(summary: dict[str, Any], compared: Sequence[Any]) -> None:
-    from rich.console import Console
 
     from voxgate.export.quality.scorer_ablation import as_table
 
@@ -109,4 +108,4 @@ def _show(summary: dict[str, Any], compared: Sequence[Any]) -> None:
         f"{summary['training_auroc']:.3f}"
     )
     if compared:
-        Console().print(as_table(compared, "Cl. AUROC on rows held out of training"))
+        stdout_console().print(as_table(compared, "Cl. AUROC on rows held out of training"))

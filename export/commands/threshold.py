@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.export.commands.recipe_options import OldRecipe
-from voxgate.runtime.commands.console import errors_as_json, progress_bar
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, stdout_console
 from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
@@ -170,12 +170,11 @@ def _check(recipe: Recipe, as_json: bool) -> None:
 
 
 def _show(found: tuple[ZoneThreshold, ...], record: dict[str, Any], out: Path | None) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from voxgate.export.quality.zone_thresholds import good_parts
 
-    console = Console()
+    console = stdout_console()
     table = Table("zone", "threshold", "rests on", "best law", "p", "proven", "proven at 95 %")
     for each in found:
         best = each.laws[0] if each.laws else None

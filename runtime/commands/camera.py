@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import errors_as_json, stdout_console
 from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import CameraError, ConfigError
 
@@ -41,7 +41,6 @@ Interface = Annotated[
 @app.command("list")
 def list_all(source: Source, as_json: AsJson = False) -> None:
     """Every camera the producer sees: exit 0, also when it sees none."""
-    from rich.console import Console
     from rich.table import Table
 
     from voxgate.runtime.cameras.genicam.probe import list_cameras
@@ -54,7 +53,7 @@ def list_all(source: Source, as_json: AsJson = False) -> None:
     table = Table("serial number", "vendor", "model", "name", "transport", "status", "interface")
     for camera in found:
         table.add_row(*asdict(camera).values())
-    Console().print(table if found else "no camera: check cable, power and address")
+    stdout_console().print(table if found else "no camera: check cable, power and address")
 
 
 @app.command()
@@ -219,7 +218,6 @@ def _sentence(told: dict[str, object]) -> str:
 
 
 def _print_features(rows: list[FeatureRow]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("category", "feature", "access", "value", "allowed")
@@ -228,4 +226,4 @@ def _print_features(rows: list[FeatureRow]) -> None:
         category = "" if row.category == last else row.category
         table.add_row(category, row.name, row.access, row.value, row.allowed)
         last = row.category
-    Console().print(table)
+    stdout_console().print(table)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import errors_as_json, stdout_console
 from voxgate.runtime.commands.options import CONFIG_VARIABLE, AsJson
 
 EXIT_WRONG_INPUT = 2
@@ -88,7 +88,6 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Say what this machine lacks and what to type; exit 1 if a row is red."""
-    from rich.console import Console
 
     from voxgate.runtime.commands.doctor import as_object, as_table, run_doctor, to_type
     from voxgate.runtime.doctor.rows import healthy
@@ -99,7 +98,7 @@ def doctor(
     if as_json:
         typer.echo(json.dumps(as_object(rows, ok)))
     else:
-        Console().print(as_table(rows), highlight=False)
+        stdout_console().print(as_table(rows), highlight=False)
         for line in to_type(rows):
             typer.echo(line)
     raise typer.Exit(0 if ok else EXIT_UNHEALTHY)

@@ -13,7 +13,19 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import VoxGateError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
+
+
+PIPE_WIDTH = 200  # characters: a program cuts no line, and a person who pages scrolls
+
+
+def stdout_console() -> Console:
+    """For tables: as wide as the terminal; in a pipe so wide that no word is cut."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPE_WIDTH)
 
 
 @contextmanager

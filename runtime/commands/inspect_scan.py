@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.runtime.commands.console import errors_as_json, progress_bar, stdout_console, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
 
 
@@ -28,7 +28,6 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Inspect a recorded scan: exit 0 PASS, 1 FAIL, 3 INDETERMINATE, 2 wrong input."""
-    from rich.console import Console
 
     from voxgate.runtime.commands.report import verdict_report
     from voxgate.runtime.config.cell import load_cell
@@ -49,5 +48,5 @@ def inspect(
     if as_json:
         typer.echo(result.message.model_dump_json())
     else:
-        Console().print(verdict_report(result.verdict))
+        stdout_console().print(verdict_report(result.verdict))
     raise typer.Exit(EXIT_CODES[result.verdict.outcome])

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import errors_as_json, stdout_console
 from voxgate.runtime.commands.options import CONFIG_VARIABLE, AsJson, CellFile, MaybeCellFile
 from voxgate.runtime.common.text import legible
 from voxgate.runtime.errors import ScanError
@@ -66,11 +66,9 @@ def replay(
         }
         typer.echo(json.dumps(said))
     else:
-        from rich.console import Console
-
         from voxgate.runtime.commands.report import verdict_report
 
-        Console().print(verdict_report(found.verdict))
+        stdout_console().print(verdict_report(found.verdict))
         typer.echo(found.sentence)
     raise typer.Exit(EXIT_CODES[found.verdict.outcome] if found.same else EXIT_DIFFERS)
 

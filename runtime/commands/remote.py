@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import errors_as_json, stdout_console
 from voxgate.runtime.commands.options import AsJson, CellFile, PeerKey
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ def status(config: CellFile, key: PeerKey = None, as_json: AsJson = False) -> No
 
 def watch(config: CellFile, key: PeerKey = None) -> None:
     """A cell live: its state and its verdicts, until Ctrl-C; in a pipe, a line for each change."""
-    from rich.console import Console
 
     from voxgate.runtime.config.cell import load_cell
     from voxgate.runtime.remote.client import Client
@@ -63,7 +62,7 @@ def watch(config: CellFile, key: PeerKey = None) -> None:
 
     cell = load_cell(config, without="recipes").config
     with Client(cell, key) as client, suppress(KeyboardInterrupt):
-        follow(client, cell, Console())
+        follow(client, cell, stdout_console())
 
 
 def jobs(

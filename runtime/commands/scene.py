@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import errors_as_json, stdout_console
 from voxgate.runtime.commands.options import AsJson
 
 
@@ -21,7 +21,6 @@ def scene(
     """Tell which part of a tray is odd: exit 0 none, 1 some, 3 INDETERMINATE, 2 wrong input."""
     import json
 
-    from rich.console import Console
     from rich.table import Table
 
     from voxgate.runtime.common.crew import Crew
@@ -40,7 +39,7 @@ def scene(
     if as_json:
         typer.echo(json.dumps(verdict_json(verdict)))
     else:
-        console = Console()
+        console = stdout_console()
         table = Table("id", "place", "score", "what", title=verdict.outcome.value)
         for row in rows(verdict):
             table.add_row(*row)

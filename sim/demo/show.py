@@ -18,8 +18,9 @@ COLUMNS = (
     *("latency", "why"),
 )
 LEFT = ("part", "outcome", "why")
-WIDE = 110
-WIDE_ONLY = ("at x, y, z mm", "score")
+LEAVE_OUT = ("at x, y, z mm", "largest mm", "defects", "seen", "latency")
+"""What a narrow terminal does without, this first."""
+BETWEEN, LEAST_WHY = 3, 22  # characters between two columns, and of the longest reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +37,37 @@ def jobs_table(
 ) -> Table:
     """Finished jobs with their verdicts, the running one, and those to come.
 
-    width: characters of the terminal; a narrow one gets fewer columns.
+    width: characters of the terminal; a narrow one gets fewer columns, none of them cut off.
     """
-    columns = [column for column in COLUMNS if width >= WIDE or column not in WIDE_ONLY]
+    rows = [_row(number, job, reports) for number, job in enumerate(planned[: len(reports) + 1])]
+    columns = _fitting(rows, width)
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
     for column in columns:
         justify: JustifyMethod = "left" if column in LEFT else "right"
         table.add_column(column, justify=justify, no_wrap=column != "why")
-    for number, job in enumerate(planned[: len(reports) + 1]):
-        row = {"job": str(number + 1), "part": job.scan, "why": ", ".join(job.faults)}
-        if number < len(reports):
-            row |= _cells(reports[number])
-        else:
-            row["outcome"] = "scanning ..."
+    for row in rows:
         styles = {"outcome": STYLES.get(row["outcome"].strip(), "dim")}
         table.add_row(*(Text(row.get(column, ""), styles.get(column, "")) for column in columns))
     return table
+
+
+def _row(number: int, job: PlannedJob, reports: list[JobReport]) -> dict[str, str]:
+    row = {"job": str(number + 1), "part": job.scan, "why": ", ".join(job.faults)}
+    if number < len(reports):
+        return row | _cells(reports[number])
+    return row | {"outcome": "scanning ..."}
+
+
+def _fitting(rows: list[dict[str, str]], width: int) -> list[str]:
+    """The columns that can be shown whole, and leave the reasons their place."""
+    columns = list(COLUMNS)
+    needs = {name: max(len(row.get(name, "")) for row in [{name: name}, *rows]) for name in columns}
+    needs["why"] = LEAST_WHY
+    for name in LEAVE_OUT:
+        if sum(needs[column] + BETWEEN for column in columns) <= width:
+            break
+        columns.remove(name)
+    return columns
 
 
 def _cells(report: JobReport) -> dict[str, str]:

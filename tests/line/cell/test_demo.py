@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rich.console import Console
 from tests.kits.journalled import passing_verdict
 from tests.kits.repository import ROOT
 from voxgate.runtime.errors import ScanError, ServiceError
+from voxgate.runtime.nouns import Reason
 from voxgate.sim.box import Box
 from voxgate.sim.demo.demo import plan, run_demo, summary, unexpected
 from voxgate.sim.demo.show import PlannedJob, jobs_table, latency_line
@@ -120,3 +122,15 @@ def _end_of_either(*processes: subprocess.Popen[bytes]) -> None:
                 continue
             return
     raise AssertionError("two services share their sockets")
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_narrow_terminal_hides_why_a_part_failed(width: int) -> None:
+    longest = max(Reason, key=lambda reason: len(reason.value)).value
+    report = replace(_report(), scan="bracket_t03", faults=(longest,))
+    screen = io.StringIO()
+    console = Console(file=screen, width=width)
+    console.print(jobs_table([PlannedJob(report.scan, "PASS")], [report], "title", width))
+    assert "\u2026" not in screen.getvalue(), "something was cut off"
+    for word in ("bracket_t03", "PASS", longest):
+        assert word in screen.getvalue()
