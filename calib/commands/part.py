@@ -42,6 +42,9 @@ def part(
     readout_ms: Annotated[
         float | None, typer.Option(min=0, max=10_000, help="End of exposure to complete frame.")
     ] = None,
+    serial_number: Annotated[
+        str | None, typer.Option(help="Of the camera: the box then serves no other one.")
+    ] = None,
     robot: Robot = None,
     rotation: Rotation = None,
     angles: Angles = None,
@@ -68,7 +71,7 @@ def part(
     with errors_as_json(as_json):
         base = CalibrationFile.load(calibration)
         base.transform("T_flange_cam", "handeye")
-        facts = CellFacts(name, depth_unit_mm, tick_hz, readout_ms)
+        facts = CellFacts(name, depth_unit_mm, tick_hz, readout_ms, serial_number)
         ways = [touched is not None, images is not None, scan is not None]
         if sum(ways) != 1:
             raise CalibrationError(

@@ -47,6 +47,7 @@ class CellFacts:
     depth_unit_mm: float | None = None
     tick_hz: int | None = None
     readout_ms: float | None = None
+    serial_number: str | None = None
 
     def merged(self, base: CalibrationFile) -> dict[str, Any]:
         """`units` and `timing` of the file. Raises CalibrationError for what nobody said."""
@@ -69,7 +70,8 @@ class CellFacts:
                 f"the box also needs {', '.join(missing)}: mm per count of the depth map, ticks "
                 "per second of the camera's clock, end of exposure to complete frame"
             )
-        return {"units": units, "timing": timing}
+        own = {} if self.serial_number is None else {"serial_number": self.serial_number}
+        return {"units": units, "timing": timing, **own}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

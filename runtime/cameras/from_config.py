@@ -17,6 +17,7 @@ from voxgate.runtime.config.cameras import (
     NetworkCamera,
     Node,
 )
+from voxgate.runtime.config.document import dotted
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ConfigError
 from voxgate.runtime.geometry.calibration import Calibration
@@ -36,6 +37,25 @@ def check_devices(config: CellConfig, calibration: Calibration) -> None:
             f"sensor {config.sensor.name} is named, and {config.calibration} knows of none: "
             "`voxgate calib sensor` finds where it sits; or take `sensor` out where the camera "
             "delivers depth on its picture's pixels"
+        )
+    for key, device in config.devices_at():
+        known = calibration.of_depth if key == ("sensor",) else calibration
+        _check_serial(config, dotted(key), device, known.serial_number)
+
+
+def _check_serial(config: CellConfig, key: str, device: Camera, known: str | None) -> None:
+    """Raises ConfigError for another device than the calibration is of."""
+    if known is None:
+        return
+    if not isinstance(device, GenicamCamera):
+        raise ConfigError(
+            f"{key}: {config.calibration} is of serial number {known}, and frames by network tell "
+            "none: calibrate without serial numbers"
+        )
+    if device.serial_number != known:
+        raise ConfigError(
+            f"{key}.serial_number: {device.serial_number}: {config.calibration} is of {known}: "
+            "mount that one, or calibrate this one"
         )
 
 

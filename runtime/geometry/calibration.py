@@ -8,6 +8,7 @@ Read once, validated completely, then only numbers. Frames: `base` robot, `flang
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,10 +35,11 @@ class Calibration:
 
     camera_matrix (3, 3) and distortion float64 px, of the lens_model (see lens.py); planned:
     nominal part_from_camera per view, may be empty; readout_ns: end of exposure to frame complete,
-    without the network; digest: sha256 of every number that places a pixel in the part's frame.
+    without the network; digest: sha256 of every number that places a pixel in the part's frame, and
+    of the serial numbers.
     forced: steps of the calibration that missed a limit and were written all the same. sensor: a 3D
     sensor beside the camera, whose depth depth_unit_mm is of; None where depth is on the camera's
-    pixels.
+    pixels. serial_number: of the very camera; None: not told.
     """
 
     part: str
@@ -55,6 +57,7 @@ class Calibration:
     forced: tuple[str, ...] = ()
     sensor: Sensor | None = None
     lens_model: str = BROWN
+    serial_number: str | None = None
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -90,6 +93,7 @@ class Calibration:
             camera_matrix=sensor.camera_matrix,
             distortion=sensor.distortion,
             lens_model=sensor.lens_model,
+            serial_number=sensor.serial_number,
             flange_from_camera=self.flange_from_camera @ sensor.camera_from_sensor,
             planned=(),
             sensor=None,
@@ -149,7 +153,10 @@ def _from_fields(fields: Fields) -> Calibration:
         *placing_of(lens_model),
         *(() if sensor is None else sensor.placing),
     )
-    digest = _digest(placing)
+    serial_number = fields.text("serial_number") if fields.has("serial_number") else None
+    of_sensor = None if sensor is None else sensor.serial_number
+    serials = {"camera": serial_number, "sensor": of_sensor}
+    digest = _digest(placing, serials)
     _check_digest(fields, digest)
     return Calibration(
         part=fields.text("part"),
@@ -167,6 +174,7 @@ def _from_fields(fields: Fields) -> Calibration:
         forced=_forced(fields),
         sensor=sensor,
         lens_model=lens_model,
+        serial_number=serial_number,
     )
 
 
@@ -205,9 +213,12 @@ def _planned(fields: Fields) -> tuple[Transform, ...]:
     return tuple(transform_of(view, "T_part_cam_nominal") for view in views)
 
 
-def _digest(placing: tuple[npt.NDArray[np.float64], ...]) -> str:
+def _digest(placing: tuple[npt.NDArray[np.float64], ...], serials: Mapping[str, str | None]) -> str:
     digest = hashlib.sha256(b"voxgate calibration 1")
     for numbers in placing:
         # adding 0 turns -0.0 into 0.0: equal numbers must have equal bytes
         digest.update((numbers.astype(">f8") + 0.0).astype(">f8").tobytes())
+    for device, serial in serials.items():
+        if serial is not None:
+            digest.update(f"\0{device} {serial}".encode())
     return digest.hexdigest()

@@ -15,7 +15,7 @@ from voxgate.runtime.transforms import Transform
 KEYS = frozenset(
     (
         *("image_size", "K", "distortion", "lens_model", "depth_unit_mm", "T_cam_sensor"),
-        "frame_readout_s",
+        *("frame_readout_s", "serial_number"),
     )
 )
 MAX_READOUT_S = 10.0
@@ -25,7 +25,9 @@ POSE = "T_cam_sensor"
 @dataclass(frozen=True, slots=True, eq=False)
 class Sensor:
     """camera_matrix (3, 3) and distortion float64 px, of the lens_model (see lens.py); depth is in
-    the sensor's own frame. readout_ns: end of exposure to depth complete; None: as the camera's."""
+    the sensor's own frame. readout_ns: end of exposure to depth complete; None: as the camera's.
+    serial_number: of the very device; None: not told.
+    """
 
     width_px: int
     height_px: int
@@ -34,6 +36,7 @@ class Sensor:
     camera_from_sensor: Transform
     lens_model: str = BROWN
     readout_ns: int | None = None
+    serial_number: str | None = None
 
     @property
     def placing(self) -> tuple[npt.NDArray[np.float64], ...]:
@@ -69,6 +72,7 @@ def sensor_of(fields: Fields) -> Sensor | None:
         transform_of(own if own.has(POSE) else fields, POSE),
         model,
         _readout_ns(own),
+        own.text("serial_number") if own.has("serial_number") else None,
     )
 
 

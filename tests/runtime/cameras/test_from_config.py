@@ -97,6 +97,36 @@ def test_depth_of_a_sensor_is_read_as_the_camera_s_or_the_other_way_round(
         camera_settings(_cell(sensor), known)
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("camera", r"cameras\[0\].serial_number: 1: .* is of 2: mount that one"),
+        ("sensor", r"sensor.serial_number: 1: .* is of 2: mount that one"),
+    ],
+)
+def test_another_camera_than_the_calibrated_one_is_served(place: str, said: str) -> None:
+    device: GenicamCamera = TypeAdapter(GenicamCamera).validate_python(
+        {"name": place, **GENICAM}, strict=False
+    )
+    own = rig.document()
+    (own if place == "camera" else own["sensor"])["serial_number"] = "2"
+    known = rig.calibration_of(own)
+    cell = _cell(SENSOR)
+    cell = cell.model_copy(
+        update={"cameras": (device,)} if place == "camera" else {"sensor": device}
+    )
+    with pytest.raises(ConfigError, match=said):
+        camera_settings(cell, known)
+    assert known.digest != rig.calibration().digest  # so that a recipe refuses it too
+
+
+def test_a_serial_number_that_no_frame_tells_is_ignored() -> None:
+    own = rig.document()
+    own["sensor"]["serial_number"] = "2"
+    with pytest.raises(ConfigError, match="frames by network tell none"):
+        camera_settings(_cell(SENSOR), rig.calibration_of(own))
+
+
 def _genicam(**values: Any) -> GenicamSettings:
     source = _settings(**GENICAM, **values).source
     assert isinstance(source, GenicamSettings)
