@@ -28,6 +28,7 @@ STOP_TIMEOUT_S = 20.0
 CONFIG_NAME = "cell.yaml"
 LOG_NAME = "service.log"
 LOG_LINES_SHOWN = 5
+BOTH = {"Intensity": "Mono8", "Range": "Coord3D_C16"}
 
 
 def voxgate(*arguments: str) -> list[str]:
@@ -109,15 +110,21 @@ def _content(
     calibration: Path, recipes: Path, recipe: str | None, journal: Path, producer: Path | None
 ) -> dict[str, Any]:
     poses, commands, verdicts, frames, metrics, sensed = _free_ports(6)
-    beside = Calibration.load(calibration).sensor is not None
+    has_sensor = Calibration.load(calibration).sensor is not None
+    of_camera = {"Intensity": "Mono8"} if has_sensor else BOTH
+    beside = (
+        _network(sensed, "sensor0")
+        if producer is None
+        else _genicam(producer, {"Range": "Coord3D_ABC32f"}, "sensor0")
+    )
     return {
         "schema_version": 1,
         "cell": "virtual-1",
         "is_simulated": True,
         "calibration": str(calibration.resolve()),
         "recipes": {"folder": str(recipes.resolve()), "default": recipe, "allow_unsigned": True},
-        "cameras": [_network(frames) if producer is None else _genicam_camera(producer)],
-        **({"sensor": _network(sensed, "sensor0")} if beside else {}),
+        "cameras": [_network(frames) if producer is None else _genicam(producer, of_camera)],
+        **({"sensor": beside} if has_sensor else {}),
         "sockets": {
             "poses": f"tcp://127.0.0.1:{poses}",
             "commands": f"tcp://127.0.0.1:{commands}",
@@ -133,16 +140,16 @@ def _network(port: int, name: str = "cam0") -> dict[str, Any]:
     return {"name": name, "source": "network", "endpoint": f"tcp://127.0.0.1:{port}"}
 
 
-def _genicam_camera(producer: Path) -> dict[str, Any]:
+def _genicam(producer: Path, components: Mapping[str, str], name: str = "cam0") -> dict[str, Any]:
     """As configs/bracket_cell.yaml shows it: triggered by the robot, stamped by the camera."""
     return {
-        "name": "cam0",
+        "name": name,
         "source": "genicam",
         "producer": str(producer),
         "serial_number": f"cell-{secrets.token_hex(4)}",
         "setup": {
             "user_set": "Default",
-            "components": {"Intensity": "Mono8", "Range": "Coord3D_C16"},
+            "components": dict(components),
             "exposure_us": 8000.0,
             "trigger": {"source": "Line1", "activation": "RisingEdge"},
             "chunks": ["Timestamp", "FrameID", "ExposureTime"],

@@ -25,15 +25,15 @@ def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
             else "the cell asks its peers for keys: --key FILE of `voxgate keys peer`"
         )
     camera, sensor = config.cameras[0], config.sensor
-    if isinstance(sensor, GenicamCamera):
+    for device in config.devices:
+        if isinstance(device, GenicamCamera) and device.producer.name != PRODUCER_NAME:
+            raise ConfigError(
+                f"camera {device.name} is a real one: a virtual cell needs source: network, "
+                f"or {PRODUCER_NAME} as its producer"
+            )
+    if len({device.source for device in config.devices}) > 1:
         raise ConfigError(
-            f"sensor {sensor.name} comes through GenTL: a virtual cell plays sensors over the "
-            "network only"
-        )
-    if isinstance(camera, GenicamCamera) and camera.producer.name != PRODUCER_NAME:
-        raise ConfigError(
-            f"camera {camera.name} is a real one: a virtual cell needs source: network, "
-            f"or {PRODUCER_NAME} as its producer"
+            "a virtual cell plays camera and sensor the same way: both network, or both genicam"
         )
     return Wires(
         cell=config.cell,
@@ -47,7 +47,8 @@ def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
         serial_number=camera.serial_number if isinstance(camera, GenicamCamera) else "",
         calibration=str(config.calibration),
         sensor="" if sensor is None else sensor.name,
-        sensor_frames="" if sensor is None else sensor.endpoint,
+        sensor_frames=sensor.endpoint if isinstance(sensor, NetworkCamera) else "",
+        sensor_serial_number=sensor.serial_number if isinstance(sensor, GenicamCamera) else "",
     )
 
 

@@ -41,9 +41,9 @@ class Power(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """The robot raises the camera's line at the exposure's start; this is told a moment before.
+    """The robot raises the device's line at the exposure's start; this is told a moment before.
 
-    faults: what the camera does wrong with the frame; power: what happens to it just before;
+    faults: what the device does wrong with the frame; power: what happens to it just before;
     fired: False keeps the line low, and no frame comes.
     """
 
@@ -52,6 +52,7 @@ class Trigger:
     faults: tuple[tuple[Fault, int], ...] = ()
     power: Power | None = None
     fired: bool = True
+    device: Device = Device.CAMERA
 
     @property
     def t_ns(self) -> int:

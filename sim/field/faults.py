@@ -134,9 +134,14 @@ class Fault:
     device: Device = Device.CAMERA
 
     @property
+    def of(self) -> Device:
+        """Who commits it."""
+        return Device.SENSOR if self.target is Target.SENSOR else self.device
+
+    @property
     def of_sensor(self) -> bool:
         """Whether only a sensor beside the camera can commit it."""
-        return self.device is Device.SENSOR or self.target is Target.SENSOR
+        return self.of is Device.SENSOR
 
     def __post_init__(self) -> None:
         unit = _unit(self.kind, self.target.value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -39,7 +38,7 @@ def camera_spec(serial: str, calibration: Calibration, clock: tuple[int, float])
         calibration.width_px,
         calibration.height_px,
         slots=SLOTS,
-        range_format="Coord3D_C16",
+        range_format="Coord3D_C16" if calibration.sensor is None else None,
         range_scale_mm=calibration.depth_unit_mm,
         lens=Lens(
             float(calibration.camera_matrix[0, 0]),
@@ -67,8 +66,7 @@ def rays(calibration: Calibration) -> npt.NDArray[np.float32]:
 class GenicamCamera:
     """Pictures before the lens, Line1 in the robot's hand."""
 
-    def __init__(self, serial: str, calibration_file: Path, clock: tuple[int, float]) -> None:
-        calibration = Calibration.load(calibration_file)
+    def __init__(self, serial: str, calibration: Calibration, clock: tuple[int, float]) -> None:
         self._size = (calibration.height_px, calibration.width_px)
         self._camera = VirtualCamera(camera_spec(serial, calibration, clock))
         self._shown: Sequence[Picture] = ()
@@ -126,10 +124,15 @@ class GenicamCamera:
 
     def _show(self, index: int) -> None:
         picture = self._shown[index]
-        image = np.frombuffer(picture.image, np.uint8).reshape(self._size)
-        counts = picture.depth if picture.depth is not None else bytes(2 * image.size)
-        depth = np.frombuffer(counts, np.uint16).reshape(self._size)
-        self._camera.show(index % SLOTS, image, depth)
+        blank = bytes(self._size[0] * self._size[1])
+        image = np.frombuffer(picture.image or blank, np.uint8).reshape(self._size)
+        if self._camera.spec.range_format is None:
+            self._camera.show(index % SLOTS, image)
+            return
+        counts = picture.depth if picture.depth is not None else 2 * blank
+        self._camera.show(
+            index % SLOTS, image, np.frombuffer(counts, np.uint16).reshape(self._size)
+        )
 
     def _power(self, power: Power) -> None:
         if power is Power.REBOOT:

@@ -23,6 +23,7 @@ from typing import Any, TextIO
 import zmq
 
 from voxgate.runtime.errors import ScanError, VoxGateError
+from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Device
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.scan import Scan
@@ -73,6 +74,10 @@ class Loaded:
     pictures: tuple[Picture, ...]
     sensed: tuple[Picture, ...]
 
+    def of(self, device: Device) -> tuple[Picture, ...]:
+        """What this one shows."""
+        return self.pictures if device is Device.CAMERA else self.sensed
+
 
 class Field:
     """Arm, camera, and a sensor where there is one: each a clock and a stream, and one thread that
@@ -81,11 +86,16 @@ class Field:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], wires: Wires) -> None:
         now_ns = time.monotonic_ns()
         self._poses = PoseStream(context, wires.poses)
-        self._sender = CameraSender(context, wires.frames, wires.camera) if wires.frames else None
-        self._sensor = (
-            CameraSender(context, wires.sensor_frames, wires.sensor) if wires.sensor else None
-        )
-        self._genicam = _genicam_camera(wires) if wires.serial_number else None
+        self._senders = {
+            device: CameraSender(context, endpoint, name)
+            for device, endpoint, name in (
+                (Device.CAMERA, wires.frames, wires.camera),
+                (Device.SENSOR, wires.sensor_frames, wires.sensor),
+            )
+            if endpoint
+        }
+        self._genicams = _genicam_cameras(wires)
+        self._has_sensor = bool(wires.sensor)
         self._clocks = {
             Target.ROBOT: DeviceClock(0, *ROBOT_CLOCK),
             Target.CAMERA: DeviceClock(0, *CAMERA_CLOCK),
@@ -135,8 +145,8 @@ class Field:
         return self._loaded[key]
 
     def _check_sensor(self, scan: Scan) -> None:
-        if (self._sensor is None) is not (scan.calibration.sensor is None):
-            has = "has no sensor" if self._sensor is None else "has a sensor"
+        if self._has_sensor is not (scan.calibration.sensor is not None):
+            has = "has a sensor" if self._has_sensor else "has no sensor"
             raise ScanError(f"{scan.folder}: the cell {has} beside its camera, the scan differs")
 
     def _be_heard(self) -> None:
@@ -164,13 +174,13 @@ class Field:
         """One job in real time: every event at its own moment, late by what the answer tells."""
         loaded = self._load(order)
         faults = tuple(fault_from_text(text) for text in order["faults"])
-        triggered = self._genicam is not None
+        triggered = bool(self._genicams)
         schedule = schedule_from_timeline(
             loaded.timeline, faults, order["seed"], triggered=triggered
         )
         lost = self._frames_lost()
-        if self._genicam is not None:
-            self._genicam.lay_out(loaded.pictures)
+        for device, genicam in self._genicams.items():
+            genicam.lay_out(loaded.of(device))
         zero_ns = time.monotonic_ns() + LEAD_NS
         late_ns, last_frame_ns = 0, 0
         for event in schedule.events:
@@ -183,10 +193,10 @@ class Field:
             late_ns = max(late_ns, now_ns - zero_ns - event.send_ns)
             last_frame_ns = now_ns if isinstance(event, FrameSend) else last_frame_ns
         self._rest(schedule, loaded.timeline)
-        if self._genicam is not None:
-            last_frame_ns, lost = self._genicam.rest()
-        else:
-            lost = self._frames_lost() - lost
+        lost = self._frames_lost() - lost
+        for genicam in self._genicams.values():
+            delivered_ns, unread = genicam.rest()
+            last_frame_ns, lost = max(last_frame_ns, delivered_ns), lost + unread
         say(
             said="done",
             last_exposure_ns=zero_ns + schedule.last_exposure_ns,
@@ -196,32 +206,26 @@ class Field:
         )
 
     def _frames_lost(self) -> int:
-        return sum(each.lost for each in (self._sender, self._sensor) if each is not None)
+        return sum(each.lost for each in self._senders.values())
 
     def _send(self, event: Event, zero_ns: int, loaded: Loaded) -> None:
         if isinstance(event, PoseSend):
             t_robot_ns = self._clocks[Target.ROBOT].device_ns(zero_ns + event.sample.t_ns)
             self._poses.publish(self._pose_number + event.number, t_robot_ns, event.sample)
         elif isinstance(event, Trigger):
-            assert self._genicam is not None
-            self._genicam.trigger(event, zero_ns)
+            self._genicams[event.device].trigger(event, zero_ns)
         elif isinstance(event, FrameSend):
             self._send_frame(event, zero_ns, loaded)
-        elif isinstance(event, StepSend) and self._genicam is not None and _is_camera(event):
-            self._genicam.step(event.step_ns)
+        elif isinstance(event, StepSend) and event.device in _CLOCK_OF and self._genicams:
+            self._genicams[_CLOCK_OF[event.device]].step(event.step_ns)
         elif isinstance(event, StepSend):
             clock = self._clocks[event.device]
             self._clocks[event.device] = clock.stepped(zero_ns + event.send_ns, event.step_ns)
 
     def _send_frame(self, event: FrameSend, zero_ns: int, loaded: Loaded) -> None:
-        is_sensor = event.device is Device.SENSOR
-        sender, pictures = (
-            (self._sensor, loaded.sensed) if is_sensor else (self._sender, loaded.pictures)
-        )
-        assert sender is not None
-        clock = self._clocks[Target.SENSOR if is_sensor else Target.CAMERA]
-        sender.send(
-            pictures[event.exposure.index],
+        clock = self._clocks[Target(event.device.value)]
+        self._senders[event.device].send(
+            loaded.of(event.device)[event.exposure.index],
             self._frame_numbers[event.device] + event.number,
             clock.device_ns(zero_ns + event.exposure.t_ns),
             event.corrupt,
@@ -237,19 +241,25 @@ class Field:
     def close(self) -> None:
         """Disconnect."""
         self._poses.close()
-        for sender in (self._sender, self._sensor):
-            if sender is not None:
-                sender.close()
-        if self._genicam is not None:
-            self._genicam.close()
+        for sender in self._senders.values():
+            sender.close()
+        for genicam in self._genicams.values():
+            genicam.close()
 
 
-def _is_camera(step: StepSend) -> bool:
-    return step.device is Target.CAMERA
+_CLOCK_OF = {Target.CAMERA: Device.CAMERA, Target.SENSOR: Device.SENSOR}
 
 
-def _genicam_camera(wires: Wires) -> GenicamCamera:
-    return GenicamCamera(wires.serial_number, Path(wires.calibration), CAMERA_CLOCK)
+def _genicam_cameras(wires: Wires) -> dict[Device, GenicamCamera]:
+    found: dict[Device, GenicamCamera] = {}
+    if not wires.serial_number:
+        return found
+    known = Calibration.load(Path(wires.calibration))
+    found[Device.CAMERA] = GenicamCamera(wires.serial_number, known, CAMERA_CLOCK)
+    if wires.sensor_serial_number:
+        serial, of_depth = wires.sensor_serial_number, known.of_depth
+        found[Device.SENSOR] = GenicamCamera(serial, of_depth, SENSOR_CLOCK)
+    return found
 
 
 def _sleep_until(deadline_ns: int) -> None:

@@ -5,13 +5,21 @@ Pure: the same time line, faults and seed give the same schedule, event for even
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from voxgate.runtime.nouns import Device
-from voxgate.sim.field.events import Event, Exposed, FrameSend, PoseSend, Schedule, StepSend
+from voxgate.sim.field.events import (
+    Event,
+    Exposed,
+    FrameSend,
+    PoseSend,
+    Schedule,
+    StepSend,
+    Trigger,
+)
 from voxgate.sim.field.faults import Fault, Kind, Target
 from voxgate.sim.field.misbehaviour import FRAME_FAULTS, POSE_FAULTS, SPOILED_NS
 from voxgate.sim.field.timeline import Exposure, Timeline
@@ -33,7 +41,8 @@ def schedule_from_timeline(
     """
     check_faults(faults, triggered=triggered, sensed=bool(timeline.sensed))
     random = np.random.default_rng(seed)
-    poses, frames = _undisturbed(timeline, random)
+    poses = _undisturbed(timeline, random)
+    frames = _frames(timeline.exposures, timeline.readout_ns, random, Device.CAMERA)
     sensed = _frames(timeline.sensed, timeline.sensor_readout_ns, random, Device.SENSOR)
     steps: list[StepSend] = []
     for fault in faults:
@@ -42,14 +51,13 @@ def schedule_from_timeline(
             steps.append(StepSend(at.t_ns - SPOILED_NS, fault.target, fault.time_ns))
         elif fault.target is Target.POSES:
             poses = POSE_FAULTS[fault.kind](poses, fault, at, random)
-        elif fault.of_sensor:
+        elif not triggered and fault.of_sensor:
             sensed = FRAME_FAULTS[fault.kind](sensed, fault, at, random)
         elif not triggered:
             frames = FRAME_FAULTS[fault.kind](frames, fault, at, random)
     exposed = Exposed(timeline.last_exposure_ns)
-    placed = [(fault, _place(fault, timeline)) for fault in faults if not fault.of_sensor]
-    seen = triggers_from_exposures(timeline, placed, random) if triggered else frames
-    events: list[Event] = [*steps, *_in_line(poses), *seen, *sensed, exposed]
+    seen: list[Event] = [*_triggers(timeline, faults, random)] if triggered else [*frames, *sensed]
+    events: list[Event] = [*steps, *_in_line(poses), *seen, exposed]
     return Schedule(
         events=tuple(sorted(events, key=lambda event: event.send_ns)),
         last_exposure_ns=exposed.send_ns,
@@ -59,16 +67,24 @@ def schedule_from_timeline(
     )
 
 
-def _undisturbed(
-    timeline: Timeline, random: np.random.Generator
-) -> tuple[list[PoseSend], list[FrameSend]]:
+def _triggers(
+    timeline: Timeline, faults: Sequence[Fault], random: np.random.Generator
+) -> Iterator[Trigger]:
+    """Of both devices."""
+    for device, exposures in (
+        (Device.CAMERA, timeline.exposures),
+        (Device.SENSOR, timeline.sensed),
+    ):
+        own = [(fault, _place(fault, timeline)) for fault in faults if fault.of is device]
+        yield from triggers_from_exposures(exposures, own, random, device)
+
+
+def _undisturbed(timeline: Timeline, random: np.random.Generator) -> list[PoseSend]:
     lags_ns = _delays_ns(random, len(timeline.samples))
-    poses = [
+    return [
         PoseSend(sample.t_ns + lag_ns, number, sample)
         for number, (sample, lag_ns) in enumerate(zip(timeline.samples, lags_ns, strict=True))
     ]
-    frames = _frames(timeline.exposures, timeline.readout_ns, random, Device.CAMERA)
-    return poses, frames
 
 
 def _frames(

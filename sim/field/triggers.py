@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from voxgate.runtime.nouns import Device
 from voxgate.sim.field.events import Power, Trigger
 from voxgate.sim.field.faults import Fault, FaultError, Kind, Target
-from voxgate.sim.field.timeline import Exposure, Timeline
+from voxgate.sim.field.timeline import Exposure
 from voxgate.sim.gentl.link import Fault as CameraFault
 
 LEAD_NS = 3_000_000  # the line is told so much before it rises: the exposure begins on time
@@ -30,8 +31,6 @@ def check_faults(faults: Sequence[Fault], *, triggered: bool, sensed: bool = Fal
     for fault in faults:
         if fault.of_sensor and not sensed:
             raise FaultError(f"{fault}: there is no sensor beside the camera")
-        if fault.of_sensor:
-            continue
         if triggered and fault.kind in FOR_FRAMES_ONLY:
             raise FaultError(f"{fault}: a GenICam camera keeps its frames in order")
         if not triggered and fault.kind in FOR_TRIGGERS_ONLY:
@@ -41,10 +40,13 @@ def check_faults(faults: Sequence[Fault], *, triggered: bool, sensed: bool = Fal
 
 
 def triggers_from_exposures(
-    timeline: Timeline, faults: Sequence[tuple[Fault, Exposure]], random: np.random.Generator
+    exposures: Sequence[Exposure],
+    faults: Sequence[tuple[Fault, Exposure]],
+    random: np.random.Generator,
+    device: Device = Device.CAMERA,
 ) -> list[Trigger]:
     """One trigger per exposure, disturbed; each fault comes with the exposure it is tied to."""
-    triggers = [Trigger(e.t_ns - LEAD_NS, e) for e in timeline.exposures]
+    triggers = [Trigger(e.t_ns - LEAD_NS, e, device=device) for e in exposures]
     for fault, at in faults:
         if fault.kind in TRIGGER_FAULTS and fault.target is not Target.POSES:
             triggers = TRIGGER_FAULTS[fault.kind](triggers, fault, at, random)
@@ -124,7 +126,7 @@ def _duplicate(
 ) -> list[Trigger]:
     again = replace(at, t_ns=at.end_ns + AGAIN_NS)
     same = ((CameraFault.STALE, 1), (CameraFault.ID_REPEAT, 1))
-    return [*triggers, Trigger(again.t_ns - LEAD_NS, again, same)]
+    return [*triggers, Trigger(again.t_ns - LEAD_NS, again, same, device=fault.device)]
 
 
 TRIGGER_FAULTS: dict[Kind, TriggerFault] = {

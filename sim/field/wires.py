@@ -32,6 +32,7 @@ class Wires:
     calibration: str = ""
     sensor: str = ""
     sensor_frames: str = ""
+    sensor_serial_number: str = ""
 
 
 def context_for(wires: Wires) -> zmq.Context[zmq.Socket[bytes]]:

@@ -75,18 +75,22 @@ def look(
     part_from_instance: Transform | None = None,
     seed: int = 0,
     bumped: Transform | None = None,
+    sensor_bumped: Transform | None = None,
 ) -> View:
     """One viewpoint: the camera's picture, the sensor's depth, each from its own place.
 
-    bumped: where the camera sits, from where it was when it was calibrated.
+    bumped, sensor_bumped: where it sits, from where it was when it was calibrated.
     """
     truly = part_from_camera if bumped is None else part_from_camera @ bumped
     taken = scene.look(truly, boxes, part_from_instance, seed=seed, through=rays())
     part_from_sensor = part_from_camera @ camera_from_sensor()
-    sensed = scene.look(
-        part_from_sensor, boxes, part_from_instance, seed=seed + 500, through=rays().shape
+    there = part_from_sensor if sensor_bumped is None else part_from_sensor @ sensor_bumped
+    sensed = scene.look(there, boxes, part_from_instance, seed=seed + 500, through=rays().shape)
+    blank = replace(
+        sensed,
+        image=np.zeros(sensed.image.shape, np.uint8),
+        part_from_camera=part_from_sensor,
     )
-    blank = replace(sensed, image=np.zeros(sensed.image.shape, np.uint8))
     return replace(taken, part_from_camera=part_from_camera, depth_mm=None, sensed=blank)
 
 

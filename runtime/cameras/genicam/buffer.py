@@ -77,6 +77,20 @@ class Components:
 
         Raises ValueError.
         """
+        measured = self._measured(model)
+        if measured is None:
+            return None
+        depth_mm, region = measured
+        return depth_on_image(depth_mm, region, self._image().region)
+
+    def sensed_mm(self, model: Coord3dModel) -> DepthMap:
+        """z in mm on the 3D part's own pixels, NaN where invalid. Raises ValueError."""
+        measured = self._measured(model)
+        if measured is None:
+            raise ValueError(f"no 3D part among {self._names()}: enable Range or Disparity")
+        return np.array(measured[0], np.float32)  # of its own memory
+
+    def _measured(self, model: Coord3dModel) -> tuple[DepthMap, Region] | None:
         planes: dict[str, Plane] = {}
         region = None
         for part in self.parts:
@@ -85,8 +99,7 @@ class Components:
                 region = part.region
         if region is None:
             return None
-        depth_mm = depth_mm_from_planes(planes, model, self._confidence())
-        return depth_on_image(depth_mm, region, self._image().region)
+        return depth_mm_from_planes(planes, model, self._confidence()), region
 
     def _image(self) -> Component:
         for part in self.parts:
@@ -104,9 +117,11 @@ class Components:
         return [part.pixel_format for part in self.parts]
 
 
-def announced_from_nodes(node_map: Any) -> Announced:
-    """Size and format of the image component, as far as the camera tells them."""
-    select_component(node_map, IMAGE_COMPONENTS)
+def announced_from_nodes(
+    node_map: Any, components: tuple[str, ...] = IMAGE_COMPONENTS
+) -> Announced:
+    """Size and format of the first of the components, as far as the camera tells them."""
+    select_component(node_map, components)
     pixel_format = read_node(node_map, "PixelFormat")
     return Announced(
         read_number(node_map, "Width"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from voxgate.runtime.cameras.frame_gate import FaultKind, SourceFault
 from voxgate.runtime.cameras.genicam.buffer import (
     Announced,
@@ -16,7 +18,7 @@ from voxgate.runtime.cameras.genicam.device import Device
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, read_node, read_number
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings
 from voxgate.runtime.common.text import one_line
-from voxgate.runtime.nouns import Frame
+from voxgate.runtime.nouns import DepthMap, Frame, GreyImage
 from voxgate.runtime.pixels.coord3d import Coord3dModel
 
 _END_OF_TIME_NS = 2**62
@@ -65,15 +67,23 @@ class FrameMaker:
             raise ValueError("the producer numbers no frames, so a lost one would not be seen")
         # copied here: the next exposure overwrites the buffer
         parts: Components = components_from_buffer(buffer, self._announced)
+        image, depth_mm = self._pixels(parts)
         return Frame(
             camera=self._settings.name,
             frame_id=number,
             t_device_ns=t_device_ns,
             t_arrival_ns=t_arrival_ns,
             exposure_ns=exposure_ns,
-            image=parts.grey(),
-            depth_mm=parts.depth_mm(self._coord3d) if self._settings.depth else None,
+            image=image,
+            depth_mm=depth_mm,
         )
+
+    def _pixels(self, parts: Components) -> tuple[GreyImage, DepthMap | None]:
+        """Picture and depth. Of a sensor beside the camera nobody looks at a picture of its own."""
+        if self._settings.device == "sensor":
+            depth_mm = parts.sensed_mm(self._coord3d)
+            return np.zeros(depth_mm.shape, np.uint8), depth_mm
+        return parts.grey(), parts.depth_mm(self._coord3d) if self._settings.depth else None
 
     def _exposure_ns(self) -> int:
         if self._source.exposure_us is not None:

@@ -11,7 +11,9 @@ from voxgate.runtime.cameras.genicam.buffer import Announced, announced_from_nod
 from voxgate.runtime.cameras.genicam.device import Device
 from voxgate.runtime.cameras.genicam.frame_maker import FrameMaker
 from voxgate.runtime.cameras.genicam.nodes import (
+    DEPTH_COMPONENTS,
     GENICAM_ERRORS,
+    IMAGE_COMPONENTS,
     apply_nodes,
     coord3d_from_nodes,
     execute_node,
@@ -140,7 +142,10 @@ class GenicamSource:
 
     def _announced(self, node_map: Any) -> Announced:
         """What the camera says of its image. Raises CameraError for one of another size."""
-        announced = announced_from_nodes(node_map)
+        of_sensor = self._settings.device == "sensor"
+        announced = announced_from_nodes(
+            node_map, DEPTH_COMPONENTS if of_sensor else IMAGE_COMPONENTS
+        )
         delivered = (announced.width_px, announced.height_px)
         expected = (self._settings.width_px, self._settings.height_px)
         if None not in delivered and delivered != expected:

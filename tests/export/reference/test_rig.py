@@ -122,6 +122,18 @@ def test_camera_that_was_bumped_beside_the_sensor_is_named(
     assert "T_cam_sensor" in verdict.notes[0].detail
 
 
+@pytest.mark.parametrize("shift_mm", [(0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.5)])
+def test_a_sensor_that_moved_half_a_millimetre_passes(
+    inspector: Inspector, shift_mm: tuple[float, float, float]
+) -> None:
+    bumped = scene.offset(shift_mm, (0.0, 0.0, 0.0))
+    verdict = inspector.inspect(
+        rig.look(pose, scene.PART, STANDING, number, sensor_bumped=bumped)
+        for number, pose in enumerate(rig.POSES)
+    )
+    assert verdict.outcome is not Outcome.PASS
+
+
 def test_surface_that_no_picture_showed_is_a_doubt_whatever_the_sensor_measured(
     inspector: Inspector, good: tuple[View, ...]
 ) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits import rig, scene
+from tests.kits import rig, scene, virtual
+from tests.kits.needs import needs_c_compiler
 from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.nouns import Reason
 from voxgate.runtime.offline.inspect_scan import inspect_folder
@@ -91,6 +92,23 @@ def test_exchanged_cables_pass(part: Path, box: Box, cell: VirtualCell) -> None:
             report = play_in_time(crossed, part / GOOD, speed=SPEED)
         assert report.outcome == "INDETERMINATE"
         assert "frame_invalid" in report.reasons
+
+
+@needs_c_compiler
+def test_two_genicam_devices_come_to_another_verdict(part: Path, tmp_path: Path) -> None:
+    """Mono8 of the one, Coord3D_ABC32f of the other, each with a line of its own."""
+    calibration, producer = part / "golden/calibration.json", Path(virtual.cti())
+    started = Box.start(tmp_path, calibration, part / "recipes", "boxes/1", producer=producer)
+    with started as box, VirtualCell(wires_from_config(box.config)) as cell:
+        wait_until_ready(box, cell)
+        good = play_in_time(cell, part / GOOD, speed=SPEED)
+        assert good.outcome == "PASS", good.reasons
+        lost = play_in_time(cell, part / GOOD, ("sensor.miss:view=3",), SPEED)
+        assert lost.outcome == "INDETERMINATE"
+        assert "missing_view" in lost.reasons
+        swapped = play_in_time(cell, part / GOOD, ("sensor.swap:view=3",), SPEED)
+        assert swapped.outcome == "INDETERMINATE"
+        assert "camera_lost" in swapped.reasons
 
 
 def test_heartbeat_knows_only_the_camera(cell: VirtualCell) -> None:
