@@ -46,6 +46,10 @@ SUITES = {
         "quality.segad",
         "a classifier on one detector, on all of them, by every forest, on the public scans",
     ),
+    "scenes": Suite(
+        "quality.scenes",
+        "trays of parts with their truth (VOXGATE_SCENES): right, AUC, box IoU, seconds",
+    ),
     "calibration": Suite(
         "calibration.accuracy",
         "lens and hand-eye against the truth, and whether their uncertainty is honest",
