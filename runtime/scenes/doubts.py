@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.scenes.neighbours import Difference
+from voxgate.runtime.scenes.placing import ALIKE, outline_likeness
 from voxgate.runtime.scenes.scene import Scene
 from voxgate.runtime.scenes.tray import Instance
 
@@ -17,6 +18,8 @@ LEAST_VIEWS = 6  # round a part: fewer leave sides that nobody saw
 LEAST_ALIKE = 3  # of two that differ nobody knows which is the odd one
 TOUCHING = 1.6  # times the usual footprint: two parts, or one and what lies against it
 LEAST_THING = 0.03  # of the usual footprint: smaller is a glint
+SAME_OUTLINE = 0.85  # of the area: a turn is tried every few degrees
+MIRRORED_BY = 0.04
 LEAST_COMPARED = 0.75  # of the surface that the neighbours show
 # Of a surface that is three thick: a piece of three by three voxels. Regular parts have up to 17,
 # where views contradict each other.
@@ -38,6 +41,7 @@ class SceneReason(str, Enum):
     MOVED = "instance_moved"
     COVERAGE = "coverage"
     NO_MAJORITY = "no_majority"
+    TURNED_OVER = "turned_over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,19 @@ def coverage(instance: Instance, difference: Difference) -> Iterator[Doubt]:
             "neighbours show was seen"
         )
         yield Doubt(SceneReason.COVERAGE, words)
+
+
+def turned_over(instance: Instance, usual: Instance, alike: float) -> Iterator[Doubt]:
+    """Of an instance that is odd by shape, whether it lies on its other side: seen from above it is
+    the others' outline in a mirror. alike: share of its surface that lies on theirs."""
+    mirrored = outline_likeness(instance, usual, mirrored=True)
+    as_it_is = outline_likeness(instance, usual, mirrored=False)
+    if mirrored > SAME_OUTLINE and (alike < ALIKE or mirrored > as_it_is + MIRRORED_BY):
+        words = (
+            f"the instance at {_place(instance)} lies turned over, or is another part of the same "
+            "outline: turn it and look again"
+        )
+        yield Doubt(SceneReason.TURNED_OVER, words)
 
 
 def dim(instance: Instance, compared: float) -> Iterator[Doubt]:

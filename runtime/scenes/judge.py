@@ -117,8 +117,12 @@ def _compare(
     compared = {}
     shapes = differences(surfaces, grid)
     looks = look_differences(surfaces, worlds, views, rays, grid)
-    for instance, world, shape, seen in zip(whole, worlds, shapes, looks, strict=True):
+    for instance, stands, world, shape, seen in zip(
+        whole, placed, worlds, shapes, looks, strict=True
+    ):
         compared[instance.label] = _judged(instance, world, shape, seen, grid)
+        if shape.score >= ODD_FROM:
+            found += doubts.turned_over(instance, first, stands.alike)
         found += doubts.coverage(instance, shape)
         found += doubts.dim(instance, seen.compared)
     odd = sum(bool(each.odd) for each in compared.values())

@@ -84,6 +84,29 @@ def place(instance: Instance, target: Target) -> Placed:
     return max(tried, key=lambda each: each.alike)
 
 
+def outline_likeness(instance: Instance, other: Instance, mirrored: bool) -> float:
+    """How alike two outlines seen from above are at the best turn: the area that both cover over
+    what either does. mirrored: of the first one in a mirror, as it would lie turned over."""
+    points, onto = (each.points.astype(np.float64) for each in (instance, other))
+    here, there = _centre(points), _centre(onto)
+    spans = [np.linalg.norm(np.ptp(each[:, :2], axis=0)) for each in (points, onto)]
+    cell_mm = MAP_MARGIN * float(max(spans)) / MAP_CELLS
+    base = _covered(onto - there, cell_mm)
+    spectrum, best = np.conj(np.fft.rfft2(base)), 0.0
+    flip = np.diag([1.0, -1.0 if mirrored else 1.0, 1.0])
+    for degrees in np.arange(0.0, 360.0, TURN_STEP_DEG):
+        turn = Rotation.from_euler("z", degrees, degrees=True).as_matrix() @ flip
+        covered = _covered((points - here) @ turn.T, cell_mm)
+        both = float(np.fft.irfft2(np.fft.rfft2(covered) * spectrum, s=base.shape).max())
+        best = max(best, both / (covered.sum() + base.sum() - both))
+    return best
+
+
+def _covered(points: Points, cell_mm: float) -> npt.NDArray[np.float64]:
+    mask = _heights(points, float(points[:, 2].min()) - 1.0, cell_mm) > 0
+    return np.asarray(ndimage.binary_closing(mask), np.float64)
+
+
 def _turns(points: Points, target: Points) -> list[Transform]:
     """The best turns about the vertical, with their places, clearly different ones."""
     here, there = _centre(points), _centre(target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from voxgate.runtime.scenes.report import rows
 
 FIVE = regular(5)
 BUMP = Box((5, -8, 12), (4, 4, 3))
+ANGLE = (Box((0, 0, 6), (35, 12, 6)), Box((-25, 14, 6), (10, 20, 6)))
 STAIN = Mark(Box((12, -10, 10), (4, 4, 1)), 75)
 PRINT = (Mark(Box((5, -10, 10), (6, 2, 1)), 60), Mark(Box((-16, -12, 22), (5, 1, 5)), 230))
 PRINTED = [with_mark(part, *PRINT) for part in FIVE]
@@ -155,7 +156,14 @@ AT_NIGHT = [
         "one lies upside down",
         Tray([*FIVE[:3], Part(70, 75, 300, upside_down=True)]),
         Outcome.INDETERMINATE,
-        [SceneReason.ODD],
+        [SceneReason.ODD, SceneReason.TURNED_OVER],
+        (3,),
+    ),
+    Row(
+        "a flat one lies upside down",
+        Tray([*(replace(part, boxes=ANGLE) for part in FIVE[:3]), Part(70, 75, 300, ANGLE, True)]),
+        Outcome.INDETERMINATE,
+        [SceneReason.ODD, SceneReason.TURNED_OVER],
         (3,),
     ),
     Row(
@@ -182,6 +190,8 @@ def test_a_tray_is_told_wrong(row: Row, tmp_path: Path) -> None:
         verdict = judge(open_scene(write(row.tray, tmp_path / "tray")), crew)
     assert verdict.outcome is row.outcome, [each.words for each in verdict.doubts]
     assert set(row.reasons) <= set(verdict.reasons)
+    turned = SceneReason.TURNED_OVER
+    assert (turned in row.reasons) == (turned in verdict.reasons)
     if row.odd is not None:
         assert _odd(verdict, row.tray) == set(row.odd)
 
