@@ -21,6 +21,8 @@ DOCS_READY := .venv-docs/.ready
 
 TENSORRT_BIN := .venv-tensorrt/bin
 TENSORRT_READY := .venv-tensorrt/.ready
+# of each TensorRT proper that is served: its Python module, whose libraries come from NVIDIA alone
+TENSORRT_BINDINGS := $(wildcard tests/tensorrt/bindings/*.lock)
 
 SBOM_BIN := .venv-sbom/bin
 SBOM_READY := .venv-sbom/.ready
@@ -165,8 +167,11 @@ $(EXPORT_READY): requirements-export.lock pyproject.toml
 $(OPENCV4_READY): requirements-opencv4.lock pyproject.toml
 	$(call install,.venv-opencv4,requirements-opencv4.lock)
 
-$(TENSORRT_READY): requirements.lock requirements-rtx.lock pyproject.toml
+$(TENSORRT_READY): requirements.lock requirements-rtx.lock pyproject.toml $(TENSORRT_BINDINGS)
 	$(call install,.venv-tensorrt,requirements.lock -r requirements-rtx.lock)
+	for lock in $(TENSORRT_BINDINGS); do \
+		.venv-tensorrt/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: --upgrade \
+		--target .venv-tensorrt/bindings/$$(basename $$lock .lock) -r $$lock || echo "$$lock: not for this Python"; done
 
 define install
 	$(PYTHON) -m venv $(1)

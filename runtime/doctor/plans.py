@@ -10,7 +10,7 @@ from typing import Any
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Finding, Light, green, off, red, yellow
 from voxgate.runtime.engines.backends import AUTO
-from voxgate.runtime.engines.tensorrt_module import TensorRTMissing, load_tensorrt
+from voxgate.runtime.engines.tensorrt_module import TensorRTMissing, check_start, load_tensorrt
 from voxgate.runtime.errors import EngineError, VoxGateError
 from voxgate.runtime.gpu.jetson import jetpack_of, jetpacks_with, l4t_of
 from voxgate.runtime.plans.flavour import FLAVOURS, TENSORRT, Edition, Flavour, flavour_of
@@ -43,7 +43,9 @@ def _asked(machine: Machine) -> Sequence[Flavour]:
 def _of_flavour(machine: Machine, flavour: Flavour) -> Finding | None:
     """None where it is not installed."""
     try:
-        return _of_module(machine, load_tensorrt(flavour.name))
+        module = load_tensorrt(flavour.name)
+        check_start(module)
+        return _of_module(machine, module)
     except TensorRTMissing:
         return None
     except EngineError as error:

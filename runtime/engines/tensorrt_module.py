@@ -16,6 +16,7 @@ from voxgate.runtime.errors import EngineError
 from voxgate.runtime.plans.flavour import FLAVOURS, TENSORRT, Edition, Flavour, Name, version_of
 
 KEPT_LINES = 20
+REINSTALL = "reinstall it, or take it from JetPack's packages; voxgate doctor"
 
 log = logging.getLogger("voxgate.tensorrt")
 
@@ -118,6 +119,13 @@ def made(what: str, said: Said, otherwise: str, factory: Any, *arguments: Any) -
     return thing
 
 
+def check_start(tensorrt: Any) -> None:
+    """Raises EngineError for a module that imports and of which nothing starts."""
+    logger, said = logger_of(tensorrt)
+    said.take()
+    made(f"{Edition.of(tensorrt)} does not start", said, REINSTALL, tensorrt.Runtime, logger)
+
+
 @cache
 def logger_of(tensorrt: Any) -> tuple[Any, Said]:
     """The one logger of this process: TensorRT ignores a second one."""
@@ -147,7 +155,7 @@ def logger_of(tensorrt: Any) -> tuple[Any, Said]:
 
 def _broken(flavour: Flavour, error: BaseException) -> EngineError:
     words = one_line(error)
-    known = explain([words], "reinstall it, or take it from JetPack's packages; voxgate doctor")
+    known = explain([words], REINSTALL)
     return EngineError(f"{flavour.words} is installed but does not load: {known}")
 
 
