@@ -32,7 +32,7 @@ from voxgate.runtime.commands.journal import audit
 from voxgate.runtime.commands.keys import app as keys_app
 from voxgate.runtime.commands.keys import sign
 from voxgate.runtime.commands.recipe import app as recipe_app
-from voxgate.runtime.commands.record import evidence_app, record, replay
+from voxgate.runtime.commands.record import evidence_app, record, replay, report
 from voxgate.runtime.commands.remote import REMOTE_COMMANDS
 from voxgate.runtime.commands.scene import scene
 from voxgate.runtime.common.text import one_line
@@ -70,6 +70,7 @@ COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
     LOOK: REMOTE_COMMANDS,
     PROVE: {
         "evidence": evidence_app,
+        "report": report,
         "replay": replay,
         "review": review,
         "evaluate": evaluate,

@@ -1,4 +1,4 @@
-"""`voxgate record`, `replay`, `evidence`: what a job was made of, taken, looked at, run again."""
+"""`voxgate record`, `replay`, `report`, `evidence`: a job taken, run again, told, looked for."""
 
 from __future__ import annotations
 
@@ -73,6 +73,23 @@ def replay(
     raise typer.Exit(EXIT_CODES[found.verdict.outcome] if found.same else EXIT_DIFFERS)
 
 
+def report(
+    job: Annotated[str, typer.Argument(help="A recording (.mcap), or a job's id with -c.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    config: MaybeCellFile = None,
+) -> None:
+    """Why a part was judged so: reasons, defects, every view with its scores, on one HTML page."""
+    from voxgate.runtime.report.job_report import report as html_of
+
+    recording = _recording(job, config)
+    page = html_of(recording)
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ScanError(f"{out}: cannot be written: {error.strerror}") from error
+    typer.echo(f"{out}: {recording.name}")
+
+
 @evidence_app.command("list")
 def list_evidence(
     place: Annotated[
@@ -129,3 +146,19 @@ def _folder(place: Path | None, config: Path | None) -> Path:
     if evidence is None:
         raise ScanError(f"{config}: has no section evidence, so nothing is kept")
     return evidence.folder
+
+
+def _recording(job: str, config: Path | None) -> Path:
+    from voxgate.runtime.records.evidence_folder import kept_in
+
+    if Path(job).is_file():
+        return Path(job)
+    if config is None:
+        raise ScanError(f"{job}: no such file; a job's id needs --config CELL.yaml")
+    folder = _folder(None, config)
+    found = [each.name for each in kept_in(folder) if each.job_id == job]
+    if not found:
+        raise ScanError(
+            f"{job}: no recording in {folder}: `voxgate evidence list` shows what is kept"
+        )
+    return folder / found[-1]

@@ -20,6 +20,9 @@ CLOUD_FIELDS = (
     ("score", foxglove.FLOAT32),
     ("hits", foxglove.UINT32),
 )
+_KINDS = {foxglove.FLOAT32: "<f4", foxglove.UINT32: "<u4"}
+CLOUD_TYPE = np.dtype([(name, _KINDS[kind]) for name, kind in CLOUD_FIELDS])
+"""One point of the volume."""
 
 
 def _xyz_m(transform: Transform) -> dict[str, float]:
@@ -62,8 +65,7 @@ def lens(known: Calibration, frame: str = "camera") -> dict[str, object]:
 
 def cloud(volume: FusedVolume) -> dict[str, object]:
     voxels = volume.voxels
-    kinds = {foxglove.FLOAT32: "<f4", foxglove.UINT32: "<u4"}
-    points = np.zeros(len(voxels.ijk), [(name, kinds[kind]) for name, kind in CLOUD_FIELDS])
+    points = np.zeros(len(voxels.ijk), CLOUD_TYPE)
     centres_mm = volume.grid.centres_mm(voxels.ijk)
     for axis, name in enumerate("xyz"):
         points[name] = centres_mm[:, axis] * M_PER_MM
