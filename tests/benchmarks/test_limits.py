@@ -121,6 +121,7 @@ def test_the_lamp_is_looked_for_elsewhere_than_it_is() -> None:
     assert found.ambient / found.lamp == pytest.approx(0.3 / 0.7, rel=0.15)
 
 
+@pytest.mark.slow
 def test_a_place_is_seen_by_fewer_than_three_views() -> None:
     views = [plate((x, 0.0, DISTANCE_MM + HIGH_MM)) for x in (-20.0, 0.0, 20.0)]
     rng = np.random.default_rng(1)

@@ -61,7 +61,7 @@ def test_charuco_is_found_when_half_of_it_is_outside() -> None:
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_no_board_is_found_in_an_empty_room(name: str) -> None:
-    noise = np.random.default_rng(0).integers(100, 140, (600, 800), dtype=np.uint8)
+    noise = np.random.default_rng(0).integers(100, 140, (300, 400), dtype=np.uint8)
     assert find_board(noise, BOARDS[name], "x") is None
 
 

@@ -18,6 +18,7 @@ from voxgate.export.quality.conformal import (
 from voxgate.export.quality.tail import LEAST_SCORES, fit_tail
 
 
+@pytest.mark.slow
 def test_scores_of_a_law_are_believed_and_their_quantile_is_near() -> None:
     rng = np.random.default_rng(0)
     scores = rng.gamma(6.0, 0.1, 400)

@@ -22,6 +22,8 @@ from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import angle_deg
 
+pytestmark = pytest.mark.slow
+
 BRACKET = ROOT / "examples" / "bracket"
 VIEWS = 3  # enough to align and to compare, quick enough for a test
 
@@ -62,7 +64,6 @@ class Exported:
         self.folder = folder
 
 
-@pytest.mark.slow
 def test_the_recipe_loads_and_serves(exported: Exported) -> None:
     recipe = exported.recipe
     assert len(recipe.plan.views) == len(recipe.reference) == VIEWS
@@ -71,7 +72,6 @@ def test_the_recipe_loads_and_serves(exported: Exported) -> None:
     engine.close()
 
 
-@pytest.mark.slow
 def test_a_probe_reaches_beyond_the_threshold(exported: Exported) -> None:
     assert all(probe.score.max() > 1 for probe in exported.recipe.probes)
 
@@ -120,7 +120,6 @@ def test_a_golden_scan_without_depth_is_refused(small_scan: Path, tmp_path: Path
         export_reference_recipe(scan, tmp_path / "recipe")
 
 
-@pytest.mark.slow
 def test_expected_surface_is_the_true_surface(golden: Golden) -> None:
     with np.load(BRACKET / "golden" / "surface.npz") as file:
         true = {tuple(row) for row in file["ijk"].tolist()}

@@ -79,6 +79,7 @@ def test_a_program_waits_for_answers_that_nobody_gives(tmp_path: Path) -> None:
     assert "--yes" in str(done.exception)
 
 
+@pytest.mark.slow
 def test_a_person_types_what_a_producer_knows(tmp_path: Path) -> None:
     """Over a terminal: names, the simulator's camera by its number, and the usual for the rest."""
     ours, theirs = pty.openpty()

@@ -67,6 +67,7 @@ def ptx(text: bytes, fmad: bool) -> bytes:
     return made
 
 
+@pytest.mark.slow
 def test_no_product_is_fused_with_a_sum() -> None:
     """By the intrinsics whatever the option says, and by the option without them."""
     careless = source().replace(b"__fmul_rn(a, b)", b"a * b").replace(b"__fadd_rn(a, b)", b"a + b")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def inspector(recipe: Recipe, calibration: Calibration) -> Iterator[Inspector]:
     made.close()
 
 
+@cache
 def verdict(scan: Path, folder: Path) -> Verdict:
     return inspect_folder(scan, folder).verdict
 

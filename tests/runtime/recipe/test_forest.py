@@ -44,11 +44,13 @@ def test_every_margin_is_the_librarys(kind: str) -> None:
     assert np.ptp(theirs) > 0.1  # it learnt something to be compared
 
 
+@pytest.mark.slow
 def test_the_paper_sizes() -> None:
     sizes = {kind: len(read_booster(_booster(kind)).roots) for kind in FOREST_KINDS}
     assert sizes == {"brf": 10 * 200, "rf": 2000, "bt": 2000}
 
 
+@pytest.mark.slow
 def test_bad_parts_outscore_good_ones() -> None:
     forest = read_booster(_booster("brf"))
     rows, bad = _rows(2, 80)

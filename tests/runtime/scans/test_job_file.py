@@ -98,6 +98,7 @@ def test_the_frames_of_a_sensor_that_fired_apart_are_lost_on_the_way(tmp_path: P
         open_scan(tmp_path / "folder")
 
 
+@pytest.mark.slow
 def test_a_scan_changes_on_its_way_into_a_file_and_back(tmp_path: Path) -> None:
     scan = tmp_path / "part/scan"
     shutil.copytree(GOOD, scan)
@@ -251,6 +252,7 @@ def test_a_fault_of_the_line_is_forgotten_offline(tmp_path: Path) -> None:
     assert open_scan(path).notes == (Note(Reason.CAMERA_LOST, "the camera was replaced"),)
 
 
+@pytest.mark.slow
 def test_a_command_looks_for_folders_only(tmp_path: Path) -> None:
     """An archive of files is reviewed and evaluated as one of folders is."""
     parts = tmp_path / "bracket/test"

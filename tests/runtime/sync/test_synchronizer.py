@@ -58,6 +58,7 @@ def _views(results: list[View | Rejection]) -> dict[int, View]:
 # --- what a view claims holds -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),

@@ -120,6 +120,7 @@ def test_without_faults_everything_arrives_in_order_within_the_network_delay() -
     assert schedule.last_exposure_ns == (200 + 300 * 5 + 8) * MS
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32))
 def test_the_same_seed_plays_the_same_job(seed: int) -> None:
     faults = ("drop:frames=50%", "drop:poses=30%")

@@ -14,6 +14,7 @@ ELEMENTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(elements=ELEMENTS)
 def test_every_point_is_what_counting_at_its_threshold_gives(
     elements: list[tuple[int, bool, float]],
