@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from voxgate.runtime.cameras.settings import (
     CameraSettings,
     GenicamSettings,
@@ -81,6 +83,7 @@ def _settings(
         height_px=calibration.height_px,
         depth=calibration.sensor is None,  # without depth no view can be inspected
         device=device.value,
+        **asdict(calibration.region),
         slots=camera.slots,
         frame_id_bits=camera.frame_id_bits,
         start_ms=camera.start_ms,

@@ -99,6 +99,8 @@ class CameraSettings:
     """One camera: what its frames must look like and when its worker counts as lost.
 
     device: "sensor" for a 3D sensor beside the camera, whose pixels are its own.
+    offset_x_px, offset_y_px, binning: the part of its chip that the calibration is of; None: there
+        is none to hold it against.
     frame_id_bits: None is what the device says of itself, 64 where it says nothing.
     """
 
@@ -117,6 +119,9 @@ class CameraSettings:
     restarts: int = 20
     restart_window_s: int = 600
     device: Literal["camera", "sensor"] = "camera"
+    offset_x_px: int | None = None
+    offset_y_px: int | None = None
+    binning: int | None = None
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:

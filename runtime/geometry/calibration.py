@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from voxgate.runtime.common.strict_json import Fields, parse_object
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.lens import BROWN, distortion_of, model_of, placing_of
 from voxgate.runtime.geometry.pinhole import MAX_SIDE_PX, camera_matrix_of, transform_of
+from voxgate.runtime.geometry.region import Region, region_of
 from voxgate.runtime.geometry.sensor import Sensor, sensor_of
 from voxgate.runtime.geometry.served import check_served
 from voxgate.runtime.transforms import Transform, invert
@@ -39,7 +40,7 @@ class Calibration:
     of the serial numbers.
     forced: steps of the calibration that missed a limit and were written all the same. sensor: a 3D
     sensor beside the camera, whose depth depth_unit_mm is of; None where depth is on the camera's
-    pixels. serial_number: of the very camera; None: not told.
+    pixels. serial_number: of the very camera; None: not told. region: what it reads out.
     """
 
     part: str
@@ -58,6 +59,7 @@ class Calibration:
     sensor: Sensor | None = None
     lens_model: str = BROWN
     serial_number: str | None = None
+    region: Region = field(default_factory=Region)
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -94,6 +96,7 @@ class Calibration:
             distortion=sensor.distortion,
             lens_model=sensor.lens_model,
             serial_number=sensor.serial_number,
+            region=sensor.region,
             flange_from_camera=self.flange_from_camera @ sensor.camera_from_sensor,
             planned=(),
             sensor=None,
@@ -175,6 +178,7 @@ def _from_fields(fields: Fields) -> Calibration:
         sensor=sensor,
         lens_model=lens_model,
         serial_number=serial_number,
+        region=region_of(fields),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,13 @@ import numpy.typing as npt
 from voxgate.runtime.common.strict_json import Fields
 from voxgate.runtime.geometry.lens import BROWN, distortion_of, model_of, placing_of
 from voxgate.runtime.geometry.pinhole import MAX_SIDE_PX, camera_matrix_of, transform_of
+from voxgate.runtime.geometry.region import Region, region_of
 from voxgate.runtime.transforms import Transform
 
 KEYS = frozenset(
     (
         *("image_size", "K", "distortion", "lens_model", "depth_unit_mm", "T_cam_sensor"),
-        *("frame_readout_s", "serial_number"),
+        *("frame_readout_s", "serial_number", "region"),
     )
 )
 MAX_READOUT_S = 10.0
@@ -37,6 +38,7 @@ class Sensor:
     lens_model: str = BROWN
     readout_ns: int | None = None
     serial_number: str | None = None
+    region: Region = field(default_factory=Region)
 
     @property
     def placing(self) -> tuple[npt.NDArray[np.float64], ...]:
@@ -73,6 +75,7 @@ def sensor_of(fields: Fields) -> Sensor | None:
         model,
         _readout_ns(own),
         own.text("serial_number") if own.has("serial_number") else None,
+        region_of(own),
     )
 
 

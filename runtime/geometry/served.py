@@ -11,7 +11,7 @@ ACTED_ON = frozenset(
     (
         *("part", "schema_version", "digest", "units", "timing", "views", "lens_model", *SERVED),
         *("image_size", "K", "distortion", "T_flange_cam", "T_base_part"),
-        *("sensor", "T_cam_sensor", "serial_number"),
+        *("sensor", "T_cam_sensor", "serial_number", "region"),
     )
 )
 TOLD = frozenset(

@@ -23,6 +23,7 @@ from voxgate.runtime.cameras.genicam.nodes import (
 )
 from voxgate.runtime.cameras.genicam.producer import check_producer, forget_cache_variables
 from voxgate.runtime.cameras.genicam.proof import Proof
+from voxgate.runtime.cameras.genicam.region import check_region
 from voxgate.runtime.cameras.link import wait_readable
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, NodeSetting
 from voxgate.runtime.common.clock import steady_ns
@@ -132,13 +133,14 @@ class GenicamSource:
             self._where,
         )
         announced = self._announced(node_map)
+        region = check_region(node_map, self._settings, self._where)
         coord3d = self._source.coord3d
         if coord3d is None:
             reads = self._settings.depth
             coord3d = coord3d_from_nodes(node_map, self._where) if reads else Coord3dModel()
         self._frames = FrameMaker(self._settings, self._source, self._device, coord3d, announced)
         # last: reading the 3D nodes moves a selector
-        return markers_from_nodes(node_map, (*written, *self._source.nodes))
+        return markers_from_nodes(node_map, (*written, *self._source.nodes, *region))
 
     def _announced(self, node_map: Any) -> Announced:
         """What the camera says of its image. Raises CameraError for one of another size."""
