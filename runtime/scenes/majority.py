@@ -64,12 +64,22 @@ def patch(size: Field) -> float:
     least, most = 0.0, float(np.partition(values, -PATCH_VOXELS)[-PATCH_VOXELS])
     for _ in range(12):  # a four-thousandth of the largest
         middle = (least + most) / 2
-        labels, _ = ndimage.label(size > middle, np.ones((3, 3, 3)))
+        labels, _ = ndimage.label(_cropped(size > middle), np.ones((3, 3, 3)))
         if np.bincount(labels.reshape(-1))[1:].max(initial=0) >= PATCH_VOXELS:
             least = middle
         else:
             most = middle
     return least
+
+
+def _cropped(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """To what is set of it."""
+    own = []
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        at = np.flatnonzero(mask.any(axis=others))
+        own.append(slice(at[0], at[-1] + 1) if at.size else slice(0, 0))
+    return mask[tuple(own)]
 
 
 def patches(deviation: Field, limit: float) -> list[tuple[npt.NDArray[np.intp], float]]:

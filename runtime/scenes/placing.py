@@ -22,6 +22,7 @@ Points = npt.NDArray[np.float64]
 
 SAMPLE = 5000  # points of an instance
 CLOSEST_SAMPLE = 1500
+OUTLINE_SAMPLE = 20_000
 MAP_CELLS = 64
 MAP_MARGIN = 1.3  # of the largest instance: any turn of it stays on the map
 TURN_STEP_DEG = 4.0
@@ -87,7 +88,7 @@ def place(instance: Instance, target: Target) -> Placed:
 def outline_likeness(instance: Instance, other: Instance, mirrored: bool) -> float:
     """How alike two outlines seen from above are at the best turn: the area that both cover over
     what either does. mirrored: of the first one in a mirror, as it would lie turned over."""
-    points, onto = (each.points.astype(np.float64) for each in (instance, other))
+    points, onto = (sample(each, OUTLINE_SAMPLE) for each in (instance, other))
     here, there = _centre(points), _centre(onto)
     spans = [np.linalg.norm(np.ptp(each[:, :2], axis=0)) for each in (points, onto)]
     cell_mm = MAP_MARGIN * float(max(spans)) / MAP_CELLS
@@ -103,7 +104,9 @@ def outline_likeness(instance: Instance, other: Instance, mirrored: bool) -> flo
 
 
 def _covered(points: Points, cell_mm: float) -> npt.NDArray[np.float64]:
-    mask = _heights(points, float(points[:, 2].min()) - 1.0, cell_mm) > 0
+    at = np.floor(points[:, :2] / cell_mm + MAP_CELLS / 2).astype(np.intp)
+    mask = np.zeros((MAP_CELLS, MAP_CELLS), np.bool_)
+    mask[tuple(np.clip(at, 0, MAP_CELLS - 1).T)] = True
     return np.asarray(ndimage.binary_closing(mask), np.float64)
 
 

@@ -32,6 +32,7 @@ BUMP = Box((5, -8, 12), (4, 4, 3))
 ANGLE = (Box((0, 0, 6), (35, 12, 6)), Box((-25, 14, 6), (10, 20, 6)))
 STAIN = Mark(Box((12, -10, 10), (4, 4, 1)), 75)
 PRINT = (Mark(Box((5, -10, 10), (6, 2, 1)), 60), Mark(Box((-16, -12, 22), (5, 1, 5)), 230))
+LINE = Mark(Box((0, -4, 12), (12, 2, 1)), 70)
 PRINTED = [with_mark(part, *PRINT) for part in FIVE]
 
 
@@ -79,6 +80,11 @@ BY_DAY = [
 AT_NIGHT = [
     Row("three regular parts", Tray(FIVE[:3]), Outcome.PASS),
     Row("five regular parts", Tray(FIVE, seed=2), Outcome.PASS),
+    Row(
+        "five printed parts of another shape",
+        Tray([with_mark(replace(part, boxes=ANGLE), LINE) for part in FIVE], seed=6),
+        Outcome.PASS,
+    ),
     Row("four printed parts", Tray(PRINTED[:4], seed=3), Outcome.PASS),
     Row(
         "one of the prints is missing",
