@@ -82,7 +82,7 @@ def test_a_workstations_own_cache_is_taken_from_it(tmp_path: Path) -> None:
     assert environ == {}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly  # six starts of numba; `.ci/run` has it on every change
 def test_the_service_writes_on_what_it_loads_or_runs_what_another_left_there(
     tmp_path: Path,
 ) -> None:
