@@ -53,7 +53,9 @@ def _brute_force(pictures: list[LabelledPicture], limit: float) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (2, 3))]
+)
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("limit", [0.05, 0.3, 1.0])
 def test_aupro_equals_brute_force(seed: int, ties: bool, limit: float) -> None:
