@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from voxgate.export.commands.recipe_options import VoxelMm
 from voxgate.runtime.commands.console import errors_as_json
 from voxgate.runtime.commands.options import AsJson
 
@@ -32,6 +33,7 @@ def convert(
     setup: Annotated[
         SetupName, typer.Option(help="SiM3D: the real instance, or the one rendered from CAD.")
     ] = SetupName.REAL,
+    voxel_mm: VoxelMm = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a scan's folder as .mcap and back, or a data set's training instance as a scan.
@@ -39,19 +41,27 @@ def convert(
     `voxgate export METHOD --scan OUT` goes on from there.
     """
     with errors_as_json(as_json):
-        said = _converted(source, out) if part is None else _trained(source, part, out, setup)
+        if part is None:
+            said = _converted(source, out, voxel_mm)
+        else:
+            said = _trained(source, part, out, setup, voxel_mm)
     said = {"scan": str(out), **said}
     lost = f" ({said['lost']})" if said.get("lost") else ""
     typer.echo(json.dumps(said) if as_json else f"scan written: {out}{lost}")
 
 
-def _converted(source: Path, out: Path) -> dict[str, object]:
+def _converted(source: Path, out: Path, voxel_mm: float | None) -> dict[str, object]:
+    from voxgate.runtime.errors import ScanError
     from voxgate.runtime.scans.convert import convert_scan
 
+    if voxel_mm is not None:
+        raise ScanError("--voxel-mm is of a data set's --part; a scan keeps its grid.json")
     return {"lost": convert_scan(source, out)}
 
 
-def _trained(source: Path, part: str, out: Path, setup: SetupName) -> dict[str, object]:
+def _trained(
+    source: Path, part: str, out: Path, setup: SetupName, voxel_mm: float | None
+) -> dict[str, object]:
     from voxgate.export.evaluation.layouts.convert import convert_training
 
-    return {"views": convert_training(source, part, out, setup.value)}
+    return {"views": convert_training(source, part, out, setup.value, voxel_mm)}

@@ -19,4 +19,8 @@ CheckTensorRT = Annotated[
         help="Also build the graph for two RTX cards, by a real TensorRT: no GPU is needed.",
     ),
 ]
+VoxelMm = Annotated[
+    float | None,
+    typer.Option(min=0.1, max=100, help="Edge of a voxel; default: as the scan's grid.json says."),
+]
 NewVersion = Annotated[str, typer.Option(help="Of the new recipe.")]

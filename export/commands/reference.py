@@ -14,6 +14,7 @@ from voxgate.export.commands.recipe_options import (
     NewRecipe,
     RecipeName,
     RecipeVersion,
+    VoxelMm,
 )
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
@@ -35,6 +36,7 @@ def reference(
         float | None,
         typer.Option(min=0.1, max=100, help="Smallest defect to find, across; default: 2 voxels."),
     ] = None,
+    voxel_mm: VoxelMm = None,
     good: Annotated[
         list[Path] | None,
         typer.Option(help="Scan of a further good part: what may differ. Repeatable."),
@@ -60,6 +62,7 @@ def reference(
             backbone=backbone,
             rendered=rendered,
             smallest_mm=smallest_mm,
+            voxel_mm=voxel_mm,
             good=good or (),
             force=force,
             calibration=calibration,

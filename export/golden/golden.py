@@ -91,14 +91,16 @@ def load_golden(
     calibration: Path | None = None,
     smallest_mm: float | None = None,
     whole: bool = False,
+    voxel_mm: float | None = None,
 ) -> Golden:
     """Read a golden scan, at the resolution for defects of smallest_mm across, or of a voxel.
 
-    whole: as the camera gives its pictures. Raises ScanError when a view is not proven, or teaches
-    nothing.
+    whole: as the camera gives its pictures. voxel_mm: None: as the scan's grid.json has them.
+    Raises ScanError when a view is not proven, or teaches nothing.
     """
     scan = open_scan(folder, calibration)
-    voxel_mm = DEFAULT_VOXEL_MM if scan.grid is None else scan.grid.voxel_mm
+    if voxel_mm is None:
+        voxel_mm = DEFAULT_VOXEL_MM if scan.grid is None else scan.grid.voxel_mm
     block = 1 if whole else first_block_px(scan.calibration)
     looked = _looked_at(scan, block)
     wanted = block_px(looked.pixel_mm / block, scan.calibration, smallest_mm, voxel_mm)
@@ -107,7 +109,7 @@ def load_golden(
     views, rays, table_mm = looked.views, looked.rays, looked.table_z_mm
     shapes = tuple(view.shape for view in views)
     _check_agreement(scan.folder, shapes, rays.shape)
-    grid = scan.grid or _grid_around(shapes, rays.shape, table_mm)
+    grid = _grid_of(scan, voxel_mm) or _grid_around(shapes, rays.shape, table_mm, voxel_mm)
     worked = working(block, looked.pixel_mm, scan.calibration, smallest_mm, voxel_mm)
     unreturned = find_unreturned(views, rays, table_mm)
     return Golden(scan, views, rays, grid, table_mm, worked, unreturned)
@@ -189,12 +191,22 @@ def _same_place(a: Transform, b: Transform) -> bool:
     return distance_mm(a, b) < LEAST_APART_MM and angle_deg(a, b) < 2 * PLAN_ANGLE_DEG
 
 
-def _grid_around(views: tuple[View, ...], rays: Rays, table_mm: float) -> GridSpec:
+def _grid_of(scan: Scan, voxel_mm: float) -> GridSpec | None:
+    """The scan's own, in these voxels; None: it has none."""
+    if scan.grid is None or scan.grid.voxel_mm == voxel_mm:
+        return scan.grid
+    try:
+        return scan.grid.with_voxels(voxel_mm)
+    except ValueError as error:
+        raise ScanError(f"{scan.folder}: {error}") from error
+
+
+def _grid_around(views: tuple[View, ...], rays: Rays, table_mm: float, voxel_mm: float) -> GridSpec:
     points = np.concatenate([part_points(view, rays, table_mm)[1] for view in views])
     low, high = (np.percentile(points, q, axis=0) for q in (0.1, 99.9))
     origin = low - GRID_MARGIN_MM
-    shape = np.ceil((high + GRID_MARGIN_MM - origin) / DEFAULT_VOXEL_MM).astype(int)
-    return GridSpec(tuple(origin.tolist()), tuple(shape.tolist()), DEFAULT_VOXEL_MM)
+    shape = np.ceil((high + GRID_MARGIN_MM - origin) / voxel_mm).astype(int)
+    return GridSpec(tuple(origin.tolist()), tuple(shape.tolist()), voxel_mm)
 
 
 def _plan_distance_mm(poses: tuple[Transform, ...]) -> float:

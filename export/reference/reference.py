@@ -110,6 +110,7 @@ def export_reference_recipe(
     backbone: Path | None = None,
     rendered: bool = False,
     smallest_mm: float | None = None,
+    voxel_mm: float | None = None,
     good: Sequence[Path] = (),
     force: bool = False,
     calibration: Path | None = None,
@@ -122,6 +123,8 @@ def export_reference_recipe(
     that every real part differs from them; the recipe judges the shape alone and says so.
 
     smallest_mm: the smallest defect that must be found, across: no larger hole may stay unseen.
+
+    voxel_mm: edge of the recipe's voxels; None: as the scan's grid.json has them.
 
     good: scans of further good parts: where they differ from the golden one, others may too. force:
     also by those that the golden scan alone FAILs.
@@ -136,7 +139,7 @@ def export_reference_recipe(
         raise EngineError("a rendered scan teaches no look: leave --backbone or --rendered away")
     bar = Bar(on_progress)
     bar.say("read the golden scan")
-    golden = load_golden(scan, calibration, smallest_mm)
+    golden = load_golden(scan, calibration, smallest_mm, voxel_mm=voxel_mm)
     name = name or name_of(golden.scan.calibration.part)
     check_label(name, version)
     bar.begin(len(golden.views) * (1 + 2 * REPEATS))  # fitted once, seen again REPEATS times

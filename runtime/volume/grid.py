@@ -54,6 +54,11 @@ class GridSpec:
         bx, by, bz = self.blocks
         return bx * by * bz
 
+    def with_voxels(self, voxel_mm: float) -> GridSpec:
+        """The same box, or up to a voxel more, in voxels of another edge. Raises ValueError."""
+        shape = [-int(-size * self.voxel_mm // voxel_mm) for size in self.shape]
+        return GridSpec(self.origin_mm, (shape[0], shape[1], shape[2]), voxel_mm)
+
     def centres_mm(self, ijk: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
         """Centres (n, 3) of voxels (n, 3), part frame, mm."""
         centres: npt.NDArray[np.float64] = np.asarray(self.origin_mm) + self.voxel_mm * (ijk + 0.5)

@@ -31,13 +31,21 @@ MOST_COUNTS = 65_535
 DISTORTION = (0.0,) * 5
 
 
-def convert_training(folder: Path, part: str, out: Path, setup: str) -> int:
-    """Write the class's training instance; returns its number of views. Raises ScanError."""
+def convert_training(
+    folder: Path, part: str, out: Path, setup: str, voxel_mm: float | None = None
+) -> int:
+    """Write the class's training instance; returns its number of views. Raises ScanError.
+
+    voxel_mm: edge of its grid's voxels; None: as the data set has them.
+    """
     if out.exists():
         raise ScanError(f"{out}: exists, choose another folder")
     if sim3d.recognises(folder):
-        return _from_sim3d(folder, part, out, "synth" if setup == "synth2real" else "real")
+        learned: sim3d.Setup = "synth" if setup == "synth2real" else "real"
+        return _from_sim3d(folder, part, out, learned, voxel_mm)
     if mvtec3d.recognises(folder):
+        if voxel_mm is not None:
+            raise ScanError("--voxel-mm is of SiM3D: MVTec 3D-AD has no voxels")
         return _from_mvtec3d(folder, part, out)
     raise ScanError(f"{folder}: only SiM3D and MVTec 3D-AD have a training instance with depth")
 
@@ -65,15 +73,24 @@ def write_scan(
         raise ScanError(f"{out}: cannot be written: {error.strerror}") from error
 
 
-def _from_sim3d(folder: Path, part: str, out: Path, setup: sim3d.Setup) -> int:
+def _from_sim3d(
+    folder: Path, part: str, out: Path, setup: sim3d.Setup, voxel_mm: float | None
+) -> int:
     instance = sim3d.training_instance(folder, part, setup)
     views = [view for view in instance.arrivals() if isinstance(view, View)]
     known = instance.calibration()
     text = calibration_text(
         part, known.width_px, known.height_px, known.camera_matrix, known.distortion.tolist()
     )
-    write_scan(out, views, text, instance.grid())
+    write_scan(out, views, text, _in_voxels(instance.grid(), voxel_mm))
     return len(views)
+
+
+def _in_voxels(grid: GridSpec, voxel_mm: float | None) -> GridSpec:
+    try:
+        return grid if voxel_mm is None else grid.with_voxels(voxel_mm)
+    except ValueError as error:
+        raise ScanError(str(error)) from error
 
 
 def _from_mvtec3d(folder: Path, part: str, out: Path) -> int:

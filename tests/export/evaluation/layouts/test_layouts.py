@@ -222,6 +222,24 @@ def test_the_training_instance_becomes_a_golden_scan(tmp_path: Path) -> None:
     assert np.nanmax(np.abs(golden.views[0].depth_mm - first.depth_mm)) < 0.03
 
 
+def test_the_voxels_asked_for_are_not_those_of_the_recipe(tmp_path: Path) -> None:
+    folder = write_sim3d(tmp_path / "sim3d")
+    asked = ["convert", str(folder), "--part", "container", "--voxel-mm", "3"]
+    done = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "coarse")])
+    assert done.exit_code == 0, done.exception
+    grid = cast(VolumeCase, open_dataset(folder).cases[0]).grid()
+    for golden in (load_golden(tmp_path / "coarse"), load_golden(tmp_path / "coarse", voxel_mm=3)):
+        assert (golden.grid.voxel_mm, golden.grid.origin_mm) == (3.0, grid.origin_mm)
+        box_mm = np.multiply(golden.grid.shape, 3.0) - np.multiply(grid.shape, grid.voxel_mm)
+        assert ((box_mm >= 0) & (box_mm < 3.0)).all()
+    assert load_golden(tmp_path / "coarse", voxel_mm=4).grid.voxel_mm == 4.0
+    refused = CliRunner().invoke(
+        app,
+        ["convert", str(tmp_path / "coarse"), "--voxel-mm", "2", "--out", str(tmp_path / "x.mcap")],
+    )
+    assert refused.exit_code != 0
+
+
 def test_a_class_of_mvtec_becomes_a_scan_of_one_view(tmp_path: Path) -> None:
     folder = write_mvtec3d(tmp_path / "mvtec")
     out = tmp_path / "golden"
