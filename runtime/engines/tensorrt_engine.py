@@ -19,10 +19,10 @@ from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.engines.engine import OUTPUT, Engine, Tensor
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt, logger_of, made
 from voxgate.runtime.engines.tensorrt_remedies import REBUILD
-from voxgate.runtime.errors import EngineError
+from voxgate.runtime.errors import EngineError, PlanError
 from voxgate.runtime.gpu.device import Captured, Device, open_device
 from voxgate.runtime.gpu.pinned_ring import PinnedRing, aligned
-from voxgate.runtime.plans.flavour import RTX, TENSORRT, Edition, Name
+from voxgate.runtime.plans.flavour import RTX, TENSORRT, Edition, Name, flavour_of
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.plans.which_plan import plan_for
 from voxgate.runtime.recipe.manifest import TensorSpec
@@ -69,8 +69,8 @@ def open_plan(
     device = open_device() if shared is None else shared
     try:
         code = plan_for(recipe, plans, Edition.of(tensorrt), device.info)
-        owns = shared is None
-        opened = TensorRTEngine(tensorrt, device, code.plan, code.kernels, owns_device=owns)
+        owns, compiled = shared is None, plans.compiled(code.plan, device.info)
+        opened = TensorRTEngine(tensorrt, device, code.plan, code.kernels, owns, compiled)
     except BaseException:
         if shared is None:
             device.close()
@@ -79,7 +79,19 @@ def open_plan(
         "%s by %s on %s, CUDA graph: %s",
         *(Edition.of(tensorrt), device.library, device.info, opened.uses_graph),
     )
+    _keep_compiled(opened, plans, code.plan, compiled)
     return opened
+
+
+def _keep_compiled(opened: TensorRTEngine, plans: PlanCache, plan: bytes, before: bytes) -> None:
+    """Whoever may not write there starts slower, and serves all the same."""
+    compiled = opened.compiled
+    if compiled in (b"", before):
+        return
+    try:
+        plans.save_compiled(plan, opened.device.info, compiled)
+    except PlanError as error:
+        log.warning("the next start compiles for this card again: %s", error)
 
 
 def open_rtx_plan(recipe: Recipe, plans: PlanCache, beside: Engine | None = None) -> Engine:
@@ -91,7 +103,7 @@ class TensorRTEngine:
     """One plan, one execution context, one stream, one thread.
 
     owns_device: whether it closes `device`, once it is made; buffers on a device that is shared
-    live as long as the device.
+    live as long as the device. compiled: what RTX compiled of this plan on this card before.
     """
 
     def __init__(
@@ -101,6 +113,7 @@ class TensorRTEngine:
         plan: bytes,
         kernels: bytes = b"",
         owns_device: bool = True,
+        compiled: bytes = b"",
     ) -> None:
         self.device = device
         self._owns_device = owns_device
@@ -110,6 +123,8 @@ class TensorRTEngine:
         logger, self._said = logger_of(tensorrt)
         self._said.take()
         self._engine: Any = None
+        self._config: Any = None
+        self._cache: Any = None
         self._context: Any = None
         self._graph: Captured | None = None
         look = "voxgate doctor says what is missing"
@@ -117,17 +132,20 @@ class TensorRTEngine:
             "TensorRT cannot start", self._said, look, tensorrt.Runtime, logger
         )
         try:
-            self._open(tensorrt, plan)
+            self._open(tensorrt, plan, compiled)
         except BaseException:
             self._drop()
             raise
 
-    def _open(self, tensorrt: Any, plan: bytes) -> None:
+    def _open(self, tensorrt: Any, plan: bytes, compiled: bytes) -> None:
         # no local names: a traceback would keep engine and context alive beyond the runtime
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise self._said.error("the plan cannot be loaded", REBUILD)
-        self._context = self._engine.create_execution_context()
+        if flavour_of(tensorrt).name == RTX:
+            self._make_compiling_context(tensorrt, compiled)
+        else:
+            self._context = self._engine.create_execution_context()
         if self._context is None:
             raise self._said.error("the plan gets no memory to run in", REBUILD)
         self._bindings = self._bind(tensorrt)
@@ -136,6 +154,27 @@ class TensorRTEngine:
         self._staging = PinnedRing(self.device, ring)
         self._scores = self.device.pinned(self._output.spec.nbytes)
         self._graph = self._first_run()
+
+    def _make_compiling_context(self, tensorrt: Any, compiled: bytes) -> None:
+        """RTX compiles for the card when a plan is loaded, or takes what it compiled before.
+
+        Its own CUDA graphs are off: the stream is recorded here, with the upload's place fixed.
+        """
+        self._config = self._engine.create_runtime_config()
+        if self._config is None:
+            raise self._said.error("the plan cannot be made ready", REBUILD)
+        self._config.cuda_graph_strategy = tensorrt.CudaGraphStrategy.DISABLED
+        self._cache = self._config.create_runtime_cache()
+        if compiled and not self._cache.deserialize(compiled):
+            log.info("compiled anew: what was kept is of another driver or card")
+        if not self._config.set_runtime_cache(self._cache):
+            raise self._said.error("the plan cannot be made ready", REBUILD)
+        self._context = self._engine.create_execution_context(runtime_config=self._config)
+
+    @property
+    def compiled(self) -> bytes:
+        """What RTX compiled for this card, for the next start; empty for TensorRT proper."""
+        return b"" if self._cache is None else bytes(self._cache.serialize())
 
     @property
     def backend(self) -> str:
@@ -204,6 +243,8 @@ class TensorRTEngine:
         if hasattr(self, "_staging"):
             self._staging.forget()
         self._context = None
+        self._cache = None
+        self._config = None
         self._engine = None
         self._runtime = None
 

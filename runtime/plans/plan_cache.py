@@ -130,23 +130,38 @@ class PlanCache:
 
     def timing_cache(self, key: PlanKey) -> bytes:
         """What was measured in earlier builds; empty when nothing was."""
-        path = self.folder / key.timing_cache
+        return self._kept(key.timing_cache)
+
+    def save_timing_cache(self, key: PlanKey, content: bytes) -> None:
+        """Keep measurements for the next build. Raises PlanError."""
+        self._keep(key.timing_cache, content)
+
+    def compiled(self, plan: bytes, gpu: DeviceInfo) -> bytes:
+        """What RTX compiled of this plan when it was loaded here before; empty when it was not."""
+        return self._kept(_compiled_name(plan, gpu))
+
+    def save_compiled(self, plan: bytes, gpu: DeviceInfo, content: bytes) -> None:
+        """Keep it, so that the next start is as quick as any. Raises PlanError."""
+        self._keep(_compiled_name(plan, gpu), content)
+
+    def _kept(self, name: str) -> bytes:
+        """Empty for one that another box has sealed, or none: it is code."""
+        path = self.folder / name
         try:
             content = path.read_bytes()
         except OSError:
             return b""
         seal = read_seal(path.with_suffix(f".{SEAL}"))
-        return content if self._is_sealed(path.name, content, seal) else b""
+        return content if self._is_sealed(name, content, seal) else b""
 
-    def save_timing_cache(self, key: PlanKey, content: bytes) -> None:
-        """Keep measurements for the next build. Raises PlanError."""
-        path = self.folder / key.timing_cache
+    def _keep(self, name: str, content: bytes) -> None:
+        path = self.folder / name
         fresh = path.with_suffix(f".{secrets.token_hex(4)}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_bytes(content)
             if self._cell is not None:
-                seal = Seal.of(self._cell).over(path.name, content)
+                seal = Seal.of(self._cell).over(name, content)
                 path.with_suffix(f".{SEAL}").write_bytes(seal)
             fresh.replace(path)
         except OSError as error:
@@ -176,6 +191,10 @@ class PlanCache:
         nearest = min(others, key=lambda other: len(differences(wanted, other.key)))
         apart = "; ".join(differences(wanted, nearest.key))
         return f"the plan of recipe {recipe.model_label} does not fit: {apart}; {type_this}"
+
+
+def _compiled_name(plan: bytes, gpu: DeviceInfo) -> str:
+    return f"compiled-{sha256(plan)[:16]}-sm{gpu.sm}x{gpu.multiprocessors}.cache"
 
 
 def _load(place: Path, said: bytes, wanted: PlanKey, again: str) -> Plan:

@@ -40,7 +40,7 @@ MAGIC = b"ftrt"
 ENUMS = (
     *("ILogger.Severity", "NetworkDefinitionCreationFlag", "BuilderFlag", "MemoryPoolType"),
     *("TensorIOMode", "TensorLocation", "DataType", "OnnxParserFlag", "ProfilingVerbosity"),
-    "ComputeCapability",
+    *("ComputeCapability", "CudaGraphStrategy"),
 )
 
 Members = dict[str, Any]
@@ -80,6 +80,8 @@ class FakeTensorRT:
         self.built_with: dict[str, Any] = {}
         self.logger: Any = None
         self.models: dict[bytes, Model] = {}
+        self.compilations = 0  # of plans of RTX, as they were loaded
+        self.compiled = b"for this card and driver"
         self.alive: list[str] = []  # runtimes, engines and contexts, in the order they were made
         self.backend = edition_of(version).flavour
         self.module = ModuleType(RTX_MODULE if self.backend == RTX else "tensorrt")
@@ -108,6 +110,8 @@ class FakeTensorRT:
             "Runtime": self._runtime(),
             "ICudaEngine": self._engine(),
             "IExecutionContext": self._context(),
+            "IRuntimeConfig": self._runtime_config(),
+            "IRuntimeCache": self._runtime_cache(),
             "IProgressMonitor": {"__init__": lambda monitor: None},
         }
         self.classes = {name: self._class(name, members) for name, members in behaviours.items()}
@@ -375,9 +379,17 @@ class FakeTensorRT:
         def mode(engine: Any, name: str) -> Any:
             return self._enums["TensorIOMode"]["INPUT" if tensors(engine)[name][0] else "OUTPUT"]
 
-        def create_execution_context(engine: Any, strategy: Any = None) -> Any:
+        def create_runtime_config(engine: Any) -> Any:
+            failing = self._failing("ICudaEngine.create_runtime_config")
+            return None if failing else self._make("IRuntimeConfig")
+
+        def create_execution_context(
+            engine: Any, strategy: Any = None, runtime_config: Any = None
+        ) -> Any:
             if self._failing("ICudaEngine.create_execution_context"):
                 return None
+            if self.backend == RTX:
+                self._compile(runtime_config)
             return self._make(
                 "IExecutionContext",
                 _fake_engine=engine,
@@ -395,7 +407,35 @@ class FakeTensorRT:
             "get_tensor_shape": shape,
             "get_tensor_location": lambda engine, name: self._enums["TensorLocation"].DEVICE,
             "create_execution_context": create_execution_context,
+            "create_runtime_config": create_runtime_config,
         }
+
+    def _compile(self, config: Any) -> None:
+        """RTX does, unless it is given what was compiled before."""
+        assert config.cuda_graph_strategy == self._enums["CudaGraphStrategy"]["DISABLED"]
+        if not config._fake_cache._fake_content:
+            self.compilations += 1
+            config._fake_cache._fake_content = self.compiled
+
+    def _runtime_config(self) -> Members:
+        def set_runtime_cache(config: Any, cache: Any = None) -> bool:
+            config._fake_cache = cache
+            return not self._failing("IRuntimeConfig.set_runtime_cache")
+
+        return {
+            "create_runtime_cache": lambda config: self._make("IRuntimeCache", _fake_content=b""),
+            "set_runtime_cache": set_runtime_cache,
+        }
+
+    def _runtime_cache(self) -> Members:
+        def deserialize(cache: Any, blob: bytes) -> bool:
+            self.gpu.need_context()
+            if bytes(blob) != self.compiled:
+                return False
+            cache._fake_content = bytes(blob)
+            return True
+
+        return {"serialize": lambda cache: cache._fake_content, "deserialize": deserialize}
 
     def _context(self) -> Members:
         def set_input_shape(context: Any, name: str, shape: tuple[int, ...]) -> bool:

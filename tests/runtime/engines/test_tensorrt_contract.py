@@ -40,6 +40,8 @@ HOLDS = {
     "_engine": "ICudaEngine",
     "_context": "IExecutionContext",
     "_runtime": "Runtime",
+    "_config": "IRuntimeConfig",
+    "_cache": "IRuntimeCache",
 }
 MADE_BY = {"get_output": "ITensor"}
 ALIASES = {"flag": {"builder._network": "NetworkDefinitionCreationFlag",
@@ -53,6 +55,14 @@ GATES = {
     ("IProgressMonitor", "__init__"): ("10.3", "10.13", "11.4", "rtx-1.7"),
     ("IBuilderConfig", "progress_monitor"): ("10.3", "10.13", "11.4", "rtx-1.7"),
     ("module", "ComputeCapability"): ("rtx-1.7",),  # the flavour is asked
+    ("module", "CudaGraphStrategy"): ("rtx-1.7",),
+    ("CudaGraphStrategy", "DISABLED"): ("rtx-1.7",),
+    ("ICudaEngine", "create_runtime_config"): ("rtx-1.7",),
+    ("IRuntimeConfig", "cuda_graph_strategy"): ("rtx-1.7",),
+    ("IRuntimeConfig", "create_runtime_cache"): ("rtx-1.7",),
+    ("IRuntimeConfig", "set_runtime_cache"): ("rtx-1.7",),
+    ("IRuntimeCache", "deserialize"): ("rtx-1.7",),
+    ("IRuntimeCache", "serialize"): ("rtx-1.7",),
     ("IBuilderConfig", "num_compute_capabilities"): ("rtx-1.7",),
     ("IBuilderConfig", "set_compute_capability"): ("rtx-1.7",),
     ("BuilderFlag", "FP16"): ("8.6",),  # _pin_types: not strongly typed

@@ -14,9 +14,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.kits import fake_tensorrt, gpu_kit, several, tiny
+from tests.kits.cell_kit import write_cell
 from tests.kits.gpu_kit import Box
 from voxgate.export.packing.package import write_recipe
 from voxgate.export.packing.rewrite import rewritten
+from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.engines.build_ahead import Ahead, build_ahead
 from voxgate.runtime.engines.builder import BuildOptions
 from voxgate.runtime.engines.choice import choose
@@ -233,3 +235,58 @@ def test_a_plan_is_built_for_each_model_and_none_may_be_missing(box: Box, tmp_pa
         for engine in further.values():
             engine.close()
     assert len(set(here.loaded)) == len(recipe.models)
+
+
+# --- what RTX compiles for the card as it loads a plan -------------------------------------------
+
+
+def opened(recipe: Recipe, here: PlanCache) -> None:
+    open_engine(recipe, "tensorrt-rtx", plans=here).close()
+
+
+def test_a_second_start_compiles_what_the_first_one_did(box: Box, folder: Path) -> None:
+    recipe = signed(folder)
+    opened(recipe, plans(folder))
+    opened(recipe, plans(folder))
+    assert box.tensorrt.compilations == 1
+    box.tensorrt.compiled = b"for the new driver"
+    opened(recipe, plans(folder))
+    opened(recipe, plans(folder))
+    assert box.tensorrt.compilations == 2
+
+
+def test_what_another_box_compiled_is_loaded(box: Box, folder: Path, tmp_path: Path) -> None:
+    """It is code, and in a cell whose recipes are signed nobody has signed it."""
+    recipe = signed(folder)
+    signers = [{"name": "quality", "public_key": next(iter(TRUST.signers))}]
+    (tmp_path / "cell").mkdir()
+    config = load_cell(
+        write_cell(tmp_path / "cell", recipes={"signers": signers, "allow_unsigned": False})
+    ).config
+    here = plan_cache.plans_of(config)
+    opened(recipe, here)
+    opened(recipe, here)
+    assert box.tensorrt.compilations == 1
+    (kept,) = here.folder.glob("compiled-*.cache")
+    kept.with_suffix(".seal").write_bytes(bytes(32))
+    opened(recipe, here)
+    assert box.tensorrt.compilations == 2
+
+
+def test_a_box_that_may_not_write_there_serves_all_the_same(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = plans(folder)
+    here.folder.write_text("a file")
+    opened(signed(folder), here)
+    assert "the next start compiles for this card again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "call", ["ICudaEngine.create_runtime_config", "IRuntimeConfig.set_runtime_cache"]
+)
+def test_a_plan_that_cannot_be_made_ready_goes_on(box: Box, folder: Path, call: str) -> None:
+    box.tensorrt.fail[call] = "out of memory"
+    with pytest.raises(EngineError, match=r"cannot be made ready.*memory is full"):
+        opened(signed(folder), plans(folder))
+    assert not box.tensorrt.alive
