@@ -17,9 +17,11 @@ from voxgate.runtime.offline.replay import replay_file
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
+from voxgate.sim.job_report import JobReport
 from voxgate.sim.virtual_cell import VirtualCell
 
 SPEED = 4.0
+PATIENCE_S = 180.0
 STANDING = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.2))
 GOOD, BAD = "good", "boltless"
 
@@ -50,12 +52,24 @@ def cell(box: Box) -> Iterator[VirtualCell]:
         yield playing
 
 
+def _comes_to(cell: VirtualCell, scan: Path, expected: str) -> JobReport:
+    """Played again where a machine that stalled kept a part from its verdict."""
+    reports: list[JobReport] = []
+
+    def decided() -> bool:
+        reports.append(play_in_time(cell, scan, speed=SPEED))
+        assert reports[-1].outcome == expected or reports[-1].stalled, reports[-1].reasons
+        return reports[-1].outcome == expected
+
+    virtual.wait_until(decided, PATIENCE_S)
+    return reports[-1]
+
+
 @pytest.mark.parametrize(("name", "expected"), [(GOOD, "PASS"), (BAD, "FAIL")])
 def test_the_verdict_is_not_that_of_the_recorded_scan(
     part: Path, cell: VirtualCell, name: str, expected: str
 ) -> None:
-    report = play_in_time(cell, part / name, speed=SPEED)
-    assert report.outcome == expected, report.reasons
+    report = _comes_to(cell, part / name, expected)
     offline = inspect_folder(part / name, part / "recipes/boxes/1").verdict
     assert report.verdict is not None
     assert offline.score is not None
@@ -64,22 +78,32 @@ def test_the_verdict_is_not_that_of_the_recorded_scan(
 
 FAULTS = {
     "sensor.drop:view=3": Reason.MISSING_VIEW,
+    "sensor.duplicate:view=3": Reason.FRAME_INVALID,
+    "step:sensor=0.5s": Reason.CLOCK_UNSYNCED,
+}
+MORE_FAULTS = {
     "drop:view=3": Reason.MISSING_VIEW,
     "sensor.stop:view=5": Reason.MISSING_VIEW,
     "sensor.corrupt:depth,view=2": Reason.MISSING_VIEW,
     "sensor.delay:frames=2s,view=4": Reason.MISSING_VIEW,
-    "sensor.duplicate:view=3": Reason.FRAME_INVALID,
     "sensor.stale:view=3": Reason.FRAME_INVALID,
-    "step:sensor=0.5s": Reason.CLOCK_UNSYNCED,
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_one_half_passes(part: Path, cell: VirtualCell, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        *FAULTS.items(),
+        *(pytest.param(*row, marks=pytest.mark.nightly) for row in MORE_FAULTS.items()),
+    ],
+)
+def test_a_fault_of_one_half_passes(
+    part: Path, cell: VirtualCell, fault: str, reason: Reason
+) -> None:
     report = play_in_time(cell, part / GOOD, (fault,), SPEED)
     assert report.outcome == "INDETERMINATE", report.reasons
     assert report.verdict is not None
-    assert FAULTS[fault] in {said.reason for said in report.verdict.reasons}
+    assert reason in {said.reason for said in report.verdict.reasons}
     assert not report.may_pass
 
 
@@ -101,8 +125,7 @@ def test_two_genicam_devices_come_to_another_verdict(part: Path, tmp_path: Path)
     started = Box.start(tmp_path, calibration, part / "recipes", "boxes/1", producer=producer)
     with started as box, VirtualCell(wires_from_config(box.config)) as cell:
         wait_until_ready(box, cell)
-        good = play_in_time(cell, part / GOOD, speed=SPEED)
-        assert good.outcome == "PASS", good.reasons
+        _comes_to(cell, part / GOOD, "PASS")
         lost = play_in_time(cell, part / GOOD, ("sensor.miss:view=3",), SPEED)
         assert lost.outcome == "INDETERMINATE"
         assert "missing_view" in lost.reasons
