@@ -15,6 +15,7 @@ from voxgate.runtime.scenes.scene import Scene
 from voxgate.runtime.scenes.tray import Instance
 
 LEAST_VIEWS = 6  # round a part: fewer leave sides that nobody saw
+WIDEST_GAP_DEG = 150.0  # between neighbouring views round the tray: a side in it is seen aslant
 LEAST_ALIKE = 3  # of two that differ nobody knows which is the odd one
 TOUCHING = 1.6  # times the usual footprint: two parts, or one and what lies against it
 LEAST_THING = 0.03  # of the usual footprint: smaller is a glint
@@ -42,6 +43,7 @@ class SceneReason(str, Enum):
     COVERAGE = "coverage"
     NO_MAJORITY = "no_majority"
     TURNED_OVER = "turned_over"
+    DUPLICATE = "duplicate_view"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,27 @@ class Doubt:
     words: str
 
 
-def views(scene: Scene) -> Iterator[Doubt]:
-    """Whether there are enough."""
+def views(scene: Scene, instances: Sequence[Instance]) -> Iterator[Doubt]:
+    """Whether there are enough, of their own, and from all around."""
     if len(scene.views) < LEAST_VIEWS:
         words = f"{len(scene.views)} views, at least {LEAST_VIEWS} from all around are needed"
         yield Doubt(SceneReason.MISSING_VIEW, words)
+    first: dict[bytes, int] = {}
+    for view in scene.views:
+        same = first.setdefault(view.depth_mm.tobytes() + view.image.tobytes(), view.number)
+        if same != view.number:
+            words = f"view {view.number} is view {same} again: was its picture taken?"
+            yield Doubt(SceneReason.DUPLICATE, words)
+    if instances and (gap_deg := _widest_gap_deg(scene, instances)) > WIDEST_GAP_DEG:
+        words = f"round the tray {gap_deg:.0f} deg are without a view: views from there are needed"
+        yield Doubt(SceneReason.MISSING_VIEW, words)
+
+
+def _widest_gap_deg(scene: Scene, instances: Sequence[Instance]) -> float:
+    centre = np.mean([each.box_mm.mean(axis=0) for each in instances], axis=0)
+    away = np.array([view.world_from_camera[:2, 3] for view in scene.views]) - centre[:2]
+    around = np.sort(np.degrees(np.arctan2(away[:, 1], away[:, 0])))
+    return float(np.diff(np.append(around, around[0] + 360)).max())
 
 
 def too_few(comparable: int, found: int) -> Iterator[Doubt]:

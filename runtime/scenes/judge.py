@@ -85,7 +85,7 @@ def judge(scene: Scene, crew: Crew) -> SceneVerdict:
     apart = doubts.touching(tray.instances) | doubts.partly_seen(tray.instances, len(scene.views))
     whole = [each for each in tray.instances if each.label not in apart]
     found = [
-        *doubts.views(scene),
+        *doubts.views(scene, tray.instances),
         *apart.values(),
         *doubts.small_things(tray.small, tray.instances),
         *doubts.too_few(len(whole), len(tray.instances)),

@@ -76,7 +76,8 @@ class Part:
 class Tray:
     """Parts, and what goes wrong: `moved` is (part, first view, shift in x, mm), `silent` a ball,
     (x, y, z, radius) in the world, mm, of which no view gets a return; `shadows`: parts and their
-    own boxes keep the light off."""
+    own boxes keep the light off; `around_deg`: of the circle that views are taken from;
+    `sent_again`: this view stands there once more at the end."""
 
     parts: Sequence[Part]
     moved: tuple[int, int, float] | None = None
@@ -87,6 +88,8 @@ class Tray:
     seed: int = field(default=1)
     shadows: bool = False
     brightness: float = 1.0
+    around_deg: float = 360.0
+    sent_again: int | None = None
     light: tuple[float, float, float] = LIGHT
 
 
@@ -133,6 +136,8 @@ def write(tray: Tray, folder: Path) -> Path:
                 "T_world_cam": said.tolist(),
             }
         )
+    if tray.sent_again is not None:
+        views.append(views[tray.sent_again])
     scene = {
         "units": "mm",
         "image_size": {"width": WIDTH_PX, "height": HEIGHT_PX},
@@ -156,7 +161,7 @@ def _parts(tray: Tray, view: int) -> list[Part]:
 def _pose(number: int, tray: Tray) -> Array:
     """Two thirds of the views on a ring, the rest higher above."""
     high = number % 3 == 2
-    around = 2 * np.pi * number / tray.views
+    around = np.radians(tray.around_deg) * number / tray.views
     up = np.radians(70 if high else 42)
     centre = np.array([*tray.aim, 10.0])
     eye = centre + DISTANCE_MM * np.array(

@@ -173,6 +173,20 @@ AT_NIGHT = [
         (3,),
     ),
     Row(
+        "all views are from one side",
+        Tray([replace(part, degrees=30) for part in FIVE[:4]], around_deg=150),
+        Outcome.INDETERMINATE,
+        [SceneReason.MISSING_VIEW],
+        None,
+    ),
+    Row(
+        "a view was sent again",
+        Tray(FIVE[:4], views=6, sent_again=2),
+        Outcome.INDETERMINATE,
+        [SceneReason.DUPLICATE],
+        None,
+    ),
+    Row(
         "views are missing",
         Tray(FIVE[:4], views=5),
         Outcome.INDETERMINATE,
