@@ -112,6 +112,7 @@ def _covered(points: Points, cell_mm: float) -> npt.NDArray[np.float64]:
 
 def _turns(points: Points, target: Points) -> list[Transform]:
     """The best turns about the vertical, with their places, clearly different ones."""
+    points, target = (each[np.argsort(each[:, 2])] for each in (points, target))
     here, there = _centre(points), _centre(target)
     spans = [np.linalg.norm(np.ptp(each[:, :2], axis=0)) for each in (points, target)]
     cell_mm = MAP_MARGIN * float(max(spans)) / MAP_CELLS
@@ -148,11 +149,12 @@ def _centre(points: Points) -> Points:
 
 
 def _heights(points: Points, low_mm: float, cell_mm: float) -> npt.NDArray[np.float64]:
+    """The highest of each cell; points (n, 3) are in the order of their heights: the last stays."""
     heights = np.zeros(MAP_CELLS * MAP_CELLS)
     at = np.floor(points[:, :2] / cell_mm + MAP_CELLS / 2).astype(np.intp)
     inside = ((at >= 0) & (at < MAP_CELLS)).all(axis=1)
     flat = at[inside, 0] * MAP_CELLS + at[inside, 1]
-    np.maximum.at(heights, flat, points[inside, 2] - low_mm)
+    heights[flat] = points[inside, 2] - low_mm
     return heights.reshape(MAP_CELLS, MAP_CELLS)
 
 
