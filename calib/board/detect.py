@@ -111,7 +111,8 @@ def _chequerboard(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Arra
     if pixels.shape[:2] != (down, across):
         return None
     if not _first_square_black(image, pixels):
-        pixels = pixels[::-1, ::-1]
+        # of a square board it is a quarter turn that exchanges the colours
+        pixels = np.rot90(pixels) if across == down else pixels[::-1, ::-1]
     return np.arange(across * down), pixels.reshape(-1, 2)
 
 

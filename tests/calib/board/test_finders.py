@@ -76,6 +76,17 @@ def test_chequerboard_that_the_picture_cuts_off_keeps_its_numbers(
     assert np.abs(found.pixels - lens().project(apply(at, found.points_mm))).max() < 0.6
 
 
+@pytest.mark.parametrize("roll_deg", [90.0, pytest.param(0.0, marks=pytest.mark.nightly)])
+def test_square_chequerboard_is_not_numbered_a_quarter_turn_off(roll_deg: float) -> None:
+    board = Board(Kind.CHEQUERBOARD, 8, 8, 25)
+    at = pose("chequerboard", roll_deg, 15.0)
+    found = find_board(render(board, at), board, "x")
+    assert found is not None
+    either = [found.points_mm, apply(half_turn(board.points_mm), found.points_mm)]
+    off = [np.abs(found.pixels - lens().project(apply(at, points))).max() for points in either]
+    assert min(off) < 0.6
+
+
 @pytest.mark.parametrize("hidden", [0.45, pytest.param(0.7, marks=pytest.mark.nightly)])
 def test_hand_over_a_chequerboard_is_not_taken_for_its_end(hidden: float) -> None:
     picture = render(CHEQUERED, pose("chequerboard", 0.0, 10.0))
