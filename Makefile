@@ -35,7 +35,7 @@ GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
 .PHONY: demo test real-time computing quick quick-tests style types test-export test-opencv4 test-viewers test-tensorrt test-gpu check nightly \
-	bench bench-export bench-opencv4 bench-gpu docs release format lock audit clean
+	bench bench-export bench-opencv4 bench-gpu docs release wheelhouse format lock audit clean
 
 # What runs in real time and mostly waits; beside it, out of its way, what computes, a process for
 # each of two cores. A file stays in one process: what its tests share is made once. Where every
@@ -122,11 +122,18 @@ docs: $(READY) $(DOCS_READY)
 	$(BIN)/python -m docs.generate
 	NO_MKDOCS_2_WARNING=1 $(DOCS_BIN)/mkdocs build --strict --quiet
 
+# For a box without a package index, packed on any machine: make wheelhouse FOR=aarch64 PY=3.10
+FOR ?= $(shell uname -m)
+PY ?= 3.11
+WITH ?= rtx
+wheelhouse: $(READY)
+	.ci/wheelhouse requirements-$(WITH).lock $(PY) $(FOR) out/wheelhouse-$(WITH)-$(FOR)-py$(PY)
+
 # What goes to a box: the wheel, its lock, the installer, what it is made of (CycloneDX), their sums
 release: $(READY) $(SBOM_READY)
 	rm -rf $(RELEASE)
 	$(BIN)/python -m hatchling build -t wheel -d $(RELEASE)
-	cp -r requirements-box.lock systemd $(RELEASE)
+	cp -r requirements-box.lock requirements-rtx.lock systemd $(RELEASE)
 	$(SBOM_BIN)/python .ci/sbom.py requirements-box.lock \
 		"$$($(BIN)/python -c 'import voxgate; print(voxgate.__version__)')" > $(RELEASE)/voxgate.cdx.json
 	cd $(RELEASE) && find . -type f ! -name SHA256SUMS | sort | xargs sha256sum > SHA256SUMS

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Install VoxGate as a service, go back to the version before, or take it off again.
 #
-#   sudo systemd/install.sh [WHEEL]      this checkout, or a wheel; also the upgrade
+#   sudo systemd/install.sh [OPTION]... [WHEEL]   this checkout, or a wheel; also the upgrade
+#     --with tensorrt-rtx   for an RTX card: TensorRT for RTX, from requirements-rtx.lock
+#     --with tensorrt       for a Jetson: the system's own TensorRT must be there
+#     --with none           neither; without --with an upgrade keeps what there was
+#     --wheelhouse DIR      wheels from a folder (make wheelhouse), no index is asked
 #   sudo systemd/install.sh --rollback   the version before, at once
 #   sudo systemd/install.sh --uninstall  everything that was installed; configuration, keys, recipes
 #                                        and records stay (--purge takes them too)
 #
-# What VoxGate needs is installed from requirements-box.lock, by hash. WHEELS=DIR takes it from a folder,
-# for a box without a package index:
-#   pip download --require-hashes --only-binary :all: -r requirements-box.lock -d DIR
-# (on a machine of the same kind and Python). LOCK=FILE names another lock.
+# What VoxGate needs is installed from requirements-box.lock, by hash; LOCK=FILE names another lock.
+# WHEELS=DIR is --wheelhouse DIR.
 #
 # Every version lies in its own /opt/voxgate/VERSION; `current` and `previous` are links, so that a
 # switch is one step. DESTDIR=DIR stages it all below DIR and leaves the running system alone.
@@ -21,7 +23,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 opt=$root/opt/voxgate
 units=$root/etc/systemd/system
 python=${PYTHON:-python3}
-lock=${LOCK:-$here/../requirements-box.lock}
+wheels=${WHEELS:-}
+with=
 
 say() { printf 'voxgate: %s\n' "$*"; }
 die() { printf 'voxgate: %s\n' "$*" >&2; exit 2; }
@@ -58,7 +61,30 @@ keep_replaced() { # keep_replaced VERSION: the same once more; with nothing else
 from_lock() { # from_lock PYTHON ARGUMENT...: of pip install
   local in=$1
   shift
-  "$in" -m pip install --quiet --disable-pip-version-check ${WHEELS:+--no-index --find-links "$WHEELS"} "$@"
+  "$in" -m pip install --quiet --disable-pip-version-check ${wheels:+--no-index --find-links "$wheels"} "$@"
+}
+
+choose_with() { # what serves the models besides the processor: as asked, or as it was
+  if [[ -z $with && -f $opt/with ]]; then with=$(<"$opt/with"); fi
+  case ${with:=none} in
+    tensorrt-rtx) lock=${LOCK:-$here/../requirements-rtx.lock} ;;
+    tensorrt | none) lock=${LOCK:-$here/../requirements-box.lock} ;;
+    *) die "--with $with: say tensorrt-rtx (a PC with an RTX card), tensorrt (a Jetson) or none" ;;
+  esac
+  [[ -f $lock ]] || die "$lock: is missing: it comes with the checkout or the release"
+}
+
+check_with() { # check_with PYTHON: before anything is current, for a box that serves by it
+  case $with in
+    tensorrt-rtx)
+      "$1" -c 'import tensorrt_rtx_bindings, cuda.bindings' ||
+        die "TensorRT for RTX does not load: is this x86-64 or arm64 with Python 3.10 to 3.13? Nothing was changed" ;;
+    tensorrt)
+      "$1" -c 'import tensorrt' ||
+        die "the system has no TensorRT for $python: apt-get install python3-libnvinfer. Nothing was changed"
+      "$1" -c 'import cuda.bindings' 2>/dev/null || "$1" -c 'import pycuda' ||
+        die "TensorRT is here, but no way to the GPU: install pycuda for $python. Nothing was changed" ;;
+  esac
 }
 
 compile_kernels() { # compile_kernels VERSION: by root, for its place; the service may only read them
@@ -85,6 +111,7 @@ install_version() {
   # pip runs as root: it takes what the lock names by its hash, builds none of it and asks for no more
   from_lock "$draft/bin/python" --require-hashes --only-binary :all: -r "$lock"
   from_lock "$draft/bin/python" --no-deps --no-build-isolation "$source"
+  check_with "$draft/bin/python"
   version=$("$draft/bin/python" -c 'from importlib.metadata import version; print(version("voxgate"))')
   if [[ -d $opt/$version && $(readlink "$opt/current") == "$version" ]]; then
     keep_replaced "$version"
@@ -100,7 +127,8 @@ install_version() {
     point previous "$(readlink "$opt/current")"
   fi
   point current "$version"
-  say "version $version is current"
+  if [[ $with == none ]]; then rm -f "$opt/with"; else echo "$with" >"$opt/with"; fi
+  say "version $version is current, with $with"
 }
 
 install_units() {
@@ -171,14 +199,20 @@ rollback() {
 }
 
 [[ -n $root || $(id -u) == 0 ]] || die "needs root: sudo $0"
+while [[ ${1:-} == --with || ${1:-} == --wheelhouse ]]; do
+  [[ -n ${2:-} ]] || die "$1 needs a value: see $0 --help"
+  if [[ $1 == --with ]]; then with=$2; else wheels=$2; fi
+  shift 2
+done
 case ${1:-} in
   --uninstall) uninstall "${2:-}" ;;
   --rollback) rollback ;;
-  -*) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  -*) sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
   *)
     source=${1:-$(ls "$here"/../voxgate-*.whl 2>/dev/null || echo "$here/..")} # a release, or a checkout
     [[ -e $source ]] || die "$source: no such wheel or checkout"
-    [[ -f $lock ]] || die "$lock: is missing: it comes with the checkout or the release"
+    [[ -z $wheels || -d $wheels ]] || die "$wheels: no such folder of wheels: make wheelhouse"
+    choose_with
     install_version "$source"
     install_units
     restart_running

@@ -56,6 +56,18 @@ def locked(stage: Path) -> tuple[Path, Path]:
     return lock, stage.parent
 
 
+def lock_rtx(stage: Path) -> None:
+    """What stands in for TensorRT for RTX and cuda-bindings joins the lock."""
+    lock, folder = locked(stage)
+    path = wheel(folder, "1", name="tensorrt_rtx_bindings")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("tensorrt_rtx_bindings/__init__.py", "")
+        archive.writestr("cuda/bindings/__init__.py", "")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with lock.open("a") as file:
+        file.write(f"tensorrt_rtx_bindings==1 --hash=sha256:{digest}\n")
+
+
 def install(stage: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     lock, wheels = locked(stage)
     own = {"LOCK": str(lock), "WHEELS": str(wheels)}
@@ -168,6 +180,50 @@ def test_root_installs_another_package_than_the_lock_names(tmp_path: Path) -> No
     assert [*(stage / "opt/voxgate").iterdir()] == []
 
 
+@pytest.mark.nightly
+def test_a_box_for_an_rtx_card_is_served_without_its_tensorrt(tmp_path: Path) -> None:
+    """Neither the first time, nor after an upgrade that nobody told of the card."""
+    stage, card = tmp_path / "stage", ("--with", "tensorrt-rtx")
+    _, folder = locked(stage)
+    first, second = wheel(tmp_path, "1.0.0"), wheel(tmp_path, "1.1.0")
+    done = install(stage, *card, first)
+    assert done.returncode == 2
+    assert "TensorRT for RTX does not load" in done.stderr
+    assert [*(stage / "opt/voxgate").iterdir()] == []
+    lock = locked(stage)[0].read_text()
+    lock_rtx(stage)
+    done = install(stage, *card, "--wheelhouse", folder, first)
+    assert done.returncode == 0, done.stderr
+    assert "is current, with tensorrt-rtx" in done.stdout
+    assert install(stage, second).returncode == 0
+    assert (current(stage), (stage / "opt/voxgate/with").read_text()) == ("1.1.0", "tensorrt-rtx\n")
+    locked(stage)[0].write_text(lock)
+    assert install(stage, wheel(tmp_path, "1.2.0")).returncode == 2
+    assert current(stage) == "1.1.0"
+    assert install(stage, "--with", "none", wheel(tmp_path, "1.2.0")).returncode == 0
+    assert not (stage / "opt/voxgate/with").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--with", "vulkan"), "--with vulkan: say tensorrt-rtx"),
+        (("--with",), "--with needs a value"),
+        (("--wheelhouse", "nowhere"), "nowhere: no such folder of wheels"),
+    ],
+)
+def test_a_mistaken_option_installs_something(
+    tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    done = install(tmp_path / "stage", *options, wheel(tmp_path, "1.0.0"))
+    if options == ("--with",):
+        done = install(tmp_path / "stage", *options)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "stage").exists()
+
+
 def test_root_asks_an_index_for_what_no_lock_names() -> None:
     pip = [line for line in SCRIPT.read_text("utf-8").splitlines() if "from_lock " in line]
     calls = [line.split("#")[0] for line in pip if '"$draft' in line]
@@ -184,6 +240,16 @@ def test_the_boxs_lock_names_what_the_tests_did_not_run_with() -> None:
     )
     assert ours
     assert ours <= tested
+
+
+def test_the_lock_for_rtx_names_more_than_that_and_tensorrt() -> None:
+    box, rtx, tested = (
+        set(re.findall(r"^([\w.-]+)==[\w.]+", (ROOT / name).read_text("utf-8"), re.MULTILINE))
+        for name in ("requirements-box.lock", "requirements-rtx.lock", "requirements.lock")
+    )
+    assert rtx - tested == {"tensorrt-rtx-cu13-bindings", "tensorrt-rtx-cu13-libs"}
+    assert rtx - box - tested == rtx - tested
+    assert {"cuda-bindings", "nvidia-cuda-nvrtc"} <= rtx
 
 
 def test_a_wheel_that_is_not_there_is_one_line(tmp_path: Path) -> None:
