@@ -18,6 +18,7 @@ LOW_MM = 3.0  # what stands less than this above the golden table is held agains
 HIDDEN_MM = 2.0  # a point this far behind what another view saw is hidden from it, nothing more
 SURELY_HIDDEN_MM = 5.0  # whatever the slope of what hides it: no plane there says a word about it
 SAME_DEPTH_MM = 2.0  # moves a point by less than a hundredth of a pixel
+EDGE_ON = 0.3  # cosine between ray and normal: 73 degrees
 # kinds of pixels
 LOST = 1  # the golden scan had a return, this view has none
 GONE = 2  # another surface is seen, far behind the expected one
@@ -44,6 +45,14 @@ def _nearest(plane, j, i, x, y, z, best):
             distance = _distance(plane, top + np.uint64(b), left + np.uint64(a), x, y, z)
             best = distance if abs(distance) < abs(best) else best
     return best
+
+
+@njit(inline="always")
+def _edge_on(plane, j, i, x, y, z):
+    """Whether the surface of a golden pixel lies along the ray to the point: a plane like that is
+    near every point of the ray, and says nothing of how deep it lies."""
+    facing = -(plane[j, i, 0] * x + plane[j, i, 1] * y + plane[j, i, 2] * z)
+    return facing < np.float32(EDGE_ON) * np.sqrt(x * x + y * y + z * z)
 
 
 @njit(inline="always")
@@ -338,6 +347,8 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, farthest, dev
             if z > farthest[j, i] + SURELY_HIDDEN_MM:
                 continue
             px, py, pz = np.float32(x), np.float32(y), np.float32(z)
+            if _edge_on(plane, j, i, px, py, pz):
+                continue
             there = _distance(plane, j, i, px, py, pz)
             if abs(there) > BELIEVED_MM:
                 there = _nearest(plane, j, i, px, py, pz, np.float32(np.inf))

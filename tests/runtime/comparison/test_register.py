@@ -14,6 +14,7 @@ from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView, expect, height_mm
 from voxgate.runtime.comparison.register import register, warm_up
+from voxgate.runtime.comparison.register_kernels import explain_elsewhere
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, apply, invert
@@ -374,3 +375,22 @@ def test_the_rim_of_what_never_returned_is_held_against_the_part(crew: Crew) -> 
     found = register(now, 0, (was, *_golden()[1:]), scene.rays(), np.eye(4), crew)
     assert found.lost[off < 4].all()
     assert not found.lost_weight.any()
+
+
+def _explained_by_a_plane(normal: tuple[float, float, float]) -> float:
+    """What is left of 5 mm before a plane through (0, 0, 100), seen by one camera."""
+    n = np.array(normal) / np.linalg.norm(normal)
+    plane = np.tile(np.append(n, n[2] * 100.0).astype(np.float32), (9, 9, 1))
+    rays = np.zeros(81, np.float32)
+    depth, farthest = np.full(81, 95.0, np.float32), np.full((9, 9), 100.0, np.float32)
+    deviation, middle = np.full(81, 5.0, np.float32), np.array([40], np.int32)
+    lens = (80.0, 80.0, 4.0, 4.0, *[0.0] * 9)
+    t = tuple(np.eye(4)[:3].reshape(-1).tolist())
+    span = np.array((0, 1))
+    explain_elsewhere(span, middle, depth, rays, rays, t, lens, plane, farthest, deviation)
+    return float(deviation[40])
+
+
+def test_a_surface_seen_edge_on_explains_whatever_stands_before_it() -> None:
+    assert _explained_by_a_plane((1.0, 0.0, -0.02)) == 5.0
+    assert _explained_by_a_plane((1.0, 0.0, -0.5)) < 5.0
