@@ -20,6 +20,7 @@ from voxgate.export.reference.comparison_head import (
     tolerances_apart,
 )
 from voxgate.export.reference.same_light import SameLight, same_light
+from voxgate.export.reference.wide_grain import wide_grain
 
 BLOCK_PX = 8  # light is compared in blocks: fine against 18 px, and 64 times less to compute
 SMALLEST_MARK_PX = 2  # what is narrower in any direction is an edge's shimmer, not a mark
@@ -54,7 +55,10 @@ def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
     image, golden, gloss = (_picture(graph, name, size_px) for name in INPUTS)
     size = padded_size(size_px)
     pair = same_light(graph, image, golden, _noise(graph, LEVELS[0]), size, BLOCK_PX)
-    unsteady = graph.square(graph.scaled(gloss, UNSTEADY))
+    unsteady = graph.sum(
+        graph.square(graph.scaled(gloss, UNSTEADY)),
+        wide_grain(graph, golden, size),
+    )
     maps = [_level(graph, level, pair, unsteady, size) for level in LEVELS]
     return finish(graph, maps, full_scale, size_px, INPUTS)
 
