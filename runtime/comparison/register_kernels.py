@@ -148,12 +148,8 @@ def _map_row(depth, rx, ry, t, lens, px, py, pz, u, v):
     t0, t1, t2, t3 = np.float32(t[0]), np.float32(t[1]), np.float32(t[2]), np.float32(t[3])
     t4, t5, t6, t7 = np.float32(t[4]), np.float32(t[5]), np.float32(t[6]), np.float32(t[7])
     t8, t9, t10, t11 = np.float32(t[8]), np.float32(t[9]), np.float32(t[10]), np.float32(t[11])
-    fx, fy, cx, cy = (
-        np.float32(lens[0]),
-        np.float32(lens[1]),
-        np.float32(lens[2]),
-        np.float32(lens[3]),
-    )
+    fx, fy = np.float32(lens[0]), np.float32(lens[1])
+    cx, cy = np.float32(lens[2]), np.float32(lens[3])
     k1, k2, k3 = np.float32(lens[4]), np.float32(lens[5]), np.float32(lens[8])
     p1, p2 = np.float32(lens[6]), np.float32(lens[7])
     one, two = np.float32(1.0), np.float32(2.0)
@@ -290,8 +286,7 @@ def compare_view(
                 u, v = np.float32(there_u), np.float32(there_v)
                 if not _inside(u, v, width, height):
                     continue
-                i = _pixel(u)
-                j = _pixel(v)
+                j, i = _pixel(v), _pixel(u)
                 if not (measured[j, i] or (shown[j, i] and not d > 0.0)):
                     continue
                 reference[y, x] = _sample(golden_image, u, v)
@@ -302,8 +297,7 @@ def compare_view(
                     continue
                 at_x, at_y, at_z, _, _ = _map(part_t, rx[y, x], ry[y, x], d, lens)
                 px, py, pz = np.float32(at_x), np.float32(at_y), np.float32(at_z)
-            i = _pixel(u)
-            j = _pixel(v)
+            j, i = _pixel(v), _pixel(u)
             distance = _distance(plane, j, i, px, py, pz)
             doubted = not abs(distance) <= (steady_mm if steady[j, i] else BELIEVED_MM)
             if doubted:
@@ -342,8 +336,7 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, farthest, dev
             continue
         x, y, z, u, v = _map(t, rx[p], ry[p], depth[p], lens)
         if z > 0.0 and _inside(u, v, width, height):
-            j = _pixel(v)
-            i = _pixel(u)
+            j, i = _pixel(v), _pixel(u)
             if z > farthest[j, i] + SURELY_HIDDEN_MM:
                 continue
             px, py, pz = np.float32(x), np.float32(y), np.float32(z)
