@@ -12,6 +12,7 @@ from tests.kits.cell_kit import until
 from tests.kits.repository import ROOT
 
 GUARDIAN = (sys.executable, "-I", "-m", "voxgate.runtime.cameras.guardian")
+ACCEPTS = "00010000"  # among the flags of /proc/net/unix
 UNIT = ROOT / "systemd/voxgate-camera@.service"
 
 
@@ -25,12 +26,18 @@ def launcher(
     words = ("sh", "-c", 'exec "$@" >&2', "sh", *command)
     process = subprocess.Popen([*listen, *words], cwd=ROOT, stderr=log or subprocess.DEVNULL)
     try:
-        until(file.exists, "a socket file")
+        until(lambda: _listens(file), "a socket that listens")
         file.chmod(0o666)
         yield file
     finally:
         process.terminate()
         process.wait()
+
+
+def _listens(file: Path) -> bool:
+    """A socket's file is there before anybody is accepted."""
+    rows = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
+    return any(f" {ACCEPTS} " in row and row.endswith(f" {file}") for row in rows)
 
 
 def sandboxed(folder: Path) -> tuple[str, ...]:
