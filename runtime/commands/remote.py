@@ -122,9 +122,24 @@ def abort(config: CellFile, key: PeerKey = None, as_json: AsJson = False) -> Non
     _say(config, key, as_json, Abort)
 
 
+def page(
+    config: CellFile,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="On this machine alone.")] = 8080,
+    key: PeerKey = None,
+) -> None:
+    """The operator's screen in a browser of this machine: the last verdict, large; until Ctrl-C."""
+    from voxgate.runtime.config.cell import load_cell
+    from voxgate.runtime.page.serve import serve
+
+    cell = load_cell(config, without="recipes").config
+    typer.echo(f"http://127.0.0.1:{port}/ shows {cell.cell}", err=True)
+    serve(cell, port, key)
+
+
 REMOTE_COMMANDS: dict[str, Callable[..., object]] = {
     "status": status,
     "watch": watch,
+    "page": page,
     "jobs": jobs,
     "prepare": prepare,
     "rollback": rollback,

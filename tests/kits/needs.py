@@ -29,7 +29,8 @@ def may_unshare(namespace: str) -> bool:
     """Whether this user may make a namespace, e.g. `--mount`: containers often may not."""
     if os.geteuid() != 0 or not has("unshare"):
         return False
-    return subprocess.run(["unshare", namespace, "true"], capture_output=True).returncode == 0
+    tried = subprocess.run(["unshare", *namespace.split(), "true"], capture_output=True)
+    return tried.returncode == 0
 
 
 def _has_seccomp() -> bool:
@@ -62,3 +63,8 @@ needs_installer = needs(
     os.geteuid() == 0 and has("systemd-sysusers"),
     "root and systemd-sysusers: apt-get install systemd",
 )
+needs_boot = needs(
+    may_unshare("--pid --fork --cgroup --net") and Path("/lib/systemd/systemd").exists(),
+    f"systemd, python3-venv, {NAMESPACES} systemd python3-venv iproute2",
+)
+needs_chromium = needs(has("chromium"), "chromium: apt-get install chromium")

@@ -1,0 +1,62 @@
+"use strict";
+// Shows what the stream says, and says so itself when nothing comes: a screen that stands still
+// must not look like a box that passes parts.
+
+const SIGNS = { PASS: "\u2713", FAIL: "\u2717", INDETERMINATE: "?", SCANNING: "\u2026",
+  WAITING: "\u25cb", DOWN: "!", SILENT: "\u26a0" };
+const SILENCE_MS = 5000;
+const $ = (name) => document.querySelector(name);
+let words = {};
+let timer = 0;
+
+function show(screen) {
+  const passed = screen.light === "PASS";
+  const silent = screen.light === "SILENT";
+  document.body.dataset.light = screen.light;
+  document.title = words[screen.light] || screen.light;
+  $(".sign").textContent = SIGNS[screen.light];
+  $("h1").textContent = words[screen.light] || screen.light;
+  $(".part").textContent = screen.part ? `${words.part} ${screen.part}` : "";
+  $(".why").textContent = silent ? words.silent || "" : screen.why;
+  $(".remedy").textContent = silent || screen.light === "DOWN" ? words.not_passed || ""
+    : passed ? "" : screen.remedy;
+  $(".recipe").textContent = screen.recipe ? `${words.recipe} ${screen.recipe}` : "";
+  $(".simulated").hidden = !screen.is_simulated;
+  $(".simulated").textContent = words.simulated || "";
+  $(".strip").setAttribute("aria-label", words.last || "");
+  $(".strip").replaceChildren(...[...screen.strip].reverse().map(item));
+}
+
+function item(decided) {
+  const link = document.createElement("a");
+  link.href = `/jobs/${encodeURIComponent(decided.job_id)}`;
+  link.className = decided.outcome;
+  link.textContent = `${SIGNS[decided.outcome]} ${decided.part}`;
+  link.title = words.why || "";
+  const entry = document.createElement("li");
+  entry.append(link);
+  return entry;
+}
+
+function lost() {
+  show({ light: "SILENT", part: "", why: "", remedy: "", recipe: "", is_simulated: false, strip: [] });
+}
+
+function heard(event) {
+  clearTimeout(timer);
+  timer = setTimeout(lost, SILENCE_MS);
+  show(JSON.parse(event.data));
+}
+
+async function begin() {
+  const asked = new URLSearchParams(location.search).get("lang") || "";
+  const said = await (await fetch(`/words?lang=${encodeURIComponent(asked)}`)).json();
+  words = said.words;
+  document.documentElement.lang = said.language;
+  lost();
+  const stream = new EventSource("/stream");
+  stream.onmessage = heard;
+  stream.onerror = lost;
+}
+
+begin();
