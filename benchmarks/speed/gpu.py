@@ -23,10 +23,12 @@ from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.build import build_recipe
 from voxgate.runtime.engines.builder import BuildOptions
+from voxgate.runtime.engines.tensorrt_module import installed
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.gpu.device import open_device
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import View
+from voxgate.runtime.plans.flavour import FLAVOURS, TENSORRT, Name
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
@@ -155,8 +157,9 @@ def _measured(recipe: Recipe, scan: Scan, views: list[View]) -> dict[Stage, floa
     with TemporaryDirectory() as folder:
         plans = PlanCache(Path(folder))
         silent: Callable[[str, int, int], None] = lambda phase, step, steps: None  # noqa: E731
-        build_recipe(recipe, plans, BuildOptions(), silent)
-        return measure(recipe, scan.calibration, views, plans)
+        flavour: Name = next((name for name in FLAVOURS if installed(name)), TENSORRT)
+        build_recipe(recipe, plans, BuildOptions(), silent, flavour=flavour)
+        return measure(recipe, scan.calibration, views, plans, flavour)
 
 
 if __name__ == "__main__":

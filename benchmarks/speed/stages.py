@@ -15,6 +15,7 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.gpu.device import Device, Moment
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import View
+from voxgate.runtime.plans.flavour import Name
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
@@ -61,12 +62,16 @@ class _Marked:
 
 
 def measure(
-    recipe: Recipe, calibration: Calibration, views: list[View], plans: PlanCache
+    recipe: Recipe,
+    calibration: Calibration,
+    views: list[View],
+    plans: PlanCache,
+    backend: Name,
 ) -> dict[Stage, float]:
     """Median ms per stage. The download is part of finding the blocks: the kernel writes them into
     the host's memory."""
     described = _described(recipe, calibration, views)
-    opened = Inspector.open(recipe, calibration, Limits(), "tensorrt", plans=plans)
+    opened = Inspector.open(recipe, calibration, Limits(), backend, plans=plans)
     try:
         engine, fusion = opened.engine, opened.fusion
         assert isinstance(engine, TensorRTEngine)

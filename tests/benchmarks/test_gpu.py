@@ -49,7 +49,7 @@ def test_every_stage_is_timed_by_the_gpus_events(
     scan = open_scan(small_bracket() / "bad")
     placed = views_of(scan, DEFAULTS.max_gap_ns, 1.0)
     views = [view for view in placed if isinstance(view, View)][:3]
-    found = measure(recipe, scan.calibration, views, plans)
+    found = measure(recipe, scan.calibration, views, plans, "tensorrt")
     assert set(found) == set(Stage) - {Stage.DOWNLOAD}
     assert set(found.values()) == {1.0}  # what the GPU of numpy says of every span
     assert not box.gpu.memory

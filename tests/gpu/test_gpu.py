@@ -27,10 +27,10 @@ from voxgate.runtime.common.timings import Stopwatch
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.build import build_recipe
-from voxgate.runtime.engines.builder import BuildOptions
+from voxgate.runtime.engines.builder import BuildOptions, cards
 from voxgate.runtime.engines.engine import Tensor, open_engine, score_map
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
-from voxgate.runtime.engines.tensorrt_module import load_tensorrt
+from voxgate.runtime.engines.tensorrt_module import TensorRTMissing, installed, load_tensorrt
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.geometry.rays import Rays
@@ -40,6 +40,7 @@ from voxgate.runtime.gpu.launch import SOURCE, source
 from voxgate.runtime.gpu.pinned_ring import PinnedRing
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, View
+from voxgate.runtime.plans.flavour import FLAVOURS, RTX, Name, flavour_of
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import TensorSpec
@@ -76,17 +77,30 @@ def device(request: pytest.FixtureRequest) -> Iterator[Device]:
         yield opened
 
 
-@pytest.fixture
-def tensorrt() -> Any:
+@pytest.fixture(params=FLAVOURS)
+def tensorrt(request: pytest.FixtureRequest) -> Any:
+    """Each TensorRT that is here and knows this card; RTX knows none of a data centre."""
     try:
-        open_device().close()
-        return load_tensorrt()
+        opened = open_device()
+        sm = opened.info.sm
+        opened.close()
+        module = load_tensorrt(request.param)
+    except TensorRTMissing as error:
+        if any(installed(name) for name in FLAVOURS):
+            pytest.skip(str(error))
+        without("no TensorRT is here", error)
     except EngineError as error:
-        without("no TensorRT or no NVIDIA GPU is here", error)
+        without("no NVIDIA GPU is here", error)
+    if request.param == RTX and sm not in cards(module):
+        pytest.skip(f"TensorRT for RTX builds nothing for sm_{sm}")
+    return module
 
 
-def build(recipe: Recipe, plans: PlanCache) -> None:
-    build_recipe(recipe, plans, BuildOptions(), lambda phase, step, steps: None, force=True)
+def build(recipe: Recipe, plans: PlanCache, tensorrt: Any) -> Name:
+    """Returns the backend that serves it."""
+    flavour = flavour_of(tensorrt).name
+    build_recipe(*(recipe, plans, BuildOptions(), lambda phase, step, steps: None), True, flavour)
+    return flavour
 
 
 # --- without TensorRT ----------------------------------------------------------------------------
@@ -158,10 +172,10 @@ def test_a_plan_is_built_proven_and_served(tensorrt: Any, tmp_path: Path) -> Non
     write_recipe(tmp_path / "r" / "tiny" / "1", tiny.parts())
     recipe = Recipe.load(tmp_path / "r" / "tiny" / "1")
     plans = PlanCache(tmp_path / "plans")
-    build(recipe, plans)
-    engine = open_engine(recipe, "tensorrt", plans=plans)
+    backend = build(recipe, plans, tensorrt)
+    engine = open_engine(recipe, backend, plans=plans)
     with closing(engine):
-        assert engine.backend == f"tensorrt-{tensorrt.__version__}"
+        assert engine.backend == f"{backend}-{tensorrt.__version__}"
         assert isinstance(engine, TensorRTEngine)
         for seed in range(50):
             probe = tiny.probe(seed)
@@ -202,7 +216,7 @@ def test_a_convolutional_model_gives_the_cpus_scores(
         probes=(Probe(inputs, score[0, 0]),),
     )
     write_recipe(tmp_path / "r" / "net" / "1", parts)
-    build(Recipe.load(tmp_path / "r" / "net" / "1"), PlanCache(tmp_path / "plans"))
+    build(Recipe.load(tmp_path / "r" / "net" / "1"), PlanCache(tmp_path / "plans"), tensorrt)
 
 
 @pytest.mark.slow
@@ -211,21 +225,21 @@ def test_whole_parts_get_the_cpus_verdict(
 ) -> None:
     recipe = Recipe.load(request.getfixturevalue("bracket_recipe"))  # exported if there is a GPU
     plans = PlanCache(tmp_path / "plans")
-    build(recipe, plans)
+    by = build(recipe, plans, tensorrt)
     for name, outcome in (("good", Outcome.PASS), ("bad", Outcome.FAIL)):
         scan = open_scan(BRACKET / name)
         views = [v for v in views_of(scan, DEFAULTS.max_gap_ns, 1.0) if isinstance(v, View)]
         verdicts = {}
-        for backend in ("onnxruntime-cpu", "tensorrt"):
+        for backend in ("onnxruntime-cpu", by):
             opened = Inspector.open(recipe, scan.calibration, Limits(), backend, plans=plans)
             with closing(opened) as inspector:
-                for _ in range(PARTS if backend == "tensorrt" else 1):
+                for _ in range(PARTS if backend == by else 1):
                     inspector.start()
                     for view in views:
                         inspector.add(view)
                     verdicts[backend] = inspector.finish()
                     assert verdicts[backend].outcome is outcome
-        cpu, gpu = verdicts["onnxruntime-cpu"], verdicts["tensorrt"]
+        cpu, gpu = verdicts["onnxruntime-cpu"], verdicts[by]
         assert gpu.score == pytest.approx(cpu.score, abs=recipe.manifest.probe_tolerance)
         assert gpu.coverage == cpu.coverage
         assert len(gpu.defects) == len(cpu.defects)
