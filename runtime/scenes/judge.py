@@ -115,8 +115,10 @@ def _compare(
     shifts = shifts_mm(whole, surfaces, worlds, grid, len(scene.views))
     found = [*doubts.disagreeing(shifts, whole, grid.voxel_mm)]
     compared = {}
-    shapes = differences(surfaces, grid)
-    looks = look_differences(surfaces, worlds, views, rays, grid)
+    shapes, looks = crew.both(
+        lambda: differences(surfaces, grid),
+        lambda: look_differences(surfaces, worlds, views, rays, grid),
+    )
     for instance, stands, world, shape, seen in zip(
         whole, placed, worlds, shapes, looks, strict=True
     ):
