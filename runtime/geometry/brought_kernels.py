@@ -86,6 +86,40 @@ def _draw(u0, v0, w0, u1, v1, w1, u2, v2, w2, box, number, nearest, source):
                     source[row, column] = number if area > ZERO else UNKNOWN
 
 
+@njit(inline="always")
+def _draw_both(u0, v0, w0, u1, v1, w1, u2, v2, w2, u3, v3, w3, box, number, nearest, source):
+    """Two triangles (0, 1, 2) and (3, 2, 1) as `_draw`, each pixel on its side of what they share:
+    half the work. False, and nothing is drawn, where they fold over each other.
+    """
+    ab, ac, ad, ae = u1 - u0, v1 - v0, u2 - u0, v2 - v0
+    bb, bc, bd, be = u2 - u3, v2 - v3, u1 - u3, v1 - v3
+    area, beyond = ab * ae - ad * ac, bb * be - bd * bc
+    if not area * beyond > ZERO:
+        return False
+    share = ONE / area
+    ab, ac, ad, ae = ab * share, ac * share, ad * share, ae * share
+    share = ONE / beyond
+    bb, bc, bd, be = bb * share, bc * share, bd * share, be * share
+    seen = number if area > ZERO else UNKNOWN
+    for j in range(box[0], box[1]):
+        q, r = np.float32(j) - v0, np.float32(j) - v3
+        for i in range(box[2], box[3]):
+            p = np.float32(i) - u0
+            b, c = p * ae - ad * q, ab * q - p * ac
+            if b + c <= ONE:
+                z = w0 + b * (w1 - w0) + c * (w2 - w0)
+            else:
+                p = np.float32(i) - u3
+                b, c = p * be - bd * r, bb * r - p * bc
+                z = w3 + b * (w2 - w3) + c * (w1 - w3)
+            if b >= -ROOM and c >= -ROOM:
+                row, column = np.uint64(j), np.uint64(i)  # no index is looked at from the end
+                if z < nearest[row, column]:
+                    nearest[row, column] = z
+                    source[row, column] = seen
+    return True
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def draw_surface(rows, depth, rx, ry, t, lens, step, nearest, source):
     """Draw what a sensor measured into rows [lo, hi) of a camera's picture, nearest first.
@@ -131,11 +165,14 @@ def draw_surface(rows, depth, rx, ry, t, lens, step, nearest, source):
                 and abs(depth[y + 1, x + 1] - d0) <= most
             ):
                 at = UNKNOWN
-            u1, v1, u2, v2 = u[a, x + 1], v[a, x + 1], u[b, x], v[b, x]
+            u0, v0, u1, v1 = u[a, x], v[a, x], u[a, x + 1], v[a, x + 1]
+            u2, v2, u3, v3 = u[b, x], v[b, x], u[b, x + 1], v[b, x + 1]
             box = (top, bottom, left, right)
-            _draw(u[a, x], v[a, x], w0, u1, v1, w1, u2, v2, w2, box, at, nearest, source)
-            u3, v3 = u[b, x + 1], v[b, x + 1]
-            _draw(u3, v3, w3, u2, v2, w2, u1, v1, w1, box, at, nearest, source)
+            if not _draw_both(
+                u0, v0, w0, u1, v1, w1, u2, v2, w2, u3, v3, w3, box, at, nearest, source
+            ):
+                _draw(u0, v0, w0, u1, v1, w1, u2, v2, w2, box, at, nearest, source)
+                _draw(u3, v3, w3, u2, v2, w2, u1, v1, w1, box, at, nearest, source)
 
 
 @njit(nogil=True, error_model="numpy")
