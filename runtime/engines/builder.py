@@ -16,6 +16,7 @@ from voxgate.runtime.engines.tensorrt_module import Said, logger_of, made
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.plans.flavour import RTX, Edition, api_of, flavour_of
 
+OLDEST_SM = 80  # whose warps add up in one step, as the fusion kernels do
 LISTED = 4  # of what the parser refuses
 NO_BUILDER = "TensorRT's builder cannot start"
 LOOK = "voxgate doctor says what is missing"
@@ -126,9 +127,10 @@ def _configure(tensorrt: Any, config: Any, options: BuildOptions, on_step: OnSte
 
 
 def cards(tensorrt: Any) -> tuple[int, ...]:
-    """Compute capabilities that RTX builds for, e.g. (75, 80, 86, 89, 120)."""
+    """Compute capabilities that RTX builds for and the fusion kernels run on, e.g. (80, 86, 89)."""
     names = dir(tensorrt.ComputeCapability)
-    return tuple(sorted(int(name[2:]) for name in names if name.startswith("SM")))
+    known = sorted(int(name[2:]) for name in names if name.startswith("SM"))
+    return tuple(sm for sm in known if sm >= OLDEST_SM)
 
 
 def check_cards(tensorrt: Any, wanted: Iterable[int]) -> None:
@@ -138,8 +140,8 @@ def check_cards(tensorrt: Any, wanted: Iterable[int]) -> None:
         if sm not in known:
             listed = ", ".join(f"sm_{each}" for each in known)
             raise EngineError(
-                f"{Edition.of(tensorrt)} builds no plan for sm_{sm}, only for {listed}; a Jetson "
-                "builds its own: voxgate build RECIPE, there"
+                f"{Edition.of(tensorrt)} builds no plan that serves on sm_{sm}, only for {listed}; "
+                "a Jetson builds its own: voxgate build RECIPE, there"
             )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+import tensorrt_rtx_bindings as trt
 from typer.testing import CliRunner
 
 from tests.kits import several
@@ -19,7 +20,10 @@ from voxgate.export.graph.int8 import quantized
 from voxgate.export.graph.real_tensorrt import CARDS, check_by_building
 from voxgate.export.reference.filter_bank import filter_bank
 from voxgate.runtime.cli import app
+from voxgate.runtime.engines.builder import cards, check_cards
 from voxgate.runtime.errors import EngineError
+from voxgate.runtime.gpu.kernel_compiler import compile_cubin
+from voxgate.runtime.gpu.launch import SOURCE, source
 from voxgate.runtime.recipe.recipe import Recipe
 
 PRECISIONS: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
@@ -37,6 +41,17 @@ def test_a_convolutional_graph_is_not_built_in(precision: str) -> None:
 @pytest.mark.parametrize("size", [(60, 80), (600, 800)])
 def test_the_default_detector_is_not_built_at(size: tuple[int, int]) -> None:
     check_by_building(filter_bank(size, 6.0), "reference")
+
+
+@pytest.mark.parametrize("sm", cards(trt))
+def test_a_card_gets_a_plan_and_no_fusion_kernels(sm: int) -> None:
+    """They are compiled on the box: a plan without them would be refused there, and not before."""
+    assert compile_cubin(source(), SOURCE, sm)
+
+
+def test_a_card_that_kernels_do_not_compile_for_gets_a_plan() -> None:
+    with pytest.raises(EngineError, match=r"no plan that serves on sm_75, only for sm_80, sm_86"):
+        check_cards(trt, (75,))
 
 
 @pytest.mark.nightly
