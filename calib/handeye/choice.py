@@ -101,9 +101,9 @@ def _settled(own: Reading, numbers: Array, seen: Array, points_mm: Array) -> Rea
     form and unit, the other place of the camera, rows that slipped, another scale."""
     if own.gap_mm <= GOOD_MM:
         return own
-    _refuse_mirrored(own, numbers, seen, points_mm)
     others = best_readings(numbers, (), seen, points_mm, own.eye_in_hand)
     _refuse_other_scale(own, others[0] if others else None, numbers, seen, points_mm)
+    _refuse_mirrored(own, others, numbers, seen, points_mm)
     for other in (*others[:1], shifted(numbers, seen, points_mm, own.eye_in_hand)):
         _refuse_if_better(own, other)
     if own.gap_mm > HOPELESS_MM:
@@ -111,9 +111,13 @@ def _settled(own: Reading, numbers: Array, seen: Array, points_mm: Array) -> Rea
     return own
 
 
-def _refuse_mirrored(own: Reading, numbers: Array, seen: Array, points_mm: Array) -> None:
+def _refuse_mirrored(
+    own: Reading, others: Sequence[Reading], numbers: Array, seen: Array, points_mm: Array
+) -> None:
+    """Where the pictures in a mirror fit clearly better than anything fits them as they are."""
     so = best_readings(numbers, (), unmirrored(seen), points_mm, own.eye_in_hand)
-    if so and _better(own, so[0]) and so[0].gap_mm < HOPELESS_MM:
+    fits = so and so[0].gap_mm < HOPELESS_MM
+    if fits and all(_better(each, so[0]) for each in (own, *others[:1])):
         raise CalibrationError(f"{MIRRORED}: only so they fit the poses, read as {so[0]}")
 
 
