@@ -113,10 +113,9 @@ def _verdict(report: JobReport) -> VerdictMessage:
 
 
 def _show(reports: list[JobReport]) -> None:
-
     from voxgate.sim.demo.show import PlannedJob, jobs_table
 
     console = stdout_console()
-    jobs = [PlannedJob(report.scan, report.outcome, report.faults) for report in reports]
+    jobs = [PlannedJob(Path(report.scan).name, report.outcome, report.faults) for report in reports]
     title = "one job" if len(jobs) == 1 else f"{len(jobs)} jobs"
     console.print(jobs_table(jobs, reports, title, console.width))
