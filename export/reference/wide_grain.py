@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from voxgate.export.graph.onnx_graph import GraphBuilder
 from voxgate.export.reference.comparison_head import TEXTURE_GAIN
+from voxgate.runtime.pixels.windows import window_px
 
-CELL_PX = 4  # wider than what the band holds
+CELL_MM = 2.0  # wider than what the band holds, narrower than what structure a part has
+CELLS_PX = (2, 4)  # what a block of light holds whole
 WINDOW = 3  # cells, in which slopes are counted together
 AROUND = 5  # cells in which grain must be everywhere: a corner fills three
 REACH = 9  # cells to which the most of that is believed again: AROUND, and two beyond
@@ -24,12 +26,13 @@ FAINT_GREY = 6.0
 SMALL = 1 / 16  # slopes are squared twice: their squares stay within a half float
 
 
-def wide_grain(graph: GraphBuilder, golden: str, size: tuple[int, int]) -> str:
+def wide_grain(graph: GraphBuilder, golden: str, size: tuple[int, int], pixel_mm: float) -> str:
     """(1, 1, h, w), grey levels squared: the variance of the difference of two parts by it.
 
-    golden: (1, 1, h, w) of `size`, multiples of a cell.
+    golden: (1, 1, h, w) of `size`, multiples of the largest cell; a pixel spans pixel_mm.
     """
-    least = _least_slope(graph, graph.scaled(graph.shrink(golden, CELL_PX), SMALL))
+    cell_px = max(cell for cell in CELLS_PX if cell <= window_px(CELL_MM, pixel_mm, CELLS_PX[0]))
+    least = _least_slope(graph, graph.scaled(graph.shrink(golden, cell_px), SMALL))
     per_slope = VARIANCE_OVER_SLOPE / LEAST_SHARE / SMALL**2
     everywhere = graph.minimum(least, AROUND)
     over = graph.op("Relu", graph.op("Sub", everywhere, graph.constant(FAINT_GREY**2 / per_slope)))

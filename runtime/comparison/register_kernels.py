@@ -49,10 +49,10 @@ def _nearest(plane, j, i, x, y, z, best):
 
 @njit(inline="always")
 def _edge_on(plane, j, i, x, y, z):
-    """Whether the surface of a golden pixel lies along the ray to the point: a plane like that is
-    near every point of the ray, and says nothing of how deep it lies."""
+    """Whether the surface of a golden pixel, if any is known, lies along the ray to the point: a
+    plane like that is near every point of the ray, and says nothing of how deep it lies."""
     facing = -(plane[j, i, 0] * x + plane[j, i, 1] * y + plane[j, i, 2] * z)
-    return facing < np.float32(EDGE_ON) * np.sqrt(x * x + y * y + z * z)
+    return plane[j, i, 2] != 0.0 and facing < np.float32(EDGE_ON) * np.sqrt(x * x + y * y + z * z)
 
 
 @njit(inline="always")
