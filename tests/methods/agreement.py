@@ -47,8 +47,8 @@ def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> 
     return found
 
 
-MOST_NODES_INT8 = 900
-"""TensorRT for RTX 1.7 takes many minutes over the 992 nodes of an EfficientNet-B4 in INT8."""
+SLOW_IN_INT8 = "omnipose"
+"""TensorRT for RTX 1.7 takes many minutes over an EfficientNet-B4 in INT8."""
 
 
 def built_by_tensorrt(folder: Path) -> None:
@@ -64,7 +64,7 @@ def built_by_tensorrt(folder: Path) -> None:
         builds(graph, f"{folder.name} fp32", sm)
     builds(to_half(graph, samples=samples), f"{folder.name} fp16", oldest)
     # volumes stay float: the export refuses INT8 for them
-    if _quantised(graph, ()) and len(graph.graph.node) <= MOST_NODES_INT8:
+    if _quantised(graph, ()) and recipe.manifest.method != SLOW_IN_INT8:
         builds(quantized(graph, samples), f"{folder.name} int8", newest)
 
 
