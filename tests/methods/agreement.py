@@ -47,10 +47,6 @@ def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> 
     return found
 
 
-SLOW_IN_INT8 = "omnipose"
-"""TensorRT for RTX 1.7 takes many minutes over an EfficientNet-B4 in INT8."""
-
-
 def built_by_tensorrt(folder: Path) -> None:
     """The recipe's graph, and its reductions, by the real builder: no GPU is needed.
 
@@ -63,8 +59,7 @@ def built_by_tensorrt(folder: Path) -> None:
     for sm in CARDS:
         builds(graph, f"{folder.name} fp32", sm)
     builds(to_half(graph, samples=samples), f"{folder.name} fp16", oldest)
-    # volumes stay float: the export refuses INT8 for them
-    if _quantised(graph, ()) and recipe.manifest.method != SLOW_IN_INT8:
+    if _quantised(graph, ()):  # volumes stay float: the export refuses INT8 for them
         builds(quantized(graph, samples), f"{folder.name} int8", newest)
 
 
