@@ -20,7 +20,7 @@ from voxgate.export.reference.comparison_head import (
     tolerances_apart,
 )
 from voxgate.export.reference.same_light import SameLight, same_light
-from voxgate.export.reference.wide_grain import wide_grain
+from voxgate.export.reference.wide_grain import resolves_grain, wide_grain
 from voxgate.runtime.pixels.windows import TUNED_MM
 
 BLOCK_PX = 8  # light is compared in blocks: fine against 18 px, and 64 times less to compute
@@ -59,10 +59,9 @@ def filter_bank(
     image, golden, gloss = (_picture(graph, name, size_px) for name in INPUTS)
     size = padded_size(size_px)
     pair = same_light(graph, image, golden, _noise(graph, LEVELS[0]), size, BLOCK_PX)
-    unsteady = graph.sum(
-        graph.square(graph.scaled(gloss, UNSTEADY)),
-        wide_grain(graph, golden, size, pixel_mm),
-    )
+    unsteady = graph.square(graph.scaled(gloss, UNSTEADY))
+    if resolves_grain(pixel_mm):
+        unsteady = graph.sum(unsteady, wide_grain(graph, golden, size, pixel_mm))
     maps = [_level(graph, level, pair, unsteady, size) for level in LEVELS]
     return finish(graph, maps, full_scale, size_px, INPUTS)
 

@@ -26,6 +26,12 @@ FAINT_GREY = 6.0
 SMALL = 1 / 16  # slopes are squared twice: their squares stay within a half float
 
 
+def resolves_grain(pixel_mm: float) -> bool:
+    """Whether a cell is as narrow as grain: one of coarser pixels holds what structure a part has,
+    which would hide a mark of a few millimetres."""
+    return CELLS_PX[0] * pixel_mm <= CELL_MM
+
+
 def wide_grain(graph: GraphBuilder, golden: str, size: tuple[int, int], pixel_mm: float) -> str:
     """(1, 1, h, w), grey levels squared: the variance of the difference of two parts by it.
 
