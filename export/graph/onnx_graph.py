@@ -99,14 +99,6 @@ class GraphBuilder:
         least = self._maximum(self.op("Neg", x), size, before, after)
         return self._maximum(self.op("Neg", least), size, after, before)
 
-    def minimum(self, x: str, size: int) -> str:
-        """The least within size x size, size odd."""
-        return self.op("Neg", self.maximum(self.op("Neg", x), size))
-
-    def maximum(self, x: str, size: int) -> str:
-        """The most within size x size, size odd."""
-        return self._maximum(x, size, size // 2, size // 2)
-
     def padded(self, x: str, bottom: int, right: int) -> str:
         """Repeat the last row and column."""
         if bottom == right == 0:

@@ -20,8 +20,6 @@ from voxgate.export.reference.comparison_head import (
     tolerances_apart,
 )
 from voxgate.export.reference.same_light import SameLight, same_light
-from voxgate.export.reference.wide_grain import resolves_grain, wide_grain
-from voxgate.runtime.pixels.windows import TUNED_MM
 
 BLOCK_PX = 8  # light is compared in blocks: fine against 18 px, and 64 times less to compute
 SMALLEST_MARK_PX = 2  # what is narrower in any direction is an edge's shimmer, not a mark
@@ -50,18 +48,13 @@ class Level:
 LEVELS = (Level(1, 1.5), Level(2, 1.0))
 
 
-def filter_bank(
-    size_px: tuple[int, int], full_scale: float, pixel_mm: float = TUNED_MM
-) -> onnx.ModelProto:
-    """The graph for pictures of size_px (h, w), of which a pixel spans pixel_mm on the part;
-    `full_scale` tolerances become score 1.0."""
+def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
+    """The graph for pictures of size_px (h, w); `full_scale` tolerances become score 1.0."""
     graph = GraphBuilder()
     image, golden, gloss = (_picture(graph, name, size_px) for name in INPUTS)
     size = padded_size(size_px)
     pair = same_light(graph, image, golden, _noise(graph, LEVELS[0]), size, BLOCK_PX)
     unsteady = graph.square(graph.scaled(gloss, UNSTEADY))
-    if resolves_grain(pixel_mm):
-        unsteady = graph.sum(unsteady, wide_grain(graph, golden, size, pixel_mm))
     maps = [_level(graph, level, pair, unsteady, size) for level in LEVELS]
     return finish(graph, maps, full_scale, size_px, INPUTS)
 

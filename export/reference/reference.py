@@ -205,10 +205,7 @@ def _modeller(golden: Golden, backbone: Path | None, rendered: bool) -> Callable
     if rendered:
         return lambda scale: Model(filter_bank.silent(size_px), ("image",))
     if backbone is None:
-        pixel_mm = golden.working.pixel_mm
-        return lambda scale: Model(
-            filter_bank.filter_bank(size_px, scale, pixel_mm), filter_bank.INPUTS
-        )
+        return lambda scale: Model(filter_bank.filter_bank(size_px, scale), filter_bank.INPUTS)
     network = user_backbone.load_backbone(backbone)
     pairs = _noise_pairs(golden)
     return lambda scale: Model(

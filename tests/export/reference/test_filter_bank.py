@@ -117,31 +117,6 @@ def test_a_texture_of_another_phase_is_no_defect(score: Score) -> None:
     assert score(_part(seed=2), _part(seed=1)).max() < 1
 
 
-def _grained(grain_px: float, seed: int) -> Picture:
-    rng = np.random.default_rng(seed)
-    grain = np.asarray(cv2.GaussianBlur(rng.normal(0, 1, SIZE_PX), (0, 0), grain_px))
-    noise = rng.normal(0, 1.2, SIZE_PX)
-    picture: Picture = np.clip(GREY + 15 * grain / grain.std() + noise, 0, 255).astype(np.uint8)
-    return picture
-
-
-@pytest.mark.parametrize("grain_px", [1.0, 1.5, 2.0])
-def test_a_good_part_fails_by_the_phase_of_its_wide_grain(score: Score, grain_px: float) -> None:
-    worst = [
-        score(_grained(grain_px, 2 * n), _grained(grain_px, 2 * n + 1)).max() for n in range(4)
-    ]
-    assert max(worst) < 1
-
-
-def test_a_mark_beside_a_corner_or_a_hole_is_taken_for_grain(score: Score) -> None:
-    rng = np.random.default_rng(3)
-    v, u = np.mgrid[: SIZE_PX[0], : SIZE_PX[1]]
-    picture = np.where((v > 45) & (u > 45) & ~(np.hypot(u - 95, v - 70) < 6), 160.0, GREY - 20)
-    noisy = cv2.GaussianBlur(picture, (0, 0), 0.7) + rng.normal(0, 1.2, SIZE_PX)
-    golden: Picture = np.clip(noisy, 0, 255).astype(np.uint8)
-    assert score(_marked(golden, -25, 2), golden)[60, 60] > 1.2
-
-
 @pytest.mark.parametrize(
     ("grey", "radius_px"), [(-30, 2), (+30, 2), (-15, 6), (-15, 10), (+15, 10)]
 )
