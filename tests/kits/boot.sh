@@ -35,6 +35,7 @@ exec unshare --mount --propagation private --uts --ipc --net --cgroup --pid --fo
   mkdir -p .below
   pivot_root . .below
   umount -l /.below
+  mount --make-rshared / # as a container's manager does: credentials are mounted for each service
   exec env -i container=voxgate-test PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin \
     /lib/systemd/systemd systemd.unit=multi-user.target < /dev/null > /dev/null 2>&1
 ' sh "$folder"
