@@ -13,13 +13,20 @@ from contextlib import closing
 from pathlib import Path
 
 from voxgate.runtime.cameras.from_config import check_devices
+from voxgate.runtime.common.trusted.box_key import load
 from voxgate.runtime.config.cameras import NetworkCamera
 from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.config.security import Security
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.port_probe import Taken
-from voxgate.runtime.errors import CalibrationError, ConfigError, KeyFileError, RecipeError
+from voxgate.runtime.errors import (
+    CalibrationError,
+    ConfigError,
+    KeyFileError,
+    RecipeError,
+    ServiceError,
+)
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.store import opened
@@ -139,7 +146,11 @@ def _why_not_written(folder: Path) -> str | None:
 
 
 def _journal(path: Path) -> Iterator[Unmet]:
-    """Whether what lies there is a journal that can be written on."""
+    """Whether what lies there is a journal that can be written on, and its key one that serves."""
+    try:
+        load(path)
+    except ServiceError as error:
+        yield ("journal", "path"), str(error)
     beside = (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", ".lock")))
     foreign = [each for each in beside if each.exists() and not os.access(each, os.R_OK | os.W_OK)]
     if foreign:

@@ -35,7 +35,7 @@ exec unshare --mount --propagation private --uts --ipc --net --cgroup --pid --fo
   mkdir -p .below
   pivot_root . .below
   umount -l /.below
-  mount --make-rshared / # as a container's manager does: credentials are mounted for each service
+  mount --make-rshared / # as who starts a container does: credentials are mounts
   exec env -i container=voxgate-test PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin \
     /lib/systemd/systemd systemd.unit=multi-user.target < /dev/null > /dev/null 2>&1
 ' sh "$folder"

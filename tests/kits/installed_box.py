@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kits.booted import Machine
+from tests.kits.booted import Machine, Power
 from tests.kits.cell_kit import CLOCK_REASONS
 from tests.kits.repository import BRACKET, ROOT
 from tests.kits.viky import CTI, SERIALS, SIZE_PX, nodes
@@ -53,8 +53,13 @@ class Release:
 class InstalledBox:
     """Commands of the installed VoxGate, and what systemd says of its units."""
 
-    machine: Machine
+    power: Power
     release: Release
+
+    @property
+    def machine(self) -> Machine:
+        """As it is on now: another one after a power cut."""
+        return self.power.machine
 
     def install(self, *arguments: str) -> str:
         """systemd/install.sh; without arguments the release."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from tests.kits.cell_kit import write_cell
+from voxgate.runtime.cli import app
 from voxgate.runtime.common.trusted.box_key import CREDENTIALS, key_beside, load, load_or_make
 from voxgate.runtime.errors import ServiceError
 
@@ -41,6 +44,15 @@ def test_a_sealed_key_whose_copy_lies_on_the_disk_is_no_secret(
     (credentials / "box.key").write_bytes(key_beside(journal).read_bytes())
     with pytest.raises(ServiceError, match=f"{key_beside(journal)}: its sealed copy serves"):
         load(journal)
+
+
+def test_a_check_promises_a_start_that_the_key_refuses(folder: Path, credentials: Path) -> None:
+    cell = write_cell(folder)
+    load_or_make(folder / "journal.sqlite")
+    (credentials / "box.key").write_bytes(key_beside(folder / "journal.sqlite").read_bytes())
+    said = CliRunner().invoke(app, ["check", str(cell)])
+    assert said.exit_code == 2
+    assert "its sealed copy serves" in said.output
 
 
 def test_a_service_with_other_credentials_has_its_key_beside_the_journal(
