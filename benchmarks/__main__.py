@@ -87,7 +87,7 @@ SUITES = {
 LONG_SUITES = {
     "made_up": Suite(
         "made_up.made_up",
-        "two rendered part types that nobody tuned the detector to, on the public cameras",
+        "two rendered part types of another kind, on the public cameras",
     ),
     "soak": Suite(
         "line.soak",

@@ -1,1 +1,1 @@
-"""Part types that nobody tuned the detector to: made up, rendered, inspected like public ones."""
+"""Part types of another kind: made up, rendered, inspected like public ones."""

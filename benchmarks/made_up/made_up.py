@@ -1,4 +1,4 @@
-"""What the default detector finds on part types that nobody tuned it to.
+"""What the default detector finds on made-up part types of another kind than the public ones.
 
     voxgate bench made_up
 
