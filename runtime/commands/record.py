@@ -149,16 +149,10 @@ def _folder(place: Path | None, config: Path | None) -> Path:
 
 
 def _recording(job: str, config: Path | None) -> Path:
-    from voxgate.runtime.records.evidence_folder import kept_in
+    from voxgate.runtime.records.evidence_folder import recording_of
 
     if Path(job).is_file():
         return Path(job)
     if config is None:
         raise ScanError(f"{job}: no such file; a job's id needs --config CELL.yaml")
-    folder = _folder(None, config)
-    found = [each.name for each in kept_in(folder) if each.job_id == job]
-    if not found:
-        raise ScanError(
-            f"{job}: no recording in {folder}: `voxgate evidence list` shows what is kept"
-        )
-    return folder / found[-1]
+    return recording_of(_folder(None, config), job)

@@ -14,7 +14,7 @@ from voxgate.runtime.errors import ScanError, ServiceError
 from voxgate.runtime.page.app import app_of
 from voxgate.runtime.page.live import Live
 from voxgate.runtime.page.screen import STRIP, Watcher
-from voxgate.runtime.records.evidence_folder import kept_in
+from voxgate.runtime.records.evidence_folder import recording_of
 from voxgate.runtime.remote.client import Client
 from voxgate.runtime.remote.history import last_jobs
 from voxgate.runtime.report.job_report import report
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 NICE = 10  # whatever a browser asks for, a verdict comes first
-MISSED_HEARTBEATS = 3
 AT_ONCE = 32  # connections; beyond it a browser is told to come back
 
 
@@ -37,8 +36,7 @@ def serve(config: CellConfig, port: int, key: Path | None = None) -> None:
             watcher.remember(last_jobs(config.journal.path, STRIP))
         except ServiceError as error:
             log.warning("no history: %s", error)
-        said = client.listen(MISSED_HEARTBEATS * config.sockets.heartbeat_ms)
-        live = Live(watcher, said)
+        live = Live(watcher, client.listen())
         app = app_of(live, lambda job_id: _report(config, job_id))
         settings = uvicorn.Config(
             app,
@@ -80,7 +78,4 @@ def _report(config: CellConfig, job_id: str) -> str:
     section = config.evidence
     if section is None:
         raise ScanError("this cell keeps no recordings")
-    found = [each.name for each in kept_in(section.folder) if each.job_id == job_id]
-    if not found:
-        raise ScanError("no recording is kept of this job")
-    return report(section.folder / found[-1])
+    return report(recording_of(section.folder, job_id))

@@ -16,6 +16,7 @@ from typing import IO
 
 from voxgate.runtime.common.durable import sync
 from voxgate.runtime.config.sections import EvidenceSection
+from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import Outcome
 
 DRAFT = ".draft"
@@ -190,6 +191,19 @@ def kept_in(folder: Path) -> list[Kept]:
                 job_id, outcome = match["job"].replace(COLON, ":"), Outcome(match["outcome"])
                 found.append(Kept(entry.name, job_id, outcome, info.st_size, info.st_mtime))
     return sorted(found, key=lambda kept: (kept.t_utc_s, kept.name))
+
+
+def recording_of(folder: Path, job_id: str) -> Path:
+    """The file of a job, the newest if there are several. Raises ScanError when none is kept."""
+    try:
+        found = [kept.name for kept in kept_in(folder) if kept.job_id == job_id]
+    except OSError as error:
+        raise ScanError(f"{folder}: {error.strerror}") from error
+    if not found:
+        raise ScanError(
+            f"{job_id}: no recording in {folder}: `voxgate evidence list` shows what is kept"
+        )
+    return folder / found[-1]
 
 
 def file_name(job_id: str, outcome: Outcome, utc: datetime) -> str:

@@ -19,6 +19,7 @@ from voxgate.runtime.wire.replies import Refused, Reply, parse_reply
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 NS_PER_MS = 1_000_000
+MISSED_HEARTBEATS = 3  # of which a robot takes the part for not passed
 ANSWER_MS = 5_000  # the box answers within milliseconds, or is not there
 ANYWHERE = ("//*:", "//0.0.0.0:", "//[::]:")
 Said = HeartbeatMessage | VerdictMessage
@@ -73,9 +74,10 @@ class Client:
                     return _granted(reply)
         raise RemoteError(f"no answer at {endpoint}: {self._why_silent()}")
 
-    def listen(self, most_ms: int) -> Iterator[Said | None]:
-        """Heartbeats and verdicts as they come, without end; None: nothing came for `most_ms`."""
+    def listen(self) -> Iterator[Said | None]:
+        """Heartbeats and verdicts as they come, without end; None: three heartbeats are missing."""
         cell = self._config.cell
+        most_ms = MISSED_HEARTBEATS * self._config.sockets.heartbeat_ms
         with self._context.socket(zmq.SUB) as socket:
             for topic in (heartbeat_topic(cell), verdict_topic(cell)):
                 socket.subscribe(topic)

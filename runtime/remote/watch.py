@@ -16,7 +16,6 @@ from voxgate.runtime.remote.client import Client, Said
 from voxgate.runtime.remote.rows import HEADINGS, Row, beat_line, verdict_row
 from voxgate.runtime.wire.verdict import VerdictMessage
 
-MISSED_HEARTBEATS = 3  # of which a robot takes the part for not passed
 LAST = 15  # verdicts that are shown
 SILENT = "silent: no heartbeat; is it served?"
 COLOURS = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INDETERMINATE: "yellow"}
@@ -53,7 +52,7 @@ class View:
 def follow(client: Client, cell: CellConfig, console: Console, most: int | None = None) -> None:
     """Until it is interrupted, or `most` messages have come."""
     view = View(cell.cell)
-    heard = islice(client.listen(MISSED_HEARTBEATS * cell.sockets.heartbeat_ms), most)
+    heard = islice(client.listen(), most)
     if not console.is_terminal:
         for said in heard:
             line = view.hear(said)

@@ -16,6 +16,7 @@ from voxgate.runtime.transforms import Transform, angle_deg, distance_mm, invert
 # viewpoints that are planned are further apart.
 APART_MM = 25.0
 APART_DEG = 5.0
+OTHER = {Device.CAMERA: Device.SENSOR, Device.SENSOR: Device.CAMERA}
 MOST_WAITING = 64  # halves of one device: then the other one is lost
 
 
@@ -28,7 +29,7 @@ class Pairing:
 
     def add(self, half: View, device: Device) -> View | Rejection | None:
         """The whole view that this half completes; None: it waits for the other one."""
-        other = Device.SENSOR if device is Device.CAMERA else Device.CAMERA
+        other = OTHER[device]
         found = self._nearest(half, device, self._waiting[other])
         if found is not None:
             self._waiting[other].remove(found)
@@ -51,8 +52,7 @@ class Pairing:
 
     def _nearest(self, half: View, device: Device, others: list[View]) -> View | None:
         place = self._camera_of(half, device)
-        other = Device.SENSOR if device is Device.CAMERA else Device.CAMERA
-        places = [(self._camera_of(view, other), view) for view in others]
+        places = [(self._camera_of(view, OTHER[device]), view) for view in others]
         near = [
             (distance_mm(place, there), view)
             for there, view in places
@@ -68,7 +68,6 @@ class Pairing:
 
 
 def _alone(half: View, device: Device) -> Rejection:
-    other = Device.SENSOR if device is Device.CAMERA else Device.CAMERA
-    what = f"no frame of the {other.value} was taken where it was"
+    what = f"no frame of the {OTHER[device].value} was taken where it was"
     note = Note(Reason.MISSING_VIEW, f"{name_of(device, half.frame_id)}: {what}")
     return Rejection(half.frame_id, note, device)

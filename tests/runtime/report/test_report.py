@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 
 from tests.kits.journalled import passing_verdict
 from voxgate.runtime.cli import app
+from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Outcome, Reason
+from voxgate.runtime.records.evidence_folder import recording_of
 from voxgate.runtime.report.advice import REASONS, meaning_of
 from voxgate.runtime.report.page import Seen, page
 from voxgate.runtime.report.recorded_volume import ScoredPoints
@@ -134,3 +136,11 @@ def test_a_file_that_is_no_recording_is_a_traceback(tmp_path: Path) -> None:
     assert not (tmp_path / "x.html").exists()
     done = CliRunner().invoke(app, ["report", "job-1", "--out", str(tmp_path / "x.html")])
     assert "a job's id needs --config" in str(done.exception)
+
+
+def test_a_job_before_the_first_recording_is_a_traceback(tmp_path: Path) -> None:
+    with pytest.raises(ScanError, match="No such file"):
+        recording_of(tmp_path / "evidence", "job-1")
+    (tmp_path / "evidence").mkdir()
+    with pytest.raises(ScanError, match="voxgate evidence list"):
+        recording_of(tmp_path / "evidence", "job-1")
