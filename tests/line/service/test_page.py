@@ -14,31 +14,16 @@ from pathlib import Path
 import pytest
 
 from tests.kits.browser import browser
-from tests.kits.cell_kit import ServiceProcess, until, write_cell
+from tests.kits.cell_kit import until
 from tests.kits.good_part import passes_next
 from tests.kits.needs import needs_chromium
 from tests.kits.ports import free_ports
 from tests.kits.robot_kit import Robot
 from voxgate.runtime.page.words import WORDS
-from voxgate.runtime.wire.fields import State
 from voxgate.sim.box import voxgate
 
 PHONE = (360, 640)  # pixels
 NOT_PASSED = WORDS["en"]["not_passed"]
-
-
-@pytest.fixture
-def robot(folder: Path) -> Iterator[Robot]:
-    """Of a cell that is served and READY."""
-    service = ServiceProcess(write_cell(folder)).start()
-    try:
-        with Robot(folder) as robot:
-            robot.send_poses()
-            robot.wait_for(State.READY)
-            robot.send_poses_for_a_while()
-            yield robot
-    finally:
-        service.kill_if_left()
 
 
 @pytest.fixture

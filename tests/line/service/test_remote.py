@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,26 +19,6 @@ from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.keys import make_key_pair
 from voxgate.sim.box import voxgate
-
-
-@pytest.fixture
-def cell(folder: Path) -> Path:
-    """The YAML of a cell, and nobody who serves it."""
-    return write_cell(folder)
-
-
-@pytest.fixture
-def robot(folder: Path, cell: Path) -> Iterator[Robot]:
-    """Of a cell that is served and READY."""
-    service = ServiceProcess(cell).start()
-    try:
-        with Robot(folder) as robot:
-            robot.send_poses()
-            robot.wait_for(State.READY)
-            robot.send_poses_for_a_while()
-            yield robot
-    finally:
-        service.kill_if_left()
 
 
 def shell(*words: str | Path) -> Result:
