@@ -70,6 +70,13 @@ class Reason(str, Enum):
     COVERAGE = "coverage"
     CALIBRATION_DRIFT = "calibration_drift"
     VIEWS_DISAGREE = "views_disagree"
+    # a tray of several parts
+    ODD = "odd"
+    TOO_FEW = "too_few_instances"
+    TOUCHING = "instances_touch"
+    MOVED = "instance_moved"
+    NO_MAJORITY = "no_majority"
+    TURNED_OVER = "turned_over"
     # what inspects
     SCORE_INVALID = "score_invalid"
     ENGINE_FAILED = "engine_failed"

@@ -24,10 +24,10 @@ from voxgate.export.evaluation.metrics.objects import IOU_LIMIT, box_iou
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.scenes.judge import Judged, SceneVerdict, judge
 from voxgate.runtime.scenes.open_scene import open_scene
 from voxgate.runtime.scenes.published import METADATA, MM_PER_UNIT
-from voxgate.runtime.scenes.tray import OUTLINE_PERCENT
+from voxgate.runtime.trays.judge import Judged, SceneVerdict, judge
+from voxgate.runtime.trays.tray import OUTLINE_PERCENT
 
 FOLDER = "VOXGATE_SCENES"
 TRUTH = "truth.json"

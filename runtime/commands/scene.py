@@ -25,11 +25,11 @@ def scene(
 
     from voxgate.runtime.common.crew import Crew
     from voxgate.runtime.offline.inspect_scan import EXIT_CODES
-    from voxgate.runtime.scenes.judge import judge
+    from voxgate.runtime.report.tray_picture import save_picture
+    from voxgate.runtime.report.tray_words import as_json as verdict_json
+    from voxgate.runtime.report.tray_words import rows
     from voxgate.runtime.scenes.open_scene import open_scene
-    from voxgate.runtime.scenes.picture import save_picture
-    from voxgate.runtime.scenes.report import as_json as verdict_json
-    from voxgate.runtime.scenes.report import rows
+    from voxgate.runtime.trays.judge import judge
 
     with errors_as_json(as_json), Crew(2) as crew:
         shown = open_scene(folder)
@@ -45,5 +45,5 @@ def scene(
             table.add_row(*row)
         console.print(table)
         for doubt in verdict.doubts:
-            console.print(f"{doubt.reason.value}: {doubt.words}", highlight=False)
+            console.print(f"{doubt.reason.value}: {doubt.detail}", highlight=False)
     raise typer.Exit(EXIT_CODES[verdict.outcome])

@@ -80,6 +80,21 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "speck stays at one pixel of three pictures.",
         "Dust, a drop, a reflection? Clean part and lens and inspect again; a mark stays.",
     ),
+    "odd": (
+        "A part of the tray differs from its neighbours.",
+        "The instances say which, and where.",
+    ),
+    "too_few_instances": (
+        "Fewer than three parts of the tray can be compared: nobody knows which of two is odd.",
+        "Put more parts of one kind on the tray.",
+    ),
+    "instances_touch": ("Parts touch and cannot be told apart.", "Move them apart."),
+    "instance_moved": ("A part stood elsewhere in some views.", "Is the tray steady? Look again."),
+    "no_majority": (
+        "More parts are odd than regular, or as many.",
+        "Are they of one kind? By look alone: does the light cast hard shadows?",
+    ),
+    "turned_over": ("A part lies on its other side, or is another one.", "Turn it; look again."),
     "coverage": (
         "Expected surface that no view has seen.",
         "Something in the way, a view too few, a mirror where the sensor is blind.",

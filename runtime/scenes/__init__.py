@@ -1,1 +1,1 @@
-"""A tray of parts and no golden one: where each stands, and which differs from its neighbours."""
+"""A scene as a folder: posed pictures and depth of several parts on a table."""

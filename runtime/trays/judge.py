@@ -17,18 +17,17 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.scenes import doubts
-from voxgate.runtime.scenes.doubts import Doubt, SceneReason
-from voxgate.runtime.scenes.look import LookDifference, look_differences
-from voxgate.runtime.scenes.majority import patches
-from voxgate.runtime.scenes.neighbours import Difference, differences
-from voxgate.runtime.scenes.placing import ALIKE, Placed, Target, place
+from voxgate.runtime.nouns import Note, Outcome, Reason
 from voxgate.runtime.scenes.scene import Scene
-from voxgate.runtime.scenes.steadiness import shifts_mm
-from voxgate.runtime.scenes.surface import VOXEL_PX, Field, Grid, Prepared, Surface, fuse, prepare
-from voxgate.runtime.scenes.tray import Instance, Tray, look
 from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.trays import doubts
+from voxgate.runtime.trays.look import LookDifference, look_differences
+from voxgate.runtime.trays.majority import patches
+from voxgate.runtime.trays.placing import ALIKE, Placed, Target, place
+from voxgate.runtime.trays.shape import Difference, differences
+from voxgate.runtime.trays.steadiness import shifts_mm
+from voxgate.runtime.trays.surface import VOXEL_PX, Field, Grid, Prepared, Surface, fuse, prepare
+from voxgate.runtime.trays.tray import Instance, Tray, look
 
 MARGIN_VOXELS = 6.0  # around the part compared with: what another one has too much is still seen
 OWN_VOXELS = 8.0  # from its outline: farther away nothing belongs to an instance
@@ -68,13 +67,13 @@ class SceneVerdict:
     """On one tray. Whatever is not proven regular is not PASS."""
 
     outcome: Outcome
-    doubts: tuple[Doubt, ...]
+    doubts: tuple[Note, ...]
     judged: tuple[Judged, ...]
 
     @property
-    def reasons(self) -> tuple[SceneReason, ...]:
+    def reasons(self) -> tuple[Reason, ...]:
         """Each once; an odd instance is the first."""
-        odd = [SceneReason.ODD] if any(each.odd for each in self.judged) else []
+        odd = [Reason.ODD] if any(each.odd for each in self.judged) else []
         return tuple(dict.fromkeys([*odd, *(each.reason for each in self.doubts)]))
 
 
@@ -103,7 +102,7 @@ def judge(scene: Scene, crew: Crew) -> SceneVerdict:
 
 def _compare(
     whole: list[Instance], scene: Scene, rays: Rays, tray: Tray, crew: Crew
-) -> tuple[dict[int, Judged], list[Doubt]]:
+) -> tuple[dict[int, Judged], list[Note]]:
     """Each against the others: by label, and what was doubtful about it."""
     views = prepare(scene, rays, tray)
     first, grid, onto, placed = _place_all(whole, views, rays, tray, crew)
@@ -132,7 +131,7 @@ def _compare(
     return compared, [*found, *doubts.no_majority(odd, by_look, len(compared))]
 
 
-def _outcome(judged: tuple[Judged, ...], found: list[Doubt]) -> Outcome:
+def _outcome(judged: tuple[Judged, ...], found: list[Note]) -> Outcome:
     if found:
         return Outcome.INDETERMINATE
     return Outcome.FAIL if any(each.odd for each in judged) else Outcome.PASS

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.scenes.majority import (
+from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.trays.majority import (
     LEAST_OTHERS,
     gaussian,
     majority,
@@ -23,8 +24,7 @@ from voxgate.runtime.scenes.majority import (
     patch,
     scatter,
 )
-from voxgate.runtime.scenes.surface import Field, Grid, Mask, Prepared, Surface
-from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.trays.surface import Field, Grid, Mask, Prepared, Surface
 
 Values = npt.NDArray[np.float64]
 

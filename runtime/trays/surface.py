@@ -20,9 +20,9 @@ from voxgate.runtime.geometry.plane_kernels import fit_planes
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap
 from voxgate.runtime.scenes.scene import Scene, SceneView
-from voxgate.runtime.scenes.surface_kernels import add_view
-from voxgate.runtime.scenes.tray import Tray
 from voxgate.runtime.transforms import Transform, invert
+from voxgate.runtime.trays.surface_kernels import add_view
+from voxgate.runtime.trays.tray import Tray
 
 Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

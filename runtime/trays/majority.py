@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from voxgate.runtime.scenes.surface import Field
+from voxgate.runtime.trays.surface import Field
 
 PATCH_VOXELS = 8  # so many must deviate together: fewer are an edge's flicker
 DEFECT_FROM = 1.0

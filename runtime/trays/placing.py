@@ -14,9 +14,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from voxgate.runtime.scenes.surface import Field, Grid, Surface
-from voxgate.runtime.scenes.tray import Instance
 from voxgate.runtime.transforms import Transform, apply
+from voxgate.runtime.trays.surface import Field, Grid, Surface
+from voxgate.runtime.trays.tray import Instance
 
 Points = npt.NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.scenes.judge import Judged, Oddity, SceneVerdict
+from voxgate.runtime.trays.judge import Judged, Oddity, SceneVerdict
 
 
 def as_json(verdict: SceneVerdict) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def as_json(verdict: SceneVerdict) -> dict[str, Any]:
     return {
         "outcome": verdict.outcome.value,
         "reasons": [each.value for each in verdict.reasons],
-        "notes": [each.words for each in verdict.doubts],
+        "notes": [each.detail for each in verdict.doubts],
         "instances": [_instance(each) for each in verdict.judged],
     }
 

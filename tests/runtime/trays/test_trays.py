@@ -21,11 +21,10 @@ from tests.kits.tray_of_parts import (
     write,
 )
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.nouns import Outcome
-from voxgate.runtime.scenes.doubts import SceneReason
-from voxgate.runtime.scenes.judge import SceneVerdict, judge
+from voxgate.runtime.nouns import Outcome, Reason
+from voxgate.runtime.report.tray_words import rows
 from voxgate.runtime.scenes.open_scene import open_scene
-from voxgate.runtime.scenes.report import rows
+from voxgate.runtime.trays.judge import SceneVerdict, judge
 
 FIVE = regular(5)
 BUMP = Box((5, -8, 12), (4, 4, 3))
@@ -48,7 +47,7 @@ class Row:
     name: str
     tray: Tray
     outcome: Outcome
-    reasons: Sequence[SceneReason] = ()
+    reasons: Sequence[Reason] = ()
     odd: tuple[int, ...] | None = ()
 
 
@@ -58,24 +57,24 @@ BY_DAY = [
         "something on one",
         Tray([*FIVE[:3], bumpy(FIVE[3])]),
         Outcome.FAIL,
-        [SceneReason.ODD],
+        [Reason.ODD],
         (3,),
     ),
     Row(
         "a view from elsewhere",
         Tray(FIVE[:4], wrong_pose=(4, 8.0)),
         Outcome.INDETERMINATE,
-        [SceneReason.VIEWS_DISAGREE],
+        [Reason.VIEWS_DISAGREE],
         None,
     ),
     Row(
         "a stain without height",
         Tray([*FIVE[:3], with_mark(FIVE[3], STAIN)], seed=8),
         Outcome.FAIL,
-        [SceneReason.ODD],
+        [Reason.ODD],
         (3,),
     ),
-    Row("one instance alone", Tray(FIVE[:1]), Outcome.INDETERMINATE, [SceneReason.TOO_FEW], None),
+    Row("one instance alone", Tray(FIVE[:1]), Outcome.INDETERMINATE, [Reason.TOO_FEW], None),
 ]
 AT_NIGHT = [
     Row("three regular parts", Tray(FIVE[:3]), Outcome.PASS),
@@ -90,63 +89,63 @@ AT_NIGHT = [
         "one of the prints is missing",
         Tray([PRINTED[0], with_mark(FIVE[1], PRINT[1]), *PRINTED[2:]], seed=10),
         Outcome.FAIL,
-        [SceneReason.ODD],
+        [Reason.ODD],
         (1,),
     ),
     Row(
         "two of five are stained alike",
         Tray([with_mark(PRINTED[0], STAIN), with_mark(PRINTED[1], STAIN), *PRINTED[2:]], seed=12),
         Outcome.FAIL,
-        [SceneReason.ODD],
+        [Reason.ODD],
         (0, 1),
     ),
     Row(
         "the light casts hard shadows",
         Tray(PRINTED, shadows=True, seed=4),
         Outcome.INDETERMINATE,
-        [SceneReason.NO_MAJORITY],
+        [Reason.NO_MAJORITY],
         None,
     ),
     Row(
         "the light is off",
         Tray(FIVE[:4], brightness=0.02),
         Outcome.INDETERMINATE,
-        [SceneReason.COVERAGE],
+        [Reason.COVERAGE],
         None,
     ),
     Row(
         "a knob is missing",
         Tray([FIVE[0], without(FIVE[1], 2), *FIVE[2:4]]),
         Outcome.FAIL,
-        [SceneReason.ODD],
+        [Reason.ODD],
         (1,),
     ),
     Row(
         "two of five are odd alike",
         Tray([bumpy(FIVE[0]), bumpy(FIVE[1]), *FIVE[2:]]),
         Outcome.FAIL,
-        [SceneReason.ODD],
+        [Reason.ODD],
         (0, 1),
     ),
     Row(
         "one moved between the views",
         Tray(FIVE[:4], moved=(1, 6, 6.0)),
         Outcome.INDETERMINATE,
-        [SceneReason.MOVED],
+        [Reason.MOVED],
         None,
     ),
     Row(
         "two touch",
         Tray([*FIVE[:3], Part(70, 75, 300), Part(76, 118, 10)]),
         Outcome.INDETERMINATE,
-        [SceneReason.TOUCHING],
+        [Reason.TOUCHING],
         None,
     ),
     Row(
         "one is half out of sight",
         Tray([*FIVE[:3], Part(125, 95, 300)], aim=(-45, -30)),
         Outcome.INDETERMINATE,
-        [SceneReason.COVERAGE],
+        [Reason.COVERAGE],
         None,
     ),
     Row(
@@ -155,42 +154,42 @@ AT_NIGHT = [
             [bumpy(FIVE[0]), without(FIVE[1], 2), with_box(FIVE[2], Box((-20, 0, 35), (4, 4, 3)))]
         ),
         Outcome.INDETERMINATE,
-        [SceneReason.NO_MAJORITY],
+        [Reason.NO_MAJORITY],
         None,
     ),
     Row(
         "one lies upside down",
         Tray([*FIVE[:3], Part(70, 75, 300, upside_down=True)]),
         Outcome.INDETERMINATE,
-        [SceneReason.ODD, SceneReason.TURNED_OVER],
+        [Reason.ODD, Reason.TURNED_OVER],
         (3,),
     ),
     Row(
         "a flat one lies upside down",
         Tray([*(replace(part, boxes=ANGLE) for part in FIVE[:3]), Part(70, 75, 300, ANGLE, True)]),
         Outcome.INDETERMINATE,
-        [SceneReason.ODD, SceneReason.TURNED_OVER],
+        [Reason.ODD, Reason.TURNED_OVER],
         (3,),
     ),
     Row(
         "all views are from one side",
         Tray([replace(part, degrees=30) for part in FIVE[:4]], around_deg=150),
         Outcome.INDETERMINATE,
-        [SceneReason.MISSING_VIEW],
+        [Reason.MISSING_VIEW],
         None,
     ),
     Row(
         "a view was sent again",
         Tray(FIVE[:4], views=6, sent_again=2),
         Outcome.INDETERMINATE,
-        [SceneReason.DUPLICATE],
+        [Reason.DUPLICATE_VIEW],
         None,
     ),
     Row(
         "views are missing",
         Tray(FIVE[:4], views=5),
         Outcome.INDETERMINATE,
-        [SceneReason.MISSING_VIEW],
+        [Reason.MISSING_VIEW],
         None,
     ),
 ]
@@ -208,9 +207,9 @@ ROWS = [
 def test_a_tray_is_told_wrong(row: Row, tmp_path: Path) -> None:
     with Crew(1) as crew:
         verdict = judge(open_scene(write(row.tray, tmp_path / "tray")), crew)
-    assert verdict.outcome is row.outcome, [each.words for each in verdict.doubts]
+    assert verdict.outcome is row.outcome, [each.detail for each in verdict.doubts]
     assert set(row.reasons) <= set(verdict.reasons)
-    turned = SceneReason.TURNED_OVER
+    turned = Reason.TURNED_OVER
     assert (turned in row.reasons) == (turned in verdict.reasons)
     if row.odd is not None:
         assert _odd(verdict, row.tray) == set(row.odd)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from voxgate.runtime.scenes.majority import (
+from voxgate.runtime.trays.majority import (
     LEAST_OTHERS,
     gaussian,
     majority,
@@ -25,7 +25,7 @@ from voxgate.runtime.scenes.majority import (
     patch,
     scatter,
 )
-from voxgate.runtime.scenes.surface import Field, Grid, Mask, Surface
+from voxgate.runtime.trays.surface import Field, Grid, Mask, Surface
 
 SMOOTH_VOXELS = 1.0
 WAVE_VOXELS = 5.0

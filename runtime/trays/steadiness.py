@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from voxgate.runtime.scenes.surface import Grid, Surface
-from voxgate.runtime.scenes.tray import Instance
 from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.trays.surface import Grid, Surface
+from voxgate.runtime.trays.tray import Instance
 
 Points = npt.NDArray[np.float64]
 

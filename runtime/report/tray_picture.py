@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.scenes.judge import Judged, SceneVerdict
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.transforms import apply, invert
+from voxgate.runtime.trays.judge import Judged, SceneVerdict
 
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]

@@ -1,18 +1,17 @@
-"""What speaks against deciding on a tray: functions from what was found to a doubt."""
+"""What speaks against deciding on a tray: functions from what was found to a note."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.scenes.neighbours import Difference
-from voxgate.runtime.scenes.placing import ALIKE, outline_likeness
+from voxgate.runtime.nouns import Note, Reason
 from voxgate.runtime.scenes.scene import Scene
-from voxgate.runtime.scenes.tray import Instance
+from voxgate.runtime.trays.placing import ALIKE, outline_likeness
+from voxgate.runtime.trays.shape import Difference
+from voxgate.runtime.trays.tray import Instance
 
 LEAST_VIEWS = 6  # round a part: fewer leave sides that nobody saw
 WIDEST_GAP_DEG = 150.0  # between neighbouring views round the tray: a side in it is seen aslant
@@ -31,43 +30,20 @@ OFF_VOXELS = 0.75
 OFF_TIMES = 5.0
 
 
-class SceneReason(str, Enum):
-    """Why a tray is not PASS; a closed list."""
-
-    ODD = "odd"
-    TOO_FEW = "too_few_instances"
-    TOUCHING = "instances_touch"
-    MISSING_VIEW = "missing_view"
-    VIEWS_DISAGREE = "views_disagree"
-    MOVED = "instance_moved"
-    COVERAGE = "coverage"
-    NO_MAJORITY = "no_majority"
-    TURNED_OVER = "turned_over"
-    DUPLICATE = "duplicate_view"
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """One reason, in words that name the view or the instance."""
-
-    reason: SceneReason
-    words: str
-
-
-def views(scene: Scene, instances: Sequence[Instance]) -> Iterator[Doubt]:
+def views(scene: Scene, instances: Sequence[Instance]) -> Iterator[Note]:
     """Whether there are enough, of their own, and from all around."""
     if len(scene.views) < LEAST_VIEWS:
         words = f"{len(scene.views)} views, at least {LEAST_VIEWS} from all around are needed"
-        yield Doubt(SceneReason.MISSING_VIEW, words)
+        yield Note(Reason.MISSING_VIEW, words)
     first: dict[bytes, int] = {}
     for view in scene.views:
         same = first.setdefault(view.depth_mm.tobytes() + view.image.tobytes(), view.number)
         if same != view.number:
             words = f"view {view.number} is view {same} again: was its picture taken?"
-            yield Doubt(SceneReason.DUPLICATE, words)
+            yield Note(Reason.DUPLICATE_VIEW, words)
     if instances and (gap_deg := _widest_gap_deg(scene, instances)) > WIDEST_GAP_DEG:
         words = f"round the tray {gap_deg:.0f} deg are without a view: views from there are needed"
-        yield Doubt(SceneReason.MISSING_VIEW, words)
+        yield Note(Reason.MISSING_VIEW, words)
 
 
 def _widest_gap_deg(scene: Scene, instances: Sequence[Instance]) -> float:
@@ -77,21 +53,21 @@ def _widest_gap_deg(scene: Scene, instances: Sequence[Instance]) -> float:
     return float(np.diff(np.append(around, around[0] + 360)).max())
 
 
-def too_few(comparable: int, found: int) -> Iterator[Doubt]:
+def too_few(comparable: int, found: int) -> Iterator[Note]:
     """Whether there is a majority to be had at all."""
     if comparable < LEAST_ALIKE:
         words = (
             f"{comparable} of {found} instances can be compared, at least {LEAST_ALIKE} are needed"
         )
-        yield Doubt(SceneReason.TOO_FEW, words)
+        yield Note(Reason.TOO_FEW, words)
 
 
-def touching(instances: Sequence[Instance]) -> dict[int, Doubt]:
+def touching(instances: Sequence[Instance]) -> dict[int, Note]:
     """By label, what covers more of the table than one part does."""
     usual = float(np.median([each.footprint_mm2 for each in instances])) if instances else 0.0
     return {
-        each.label: Doubt(
-            SceneReason.TOUCHING,
+        each.label: Note(
+            Reason.TOUCHING,
             f"what stands at {_place(each)} covers {each.footprint_mm2 / usual:.1f} times the "
             "table that the others do: move parts apart that touch",
         )
@@ -100,11 +76,11 @@ def touching(instances: Sequence[Instance]) -> dict[int, Doubt]:
     }
 
 
-def partly_seen(instances: Sequence[Instance], views: int) -> dict[int, Doubt]:
+def partly_seen(instances: Sequence[Instance], views: int) -> dict[int, Note]:
     """By label, what most views did not see."""
     return {
-        each.label: Doubt(
-            SceneReason.COVERAGE,
+        each.label: Note(
+            Reason.COVERAGE,
             f"what stands at {_place(each)} was seen by {len(each.seen_by)} of {views} views",
         )
         for each in instances
@@ -112,7 +88,7 @@ def partly_seen(instances: Sequence[Instance], views: int) -> dict[int, Doubt]:
     }
 
 
-def small_things(small: Sequence[Instance], instances: Sequence[Instance]) -> Iterator[Doubt]:
+def small_things(small: Sequence[Instance], instances: Sequence[Instance]) -> Iterator[Note]:
     """What may be a part that is half out of sight, the largest of them."""
     usual = float(np.median([each.footprint_mm2 for each in instances])) if instances else 0.0
     largest = max(small, key=lambda each: each.footprint_mm2, default=None)
@@ -121,12 +97,12 @@ def small_things(small: Sequence[Instance], instances: Sequence[Instance]) -> It
             f"something smaller stands at {_place(largest)}, seen by {len(largest.seen_by)} views: "
             "a part half out of sight, or something that does not belong on the tray"
         )
-        yield Doubt(SceneReason.COVERAGE, words)
+        yield Note(Reason.COVERAGE, words)
 
 
 def disagreeing(
     shifts_mm: npt.NDArray[np.float64], instances: Sequence[Instance], voxel_mm: float
-) -> Iterator[Doubt]:
+) -> Iterator[Note]:
     """Views from elsewhere, and instances that moved between two views. shifts_mm: (views,
     instances), see steadiness."""
     if not np.isfinite(shifts_mm).any():
@@ -139,31 +115,31 @@ def disagreeing(
             f"view {number} lies {np.nanmedian(shifts_mm[number]):.1f} mm off what the others saw: "
             "was its pose taken with it?"
         )
-        yield Doubt(SceneReason.VIEWS_DISAGREE, words)
+        yield Note(Reason.VIEWS_DISAGREE, words)
     for instance, column in zip(instances, (off & ~elsewhere[:, None]).T, strict=True):
         if column.any():
             seen = ", ".join(map(str, np.flatnonzero(column)))
             words = f"the instance at {_place(instance)} stands elsewhere in view {seen}"
-            yield Doubt(SceneReason.MOVED, words)
+            yield Note(Reason.MOVED, words)
 
 
-def coverage(instance: Instance, difference: Difference) -> Iterator[Doubt]:
+def coverage(instance: Instance, difference: Difference) -> Iterator[Note]:
     """Whether enough was seen of an instance; what is odd is so whatever else it hides."""
     if difference.score < 1 and difference.unseen_voxels > MOST_UNSEEN_VOXELS:
         words = (
             f"of the instance at {_place(instance)} a piece was seen by no view where its "
             "neighbours have surface"
         )
-        yield Doubt(SceneReason.COVERAGE, words)
+        yield Note(Reason.COVERAGE, words)
     if difference.compared < LEAST_COMPARED:
         words = (
             f"of the instance at {_place(instance)} only {difference.compared:.0%} of what its "
             "neighbours show was seen"
         )
-        yield Doubt(SceneReason.COVERAGE, words)
+        yield Note(Reason.COVERAGE, words)
 
 
-def turned_over(instance: Instance, usual: Instance, alike: float) -> Iterator[Doubt]:
+def turned_over(instance: Instance, usual: Instance, alike: float) -> Iterator[Note]:
     """Of an instance that is odd by shape, whether it lies on its other side: seen from above it is
     the others' outline in a mirror. alike: share of its surface that lies on theirs."""
     mirrored = outline_likeness(instance, usual, mirrored=True)
@@ -173,27 +149,27 @@ def turned_over(instance: Instance, usual: Instance, alike: float) -> Iterator[D
             f"the instance at {_place(instance)} lies turned over, or is another part of the same "
             "outline: turn it and look again"
         )
-        yield Doubt(SceneReason.TURNED_OVER, words)
+        yield Note(Reason.TURNED_OVER, words)
 
 
-def dim(instance: Instance, compared: float) -> Iterator[Doubt]:
+def dim(instance: Instance, compared: float) -> Iterator[Note]:
     """Whether enough of its look could be compared: the pictures are neither dark nor burnt out."""
     if compared < LEAST_COMPARED:
         words = (
             f"of the instance at {_place(instance)} the pictures show only {compared:.0%} of what "
             "they show of its neighbours neither too dark nor burnt out"
         )
-        yield Doubt(SceneReason.COVERAGE, words)
+        yield Note(Reason.COVERAGE, words)
 
 
-def no_majority(odd: int, by_look: int, judged: int) -> Iterator[Doubt]:
+def no_majority(odd: int, by_look: int, judged: int) -> Iterator[Note]:
     """Whether the regular ones are more than the odd ones, or as many and at least two. by_look: of
     the odd ones those whose look is."""
     if odd and (judged - odd < 2 or 2 * odd > judged):
         words = f"{odd} of {judged} instances differ from the others: which are the regular ones?"
         if 2 * by_look > judged:
             words += " By look alone: does the light cast hard shadows?"
-        yield Doubt(SceneReason.NO_MAJORITY, words)
+        yield Note(Reason.NO_MAJORITY, words)
 
 
 def _place(instance: Instance) -> str:

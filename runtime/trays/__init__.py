@@ -1,0 +1,1 @@
+"""Which part of a tray differs from its neighbours: nothing taught, no golden part."""
