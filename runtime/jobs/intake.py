@@ -74,6 +74,11 @@ class Intake:
         """Keep one message of the robot for `settle`: arrival is now, understanding can wait."""
         self._stash.append((payload, t_arrival_ns))
 
+    @property
+    def stashed(self) -> int:
+        """Messages that wait for `settle`."""
+        return len(self._stash)
+
     def settle(self) -> list[Note]:
         """Understand what was stashed; a note for each that is no pose, or not the next one."""
         if not self._stash:

@@ -25,6 +25,7 @@ NAP_NS = 30 * NS_PER_MS
 """Without a job, after a pose that woke the loop the next ones may wait so long: waking for each is
 most of what an idle service costs. Their arrival is stamped late by no more, so that sync.clock's
 promises hold: one of eight is prompt, each comes within 50 ms."""
+MOST_STASHED = 128  # poses that wait for the next heartbeat: half a second at 250 a second
 
 
 class Poller(Protocol):
@@ -70,12 +71,13 @@ class Loop:
         if sockets.poses in ready:
             now_ns = self._now_ns()
             parts.intake.stash_pose(sockets.take_pose(), now_ns)
-            if len(ready) == 1 and parts.runner.job is None and now_ns < self._due_ns:
+            del ready[sockets.poses]
+            if not ready and parts.runner.job is None and now_ns < self._due_ns:
                 self._nap(min(NAP_NS, self._due_ns - now_ns))
                 return
         now_ns = self._now_ns()
-        if ready or parts.runner.job is not None or now_ns >= parts.heart.due_ns:
-            self._settle_poses()  # else nobody waits for them, and many at once are cheaper
+        if ready or self._poses_are_wanted(now_ns):
+            self._settle_poses()
             now_ns = self._now_ns()
         if self._doors.cameras.fileno() in ready or now_ns >= self._next_camera_ns:
             self._take_frames(now_ns)
@@ -131,6 +133,12 @@ class Loop:
         now_ns = self._now_ns()  # after they were taken: no stamp is before its arrival
         for payload in came:
             self._parts.intake.stash_pose(payload, now_ns)
+
+    def _poses_are_wanted(self, now_ns: int) -> bool:
+        """Nobody waits for one without a job, and many at once cost half."""
+        parts = self._parts
+        due = now_ns >= parts.heart.due_ns or parts.intake.stashed >= MOST_STASHED
+        return due or parts.runner.job is not None
 
     def _settle_poses(self) -> None:
         for note in self._parts.intake.settle():
