@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -88,7 +89,9 @@ class Equipment:
         recipe.check_further([name for name in engines if name != MODEL])
         manifest = recipe.manifest
         rays = Rays.from_calibration(calibration.reduced(manifest.block_px))
-        golden, crew = _expected_views(recipe, rays), Crew(threads)
+        with Crew(threads) as loading:
+            golden = _expected_views(recipe, rays, loading)
+        crew = Crew(threads)
         whole, describe = None, ViewDescriber(manifest, rays, crew).describe
         if manifest.voxels is not None:
             whole = Whole(manifest.voxels, rays, manifest.grid.table_z_mm)
@@ -314,10 +317,15 @@ def _surface(recipe: Recipe, golden: tuple[ExpectedView, ...], rays: Rays) -> Su
     return Surface.of_views(recipe.grid, recipe.expected_ijk, shapes, rays.shape)
 
 
-def _expected_views(recipe: Recipe, rays: Rays) -> tuple[ExpectedView, ...]:
-    table_z_mm = recipe.manifest.grid.table_z_mm
+def _expected_views(recipe: Recipe, rays: Rays, crew: Crew) -> tuple[ExpectedView, ...]:
+    table_z_mm, views = recipe.manifest.grid.table_z_mm, recipe.reference
+
+    def share(index: int) -> list[ExpectedView]:
+        first, end = crew.span(index, len(views))
+        return [_expected_view(golden, rays, table_z_mm) for golden in views[first:end]]
+
     try:
-        return tuple(_expected_view(golden, rays, table_z_mm) for golden in recipe.reference)
+        return tuple(chain.from_iterable(crew.run(share)))
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.label}: {error}: export it again") from error
 

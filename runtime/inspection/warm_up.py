@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import sys
 
+from numba.core import registry
+
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison import align, register
 from voxgate.runtime.geometry import brought, drift
 from voxgate.runtime.inspection import blind_spots, fpfh
 from voxgate.runtime.pixels import reduce
 from voxgate.runtime.volume import carve, coverage, lift, segment, smooth
+
+BLAS = "scipy.linalg.cython_blas"
+
+
+def load_compiler() -> None:
+    """numba's own start, which the first kernel would wait for. It looks for SciPy's BLAS, which
+    costs more than all the rest, for products of matrices that no kernel has: it finds none."""
+    hidden = BLAS not in sys.modules
+    if hidden:
+        sys.modules[BLAS] = None  # type: ignore[assignment]
+    try:
+        registry.cpu_target.target_context.refresh()
+    finally:
+        if hidden:
+            del sys.modules[BLAS]
 
 
 def warm_up(crew: Crew, describes: bool = False) -> None:

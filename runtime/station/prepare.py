@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
+from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.trusted.build_id import build_id
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.geometry.calibration import Calibration
@@ -20,8 +21,10 @@ def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_C
         # these pull in the engine and the compiled kernels: loaded beside the cameras' start
         from voxgate.runtime.engines.choice import choose
         from voxgate.runtime.inspection.inspector import Inspector
+        from voxgate.runtime.inspection.warm_up import load_compiler
 
-        recipe = opened(config.recipes, name)
+        with Crew(2) as both:  # reading and unpacking need no interpreter
+            recipe, _ = both.both(lambda: opened(config.recipes, name), load_compiler)
         plans = plans_of(config)
         choice = choose(config.engine.backend, recipe, plans)
         inspector = Inspector.open(
