@@ -18,6 +18,7 @@ from rich.table import Table
 
 from voxgate.benchmarks.line.own_metrics import own_metrics
 from voxgate.benchmarks.places import BRACKET, RECIPES
+from voxgate.runtime.config.sections import Sockets
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import wait_until_ready
@@ -74,8 +75,11 @@ def start_to_ready_s(recipe: Path) -> float:
 
 
 def _box(folder: Path, recipe: Path) -> Box:
+    """With the heartbeat of a cell whose configuration says nothing of it."""
     name = f"{recipe.parent.name}/{recipe.name}"
-    return Box.start(folder, BRACKET / "calibration.json", recipe.parents[1], name)
+    sockets: dict[str, object] = {"heartbeat_ms": Sockets.model_fields["heartbeat_ms"].default}
+    calibration = BRACKET / "calibration.json"
+    return Box.start(folder, calibration, recipe.parents[1], name, {"sockets": sockets})
 
 
 def _processes(box: Box) -> list[psutil.Process]:
