@@ -11,7 +11,8 @@ import numpy.typing as npt
 import onnx
 
 from voxgate.runtime.engines.engine import Tensor
-from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec, VoxelSection
+from voxgate.runtime.pixels.colour import COLOURS
+from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, FpfhSection, TensorSpec, VoxelSection
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +45,11 @@ class Source:
     tools: Mapping[str, str] = field(default_factory=dict)
     graph: onnx.ModelProto | None = None
     bound: float | None = None
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether it sees colour."""
+        return any(t.name in PICTURE_INPUTS and t.shape[1] == COLOURS for t in self.inputs)
 
     @property
     def tells_views_apart(self) -> bool:

@@ -26,6 +26,10 @@ class How(str, Enum):
 
 GreyImage = npt.NDArray[np.uint8]
 """(h, w) uint8, as the sensor delivers it: lens distortion included."""
+ColourImage = npt.NDArray[np.uint8]
+"""(h, w, 3) uint8: red, green, blue; else as a grey one."""
+Picture = npt.NDArray[np.uint8]
+"""A grey image or a colour image: its number of dimensions tells."""
 DepthMap = npt.NDArray[np.float32]
 """(h, w) float32, z in the camera frame, mm, NaN where the sensor had no return."""
 
@@ -146,13 +150,13 @@ class Frame:
     t_device_ns: int
     t_arrival_ns: int
     exposure_ns: int
-    image: GreyImage
+    image: Picture
     depth_mm: DepthMap | None = None
     sensed_mm: DepthMap | None = None
     device: Device = Device.CAMERA
 
     def __post_init__(self) -> None:
-        _check_image(self.image)
+        _check_picture(self.image)
         _check_depth(self.depth_mm, self.image)
         _check_sensed(self.sensed_mm, self.depth_mm)
         if self.exposure_ns < 0:
@@ -175,6 +179,8 @@ class Pose:
 class View:
     """One frame with its proven place: the camera in the part's frame at mid-exposure.
 
+    image: grey; of a colour picture its luma (pixels.colour). colour: (h, w, 3) the same picture in
+        colour, None where the camera sees none.
     uncertainty_mm: how far the camera may have moved within the time residual of both clocks.
     sensed: what a 3D sensor beside the camera measured, on its own pixels, from its own place; its
         picture is blank. Once that surface is brought into the camera (geometry.brought), depth_mm
@@ -189,6 +195,12 @@ class View:
     depth_mm: DepthMap | None = None
     sensed: View | None = None
     sensed_at: npt.NDArray[np.int32] | None = None
+    colour: ColourImage | None = None
+
+    @property
+    def picture(self) -> Picture:
+        """All that the camera saw: in colour where it sees colour."""
+        return self.image if self.colour is None else self.colour
 
     @property
     def shape(self) -> View:
@@ -197,6 +209,7 @@ class View:
 
     def __post_init__(self) -> None:
         _check_image(self.image)
+        _check_colour(self.colour, self.image)
         _check_depth(self.depth_mm, self.image)
         check_rigid(self.part_from_camera)
         if not (np.isfinite(self.uncertainty_mm) and self.uncertainty_mm >= 0):
@@ -303,12 +316,24 @@ def _check_image(image: npt.NDArray[np.uint8]) -> None:
         raise ValueError(f"an image is (h, w) uint8, got {image.shape} {image.dtype}")
 
 
-def _check_depth(depth_mm: DepthMap | None, image: GreyImage) -> None:
+def _check_picture(picture: Picture) -> None:
+    _check_image(picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 3 else picture)
+
+
+def _check_colour(colour: ColourImage | None, image: GreyImage) -> None:
+    if colour is not None and (colour.shape != (*image.shape, 3) or colour.dtype != np.uint8):
+        raise ValueError(
+            f"colour is uint8 of the image's shape {image.shape} and 3 channels, "
+            f"got {colour.shape} {colour.dtype}"
+        )
+
+
+def _check_depth(depth_mm: DepthMap | None, image: Picture) -> None:
     if depth_mm is None:
         return
-    if depth_mm.dtype != np.float32 or depth_mm.shape != image.shape:
+    if depth_mm.dtype != np.float32 or depth_mm.shape != image.shape[:2]:
         raise ValueError(
-            f"depth is float32 of the image's shape {image.shape}, "
+            f"depth is float32 of the image's shape {image.shape[:2]}, "
             f"got {depth_mm.shape} {depth_mm.dtype}"
         )
 

@@ -32,6 +32,9 @@ def reference(
         bool,
         typer.Option("--rendered", help="The scan was rendered from CAD: judge the shape alone."),
     ] = False,
+    grey: Annotated[
+        bool, typer.Option("--grey", help="Of a scan in colour look at the grey alone.")
+    ] = False,
     smallest_mm: Annotated[
         float | None,
         typer.Option(min=0.1, max=100, help="Smallest defect to find, across; default: 2 voxels."),
@@ -65,6 +68,7 @@ def reference(
             voxel_mm=voxel_mm,
             good=good or (),
             force=force,
+            grey=grey,
             calibration=calibration,
             check=graph_check(check_tensorrt),
             on_progress=task_on(progress, "export"),

@@ -26,7 +26,7 @@ from voxgate.export.features.preprocessing import (
     Picture,
     Size,
 )
-from voxgate.export.features.published_steps import depth_plane, grey_plane, published_picture
+from voxgate.export.features.published_steps import depth_plane, picture_planes, published_picture
 from voxgate.runtime.engines.engine import Tensor
 
 Kind = Literal["image", "depth", "fpfh"]
@@ -129,7 +129,7 @@ def published_patches(
     with torch.no_grad():
         if kind == "fpfh":
             return _published_fpfh(torch.from_numpy(np.array(given)), eye.fit, grid)
-        plane = grey_plane(given) if kind == "image" else depth_plane(given, *eye.range_mm)
+        plane = picture_planes(given) if kind == "image" else depth_plane(given, *eye.range_mm)
         steps = Preprocess(eye.side, True, IMAGENET_MEAN, IMAGENET_STD)
         found = eye.backbone(published_picture(plane, steps, eye.fit))
         if eye.transformer:

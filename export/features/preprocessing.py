@@ -18,6 +18,7 @@ from torch.nn import functional
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 GREY_LEVELS = 255.0
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 Fit = Literal["stretch", "pad"]
 Size = tuple[int, int]
@@ -25,11 +26,12 @@ Size = tuple[int, int]
 
 
 class Picture(nn.Module):
-    """uint8 (1, 1, h, w) -> float32 (1, channels, *model_px), as the network wants it.
+    """uint8 (1, 1 or 3, h, w) -> float32 (1, channels, *model_px), as the network wants it.
 
-    The grey level stands in every channel (SiM3D 4.2 stacks it thrice), over 255, resized, then
-    (x - mean) / std unless mean is None. fit "pad" adds zeros at the bottom or right to a square
-    before it is resized (SiM3D 4.2); "stretch" resizes both directions on their own.
+    Colour stays colour; a grey level stands in every channel (SiM3D 4.2 stacks it thrice), over
+    255, resized, then (x - mean) / std unless mean is None. fit "pad" adds zeros at the bottom or
+    right to a square before it is resized (SiM3D 4.2); "stretch" resizes both directions on their
+    own.
     """
 
     def __init__(
@@ -84,7 +86,8 @@ class DepthPicture(nn.Module):
 
 
 class Normalise(nn.Module):
-    """One plane into `channels` equal ones, each (x - mean) / std; mean None: as they are."""
+    """`channels` planes, each (x - mean) / std; mean None: as they are. One plane stands in all of
+    them; of three colours a network of one channel gets the luma."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -97,8 +100,18 @@ class Normalise(nn.Module):
         self.register_buffer("std", _per_channel(std))
 
     def forward(self, plane: torch.Tensor) -> torch.Tensor:
-        planes = torch.cat([plane] * self.channels, dim=1)
+        planes = stacked(plane, self.channels)
         return planes if self.plain else (planes - self.mean) / self.std
+
+
+def stacked(planes: torch.Tensor, channels: int) -> torch.Tensor:
+    """(1, 1 or 3, h, w) -> (1, channels, h, w), channels 1 or 3."""
+    if planes.shape[1] == channels:
+        return planes
+    if channels == 1:
+        weights = planes.new_tensor(LUMA).reshape(1, -1, 1, 1)
+        return (planes * weights).sum(dim=1, keepdim=True)
+    return torch.cat([planes] * channels, dim=1)
 
 
 class Resize(nn.Module):

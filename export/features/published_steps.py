@@ -24,8 +24,8 @@ Finish = Callable[[RawScore], RawScore]
 
 
 def published_picture(plane: torch.Tensor, steps: Preprocess, fit: Fit = "stretch") -> torch.Tensor:
-    """(1, 1, h, w) in 0..1 -> (1, 3, *resize_px) through torchvision's transforms."""
-    picture = plane.repeat(1, CHANNELS, 1, 1)
+    """(1, 1 or 3, h, w) in 0..1 -> (1, 3, *resize_px) through torchvision's transforms."""
+    picture = in_colour(plane)
     if fit == "pad":
         height, width = picture.shape[2:]
         side = max(height, width)
@@ -36,8 +36,19 @@ def published_picture(plane: torch.Tensor, steps: Preprocess, fit: Fit = "stretc
     )
 
 
-def grey_plane(image: Tensor) -> torch.Tensor:
-    """uint8 (1, 1, h, w) -> 0..1 as torchvision's ToDtype(scale=True) does."""
+def in_colour(plane: torch.Tensor) -> torch.Tensor:
+    """(1, 1 or 3, h, w) -> (1, 3, h, w), a grey level thrice."""
+    return plane.expand(-1, CHANNELS, -1, -1)
+
+
+def luma(picture: torch.Tensor) -> torch.Tensor:
+    """(1, 3, h, w) -> (1, 1, h, w), by ITU-R BT.601."""
+    red, green, blue = picture.split(1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def picture_planes(image: Tensor) -> torch.Tensor:
+    """uint8 (1, 1 or 3, h, w) -> 0..1 as torchvision's ToDtype(scale=True) does."""
     return torch.from_numpy(np.ascontiguousarray(image)).float() / GREY_LEVELS
 
 
@@ -71,7 +82,7 @@ def from_picture(
 
     def original(inputs: Mapping[str, Tensor]) -> RawScore:
         with torch.no_grad():
-            picture = grey_plane(inputs["image"]).repeat(1, CHANNELS, 1, 1)
+            picture = in_colour(picture_planes(inputs["image"]))
             return finish(camera_map(model(picture), size_px))
 
     return original

@@ -15,12 +15,15 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.geometry.brought import with_depth
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import DepthMap, GreyImage, View
+from voxgate.runtime.nouns import DepthMap, Picture, View
+from voxgate.runtime.pixels.colour import grey_and_colour
+from voxgate.runtime.pixels.picture import decode_picture
 from voxgate.runtime.transforms import Transform, apply, invert
 
 SHIFT_MM = 0.6  # how a fixture without clamps places a part
 TURN_DEG = 0.4
 LIGHT = 0.05  # of the light; the camera's tone curve is a square root
+WHITE = 0.03  # of each colour alone: lamps warm up, a camera balances its white anew
 GREY_NOISE = 1.5  # shot and read noise, grey levels
 DEPTH_NOISE_MM = 0.05
 JPEG_QUALITY = 95
@@ -37,13 +40,17 @@ def placement(rng: np.random.Generator) -> Transform:
     return part_from_reference
 
 
-def disturbed(image: GreyImage, rng: np.random.Generator) -> GreyImage:
-    """The picture under other light, with the noise of another exposure and a JPEG's."""
+def disturbed(picture: Picture, rng: np.random.Generator) -> Picture:
+    """The picture under other light, in colour also of another white, with the noise of another
+    exposure and a JPEG's."""
     light = np.sqrt(1 + rng.uniform(-LIGHT, LIGHT))
-    noisy = image * light + rng.normal(0, GREY_NOISE, image.shape)
-    grey = np.clip(noisy, 0, 255).round().astype(np.uint8)
-    stored = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-    return np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE), np.uint8)
+    white = np.sqrt(1 + rng.uniform(-WHITE, WHITE, 3)) if picture.ndim == 3 else 1.0
+    noisy = picture * (light * white) + rng.normal(0, GREY_NOISE, picture.shape)
+    levels = np.clip(noisy, 0, 255).round().astype(np.uint8)
+    if picture.ndim == 3:
+        levels = cv2.cvtColor(levels, cv2.COLOR_RGB2BGR)
+    stored = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    return decode_picture(stored.tobytes(), picture.shape[1], picture.shape[0])
 
 
 def seen_again(
@@ -63,8 +70,8 @@ def seen_again(
     moved = apply(camera_from_golden, rays.points(expected.depth_mm).astype(np.float64))
     v, u = np.mgrid[: moved.shape[0], : moved.shape[1]]
     origin = (2 * np.stack([u, v], axis=-1) - rays.project(moved)).astype(np.float32)
-    image = cv2.remap(
-        view.image,
+    picture = cv2.remap(
+        view.picture,
         origin[..., 0],
         origin[..., 1],
         cv2.INTER_CUBIC,
@@ -72,9 +79,11 @@ def seen_again(
     )
     depth_mm = _depth(expected, rays, camera_from_golden, origin)
     noise_mm = rng.normal(0, DEPTH_NOISE_MM, depth_mm.shape)
+    image, colour = grey_and_colour(disturbed(np.asarray(picture, np.uint8), rng))
     again = View(
         frame_id=view.frame_id,
-        image=disturbed(np.asarray(image, np.uint8), rng),
+        image=image,
+        colour=colour,
         part_from_camera=view.part_from_camera,
         uncertainty_mm=view.uncertainty_mm,
         depth_mm=np.asarray(depth_mm + noise_mm, np.float32),

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from voxgate.export.golden.gloss import part_points
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
+from voxgate.runtime.pixels.colour import with_picture
 from voxgate.runtime.transforms import apply, invert
 
 Kind = Literal["blur", "rectangle", "thin rectangle", "bump", "dent"]
@@ -78,7 +79,8 @@ def with_defect(view: View, defect: GeneratedDefect, rays: Rays) -> View:
     mask = _shape((height, width), (int(u), int(v)), half_px, defect)
     if defect.kind in ("bump", "dent"):
         return replace(view, depth_mm=_moved(view.depth_mm, mask, defect))
-    return replace(view, image=_marked(view.image, mask, defect))
+    weight = mask if view.colour is None else mask[..., None]
+    return with_picture(view, _marked(view.picture, weight, defect))
 
 
 def _shape(

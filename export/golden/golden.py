@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from voxgate.runtime.geometry.brought import with_depth
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.geometry.seen_through import SEEN_THROUGH_MAX, seen_through
 from voxgate.runtime.nouns import View
+from voxgate.runtime.pixels.colour import COLOURS
 from voxgate.runtime.pixels.reduce import reduced_view
 from voxgate.runtime.recipe.contents import MAX_VIEWS
 from voxgate.runtime.recipe.viewplan import ViewPlan
@@ -65,6 +66,15 @@ class Golden:
     table_z_mm: float
     working: Working
     unreturned: Unreturned
+
+    @property
+    def channels(self) -> int:
+        """Of its pictures: 1, or 3 in colour."""
+        return 1 if self.views[0].colour is None else COLOURS
+
+    def in_grey(self) -> Golden:
+        """The luma of its pictures, for what sees no colour."""
+        return replace(self, views=tuple(replace(view, colour=None) for view in self.views))
 
     @property
     def plan(self) -> ViewPlan:
@@ -109,6 +119,7 @@ def load_golden(
     views, rays, table_mm = looked.views, looked.rays, looked.table_z_mm
     shapes = tuple(view.shape for view in views)
     _check_agreement(scan.folder, shapes, rays.shape)
+    _check_colours(scan.folder, views)
     grid = _grid_of(scan, voxel_mm) or _grid_around(shapes, rays.shape, table_mm, voxel_mm)
     worked = working(block, looked.pixel_mm, scan.calibration, smallest_mm, voxel_mm)
     unreturned = find_unreturned(views, rays, table_mm)
@@ -184,6 +195,16 @@ def _check_agreement(where: Path, views: tuple[View, ...], rays: Rays) -> None:
             f"{where}: frames {', '.join(map(str, wrong))} put surface where the other views look "
             "through: pictures or poses were exchanged, or the part was moved; take the golden "
             "scan again"
+        )
+
+
+def _check_colours(where: Path, views: tuple[View, ...]) -> None:
+    """Raises ScanError for a scan that is partly in colour."""
+    grey = [view.frame_id for view in views if view.colour is None]
+    if 0 < len(grey) < len(views):
+        raise ScanError(
+            f"{where}: frames {', '.join(map(str, grey))} are grey, the others in colour: take the "
+            "golden scan again, all of it alike"
         )
 
 

@@ -12,7 +12,8 @@ from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.fpfh import fpfh
 from voxgate.runtime.nouns import View
-from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
+from voxgate.runtime.pixels.colour import in_front
+from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, FpfhSection, TensorSpec
 
 THREADS = 2
 FPFH_CHANNELS = 33
@@ -47,8 +48,10 @@ def view_inputs(
             found[name] = np.full((1, 1, 1, 1), planned, np.uint8)
         elif name == "fpfh":
             found[name] = fpfh(view.depth_mm, rays, section or FpfhSection(), crew)[None]
+        elif name == "gloss":
+            found[name] = np.zeros_like(view.image)[None, None]
         else:
-            found[name] = (np.zeros_like(view.image) if name == "gloss" else view.image)[None, None]
+            found[name] = in_front(view.picture)
     return found
 
 
@@ -59,7 +62,7 @@ def size_px(golden: Golden) -> tuple[int, int]:
 
 
 def spec(name: str, golden: Golden, section: FpfhSection | None = None) -> TensorSpec:
-    """The tensor that the runtime hands over under this name."""
+    """The tensor that the runtime hands over under this name: pictures as the golden scan's are."""
     height, width = size_px(golden)
     if name == "fpfh":
         step = (section or FpfhSection()).step_px
@@ -68,7 +71,8 @@ def spec(name: str, golden: Golden, section: FpfhSection | None = None) -> Tenso
     if name == "view":
         return TensorSpec(name=name, dtype="uint8", shape=(1, 1, 1, 1))
     dtype = "uint8" if name in UINT8_INPUTS else "float32"
-    return TensorSpec(name=name, dtype=dtype, shape=(1, 1, height, width))
+    channels = golden.channels if name in PICTURE_INPUTS else 1
+    return TensorSpec(name=name, dtype=dtype, shape=(1, channels, height, width))
 
 
 def golden_range_mm(golden: Golden) -> tuple[float, float]:

@@ -28,6 +28,7 @@ from voxgate.runtime.engines.engine import Engine, Tensor, score_map
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.inspection.inspector import ALIGNMENT_VIEWS
 from voxgate.runtime.nouns import Note, View
+from voxgate.runtime.pixels.colour import in_front
 from voxgate.runtime.transforms import Transform
 
 REPEATS = 2  # times the golden part is put down again: 24 maxima of 12 views fix a two-number law
@@ -192,8 +193,11 @@ def _again(
     crew: Crew,
 ) -> Again:
     found = register(view, planned, expected, golden.rays, reference_from_part, crew)
-    planes = {"image": view.image, "reference": found.reference, "gloss": found.gloss}
-    inputs: dict[str, Tensor] = {name: plane[None, None] for name, plane in planes.items()}
+    inputs: dict[str, Tensor] = {
+        "image": in_front(view.picture),
+        "reference": in_front(found.reference_picture),
+        "gloss": in_front(found.gloss),
+    }
     return Again(inputs, found, view, reference_from_part)
 
 

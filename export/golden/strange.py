@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.engines.engine import Tensor
-from voxgate.runtime.nouns import DepthMap, GreyImage, View
+from voxgate.runtime.nouns import DepthMap, Picture, View
+from voxgate.runtime.pixels.colour import with_picture
 
 MARK_OF_HEIGHT = 1 / 60  # radius of the mark: a flaw of some 10 px on 600
 DENT_MM = 5.0  # how far the mark stands out in depth
@@ -30,44 +31,47 @@ Mask = npt.NDArray[np.bool_]
 def marked(view: View, part: Mask, rng: np.random.Generator) -> View:
     """A spot where the part is widest, black or white, whichever it is not, and 5 mm nearer."""
     row, column = _middle(part)
-    image, depth_mm = view.image.copy(), _depth(view).copy()
-    radius_px = max(2, round(image.shape[0] * MARK_OF_HEIGHT))
-    spot = np.zeros(image.shape, np.uint8)
+    picture, depth_mm = view.picture.copy(), _depth(view).copy()
+    radius_px = max(2, round(picture.shape[0] * MARK_OF_HEIGHT))
+    spot = np.zeros(view.image.shape, np.uint8)
     cv2.circle(spot, (column, row), radius_px, 1, thickness=-1)
     where = spot > 0
-    image[where] = 0 if image[row, column] > WHITE // 2 else WHITE
+    picture[where] = 0 if view.image[row, column] > WHITE // 2 else WHITE
     depth_mm[where] -= np.float32(DENT_MM)
-    return replace(view, image=image, depth_mm=depth_mm)
+    return replace(with_picture(view, picture), depth_mm=depth_mm)
 
 
 def brighter(view: View, part: Mask, rng: np.random.Generator) -> View:
     """Under more light."""
-    return replace(view, image=_lit(view.image, BRIGHT))
+    return with_picture(view, _lit(view.picture, BRIGHT))
 
 
 def darker(view: View, part: Mask, rng: np.random.Generator) -> View:
     """Under less light."""
-    return replace(view, image=_lit(view.image, DARK))
+    return with_picture(view, _lit(view.picture, DARK))
 
 
 def inverted(view: View, part: Mask, rng: np.random.Generator) -> View:
     """Black for white, and what is near far."""
     depth_mm = _depth(view)
     mirrored = 2 * np.nanmedian(depth_mm) - depth_mm
-    return replace(view, image=WHITE - view.image, depth_mm=mirrored.astype(np.float32))
+    inverse = with_picture(view, WHITE - view.picture)
+    return replace(inverse, depth_mm=mirrored.astype(np.float32))
 
 
 def noise(view: View, part: Mask, rng: np.random.Generator) -> View:
     """Nothing but noise, in depth half as far to half as far again."""
-    image = rng.integers(0, WHITE + 1, view.image.shape, dtype=np.uint8)
+    picture = rng.integers(0, WHITE + 1, view.picture.shape, dtype=np.uint8)
     factor = rng.uniform(0.5, 1.5, view.image.shape)
-    return replace(view, image=image, depth_mm=(_depth(view) * factor).astype(np.float32))
+    noisy = (_depth(view) * factor).astype(np.float32)
+    return replace(with_picture(view, picture), depth_mm=noisy)
 
 
 def bare(view: View, part: Mask, rng: np.random.Generator) -> View:
     """A white board where the part stood."""
     depth_mm = np.full(view.image.shape, np.nanmedian(_depth(view)), np.float32)
-    return replace(view, image=np.full_like(view.image, WHITE), depth_mm=depth_mm)
+    board = with_picture(view, np.full_like(view.picture, WHITE))
+    return replace(board, depth_mm=depth_mm)
 
 
 Alter = Callable[[View, Mask, np.random.Generator], View]
@@ -116,8 +120,8 @@ def _depth(view: View) -> DepthMap:
     return view.depth_mm
 
 
-def _lit(image: GreyImage, factor: float) -> GreyImage:
-    return np.asarray(np.clip(image * factor, 0, WHITE).round(), np.uint8)
+def _lit(picture: Picture, factor: float) -> Picture:
+    return np.asarray(np.clip(picture * factor, 0, WHITE).round(), np.uint8)
 
 
 def _cube(inputs: Mapping[str, Tensor], name: str) -> npt.NDArray[np.uint8]:

@@ -26,7 +26,12 @@ from voxgate.export.features.preprocessing import (
     Size,
     ToCamera,
 )
-from voxgate.export.features.published_steps import camera_map, grey_plane, published_picture
+from voxgate.export.features.published_steps import (
+    camera_map,
+    luma,
+    picture_planes,
+    published_picture,
+)
 from voxgate.export.features.timm_backbones import load_stages
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px, spec
@@ -93,9 +98,9 @@ def load_omnipose(golden: Golden, options: OmniposeOptions) -> Source:
     size = size_px(golden)
 
     def features(image: Tensor) -> torch.Tensor:
-        plane = grey_plane(image)
+        plane = picture_planes(image)
         maps = backbone(published_picture(plane, steps))
-        grey = published_picture(plane, Preprocess(side, True, None, (1.0,)))[:, :1]
+        grey = luma(published_picture(plane, Preprocess(side, True, None, (1.0,))))
         large = [functional.interpolate(m, size=side, mode="bilinear") for m in maps]
         return torch.cat([*large, grey], dim=1)
 

@@ -24,7 +24,7 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import INPUTS, Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.folder import sha256
-from voxgate.runtime.recipe.manifest import TensorSpec
+from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, TensorSpec
 
 METHOD = "onnx"
 RAW = "raw"
@@ -92,17 +92,27 @@ def _inputs(model: onnx.ModelProto, golden: Golden, path: Path) -> tuple[TensorS
             raise EngineError(
                 f"{path}: input {value.name!r}: rename it to one of {', '.join(SERVED)}"
             )
-        wanted = spec(value.name, golden)
-        if _described(value) != (wanted.dtype, wanted.shape):
-            dtype, shape = _described(value)
+        dtype, shape = _described(value)
+        wanted = _wanted(value.name, shape, golden)
+        if (dtype, shape) != (wanted.dtype, wanted.shape):
             raise EngineError(
                 f"{path}: input {value.name} is {dtype} {list(shape)}, the runtime hands "
                 f"{wanted.dtype} {list(wanted.shape)}: put scaling and resizing into the graph"
             )
         found.append(wanted)
+    if len({each.shape[1] for each in found if each.name in PICTURE_INPUTS}) > 1:
+        raise EngineError(
+            f"{path}: takes one picture in colour and one in grey: let it take both alike"
+        )
     if not found:
         raise EngineError(f"{path}: takes no input: name one of {', '.join(SERVED)}")
     return tuple(found)
+
+
+def _wanted(name: str, shape: tuple[int, ...], golden: Golden) -> TensorSpec:
+    """As the golden scan has it; also its luma, where the file takes one channel."""
+    grey = name in PICTURE_INPUTS and shape[1:2] == (1,)
+    return spec(name, golden.in_grey() if grey else golden)
 
 
 def _check_output(model: onnx.ModelProto, golden: Golden, path: Path) -> None:

@@ -18,6 +18,8 @@ import numpy as np
 from voxgate.export.packing.package import check_free, check_label, write_files
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.nouns import Picture
+from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.recipe.folder import MANIFEST_FILE, sha256
 from voxgate.runtime.recipe.manifest import (
     GEOMETRY,
@@ -179,12 +181,19 @@ def _same_plan(first: Recipe, other: Recipe) -> bool:
 def _same_reference(first: Recipe, other: Recipe) -> bool:
     """Also when one of them holds no golden views: then the other's serve both."""
     return not (first.reference and other.reference) or all(
-        np.array_equal(one.image, two.image)
+        _same_picture(one.image, two.image)
         and np.array_equal(one.depth_mm, two.depth_mm, equal_nan=True)
         and np.array_equal(one.part_from_camera, two.part_from_camera)
         and np.array_equal(one.gloss, two.gloss)
         for one, two in zip(first.reference, other.reference, strict=True)
     )
+
+
+def _same_picture(one: Picture, two: Picture) -> bool:
+    """In grey where one of both recipes sees no colour."""
+    if one.ndim != two.ndim:
+        one, two = grey_and_colour(one)[0], grey_and_colour(two)[0]
+    return np.array_equal(one, two)
 
 
 # --- what is written -----------------------------------------------------------------------------
@@ -195,7 +204,8 @@ def _content(first: _Source, further: Sequence[_Source]) -> dict[str, bytes]:
     for source in further:
         model, probes = detector_files(source.name)
         content |= {model: source.read("model.onnx"), probes: source.read("probe.npz")}
-        if source.recipe.reference and REFERENCE_FILE not in content:
+        in_colour = source.recipe.manifest.in_colour and not first.recipe.manifest.in_colour
+        if source.recipe.reference and (in_colour or REFERENCE_FILE not in content):
             content[REFERENCE_FILE] = source.read(REFERENCE_FILE)
     thresholds = {each.name: dict(each.recipe.threshold) for each in (first, *further)}
     record = {

@@ -51,7 +51,8 @@ class SensedViews:
 class ReferenceViews:
     """The golden views as recorded, and what was learnt from them together.
 
-    image (n, h, w) uint8; depth_counts (n, h, w) uint16, 0 = no return; depth_unit_mm per count;
+    image (n, h, w) uint8, or (n, h, w, 3) in colour; depth_counts (n, h, w) uint16, 0 = no return;
+    depth_unit_mm per count;
     shown_counts (n, h, w) uint16: of surface that the picture shows and that gave no return, or 0;
     part_from_camera (n, 4, 4) float64; gloss (n, h, w) uint8: grey levels by which a surface
     point changes from view to view, or further good parts differed. spread_counts (n, h, w) uint8

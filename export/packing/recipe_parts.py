@@ -36,7 +36,7 @@ def expected_views(golden: Golden, flicker: Gloss, bar: Bar) -> tuple[ExpectedVi
     for view, shine, shown in learnt:
         assert view.depth_mm is not None  # load_golden refuses a scan without
         pose, table = view.part_from_camera, golden.table_z_mm
-        one = expect(view.image, view.depth_mm, golden.rays, pose, table, shine, shown)
+        one = expect(view.picture, view.depth_mm, golden.rays, pose, table, shine, shown)
         found.append(one if view.sensed is None else replace(one, sensed=_sensed(view, golden)))
         bar.step()
     return tuple(found)
@@ -49,12 +49,14 @@ def _sensed(view: View, golden: Golden) -> ExpectedView:
     return expect(own.image, own.depth_mm, golden.rays.shape, pose, table)
 
 
-def reference_views(golden: Golden, flicker: Gloss) -> ReferenceViews:
-    """The golden views as they go into reference.npz."""
+def reference_views(golden: Golden, flicker: Gloss, manifest: Manifest) -> ReferenceViews:
+    """The golden views as they go into reference.npz, in colour where the recipe sees colour."""
     unit_mm = golden.scan.calibration.depth_unit_mm
     depth = np.stack([view.depth_mm for view in golden.views if view.depth_mm is not None])
     return ReferenceViews(
-        image=np.stack([view.image for view in golden.views]),
+        image=np.stack(
+            [view.picture if manifest.in_colour else view.image for view in golden.views]
+        ),
         depth_counts=_counts(depth, unit_mm),
         shown_counts=_counts(golden.unreturned.depth_mm, unit_mm),
         depth_unit_mm=unit_mm,
@@ -136,5 +138,6 @@ def with_mark(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     image = np.array(inputs["image"], np.uint8)
     height, width = image.shape[2:]
     radius_px = max(2, round(height * MARK_OF_HEIGHT))
-    cv2.circle(image[0, 0], (width // 2, height // 2), radius_px, 0, thickness=-1)
+    for plane in image[0]:
+        cv2.circle(plane, (width // 2, height // 2), radius_px, 0, thickness=-1)
     return {**inputs, "image": image}

@@ -34,7 +34,7 @@ class Features:
 
     difference: test minus golden; golden: (1, channels, h, w); noise: (1, channels, 1, 1), what
     light, tone and the sensor leave; size: (h, w); block: cells that make 8 px; smoothing: box
-    means, one after the other.
+    means, one after the other; misplacement_cells, texture_gain: of the tolerance.
     """
 
     difference: str
@@ -44,6 +44,8 @@ class Features:
     size: tuple[int, int]
     block: int
     smoothing: tuple[int, ...] = SMOOTHING
+    misplacement_cells: float = MISPLACEMENT_CELLS
+    texture_gain: float = TEXTURE_GAIN
 
 
 def without_light_change(graph: GraphBuilder, features: Features) -> str:
@@ -106,7 +108,7 @@ def _tolerance_squared(graph: GraphBuilder, features: Features) -> str:
     smooth = graph.boxes(features.golden, features.smoothing)
     band = graph.op("Sub", smooth, graph.boxes(smooth, SURROUND))
     return graph.sum(
-        graph.scaled(graph.boxes(steepness(graph, smooth), SPREAD), MISPLACEMENT_CELLS**2),
-        graph.scaled(graph.boxes(graph.square(band), CONTEXT), TEXTURE_GAIN**2),
+        graph.scaled(graph.boxes(steepness(graph, smooth), SPREAD), features.misplacement_cells**2),
+        graph.scaled(graph.boxes(graph.square(band), CONTEXT), features.texture_gain**2),
         graph.square(features.noise),
     )

@@ -20,6 +20,7 @@ from voxgate.export.reference.comparison_head import (
     tolerances_apart,
 )
 from voxgate.export.reference.same_light import SameLight, same_light
+from voxgate.runtime.recipe.manifest import PICTURE_INPUTS
 
 BLOCK_PX = 8  # light is compared in blocks: fine against 18 px, and 64 times less to compute
 SMALLEST_MARK_PX = 2  # what is narrower in any direction is an edge's shimmer, not a mark
@@ -51,12 +52,21 @@ LEVELS = (Level(1, 1.5), Level(2, 1.0))
 def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
     """The graph for pictures of size_px (h, w); `full_scale` tolerances become score 1.0."""
     graph = GraphBuilder()
-    image, golden, gloss = (_picture(graph, name, size_px) for name in INPUTS)
+    image, golden, gloss = (picture(graph, name, size_px) for name in INPUTS)
     size = padded_size(size_px)
-    pair = same_light(graph, image, golden, _noise(graph, LEVELS[0]), size, BLOCK_PX)
-    unsteady = graph.square(graph.scaled(gloss, UNSTEADY))
-    maps = [_level(graph, level, pair, unsteady, size) for level in LEVELS]
+    pair = same_light(graph, image, golden, noise_of(graph, LEVELS[0]), size, BLOCK_PX)
+    maps = levels(graph, pair, unsteady_squared(graph, gloss), size)
     return finish(graph, maps, full_scale, size_px, INPUTS)
+
+
+def levels(graph: GraphBuilder, pair: SameLight, unsteady: str, size: tuple[int, int]) -> list[str]:
+    """Tolerances apart of two grey pictures, in every octave, at full size."""
+    return [_level(graph, level, pair, unsteady, size) for level in LEVELS]
+
+
+def unsteady_squared(graph: GraphBuilder, gloss: str) -> str:
+    """What flickers, as a tolerance, squared."""
+    return graph.square(graph.scaled(gloss, UNSTEADY))
 
 
 def silent(size_px: tuple[int, int]) -> onnx.ModelProto:
@@ -84,24 +94,33 @@ def finish(
     inputs: tuple[str, ...],
     opset: int = OPSET,
     smallest_px: int = SMALLEST_MARK_PX,
+    channels: int = 1,
 ) -> onnx.ModelProto:
-    """The strongest of several maps without specks, scaled so that `full_scale` is 1.0."""
+    """The strongest of several maps without specks, scaled so that `full_scale` is 1.0.
+
+    channels: of the pictures among the inputs.
+    """
     strongest = maps[0] if len(maps) == 1 else graph.op("Max", *maps)
     apart = graph.cropped(graph.opening(strongest, smallest_px), size_px)
     factor = graph.constant(1.0 / full_scale)
     graph.nodes.append(helper.make_node("Mul", [apart, factor], ["score"]))
     shape = [1, 1, *size_px]
-    declared = [helper.make_tensor_value_info(name, TensorProto.UINT8, shape) for name in inputs]
+    declared = [
+        helper.make_tensor_value_info(
+            name, TensorProto.UINT8, [1, channels if name in PICTURE_INPUTS else 1, *size_px]
+        )
+        for name in inputs
+    ]
     score = helper.make_tensor_value_info("score", TensorProto.FLOAT, shape)
     return graph.model(declared, [score], opset)
 
 
-def _picture(graph: GraphBuilder, name: str, size_px: tuple[int, int]) -> str:
+def picture(graph: GraphBuilder, name: str, size_px: tuple[int, int]) -> str:
     height, width = padded_size(size_px)
     return graph.padded(graph.to_float(name), height - size_px[0], width - size_px[1])
 
 
-def _noise(graph: GraphBuilder, level: Level) -> str:
+def noise_of(graph: GraphBuilder, level: Level) -> str:
     return graph.constant(per_channel(level.noise_grey))
 
 
@@ -115,6 +134,6 @@ def _level(
     spot, golden, unsteady = (
         graph.shrink(x, level.shrink) for x in (pair.difference, pair.golden, unsteady)
     )
-    features = Features(spot, golden, _noise(graph, level), 1, size, BLOCK_PX, SMOOTHING)
+    features = Features(spot, golden, noise_of(graph, level), 1, size, BLOCK_PX, SMOOTHING)
     apart = tolerances_apart(graph, features, unsteady)
     return apart if level.shrink == 1 else graph.grow(apart, 1, size)

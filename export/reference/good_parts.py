@@ -26,7 +26,8 @@ from voxgate.runtime.fusion.host import Described
 from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inspector import Inspector
-from voxgate.runtime.nouns import GreyImage, Note, Outcome, Verdict, View
+from voxgate.runtime.nouns import GreyImage, Note, Outcome, Picture, Verdict, View
+from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.recipe.contents import SPREAD_UNIT_MM
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import lost_frames, views_of
@@ -70,7 +71,7 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
             _check(scan, verdict, force)
             assert verdict.alignment is not None  # or it would have been INDETERMINATE
             for planned, described in inspector.described.items():
-                score = inspector.equipment.scores_of(described, described.view.image)
+                score = inspector.equipment.scores_of(described, described.view.picture)
                 own = _spread(described, score, full_scale, parts.manifest.tolerance_mm)
                 golden, view = inspector.equipment.golden[planned], described.view
                 rays, moved = inspector.equipment.rays, verdict.alignment.reference_from_part
@@ -88,7 +89,7 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
 
 def _none_of(reference: ReferenceViews) -> Spread:
     depth = reference.depth_counts if reference.sensed is None else reference.sensed.depth_counts
-    return Spread(np.zeros(reference.image.shape, np.float32), np.zeros(depth.shape, np.float32))
+    return Spread(np.zeros(reference.gloss.shape, np.float32), np.zeros(depth.shape, np.float32))
 
 
 def _arrivals(folder: Path) -> list[View | Note]:
@@ -117,21 +118,27 @@ def _spread(
     view, registered = described.view, described.registered
     assert registered is not None  # the recipe compares with golden views
     loud = _reaching((score >= TAUGHT_SCORE).astype(np.float32)) > 0
-    grey = _difference(view.image, registered.reference) / np.float32(TAUGHT_SCORE * full_scale)
+    expected = registered.reference_picture
+    seen = view.picture if view.picture.shape == expected.shape else view.image
+    grey = _difference(seen, expected) / np.float32(TAUGHT_SCORE * full_scale)
     over = np.maximum(np.square(registered.shape.geometry / np.float32(TAUGHT_SCORE)) - 1, 0)
     shape_mm = np.float32(tolerance_mm) * np.sqrt(over)
     return Spread(np.where(loud, grey, np.float32(0)), np.asarray(shape_mm, np.float32))
 
 
-def _difference(image: GreyImage, reference: GreyImage) -> FloatMap:
-    """(h, w) grey levels, under one light, as far as the model's smoothing leaves them."""
-    own, golden = image.astype(np.float32), reference.astype(np.float32)
-    light = (_slow(own) + 1) / (_slow(golden) + 1)
-    return np.abs(cv2.blur(own - light * golden, (SMOOTH_PX, SMOOTH_PX))).astype(np.float32)
+def _difference(picture: Picture, reference: Picture) -> FloatMap:
+    """(h, w) grey levels, under one light, as far as the model's smoothing leaves them; of the
+    colour that differs most."""
+    own, golden = picture.astype(np.float32), reference.astype(np.float32)
+    bright, known = (_slow(grey_and_colour(each)[0]) for each in (picture, reference))
+    light = ((bright + 1) / (known + 1)).reshape(*bright.shape, *(1,) * (own.ndim - 2))
+    apart = np.abs(cv2.blur(own - light * golden, (SMOOTH_PX, SMOOTH_PX))).astype(np.float32)
+    return apart if apart.ndim == 2 else apart.max(axis=2)
 
 
-def _slow(picture: FloatMap) -> FloatMap:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), LIGHT_SIGMA_PX), np.float32)
+def _slow(grey: GreyImage) -> FloatMap:
+    blurred = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), LIGHT_SIGMA_PX)
+    return np.asarray(blurred, np.float32)
 
 
 def _golden_pixels(

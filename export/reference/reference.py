@@ -18,6 +18,7 @@ import onnx
 from voxgate.export.golden.disturbance import disturbed
 from voxgate.export.golden.gloss import Gloss, gloss
 from voxgate.export.golden.golden import Golden, load_golden
+from voxgate.export.golden.inputs import spec
 from voxgate.export.golden.seen_again import (
     REPEATS,
     SEED,
@@ -49,13 +50,15 @@ from voxgate.export.packing.recipe_parts import (
 from voxgate.export.progress import Bar, Progress, silent
 from voxgate.export.reference import filter_bank
 from voxgate.export.reference import user_backbone as user_backbone
+from voxgate.export.reference.colour_bank import colour_bank
 from voxgate.export.reference.good_parts import taught
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.register import TOLERANCE_MM
 from voxgate.runtime.engines.onnxruntime_engine import open_cpu
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.nouns import Picture
+from voxgate.runtime.pixels.colour import COLOURS
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
@@ -113,6 +116,7 @@ def export_reference_recipe(
     voxel_mm: float | None = None,
     good: Sequence[Path] = (),
     force: bool = False,
+    grey: bool = False,
     calibration: Path | None = None,
     check: GraphCheck = check,
     on_progress: Progress = silent,
@@ -129,6 +133,8 @@ def export_reference_recipe(
     good: scans of further good parts: where they differ from the golden one, others may too. force:
     also by those that the golden scan alone FAILs.
 
+    grey: inspect the luma of a scan in colour, whatever colour its parts have.
+
     check: whether TensorRT builds the graph.
 
     on_progress(done, of, what) is called as the work goes on. Raises ScanError, CalibrationError,
@@ -139,7 +145,8 @@ def export_reference_recipe(
         raise EngineError("a rendered scan teaches no look: leave --backbone or --rendered away")
     bar = Bar(on_progress)
     bar.say("read the golden scan")
-    golden = load_golden(scan, calibration, smallest_mm, voxel_mm=voxel_mm)
+    seen = load_golden(scan, calibration, smallest_mm, voxel_mm=voxel_mm)
+    golden = seen.in_grey() if grey else seen
     name = name or name_of(golden.scan.calibration.part)
     check_label(name, version)
     bar.begin(len(golden.views) * (1 + 2 * REPEATS))  # fitted once, seen again REPEATS times
@@ -174,10 +181,13 @@ def build_parts(
 ) -> RecipeParts:
     """Everything of the recipe, in memory. Raises as `export_reference_recipe` does."""
     bar = bar or Bar(silent)
+    network = None if backbone is None else user_backbone.load_backbone(backbone)
+    if rendered or (network is not None and network.channels == 1):
+        golden = golden.in_grey()
     bar.say("gloss")
     flicker = gloss(golden.views, golden.rays, golden.table_z_mm, golden.unreturned.depth_mm)
     expected = expected_views(golden, flicker, bar)
-    model_of = _modeller(golden, backbone, rendered)
+    model_of = _modeller(golden, network, rendered)
     full_scale = filter_bank.FULL_SCALE if backbone is None else user_backbone.FULL_SCALE
     check(model_of(full_scale).graph, METHOD)
     detector = _detector(golden, expected, flicker, model_of, full_scale, bar)
@@ -189,7 +199,7 @@ def build_parts(
         model=detector.model,
         plan=golden.plan,
         expected_ijk=golden.expected_ijk(),
-        reference=reference_views(golden, flicker),
+        reference=reference_views(golden, flicker, manifest),
         probes=detector.probes,
         threshold={**record, **RENDERED_PROOF, **judged} if rendered else {**record, **judged},
         uninspected=picture(golden),
@@ -199,14 +209,16 @@ def build_parts(
 # --- one function per step, in their order ------------------------------------------------------
 
 
-def _modeller(golden: Golden, backbone: Path | None, rendered: bool) -> Callable[[float], Model]:
+def _modeller(
+    golden: Golden, network: user_backbone.Backbone | None, rendered: bool
+) -> Callable[[float], Model]:
     """The graph as a function of its scale."""
     size_px = golden.rays.x.shape[0], golden.rays.x.shape[1]
     if rendered:
         return lambda scale: Model(filter_bank.silent(size_px), ("image",))
-    if backbone is None:
-        return lambda scale: Model(filter_bank.filter_bank(size_px, scale), filter_bank.INPUTS)
-    network = user_backbone.load_backbone(backbone)
+    if network is None:
+        bank = filter_bank.filter_bank if golden.channels == 1 else colour_bank
+        return lambda scale: Model(bank(size_px, scale), filter_bank.INPUTS)
     pairs = _noise_pairs(golden)
     return lambda scale: Model(
         user_backbone.backbone_graph(network, size_px, scale, pairs), user_backbone.INPUTS
@@ -287,9 +299,9 @@ def _named(again: Again, names: tuple[str, ...]) -> dict[str, npt.NDArray[np.gen
     return {name: again.inputs[name] for name in names}
 
 
-def _noise_pairs(golden: Golden) -> list[tuple[GreyImage, GreyImage]]:
+def _noise_pairs(golden: Golden) -> list[tuple[Picture, Picture]]:
     rng = np.random.default_rng(SEED)
-    return [(view.image, disturbed(view.image, rng)) for view in golden.views[:NOISE_PAIRS]]
+    return [(view.picture, disturbed(view.picture, rng)) for view in golden.views[:NOISE_PAIRS]]
 
 
 def _manifest(
@@ -301,15 +313,14 @@ def _manifest(
     rendered: bool,
     smallest_mm: float | None,
 ) -> Manifest:
-    shape = (1, 1, *golden.rays.x.shape)
     return manifest_of(
         golden,
         name=name,
         version=version,
         method=METHOD if backbone is None else f"{METHOD}+backbone",
         provenance={"backbone": None if backbone is None else _described(backbone)},
-        inputs=tuple(TensorSpec(name=i, dtype="uint8", shape=shape) for i in detector.inputs),
-        output=TensorSpec(name="score", dtype="float32", shape=shape),
+        inputs=tuple(spec(name, golden) for name in detector.inputs),
+        output=TensorSpec(name="score", dtype="float32", shape=(1, 1, *golden.rays.x.shape)),
         tolerance_mm=detector.tolerance_mm,
         rendered=rendered,
         smallest_mm=smallest_mm,
@@ -324,6 +335,7 @@ def _summary(out: Path, parts: RecipeParts, working: Working) -> dict[str, Any]:
     fit = parts.threshold["fit"]
     return {
         "recipe": str(out),
+        "channels": COLOURS if parts.manifest.in_colour else 1,
         "name": parts.manifest.name,
         "version": parts.manifest.version,
         "method": parts.manifest.method,

@@ -40,9 +40,16 @@ def same_light(
     lamp = graph.op("Div", _whole_mean(graph, counts, image), _whole_mean(graph, counts, golden))
     # what is off the part stays the test picture
     under = graph.op("Add", golden, graph.op("Mul", compared, _change(graph, golden, lamp)))
-    place = graph.op("Div", _mean(graph, flat, image, block), _mean(graph, flat, under, block))
-    lit = graph.op("Mul", under, graph.grow(place, 1, size))
+    lit = graph.op("Mul", under, place_light(graph, flat, image, under, size, block))
     return SameLight(lit, graph.op("Mul", compared, graph.op("Sub", image, lit)))
+
+
+def place_light(
+    graph: GraphBuilder, flat: str, image: str, golden: str, size: tuple[int, int], block: int
+) -> str:
+    """(1, 1, h, w) by how much more light a place of the one grey picture has than of the other."""
+    place = graph.op("Div", _mean(graph, flat, image, block), _mean(graph, flat, golden, block))
+    return graph.grow(place, 1, size)
 
 
 def _change(graph: GraphBuilder, golden: str, factor: str) -> str:

@@ -1,8 +1,9 @@
 """A feature network of the user's in place of the filter bank, in the same graph, same head.
 
 The network is any ONNX file with one picture input (1, 1 or 3, h, w) and feature maps
-(1, c, h', w') out. uint8 inputs get grey levels; float32 inputs of 3 channels get the usual
-ImageNet normalisation, of 1 channel grey levels over 255. A fixed input size is resized to.
+(1, c, h', w') out. 3 channels get true colour where the golden scan has it, else the grey level
+thrice; 1 channel gets grey. uint8 inputs get levels; float32 inputs of 3 channels get the usual
+ImageNet normalisation, of 1 channel levels over 255. A fixed input size is resized to.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from voxgate.export.reference.comparison_head import (
 from voxgate.export.reference.filter_bank import BLOCK_PX, UNSTEADY, finish
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.nouns import Picture
+from voxgate.runtime.pixels.colour import COLOURS, in_front
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -81,23 +83,27 @@ def backbone_graph(
     backbone: Backbone,
     size_px: tuple[int, int],
     full_scale: float,
-    pairs: Sequence[tuple[GreyImage, GreyImage]],
+    pairs: Sequence[tuple[Picture, Picture]],
 ) -> onnx.ModelProto:
     """`image`, `reference`, `gloss` uint8 (1, 1, h, w) -> `score`: `full_scale` tolerances are 1.0.
 
-    pairs: golden pictures with themselves under other light and noise, (h, w); what the features
-    of a pair differ by is their noise. Raises EngineError when the network fails on them or its
+    pairs: golden pictures with themselves under other light and noise, (h, w), or (h, w, 3), and
+    then image and reference are of three channels too; what the features of a pair differ by is
+    their noise. Raises EngineError when the network fails on them or its
     outputs are no feature maps.
     """
-    noise, sizes = _noise(backbone, size_px, pairs)
+    channels = 1 if pairs[0][0].ndim == 2 else COLOURS
+    noise, sizes = _noise(backbone, size_px, channels, pairs)
     graph = GraphBuilder()
-    tests = _features(graph, backbone, "image", size_px)
-    goldens = _features(graph, backbone, "reference", size_px)
+    tests = _features(graph, backbone, "image", size_px, channels)
+    goldens = _features(graph, backbone, "reference", size_px, channels)
     maps = [
         graph.grow(_apart(graph, test, golden, channel_noise, size, size_px), 1, size_px)
         for test, golden, channel_noise, size in zip(tests, goldens, noise, sizes, strict=True)
     ]
-    made = finish(graph, maps, full_scale, size_px, INPUTS, backbone.opset, SMALLEST_MARK_PX)
+    made = finish(
+        graph, maps, full_scale, size_px, INPUTS, backbone.opset, SMALLEST_MARK_PX, channels
+    )
     try:
         return folded(made)
     except (ValueError, onnx.shape_inference.InferenceError) as error:
@@ -133,18 +139,20 @@ def _unsteady_squared(graph: GraphBuilder, features: Features) -> str:
 
 
 def _features(
-    graph: GraphBuilder, backbone: Backbone, name: str, size_px: tuple[int, int]
+    graph: GraphBuilder, backbone: Backbone, name: str, size_px: tuple[int, int], channels: int
 ) -> list[str]:
-    picture = _prepared(graph, backbone, name, size_px)
+    picture = _prepared(graph, backbone, name, size_px, channels)
     outputs = graph.include(backbone.network, picture, f"{name}.")
     return [graph.to_float(output) for output in outputs]
 
 
-def _prepared(graph: GraphBuilder, backbone: Backbone, name: str, size_px: tuple[int, int]) -> str:
+def _prepared(
+    graph: GraphBuilder, backbone: Backbone, name: str, size_px: tuple[int, int], channels: int
+) -> str:
     x = graph.to_float(name)
     if backbone.size is not None and backbone.size != size_px:
-        x = graph.grow(x, 1, backbone.size)
-    if backbone.channels == 3:
+        x = graph.grow(x, channels, backbone.size)
+    if backbone.channels != channels:  # one that sees no colour gets no picture in colour
         x = graph.op("Concat", x, x, x, axis=1)
     if backbone.dtype == TensorProto.UINT8:
         return graph.op("Cast", x, to=TensorProto.UINT8)
@@ -156,10 +164,11 @@ def _prepared(graph: GraphBuilder, backbone: Backbone, name: str, size_px: tuple
 def _noise(
     backbone: Backbone,
     size_px: tuple[int, int],
-    pairs: Sequence[tuple[GreyImage, GreyImage]],
+    channels: int,
+    pairs: Sequence[tuple[Picture, Picture]],
 ) -> tuple[list[FloatMap], list[tuple[int, int]]]:
     """Per output: rms feature difference per channel over the pairs, and its (h, w)."""
-    run = _Network(backbone, size_px)
+    run = _Network(backbone, size_px, channels)
     golden = [run(image) for image, _ in pairs]
     again = [run(image) for _, image in pairs]
     noise = [
@@ -175,15 +184,15 @@ def _rms_per_channel(difference: FloatMap) -> FloatMap:
 
 
 class _Network:
-    """The prepared network alone, as a function of one picture (h, w)."""
+    """The prepared network alone, as a function of one picture."""
 
-    def __init__(self, backbone: Backbone, size_px: tuple[int, int]) -> None:
+    def __init__(self, backbone: Backbone, size_px: tuple[int, int], channels: int) -> None:
         graph = GraphBuilder()
         outputs = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4)
-            for name in _features(graph, backbone, "image", size_px)
+            for name in _features(graph, backbone, "image", size_px, channels)
         ]
-        picture = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, 1, *size_px])
+        picture = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, channels, *size_px])
         try:
             model = graph.model([picture], outputs, backbone.opset)
             self._session = onnxruntime.InferenceSession(
@@ -192,12 +201,14 @@ class _Network:
         except Exception as error:  # onnx and onnxruntime raise undocumented types of their own
             raise EngineError(f"the backbone cannot be run: {one_line(error)}") from error
 
-    def __call__(self, image: GreyImage) -> list[FloatMap]:
+    def __call__(self, picture: Picture) -> list[FloatMap]:
         """Every feature map (1, c, h, w)."""
         try:
-            found = self._session.run(None, {"image": image[None, None]})
+            found = self._session.run(None, {"image": in_front(picture)})
         except Exception as error:  # as above
-            raise EngineError(f"the backbone fails on {image.shape}: {one_line(error)}") from error
+            raise EngineError(
+                f"the backbone fails on {picture.shape}: {one_line(error)}"
+            ) from error
         return list(found)
 
 

@@ -25,6 +25,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.fusion.voxels import VoxelGrid
+from voxgate.runtime.pixels.colour import in_front
 
 THREADS = 2
 VOLUME_REPEATS = 8  # a volume gives one maximum a part where a scan gives one per view
@@ -141,7 +142,7 @@ class _Maker:
         rng = np.random.default_rng(SEED + planned)
         part = self.expected[planned].measured
         view = kind(run[planned].view, part, rng)
-        inputs = {**run[planned].inputs, "image": view.image[None, None]}
+        inputs = {**run[planned].inputs, "image": in_front(view.picture)}
         again = replace(run[planned], view=view, inputs=inputs)
         return replace(self._view(again, planned), strange=kind.__name__)
 

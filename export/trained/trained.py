@@ -149,6 +149,8 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     name = options.name or name_of(golden.scan.calibration.part)
     check_label(name, options.version)
     source = _loaded(load, golden, on_progress)
+    if not source.in_colour:
+        golden = golden.in_grey()
     bar.say("trace the graph")
     raw = trace(source)
     options.check(raw, source.method)
@@ -198,12 +200,13 @@ class _Draft:
         parity: ParityTable | None = None,
     ) -> RecipeParts:
         """The whole recipe with this graph; without probes it is good for inspections here."""
+        manifest = self._manifest(parity)
         return RecipeParts(
-            manifest=self._manifest(parity),
+            manifest=manifest,
             model=graph.SerializeToString(),
             plan=self.golden.plan,
             expected_ijk=self.golden.expected_ijk(),
-            reference=reference_views(self.golden, self.flicker),
+            reference=reference_views(self.golden, self.flicker, manifest),
             probes=probes,
             threshold=threshold.record,
             uninspected=picture(self.golden),

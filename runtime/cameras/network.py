@@ -270,9 +270,9 @@ def _image(header: FrameHeader, data: bytes, empty_is_blank: bool) -> GreyImage:
         return np.zeros((header.height, header.width), np.uint8)
     if header.encoding == "raw":
         return _raw(data, np.dtype(np.uint8), header, "image").astype(np.uint8)
-    from voxgate.runtime.pixels.picture import decode_grey
+    from voxgate.runtime.pixels.picture import decode_picture
 
-    return decode_grey(data, header.width, header.height)
+    return decode_picture(data, header.width, header.height)
 
 
 def _depth(header: FrameHeader, data: bytes) -> DepthMap:

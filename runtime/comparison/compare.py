@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
-from voxgate.runtime.comparison.register_kernels import compare_view, explain_elsewhere
+from voxgate.runtime.comparison.register_kernels import NOWHERE, compare_view, explain_elsewhere
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import DepthMap, GreyImage, View
+from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage, View
 from voxgate.runtime.pixels.windows import window_px
 from voxgate.runtime.transforms import Transform, apply, invert
 
@@ -41,6 +41,7 @@ class Found:
     roughness, spread: of the golden surface where the deviation was met, mm; infinite and
         0 elsewhere.
     box: rows and columns, with a rim of RIM_MM; outside of it there is nothing of the part.
+    colour: reference in colour, where view and golden view have it.
     """
 
     depth: DepthMap
@@ -54,6 +55,7 @@ class Found:
     spread: FloatMap
     doubtful: npt.NDArray[np.int32]
     box: Box
+    colour: ColourImage | None = None
 
     def cut(self) -> Found:
         """What is in the box, as views; what is doubtful keeps its numbers of the whole."""
@@ -69,6 +71,7 @@ class Found:
             spread=self.spread[self.box],
             doubtful=self.doubtful,
             box=self.box,
+            colour=None if self.colour is None else self.colour[self.box],
         )
 
 
@@ -93,6 +96,8 @@ def compare(
     spread = crew.scratch("register.spread", shape, np.float32)
     doubtful = crew.scratch("register.doubtful", shape, np.int32)
     bounds = crew.scratch("register.bounds", (shape[0], 2), np.int32)
+    in_colour = view.colour is not None and expected.colour is not None
+    sampled = crew.scratch("register.sampled", (*shape, 2) if in_colour else (0, 0, 2), np.float32)
     pose = view.part_from_camera
     # the table did not move with the part: the part's own offset is taken out again
     table_t = golden_from_camera @ invert(pose) @ invert(reference_from_part) @ pose
@@ -135,6 +140,7 @@ def compare(
             spread,
             bounds,
             doubtful.reshape(-1),
+            sampled,
         )
         return doubtful.reshape(-1)[lo * shape[1] :][:doubts]
 
@@ -151,7 +157,21 @@ def compare(
         spread=spread,
         doubtful=doubts,
         box=_box(bounds, shape, window_px(RIM_MM, expected.pixel_mm, LEAST_OPENING_PX)),
+        colour=_sampled_colour(view.colour, expected.colour, sampled),
     )
+
+
+def _sampled_colour(
+    colour: ColourImage | None, golden: ColourImage | None, sampled: FloatMap
+) -> ColourImage | None:
+    """(h, w, 3) the golden picture as it was sampled, the view's own where it was not."""
+    if colour is None or golden is None:
+        return None
+    found = cv2.remap(
+        golden, sampled[..., 0], sampled[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    np.copyto(found, colour, where=(sampled[..., :1] == NOWHERE))
+    return np.asarray(found, np.uint8)
 
 
 def _box(bounds: npt.NDArray[np.int32], shape: tuple[int, ...], rim_px: int) -> Box:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from voxgate.runtime.geometry.plane_kernels import fit_planes, measure_roughness
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage, Picture
+from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.pixels.windows import odd_px, window_px
 from voxgate.runtime.transforms import Transform
 
@@ -45,6 +46,7 @@ class ExpectedView:
     pixel_mm: what a pixel spans on the part, where it stands square to the view; the median.
     table_z_mm: what lies lower in the part frame is the table.
     sensed: what a sensor beside the camera should measure; its picture is blank.
+    colour: (h, w, 3) uint8, image in colour, where the golden scan is.
     """
 
     image: GreyImage
@@ -64,6 +66,12 @@ class ExpectedView:
     part_from_camera: Transform
     table_z_mm: float
     sensed: ExpectedView | None = None
+    colour: ColourImage | None = None
+
+    @property
+    def picture(self) -> Picture:
+        """In colour where the golden scan is."""
+        return self.image if self.colour is None else self.colour
 
     @property
     def shape(self) -> ExpectedView:
@@ -72,7 +80,7 @@ class ExpectedView:
 
 
 def expect(
-    image: GreyImage,
+    picture: Picture,
     depth_mm: DepthMap,
     rays: Rays,
     part_from_camera: Transform,
@@ -81,12 +89,13 @@ def expect(
     shown_mm: DepthMap | None = None,
     spread_mm: npt.NDArray[np.float32] | None = None,
 ) -> ExpectedView:
-    """Fit the planes of one golden view; offline or at load, some 50 ms.
+    """Fit the planes of one golden view, grey or in colour; offline or at load, some 50 ms.
 
     depth (h, w) float32 mm, NaN = no return; surface below table_z_mm, part frame, is the table.
     shown_mm (h, w) float32: depth of the part where the picture shows it without a return, or NaN.
     Raises ValueError when the sizes differ or the part is not in the picture.
     """
+    image, colour = grey_and_colour(picture)
     if not image.shape == depth_mm.shape == rays.x.shape:
         raise ValueError(
             f"image, depth and rays must have one shape, got {image.shape}, "
@@ -124,6 +133,7 @@ def expect(
         near_part=np.asarray(cv2.dilate((measured | shown).view(np.uint8), rim), np.uint8),
         part_from_camera=part_from_camera,
         table_z_mm=table_z_mm,
+        colour=None if colour is None else np.require(colour, np.uint8, ["C", "W"]),
     )
 
 

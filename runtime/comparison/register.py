@@ -26,7 +26,7 @@ from voxgate.runtime.comparison.strangers import add_strangers
 from voxgate.runtime.comparison.surface_score import SCORE_MAX, surface_score
 from voxgate.runtime.geometry.brought import as_seen
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import GreyImage, View
+from voxgate.runtime.nouns import View
 from voxgate.runtime.pixels.windows import odd_px
 from voxgate.runtime.transforms import Transform, apply, invert
 
@@ -118,7 +118,7 @@ def _shape(
     )
     cut = found.cut()
     gone, (silent, missed, lost) = crew.both(
-        lambda: _gone(cut, view.image[found.box], expected),
+        lambda: _gone(cut, view, expected),
         lambda: _missing(cut, expected, asked),
     )
     weight = 1.0 if asked.blind_spots is None else RENDERED_LOST_WEIGHT
@@ -139,6 +139,7 @@ def _shape(
         blind=float(silent.sum() / expected.measured.sum()),
         unknown_mm2=unknown_mm2,
         pixel_mm=pixel_mm,
+        colour=found.colour,
     )
 
 
@@ -159,7 +160,7 @@ def _look(
     """
     found = compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     cut = found.cut()
-    _gone(cut, view.image[found.box], expected)
+    _gone(cut, view, expected)
     _, lost = _lost(cut.kind == LOST, cut, expected, asked)
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
     nothing = np.empty((0, 3), np.float32)
@@ -179,6 +180,7 @@ def _look(
         unknown_mm2=shape.unknown_mm2,
         pixel_mm=expected.pixel_mm,
         sensed=shape,
+        colour=found.colour,
     )
 
 
@@ -198,7 +200,7 @@ def _lost(silent: Mask, cut: Found, expected: ExpectedView, asked: Asked) -> tup
     return missed, wide | _off_edges(silent, cut, expected)
 
 
-def _gone(cut: Found, image: GreyImage, expected: ExpectedView) -> Mask:
+def _gone(cut: Found, view: View, expected: ExpectedView) -> Mask:
     """Where expected surface has vanished, and more than an edge's flicker; around it the picture
     is of what lies behind, and is compared with itself."""
     vanished, pixel_mm = cut.kind == GONE, expected.pixel_mm
@@ -207,7 +209,9 @@ def _gone(cut: Found, image: GreyImage, expected: ExpectedView) -> Mask:
     rim_px = odd_px(GONE_RIM_MM, pixel_mm, LEAST_PX)
     rim = np.ones((rim_px, rim_px), np.uint8)
     behind = cv2.dilate((vanished & ~holes).view(np.uint8), rim) > 0
-    np.copyto(cut.reference, image, where=behind)
+    np.copyto(cut.reference, view.image[cut.box], where=behind)
+    if cut.colour is not None and view.colour is not None:
+        np.copyto(cut.colour, view.colour[cut.box], where=behind[..., None])
     return wide | opened(holes, pixel_mm, HOLE_OPENING_MM, HOLE_OPENING_PX)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from voxgate.runtime.geometry.rays import plain, project_point
+from voxgate.runtime.comparison.row_kernels import find_part, map_point, map_row
 
 # A deviation within the sensor's noise (three sigma) is believed at once. A larger one is looked
 # for again within a pixel around, and in the other golden views: at depth edges and where this
@@ -23,6 +23,7 @@ EDGE_ON = 0.3  # cosine between ray and normal: 73 degrees
 LOST = 1  # the golden scan had a return, this view has none
 GONE = 2  # another surface is seen, far behind the expected one
 SHOWN = 3  # neither had a return; both have pictures
+NOWHERE = np.float32(-2.0)  # of a pixel's place in the golden picture: it is compared with none
 
 
 @njit(inline="always")
@@ -84,18 +85,6 @@ def _sample(image, u, v):
 
 
 @njit(inline="always")
-def _map(t, rx, ry, d, lens):
-    """Point (x, y, z) and pixel (u, v) in the golden camera of a ray at depth d; z > 0."""
-    a = rx * d
-    b = ry * d
-    x = t[0] * a + t[1] * b + t[2] * d + t[3]
-    y = t[4] * a + t[5] * b + t[6] * d + t[7]
-    z = t[8] * a + t[9] * b + t[10] * d + t[11]
-    u, v = project_point(x, y, z, lens)
-    return x, y, z, u, v
-
-
-@njit(inline="always")
 def _pixel(u):
     """The pixel's number along one axis; without a sign, no index is looked at from the end."""
     return np.uint64(np.int64(u + 0.5))
@@ -120,7 +109,7 @@ def _expected_pixel(x, y, rx, ry, lens, part_t, table_t, golden_up, table_z, gol
     while True:
         up = d * (golden_up[0] * rx[j, i] + golden_up[1] * ry[j, i] + golden_up[2]) + golden_up[3]
         t = part_t if up >= table_z else table_t
-        _, _, _, u, v = _map(t, rx[y, x], ry[y, x], d, lens)
+        _, _, _, u, v = map_point(t, rx[y, x], ry[y, x], d, lens)
         if not _inside(u, v, width, height) or not (i == x and j == y):
             return u, v
         i = _pixel(u)
@@ -128,53 +117,6 @@ def _expected_pixel(x, y, rx, ry, lens, part_t, table_t, golden_up, table_z, gol
         if (i == x and j == y) or abs(golden_depth[j, i] - d) < SAME_DEPTH_MM:
             return u, v
         d = golden_depth[j, i]
-
-
-@njit(nogil=True, error_model="numpy")
-def _find_part(depth, rx, ry, up, table_z, on_part):
-    """Which pixels of one row were measured on the part; float32 and without branches, so that the
-    compiler uses vector instructions."""
-    up0, up1, up2, up3 = np.float32(up[0]), np.float32(up[1]), np.float32(up[2]), np.float32(up[3])
-    table, zero = np.float32(table_z), np.float32(0.0)
-    for n in range(depth.size):
-        d = depth[n]
-        on_part[n] = (d > zero) & (up0 * (rx[n] * d) + up1 * (ry[n] * d) + up2 * d + up3 >= table)
-
-
-@njit(nogil=True, error_model="numpy")
-def _map_row(depth, rx, ry, t, lens, px, py, pz, u, v):
-    """What `_map` does, for the measured pixels of a piece of a row, in float32 and without
-    branches; 1e-4 mm and 1e-4 px are lost. The arrays hold nothing of use off the part."""
-    t0, t1, t2, t3 = np.float32(t[0]), np.float32(t[1]), np.float32(t[2]), np.float32(t[3])
-    t4, t5, t6, t7 = np.float32(t[4]), np.float32(t[5]), np.float32(t[6]), np.float32(t[7])
-    t8, t9, t10, t11 = np.float32(t[8]), np.float32(t[9]), np.float32(t[10]), np.float32(t[11])
-    fx, fy = np.float32(lens[0]), np.float32(lens[1])
-    cx, cy = np.float32(lens[2]), np.float32(lens[3])
-    k1, k2, k3 = np.float32(lens[4]), np.float32(lens[5]), np.float32(lens[8])
-    p1, p2 = np.float32(lens[6]), np.float32(lens[7])
-    one, two = np.float32(1.0), np.float32(2.0)
-    if not plain(lens):
-        for n in range(depth.size):
-            x, y, z, at_u, at_v = _map(t, rx[n], ry[n], depth[n], lens)
-            px[n], py[n], pz[n], u[n], v[n] = x, y, z, at_u, at_v
-        return
-    for n in range(depth.size):
-        d = depth[n]
-        a = rx[n] * d
-        b = ry[n] * d
-        x = t0 * a + t1 * b + t2 * d + t3
-        y = t4 * a + t5 * b + t6 * d + t7
-        z = t8 * a + t9 * b + t10 * d + t11
-        px[n] = x
-        py[n] = y
-        pz[n] = z
-        a = x / z
-        b = y / z
-        r2 = a * a + b * b
-        radial = one + r2 * (k1 + r2 * (k2 + r2 * k3))
-        ab = two * a * b
-        u[n] = fx * (a * radial + p1 * ab + p2 * (r2 + two * a * a)) + cx
-        v[n] = fy * (b * radial + p1 * (r2 + two * b * b) + p2 * ab) + cy
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -212,6 +154,7 @@ def compare_view(
     spread,
     bounds,
     doubtful,
+    sampled,
 ):
     """Compare rows [lo, hi); returns how many numbers of measured pixels on the part went to the
     front of those rows of `doubtful`: the ones without a believable deviation.
@@ -226,12 +169,15 @@ def compare_view(
     infinite and 0), kind or 0; and under a kind, pixel (golden pixel number) and same_view: the
     deviation, or how far behind the part a piece of table lies that is seen where the part should
     be. bounds (h, 2): of every row the columns [first, end) outside of which nothing is found.
+    sampled (h, w, 2) float32: where in the golden picture reference was taken, (u, v), or NOWHERE;
+    without a row where nobody asks.
     """
     height, width = depth.shape
     doubts = 0
     first = rows[0] * width
     on_part = np.empty(width, np.bool_)
     row = np.empty((5, width), np.float32)
+    telling = sampled.shape[0] > 0
     for y in range(rows[0], rows[1]):
         reference[y] = image[y]
         gloss[y] = 0
@@ -239,7 +185,9 @@ def compare_view(
         roughness[y] = np.float32(np.inf)
         spread[y] = np.float32(0.0)
         kind[y] = 0
-        _find_part(depth[y], rx[y], ry[y], part_up, table_z, on_part)
+        if telling:
+            sampled[y] = NOWHERE
+        find_part(depth[y], rx[y], ry[y], part_up, table_z, on_part)
         lo = 0
         while lo < width and not (on_part[lo] or near_part[y, lo]):
             lo += 1
@@ -248,7 +196,7 @@ def compare_view(
             hi -= 1
         bounds[y, 0] = lo
         bounds[y, 1] = hi
-        _map_row(
+        map_row(
             depth[y, lo:hi],
             rx[y, lo:hi],
             ry[y, lo:hi],
@@ -273,6 +221,9 @@ def compare_view(
                 pz = row[2, x]
                 reference[y, x] = _sample(golden_image, u, v)
                 gloss[y, x] = golden_gloss[_pixel(v), _pixel(u)]
+                if telling:
+                    sampled[y, x, 0] = u
+                    sampled[y, x, 1] = v
             else:
                 # no return, or the table where the part may have been
                 if near_part[y, x] == 0:
@@ -291,11 +242,14 @@ def compare_view(
                     continue
                 reference[y, x] = _sample(golden_image, u, v)
                 gloss[y, x] = golden_gloss[j, i]
+                if telling:
+                    sampled[y, x, 0] = u
+                    sampled[y, x, 1] = v
                 if not d > 0.0:
                     pixel[y, x] = j * width + i
                     kind[y, x] = LOST if measured[j, i] else SHOWN
                     continue
-                at_x, at_y, at_z, _, _ = _map(part_t, rx[y, x], ry[y, x], d, lens)
+                at_x, at_y, at_z, _, _ = map_point(part_t, rx[y, x], ry[y, x], d, lens)
                 px, py, pz = np.float32(at_x), np.float32(at_y), np.float32(at_z)
             j, i = _pixel(v), _pixel(u)
             distance = _distance(plane, j, i, px, py, pz)
@@ -334,7 +288,7 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, farthest, dev
         best = deviation[p]
         if abs(best) <= BELIEVED_MM:
             continue
-        x, y, z, u, v = _map(t, rx[p], ry[p], depth[p], lens)
+        x, y, z, u, v = map_point(t, rx[p], ry[p], depth[p], lens)
         if z > 0.0 and _inside(u, v, width, height):
             j, i = _pixel(v), _pixel(u)
             if z > farthest[j, i] + SURELY_HIDDEN_MM:

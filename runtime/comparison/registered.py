@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from voxgate.runtime.comparison.compare import FloatMap, Mask, opened
-from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.nouns import ColourImage, GreyImage, Picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +35,7 @@ class Registered:
     pixel_mm: what a pixel spans on the part.
     sensed: of a sensor beside the camera, on its own pixels: what is said of the shape. Here stands
         the picture then, and of geometry what the camera sees of it; nothing vanishes here.
+    colour: reference in colour, where view and golden view have it.
     """
 
     reference: GreyImage
@@ -52,6 +53,12 @@ class Registered:
     unknown_mm2: float
     pixel_mm: float
     sensed: Registered | None = None
+    colour: ColourImage | None = None
+
+    @property
+    def reference_picture(self) -> Picture:
+        """As view.picture: in colour where both views are."""
+        return self.reference if self.colour is None else self.colour
 
     @property
     def shape(self) -> Registered:

@@ -25,8 +25,8 @@ from voxgate.runtime.recipe.recipe import Recipe
 Tensor = npt.NDArray[np.generic]
 
 INPUTS = {
-    "image": "uint8",  # (1, 1, h, w)
-    "reference": "uint8",  # (1, 1, h, w), the golden view as this camera would have seen it
+    "image": "uint8",  # (1, 1, h, w), or (1, 3, h, w) red, green, blue
+    "reference": "uint8",  # as image, the golden view as this camera would have seen it
     "gloss": "uint8",  # (1, 1, h, w), its flicker
     "view": "uint8",  # (1, 1, 1, 1), number of the planned viewpoint
     "depth_mm": "float32",  # (1, 1, h, w), 0 = no return: NaN does not survive every engine

@@ -90,4 +90,4 @@ def seen_by(model: Iterable[TensorSpec], view: View) -> Seen:
     """What of a view this model is shown."""
     names = {spec.name for spec in model}
     depth = (view.depth_mm,) if names & DEPTH_INPUTS and view.depth_mm is not None else ()
-    return ((view.image,) if "image" in names else ()) + depth
+    return ((view.picture,) if "image" in names else ()) + depth

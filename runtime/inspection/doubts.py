@@ -12,7 +12,7 @@ import numpy as np
 
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.inspection.witnesses import Speck
-from voxgate.runtime.nouns import GreyImage, Note, Reason, View
+from voxgate.runtime.nouns import Note, Picture, Reason, View
 from voxgate.runtime.volume.volume import SUPPORT_SCORE
 
 DIRT_VIEWS = 3  # in two, two grains may have fallen beside each other
@@ -20,10 +20,14 @@ DIRT_PX = 3  # a grain's middle, as noise and what lies behind let it appear
 
 
 def unusable(
-    view: View, shape: tuple[int, ...], uncertainty_max_mm: float, sensor: bool = False
+    view: View,
+    shape: tuple[int, ...],
+    uncertainty_max_mm: float,
+    sensor: bool = False,
+    in_colour: bool = False,
 ) -> Note | None:
     """A view that is not to be inspected at all. shape: (h, w) px that the calibration is for;
-    sensor: whether depth must be of a sensor beside the camera."""
+    sensor: whether depth must be of a sensor beside the camera; in_colour: the picture."""
     if view.uncertainty_mm > uncertainty_max_mm:
         return Note(
             Reason.POSE_UNCERTAIN,
@@ -35,6 +39,12 @@ def unusable(
         return Note(
             Reason.FRAME_INVALID,
             f"frame {view.frame_id}: image is {view.image.shape}, the calibration is for {shape}",
+        )
+    if in_colour and view.colour is None:
+        return Note(
+            Reason.FRAME_INVALID,
+            f"frame {view.frame_id}: its picture is grey, the recipe was taught in colour: send "
+            "colour, or export a recipe from a grey golden scan",
         )
     if view.shape.depth_mm is None or sensor is (view.sensed is None):
         whose = " of the sensor beside the camera" if sensor else ""
@@ -51,7 +61,7 @@ def duplicate(planned: int, view: View, arrived: Collection[int]) -> Note | None
 
 def repeated(view: View, shown: Mapping[int, int]) -> Note | None:
     """A picture that a view before it had too. shown: checksum of a picture -> its frame."""
-    before = shown.get(checksum(view.image))
+    before = shown.get(checksum(view.picture))
     if before is None:
         return None
     return Note(
@@ -72,9 +82,9 @@ def golden_again(count: int) -> Note | None:
     )
 
 
-def checksum(image: GreyImage) -> int:
+def checksum(picture: Picture) -> int:
     """Of a picture, to know it again."""
-    return zlib.crc32(np.ascontiguousarray(image).data)
+    return zlib.crc32(np.ascontiguousarray(picture).data)
 
 
 def blind(planned: int, share: float, blind_max: float) -> Note | None:

@@ -34,7 +34,8 @@ from voxgate.runtime.inspection.looked_at import LookedAt
 from voxgate.runtime.inspection.part import Blind
 from voxgate.runtime.inspection.sight import Sight
 from voxgate.runtime.inspection.witnesses import Hearing
-from voxgate.runtime.nouns import GreyImage, Note, Reason, View, ViewReport
+from voxgate.runtime.nouns import Note, Picture, Reason, View, ViewReport
+from voxgate.runtime.pixels.colour import by_channels
 from voxgate.runtime.pixels.reduce import reduced_view
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.contents import ReferenceView
@@ -171,14 +172,15 @@ class Equipment:
         heard = {} if self.whole is not None or self.recipe.zones is not None else described
         return Hearing(heard, self.scores_of, self.rays)
 
-    def scores_of(self, described: Described, image: GreyImage) -> Plane:
+    def scores_of(self, described: Described, picture: Picture) -> Plane:
         """(h, w) what the models say of a view if this were its picture. Raises EngineError."""
-        said = []
+        said, shown = [], by_channels(picture)
         for name, engine in self.models.engines.items():
             inputs = described.inputs if name == MODEL else described.further[name]
             assert inputs is not None  # a detector of the whole part has no say on one view
-            shown = {"image": image[None, None]} if "image" in inputs else {}
-            said.append(score_map(engine, inputs | shown).score)
+            if "image" in inputs:
+                inputs = inputs | {"image": shown[inputs["image"].shape[1]]}
+            said.append(score_map(engine, inputs).score)
         return reduce(np.maximum, said)
 
     def find_projector(self, waiting: Sequence[tuple[int, View]]) -> None:
@@ -221,7 +223,8 @@ class Equipment:
 
     def is_golden(self, planned: int, view: View) -> bool:
         """Whether the view's picture is the golden one's: not another exposure, but the same."""
-        return np.array_equal(view.image, self.golden[planned].image)
+        golden = self.golden[planned].picture
+        return np.array_equal(view.image if golden.ndim == 2 else view.picture, golden)
 
     def blind(self, planned: int, registered: Registered) -> Blind:
         """Where the view had no return of what the golden one saw."""

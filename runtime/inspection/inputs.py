@@ -11,11 +11,13 @@ from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.host import Described
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.fpfh import fpfh
-from voxgate.runtime.nouns import View
-from voxgate.runtime.recipe.manifest import DetectorSection, FpfhSection, Manifest
+from voxgate.runtime.nouns import Picture, View
+from voxgate.runtime.pixels.colour import in_front
+from voxgate.runtime.recipe.manifest import DetectorSection, FpfhSection, Manifest, TensorSpec
 from voxgate.runtime.transforms import Transform
 
 DEPTH = "depth_mm"
+GREY = 1  # channels
 
 
 class ViewDescriber:
@@ -48,12 +50,14 @@ class ViewInputs:
         self._view = view
         self._rays = rays
         self._crew = crew
-        self._offered: dict[str, Tensor] = {
-            "image": view.image,
-            "view": np.full((1, 1), planned, np.uint8),
+        self._pictures: dict[str, Picture] = {"image": view.image}
+        self._coloured: dict[str, Picture] = {"image": view.picture}
+        self._offered: dict[tuple[str, int], Tensor] = {
+            ("view", GREY): np.full((1, 1, 1, 1), planned, np.uint8)
         }
         if registered is not None:
-            self._offered |= {"reference": registered.reference, "gloss": registered.gloss}
+            self._pictures |= {"reference": registered.reference, "gloss": registered.gloss}
+            self._coloured["reference"] = registered.reference_picture
         self._described: dict[FpfhSection, Tensor] = {}
 
     def of(self, model: Manifest | DetectorSection) -> dict[str, Tensor]:
@@ -62,19 +66,27 @@ class ViewInputs:
         Raises EngineError when the recipe lacks what its model compares with, or a shape cannot be
         described.
         """
-        wanted = [spec.name for spec in model.inputs]
-        if DEPTH in wanted and DEPTH not in self._offered and self._view.depth_mm is not None:
-            self._offered[DEPTH] = np.nan_to_num(self._view.depth_mm, nan=0.0)
-        inputs = {
-            name: t[None, None] for name in wanted if (t := self._offered.get(name)) is not None
-        }
+        inputs = {spec.name: t for spec in model.inputs if (t := self._offer(spec)) is not None}
         if model.fpfh is not None and self._view.depth_mm is not None:
             inputs["fpfh"] = self._described_by(model.fpfh)
-        if missing := set(wanted) - set(inputs):
+        if missing := {spec.name for spec in model.inputs} - set(inputs):
             raise EngineError(
                 f"the model wants {sorted(missing)}, the recipe holds no golden views"
             )
         return inputs
+
+    def _offer(self, spec: TensorSpec) -> Tensor | None:
+        """What there is under this name, of so many channels; None: nothing."""
+        key = (spec.name, spec.shape[1])
+        if key not in self._offered and (made := self._made(*key)) is not None:
+            self._offered[key] = made
+        return self._offered.get(key)
+
+    def _made(self, name: str, channels: int) -> Tensor | None:
+        if name == DEPTH and self._view.depth_mm is not None:
+            return np.nan_to_num(self._view.depth_mm, nan=0.0)[None, None]
+        pictures = self._pictures if channels == GREY else self._coloured
+        return in_front(pictures[name]) if name in pictures else None
 
     def _described_by(self, section: FpfhSection) -> Tensor:
         assert self._view.depth_mm is not None

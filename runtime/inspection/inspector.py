@@ -196,8 +196,8 @@ class Inspector:
 
     def _usable(self, view: View, shape: tuple[int, ...]) -> bool:
         limit_mm = self.limits.uncertainty_max_voxels * self.recipe.grid.voxel_mm
-        beside = self.equipment.rays.sensed is not None
-        problem = doubts.unusable(view, shape, limit_mm, beside)
+        beside, coloured = self.equipment.rays.sensed is not None, self.recipe.manifest.in_colour
+        problem = doubts.unusable(view, shape, limit_mm, beside, coloured)
         self._part.hold(problem)
         return problem is None
 
@@ -218,7 +218,7 @@ class Inspector:
         part = self._part
         problem = doubts.duplicate(planned, view, part.planned) or doubts.repeated(view, part.shown)
         if problem is None:
-            part.shown[doubts.checksum(view.image)] = view.frame_id
+            part.shown[doubts.checksum(view.picture)] = view.frame_id
         return problem or planned
 
     def _inspect_waiting(self, at_least: int) -> None:

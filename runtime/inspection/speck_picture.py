@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import Defect, GreyImage, View
+from voxgate.runtime.nouns import Defect, Picture, View
 from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.volume.volume import SUPPORT_SCORE
 
@@ -26,8 +26,8 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mark:
-    """pixel: (u, v) where it is loudest; factor: (h, w) grey there over grey expected, 1 around it;
-    place_mm: (3,) part frame."""
+    """pixel: (u, v) where it is loudest; factor: (h, w) grey there over grey expected, 1 around it,
+    (h, w, 3) of a picture in colour; place_mm: (3,) part frame."""
 
     view: View
     pixel: tuple[int, int]
@@ -56,12 +56,15 @@ def mark_of(
     v, u = int(row) + window[0].start, int(column) + window[1].start
     z = float(np.median(depth[depth > 0]))
     ray = np.array([rays.x[v, u] * z, rays.y[v, u] * z, z])
-    factor = np.ones(view.image.shape, np.float32)
-    factor[window] = _factor(view.image[window], registered.reference[window], spot)
+    picture, expected = view.picture, registered.reference_picture
+    if picture.shape != expected.shape:  # a recipe in grey
+        picture, expected = view.image, registered.reference
+    factor = np.ones(picture.shape, np.float32)
+    factor[window] = _factor(picture[window], expected[window], spot)
     return Mark(view, (u, v), factor, apply(view.part_from_camera, ray))
 
 
-def painted(view: View, mark: Mark, rays: Rays) -> tuple[GreyImage, Mask] | None:
+def painted(view: View, mark: Mark, rays: Rays) -> tuple[Picture, Mask] | None:
     """A view's picture with the mark where it would be on the part, and the pixels it reaches; None
     where the view did not measure the place."""
     assert view.depth_mm is not None  # the inspector has refused it
@@ -71,12 +74,13 @@ def painted(view: View, mark: Mark, rays: Rays) -> tuple[GreyImage, Mask] | None
     window = _window(rays.project(camera[None])[0], view.image.shape)
     depth = view.depth_mm[window]
     factor = _carried(window, depth, view.part_from_camera, mark, rays)
-    grey = np.clip(np.rint(view.image[window] * factor), 0, 255).astype(np.uint8)
-    changed = (factor != 1).astype(np.uint8)
+    own = view.picture if factor.ndim == view.picture.ndim else view.image
+    levels = np.clip(np.rint(own[window] * factor), 0, 255).astype(np.uint8)
+    changed = (factor != 1).reshape(*depth.shape, -1).any(axis=-1).astype(np.uint8)
     if not changed.any():
         return None
-    picture, touched = view.image.copy(), np.zeros(view.image.shape, np.bool_)
-    picture[window] = grey
+    picture, touched = own.copy(), np.zeros(view.image.shape, np.bool_)
+    picture[window] = levels
     touched[window] = cv2.dilate(changed, np.ones((5, 5), np.uint8)) > 0
     return picture, touched
 
@@ -93,13 +97,13 @@ def _across(spot: Mask) -> tuple[int, int]:
     return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
 
 
-def _factor(image: GreyImage, reference: GreyImage, spot: Mask) -> Plane:
-    """Grey over what the golden view lets expect, under the light around the spot."""
-    share = (image.astype(np.float32) + 1) / (reference.astype(np.float32) + 1)
+def _factor(picture: Picture, reference: Picture, spot: Mask) -> Plane:
+    """Level over what the golden view lets expect, under the light around the spot."""
+    share = (picture.astype(np.float32) + 1) / (reference.astype(np.float32) + 1)
     reach = np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8)
     ring = (cv2.dilate(spot.astype(np.uint8), reach) > 0) & ~spot
-    light = np.median(share[ring]) if ring.any() else np.float32(1)
-    factor = np.ones(spot.shape, np.float32)
+    light = np.median(share[ring], axis=0) if ring.any() else np.float32(1)
+    factor = np.ones(picture.shape, np.float32)
     factor[spot] = share[spot] / light
     return factor
 
@@ -113,7 +117,9 @@ def _carried(
     near = apply(invert(mark.view.part_from_camera), points)
     with np.errstate(invalid="ignore", divide="ignore"):
         pixel = np.nan_to_num(rays.project(near), nan=-1.0).astype(np.float32)
-    factor = cv2.remap(mark.factor, pixel[..., 0], pixel[..., 1], cv2.INTER_LINEAR, borderValue=1.0)
+    factor = cv2.remap(
+        mark.factor, pixel[..., 0], pixel[..., 1], cv2.INTER_LINEAR, borderValue=(1.0, 1.0, 1.0)
+    )
     there = cv2.remap(
         np.asarray(mark.view.depth_mm, np.float32),
         pixel[..., 0],
@@ -122,7 +128,8 @@ def _carried(
         borderValue=0.0,
     )
     same = np.abs(there - near[..., 2]) < SAME_SURFACE_MM
-    return np.where(same, factor, np.float32(1)).astype(np.float32)
+    factor[~same] = 1
+    return np.asarray(factor, np.float32)
 
 
 def _window(centre: npt.NDArray[np.float64], shape: tuple[int, ...]) -> tuple[slice, slice]:

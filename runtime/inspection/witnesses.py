@@ -18,7 +18,7 @@ from voxgate.runtime.fusion.host import Described, Plane
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.agreement import SPECK_VOXELS, squarely
 from voxgate.runtime.inspection.speck_picture import CLEAN_SCORE, Mark, Mask, mark_of, painted
-from voxgate.runtime.nouns import Defect, GreyImage
+from voxgate.runtime.nouns import Defect, Picture
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.volume import Volume
 
@@ -29,7 +29,7 @@ SHOWN_SCORE = 0.8  # what a view must make of the speck, to have a say on it
 OUTVOTE = 3  # quiet views over the others, where nobody tries whether they could see it
 NEAR_VOXELS = 1.5  # a voxel's middle lies so far off the surface in it, with noise
 
-Score = Callable[[Described, GreyImage], Plane]
+Score = Callable[[Described, Picture], Plane]
 """(h, w) what the models say of a view if this were its picture. Raises EngineError."""
 
 
@@ -149,7 +149,7 @@ class Hearing:
                 count += 1 if said.max() <= CLEAN_SCORE else -1
         return count
 
-    def _lookers(self, planned: int, mark: Mark) -> Iterator[tuple[int, GreyImage, Mask]]:
+    def _lookers(self, planned: int, mark: Mark) -> Iterator[tuple[int, Picture, Mask]]:
         """Other views that measured the place: their numbers, their pictures with the mark, and
         the pixels that it reaches."""
         for other, described in self._views.items():
@@ -159,12 +159,12 @@ class Hearing:
 
     def _of(self, planned: int) -> Plane:
         if planned not in self._own:
-            self._own[planned] = self._ask(planned, self._views[planned].view.image)
+            self._own[planned] = self._ask(planned, self._views[planned].view.picture)
         return self._own[planned]
 
-    def _ask(self, planned: int, image: GreyImage) -> Plane:
+    def _ask(self, planned: int, picture: Picture) -> Plane:
         self._runs += 1
-        return self._score(self._views[planned], image)
+        return self._score(self._views[planned], picture)
 
 
 def _accuser(defect: Defect, volume: Volume) -> tuple[int, npt.NDArray[np.int32]]:

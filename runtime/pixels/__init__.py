@@ -1,1 +1,1 @@
-"""Bytes become grey pictures and depth in mm: files, PFNC formats, 3D components."""
+"""Bytes become pictures and depth in mm: files, PFNC formats, 3D components."""

@@ -1,4 +1,4 @@
-"""Image bytes from a file or a message -> grey image or depth map, or one line that says why not.
+"""Image bytes from a file or a message -> picture or depth map, or one line that says why not.
 
 A decoder fills the rest of a truncated JPEG with grey and says nothing. So the container is read
 first: every chunk of a PNG with its checksum, every segment of a JPEG up to its end marker, size
@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.nouns import DepthMap, Picture
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_GREY = 0
+PNG_GREY, PNG_TRUECOLOUR, PNG_PALETTE = 0, 2, 3
 PNG_AS = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
@@ -43,22 +43,37 @@ class Header:
     height_px: int
     bits: int
     channels: int
+    palette: bool = False
+
+    @property
+    def words(self) -> str:
+        """Its channels, for people."""
+        return "a palette" if self.palette else f"{self.channels} channels"
 
 
-def encode_png(pixels: GreyImage | npt.NDArray[np.uint16]) -> bytes:
+def encode_png(pixels: Picture | npt.NDArray[np.uint16]) -> bytes:
     """Without loss. Raises ValueError for pixels that a PNG cannot hold."""
-    done, content = cv2.imencode(".png", pixels, PNG_AS)
+    stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    done, content = cv2.imencode(".png", stored, PNG_AS)
     if not done:
         raise ValueError(f"{pixels.shape} {pixels.dtype} cannot be stored as PNG")
     return content.tobytes()
 
 
-def decode_grey(content: bytes, width_px: int, height_px: int) -> GreyImage:
-    """A JPEG or PNG of exactly this size, 8-bit grey. Raises ValueError (one line) otherwise."""
-    _expect(_header(content), width_px, height_px, 8)
+def decode_picture(content: bytes, width_px: int, height_px: int) -> Picture:
+    """A JPEG or PNG of exactly this size, 8-bit grey or RGB, as it is stored.
+
+    Raises ValueError (one line) for anything else: other depths, transparency, palettes.
+    """
+    header = _header(content)
+    channels = 3 if header.channels == 3 else 1
+    _expect(header, width_px, height_px, 8, channels)
     image = _decoded(content)
-    if image.dtype != np.uint8 or image.shape != (height_px, width_px):
+    shape = (height_px, width_px) if channels == 1 else (height_px, width_px, 3)
+    if image.dtype != np.uint8 or image.shape != shape:
         raise ValueError(f"decoded to {image.shape} {image.dtype}, not to its header's format")
+    if channels == 3:
+        return np.asarray(cv2.cvtColor(np.asarray(image, np.uint8), cv2.COLOR_BGR2RGB), np.uint8)
     return image.astype(np.uint8, copy=False)
 
 
@@ -78,7 +93,7 @@ def decode_counts(content: bytes, width_px: int, height_px: int) -> npt.NDArray[
     header = _header(content)
     if header.kind != "PNG":
         raise ValueError(f"depth must be a 16-bit PNG, got a {header.kind}")
-    _expect(header, width_px, height_px, 16)
+    _expect(header, width_px, height_px, 16, 1)
     counts = _decoded(content)
     if counts.dtype != np.uint16 or counts.shape != (height_px, width_px):
         raise ValueError(f"decoded to {counts.shape} {counts.dtype}, not to its header's format")
@@ -95,16 +110,15 @@ def _header(content: bytes) -> Header:
     raise ValueError(f"neither JPEG nor PNG, starts with {content[:4].hex(' ')}")
 
 
-def _expect(header: Header, width_px: int, height_px: int, bits: int) -> None:
+def _expect(header: Header, width_px: int, height_px: int, bits: int, channels: int) -> None:
     if (header.width_px, header.height_px) != (width_px, height_px):
         raise ValueError(
             f"size is {header.width_px} x {header.height_px} px, "
             f"the calibration is for {width_px} x {height_px}"
         )
-    if (header.bits, header.channels) != (bits, 1):
-        raise ValueError(
-            f"must be {bits}-bit grey, got {header.bits} bits and {header.channels} channels"
-        )
+    if (header.bits, header.channels) != (bits, channels):
+        wanted = "8-bit grey or RGB" if bits == 8 else f"{bits}-bit grey"
+        raise ValueError(f"must be {wanted}, got {header.bits} bits and {header.words}")
 
 
 def _decoded(content: bytes) -> npt.NDArray[np.generic]:
@@ -128,8 +142,8 @@ def _png_header(content: bytes) -> Header:
     if not any(kind == b"IEND" for kind, _ in chunks):
         raise ValueError("truncated PNG: the end is missing")
     width_px, height_px, bits, colour = struct.unpack(">IIBB", data[:10])
-    channels = {PNG_GREY: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 0)
-    return Header("PNG", width_px, height_px, bits, channels)
+    channels = {PNG_GREY: 1, PNG_TRUECOLOUR: 3, PNG_PALETTE: 0, 4: 2, 6: 4}.get(colour, 0)
+    return Header("PNG", width_px, height_px, bits, channels, colour == PNG_PALETTE)
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -1,21 +1,23 @@
 """Pictures at the resolution that the part is inspected at: a block of the camera's pixels is one.
 
-Grey is the block's mean. Depth is never a mean across an edge: of a block that is one whole surface
-it is the mean, which lies on the ray of the block's middle; of any other it is a sample that the
-sensor measured, the one nearest to the middle on the side where most of them lie. A block gave no
-return where fewer than half of its pixels did: neither are holes filled, nor do single pixels blind
-a view.
+A grey level is the block's mean, each colour for itself. Depth is never a mean across an edge: of a
+block that is one whole surface it is the mean, which lies on the ray of the block's middle; of any
+other it is a sample that the sensor measured, the one nearest to the middle on the side where most
+of them lie. A block gave no return where fewer than half of its pixels did: neither are holes
+filled, nor do single pixels blind a view.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.nouns import DepthMap, GreyImage, View
+from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage, View
+from voxgate.runtime.pixels.colour import luma
 from voxgate.runtime.pixels.reduce_kernels import mean_of_blocks, sample_of_blocks
 
 MAX_BLOCK_PX = 64
@@ -32,9 +34,11 @@ def reduced_view(view: View, block_px: int, focal_px: float, crew: Crew) -> View
     if block_px == 1:
         return view
     depth_mm = view.depth_mm
+    colour = None if view.colour is None else reduced_colour(view.colour, block_px)
     return replace(
         view,
-        image=reduced_grey(view.image, block_px, crew),
+        image=reduced_grey(view.image, block_px, crew) if colour is None else luma(colour),
+        colour=colour,
         depth_mm=None if depth_mm is None else reduced_depth(depth_mm, block_px, focal_px, crew),
     )
 
@@ -49,6 +53,13 @@ def reduced_grey(image: GreyImage, block_px: int, crew: Crew) -> GreyImage:
 
     crew.run(part)
     return out
+
+
+def reduced_colour(colour: ColourImage, block_px: int) -> ColourImage:
+    """(h // block_px, w // block_px, 3) uint8: rounded means of (h, w, 3)."""
+    height, width = colour.shape[0] // block_px, colour.shape[1] // block_px
+    whole = colour[: height * block_px, : width * block_px]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def reduced_depth(depth_mm: DepthMap, block_px: int, focal_px: float, crew: Crew) -> DepthMap:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.npz import arrays_of
 from voxgate.runtime.common.strict_json import parse_object
-from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.nouns import DepthMap, GreyImage, Picture
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.transforms import Transform, rigid
 
@@ -29,9 +29,10 @@ class ReferenceView:
     shown_mm: (h, w) float32, depth of the surface that the picture shows where there was no return,
         as other views tell it; NaN elsewhere.
     sensed: what a sensor beside the camera measured; its picture is blank.
+    image: (h, w) uint8, or (h, w, 3) of a recipe that sees colour.
     """
 
-    image: GreyImage
+    image: Picture
     depth_mm: DepthMap
     part_from_camera: Transform
     gloss: GreyImage

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from voxgate.runtime.common.labels import Name, Version
+from voxgate.runtime.pixels.colour import COLOURS
 from voxgate.runtime.pixels.reduce import MAX_BLOCK_PX
 
 SCHEMA_VERSIONS = (1, 2)
@@ -37,6 +38,8 @@ MODEL, GEOMETRY = "model", "geometry"
 """Channels of every recipe: its first model, and the deviation from the golden surface."""
 SMALLEST_VOXELS = 2.0
 """Across: what the volume resolves."""
+PICTURE_INPUTS = frozenset(("image", "reference"))
+"""What a graph may take in colour: of one channel or of three, as its own input says."""
 DEPTH_INPUTS = frozenset(("depth_mm", "fpfh"))
 """What shows a model what the 3D sensor measured."""
 MAX_DETECTORS = 4
@@ -244,6 +247,13 @@ class Manifest(_Section):
         return any(spec.name in DEPTH_INPUTS for spec in self.inputs)
 
     @property
+    def in_colour(self) -> bool:
+        """Whether one of its models sees colour: its golden views are in colour then, and so must
+        be whatever is inspected."""
+        inputs = (*self.inputs, *(spec for each in self.detectors for spec in each.inputs))
+        return any(spec.name in PICTURE_INPUTS and spec.shape[1] == COLOURS for spec in inputs)
+
+    @property
     def hides_mm2(self) -> float:
         """What a disc of the smallest defect's size can hide in: unseen surface up to this is let
         pass."""
@@ -319,6 +329,9 @@ def _check_inputs(
 ) -> None:
     if (fpfh is not None) != any(spec.name == "fpfh" for spec in inputs):
         raise ValueError("fpfh says how the input fpfh is made: both or neither")
+    for spec in inputs:
+        if spec.name in PICTURE_INPUTS and spec.shape[1] not in (1, COLOURS):
+            raise ValueError(f"{spec}: a picture has 1 channel or {COLOURS}")
     for spec in (*inputs, output) if dimensions else ():
         if len(spec.shape) != dimensions:
             raise ValueError(f"tensor {spec} must have {dimensions} dimensions")

@@ -13,8 +13,9 @@ import numpy as np
 
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import DepthMap, Device, Frame, GreyImage, Note, Pose
-from voxgate.runtime.pixels.picture import decode_depth, decode_grey
+from voxgate.runtime.nouns import DepthMap, Device, Frame, Note, Pose
+from voxgate.runtime.nouns import Picture as Pixels
+from voxgate.runtime.pixels.picture import decode_depth, decode_picture
 from voxgate.runtime.sync.synchronizer import SyncState
 from voxgate.runtime.volume.grid import GridSpec
 
@@ -121,11 +122,11 @@ def decoded_frame(record: FrameRecord, known: Calibration, camera: str = "camera
     )
 
 
-def _image(record: FrameRecord, known: Calibration) -> GreyImage:
+def _image(record: FrameRecord, known: Calibration) -> Pixels:
     if record.image is None:  # nobody looks at a sensor's own picture
         return np.zeros((known.of_depth.height_px, known.of_depth.width_px), np.uint8)
     size = (known.width_px, known.height_px)
-    return _decoded(record.image, lambda content: decode_grey(content, *size))
+    return _decoded(record.image, lambda content: decode_picture(content, *size))
 
 
 def _depth_mm(picture: Picture, known: Calibration) -> DepthMap:

@@ -7,13 +7,14 @@ import numpy as np
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.sensor import Sensor
 from voxgate.runtime.nouns import Frame, View
+from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.transforms import Transform
 
 
 def unlike(frame: Frame, calibration: Calibration) -> str | None:
     """What of a frame is not what the calibration is for; None when all is."""
     expected = (calibration.height_px, calibration.width_px)
-    if frame.image.shape != expected:
+    if frame.image.shape[:2] != expected:
         return f"image is {frame.image.shape}, the calibration for {expected}"
     if calibration.sensor is None:
         aligned = frame.sensed_mm is None
@@ -32,9 +33,11 @@ def view_of(
     frame: Frame, part_from_camera: Transform, uncertainty_mm: float, calibration: Calibration
 ) -> View:
     """Camera and sensor exposed together: one place on the flange for both."""
+    image, colour = grey_and_colour(frame.image)
     return View(
         frame_id=frame.frame_id,
-        image=frame.image,
+        image=image,
+        colour=colour,
         part_from_camera=part_from_camera,
         uncertainty_mm=uncertainty_mm,
         depth_mm=frame.depth_mm,

@@ -11,7 +11,7 @@ import torch
 
 from voxgate.export.features.checkpoint import Preprocess, load_weights, sha256_of
 from voxgate.export.features.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from voxgate.export.features.published_steps import grey_plane, published_picture
+from voxgate.export.features.published_steps import picture_planes, published_picture
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px, spec
 from voxgate.export.methods.efficientad.graph import PublicNetwork
@@ -90,7 +90,7 @@ def _teacher_statistics(
     """(c,) mean and std of the teacher's channels over the golden views."""
     with torch.no_grad():
         outputs = [
-            published.teacher(published_picture(grey_plane(given["image"]), published.steps))
+            published.teacher(published_picture(picture_planes(given["image"]), published.steps))
             for given in inputs
         ]
     together = torch.cat(outputs)

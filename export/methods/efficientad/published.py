@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from voxgate.export.features.checkpoint import Preprocess, State
 from voxgate.export.features.preprocessing import Size
-from voxgate.export.features.published_steps import camera_map, grey_plane, published_picture
+from voxgate.export.features.published_steps import camera_map, picture_planes, published_picture
 from voxgate.export.methods.efficientad.networks import DECODER_LAYERS, ENCODER_LAYERS, Networks
 from voxgate.export.methods.efficientad.normalisation import Normalisation
 from voxgate.export.source import RawScore
@@ -37,7 +37,7 @@ class Published:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared distances student-teacher and student-autoencoder, not yet normalised."""
         with torch.no_grad():
-            picture = published_picture(grey_plane(inputs["image"]), self.steps)
+            picture = published_picture(picture_planes(inputs["image"]), self.steps)
             teacher = (self.teacher(picture) - mean) / std
             student, found = self.student(picture), self.autoencoder(picture)
         half = teacher.shape[1]

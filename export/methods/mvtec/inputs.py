@@ -1,8 +1,8 @@
 """What MVTec 3D-AD's methods see (section 4.1), as graph and as plain numpy.
 
 Depth: the distance from the camera's centre, mm, 0 where invalid; zoomed by nearest neighbour, the
-grey level beside it as three colours in 0..1, zoomed bilinearly. Voxels: 1 where occupied and -1
-where empty, or the mean colour in 0..1 and -1.
+picture beside it as three colours in 0..1, grey thrice, zoomed bilinearly. Voxels: 1 where occupied
+and -1 where empty, or the mean colour in 0..1 and -1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from voxgate.export.features.preprocessing import GREY_LEVELS, Resize, Size
+from voxgate.export.features.preprocessing import GREY_LEVELS, Resize, Size, stacked
 from voxgate.export.golden.gloss import part_points
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_range_mm, spec
@@ -43,7 +43,7 @@ class DepthPlanes(nn.Module):
         self.register_buffer("columns", torch.from_numpy(nearest_pixels(width, side_px[1])))
         self.far_mm, self.colour = far_mm, colour
         self.same = side_px == (height, width)
-        self.grey = Resize((height, width), side_px, fit="stretch", antialias=False)
+        self.picture = Resize((height, width), side_px, fit="stretch", antialias=False)
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         distance = inputs[0] * self.ray / self.far_mm
@@ -51,8 +51,8 @@ class DepthPlanes(nn.Module):
             distance = distance.index_select(2, self.rows).index_select(3, self.columns)
         if not self.colour:
             return distance
-        grey = self.grey(inputs[1].float() / GREY_LEVELS)
-        return torch.cat([distance, grey, grey, grey], dim=1)
+        picture = self.picture(inputs[1].float() / GREY_LEVELS)
+        return torch.cat([distance, stacked(picture, COLOURS)], dim=1)
 
 
 class VoxelPlanes(nn.Module):
@@ -80,8 +80,9 @@ def plain_depth(
     shape = (side_px[1], side_px[0])
     planes = [cv2.resize(distance / far_mm, shape, interpolation=cv2.INTER_NEAREST_EXACT)]
     if colour:
-        grey = np.asarray(inputs["image"], np.float64)[0, 0] / GREY_LEVELS
-        planes += [cv2.resize(grey, shape, interpolation=cv2.INTER_LINEAR)] * COLOURS
+        colours = np.asarray(inputs["image"], np.float64)[0] / GREY_LEVELS
+        zoomed = [cv2.resize(each, shape, interpolation=cv2.INTER_LINEAR) for each in colours]
+        planes += zoomed * (COLOURS // len(zoomed))
     return np.stack(planes).astype(np.float32)[None]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from functools import partial
 from typing import Any
 
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kits.repository import ROOT
-from voxgate.runtime.pixels.picture import decode_counts, decode_depth, decode_grey, encode_png
+from voxgate.runtime.pixels.picture import decode_counts, decode_depth, decode_picture, encode_png
 
 EXAMPLE = ROOT / "examples" / "bracket" / "good"
 JPEG = (EXAMPLE / "images" / "00.jpg").read_bytes()
@@ -33,8 +35,8 @@ SMALL_DEPTH = _encoded(".png", SMALL_GREY.astype(np.uint16) * 1000)
 
 
 def test_pictures_are_read_as_they_are() -> None:
-    assert decode_grey(JPEG, 800, 600).shape == (600, 800)
-    np.testing.assert_array_equal(decode_grey(SMALL_PNG, 8, 6), SMALL_GREY)
+    assert decode_picture(JPEG, 800, 600).shape == (600, 800)
+    np.testing.assert_array_equal(decode_picture(SMALL_PNG, 8, 6), SMALL_GREY)
 
 
 def test_depth_is_mm_and_nan_where_nothing_came_back() -> None:
@@ -47,13 +49,13 @@ def test_depth_is_mm_and_nan_where_nothing_came_back() -> None:
 @given(st.integers(0, len(SMALL_JPEG) - 1))
 def test_a_jpeg_cut_anywhere_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match=r"truncated|empty|neither|damaged"):
-        decode_grey(SMALL_JPEG[:length], 8, 6)
+        decode_picture(SMALL_JPEG[:length], 8, 6)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
 def test_a_truncated_recording_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="truncated JPEG: the end marker is missing"):
-        decode_grey(JPEG[: int(len(JPEG) * share)], 800, 600)
+        decode_picture(JPEG[: int(len(JPEG) * share)], 800, 600)
     with pytest.raises(ValueError, match=r"truncated PNG: \d+ bytes are missing|ends within"):
         decode_depth(PNG16[: int(len(PNG16) * share)], 800, 600, 0.05)
 
@@ -74,10 +76,23 @@ def test_a_png_with_one_wrong_bit_is_refused(bit: int) -> None:
 
 @given(st.binary(max_size=200), st.sampled_from([b"", SMALL_JPEG[:2], SMALL_PNG[:8]]))
 def test_any_bytes_are_an_image_or_one_line(content: bytes, start: bytes) -> None:
-    for decode in (decode_grey, partial(decode_depth, depth_unit_mm=0.05)):
+    for decode in (decode_picture, partial(decode_depth, depth_unit_mm=0.05)):
         with pytest.raises(ValueError, match=r".") as caught:
             decode(start + content, 8, 6)
         assert "\n" not in str(caught.value)
+
+
+def _with_palette() -> bytes:
+    """8 x 6 pixels of a palette of one colour, by the standard."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 6, 8, 3, 0, 0, 0))
+    lines = chunk(b"IDAT", zlib.compress(b"\0" * 9 * 6))
+    start = b"\x89PNG\r\n\x1a\n"
+    return start + header + chunk(b"PLTE", b"\xff\0\0") + lines + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(
@@ -85,16 +100,18 @@ def test_any_bytes_are_an_image_or_one_line(content: bytes, start: bytes) -> Non
     [
         (_encoded(".png", np.zeros((7, 8), np.uint8)), "size is 8 x 7 px"),
         (_encoded(".jpg", np.zeros((6, 9), np.uint8)), "the calibration is for 8 x 6"),
-        (_encoded(".png", np.zeros((6, 8), np.uint16)), "must be 8-bit grey, got 16 bits"),
-        (_encoded(".png", np.zeros((6, 8, 3), np.uint8)), "3 channels"),
-        (_encoded(".jpg", np.zeros((6, 8, 3), np.uint8)), "3 channels"),
+        (_encoded(".png", np.zeros((6, 8), np.uint16)), "must be 8-bit grey or RGB, got 16 bits"),
+        (_encoded(".png", np.zeros((6, 8, 3), np.uint16)), "must be 8-bit grey or RGB, got 16"),
+        (_encoded(".png", np.zeros((6, 8, 4), np.uint8)), "4 channels"),
+        (_with_palette(), "a palette"),
+        (_encoded(".jpg", np.zeros((7, 8, 3), np.uint8)), "size is 8 x 7 px"),
         (_encoded(".bmp", np.zeros((6, 8), np.uint8)), "neither JPEG nor PNG"),
         (b"", "empty file"),
     ],
 )
 def test_an_image_of_another_format_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        decode_grey(content, 8, 6)
+        decode_picture(content, 8, 6)
 
 
 @pytest.mark.parametrize(
@@ -140,5 +157,18 @@ def test_a_noisy_picture_takes_much_more_room_than_its_noise() -> None:
 def test_a_picture_changes_while_it_is_written(bits: int) -> None:
     pixels = _scene(bits)
     content = encode_png(pixels)
-    again = decode_grey(content, 320, 240) if bits == 8 else decode_counts(content, 320, 240)
+    again = decode_picture(content, 320, 240) if bits == 8 else decode_counts(content, 320, 240)
     np.testing.assert_array_equal(again, pixels)
+
+
+def test_red_and_blue_change_places_on_the_way_through_a_file() -> None:
+    colours = np.zeros((6, 8, 3), np.uint8)
+    colours[:, :4] = (200, 30, 10)
+    colours[:, 4:] = (10, 60, 220)
+    np.testing.assert_array_equal(decode_picture(encode_png(colours), 8, 6), colours)
+    # as everybody else writes and reads them: OpenCV's blue first
+    bgr = cv2.imdecode(np.frombuffer(encode_png(colours), np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(bgr, colours[..., ::-1])
+    stored = decode_picture(_encoded(".jpg", bgr), 8, 6)
+    assert np.abs(stored.astype(int) - colours).max() < 60
+    assert stored[0, 0, 0] > stored[0, 0, 2]
