@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.nouns import Note, Reason
-from voxgate.runtime.scenes.scene import Scene
+from voxgate.runtime.scenes.scene import SceneView
 from voxgate.runtime.trays.placing import ALIKE, outline_likeness
 from voxgate.runtime.trays.shape import Difference
 from voxgate.runtime.trays.tray import Instance
@@ -30,25 +30,25 @@ OFF_VOXELS = 0.75
 OFF_TIMES = 5.0
 
 
-def views(scene: Scene, instances: Sequence[Instance]) -> Iterator[Note]:
+def views(seen: Sequence[SceneView], instances: Sequence[Instance]) -> Iterator[Note]:
     """Whether there are enough, of their own, and from all around."""
-    if len(scene.views) < LEAST_VIEWS:
-        words = f"{len(scene.views)} views, at least {LEAST_VIEWS} from all around are needed"
+    if len(seen) < LEAST_VIEWS:
+        words = f"{len(seen)} views, at least {LEAST_VIEWS} from all around are needed"
         yield Note(Reason.MISSING_VIEW, words)
     first: dict[bytes, int] = {}
-    for view in scene.views:
+    for view in seen:
         same = first.setdefault(view.depth_mm.tobytes() + view.image.tobytes(), view.number)
         if same != view.number:
             words = f"view {view.number} is view {same} again: was its picture taken?"
             yield Note(Reason.DUPLICATE_VIEW, words)
-    if instances and (gap_deg := _widest_gap_deg(scene, instances)) > WIDEST_GAP_DEG:
+    if instances and (gap_deg := _widest_gap_deg(seen, instances)) > WIDEST_GAP_DEG:
         words = f"round the tray {gap_deg:.0f} deg are without a view: views from there are needed"
         yield Note(Reason.MISSING_VIEW, words)
 
 
-def _widest_gap_deg(scene: Scene, instances: Sequence[Instance]) -> float:
+def _widest_gap_deg(seen: Sequence[SceneView], instances: Sequence[Instance]) -> float:
     centre = np.mean([each.box_mm.mean(axis=0) for each in instances], axis=0)
-    away = np.array([view.world_from_camera[:2, 3] for view in scene.views]) - centre[:2]
+    away = np.array([view.world_from_camera[:2, 3] for view in seen]) - centre[:2]
     around = np.sort(np.degrees(np.arctan2(away[:, 1], away[:, 0])))
     return float(np.diff(np.append(around, around[0] + 360)).max())
 

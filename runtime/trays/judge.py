@@ -1,8 +1,8 @@
 """The method on one page: a tray of parts -> which of them differs from its neighbours.
 
-    views -> what stands on the table -> each as a surface, on the grid of one of them -> what the
-    majority agrees on, in shape and look -> who deviates from it, and where -> PASS, FAIL or
-    INDETERMINATE
+    views -> what stands on the table -> [first views: how each stands on one of them] -> each as a
+    surface, on one grid -> what the majority agrees on, in shape and look -> who deviates from it,
+    and where -> PASS, FAIL or INDETERMINATE
 
 Nothing is taught and no part is golden. The task is that of Odd-One-Out (Bhunia, Li and Bilen,
 2024); this detector needs depth and no weights.
@@ -18,18 +18,19 @@ import numpy.typing as npt
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Note, Outcome, Reason
-from voxgate.runtime.scenes.scene import Scene
-from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.scenes.scene import Scene, SceneView
+from voxgate.runtime.transforms import Transform, apply
 from voxgate.runtime.trays import doubts
+from voxgate.runtime.trays.ground import Above, Ground, ground
 from voxgate.runtime.trays.look import LookDifference, look_differences
 from voxgate.runtime.trays.majority import patches
-from voxgate.runtime.trays.placing import ALIKE, Placed, Target, place
 from voxgate.runtime.trays.shape import Difference, differences
+from voxgate.runtime.trays.standing import Standing, stand, surfaces
 from voxgate.runtime.trays.steadiness import shifts_mm
-from voxgate.runtime.trays.surface import VOXEL_PX, Field, Grid, Prepared, Surface, fuse, prepare
+from voxgate.runtime.trays.surface import Field, Grid, Prepared, Surface, prepare
 from voxgate.runtime.trays.tray import Instance, Tray, look
 
-MARGIN_VOXELS = 6.0  # around the part compared with: what another one has too much is still seen
+PLACED_FROM = 0.6  # of the planned views: by then most have been all around
 OWN_VOXELS = 8.0  # from its outline: farther away nothing belongs to an instance
 ODD_FROM = 1.0
 
@@ -77,96 +78,126 @@ class SceneVerdict:
         return tuple(dict.fromkeys([*odd, *(each.reason for each in self.doubts)]))
 
 
+class TrayJudge:
+    """Judges one tray; owned and called by one thread.
+
+    planned: views that are to come. table_z_mm: the table's height; None: nobody knows.
+    """
+
+    def __init__(self, rays: Rays, planned: int, table_z_mm: float | None, crew: Crew) -> None:
+        self._rays = rays
+        self._planned = planned
+        self._told_mm = table_z_mm
+        self._crew = crew
+        self._waiting: list[SceneView] = []
+        self._ground: Ground | None = None
+        self._views: list[Prepared] = []
+        self._above: list[Above] = []
+        self._standing: Standing | None = None
+
+    def add(self, view: SceneView) -> None:
+        """Take in a view. Once PLACED_FROM of the planned ones are there, each instance's place is
+        looked for; by all of them it is found near there again."""
+        self._waiting.append(view)
+        if self._ground is not None:
+            self._take_waiting()
+        elif len(self._waiting) >= PLACED_FROM * self._planned:
+            self._take_waiting()
+            tray = self._tray()
+            whole, _ = self._whole(tray)
+            if len(whole) >= doubts.LEAST_ALIKE:
+                self._standing = self._stand(whole, tray.table_z_mm)
+
+    def finish(self) -> SceneVerdict:
+        """Which are odd, by everything that was added."""
+        self._take_waiting()
+        tray = self._tray()
+        whole, apart = self._whole(tray)
+        found = [
+            *doubts.views([each.view for each in self._views], tray.instances),
+            *apart.values(),
+            *doubts.small_things(tray.small, tray.instances),
+            *doubts.too_few(len(whole), len(tray.instances)),
+        ]
+        compared: dict[int, Judged] = {}
+        if len(whole) >= doubts.LEAST_ALIKE:
+            compared, further = self._compare(self._stand(whole, tray.table_z_mm), tray)
+            found += further
+        judged = tuple(
+            replace(compared.get(each.label, Judged(0, each, None)), number=number)
+            for number, each in enumerate(tray.instances, start=1)
+        )
+        return SceneVerdict(_outcome(judged, found), tuple(found), judged)
+
+    def _take_waiting(self) -> None:
+        if self._ground is None:
+            self._ground = ground(self._waiting, self._rays, self._told_mm)
+        for view in self._waiting:
+            above = Above.of(view, self._rays, self._ground)
+            self._views.append(prepare(view, above.up, self._rays, self._ground))
+            self._above.append(above)
+        self._waiting = []
+
+    def _tray(self) -> Tray:
+        """By all views: where the table ends is a little clearer by more of them."""
+        below = ground([each.view for each in self._above], self._rays, self._told_mm)
+        return look(self._above, self._numbered, below)
+
+    @property
+    def _numbered(self) -> int:
+        return 1 + max((each.view.number for each in self._views), default=0)
+
+    def _whole(self, tray: Tray) -> tuple[list[Instance], dict[int, Note]]:
+        """What can be compared, and by label why the rest cannot."""
+        seen = len(self._views)
+        apart = doubts.touching(tray.instances) | doubts.partly_seen(tray.instances, seen)
+        return [each for each in tray.instances if each.label not in apart], apart
+
+    def _stand(self, whole: list[Instance], table_z_mm: float) -> Standing:
+        before = self._standing
+        return stand(whole, self._views, self._rays, table_z_mm, self._crew, before)
+
+    def _compare(self, standing: Standing, tray: Tray) -> tuple[dict[int, Judged], list[Note]]:
+        """Each against the others: by label, and what was doubtful about it."""
+        grid, whole, worlds = standing.grid, standing.whole, standing.worlds
+        fused = [
+            _own(surface, world, each, tray, grid)
+            for surface, world, each in zip(
+                surfaces(standing, self._views, self._rays, self._crew), worlds, whole, strict=True
+            )
+        ]
+        shifts = shifts_mm(whole, fused, worlds, grid, self._numbered)
+        found = [*doubts.disagreeing(shifts, whole, grid.voxel_mm)]
+        compared = {}
+        shapes, looks = self._crew.both(
+            lambda: differences(fused, grid),
+            lambda: look_differences(fused, worlds, self._views, self._rays, grid),
+        )
+        for instance, stands, world, shape, seen in zip(
+            whole, standing.placed, worlds, shapes, looks, strict=True
+        ):
+            compared[instance.label] = _judged(instance, world, shape, seen, grid)
+            if shape.score >= ODD_FROM:
+                found += doubts.turned_over(instance, whole[standing.first], stands.alike)
+            found += doubts.coverage(instance, shape)
+            found += doubts.dim(instance, seen.compared)
+        odd = sum(bool(each.odd) for each in compared.values())
+        by_look = sum(each.score >= ODD_FROM for each in looks)
+        return compared, [*found, *doubts.no_majority(odd, by_look, len(compared))]
+
+
 def judge(scene: Scene, crew: Crew) -> SceneVerdict:
     """Find the instances of a tray and tell which are odd."""
-    rays = scene.rays()
-    tray = look(scene, rays)
-    apart = doubts.touching(tray.instances) | doubts.partly_seen(tray.instances, len(scene.views))
-    whole = [each for each in tray.instances if each.label not in apart]
-    found = [
-        *doubts.views(scene, tray.instances),
-        *apart.values(),
-        *doubts.small_things(tray.small, tray.instances),
-        *doubts.too_few(len(whole), len(tray.instances)),
-    ]
-    compared: dict[int, Judged] = {}
-    if len(whole) >= doubts.LEAST_ALIKE:
-        compared, further = _compare(whole, scene, rays, tray, crew)
-        found += further
-    judged = tuple(
-        replace(compared.get(each.label, Judged(0, each, None)), number=number)
-        for number, each in enumerate(tray.instances, start=1)
-    )
-    return SceneVerdict(_outcome(judged, found), tuple(found), judged)
-
-
-def _compare(
-    whole: list[Instance], scene: Scene, rays: Rays, tray: Tray, crew: Crew
-) -> tuple[dict[int, Judged], list[Note]]:
-    """Each against the others: by label, and what was doubtful about it."""
-    views = prepare(scene, rays, tray)
-    first, grid, onto, placed = _place_all(whole, views, rays, tray, crew)
-    worlds = [invert(each.grid_from_world) for each in placed]
-    surfaces = []
-    for each, world in zip(whole, worlds, strict=True):
-        fused = onto if each is first else fuse(views, rays, grid, world, crew)
-        surfaces.append(_own(fused, world, each, tray, grid))
-    shifts = shifts_mm(whole, surfaces, worlds, grid, len(scene.views))
-    found = [*doubts.disagreeing(shifts, whole, grid.voxel_mm)]
-    compared = {}
-    shapes, looks = crew.both(
-        lambda: differences(surfaces, grid),
-        lambda: look_differences(surfaces, worlds, views, rays, grid),
-    )
-    for instance, stands, world, shape, seen in zip(
-        whole, placed, worlds, shapes, looks, strict=True
-    ):
-        compared[instance.label] = _judged(instance, world, shape, seen, grid)
-        if shape.score >= ODD_FROM:
-            found += doubts.turned_over(instance, first, stands.alike)
-        found += doubts.coverage(instance, shape)
-        found += doubts.dim(instance, seen.compared)
-    odd = sum(bool(each.odd) for each in compared.values())
-    by_look = sum(each.score >= ODD_FROM for each in looks)
-    return compared, [*found, *doubts.no_majority(odd, by_look, len(compared))]
+    judging = TrayJudge(scene.rays(), len(scene.views), scene.table_z_mm, crew)
+    for view in scene.views:
+        judging.add(view)
+    return judging.finish()
 
 
 def _outcome(judged: tuple[Judged, ...], found: list[Note]) -> Outcome:
     if found:
         return Outcome.INDETERMINATE
     return Outcome.FAIL if any(each.odd for each in judged) else Outcome.PASS
-
-
-def _place_all(
-    whole: list[Instance], views: tuple[Prepared, ...], rays: Rays, tray: Tray, crew: Crew
-) -> tuple[Instance, Grid, Surface, list[Placed]]:
-    """All onto the first one that most of the others are like; onto the last tried if none is."""
-    for first in _most_usual(whole):
-        grid = _grid(first, tray, VOXEL_PX * tray.pixel_mm)
-        onto = fuse(views, rays, grid, np.eye(4), crew)
-        target = Target.of(first, onto, grid)
-        placed = [
-            Placed(np.eye(4), 1.0) if each is first else place(each, target) for each in whole
-        ]
-        alike = sum(each.alike >= ALIKE for each in placed)
-        if 2 * alike > len(whole):
-            break
-    return first, grid, onto, placed
-
-
-def _most_usual(instances: list[Instance]) -> list[Instance]:
-    """Those whose footprint and height are the most usual come first."""
-    sizes = np.array([(each.footprint_mm2, each.box_mm[1, 2]) for each in instances])
-    off = np.abs(sizes / np.median(sizes, axis=0) - 1).sum(axis=1)
-    return [instances[index] for index in np.argsort(off, kind="stable")]
-
-
-def _grid(instance: Instance, tray: Tray, voxel_mm: float) -> Grid:
-    margin = MARGIN_VOXELS * voxel_mm
-    low, high = instance.box_mm[0] - margin, instance.box_mm[1] + margin
-    low[2] = tray.table_z_mm - voxel_mm
-    shape = np.ceil((high - low) / voxel_mm).astype(int).tolist()
-    return Grid(low, (shape[0], shape[1], shape[2]), voxel_mm)
 
 
 def _own(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.trays.look_kernels import add_look
 from voxgate.runtime.trays.majority import (
     LEAST_OTHERS,
     gaussian,
@@ -28,8 +29,6 @@ from voxgate.runtime.trays.surface import Field, Grid, Mask, Prepared, Surface
 
 Values = npt.NDArray[np.float64]
 
-DARK, BRIGHT = 4, 251  # grey levels: beyond them the picture tells nothing
-FACING = 0.45  # least cosine between ray and normal
 NEAR_VOXELS = 1.0  # of the depth that the view measured there: else something stands before it
 LEAST_SEEN = 2  # views of a voxel: a glint is in one
 ROBUST = 2.0  # scatters, of the weights of the light's fit
@@ -85,8 +84,7 @@ def look_differences(
 
 def _common_surface(surfaces: Sequence[Surface], grid: Grid) -> tuple[Field, npt.NDArray[np.intp]]:
     """The median of all, and voxels (n, 3) that its surface passes and most have steadily."""
-    every = np.stack([each.distance_mm for each in surfaces])
-    common = median(every, np.isfinite(every).sum(axis=0)).astype(np.float32)
+    common = median(np.stack([each.distance_mm for each in surfaces]))
     steady = 2 * np.sum([each.steady for each in surfaces], axis=0) > len(surfaces)
     on: Mask = steady & (np.abs(common) < 0.5 * grid.voxel_mm)
     for axis in range(3):  # a slope has neighbours
@@ -112,38 +110,21 @@ def _seen(
     normals = _normals(common, where)
     points = grid.centres_mm(where) - common[tuple(where.T)][:, None] * normals
     points, normals = apply(world, points), normals @ world[:3, :3].T
-    every = np.stack([_in_view(points, normals, view, rays, grid.voxel_mm) for view in views])
+    every = np.full((len(views), len(points)), np.nan, np.float32)
+    for view, grey in zip(views, every, strict=True):
+        add_look(
+            points,
+            normals,
+            invert(view.view.world_from_camera),
+            rays.lens,
+            view.view.image,
+            view.depth_mm,
+            view.edge,
+            NEAR_VOXELS * grid.voxel_mm,
+            grey,
+        )
     count = np.isfinite(every).sum(axis=0)
-    middle = median(every.astype(np.float32), count)
-    return np.where(count >= LEAST_SEEN, middle, np.nan).astype(np.float64)
-
-
-def _in_view(
-    points: Values, normals: Values, view: Prepared, rays: Rays, voxel_mm: float
-) -> Values:
-    camera = apply(invert(view.view.world_from_camera), points)
-    towards = camera / -np.linalg.norm(camera, axis=1, keepdims=True)
-    facing = ((normals @ view.view.world_from_camera[:3, :3]) * towards).sum(axis=1)
-    image = view.view.image
-    ahead = np.maximum(camera[:, 2], 1e-6)
-    u = rays.lens[0] * camera[:, 0] / ahead + rays.lens[2]
-    v = rays.lens[1] * camera[:, 1] / ahead + rays.lens[3]
-    height, width = image.shape
-    inside = (u >= 1) & (v >= 1) & (u < width - 2) & (v < height - 2) & (camera[:, 2] > 0)
-    column, row = np.where(inside, u, 1).astype(int), np.where(inside, v, 1).astype(int)
-    nearest = (
-        np.rint(np.where(inside, v, 1)).astype(int),
-        np.rint(np.where(inside, u, 1)).astype(int),
-    )
-    there = np.abs(view.depth_mm[nearest] - camera[:, 2]) < NEAR_VOXELS * voxel_mm
-    across, down = np.where(inside, u, 1) - column, np.where(inside, v, 1) - row
-    around = [image[row + j, column + i].astype(np.float64) for j in (0, 1) for i in (0, 1)]
-    low, high = np.minimum.reduce(around), np.maximum.reduce(around)
-    top, bottom = (a + (b - a) * across for a, b in (around[:2], around[2:]))
-    grey = top + (bottom - top) * down
-    tells = inside & there & (facing > FACING) & (view.edge[nearest] == 0)
-    tells &= (low > DARK) & (high < BRIGHT)
-    return np.where(tells, np.log(np.maximum(grey, 1.0)), np.nan)
+    return np.where(count >= LEAST_SEEN, median(every), np.nan).astype(np.float64)
 
 
 def _without_light(looks: Values, normals: Sequence[Values]) -> Values:
@@ -172,7 +153,7 @@ def _harmonics(normals: Values) -> Values:
 
 def _belief(fields: Field) -> Field:
     """0 to 1: how much of a deviation is believed, by how the common look steps around there."""
-    common = median(fields, np.isfinite(fields).sum(axis=0)).astype(np.float32)
+    common = median(fields)
     smooth, _ = gaussian(common, 1.0)
     square, _ = gaussian(np.square(common - smooth), 1.0)
     contrast = np.sqrt(np.nan_to_num(square, nan=0.0))
@@ -180,8 +161,7 @@ def _belief(fields: Field) -> Field:
 
 
 def _deviation(fields: Field, index: int) -> Field:
-    others = [field for number, field in enumerate(fields) if number != index]
-    raw, _ = majority(fields[index] - np.stack(others))
+    raw = majority(fields, np.isfinite(fields), index)
     wave, _ = gaussian(np.clip(raw, -WAVE_BELIEVED, WAVE_BELIEVED), WAVE_VOXELS)
     smooth, _ = gaussian(raw - wave, SMOOTH_VOXELS)
     return np.nan_to_num(smooth).astype(np.float32)

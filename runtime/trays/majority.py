@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from voxgate.runtime.trays.surface import Field
+from voxgate.runtime.trays.majority_kernels import largest_common, majority_of, median_of
+from voxgate.runtime.trays.surface import Field, Mask
+
+Weights = npt.NDArray[np.float64]
 
 PATCH_VOXELS = 8  # so many must deviate together: fewer are an edge's flicker
 DEFECT_FROM = 1.0
@@ -14,40 +20,52 @@ LEAST_OTHERS = 2
 TRUNCATE = 2.5  # sigmas
 
 
-def majority(apart: Field) -> tuple[Field, npt.NDArray[np.intp]]:
-    """Of differences (k, ...) to others, own less theirs: to the one of those that make half of
-    them that is farthest, or to the median of all where that is nearer; and whose (1, ...) it is.
+def majority(fields: Field, steady: Mask, index: int) -> Field:
+    """What field `index` of (k, ...) is off the others: off the one of those that make half of them
+    that is farthest, or off the median of all where that is nearer.
 
-    NaN where too few others say anything: with one alone nobody knows which of the two is odd.
+    NaN where too few others say anything (with one alone nobody knows which of the two is odd), and
+    where neither this one nor the one it is held against is steady, (k, ...) bool.
     """
-    known = np.isfinite(apart).sum(axis=0)
-    size = np.where(np.isfinite(apart), np.abs(apart), np.inf)
-    rank = np.maximum(-(-known // 2) - 1, 0)
-    whose = np.take_along_axis(np.argsort(size, axis=0), rank[None], axis=0)
-    found = np.take_along_axis(apart, whose, axis=0)[0]
-    middle = median(apart, known)
-    found = np.where(np.abs(middle) < np.abs(found), middle, found)
-    unsaid = known < max(LEAST_OTHERS, -(-len(apart) // 2))
-    return np.where(unsaid, np.nan, found).astype(np.float32), whose
+    others = len(fields) - 1
+    found = np.empty(fields[0].size, np.float32)
+    majority_of(_flat(fields), _flat(steady), index, max(LEAST_OTHERS, -(-others // 2)), found)
+    return found.reshape(fields.shape[1:])
 
 
-def median(apart: Field, known: npt.NDArray[np.int64]) -> Field:
-    """Over the first axis, of those that are known (a number of them at every voxel)."""
-    ordered = np.sort(apart, axis=0)  # NaN last
-    low, high = np.maximum(known - 1, 0) // 2, known // 2
-    high = np.minimum(high, np.maximum(known - 1, 0))
-    pair = [np.take_along_axis(ordered, each[None], axis=0)[0] for each in (low, high)]
-    return np.asarray((pair[0] + pair[1]) / 2)
+def median(fields: Field) -> Field:
+    """Over the first axis, of those that are known; NaN where none is."""
+    found = np.empty(fields[0].size, np.float32)
+    median_of(_flat(fields), found)
+    return found.reshape(fields.shape[1:])
+
+
+def _flat(fields: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.ascontiguousarray(fields).reshape(len(fields), -1)
 
 
 def gaussian(values: Field, sigma: float) -> tuple[Field, Field]:
     """Weighted mean around every known value, NaN elsewhere, and the share that is known."""
     known = np.isfinite(values)
-    share = ndimage.gaussian_filter(known.astype(np.float32), sigma, truncate=TRUNCATE)
-    mean = ndimage.gaussian_filter(
-        np.where(known, values, 0).astype(np.float32), sigma, truncate=TRUNCATE
-    )
+    share = _blurred(known.astype(np.float32), sigma)
+    mean = _blurred(np.where(known, values, 0).astype(np.float32), sigma)
     return np.where(known, mean / np.maximum(share, 1e-4), np.nan), share
+
+
+def _blurred(values: Field, sigma: float) -> Field:
+    """One axis after the other, each as rows or columns of a picture."""
+    reach = int(TRUNCATE * sigma + 0.5)
+    weights = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
+    weights /= weights.sum()
+    alone = np.ones(1)
+    rows = _filtered(values.reshape(-1, values.shape[2]), weights, alone)
+    columns = _filtered(rows.reshape(len(values), -1), alone, weights).reshape(values.shape)
+    return np.stack([_filtered(slab, alone, weights) for slab in columns])
+
+
+def _filtered(picture: Field, across: Weights, down: Weights) -> Field:
+    reflect = cv2.BORDER_REFLECT
+    return np.asarray(cv2.sepFilter2D(picture, cv2.CV_32F, across, down, borderType=reflect))
 
 
 def scatter(deviation: Field) -> float:
@@ -57,29 +75,11 @@ def scatter(deviation: Field) -> float:
 
 
 def patch(size: Field) -> float:
-    """What PATCH_VOXELS that hang together exceed, the most."""
-    values = size[size > 0]
-    if values.size < PATCH_VOXELS:
-        return 0.0
-    least, most = 0.0, float(np.partition(values, -PATCH_VOXELS)[-PATCH_VOXELS])
-    for _ in range(12):  # a four-thousandth of the largest
-        middle = (least + most) / 2
-        labels, _ = ndimage.label(_cropped(size > middle), np.ones((3, 3, 3)))
-        if np.bincount(labels.reshape(-1))[1:].max(initial=0) >= PATCH_VOXELS:
-            least = middle
-        else:
-            most = middle
-    return least
-
-
-def _cropped(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """To what is set of it."""
-    own = []
-    for axis in range(mask.ndim):
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        at = np.flatnonzero(mask.any(axis=others))
-        own.append(slice(at[0], at[-1] + 1) if at.size else slice(0, 0))
-    return mask[tuple(own)]
+    """What PATCH_VOXELS that hang together reach, the most."""
+    flat = np.ascontiguousarray(size, np.float32).reshape(-1)
+    some = np.flatnonzero(flat > 0)
+    order = some[np.argsort(-flat[some], kind="stable")]
+    return float(largest_common(flat.reshape(size.shape), order, PATCH_VOXELS))
 
 
 def patches(deviation: Field, limit: float) -> list[tuple[npt.NDArray[np.intp], float]]:

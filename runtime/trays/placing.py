@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from voxgate.runtime.transforms import Transform, apply
+from voxgate.runtime.trays.field_kernels import sample as sample_fields
 from voxgate.runtime.trays.surface import Field, Grid, Surface
 from voxgate.runtime.trays.tray import Instance
 
@@ -57,23 +58,28 @@ def sample(instance: Instance, count: int = SAMPLE) -> Points:
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """What the others are brought onto: its points with a tree over them, and its surface on the
-    grid, as it stands in the world: distance_mm, complete, where it is told, and its slopes."""
+    grid, as it stands in the world. fields: (k, m, n, 5) distance_mm, complete, whether it is told,
+    and its three slopes."""
 
     points: Points
     tree: cKDTree
     grid: Grid
-    distance_mm: Field
-    told: Field
-    slopes: tuple[Field, ...]
+    fields: Field
 
     @classmethod
     def of(cls, instance: Instance, surface: Surface, grid: Grid) -> Target:
         """Of one instance."""
         points = sample(instance)
-        told = np.isfinite(surface.distance_mm)
+        told = np.isfinite(surface.distance_mm) | ~surface.asked
         distance = np.where(told, surface.distance_mm, np.float32(grid.reach_mm))
-        slopes = tuple(np.gradient(distance, grid.voxel_mm))
-        return cls(points, cKDTree(points), grid, distance, told.astype(np.float32), slopes)
+        fields = np.stack([distance, told, *np.gradient(distance, grid.voxel_mm)], axis=-1)
+        return cls(points, cKDTree(points), grid, fields.astype(np.float32))
+
+    def at(self, points: Points) -> npt.NDArray[np.float64]:
+        """(n, 5) what the fields are at points (n, 3), grid frame; NaN outside."""
+        found = np.empty((len(points), self.fields.shape[-1]))
+        sample_fields(self.fields, self.grid.cells(points), clamp=False, found=found)
+        return found
 
 
 def place(instance: Instance, target: Target) -> Placed:
@@ -83,6 +89,11 @@ def place(instance: Instance, target: Target) -> Placed:
     near.sort(key=lambda each: each[0])
     tried = [_least_squares(points, start, target) for _, start in near[:2]]
     return max(tried, key=lambda each: each.alike)
+
+
+def refit(instance: Instance, target: Target, start: Transform) -> Placed:
+    """Where an instance stands on another one, from near where it does."""
+    return _least_squares(sample(instance), start, target)
 
 
 def outline_likeness(instance: Instance, other: Instance, mirrored: bool) -> float:
@@ -188,19 +199,14 @@ def _least_squares(points: Points, start: Transform, target: Target) -> Placed:
     moved, alike = start, 0.0
     for _ in range(FIT_STEPS):
         at = apply(moved, points)
-        cell = ((at - grid.origin_mm) / grid.voxel_mm - 0.5).T
-        value = ndimage.map_coordinates(target.distance_mm, cell, order=1, cval=grid.reach_mm)
-        certain = ndimage.map_coordinates(target.told, cell, order=1) > 0.99
+        here = target.at(at)
+        value, certain = here[:, 0], here[:, 1] > 0.99
         use = certain & (np.abs(value) < 0.95 * grid.reach_mm)
         on = certain & (np.abs(value) < 0.5 * grid.voxel_mm)
         alike = float(on.sum() / max(1, certain.sum()))
         if use.sum() < 50:
             break
-        normal = np.stack(
-            [ndimage.map_coordinates(each, cell[:, use], order=1) for each in target.slopes],
-            axis=-1,
-        )
-        step, centre = _step(at[use], normal, value[use], grid.voxel_mm)
+        step, centre = _step(at[use], here[use, 2:], value[use], grid.voxel_mm)
         turn = np.eye(4)
         turn[:3, :3] = Rotation.from_rotvec(step[:3]).as_matrix()
         turn[:3, 3] = centre + step[3:] - turn[:3, :3] @ centre

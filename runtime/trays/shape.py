@@ -66,7 +66,13 @@ def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ..
     common = _common(surfaces)
     surfaces = settled(surfaces, common, grid)
     belief = _belief(common, grid)
-    deviations = [belief * _deviation(surfaces, index, grid) for index in range(len(surfaces))]
+    fields = np.stack([each.distance_mm for each in surfaces])
+    believed = np.stack([each.steady for each in surfaces])
+    weights = np.stack([each.weight for each in surfaces])
+    deviations = [
+        belief * _deviation(majority(fields, believed, index), _sureness(weights, index), grid)
+        for index in range(len(surfaces))
+    ]
     scatters = [scatter(each) for each in deviations]
     usual = float(np.median(scatters))
     floor = LEAST_SCATTER_VOXELS * grid.voxel_mm
@@ -74,7 +80,7 @@ def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ..
         LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), floor))
         for each in scatters
     ]
-    steady = np.sum([each.steady for each in surfaces], axis=0)
+    steady = believed.sum(axis=0)
     return tuple(
         Difference(
             deviation,
@@ -88,8 +94,7 @@ def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ..
 
 def _common(surfaces: Sequence[Surface]) -> Field:
     """The median of all; NaN where nobody knows."""
-    every = np.stack([each.distance_mm for each in surfaces])
-    return median(every, np.isfinite(every).sum(axis=0)).astype(np.float32)
+    return median(np.stack([each.distance_mm for each in surfaces]))
 
 
 def _belief(common: Field, grid: Grid) -> Field:
@@ -111,55 +116,43 @@ def settled(surfaces: Sequence[Surface], common: Field, grid: Grid) -> list[Surf
 def _settled(surface: Surface, common: Field, slope: Field, grid: Grid) -> Surface:
     near = np.abs(common) < grid.reach_mm
     known = near & np.isfinite(slope).all(axis=-1) & np.isfinite(surface.distance_mm)
-    at = np.argwhere(known)
-    points = grid.centres_mm(at)
     use = surface.steady[known] & (np.abs(common[known]) < grid.voxel_mm)
     if use.sum() < LEAST_SETTLED:
         return surface
-    centre = points[use].mean(axis=0)
+    points = grid.centres_mm(np.argwhere(known))
     normal = slope[known].astype(np.float64)
-    rows = np.concatenate([np.cross(points - centre, normal), normal], axis=1)
-    left = (surface.distance_mm - common)[known].astype(np.float64)
+    centre = points[use].mean(axis=0)
+    rows = np.concatenate([np.cross(points[use] - centre, normal[use]), normal[use]], axis=1)
+    left = (surface.distance_mm - common)[known][use].astype(np.float64)
     motion = np.zeros(6)
     for _ in range(SETTLE_STEPS):
-        apart = left[use] - rows[use] @ motion
+        apart = left - rows @ motion
         scale = max(1e-6, 1.4826 * float(np.median(np.abs(apart))))
         weight = 1 / (1 + np.square(apart / (2 * scale))) ** 2
-        weighted = rows[use] * weight[:, None]
-        motion = np.linalg.solve(weighted.T @ rows[use] + 1e-6 * np.eye(6), weighted.T @ left[use])
+        weighted = rows * weight[:, None]
+        motion = np.linalg.solve(weighted.T @ rows + 1e-6 * np.eye(6), weighted.T @ left)
     moved = surface.distance_mm.copy()
-    moved[known] -= (rows @ motion).astype(np.float32)
+    along = np.cross(motion[:3], points - centre) + motion[3:]
+    moved[known] -= (along * normal).sum(axis=1).astype(np.float32)
     return replace(surface, distance_mm=moved)
 
 
-def _deviation(surfaces: Sequence[Surface], index: int, grid: Grid) -> Field:
-    raw = _off_the_majority(surfaces, index)
+def _deviation(raw: Field, sureness: Field, grid: Grid) -> Field:
     limit = WAVE_LIMIT_VOXELS * grid.voxel_mm
     believed = WAVE_BELIEVED_VOXELS * grid.voxel_mm
     wave, _ = gaussian(np.clip(raw, -believed, believed), WAVE_VOXELS)
     smooth, share = gaussian(raw - np.clip(wave, -limit, limit), SMOOTH_VOXELS)
     # the mean of few neighbours is as noisy as they are few
     lonely = np.sqrt(np.minimum(share / (SHEET / SMOOTH_VOXELS), 1))
-    return np.asarray(-np.nan_to_num(smooth * lonely * _sureness(surfaces, index)), np.float32)
+    return np.asarray(-np.nan_to_num(smooth * lonely * sureness), np.float32)
 
 
-def _sureness(surfaces: Sequence[Surface], index: int) -> Field:
+def _sureness(weights: Field, index: int) -> Field:
     """0 to 1: by the root of how well this one was seen there, and the others, noise shrinks."""
-    own = surfaces[index].weight
-    theirs = np.median([each.weight for n, each in enumerate(surfaces) if n != index], axis=0)
+    own, theirs = weights[index], median(np.delete(weights, index, axis=0))
     seen = np.minimum(own, theirs) / SURE_WEIGHT
     as_well = own / np.maximum(theirs, 1e-3)
     return np.asarray(np.sqrt(np.minimum(seen, 1) * np.minimum(as_well, 1)), np.float32)
-
-
-def _off_the_majority(surfaces: Sequence[Surface], index: int) -> Field:
-    """Signed difference of distances, own less the other's; NaN where nothing is said."""
-    others = [each for number, each in enumerate(surfaces) if number != index]
-    own = surfaces[index]
-    apart = np.stack([own.distance_mm - each.distance_mm for each in others])
-    found, whose = majority(apart)
-    theirs = np.take_along_axis(np.stack([each.steady for each in others]), whose, axis=0)[0]
-    return np.where(theirs | own.steady, found, np.nan).astype(np.float32)
 
 
 def _seen(own: Surface, others: npt.NDArray[np.int64], count: int) -> tuple[float, int]:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.trays.field_kernels import sample
 from voxgate.runtime.trays.surface import Grid, Surface
 from voxgate.runtime.trays.tray import Instance
 
@@ -39,32 +39,29 @@ def shifts_mm(
         zip(instances, surfaces, worlds, strict=True)
     ):
         field = np.where(np.isfinite(surface.average_mm), surface.average_mm, grid.reach_mm)
-        slopes = [*np.gradient(field, grid.voxel_mm)]
+        fields = np.stack([field, *np.gradient(field, grid.voxel_mm)], axis=-1, dtype=np.float32)
         for number in instance.seen_by:
             points = instance.points[instance.view_of == number]
             if len(points) >= LEAST_POINTS:
                 some = points[:: max(1, len(points) // POINTS)].astype(np.float64)
-                shift = _shift(apply(invert(world), some), field, slopes, grid)
+                shift = _shift(apply(invert(world), some), fields, grid)
                 found[number, column] = np.linalg.norm(shift)
     return found
 
 
 def _shift(
     points: Points,
-    field: npt.NDArray[np.float32],
-    slopes: Sequence[npt.NDArray[np.float32]],
+    fields: npt.NDArray[np.float32],
     grid: Grid,
 ) -> Points:
-    """(3,) that brings points (n, 3) onto the surface, mm; Geman-McClure weights."""
+    """(3,) that brings points (n, 3) onto the surface, mm; Geman-McClure weights. fields: (k, m, n,
+    4) distance and its slopes."""
     shift = np.zeros(3)
     scale_mm = SCALE_VOXELS * grid.voxel_mm
     for _ in range(STEPS):
-        cell = ((points + shift - grid.origin_mm) / grid.voxel_mm - 0.5).T
-        value = ndimage.map_coordinates(field, cell, order=1, mode="nearest")
-        normal = np.stack(
-            [ndimage.map_coordinates(each, cell, order=1, mode="nearest") for each in slopes],
-            axis=-1,
-        )
+        here = np.empty((len(points), 4))
+        sample(fields, grid.cells(points + shift), clamp=True, found=here)
+        value, normal = here[:, 0], here[:, 1:]
         weight = 1 / (1 + np.square(value / (2 * scale_mm))) ** 2
         weighted = normal * weight[:, None]
         hessian = weighted.T @ normal + 1e-2 * len(points) * np.eye(3)

@@ -8,21 +8,22 @@ is said.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.geometry.plane_kernels import fit_planes
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap
-from voxgate.runtime.scenes.scene import Scene, SceneView
+from voxgate.runtime.scenes.scene import SceneView
 from voxgate.runtime.transforms import Transform, invert
-from voxgate.runtime.trays.surface_kernels import add_view
-from voxgate.runtime.trays.tray import Tray
+from voxgate.runtime.trays.ground import Ground, Heights
+from voxgate.runtime.trays.surface_kernels import add_view, find_steady
 
 Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -34,6 +35,7 @@ FREE_WEIGHT = 0.5  # of a ray that passed by
 CONTRADICTED_VOXELS = 0.45  # standard deviation of what the views say of a voxel
 STEADY_SHARE = 0.13  # of the views that look squarely at a voxel whose surface is believed
 SLOPE = (0.6, 1.4)  # a distance grows by a millimetre a millimetre, or it is none
+NEAR_VOXELS = 5  # from any surface: what lies farther off, no comparison looks at
 EDGE_SHARE = 0.012  # of the depth: a larger step from pixel to pixel is an edge
 EDGE_MM = 4.0
 
@@ -55,6 +57,10 @@ class Grid:
         """(..., 3) of voxels (..., 3)."""
         return np.asarray(self.origin_mm + self.voxel_mm * (at + 0.5))
 
+    def cells(self, points_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """(n, 3) of points (n, 3), grid frame, in voxels from the centre of the first one."""
+        return np.asarray((points_mm - self.origin_mm) / self.voxel_mm - 0.5)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
@@ -70,24 +76,21 @@ class Prepared:
 class Surface:
     """Fields on the grid: distance_mm, NaN where nothing is said; average_mm: the same where views
     contradict each other too; steady: (k, m, n) bool, where the surface passes and is believed;
-    weight: of one view that looks squarely at it, how many saw a voxel, or past it."""
+    weight: of one view that looks squarely at it, how many saw a voxel, or past it; asked: where
+    the views were asked at all."""
 
     distance_mm: Field
     average_mm: Field
     steady: Mask
     weight: Field
+    asked: Mask
 
 
-def prepare(scene: Scene, rays: Rays, tray: Tray) -> tuple[Prepared, ...]:
-    """Fit planes to every view, of what stands above the table."""
-    return tuple(_prepared(view, rays, tray) for view in scene.views)
-
-
-def _prepared(view: SceneView, rays: Rays, tray: Tray) -> Prepared:
+def prepare(view: SceneView, up: Heights, rays: Rays, below: Ground) -> Prepared:
+    """Fit planes to a view, of what stands above the table; up: its heights."""
     depth = np.require(view.depth_mm, np.float32, ["C"])
-    up = height_mm(depth, rays, view.world_from_camera)
     plane = np.zeros((*depth.shape, 4), np.float32)
-    fit_planes(depth, up > tray.table_z_mm + tray.least_mm / 2, rays.x, rays.y, plane)
+    fit_planes(depth, up > below.surely_mm, rays.x, rays.y, plane)
     around = np.ones((3, 3), np.uint8)
     known = np.nan_to_num(depth, nan=0.0)
     step = cv2.dilate(known, around) - cv2.erode(known, around)
@@ -95,18 +98,33 @@ def _prepared(view: SceneView, rays: Rays, tray: Tray) -> Prepared:
     return Prepared(view, depth, plane, edge.view(np.uint8))
 
 
+def near(grid: Grid, clouds: Iterable[npt.NDArray[np.float64]]) -> npt.NDArray[np.int32]:
+    """(v, 3) voxels within NEAR_VOXELS of points (n, 3), grid frame, of several instances."""
+    mark = np.zeros(grid.shape, np.uint8)
+    for points in clouds:
+        at = np.floor(grid.cells(points) + 0.5).astype(np.intp)
+        at = at[((at >= 0) & (at < grid.shape)).all(axis=1)]
+        mark[tuple(at.T)] = 1
+    return np.argwhere(ndimage.maximum_filter(mark, 2 * NEAR_VOXELS + 1)).astype(np.int32)
+
+
 def fuse(
-    views: tuple[Prepared, ...], rays: Rays, grid: Grid, world_from_grid: Transform, crew: Crew
+    views: Sequence[Prepared],
+    rays: Rays,
+    grid: Grid,
+    world_from_grid: Transform,
+    voxels: npt.NDArray[np.int32],
+    crew: Crew,
 ) -> Surface:
-    """All views into the grid that stands at world_from_grid."""
-    total, square, weight, free = (np.zeros(grid.shape, np.float32) for _ in range(4))
+    """What all views say of these voxels (v, 3) of a grid that stands at world_from_grid."""
+    sums = np.zeros((4, len(voxels)), np.float32)
     poses = [invert(each.view.world_from_camera) @ world_from_grid for each in views]
 
     def part(index: int) -> None:
-        slabs = np.array(crew.span(index, grid.shape[0]))
         for each, camera_from_grid in zip(views, poses, strict=True):
             add_view(
-                slabs,
+                *crew.span(index, len(voxels)),
+                voxels,
                 grid.origin_mm,
                 grid.voxel_mm,
                 camera_from_grid,
@@ -115,21 +133,26 @@ def fuse(
                 each.plane,
                 each.edge,
                 grid.reach_mm,
-                total,
-                square,
-                weight,
-                free,
+                *sums,
             )
 
     crew.run(part)
-    distance, average = _mean(total, square, weight, free, grid)
-    steady = _steady(distance, weight, grid.voxel_mm, STEADY_SHARE * len(views))
-    return Surface(
-        distance,
-        average,
-        steady,
-        weight + FREE_WEIGHT * free,
-    )
+    return _agreed(sums, voxels, grid, STEADY_SHARE * len(views))
+
+
+def _agreed(
+    sums: npt.NDArray[np.float32], voxels: npt.NDArray[np.int32], grid: Grid, least_weight: float
+) -> Surface:
+    total, square, weight, free = sums
+    at = tuple(voxels.T)
+    fields = np.full((2, *grid.shape), np.nan, np.float32)
+    fields[0][at], fields[1][at] = _mean(total, square, weight, free, grid)
+    dense = np.zeros((2, *grid.shape), np.float32)
+    dense[0][at], dense[1][at] = weight, weight + FREE_WEIGHT * free
+    steady, asked = (np.zeros(grid.shape, np.bool_) for _ in range(2))
+    find_steady(voxels, fields[0], dense[0], grid.voxel_mm, *SLOPE, least_weight, steady)
+    asked[at] = True
+    return Surface(fields[0], fields[1], steady, dense[1], asked)
 
 
 def _mean(
@@ -151,10 +174,3 @@ def _mean(
         np.where(agreed, mean, np.nan).astype(np.float32),
         np.where(told, mean, np.nan).astype(np.float32),
     )
-
-
-def _steady(distance_mm: Field, weight: Field, voxel_mm: float, least_weight: float) -> Mask:
-    slope = np.sqrt(sum(np.square(each) for each in np.gradient(distance_mm, voxel_mm)))
-    low, high = SLOPE
-    near = np.abs(distance_mm) < voxel_mm
-    return np.asarray(near & (slope > low) & (slope < high) & (weight > least_weight))

@@ -135,6 +135,13 @@ AT_NIGHT = [
         None,
     ),
     Row(
+        "one was put elsewhere after its place was found",
+        Tray(FIVE[:4], moved=(1, 9, -60.0)),
+        Outcome.INDETERMINATE,
+        [],
+        None,
+    ),
+    Row(
         "two touch",
         Tray([*FIVE[:3], Part(70, 75, 300), Part(76, 118, 10)]),
         Outcome.INDETERMINATE,
