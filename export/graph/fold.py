@@ -29,7 +29,7 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
         pass
     _drop_identities(graph)
     _drop_unused(graph)
-    typed = _with_shapes(model)
+    typed = with_shapes(model)
     _check_static(typed)
     for output, known in zip(graph.output, typed.graph.output, strict=True):
         output.CopyFrom(known)  # the tracer may have left sizes open that follow from the graph
@@ -51,7 +51,7 @@ def _fold_shapes(model: onnx.ModelProto) -> int:
     wanted = [node for node in graph.node if node.op_type == "Shape"]
     if not wanted:
         return 0
-    shapes = static_shapes(_with_shapes(model).graph)
+    shapes = static_shapes(with_shapes(model).graph)
     known = [(node, shapes[node.input[0]]) for node in wanted if node.input[0] in shapes]
     for node, shape in known:
         _replace(graph, node, np.array(shape, np.int64))
@@ -137,7 +137,7 @@ def static_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+def with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
 
 

@@ -10,6 +10,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from voxgate.export.graph.attention import in_pieces
 from voxgate.export.graph.fold import folded
 from voxgate.export.graph.onnx_graph import OPSET
 from voxgate.export.source import Source
@@ -33,6 +34,7 @@ def trace(source: Source) -> onnx.ModelProto:
     """
     if source.network is None:
         assert source.graph is not None  # a source has one of the two
+        in_pieces(source.graph)
         return source.graph
     _check_size(source.method, source.network)
     try:
@@ -43,6 +45,7 @@ def trace(source: Source) -> onnx.ModelProto:
             f"{source.method}: the graph cannot be traced: {one_line(error)}"
         ) from error
     _unique_names(model.graph)
+    in_pieces(model)
     model.ir_version = IR_VERSION
     model.producer_name = "voxgate"
     model.producer_version = ""

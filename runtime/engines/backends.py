@@ -25,13 +25,13 @@ class BackendRow:
 
 BACKENDS: dict[str, BackendRow] = {
     TENSORRT: BackendRow(
-        "voxgate.runtime.engines.tensorrt_engine",
+        "voxgate.runtime.engines.open_plan",
         "open_plan",
         "pip install tensorrt pycuda",
         from_plan=True,
     ),
     RTX: BackendRow(
-        "voxgate.runtime.engines.tensorrt_engine",
+        "voxgate.runtime.engines.open_plan",
         "open_rtx_plan",
         "pip install 'voxgate[rtx]'",
         from_plan=True,

@@ -11,6 +11,7 @@ from voxgate import __version__
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.engines.builder import BuildOptions, Built, OnStep, build
 from voxgate.runtime.engines.engine import prove
+from voxgate.runtime.engines.gpu_memory import ModelMemory
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt
 from voxgate.runtime.errors import EngineError, PlanError
@@ -41,8 +42,16 @@ class Outcome:
         return (
             f"{sidecar.recipe} for {sidecar.edition} on {sidecar.gpu}, "
             f"{sidecar.precision}: {built}, the probe is off by {sidecar.probe_off:.1e} of the "
-            f"threshold; {self.place}"
+            f"threshold; {self._memory}{self.place}"
         )
+
+    @property
+    def _memory(self) -> str:
+        scratch = self.sidecar.scratch_bytes
+        if scratch is None:
+            return ""
+        needed = ModelMemory(self.sidecar.plan_bytes, scratch).total_mb
+        return f"{needed:,} MB of the GPU's memory to run; "
 
 
 def build_recipe(
@@ -137,6 +146,7 @@ def _sidecar(
         outputs=engine.outputs,
         plan_sha256=sha256(built.plan),
         plan_bytes=len(built.plan),
+        scratch_bytes=engine.memory.scratch_bytes,
         kernels_source=source_digest(),
         kernels_sha256=sha256(kernels),
         probe_off=off,

@@ -1,4 +1,4 @@
-"""TensorRT behind the engine interface: a plan from the cache, fixed buffers, one stream.
+"""TensorRT behind the engine interface: a plan, fixed buffers, one stream.
 
 One thread opens, runs and closes it. Every address is a multiple of 256, every value that TensorRT
 returns is checked, and `close` drops context, engine and runtime before the GPU's context is left.
@@ -16,19 +16,19 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
-from voxgate.runtime.engines.engine import OUTPUT, Engine, Tensor
-from voxgate.runtime.engines.tensorrt_module import load_tensorrt, logger_of, made
+from voxgate.runtime.engines.engine import OUTPUT, Tensor
+from voxgate.runtime.engines.gpu_memory import ModelMemory, check_room
+from voxgate.runtime.engines.tensorrt_module import logger_of, made
 from voxgate.runtime.engines.tensorrt_remedies import REBUILD
-from voxgate.runtime.errors import EngineError, PlanError
-from voxgate.runtime.gpu.device import Captured, Device, open_device
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.gpu.device import Captured, Device
 from voxgate.runtime.gpu.pinned_ring import PinnedRing, aligned
-from voxgate.runtime.plans.flavour import RTX, TENSORRT, Edition, Name, flavour_of
-from voxgate.runtime.plans.plan_cache import PlanCache
-from voxgate.runtime.plans.which_plan import plan_for
+from voxgate.runtime.plans.flavour import RTX, Edition, api_of, flavour_of
 from voxgate.runtime.recipe.manifest import TensorSpec
-from voxgate.runtime.recipe.recipe import Recipe
 
 log = logging.getLogger(__name__)
+
+SMALLER = "export for a smaller picture (--input-size) or backbone"
 
 
 @runtime_checkable
@@ -38,6 +38,7 @@ class DeviceEngine(Protocol):
     device: Device
     kernels: bytes
     """The fusion kernels, compiled for this GPU."""
+    memory: ModelMemory
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -55,48 +56,6 @@ class _Binding:
     spec: TensorSpec
     address: int
     is_input: bool
-
-
-def open_plan(
-    recipe: Recipe, plans: PlanCache, beside: Engine | None = None, flavour: Name = TENSORRT
-) -> Engine:
-    """The recipe's plan on this GPU. Raises PlanError or EngineError: what to type.
-
-    beside: an engine whose GPU, stream and context this one shares; to be closed after this one.
-    """
-    tensorrt = load_tensorrt(flavour)
-    shared = beside.device if isinstance(beside, TensorRTEngine) else None
-    device = open_device() if shared is None else shared
-    try:
-        code = plan_for(recipe, plans, Edition.of(tensorrt), device.info)
-        owns, compiled = shared is None, plans.compiled(code.plan, device.info)
-        opened = TensorRTEngine(tensorrt, device, code.plan, code.kernels, owns, compiled)
-    except BaseException:
-        if shared is None:
-            device.close()
-        raise
-    log.info(
-        "%s by %s on %s, CUDA graph: %s",
-        *(Edition.of(tensorrt), device.library, device.info, opened.uses_graph),
-    )
-    _keep_compiled(opened, plans, code.plan, compiled)
-    return opened
-
-
-def _keep_compiled(opened: TensorRTEngine, plans: PlanCache, plan: bytes, before: bytes) -> None:
-    """Whoever may not write there starts slower, and serves all the same."""
-    compiled = opened.compiled
-    if compiled in (b"", before):
-        return
-    try:
-        plans.save_compiled(plan, opened.device.info, compiled)
-    except PlanError as error:
-        log.warning("the next start compiles for this card again: %s", error)
-
-
-def open_rtx_plan(recipe: Recipe, plans: PlanCache, beside: Engine | None = None) -> Engine:
-    """As `open_plan`, by TensorRT for RTX."""
-    return open_plan(recipe, plans, beside, RTX)
 
 
 class TensorRTEngine:
@@ -142,6 +101,8 @@ class TensorRTEngine:
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise self._said.error("the plan cannot be loaded", REBUILD)
+        self.memory = ModelMemory(len(plan), self._scratch_bytes(api_of(tensorrt)))
+        check_room(self.device, self.memory.scratch_bytes, "the model", SMALLER)
         if flavour_of(tensorrt).name == RTX:
             self._make_compiling_context(tensorrt, compiled)
         else:
@@ -154,6 +115,11 @@ class TensorRTEngine:
         self._staging = PinnedRing(self.device, ring)
         self._scores = self.device.pinned(self._output.spec.nbytes)
         self._graph = self._first_run()
+
+    def _scratch_bytes(self, version: tuple[int, int]) -> int:
+        if version < (10, 1):
+            return int(self._engine.device_memory_size)
+        return int(self._engine.device_memory_size_v2)
 
     def _make_compiling_context(self, tensorrt: Any, compiled: bytes) -> None:
         """RTX compiles for the card when a plan is loaded, or takes what it compiled before.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch, Work
+from voxgate.runtime.engines.gpu_memory import check_room
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
 from voxgate.runtime.fusion.device_volume import DeviceVolume
 from voxgate.runtime.fusion.host import NOT_FINITE, Described, Fused
@@ -38,6 +39,7 @@ from voxgate.runtime.volume.lift import LiftCounts, voxel_from
 from voxgate.runtime.volume.volume import Volume
 
 ROWS_PER_VIEW = 2  # launches that count: pixels, and points that vanished or were lost
+PLANES = 15  # of four bytes a pixel: what is uploaded, made up, vanished or lost
 STAGING_MB = 128  # pinned; twelve views of 800 x 600 with geometry take 60
 
 
@@ -69,6 +71,8 @@ class DeviceFusion:
         self._geometry = geometry
         self._watch = watch
         self._pixels = rays.x.size
+        needed = DeviceVolume.bytes_of(volume) + PLANES * 4 * self._pixels
+        check_room(device, needed, "the volume", "export with larger voxels (--voxel-mm)")
         self._kernels: dict[str, Kernel] = device.kernels(engine.kernels, KERNELS)
         self._memory = DeviceVolume(device, volume, ROWS_PER_VIEW * views)
         plane = 4 * self._pixels

@@ -61,6 +61,11 @@ class DeviceVolume:
         table = (like.table_z_mm - like.grid.origin_mm[2]) / like.grid.voxel_mm
         self._table = np.float32(table)
 
+    @staticmethod
+    def bytes_of(like: Volume) -> int:
+        """What the cells of such a volume take; all else is small beside them."""
+        return like.score.size * sum(_CELL_BYTES.values())
+
     def clear(self) -> None:
         """Enqueue forgetting everything."""
         for name, size in _CELL_BYTES.items():

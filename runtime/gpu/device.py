@@ -48,6 +48,14 @@ class Pinned:
     address: int
 
 
+@dataclass(slots=True)
+class Held:
+    """What was asked of a device so far, by whoever has it open."""
+
+    device_bytes: int = 0
+    pinned_bytes: int = 0
+
+
 class Kernel(Protocol):
     """One function of a loaded module."""
 
@@ -83,6 +91,10 @@ class Device(Protocol):
     library: str  # what drives it: pycuda or cuda-python, with its version
     info: DeviceInfo
     stream: int  # handle, for TensorRT
+    held: Held
+
+    def free_bytes(self) -> int:
+        """Of the device's memory, what no program has now."""
 
     def allocate(self, nbytes: int) -> int:
         """Device memory, address a multiple of ALIGNMENT; lives until `close`."""

@@ -19,6 +19,7 @@ from voxgate.runtime.gpu.device import (
     Captured,
     Device,
     DeviceInfo,
+    Held,
     Kernel,
     Moment,
     Pinned,
@@ -45,6 +46,7 @@ class CudaPythonDevice:
             raise EngineError(f"there is no GPU {ordinal}, only {count}")
         self._device = _did(driver.cuDeviceGet(ordinal))
         self._open = False
+        self.held = Held()
         self._memory: list[Any] = []
         self._host: list[int] = []
         self._modules: list[Any] = []
@@ -62,14 +64,20 @@ class CudaPythonDevice:
         self.stream = int(self._stream)
         self.library = f"cuda-python {version('cuda-bindings')}"
 
+    def free_bytes(self) -> int:
+        free, _ = _did(driver.cuMemGetInfo())
+        return int(free)
+
     def allocate(self, nbytes: int) -> int:
         memory = _did(driver.cuMemAlloc(nbytes))
+        self.held.device_bytes += nbytes
         self._memory.append(memory)
         return int(memory)
 
     def pinned(self, nbytes: int) -> Pinned:
         host = int(_did(driver.cuMemHostAlloc(nbytes, driver.CU_MEMHOSTALLOC_DEVICEMAP)))
         self._host.append(host)
+        self.held.pinned_bytes += nbytes
         address = int(_did(driver.cuMemHostGetDevicePointer(host, 0)))
         return Pinned(_array(host, nbytes), address)
 

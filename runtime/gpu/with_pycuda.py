@@ -17,7 +17,16 @@ import pycuda
 import pycuda.driver as driver
 
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.gpu.device import Bytes, Device, DeviceInfo, Kernel, Moment, Pinned, Recording
+from voxgate.runtime.gpu.device import (
+    Bytes,
+    Device,
+    DeviceInfo,
+    Held,
+    Kernel,
+    Moment,
+    Pinned,
+    Recording,
+)
 from voxgate.runtime.gpu.errors import FOREIGN_CONTEXT, cuda_error
 from voxgate.runtime.gpu.launch import THREADS
 
@@ -40,6 +49,7 @@ class PycudaDevice:
             device = driver.Device(ordinal)
             self._context = _enter(device)
         self._kept: list[Any] = []
+        self.held = Held()
         try:
             with _words():
                 self._stream = driver.Stream(NON_BLOCKING)
@@ -50,10 +60,16 @@ class PycudaDevice:
             raise
         self.library = f"pycuda {pycuda.VERSION_TEXT}"
 
+    def free_bytes(self) -> int:
+        with _words():
+            free, _ = driver.mem_get_info()
+        return int(free)
+
     def allocate(self, nbytes: int) -> int:
         with _words():
             memory = driver.mem_alloc(nbytes)
         self._kept.append(memory)
+        self.held.device_bytes += nbytes
         return int(memory)
 
     def pinned(self, nbytes: int) -> Pinned:
@@ -64,6 +80,7 @@ class PycudaDevice:
             memory = array.base
             address = int(memory.get_device_pointer())
         self._kept.append(memory)
+        self.held.pinned_bytes += nbytes
         return Pinned(array, address)
 
     def upload(self, address: int, source: Bytes) -> None:

@@ -20,6 +20,7 @@ from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.comparison.surface_score import SCORE_MAX
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.engine import Engine, open_engine, open_further, score_map
+from voxgate.runtime.engines.gpu_memory import taken
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
 from voxgate.runtime.engines.vigil import Vigil, looks
 from voxgate.runtime.errors import EngineError, RecipeError
@@ -103,19 +104,8 @@ class Equipment:
         shapes = [each.shape for each in golden]
         sight = Sight(shapes, rays.shape, surface, recipe.grid) if manifest.rendered else None
         return cls(
-            *(
-                recipe,
-                calibration,
-                rays,
-                golden,
-                models,
-                whole,
-                describe,
-                crew,
-                watch,
-                surface,
-                sight,
-            )
+            *(recipe, calibration, rays, golden, models, whole, describe),
+            *(crew, watch, surface, sight),
         )
 
     @property
@@ -127,6 +117,12 @@ class Equipment:
     def backend(self) -> str:
         """What actually runs, of every model."""
         return " + ".join(dict.fromkeys(each.backend for each in self.models.engines.values()))
+
+    @property
+    def gpu_memory(self) -> str | None:
+        """What is taken of the GPU's, in one line; None: nothing runs there."""
+        there = [each for each in self.models.engines.values() if isinstance(each, DeviceEngine)]
+        return taken(there[0].device, [each.memory for each in there]) if there else None
 
     def close(self) -> None:
         """End the helper threads and give the engines' memory back."""

@@ -82,6 +82,7 @@ class Sidecar(BaseModel):
     outputs: tuple[TensorSpec, ...]
     plan_sha256: Digest
     plan_bytes: Annotated[int, Field(gt=0)]
+    scratch_bytes: int | None = Field(None, description="GPU memory to run in, beside the weights")
     kernels_source: str
     kernels_sha256: Digest
     probe_off: float = Field(description="largest error of the probe after the build, thresholds")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.trusted.build_id import build_id
@@ -11,6 +13,8 @@ from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
 from voxgate.runtime.nouns import Origin
 from voxgate.runtime.plans.plan_cache import plans_of
 from voxgate.runtime.recipe.store import opened, trust_of
+
+log = logging.getLogger(__name__)
 
 
 def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_CLOCK) -> Prepare:
@@ -37,6 +41,8 @@ def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_C
             plans=plans,
         )
         inspector.warm_up()
+        if inspector.equipment.gpu_memory is not None:
+            log.info(inspector.equipment.gpu_memory)
         signature = recipe.signature
         return Prepared(
             inspector,

@@ -29,6 +29,7 @@ from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.build import build_recipe
 from voxgate.runtime.engines.builder import BuildOptions, cards
 from voxgate.runtime.engines.engine import Tensor, open_engine, score_map
+from voxgate.runtime.engines.gpu_memory import ModelMemory
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.engines.tensorrt_module import TensorRTMissing, installed, load_tensorrt
 from voxgate.runtime.errors import EngineError
@@ -122,6 +123,7 @@ class NoEngine:
     """A device without a model."""
 
     inputs: tuple[TensorSpec, ...] = ()
+    memory = ModelMemory(0, 0)
 
     def __init__(self, device: Device) -> None:
         self.device = device

@@ -16,6 +16,7 @@ import numpy as np
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch
 from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.engines.gpu_memory import ModelMemory
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.geometry.rays import Rays
@@ -29,6 +30,9 @@ SHAPE = (120, 160)
 CUBIN = b"\x7fELF" + bytes(60)
 
 
+NO_MEMORY = ModelMemory(0, 0)
+
+
 @dataclass
 class NoEngine:
     """Scores that somebody put there."""
@@ -36,6 +40,7 @@ class NoEngine:
     device: Device
     kernels: bytes = CUBIN
     scores: int = 0
+    memory: ModelMemory = NO_MEMORY
     inputs: tuple[TensorSpec, ...] = ()
 
     def enqueue(self, inputs: dict[str, Tensor], staging: PinnedRing) -> None:

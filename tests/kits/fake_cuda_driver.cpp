@@ -79,6 +79,7 @@ API cuDeviceGetCount(int* count) { MAY_FAIL(); *count = 1; return OK; }
 API cuDeviceGet(int* device, int ordinal) { *device = ordinal; return ordinal ? 101 : OK; }
 API cuDeviceGetName(char* name, int n, int) { snprintf(name, n, "Fake RTX"); return OK; }
 API cuDeviceTotalMem_v2(size_t* bytes, int) { *bytes = 8ull << 30; return OK; }
+API cuMemGetInfo_v2(size_t* free, size_t* total) { *free = 6ull << 30; *total = 8ull << 30; return OK; }
 API cuDeviceGetAttribute(int* value, int which, int) {
   *value = which == 75 ? 8 : which == 76 ? 9 : which == 16 ? 48 : 0;
   return OK;

@@ -99,7 +99,9 @@ def make_driver(gpu: NumpyGpu) -> ModuleType:
             return 8 << 30
 
         def get_attribute(self, attribute: str) -> int:
-            return {"MULTIPROCESSOR_COUNT": gpu.multiprocessors, "INTEGRATED": 1}[attribute]
+            return {"MULTIPROCESSOR_COUNT": gpu.multiprocessors, "INTEGRATED": gpu.integrated}[
+                attribute
+            ]
 
         def retain_primary_context(self) -> Context:
             guarded("retain_primary_context")
@@ -228,6 +230,7 @@ def make_driver(gpu: NumpyGpu) -> ModuleType:
         "Event": Event,
         "Error": Error,
         "LogicError": LogicError,
+        "mem_get_info": lambda: sane("mem_get_info", lambda: (gpu.free_bytes, 8 << 30)),
         "mem_alloc": lambda nbytes: sane("mem_alloc", lambda: DeviceAllocation(nbytes)),
         "pagelocked_empty": pagelocked_empty,
         "memcpy_htod_async": memcpy_htod_async,

@@ -80,6 +80,7 @@ class FakeTensorRT:
         self.built_with: dict[str, Any] = {}
         self.logger: Any = None
         self.models: dict[bytes, Model] = {}
+        self.scratch_bytes = 40 << 20
         self.compilations = 0  # of plans of RTX, as they were loaded
         self.compiled = b"for this card and driver"
         self.alive: list[str] = []  # runtimes, engines and contexts, in the order they were made
@@ -406,6 +407,8 @@ class FakeTensorRT:
             "get_tensor_dtype": dtype,
             "get_tensor_shape": shape,
             "get_tensor_location": lambda engine, name: self._enums["TensorLocation"].DEVICE,
+            "device_memory_size": property(lambda engine: self.scratch_bytes),
+            "device_memory_size_v2": property(lambda engine: self.scratch_bytes),
             "create_execution_context": create_execution_context,
             "create_runtime_config": create_runtime_config,
         }

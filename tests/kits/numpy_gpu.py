@@ -34,6 +34,8 @@ class NumpyGpu:
     name: str = "Numpy Orin"
     capability: tuple[int, int] = (8, 7)
     multiprocessors: int = 16
+    integrated: bool = True
+    free_bytes: int = 6 << 30
     memory: dict[int, Bytes] = field(default_factory=dict)
     pinned: dict[int, Bytes] = field(default_factory=dict)
     queues: dict[int, list[Callable[[], None]]] = field(default_factory=dict)

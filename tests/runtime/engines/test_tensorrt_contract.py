@@ -63,6 +63,8 @@ GATES = {
     ("IRuntimeConfig", "set_runtime_cache"): ("rtx-1.7",),
     ("IRuntimeCache", "deserialize"): ("rtx-1.7",),
     ("IRuntimeCache", "serialize"): ("rtx-1.7",),
+    ("ICudaEngine", "device_memory_size"): ("8.6",),  # before 10.1
+    ("ICudaEngine", "device_memory_size_v2"): ("10.3", "10.13", "11.4", "rtx-1.7"),
     ("IBuilderConfig", "num_compute_capabilities"): ("rtx-1.7",),
     ("IBuilderConfig", "set_compute_capability"): ("rtx-1.7",),
     ("BuilderFlag", "FP16"): ("8.6",),  # _pin_types: not strongly typed
