@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -31,8 +32,24 @@ REAL_TIME = (HERE / "line", HERE / "box")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what the folders of real time hold."""
     for item in items:
-        if any(folder in item.path.parents for folder in REAL_TIME):
+        if in_real_time(item.path):
             item.add_marker(pytest.mark.line)
+
+
+@cache
+def in_real_time(file: Path) -> bool:
+    """Whether a file of tests lies in one of these folders."""
+    return any(folder in file.parents for folder in REAL_TIME)
+
+
+def pytest_sessionstart() -> None:
+    """Look for no garbage while thousands of tests are collected: none of that is thrown away."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What tests leave behind is looked for again."""
+    gc.enable()
 
 
 @pytest.fixture

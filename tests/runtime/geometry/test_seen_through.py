@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,18 +13,22 @@ from voxgate.runtime.geometry.seen_through import SEEN_THROUGH_MAX, seen_through
 from voxgate.runtime.nouns import View
 
 POSES = [scene.camera(azimuth, 45.0) for azimuth in range(0, 360, 45)]
-VIEWS = [scene.look(pose, seed=number) for number, pose in enumerate(POSES)]
+
+
+@cache
+def _views() -> tuple[View, ...]:
+    return tuple(scene.look(pose, seed=number) for number, pose in enumerate(POSES))
 
 
 def _exchanged(one: int, other: int) -> list[View]:
-    views = list(VIEWS)
-    views[one] = replace(VIEWS[one], part_from_camera=POSES[other])
-    views[other] = replace(VIEWS[other], part_from_camera=POSES[one])
+    views = list(_views())
+    views[one] = replace(views[one], part_from_camera=POSES[other])
+    views[other] = replace(views[other], part_from_camera=POSES[one])
     return views
 
 
 def test_views_that_stand_right_hide_surface_and_look_through_none() -> None:
-    assert seen_through(VIEWS, scene.rays()).max() < SEEN_THROUGH_MAX / 2
+    assert seen_through(_views(), scene.rays()).max() < SEEN_THROUGH_MAX / 2
 
 
 @pytest.mark.parametrize(("one", "other"), [(0, 1), (2, 6)])
@@ -33,7 +38,8 @@ def test_exchanged_views_are_told_from_the_others(one: int, other: int) -> None:
 
 
 def test_a_view_that_shares_nothing_is_not_vouched_for() -> None:
-    nowhere = replace(VIEWS[0], depth_mm=np.full(VIEWS[0].image.shape, np.nan, np.float32))
-    share = seen_through([nowhere, *VIEWS[1:]], scene.rays())
+    first, *others = _views()
+    nowhere = replace(first, depth_mm=np.full(first.image.shape, np.nan, np.float32))
+    share = seen_through([nowhere, *others], scene.rays())
     assert np.isnan(share[0])
     assert np.isfinite(share[1:]).all()
