@@ -98,7 +98,7 @@ check: style types test
 
 # What by day is inspected at a quarter of its size, as it is
 WHOLE := fusion/test_device.py fusion/test_whole.py geometry/test_drift.py \
-	inspection/test_inspector.py offline/test_inspect_scan.py
+	inspection/test_inspector.py inspection/test_witnesses.py offline/test_inspect_scan.py
 
 nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY) $(TENSORRT_READY) test-viewers
 	$(BIN)/pytest -q -m nightly --timeout 1800

@@ -18,11 +18,12 @@ from voxgate.export.packing.package import RecipeParts, write_recipe
 from voxgate.export.packing.rewrite import rewritten
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.recipe.manifest import ZONES_FILE, GridSection
+from voxgate.runtime.recipe.manifest import ZONES_FILE, GridSection, WorkingSection
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.recipe.zones import Zones, write_zones
 
+HALF = WorkingSection(block_px=2, width_px=32, height_px=24, pixel_mm=1.0)
 GRID = GridSection(origin_mm=(-10.0, -10.0, 0.0), shape=(10, 10, 5), voxel_mm=2.5, table_z_mm=1.0)
 
 
@@ -55,6 +56,10 @@ STRANGERS: dict[str, tuple[RecipeParts, str]] = {
         "golden views differ",
     ),
     "a scene detector": (several.other_parts(manifest={"detector": "scene"}), "scene detector"),
+    "another resolution": (
+        several.other_parts(manifest={"working": HALF}),
+        "different resolutions",
+    ),
     "the same model": (
         several.other_parts(model=tiny.difference_model(), probes=(tiny.probe(),)),
         "adds nothing",

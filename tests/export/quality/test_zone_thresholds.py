@@ -204,6 +204,7 @@ def test_review_needs_two_recipes(scans: Path, recipe: Path) -> None:
     assert "twice" in str(_run("review", scans / "good", "--recipe", recipe).exception)
 
 
+@pytest.mark.nightly  # by day, one that hears several models: test_several_models.py
 def test_a_classifier_is_trained_served_and_fails_the_bad_part(
     scans: Path, recipe: Path, tmp_path: Path
 ) -> None:

@@ -16,7 +16,6 @@ from tests.kits.coarse import coarse_recipe
 from tests.kits.repository import BRACKET, ROOT
 from tests.kits.small_scan import half_bracket
 from voxgate.export.evaluation.run.evaluate import Plan, evaluate
-from voxgate.export.packing.combine import combined
 from voxgate.export.quality.parts_seen import scores_of
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
@@ -170,10 +169,3 @@ def test_a_recipe_for_one_camera_serves_another(recipe: Recipe, calibration: Cal
     other = replace(calibration, width_px=1600, height_px=1200)
     with pytest.raises(RecipeError, match="export it again for this camera"):
         recipe.check_calibration(other)
-
-
-def test_recipes_of_two_resolutions_stand_side_by_side(
-    folder: Path, bracket_recipe: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(RecipeError, match="different resolutions"):
-        combined([bracket_recipe, folder], tmp_path / "both", "1", names=["coarse"])

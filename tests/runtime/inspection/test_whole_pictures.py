@@ -1,4 +1,7 @@
-"""The example's own pictures of 800 x 600 px: what those of a quarter of their size cannot show."""
+"""The example's own pictures of 800 x 600 px: what those of a quarter of their size cannot show.
+
+By day the same pictures are inspected at half their size (test_resolution.py), and smaller ones as
+they are (test_inspector.py)."""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from voxgate.runtime.scans.placed import views_of
 
 MAX_UNCERTAINTY_MM = 1.0
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.kits.coarse import coarse_recipe
 from tests.kits.repository import BRACKET
+from tests.kits.small_scan import WHOLE
 from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.engine import open_engine
-from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection import witnesses
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
@@ -39,8 +39,10 @@ Pixels = dict[int, tuple[int, int]]
 
 
 @pytest.fixture(scope="module")
-def inspector(bracket_recipe: Path) -> Iterator[Inspector]:
-    recipe = Recipe.load(bracket_recipe)
+def inspector(request: pytest.FixtureRequest) -> Iterator[Inspector]:
+    """Of the example's pictures as they are at night, of half their size by day."""
+    folder = request.getfixturevalue("bracket_recipe") if WHOLE else coarse_recipe()[0]
+    recipe = Recipe.load(folder)
     calibration = open_scan(BRACKET / "good").calibration
     made = Inspector(recipe, calibration, open_engine(recipe), Limits())
     yield made
@@ -48,9 +50,10 @@ def inspector(bracket_recipe: Path) -> Iterator[Inspector]:
 
 
 @cache
-def _good() -> tuple[View, ...]:
+def _good(inspector: Inspector) -> tuple[View, ...]:
     found = views_of(open_scan(BRACKET / "good"), 10**9, np.inf)
-    return tuple(view for view in found if isinstance(view, View))
+    views = (view for view in found if isinstance(view, View))
+    return tuple(views if WHOLE else map(inspector.equipment.reduced, views))
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +64,10 @@ def places(inspector: Inspector) -> list[Pixels]:
     found: list[Pixels] = []
     taken: list[Point] = []
     for _ in range(20_000):
-        number = int(rng.integers(len(_good())))
-        row, column = (int(rng.integers(20, side - 20)) for side in _good()[number].image.shape)
+        number = int(rng.integers(len(_good(inspector))))
+        row, column = (
+            int(rng.integers(20, side - 20)) for side in _good(inspector)[number].image.shape
+        )
         place = _point(inspector, number, row, column)
         if place is None or any(np.linalg.norm(place - other) < FAR_MM for other in taken):
             continue
@@ -77,11 +82,11 @@ def places(inspector: Inspector) -> list[Pixels]:
 
 def _point(inspector: Inspector, number: int, row: int, column: int) -> Point | None:
     """Where on the part a pixel looks; None beside it, at an edge of it or on dark surface."""
-    view, rays = _good()[number], inspector.equipment.rays
+    view, rays = _good(inspector)[number], inspector.equipment.rays
     assert view.depth_mm is not None
     around = (slice(row - 6, row + 7), slice(column - 6, column + 7))
     depth = view.depth_mm[around]
-    high = _heights_mm(rays)[number][around]
+    high = _heights_mm(inspector)[number][around]
     if not (np.isfinite(depth).all() and np.ptp(depth) < 6.0 and (high > 4.0).all()):
         return None
     if not view.image[around].min() > 70 or np.ptp(view.image[around].astype(int)) > 60:
@@ -92,14 +97,15 @@ def _point(inspector: Inspector, number: int, row: int, column: int) -> Point | 
 
 
 @cache
-def _heights_mm(rays: Rays) -> list[npt.NDArray[np.float32]]:
-    measured = ((view.depth_mm, view.part_from_camera) for view in _good())
+def _heights_mm(inspector: Inspector) -> list[npt.NDArray[np.float32]]:
+    rays = inspector.equipment.rays
+    measured = ((view.depth_mm, view.part_from_camera) for view in _good(inspector))
     return [height_mm(depth, rays, pose) for depth, pose in measured if depth is not None]
 
 
 def _seen(inspector: Inspector, place: Point) -> Pixels:
     rays, found = inspector.equipment.rays, {}
-    for number, view in enumerate(_good()):
+    for number, view in enumerate(_good(inspector)):
         camera = apply(invert(view.part_from_camera), place)
         u, v = (int(each) for each in np.rint(rays.project(camera[None])[0]))
         height, width = view.image.shape
@@ -111,8 +117,8 @@ def _seen(inspector: Inspector, place: Point) -> Pixels:
     return found
 
 
-def _with_specks(specks: Sequence[tuple[int, tuple[int, int]]]) -> list[View]:
-    views, half = list(_good()), SPECK_PX // 2
+def _with_specks(inspector: Inspector, specks: Sequence[tuple[int, tuple[int, int]]]) -> list[View]:
+    views, half = list(_good(inspector)), SPECK_PX // 2
     for number, (u, v) in specks:
         image = views[number].image.copy()
         image[v - half : v + half + 1, u - half : u + half + 1] = (
@@ -138,7 +144,7 @@ def test_dust_in_one_picture_rejects_a_part_that_others_saw_clean(
     inspector: Inspector, places: list[Pixels]
 ) -> None:
     for place in places:
-        verdict = inspector.inspect(_with_specks([_first(place)]))
+        verdict = _inspect(inspector, _with_specks(inspector, [_first(place)]))
         assert verdict.outcome is Outcome.PASS, (place, verdict.notes)
         assert verdict.score is not None
         assert verdict.score < 1.0
@@ -156,11 +162,11 @@ def test_a_mark_that_nobody_else_could_see_is_taken_for_dust(
 ) -> None:
     for place in places:
         number, at = _first(place)
-        views = _with_specks([(number, at)])
+        views = _with_specks(inspector, [(number, at)])
         for other, (u, v) in place.items():
             if other != number:
                 views[other] = _without_return(views[other], u, v)
-        assert inspector.inspect(views).outcome is not Outcome.PASS
+        assert _inspect(inspector, views).outcome is not Outcome.PASS
 
 
 def test_dust_passes_though_nobody_was_asked_in_time(
@@ -168,33 +174,42 @@ def test_dust_passes_though_nobody_was_asked_in_time(
 ) -> None:
     """The robot waits: models are run again so often and no more."""
     monkeypatch.setattr(witnesses, "MOST_RUNS", 2)
-    dusty = _with_specks([_first(places[0])])
-    assert inspector.inspect(dusty).outcome is not Outcome.PASS
+    dusty = _with_specks(inspector, [_first(places[0])])
+    assert _inspect(inspector, dusty).outcome is not Outcome.PASS
 
 
 def test_dirt_on_the_lens_is_not_named(inspector: Inspector) -> None:
     u, v = _common_pixel(inspector)
-    verdict = _verdict(inspector, [(number, (u, v)) for number in range(len(_good()))])
+    verdict = _verdict(inspector, [(number, (u, v)) for number in range(len(_good(inspector)))])
     assert verdict.outcome is Outcome.INDETERMINATE
     words = [note.detail for note in verdict.notes if note.reason is Reason.VIEWS_DISAGREE]
     assert any("lens" in detail for detail in words), verdict.notes
 
 
 def _verdict(inspector: Inspector, specks: list[tuple[int, tuple[int, int]]]) -> Verdict:
-    return inspector.inspect(_with_specks(specks))
+    return _inspect(inspector, _with_specks(inspector, specks))
+
+
+def _inspect(inspector: Inspector, views: list[View]) -> Verdict:
+    return inspector.inspect(views, reduced=not WHOLE)
 
 
 def _common_pixel(inspector: Inspector) -> tuple[int, int]:
     """Where most pictures show the part."""
-    height, width = _good()[0].image.shape
+    height, width = _good(inspector)[0].image.shape
     rng = np.random.default_rng(3)
     tries = [
-        (int(rng.integers(200, width - 200)), int(rng.integers(150, height - 150)))
+        (
+            int(rng.integers(width // 4, 3 * width // 4)),
+            int(rng.integers(height // 4, 3 * height // 4)),
+        )
         for _ in range(300)
     ]
 
     def shown(pixel: tuple[int, int]) -> int:
         u, v = pixel
-        return sum(_point(inspector, number, v, u) is not None for number in range(len(_good())))
+        return sum(
+            _point(inspector, number, v, u) is not None for number in range(len(_good(inspector)))
+        )
 
     return max(tries, key=shown)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -211,9 +213,8 @@ ROWS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
-def test_a_tray_is_told_wrong(row: Row, tmp_path: Path) -> None:
-    with Crew(1) as crew:
-        verdict = judge(open_scene(write(row.tray, tmp_path / "tray")), crew)
+def test_a_tray_is_told_wrong(row: Row) -> None:
+    verdict = _verdict(row.name)
     assert verdict.outcome is row.outcome, [each.detail for each in verdict.doubts]
     assert set(row.reasons) <= set(verdict.reasons)
     turned = Reason.TURNED_OVER
@@ -223,11 +224,9 @@ def test_a_tray_is_told_wrong(row: Row, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_odd_part_is_found_and_the_place_where_it_differs_is_not(tmp_path: Path) -> None:
-    tray = Tray([*FIVE[:3], bumpy(FIVE[3])])
-    with Crew(1) as crew:
-        verdict = judge(open_scene(write(tray, tmp_path / "tray")), crew)
-    pose = tray.parts[3].world_from_part()
+def test_an_odd_part_is_found_and_the_place_where_it_differs_is_not() -> None:
+    verdict = _verdict("something on one")
+    pose = FIVE[3].world_from_part()
     expected = pose[:3, :3] @ BUMP.centre + pose[:3, 3]
     odd = next(each for each in verdict.judged if each.odd)
     assert (odd.oddities[0].deviation_mm or 0) > 1
@@ -248,6 +247,14 @@ def test_a_stain_is_found_and_told_as_a_bump(tmp_path: Path) -> None:
     assert -0.6 < (worst.brighter or 0) < -0.25
     assert np.linalg.norm(worst.centre_mm - expected) < 4
     assert "darker at" in "".join(row[3] for row in rows(verdict))
+
+
+@cache
+def _verdict(name: str) -> SceneVerdict:
+    """What a row's tray comes to."""
+    (tray,) = (row.tray for row in (*BY_DAY, *AT_NIGHT) if row.name == name)
+    with TemporaryDirectory() as folder, Crew(1) as crew:
+        return judge(open_scene(write(tray, Path(folder) / "tray")), crew)
 
 
 def _odd(verdict: SceneVerdict, tray: Tray) -> set[int]:
