@@ -31,6 +31,8 @@ from voxgate.runtime.commands.journal import app as journal_app
 from voxgate.runtime.commands.journal import audit
 from voxgate.runtime.commands.keys import app as keys_app
 from voxgate.runtime.commands.keys import sign
+from voxgate.runtime.commands.page.account import app as account_app
+from voxgate.runtime.commands.page.page import page
 from voxgate.runtime.commands.recipe import app as recipe_app
 from voxgate.runtime.commands.record import evidence_app, record, replay, report
 from voxgate.runtime.commands.remote import REMOTE_COMMANDS
@@ -67,7 +69,7 @@ COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
         "build": build,
     },
     SERVE: {"run": run, "inspect": inspect, "scene": scene},
-    LOOK: REMOTE_COMMANDS,
+    LOOK: {**REMOTE_COMMANDS, "page": page, "account": account_app},
     PROVE: {
         "evidence": evidence_app,
         "report": report,

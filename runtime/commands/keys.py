@@ -47,12 +47,15 @@ def peer(
     name: PeerName,
     role: Annotated[list[RoleName], typer.Option(help="What it may do. Repeatable.")],
     out: Folder,
+    for_group: Annotated[
+        bool, typer.Option("--for-group", help="Its folder's group may read it, as `page` needs.")
+    ] = False,
 ) -> None:
     """The key pair of one program that may connect: a robot, a camera computer, a display."""
     from voxgate.runtime.wire.keys import make_key_pair
 
     _check_name(name)
-    path, keys = make_key_pair(out, name)
+    path, keys = make_key_pair(out, name, for_group)
     roles = ", ".join(dict.fromkeys(each.value for each in role))
     typer.echo(f'    - {{name: {name}, roles: [{roles}], public_key: "{keys.public.decode()}"}}')
     typer.echo(f"# {path} belongs to {name} alone: carry it there and delete it here", err=True)

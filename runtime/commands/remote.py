@@ -75,12 +75,13 @@ def jobs(
     """The last jobs of a cell, newest first, from its journal on this machine."""
     from voxgate.runtime.config.cell import load_cell
     from voxgate.runtime.nouns import Outcome
-    from voxgate.runtime.remote.history import last_jobs
+    from voxgate.runtime.remote.history import Wanted, last_jobs
     from voxgate.runtime.remote.rows import HEADINGS, job_row
 
     with errors_as_json(as_json):
         journal = load_cell(config, without="recipes").config.journal.path
-        found = last_jobs(journal, last, part, None if outcome is None else Outcome(outcome.value))
+        of_outcome = None if outcome is None else Outcome(outcome.value)
+        found = last_jobs(journal, last, Wanted(part=part, outcome=of_outcome))
     if as_json:
         told = [
             {"job_id": job.job_id, "part_id": job.part_id, "opened_utc": job.opened_utc}
@@ -122,24 +123,9 @@ def abort(config: CellFile, key: PeerKey = None, as_json: AsJson = False) -> Non
     _say(config, key, as_json, Abort)
 
 
-def page(
-    config: CellFile,
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="On this machine alone.")] = 8080,
-    key: PeerKey = None,
-) -> None:
-    """The operator's screen in a browser of this machine: the last verdict, large; until Ctrl-C."""
-    from voxgate.runtime.config.cell import load_cell
-    from voxgate.runtime.page.serve import serve
-
-    cell = load_cell(config, without="recipes").config
-    typer.echo(f"http://127.0.0.1:{port}/ shows {cell.cell}", err=True)
-    serve(cell, port, key)
-
-
 REMOTE_COMMANDS: dict[str, Callable[..., object]] = {
     "status": status,
     "watch": watch,
-    "page": page,
     "jobs": jobs,
     "prepare": prepare,
     "rollback": rollback,

@@ -35,12 +35,13 @@ class Cell:
     document: str = ""  # both, as JSON
 
 
-def load_cell(file: Path, without: str | None = None) -> Cell:
+def load_cell(file: Path, without: str | tuple[str, ...] | None = None) -> Cell:
     """The cell in `file`. Raises ConfigError with the first problem and how many more there are.
 
-    without: a section that nobody will use; what is contradictory or not there in it is no problem.
+    without: sections that nobody will use; what is contradictory or not there in one is no problem.
     """
-    document, config = _read(file, without)
+    unused = (without,) if isinstance(without, str) else without or ()
+    document, config = _read(file, unused)
     if config is None or document.problems:
         more = len(document.problems) - 1
         hint = f" (and {more} more: voxgate check {file})" if more else ""
@@ -69,14 +70,16 @@ def config_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _read(file: Path, without: str | None = None) -> tuple[Document, CellConfig | None]:
+def _read(file: Path, unused: tuple[str, ...] = ()) -> tuple[Document, CellConfig | None]:
     document = read_yaml(file)
     if document.data is None:
         return document, None
     config = _validated(document)
     if config is not None:
         document.problems += [
-            document.problem(key, what) for key, what in contradictions(config) if key[0] != without
+            document.problem(key, what)
+            for key, what in contradictions(config)
+            if key[0] not in unused
         ]
     return document, config
 

@@ -21,6 +21,7 @@ def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
         _clocks,
         _endpoints,
         _network,
+        _page,
         _peers,
         _recipes,
         _signers,
@@ -157,6 +158,19 @@ def _network(config: CellConfig) -> Iterator[tuple[Key, str]]:
             yield key, words + "make keys (voxgate keys --help) and name them under security"
         elif key[0] == "metrics" and (metrics.tls is None or metrics.basic_auth is None):
             yield ("metrics", "host"), words + "give metrics.tls and metrics.basic_auth"
+
+
+def _page(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    page = config.page
+    if page.accounts is not None and page.tls is None:
+        yield ("page", "accounts"), "a password is only told over TLS: give page.tls"
+    if is_loopback(page.host):
+        return
+    if page.tls is None or page.accounts is None:
+        words = f"{page.host} is reachable from the network: use 127.0.0.1, or give page.tls and "
+        yield ("page", "host"), words + "page.accounts"
+    if not page.names:
+        yield ("page", "names"), "by which name do browsers call this box? e.g. [cell4.plant.lan]"
 
 
 def _peers(config: CellConfig) -> Iterator[tuple[Key, str]]:

@@ -12,6 +12,7 @@ from voxgate.runtime.config.cameras import Camera
 from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.fields import Endpoint, FilePath, Name, Section, about
 from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.page import PageSection, Tls
 from voxgate.runtime.config.security import Security, Signer
 
 NS_PER_MS = 1_000_000
@@ -226,13 +227,6 @@ class EvidenceSection(Section):
     ] = 512
 
 
-class Tls(Section):
-    """The certificate that the metrics are served with."""
-
-    certificate: Annotated[FilePath, about("Certificate", "PEM, with its chain")]
-    key: Annotated[FilePath, about("Key", "PEM")]
-
-
 class BasicAuth(Section):
     """Who may scrape."""
 
@@ -299,6 +293,7 @@ class CellConfig(Section):
         EvidenceSection | None, about("Evidence", "recordings of jobs; none: keep nothing")
     ] = None
     metrics: Annotated[MetricsSection, about("Metrics", "for Prometheus")] = MetricsSection()
+    page: Annotated[PageSection, about("Page", "for people in a browser")] = PageSection()
     log: Annotated[Log, about("Log", "to stderr")] = Log()
 
     @property

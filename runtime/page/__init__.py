@@ -1,1 +1,1 @@
-"""The screen beside the line: a process of its own that only listens, for people to look at."""
+"""A cell in a browser, for people: a process of its own that listens, reads, changes nothing."""

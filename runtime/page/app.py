@@ -1,91 +1,82 @@
-"""What a browser gets: the operator's screen, its stream, a job's report. Nothing is changed."""
+"""What a browser gets: the screen beside the line, the quality page, who is logged in."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import (
-    HTMLResponse,
-    JSONResponse,
-    PlainTextResponse,
-    Response,
-    StreamingResponse,
-)
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.config.page import HERE
+from voxgate.runtime.page.assets_folder import ASSETS, asset
+from voxgate.runtime.page.door.door import LOGIN, Door
+from voxgate.runtime.page.door.visitor import Role, Visitor
 from voxgate.runtime.page.live import Live
+from voxgate.runtime.page.sealed import html, sealed
 from voxgate.runtime.page.words import WORDS, language_of
 
-ASSETS = Path(__file__).with_name("assets")
-HOSTS = ["127.0.0.1", "localhost", "[::1]"]  # a page of elsewhere that names us by its own name
-OURS = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
-REPORT = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-SEALED = "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-ReportOf = Callable[[str], str]
-"""The HTML of a job's report. Raises VoxGateError when there is none."""
+def app_of(
+    live: Live, door: Door, rooms: Sequence[BaseRoute], hosts: Sequence[str] = HERE
+) -> Starlette:
+    """The page of one cell. rooms: what there is beside the operator's screen. hosts: what browsers
+    call this box; a page of elsewhere would name it by a name of its own."""
+    return Starlette(
+        routes=[*_operator_routes(live, door), *_door_routes(door), *rooms],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+        ],
+    )
 
 
-def app_of(live: Live, report_of: ReportOf) -> Starlette:
-    """The page of one cell."""
+def _operator_routes(live: Live, door: Door) -> list[BaseRoute]:
+    def operator(request: Request, visitor: Visitor) -> Response:
+        return html(asset("operator.html"))
 
-    def operator(request: Request) -> Response:
-        return _page((ASSETS / "operator.html").read_text("utf-8"), OURS)
+    def stream(request: Request, visitor: Visitor) -> Response:
+        return StreamingResponse(_events(live), media_type="text/event-stream", headers=sealed())
+
+    return [
+        Route("/", door.shows(Role.OPERATOR, operator, is_page=True)),
+        Route("/stream", door.shows(Role.OPERATOR, stream)),
+    ]
+
+
+def _door_routes(door: Door) -> list[BaseRoute]:
+    def login(request: Request) -> Response:
+        return html(asset("login.html"))
 
     def words(request: Request) -> Response:
         asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
         language = language_of(asked)
-        return JSONResponse({"language": language, "words": WORDS[language]}, headers=_sealed(OURS))
+        return JSONResponse({"language": language, "words": WORDS[language]}, headers=sealed())
 
-    def stream(request: Request) -> Response:
-        return StreamingResponse(
-            _events(live), media_type="text/event-stream", headers=_sealed(OURS)
-        )
+    return [
+        Route("/words", words),
+        Route("/me", door.shows(Role.OPERATOR, door.me)),
+        Route(LOGIN, login),
+        Route("/session", door.log_in, methods=["POST"]),
+        Route("/session/end", door.changes(Role.OPERATOR, door.log_out), methods=["POST"]),
+        Mount("/assets", _Assets(directory=ASSETS)),
+    ]
 
-    async def job(request: Request) -> Response:
-        try:
-            html = await run_in_threadpool(report_of, request.path_params["job_id"])
-        except VoxGateError as error:
-            return PlainTextResponse(str(error), 404, headers=_sealed(OURS))
-        return _page(html, REPORT)
 
-    return Starlette(
-        routes=[
-            Route("/", operator),
-            Route("/words", words),
-            Route("/stream", stream),
-            Route("/jobs/{job_id}", job),
-            Mount("/assets", StaticFiles(directory=ASSETS)),
-        ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)],
-    )
+class _Assets(StaticFiles):
+    def file_response(self, *arguments: Any, **named: Any) -> Response:
+        """With the headers of everything else."""
+        response = super().file_response(*arguments, **named)
+        response.headers.update(sealed())
+        return response
 
 
 async def _events(live: Live) -> AsyncIterator[str]:
     async for screen in live.screens():
         yield f"data: {json.dumps(asdict(screen))}\n\n"
-
-
-def _page(html: str, policy: str) -> Response:
-    return HTMLResponse(html, headers=_sealed(policy))
-
-
-def _sealed(policy: str) -> dict[str, str]:
-    """Headers: nothing from elsewhere, nothing of ours elsewhere, nothing kept."""
-    return {
-        "Content-Security-Policy": policy + SEALED,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "no-store",
-    }

@@ -55,12 +55,21 @@ INSERT INTO good_recipes
     ON CONFLICT (recipe) DO UPDATE SET last_result = excluded.last_result;
 """
 
+SEARCHED = """
+CREATE INDEX IF NOT EXISTS opened ON jobs (opened_utc);
+CREATE INDEX IF NOT EXISTS opened_of_part ON jobs (part_id, opened_utc);
+CREATE INDEX IF NOT EXISTS opened_of_recipe ON jobs (recipe, opened_utc);
+CREATE INDEX IF NOT EXISTS decided_so ON results (outcome, created_utc);
+"""
+"""By what people look for jobs (runtime/remote/history.py)."""
+
 ADDED = f"""
 {TABLE}
 CREATE INDEX IF NOT EXISTS unacknowledged ON results (acknowledged_utc)
     WHERE acknowledged_utc IS NULL;
 CREATE INDEX IF NOT EXISTS unacknowledged_since ON results (acknowledged_utc, created_utc)
     WHERE acknowledged_utc IS NULL;
+{SEARCHED}
 CREATE TABLE IF NOT EXISTS good_recipes (
     recipe      TEXT PRIMARY KEY,
     last_result INTEGER NOT NULL

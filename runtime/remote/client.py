@@ -13,7 +13,7 @@ import zmq
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ConfigError, ServiceError
 from voxgate.runtime.wire.commands import CommandMessage
-from voxgate.runtime.wire.curve import load_key_pair
+from voxgate.runtime.wire.curve import load_key_pair, public_key_of
 from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic, verdict_topic
 from voxgate.runtime.wire.replies import Refused, Reply, parse_reply
 from voxgate.runtime.wire.verdict import VerdictMessage
@@ -114,11 +114,11 @@ def _keys(config: CellConfig, key: Path | None) -> dict[int, bytes]:
             "the cell asks its peers for keys: --key FILE of `voxgate keys peer`, "
             "with the roles commands and verdicts"
         )
-    own, box = load_key_pair(key), load_key_pair(Path(config.security.secret_key))
+    own, box = load_key_pair(key), public_key_of(Path(config.security.secret_key), beside=key)
     return {
         zmq.CURVE_PUBLICKEY: own.public,
         zmq.CURVE_SECRETKEY: own.secret,
-        zmq.CURVE_SERVERKEY: box.public,
+        zmq.CURVE_SERVERKEY: box,
     }
 
 

@@ -40,6 +40,10 @@ td, th { padding: .2em .8em .2em 0; text-align: left; vertical-align: top;
 border-bottom: 1px solid var(--line); }
 .views { display: grid; grid-template-columns: repeat(auto-fill, minmax(22em, 1fr)); gap: 1em; }
 figure { margin: 0; break-inside: avoid; } img { width: 100%; }
+@media print {
+@page { size: A4; margin: 10mm; }
+body { font-size: 9px; margin: 0; padding: 0; max-width: none; } h1, h2, p { margin: .3em 0; }
+.views { grid-template-columns: repeat(auto-fill, minmax(44mm, 1fr)); gap: .4em; } }
 .key b { padding: 0 .6em; margin-right: .3em; } .digest { overflow-wrap: anywhere; }
 """
 

@@ -20,7 +20,8 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.trusted.secret_file import refuse_shared
-from voxgate.runtime.config.sections import MetricsSection, Tls
+from voxgate.runtime.common.trusted.server_tls import server_context
+from voxgate.runtime.config.sections import MetricsSection
 from voxgate.runtime.errors import KeyFileError, ServiceError
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,9 @@ class MetricsServer:
             (_Server,),
             {
                 "address_family": socket.AF_INET6 if ":" in config.host else socket.AF_INET,
-                "tls": None if config.tls is None else _context(config.tls),
+                "tls": None
+                if config.tls is None
+                else server_context(config.tls.certificate, config.tls.key),
             },
         )
         try:
@@ -80,7 +83,7 @@ def check_secrets(config: MetricsSection) -> None:
     if config.basic_auth is not None:
         _password(config.basic_auth.password_file)
     if config.tls is not None:
-        _context(config.tls)
+        server_context(config.tls.certificate, config.tls.key)
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -178,16 +181,3 @@ def _password(path: Path) -> str:
     if not line:
         raise KeyFileError(f"{path}: is empty: one line with the password")
     return line
-
-
-def _context(tls: Tls) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        refuse_shared(tls.key)
-        context.load_cert_chain(tls.certificate, tls.key)
-    except OSError as error:  # ssl.SSLError is one
-        raise KeyFileError(
-            f"{tls.certificate}, {tls.key}: no certificate with its key in PEM: {error}"
-        ) from error
-    return context

@@ -11,6 +11,7 @@ from voxgate.runtime.common.trusted.secret_file import refuse_shared
 from voxgate.runtime.errors import KeyFileError
 
 KEY_CHARACTERS = 40  # of a Z85 key
+SECRET_SUFFIX, PUBLIC_SUFFIX = ".key_secret", ".key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +39,27 @@ def load_key_pair(path: Path) -> KeyPair:
     if len(public) != KEY_CHARACTERS or len(secret) != KEY_CHARACTERS:
         raise KeyFileError(f"{path}: a key has {KEY_CHARACTERS} characters (Z85)")
     return KeyPair(public, secret)
+
+
+def public_key_of(secret: Path, beside: Path | None = None) -> bytes:
+    """The public half (Z85) of the pair in `secret`, without opening that file if it can be helped.
+
+    Its `.key` file says it, beside the file `beside` or beside the secret: a program that only
+    talks to the box has no business with the box's secret. Raises KeyFileError.
+    """
+    name = secret.name.removesuffix(SECRET_SUFFIX) + PUBLIC_SUFFIX
+    places = [each.with_name(name) for each in (beside, secret) if each is not None]
+    found = next((place for place in places if place.is_file()), None)
+    return load_key_pair(secret).public if found is None else _public(found)
+
+
+def _public(path: Path) -> bytes:
+    try:
+        public, _ = zmq.auth.load_certificate(path)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}: it is the box's public key") from error
+    except (ValueError, IndexError) as error:
+        raise KeyFileError(f"{path}: is no CURVE certificate: `voxgate keys` makes one") from error
+    if len(public) != KEY_CHARACTERS:
+        raise KeyFileError(f"{path}: a key has {KEY_CHARACTERS} characters (Z85)")
+    return public

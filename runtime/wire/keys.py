@@ -24,18 +24,18 @@ from cryptography.hazmat.primitives.serialization import (
 from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.common.trusted.secret_file import refuse_shared
 from voxgate.runtime.errors import KeyFileError
-from voxgate.runtime.wire.curve import KeyPair, load_key_pair
+from voxgate.runtime.wire.curve import PUBLIC_SUFFIX, SECRET_SUFFIX, KeyPair, load_key_pair
 
-SECRET_SUFFIX = ".key_secret"
 SIGNER_SUFFIX = ".pem"
 OWNER_ONLY, AND_GROUP = 0o600, 0o640
 MAX_KEY_BYTES = 64 * 1024
 
 
 def make_key_pair(folder: Path, name: str, for_group: bool = False) -> tuple[Path, KeyPair]:
-    """Write `folder/name.key_secret`. Raises KeyFileError when it exists or cannot be written.
+    """Write `folder/name.key_secret`, and the public half alone as `folder/name.key`.
 
-    for_group: made by root, the folder's group may read it, as which the service runs.
+    Raises KeyFileError when the secret exists or a file cannot be written. for_group: made by root,
+    the folder's group may read it, as which the service runs.
     """
     public, secret = zmq.curve_keypair()
     path = folder / f"{name}{SECRET_SUFFIX}"
@@ -48,6 +48,8 @@ def make_key_pair(folder: Path, name: str, for_group: bool = False) -> tuple[Pat
         f'    secret-key = "{secret.decode()}"\n'
     )
     _create(path, text.encode(), for_group)
+    told = text.replace("SECRET, for this program alone", "public, for everybody it talks to")
+    _tell(folder / f"{name}{PUBLIC_SUFFIX}", told[: told.index("    secret-key")])
     return path, load_key_pair(path)
 
 
@@ -81,6 +83,15 @@ def load_signer(path: Path, passphrase: str | None) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"{path}: is no Ed25519 key: `voxgate keys signer` makes one")
     return key
+
+
+def _tell(path: Path, text: str) -> None:
+    """What everybody may read."""
+    try:
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o644)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}: choose a folder you may write to") from error
 
 
 def _create(path: Path, content: bytes, for_group: bool = False) -> None:

@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -30,6 +31,16 @@ class Page:
         attached = self._ask("Target.attachToTarget", None, targetId=target, flatten=True)
         self._session = attached["sessionId"]
 
+    def likes(self, scheme: str) -> None:
+        """dark or light, as the person at it has chosen."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._ask("Emulation.setEmulatedMedia", self._session, features=features)
+
+    def sheets(self) -> int:
+        """How many pages of paper it prints on."""
+        said = self._ask("Page.printToPDF", self._session, preferCSSPageSize=True)
+        return len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(said["data"])))
+
     def open(self, url: str, width_px: int = 1280, height_px: int = 720) -> None:
         """Go there, on a screen of this size."""
         size = {"width": width_px, "height": height_px, "deviceScaleFactor": 1, "mobile": False}
@@ -51,6 +62,10 @@ class Page:
         """A key, as a person without a mouse does."""
         for kind in ("keyDown", "keyUp"):
             self._ask("Input.dispatchKeyEvent", self._session, type=kind, key=key, code=key)
+
+    def type(self, text: str) -> None:
+        """Into what has the focus."""
+        self._ask("Input.insertText", self._session, text=text)
 
     def picture(self, file: Path) -> None:
         """As PNG."""
@@ -79,14 +94,14 @@ class Page:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Page]:
-    """A tab of a fresh browser; profile: an empty folder."""
+def browser(profile: Path, *more: str) -> Iterator[Page]:
+    """A tab of a fresh browser; profile: an empty folder; more: options of its own."""
     chromium = shutil.which("chromium")
     assert chromium is not None
     theirs_read, write_fd = os.pipe()
     read_fd, theirs_write = os.pipe()
     script = f'exec "$@" {TO_BROWSER}<&{theirs_read} {FROM_BROWSER}>&{theirs_write}'
-    command = [chromium, *OPTIONS, f"--user-data-dir={profile}"]
+    command = [chromium, *OPTIONS, *more, f"--user-data-dir={profile}"]
     process = subprocess.Popen(
         ["bash", "-c", script, "bash", *command],
         pass_fds=(theirs_read, theirs_write),

@@ -8,6 +8,8 @@ const SILENCE_MS = 5000;
 const $ = (name) => document.querySelector(name);
 let words = {};
 let timer = 0;
+let shown = "";
+let beats = 0;
 
 function show(screen) {
   const passed = screen.light === "PASS";
@@ -23,7 +25,11 @@ function show(screen) {
   $(".recipe").textContent = screen.recipe ? `${words.recipe} ${screen.recipe}` : "";
   $(".simulated").hidden = !screen.is_simulated;
   $(".simulated").textContent = words.simulated || "";
+  $(".links a").textContent = words.page_quality || "";
   $(".strip").setAttribute("aria-label", words.last || "");
+  const strip = JSON.stringify(screen.strip);
+  if (strip === shown) return; // or who walks along it by keyboard is thrown out by each heartbeat
+  shown = strip;
   $(".strip").replaceChildren(...[...screen.strip].reverse().map(item));
 }
 
@@ -43,6 +49,7 @@ function lost() {
 }
 
 function heard(event) {
+  beats += 1;
   clearTimeout(timer);
   timer = setTimeout(lost, SILENCE_MS);
   show(JSON.parse(event.data));

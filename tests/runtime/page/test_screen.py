@@ -8,7 +8,7 @@ import pytest
 
 from tests.kits.journalled import passing_verdict
 from voxgate.runtime.nouns import Outcome, Reason
-from voxgate.runtime.page.app import ASSETS
+from voxgate.runtime.page.assets_folder import ASSETS
 from voxgate.runtime.page.screen import STRIP, Light, Watcher
 from voxgate.runtime.page.words import WORDS, language_of
 from voxgate.runtime.remote.history import PastJob
@@ -88,8 +88,11 @@ def test_a_word_is_said_in_one_language_only() -> None:
     assert all(first == other for other in others)
     for light in Light:
         assert light.value in first
+    for file in ASSETS.iterdir():
+        text = file.read_text("utf-8")
+        asked = re.findall(r"words\.(\w+)|data-(?:word|label)=\"(\w+)\"", text)
+        assert {one or other for one, other in asked} <= first, file.name
     script = (ASSETS / "operator.js").read_text("utf-8")
-    assert set(re.findall(r"words\.(\w+)", script)) <= first
     signs = script[script.index("SIGNS") : script.index("};")]
     assert set(re.findall(r"([A-Z]+):", signs)) == {light.value for light in Light}
 

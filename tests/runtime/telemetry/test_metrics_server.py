@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from prometheus_client.parser import text_string_to_metric_families
 
-from voxgate.runtime.config.sections import BasicAuth, MetricsSection, Tls
+from voxgate.runtime.config.page import Tls
+from voxgate.runtime.config.sections import BasicAuth, MetricsSection
 from voxgate.runtime.errors import KeyFileError, ServiceError
 from voxgate.runtime.telemetry.metrics import Metrics
 from voxgate.runtime.telemetry.metrics_server import MOST_SCRAPES, MetricsServer
