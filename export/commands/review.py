@@ -27,6 +27,10 @@ def review(
         Path | None,
         typer.Option(help="Text file: one scan name a line that was a good part (for the cost)."),
     ] = None,
+    marks: Annotated[
+        Path | None,
+        typer.Option(help="What people said of verdicts on the page (journal.sqlite.marks)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Inspect stored scans by several recipes: what changes, at what cost in false rejects."""
@@ -40,6 +44,7 @@ def review(
             recipe,
             good,
             task_on(progress, "review"),
+            marks=marks,
         )
     if as_json:
         typer.echo(json.dumps(found.to_json()))
@@ -69,4 +74,6 @@ def _show(found: Review) -> None:
             highlight=False,
         )
     if not found.labelled:
-        console.print("nobody says which parts were good (--good): PASS by the first recipe counts")
+        console.print(
+            "nobody says which parts were good (--good, --marks): PASS by the first recipe counts"
+        )

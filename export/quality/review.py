@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_scan
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.records.evidence_folder import COLON, NAME
+from voxgate.runtime.remote.marks import Mark, marks_in
 from voxgate.runtime.scans.open_scan import open_scan
 
 FRAMES = "frames.jsonl"
@@ -89,10 +91,14 @@ def review_archive(
     good: Path | None = None,
     on_progress: OnProgress = lambda done, of, what: None,
     settings: Settings = DEFAULTS,
+    marks: Path | None = None,
 ) -> Review:
-    """Every scan by every recipe; one engine is open at a time. Raises VoxGateError."""
+    """Every scan by every recipe; one engine is open at a time. Raises VoxGateError.
+
+    marks: what people said of verdicts on the page; it counts more than the list.
+    """
     scans = [scan for place in places for scan in scans_in(place)]
-    listed = _listed(good)
+    was_good = _Known(_listed(good), {} if marks is None else marks_in(marks))
     loaded = [Recipe.load(recipe) for recipe in recipes]
     said: list[list[Said]] = []
     for number, recipe in enumerate(loaded):
@@ -107,12 +113,12 @@ def review_archive(
                 on_progress(number * len(scans) + len(column), len(loaded) * len(scans), scan.name)
             said.append(column)
     rows = tuple(
-        Row(str(scan), None if listed is None else scan.name in listed, row)
+        Row(str(scan), was_good(scan), row)
         for scan, row in zip(scans, zip(*said, strict=True), strict=True)
     )
     names = tuple(f"{r.label} ({p.name})" for r, p in zip(loaded, recipes, strict=True))
     costs = tuple(_cost(names[at], rows, at) for at in range(1, len(names)))
-    return Review(names, rows, costs, listed is not None)
+    return Review(names, rows, costs, any(row.good is not None for row in rows))
 
 
 def scans_in(place: Path) -> list[Path]:
@@ -134,6 +140,21 @@ def _said(folder: Path, inspector: Inspector, settings: Settings) -> Said:
     verdict = inspect_scan(scan, inspector, max_gap_ns=settings.max_gap_ns)
     reasons = tuple(dict.fromkeys(note.reason.value for note in verdict.notes))
     return Said(verdict.outcome.value, verdict.score, reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Which parts were good. listed: None where no list was given."""
+
+    listed: frozenset[str] | None
+    marks: Mapping[str, Mark]
+
+    def __call__(self, scan: Path) -> bool | None:
+        named = NAME.fullmatch(scan.name)
+        mark = None if named is None else self.marks.get(named["job"].replace(COLON, ":"))
+        if mark is not None and mark.good is not None:
+            return mark.good
+        return None if self.listed is None else scan.name in self.listed
 
 
 def _listed(path: Path | None) -> frozenset[str] | None:

@@ -75,16 +75,17 @@ def replay(
 
 def report(
     job: Annotated[str, typer.Argument(help="A recording (.mcap), or a job's id with -c.")],
-    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    out: Annotated[Path, typer.Option(help="HTML or PDF file to write, by its ending.")],
     config: MaybeCellFile = None,
 ) -> None:
-    """Why a part was judged so: reasons, defects, every view with its scores, on one HTML page."""
+    """Why a part was judged so: reasons, defects, every view with its scores, on one page."""
     from voxgate.runtime.report.job_report import report as html_of
+    from voxgate.runtime.report.pdf import pdf_of
 
     recording = _recording(job, config)
     page = html_of(recording)
     try:
-        out.write_text(page, encoding="utf-8")
+        out.write_bytes(pdf_of(page) if out.suffix.lower() == ".pdf" else page.encode())
     except OSError as error:
         raise ScanError(f"{out}: cannot be written: {error.strerror}") from error
     typer.echo(f"{out}: {recording.name}")

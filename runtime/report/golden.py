@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.nouns import Picture
 from voxgate.runtime.recipe.contents import expected_of, plan_of, reference_of
 from voxgate.runtime.recipe.folder import manifest_of, manifest_text, read_file, sha256
 from voxgate.runtime.recipe.manifest import REFERENCE_FILE, Manifest
@@ -24,7 +24,7 @@ class Golden:
     """images: by planned viewpoint, none in a recipe that keeps none. points_mm: (n, 3) float64,
     centres of the voxels of the surface that a scan must have seen, part frame."""
 
-    images: tuple[GreyImage, ...]
+    images: tuple[Picture, ...]
     points_mm: npt.NDArray[np.float64]
 
 
@@ -43,7 +43,7 @@ def golden_of(recipe: Path, digest: str | None) -> Golden:
         raise RecipeError(f"{recipe}: {one_line(error)}: export the recipe again") from error
 
 
-def _images(recipe: Path, manifest: Manifest) -> tuple[GreyImage, ...]:
+def _images(recipe: Path, manifest: Manifest) -> tuple[Picture, ...]:
     if REFERENCE_FILE not in manifest.files:
         return ()
     content = read_file(recipe, REFERENCE_FILE, manifest.files[REFERENCE_FILE])

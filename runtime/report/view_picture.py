@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.nouns import Picture as Seen
 from voxgate.runtime.report.recorded_volume import ScoredPoints
 from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.wire.verdict import DefectMessage
@@ -42,10 +42,10 @@ class Seeing:
 
 
 def draw(
-    image: GreyImage, seeing: Seeing, scored: ScoredPoints | None, defects: Sequence[DefectMessage]
+    image: Seen, seeing: Seeing, scored: ScoredPoints | None, defects: Sequence[DefectMessage]
 ) -> Picture:
     """The view, no side longer than LARGEST_PX."""
-    picture = np.repeat(image[:, :, None], 3, axis=2)
+    picture = in_bgr(image)
     if scored is not None and len(scored.score):
         _heat(picture, seeing, scored)
     for number, defect in enumerate(defects, start=1):
@@ -55,6 +55,13 @@ def draw(
         size = tuple(round(side * scale) for side in picture.shape[1::-1])
         return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     return picture
+
+
+def in_bgr(image: Seen) -> Picture:
+    """(h, w, 3) of a grey or an RGB image, to be written or drawn upon."""
+    if image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(image[:, :, ::-1])
 
 
 def _heat(picture: Picture, seeing: Seeing, scored: ScoredPoints) -> None:

@@ -15,7 +15,7 @@ from voxgate.runtime.page.quality.archive import Archive
 from voxgate.runtime.remote.marks import marks_in
 from voxgate.runtime.report.advice import meaning_of
 from voxgate.runtime.report.recorded_views import RecordedViews
-from voxgate.runtime.report.view_picture import LARGEST_PX
+from voxgate.runtime.report.view_picture import LARGEST_PX, in_bgr
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 JPEG_QUALITY = 85
@@ -58,7 +58,7 @@ def golden_picture(archive: Archive, job_id: str, number: int) -> bytes:
     images = archive.golden(views.verdict).images
     if planned >= len(images):
         raise ScanError(f"{views.verdict.recipe}: keeps no golden views")
-    return _jpeg(_small(images[planned]))
+    return _jpeg(_small(in_bgr(images[planned])))
 
 
 def volume(archive: Archive, job_id: str) -> bytes:
@@ -117,7 +117,7 @@ def _reasons(verdict: VerdictMessage) -> list[dict[str, object]]:
 
 
 def _small(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    scale = LARGEST_PX / max(image.shape)
+    scale = LARGEST_PX / max(image.shape[:2])
     if scale >= 1:
         return image
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.kits.browser import Page, browser
 from tests.kits.cell_kit import until
@@ -14,9 +16,12 @@ from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import PageProcess, page_process
 from tests.kits.repository import ROOT
 from tests.kits.small_scan import small_bracket
+from voxgate.runtime.cli import app
+from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.page.words import WORDS
 from voxgate.runtime.records.evidence_folder import kept_in
+from voxgate.runtime.report.pdf import pdf_of
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
@@ -75,6 +80,13 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield tab
 
 
+def _shown(tab: Page, name: str) -> None:
+    """A picture for the pages, where somebody asks for it: VOXGATE_SCREENSHOTS=docs."""
+    folder = os.environ.get("VOXGATE_SCREENSHOTS")
+    if folder:
+        tab.picture(Path(folder) / name)
+
+
 def _open(tab: Page, page: PageProcess, path: str, width_px: int = 1280) -> None:
     tab.open(page.url + path, width_px, SCREENS[width_px])
     tab.wait_for(f"location.href.endsWith({path!r}) && {READY}")
@@ -90,6 +102,8 @@ def test_a_part_is_not_found_by_what_is_known_of_it(
     assert tab.value("document.querySelectorAll('#jobs .PASS').length") == 0
     assert tab.value("document.querySelectorAll('#chart a').length") >= len(PARTS)
     assert tab.value("document.querySelectorAll('#chart .drift').length") == 1
+    _open(tab, page, "/quality")
+    _shown(tab, "page-quality.png")
     _open(tab, page, "/quality?part=nobody")
     assert tab.value("document.querySelector('#said').textContent") == WORDS["en"]["nothing_found"]
 
@@ -105,6 +119,8 @@ def test_a_defect_is_nowhere_on_the_part(
     x_mm = defects[0]["centroid_part_mm"][0]
     assert f"{x_mm:.1f}" in tab.value("document.querySelector('#defects').textContent")
     assert tab.value(_red_pixels()) > 0
+    tab.value("document.querySelector('#volume').scrollIntoView()")
+    _shown(tab, "page-job.png")
     shown = "document.querySelector('#over').textContent"
     before = tab.value(shown)
     tab.value(_moved("threshold", "0.1"))
@@ -246,3 +262,17 @@ def test_looking_at_a_job_changes_what_is_kept(
 
 def _digests(folder: Path) -> dict[str, str]:
     return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in folder.iterdir()}
+
+
+@needs_chromium
+def test_a_report_cannot_be_sent_as_a_pdf(box: Box, jobs: dict[str, str], tmp_path: Path) -> None:
+    out, cell = tmp_path / "x.pdf", str(box.folder / "cell.yaml")
+    done = CliRunner().invoke(app, ["report", jobs["bad"], "-c", cell, "--out", str(out)])
+    assert done.exit_code == 0, done.exception
+    assert out.read_bytes().startswith(b"%PDF")
+
+
+def test_without_a_browser_a_pdf_is_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ScanError, match="apt-get install chromium"):
+        pdf_of("<p>")
