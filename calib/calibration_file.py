@@ -31,8 +31,11 @@ from voxgate.runtime.transforms import Transform, rigid
 Found = TypeVar("Found")
 
 MAX_BYTES = 1 << 20
-NEEDED = ("K", "T_flange_cam", "T_base_part", "part", "timing")
-"""What the runtime asks for."""
+NEEDED = (
+    *(("K",), ("part",), ("timing",)),
+    *(("T_flange_cam", "T_base_cam"), ("T_base_part", "T_flange_part")),
+)
+"""What the runtime asks for: one of each."""
 AFTER = {
     "intrinsics": ("handeye", "sensor", "part"),
     "handeye": ("part",),
@@ -43,7 +46,7 @@ AFTER = {
 KEYS = {
     "handeye": ("T_flange_cam", "T_base_cam", "T_base_board", "T_flange_board", "mounting"),
     "sensor": ("T_cam_sensor", "sensor"),
-    "part": ("T_base_part", "part", "views"),
+    "part": ("T_base_part", "T_flange_part", "part", "views"),
 }
 
 
@@ -107,6 +110,10 @@ class CalibrationFile:
             raise CalibrationError(f"{self.path}: {key} is missing: `voxgate calib {made_by}`")
         return self._read(lambda fields: rigid(fields.numbers(key, (4, 4))))
 
+    def has(self, key: str) -> bool:
+        """Whether a step has written it."""
+        return key in self.data
+
     def _read(self, read: Callable[[Fields], Found]) -> Found:
         try:
             return read(Fields(self.data))
@@ -131,7 +138,7 @@ def updated(base: CalibrationFile | None, step: Step, forced: bool) -> dict[str,
     data.pop("digest", None)
     if "sensor" in data:
         data["units"].pop("depth_unit_mm", None)  # depth is the sensor's, and so is its unit
-    whole = all(key in data for key in NEEDED)
+    whole = all(any(key in data for key in either) for either in NEEDED)
     whole = whole and ("sensor" in data or "depth_unit_mm" in data["units"])
     if whole and is_served(Fields(data)):
         data["digest"] = Calibration.from_text(json.dumps(data)).digest

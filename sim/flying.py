@@ -220,8 +220,8 @@ class _Path:
         self._calibration = calibration
         self._speed_mm_s = speed_mm_s
         self._zero_ns = zero_ns
-        camera = calibration.base_from_part @ calibration.planned[0]
-        self._start = camera @ invert(calibration.flange_from_camera)
+        camera = calibration.mounting.part @ calibration.planned[0]
+        self._start = camera @ invert(calibration.mounting.camera)
 
     def base_from_flange(self, t_host_ns: int) -> Transform:
         moved: Transform = self._start.copy()
@@ -229,10 +229,7 @@ class _Path:
         return moved
 
     def part_from_camera(self, t_host_ns: int) -> Transform:
-        flange = self.base_from_flange(t_host_ns)
-        base = invert(self._calibration.base_from_part)
-        camera: Transform = base @ flange @ self._calibration.flange_from_camera
-        return camera
+        return self._calibration.part_from_camera(self.base_from_flange(t_host_ns))
 
     def poses(self, shots: Shots, *, ptp: bool) -> list[Pose]:
         """125 Hz around all exposures, late by 0.2 ms and more, in order."""

@@ -74,7 +74,7 @@ def load() -> Bench:
         was = _view("golden", number, pose, calibration.depth_unit_mm)
         golden.append(expect(was.image, _depth(was), rays, pose, TABLE_Z_MM))
     spec = GridSpec(tuple(grid["origin_mm"]), tuple(grid["shape"]), grid["voxel_mm"])
-    return Bench(rays, spec, views, golden, calibration.base_from_part)
+    return Bench(rays, spec, views, golden, calibration.mounting.part)
 
 
 def lift_table(bench: Bench, one: Crew, two: Crew) -> Table:

@@ -25,6 +25,13 @@ def part(
     ] = None,
     poses: Annotated[Path | None, typer.Option(help="The robot's poses of --images.")] = None,
     board: Annotated[Path | None, typer.Option(help="board.json of the fixture's board.")] = None,
+    carried: Annotated[
+        bool,
+        typer.Option(
+            "--carried",
+            help="The robot, or a turntable, carries the part: --touched has x y z in its flange.",
+        ),
+    ] = False,
     part_from_board: Annotated[
         Path | None, typer.Option(help="Matrix of the board in the part's frame, mm.")
     ] = None,
@@ -70,13 +77,20 @@ def part(
 
     with errors_as_json(as_json):
         base = CalibrationFile.load(calibration)
-        base.transform("T_flange_cam", "handeye")
+        fixed = base.has("T_base_cam")
+        base.transform("T_base_cam" if fixed else "T_flange_cam", "handeye")
         facts = CellFacts(name, depth_unit_mm, tick_hz, readout_ms, serial_number)
         ways = [touched is not None, images is not None, scan is not None]
         if sum(ways) != 1:
             raise CalibrationError(
                 "choose one: --touched TABLE, --images --poses --board, or --scan with --cad"
             )
+        if touched is None and (fixed or carried):
+            raise CalibrationError(
+                "a camera beside the robot, or a part on it: --touched finds the part"
+            )
+        if carried and not fixed:
+            raise CalibrationError("--carried: the camera is on the robot too: nothing moves")
         if touched is not None:
             found = by_touch(touched)
         elif images is not None:
@@ -89,5 +103,5 @@ def part(
                 raise CalibrationError("--scan also needs --cad")
             begin = None if start is None else one_pose(start)
             found = by_cad(scan, cad, base, facts, begin)
-        step, sections = part_step(found, base, facts, limit or ())
+        step, sections = part_step(found, base, facts, limit or (), carried)
     hand_over(base, step, sections, out, report, force, as_json)

@@ -211,11 +211,21 @@ def _cad_remarks(placed: Placed) -> tuple[str, ...]:
 
 
 def part_step(
-    found: Found, base: CalibrationFile, facts: CellFacts, limit_changes: Sequence[str]
+    found: Found,
+    base: CalibrationFile,
+    facts: CellFacts,
+    limit_changes: Sequence[str],
+    carried: bool = False,
 ) -> tuple[Step, list[Section]]:
-    """The step that completes the calibration. Raises CalibrationError."""
+    """The step that completes the calibration. carried: what was found is flange_from_part.
+
+    Raises CalibrationError.
+    """
+    key, what = (
+        ("T_flange_part", "flange_from_part") if carried else ("T_base_part", "base_from_part")
+    )
     limits = limits_with(PART | (CAD if found.likeness else {}), limit_changes)
-    numbers = {"part": facts.part, "T_base_part": found.base_from_part} | facts.merged(base)
+    numbers = {"part": facts.part, key: found.base_from_part} | facts.merged(base)
     sigma = np.sqrt(np.diag(found.covariance))
     figures = {
         "rms_mm": found.rms_mm,
@@ -227,7 +237,7 @@ def part_step(
     step = Step(
         name="part",
         numbers=numbers,
-        uncertainty={"T_base_part": motion_uncertainty(found.covariance)},
+        uncertainty={key: motion_uncertainty(found.covariance)},
         figures=figures,
         gates=gates(figures, limits),
         inputs=found.inputs,
@@ -237,7 +247,7 @@ def part_step(
     charts = svg.bars(found.distances_mm.tolist(), found.labels, limits["largest_max_mm"].value,
                       "mm", "distance of each point, pose or share of the surface")  # fmt: skip
     place = matrix_table(found.base_from_part) + sigma_table(sigma[3:], np.degrees(sigma[:3]))
-    return step, [Section("base_from_part", place), Section("Distances", charts)]
+    return step, [Section(what, place), Section("Distances", charts)]
 
 
 def _quantiles(placed: Placed) -> Array:

@@ -18,11 +18,12 @@ import numpy.typing as npt
 from voxgate.runtime.common.strict_json import Fields, parse_object
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.lens import BROWN, distortion_of, model_of, placing_of
+from voxgate.runtime.geometry.mounting import Mounting, mounting_of
 from voxgate.runtime.geometry.pinhole import MAX_SIDE_PX, camera_matrix_of, transform_of
 from voxgate.runtime.geometry.region import Region, region_of
 from voxgate.runtime.geometry.sensor import Sensor, sensor_of
 from voxgate.runtime.geometry.served import check_served
-from voxgate.runtime.transforms import Transform, invert
+from voxgate.runtime.transforms import Transform
 
 MAX_BYTES = 1 << 20  # a calibration is some kilobytes; a megabyte is another file
 MAX_VIEWS = 1000
@@ -34,7 +35,8 @@ MAX_READOUT_S = 10.0
 class Calibration:
     """Where a pixel looks and where the camera sits, for one part in one cell.
 
-    camera_matrix (3, 3) and distortion float64 px, of the lens_model (see lens.py); planned:
+    camera_matrix (3, 3) and distortion float64 px, of the lens_model (see lens.py); mounting: on
+    the robot, or beside it (see mounting.py); planned:
     nominal part_from_camera per view, may be empty; readout_ns: end of exposure to frame complete,
     without the network; digest: sha256 of every number that places a pixel in the part's frame, and
     of the serial numbers.
@@ -48,8 +50,7 @@ class Calibration:
     height_px: int
     camera_matrix: npt.NDArray[np.float64]
     distortion: npt.NDArray[np.float64]
-    flange_from_camera: Transform
-    base_from_part: Transform
+    mounting: Mounting
     depth_unit_mm: float
     camera_tick_hz: int
     readout_ns: int
@@ -79,8 +80,7 @@ class Calibration:
 
     def part_from_camera(self, base_from_flange: Transform) -> Transform:
         """The camera in the part's frame when the flange is at `base_from_flange`."""
-        part_from_base = invert(self.base_from_part)
-        return part_from_base @ base_from_flange @ self.flange_from_camera
+        return self.mounting.part_from_camera(base_from_flange)
 
     @property
     def of_depth(self) -> Calibration:
@@ -97,7 +97,7 @@ class Calibration:
             lens_model=sensor.lens_model,
             serial_number=sensor.serial_number,
             region=sensor.region,
-            flange_from_camera=self.flange_from_camera @ sensor.camera_from_sensor,
+            mounting=self.mounting.of_sensor(sensor.camera_from_sensor),
             planned=(),
             sensor=None,
             readout_ns=self.readout_ns if sensor.readout_ns is None else sensor.readout_ns,
@@ -143,16 +143,14 @@ def _from_fields(fields: Fields) -> Calibration:
     camera_matrix = camera_matrix_of(fields, width_px, height_px)
     lens_model = model_of(fields)
     distortion = distortion_of(fields, lens_model)
-    flange_from_camera = transform_of(fields, "T_flange_cam")
-    base_from_part = transform_of(fields, "T_base_part")
+    mounting = mounting_of(fields)
     sensor = sensor_of(fields)
     depth_unit_mm = _depth_unit_mm(fields)
     placing = (
         np.array([width_px, height_px, depth_unit_mm]),
         camera_matrix,
         distortion,
-        flange_from_camera,
-        base_from_part,
+        *mounting.placing,
         *placing_of(lens_model),
         *(() if sensor is None else sensor.placing),
     )
@@ -167,8 +165,7 @@ def _from_fields(fields: Fields) -> Calibration:
         height_px=height_px,
         camera_matrix=camera_matrix,
         distortion=distortion,
-        flange_from_camera=flange_from_camera,
-        base_from_part=base_from_part,
+        mounting=mounting,
         depth_unit_mm=depth_unit_mm,
         camera_tick_hz=timing.integer("camera_tick_hz", 1, MAX_TICK_HZ),
         readout_ns=round(timing.number("frame_readout_s", 0.0, MAX_READOUT_S) * 1e9),

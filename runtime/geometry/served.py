@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from voxgate.runtime.common.strict_json import Fields, quoted
+from voxgate.runtime.geometry.mounting import CARRIED, KEYS, STANDING
 
 SCHEMA_VERSION = 1
-SERVED = {"mounting": "eye_in_hand"}
 UNITS = {"length": "mm", "angle": "rad", "time": "s"}
 ACTED_ON = frozenset(
     (
-        *("part", "schema_version", "digest", "units", "timing", "views", "lens_model", *SERVED),
-        *("image_size", "K", "distortion", "T_flange_cam", "T_base_part"),
+        *("part", "schema_version", "digest", "units", "timing", "views", "lens_model"),
+        *("image_size", "K", "distortion", "mounting", *KEYS.values(), CARRIED, STANDING),
         *("sensor", "T_cam_sensor", "serial_number", "region"),
     )
 )
@@ -22,8 +22,7 @@ TOLD = frozenset(
 )
 """For people, and for the steps of `voxgate calib`; nothing is placed by it."""
 NOT_SERVED = {
-    "cameras": "several cameras are not served: one calibration for the one camera of the cell",
-    "T_base_cam": "a camera beside the robot is not served: mount it on the flange",
+    "cameras": "one calibration for each camera: `cameras:` in cell.yaml names the file of each",
 }
 
 
@@ -33,12 +32,6 @@ def check_served(fields: Fields) -> None:
     for key in fields.values:
         if fields.has(key) and key not in ACTED_ON | TOLD:
             raise ValueError(NOT_SERVED.get(key, f"{quoted(key)} is no key of a calibration"))
-    for key, served in SERVED.items():
-        if fields.has(key) and fields.text(key) != served:
-            raise ValueError(
-                f'{key} must be "{served}", the one that the box serves, '
-                f"got {quoted(fields.text(key))}"
-            )
     units = fields.object_at("units")
     for quantity, unit in UNITS.items():
         if (quantity != "angle" or units.has(quantity)) and units.text(quantity) != unit:

@@ -325,7 +325,7 @@ class Inspector:
         )
 
     def _segmented(self) -> tuple[Defect, ...]:
-        return segment(self.volume, self.equipment.calibration.base_from_part)
+        return segment(self.volume, self.equipment.calibration.mounting.part)
 
     def _heard(self, defects: tuple[Defect, ...]) -> tuple[Heard, tuple[Defect, ...]]:
         """What speaks against defects of one view, and the defects without what is refuted, which

@@ -165,9 +165,10 @@ class _JobWriter:
 
     def _fixed_frames(self, t_ns: int) -> None:
         known = self._calibration
+        mounted = known.mounting
         for a_from_b, parent, child in (
-            (known.base_from_part, "base", "part"),
-            (known.flange_from_camera, "flange", "camera"),
+            (mounted.part, "flange" if mounted.carried else "base", "part"),
+            (mounted.camera, "base" if mounted.fixed else "flange", "camera"),
         ):
             self._say(job_topics.TRANSFORM, t_ns, transform(a_from_b, parent, child))
         self._say(job_topics.LENS, t_ns, lens(known))

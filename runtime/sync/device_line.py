@@ -20,7 +20,6 @@ from voxgate.runtime.sync.poses import largest_gap_ns
 from voxgate.runtime.sync.rejection import Rejection, name_of
 from voxgate.runtime.sync.robot_line import RobotLine
 from voxgate.runtime.sync.stamps import Stamps
-from voxgate.runtime.transforms import invert
 
 # Behind a frame's arrival: the first frame's residual (25 ms), two poses more, their slowest way.
 MAX_WAIT_NS = 150_000_000
@@ -85,7 +84,6 @@ class DeviceLine:
         self._device = device
         self._calibration = calibration
         self._robot = robot
-        self._part_from_base = invert(calibration.base_from_part)
         self._limits = limits
         self._stamps = stamps
         self._pending: deque[Frame] = deque()
@@ -274,8 +272,7 @@ class DeviceLine:
             poses,
             window.t_robot_ns,
             window.residual_ns,
-            self._part_from_base,
-            self._calibration.flange_from_camera,
+            self._calibration.mounting,
         )
 
     def _placed(self, poses: tuple[Pose, ...], window: _Window) -> Placed | Note:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime import rotations
+from voxgate.runtime.geometry.mounting import Mounting
 from voxgate.runtime.nouns import Pose
 from voxgate.runtime.transforms import Transform
 
@@ -57,8 +58,7 @@ def place(
     poses: Sequence[Pose],
     t_robot_ns: int,
     residual_ns: int,
-    part_from_base: Transform,
-    flange_from_camera: Transform,
+    mounting: Mounting,
 ) -> Placed:
     """The camera at `t_robot_ns`, known within +-`residual_ns`, from the poses around that window.
 
@@ -71,12 +71,13 @@ def place(
     flange = np.concatenate(
         [interpolated(poses, (t_robot_ns, start_ns, end_ns)), *_stacked(inside)]
     )
-    camera = part_from_base @ flange @ flange_from_camera
+    camera = mounting.part_from_camera(flange)
+    if mounting.still:
+        return Placed(camera[0], 0.0)
     lever_mm = float(np.linalg.norm(camera[0, :3, 3]))
-    arm_mm = lever_mm + float(np.linalg.norm(flange_from_camera[:3, 3]))
     bend_mm, bend_rad = _bend(poses)
     moved_mm = float(_moved_mm(camera[0], camera[1:], lever_mm).max())
-    return Placed(camera[0], moved_mm + bend_mm + bend_rad * arm_mm)
+    return Placed(camera[0], moved_mm + bend_mm + bend_rad * mounting.arm_mm(lever_mm))
 
 
 def _stacked(transforms: list[Transform]) -> list[Transforms]:

@@ -58,7 +58,7 @@ def test_the_first_pass_cannot_be_reached_by_following_the_page(tmp_path: Path) 
     outcomes = {part: job.outcome for part, job in hands.jobs.items()}
     assert outcomes == {"golden": "INDETERMINATE", "good": "PASS", "bad": "FAIL"}, hands.jobs
     found = Calibration.load(tmp_path / "cell/calibration.json")
-    mm, deg = off(found.flange_from_camera, hands.truth.flange_from_camera)
+    mm, deg = off(found.mounting.camera, hands.truth.mounting.camera)
     assert mm < 0.2, mm
     assert deg < 0.05, deg
     assert json.loads((tmp_path / "cell/calibration.json").read_text())["steps"].keys() == {

@@ -104,7 +104,7 @@ def bump(scan: Path, out: Path, moved: Transform) -> Path:
     True pose = reported @ X @ moved, so the reported poses are taken back by X moved^-1 X^-1.
     """
     shutil.copytree(scan, out)
-    x = Calibration.load(scan.parent / "calibration.json").flange_from_camera
+    x = Calibration.load(scan.parent / "calibration.json").mounting.camera
     back = x @ inverse(moved[None])[0] @ inverse(x[None])[0]
     lines = []
     for line in (scan / "robot_poses.jsonl").read_text().splitlines():

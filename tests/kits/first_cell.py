@@ -65,14 +65,14 @@ class Hands:
         lens = Lens(LensModel.BROWN, truth.width_px, truth.height_px, np.array(values))
         usual = make_cell(4, VIEWS, of=lens, board=board)
         robot_errs = inverse(usual.z @ inverse(usual.camera_from_board) @ inverse(usual.x[None])[0])
-        x = truth.flange_from_camera
+        x = truth.mounting.camera
         flanges = usual.z @ inverse(usual.camera_from_board) @ inverse(x[None])[0]
         reported = flanges @ (robot_errs @ usual.reported)
         return CalibCell(lens, x, usual.z, reported, usual.camera_from_board, board=board)
 
     def touch_the_part(self) -> None:
         """Six points on the drawing and as the robot's tip found them."""
-        found = apply(self.truth.base_from_part, CORNERS_MM)
+        found = apply(self.truth.mounting.part, CORNERS_MM)
         found = found + np.random.default_rng(1).normal(0, TOUCH_ERROR_MM, found.shape)
         with (self.folder / "touched.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(np.round(np.hstack([CORNERS_MM, found]), 4).tolist())

@@ -69,7 +69,7 @@ class Cell:
         scale = self.speed_mm_s / (2 * np.pi * self._hz * 3)
         self._amplitude = random.uniform(0.5, 1.5, (6, 3)) * scale
         self._amplitude[3:] /= 500  # rad: turns as fast as a camera that circles the part
-        self._start = CALIBRATION.base_from_part @ CALIBRATION.planned[0]
+        self._start = CALIBRATION.mounting.part @ CALIBRATION.planned[0]
 
     def base_from_flange(self, t_host_ns: int) -> Transform:
         """Where the flange truly is."""
@@ -78,7 +78,7 @@ class Cell:
         moved = np.eye(4)
         moved[:3, :3] = Rotation.from_rotvec(off[3:]).as_matrix()
         moved[:3, 3] = off[:3]
-        placed: Transform = self._start @ moved @ np.linalg.inv(CALIBRATION.flange_from_camera)
+        placed: Transform = self._start @ moved @ np.linalg.inv(CALIBRATION.mounting.camera)
         return placed
 
     def pose(self, t_host_ns: int) -> Pose:

@@ -271,7 +271,7 @@ def unplaced(folder: Path) -> Path:
 def test_touched_points_complete_the_calibration(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     part_mm = generator.uniform([-90, -60, 0], [90, 60, 130], (8, 3))
-    base_mm = apply(example().base_from_part, part_mm) + generator.normal(0, 0.03, (8, 3))
+    base_mm = apply(example().mounting.part, part_mm) + generator.normal(0, 0.03, (8, 3))
     table = np.column_stack([part_mm, base_mm])
     (tmp_path / "touched.csv").write_text(
         "\n".join(",".join(f"{value:.4f}" for value in row) for row in table)
@@ -283,7 +283,7 @@ def test_touched_points_complete_the_calibration(tmp_path: Path) -> None:
     loaded = Calibration.load(out)
     assert loaded.digest == summary["digest"]
     assert loaded.forced == ()
-    assert off(loaded.base_from_part, example().base_from_part)[0] < 0.1
+    assert off(loaded.mounting.part, example().mounting.part)[0] < 0.1
 
 
 def test_touched_points_in_metres_are_refused(tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_board_on_the_fixture_places_the_part(tmp_path: Path) -> None:
     assert "--depth-unit-mm, --tick-hz, --readout-ms" in refused(*words)
     calib(*words, "--depth-unit-mm", 0.05, "--tick-hz", 10**9, "--readout-ms", 18)
     truth = cell.z @ inverse(part_from_board[None])[0]
-    wrong_mm, wrong_deg = off(Calibration.load(out).base_from_part, truth)
+    wrong_mm, wrong_deg = off(Calibration.load(out).mounting.part, truth)
     assert wrong_mm < 0.5
     assert wrong_deg < 0.1
 
@@ -376,7 +376,7 @@ def test_golden_scan_is_laid_onto_its_cad(small: Path, tmp_path: Path) -> None:
         *("part", "--calibration", tmp_path / "unplaced.json", "--part", "bracket"),
         *("--scan", small / "golden", "--cad", tmp_path / "cad.stl", "--out", out),
     )
-    wrong_mm, wrong_deg = off(Calibration.load(out).base_from_part, base_from_part)
+    wrong_mm, wrong_deg = off(Calibration.load(out).mounting.part, base_from_part)
     assert wrong_mm < 0.3
     assert wrong_deg < 0.2
     assert summary["figures"]["rms_mm"] < 0.3

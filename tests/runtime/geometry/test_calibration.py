@@ -44,9 +44,9 @@ def test_camera_is_placed_through_hand_eye_and_fixture() -> None:
     calibration = Calibration.load(EXAMPLE)
     part_from_camera = calibration.planned[3]
     base_from_flange = (
-        calibration.base_from_part
+        calibration.mounting.part
         @ part_from_camera
-        @ np.linalg.inv(calibration.flange_from_camera)
+        @ np.linalg.inv(calibration.mounting.camera)
     )
     np.testing.assert_allclose(
         calibration.part_from_camera(base_from_flange), part_from_camera, atol=1e-9
@@ -109,8 +109,8 @@ STRETCHED = np.diag([1.0, 1.0, 1.2, 1.0]).tolist()
         (("sensor",), {"light": 5}, "sensor.light is not served"),
         (("lens_model",), "pinhole", "lens_model must be brown, rational, fisheye"),
         (("lens_model",), "fisheye", "distortion must be 4 finite numbers"),
-        (("cameras",), [{}, {}], "several cameras are not served"),
-        (("T_base_cam",), np.eye(4).tolist(), "a camera beside the robot is not served"),
+        (("cameras",), [{}, {}], "one calibration for each camera"),
+        (("T_base_cam",), np.eye(4).tolist(), "T_base_cam is of another mounting"),
         (("rolling_shutter_s",), 0.02, '"rolling_shutter_s" is no key of a calibration'),
     ],
 )

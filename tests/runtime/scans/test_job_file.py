@@ -68,7 +68,7 @@ def test_the_frames_of_a_sensor_that_fired_apart_are_lost_on_the_way(tmp_path: P
         felt, frame_id=8, t_device_ns=felt.t_device_ns + 9, t_arrival_ns=felt.t_arrival_ns + 9
     )
     odd = replace(odd, depth_mm=np.full(felt.image.shape, 1 / 3, np.float32))
-    sensed = View(7, felt.image, known.flange_from_camera, 0.2, felt.depth_mm)
+    sensed = View(7, felt.image, known.mounting.camera, 0.2, felt.depth_mm)
     for each in (seen, felt, odd):
         recording.frame(each)
     recording.handed(replace(View(1, seen.image, np.eye(4), 0.1), sensed=sensed))
@@ -85,7 +85,7 @@ def test_the_frames_of_a_sensor_that_fired_apart_are_lost_on_the_way(tmp_path: P
     (handed,) = (event for event in read.events if isinstance(event, Handed))
     assert handed.half is not None
     assert (handed.half.frame_id, handed.half.uncertainty_mm) == (7, 0.2)
-    assert np.array_equal(handed.half.part_from_sensor, known.flange_from_camera)
+    assert np.array_equal(handed.half.part_from_sensor, known.mounting.camera)
 
     convert_scan(path, tmp_path / "folder")
     scan = open_scan(tmp_path / "folder")
@@ -186,7 +186,7 @@ def test_a_viewer_does_not_know_what_it_sees(tmp_path: Path) -> None:
                 assert said.frame_id == "camera"
             if channel.topic == "/tf" and said.child_frame_id == "camera":
                 assert said.parent_frame_id == "flange"
-                shift = lens.flange_from_camera[:3, 3] / 1000
+                shift = lens.mounting.camera[:3, 3] / 1000
                 assert [said.translation.x, said.translation.y, said.translation.z] == (
                     pytest.approx(shift.tolist())
                 )

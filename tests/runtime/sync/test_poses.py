@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from voxgate.runtime.geometry.mounting import Mounting
 from voxgate.runtime.nouns import Pose
 from voxgate.runtime.sync.motion import interpolated, place
 from voxgate.runtime.sync.poses import PoseBuffer, largest_gap_ns, pose_from_robot
@@ -124,7 +125,7 @@ def _line(speed_mm_s: float, spin_deg_s: float = 0.0) -> list[Pose]:
 def _uncertainty_mm(poses: list[Pose], residual_ms: float, distance_mm: float = 0.0) -> float:
     flange_from_camera = np.eye(4)
     flange_from_camera[2, 3] = distance_mm
-    placed = place(poses, 36 * MS, round(residual_ms * MS), np.eye(4), flange_from_camera)
+    placed = place(poses, 36 * MS, round(residual_ms * MS), Mounting(flange_from_camera, np.eye(4)))
     return placed.uncertainty_mm
 
 
