@@ -186,6 +186,7 @@ class View:
         picture is blank. Once that surface is brought into the camera (geometry.brought), depth_mm
         is what the camera sees of it, and sensed_at (h, w) int32 the number of the sensor's pixel
         that each of the camera's sees, or -1.
+    camera: of several cameras, which; empty: the cell's only one.
     """
 
     frame_id: int
@@ -196,6 +197,7 @@ class View:
     sensed: View | None = None
     sensed_at: npt.NDArray[np.int32] | None = None
     colour: ColourImage | None = None
+    camera: str = ""
 
     @property
     def picture(self) -> Picture:

@@ -6,7 +6,7 @@ machinery 125 times a second would cost four times the processor time.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -58,7 +58,7 @@ class Intake:
     def __init__(self, sync: Synchronizer, metrics: Metrics) -> None:
         self._sync = sync
         self._metrics = metrics
-        self._came = {device: _Came() for device in Device}
+        self._came: defaultdict[tuple[str, Device], _Came] = defaultdict(_Came)
         self._stash: list[tuple[bytes, int]] = []
         self._line = PoseLine()
         self._began_again: Note | None = None
@@ -111,7 +111,7 @@ class Intake:
         self._began_again = None
         self._steps = {name: clock.steps for name, clock in self._clocks.items()}
         self._sync.clear()
-        self._came = {device: _Came() for device in Device}
+        self._came.clear()
         self._refused.clear()
         self._recording = recording
         recording.begin(self._sync.state(), tuple(self._recent))
@@ -122,10 +122,11 @@ class Intake:
 
     def add_frame(self, frame: Frame) -> None:
         """Take one frame of the open job; `take` tells of one whose id came before or fell."""
-        came = self._came[frame.device]
-        refusal = _out_of_order(came, frame)
+        camera = self._sync.camera_of(frame)
+        came = self._came[frame.camera if camera is None else camera, frame.device]
+        refusal = _out_of_order(came, frame, camera)
         if refusal is not None:
-            self._refused.append(Rejection(frame.frame_id, refusal, frame.device))
+            self._refused.append(Rejection(frame.frame_id, refusal, frame.device, camera or ""))
             return
         if len(came.under_way) >= MAX_REMEMBERED:
             came.under_way.pop(next(iter(came.under_way)))
@@ -148,7 +149,7 @@ class Intake:
     @property
     def frames_per_view(self) -> int:
         """A camera's, and one of the sensor beside it."""
-        return len(self._sync.devices)
+        return self._sync.frames_per_view
 
     def flush(self) -> list[Note]:
         """Give up frames that still wait, for poses or for their other half; the notes say so."""
@@ -223,14 +224,17 @@ class Intake:
 
     def _named(self, result: View | Rejection, now_ns: int) -> PlacedView | Rejection:
         if isinstance(result, Rejection):
-            self._came[result.device].under_way.pop(result.frame_id, None)
+            self._came[result.camera, result.device].under_way.pop(result.frame_id, None)
             self._metrics.rejections.labels(result.note.reason.value).inc()
             return result
-        ends = [self._ended(device, number, now_ns) for device, number in self._halves(result)]
+        ends = [
+            self._ended(result.camera, device, number, now_ns)
+            for device, number in self._halves(result)
+        ]
         known = [end for end in ends if end is not None]
         if len(known) < len(ends):
             note = Note(Reason.FRAME_INVALID, f"frame {result.frame_id}: came more than once")
-            return Rejection(result.frame_id, note)
+            return Rejection(result.frame_id, note, camera=result.camera)
         last, first = max(known, key=_end_ns), min(known, key=_earliest_ns)
         return PlacedView(result, last.t_ns, first.residual_ns, first.t_ns, len(known))
 
@@ -240,13 +244,13 @@ class Intake:
         if view.sensed is not None and self.frames_per_view > 1:
             yield Device.SENSOR, view.sensed.frame_id
 
-    def _ended(self, device: Device, frame_id: int, now_ns: int) -> HostTime | None:
+    def _ended(self, camera: str, device: Device, frame_id: int, now_ns: int) -> HostTime | None:
         """When the exposure was over; None: this frame was counted already."""
-        under_way = self._came[device].under_way.pop(frame_id, None)
+        under_way = self._came[camera, device].under_way.pop(frame_id, None)
         if under_way is None:
             return None
         self._metrics.observe(Stage.SYNC, now_ns - under_way.t_arrival_ns)
-        return self._sync.host_time(under_way.t_device_end_ns, device)
+        return self._sync.host_time(under_way.t_device_end_ns, device, camera)
 
 
 def _end_ns(end: HostTime) -> int:
@@ -257,9 +261,10 @@ def _earliest_ns(end: HostTime) -> int:
     return end.t_ns - end.residual_ns
 
 
-def _out_of_order(came: _Came, frame: Frame) -> Note | None:
-    """Of a device whose gate let it through."""
+def _out_of_order(came: _Came, frame: Frame, camera: str | None) -> Note | None:
+    """Of a device whose gate let it through; camera: of several, whose views it belongs to."""
     frame_id, name = frame.frame_id, name_of(frame.device, frame.frame_id)
+    name = f"camera {camera}: {name}" if camera else name
     last, came.last_id = came.last_id, frame_id
     if frame_id in came.ids:
         return Note(Reason.FRAME_INVALID, f"{name}: came more than once")

@@ -9,11 +9,12 @@ from voxgate.runtime.nouns import Device, Note
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A frame that did not become a view, and why."""
+    """A frame that did not become a view, and why. camera: of several, which."""
 
     frame_id: int
     note: Note
     device: Device = Device.CAMERA
+    camera: str = ""
 
 
 def name_of(device: Device, frame_id: int) -> str:

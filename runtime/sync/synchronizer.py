@@ -1,89 +1,98 @@
 """A frame becomes a view when its place at mid-exposure is proven, else it is rejected by name.
 
-One robot, a camera, and the 3D sensor beside it where there is one: each device has a clock and
-exposures of its own (device_line.py), and the views of both are paired. No clock in here: poses and
-frames come in order of arrival, `take` is told the time; live and replay run the same lines.
+One robot, a camera or several, each with the 3D sensor beside it where there is one: each device
+has a clock and exposures of its own (device_line.py), and the views of camera and sensor are paired
+(camera_line.py). No clock in here: poses and frames come in order of arrival, `take` is told the
+time; live and replay run the same lines.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Device, Frame, Note, Pose, Reason, View
+from voxgate.runtime.sync.camera_line import CameraLine, CameraState
 from voxgate.runtime.sync.clock import ClockFit, ClockState, DelayModel, HostTime
-from voxgate.runtime.sync.device_line import MAX_WAIT_NS, DeviceLine, Limits
-from voxgate.runtime.sync.pairing import Pairing
+from voxgate.runtime.sync.device_line import MAX_WAIT_NS, Limits
 from voxgate.runtime.sync.poses import PoseBuffer
-from voxgate.runtime.sync.rejection import Rejection, name_of
+from voxgate.runtime.sync.rejection import Rejection
 from voxgate.runtime.sync.robot_line import RobotLine
 from voxgate.runtime.sync.stamps import Stamps
+
+ONLY = ""
+"""Name of a cell's only camera, whatever its frames are called."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """What outlives a job: the clocks, and the newest stamp of the camera, and of the sensor."""
+    """What outlives a job: the clocks, and the newest stamp of the camera, and of the sensor.
+
+    further: of the cameras after the first, by name.
+    """
 
     camera: ClockState
     robot: ClockState
     last_stamp_ns: int | None
     sensor: ClockState | None = None
     sensor_stamp_ns: int | None = None
+    further: Mapping[str, CameraState] = field(default_factory=dict)
 
 
 class Synchronizer:
-    """Joins the frames of one camera, and its sensor, and the poses of one robot; owned by one
-    thread.
+    """Joins the frames of a cell's cameras, and the poses of one robot; owned by one thread.
 
-    max_gap_ns, max_uncertainty_mm, max_wait_ns: see device_line.Limits. The clocks outlive a job:
-    they only get better. sensor_stamps: None: as the camera's.
+    calibration: of the only camera, or of each by name. max_gap_ns, max_uncertainty_mm,
+    max_wait_ns: see device_line.Limits. The clocks outlive a job: they only get better. stamps: of
+    the camera, or of each by name; sensor_stamps: None: as the camera's.
     """
 
     def __init__(
         self,
-        calibration: Calibration,
+        calibration: Calibration | Mapping[str, Calibration],
         max_gap_ns: int,
         max_uncertainty_mm: float = math.inf,
         *,
         max_wait_ns: int = MAX_WAIT_NS,
         camera_delay: DelayModel | None = None,
         robot_delay: DelayModel | None = None,
-        stamps: Stamps | None = None,
+        stamps: Stamps | Mapping[str, Stamps] | None = None,
         sensor_stamps: Stamps | None = None,
     ) -> None:
         limits = Limits(max_gap_ns, max_uncertainty_mm, max_wait_ns)
-        stamps = stamps or Stamps()
+        known = {ONLY: calibration} if isinstance(calibration, Calibration) else dict(calibration)
+        told = stamps if isinstance(stamps, Mapping) else dict.fromkeys(known, stamps or Stamps())
+        if len(known) == 1:  # its frames may bear any name
+            known, told = dict.fromkeys((ONLY,), *known.values()), {ONLY: next(iter(told.values()))}
         self._robot = RobotLine(robot_delay)
-        self._lines = {
-            Device.CAMERA: DeviceLine(
-                *(Device.CAMERA, calibration, self._robot, limits, stamps), camera_delay
-            )
+        self._cameras = {
+            name: CameraLine(each, self._robot, limits, told[name], sensor_stamps, camera_delay)
+            for name, each in known.items()
         }
-        self._pairing: Pairing | None = None
-        if calibration.sensor is not None:
-            of_depth, read = calibration.of_depth, sensor_stamps or stamps
-            self._lines[Device.SENSOR] = DeviceLine(
-                *(Device.SENSOR, of_depth, self._robot, limits, read), camera_delay
-            )
-            self._pairing = Pairing(calibration.sensor.camera_from_sensor)
-        self._alone: list[Rejection] = []
+        self._strangers: list[Rejection] = []
 
     @property
-    def devices(self) -> tuple[Device, ...]:
-        """Whose frames make a view."""
-        return tuple(self._lines)
+    def frames_per_view(self) -> int:
+        """The most that a view is of: a camera's, and one of the sensor beside it."""
+        return max(len(line.devices) for line in self._cameras.values())
 
     @property
     def clocks(self) -> dict[str, ClockFit]:
         """Every clock, by its name."""
-        own = {device.value: line.clock for device, line in self._lines.items()}
+        own = {
+            f"{name} {device.value}".strip(): clock
+            for name, line in self._cameras.items()
+            for device, clock in line.clocks.items()
+        }
         return {**own, "robot": self._robot.clock}
 
     @property
     def camera_clock(self) -> ClockFit:
-        return self._lines[Device.CAMERA].clock
+        """Of the first camera."""
+        return self._first.clocks[Device.CAMERA]
 
     @property
     def robot_clock(self) -> ClockFit:
@@ -96,92 +105,105 @@ class Synchronizer:
 
     def add_pose(self, pose: Pose) -> None:
         """Take the next pose in order of arrival; duplicates and stragglers are counted only."""
-        for line in self._lines.values():
+        for line in self._cameras.values():
             line.expire(pose.t_arrival_ns)
         stepped = self._robot.add(pose)
-        for line in self._lines.values():
+        for line in self._cameras.values():
             line.robot_came(stepped)
 
     def add_frame(self, frame: Frame) -> None:
         """Take the next frame in order of arrival; it becomes a view or a rejection."""
-        line = self._lines.get(frame.device)
-        if line is not None:
-            line.add_frame(frame)
+        camera = self.camera_of(frame)
+        if camera is not None:
+            self._cameras[camera].add_frame(frame)
             return
-        what = f"{name_of(frame.device, frame.frame_id)}: the calibration is of no sensor"
-        self._alone.append(Rejection(frame.frame_id, Note(Reason.FRAME_INVALID, what)))
+        what = f"frame {frame.frame_id}: of {frame.camera}, which is none of this cell's cameras"
+        note = Note(Reason.FRAME_INVALID, what)
+        self._strangers.append(Rejection(frame.frame_id, note, frame.device, frame.camera))
+
+    def camera_of(self, frame: Frame) -> str | None:
+        """Which camera's views the frame belongs to; None: to none's."""
+        if frame.camera in self._cameras:
+            return frame.camera
+        if ONLY in self._cameras:
+            return ONLY
+        beside = (name for name, line in self._cameras.items() if frame.device in line.devices)
+        return next(beside, None) if frame.device is Device.SENSOR else None
 
     def take(self, now_ns: int) -> list[View | Rejection]:
         """What became of the frames since the last call; frames that waited too long included."""
-        found = {device: line.take(now_ns) for device, line in self._lines.items()}
-        return self._paired(found)
+        strangers, self._strangers = self._strangers, []
+        found = {name: line.take(now_ns) for name, line in self._cameras.items()}
+        return [*strangers, *_named(found)]
 
     def take_alone(self) -> list[Rejection]:
         """Halves of views that still wait for their other half; none does any more."""
-        return [] if self._pairing is None else self._pairing.take_alone()
+        found = _named({name: line.take_alone() for name, line in self._cameras.items()})
+        return [each for each in found if isinstance(each, Rejection)]
 
     def close(self) -> list[View | Rejection]:
         """The last results: no pose follows, so that frames that still wait are rejected."""
-        found = {device: line.close() for device, line in self._lines.items()}
-        return [*self._paired(found), *self.take_alone()]
+        strangers, self._strangers = self._strangers, []
+        found = {name: line.close() for name, line in self._cameras.items()}
+        return [*strangers, *_named(found)]
 
     def clear(self) -> None:
         """Forget frames that wait and results not taken: a new job begins. Clocks stay."""
-        for line in self._lines.values():
+        for line in self._cameras.values():
             line.clear()
-        if self._pairing is not None:
-            self._pairing.clear()
-        self._alone.clear()
+        self._strangers.clear()
 
     def state(self) -> SyncState:
         """What is known now, poses left out."""
-        camera, sensor = self._lines[Device.CAMERA], self._lines.get(Device.SENSOR)
-        known = SyncState(camera.clock.state(), self._robot.clock.state(), camera.last_stamp_ns)
-        if sensor is None:
-            return known
+        first, *further = ((name, line.state()) for name, line in self._cameras.items())
+        own = first[1]
         return SyncState(
-            *(known.camera, known.robot, known.last_stamp_ns),
-            *(sensor.clock.state(), sensor.last_stamp_ns),
+            *(own.camera, self._robot.clock.state(), own.last_stamp_ns),
+            *(own.sensor, own.sensor_stamp_ns),
+            dict(further),
         )
 
     def resume(self, state: SyncState, poses: Iterable[Pose]) -> None:
         """Go on where another one stood; `poses` are those it still had. Raises ValueError."""
-        camera, sensor = self._lines[Device.CAMERA], self._lines.get(Device.SENSOR)
-        camera.clock.resume(state.camera)
-        camera.last_stamp_ns = state.last_stamp_ns
         self._robot.clock.resume(state.robot)
-        if sensor is not None and state.sensor is not None:
-            sensor.clock.resume(state.sensor)
-            sensor.last_stamp_ns = state.sensor_stamp_ns
+        self._first.resume(
+            CameraState(state.camera, state.last_stamp_ns, state.sensor, state.sensor_stamp_ns)
+        )
+        for name, line in islice(self._cameras.items(), 1, None):
+            if name in state.further:
+                line.resume(state.further[name])
         for pose in poses:
             self._robot.poses.add(pose)
 
-    def host_time(self, t_device_ns: int, device: Device = Device.CAMERA) -> HostTime:
+    def host_time(
+        self, t_device_ns: int, device: Device = Device.CAMERA, camera: str = ONLY
+    ) -> HostTime:
         """An instant of a device's stamps on the host's clock. Raises ValueError before its first
         frame.
         """
-        return self._lines[device].host_time(t_device_ns)
+        return self._cameras[camera].host_time(t_device_ns, device)
 
     @property
     def pending(self) -> int:
         """Frames that still wait for poses."""
-        return sum(line.pending for line in self._lines.values())
+        return sum(line.pending for line in self._cameras.values())
 
-    def _paired(self, found: dict[Device, list[View | Rejection]]) -> list[View | Rejection]:
-        results: list[View | Rejection] = list(self._alone)
-        self._alone.clear()
-        for device, each in found.items():
-            for result in each:
-                whole = self._whole(result, device)
-                if whole is not None:
-                    results.append(whole)
-        return results
+    @property
+    def _first(self) -> CameraLine:
+        return next(iter(self._cameras.values()))
 
-    def _whole(self, result: View | Rejection, device: Device) -> View | Rejection | None:
-        """A view of one device alone waits for its other half."""
-        apart = isinstance(result, View) and result.sensed is None and self._pairing is not None
-        if not apart:
-            return result
-        assert isinstance(result, View)
-        assert self._pairing is not None
-        return self._pairing.add(result, device)
+
+def _named(found: Mapping[str, Iterable[View | Rejection]]) -> list[View | Rejection]:
+    """Each with its camera's name, where there are several."""
+    return [
+        result if name == ONLY else _of(name, result)
+        for name, results in found.items()
+        for result in results
+    ]
+
+
+def _of(camera: str, result: View | Rejection) -> View | Rejection:
+    if isinstance(result, View):
+        return replace(result, camera=camera)
+    note = replace(result.note, detail=f"camera {camera}: {result.note.detail}")
+    return replace(result, camera=camera, note=note)

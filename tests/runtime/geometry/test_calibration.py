@@ -44,9 +44,7 @@ def test_camera_is_placed_through_hand_eye_and_fixture() -> None:
     calibration = Calibration.load(EXAMPLE)
     part_from_camera = calibration.planned[3]
     base_from_flange = (
-        calibration.mounting.part
-        @ part_from_camera
-        @ np.linalg.inv(calibration.mounting.camera)
+        calibration.mounting.part @ part_from_camera @ np.linalg.inv(calibration.mounting.camera)
     )
     np.testing.assert_allclose(
         calibration.part_from_camera(base_from_flange), part_from_camera, atol=1e-9
