@@ -248,12 +248,13 @@ class Defect:
 
 @dataclass(frozen=True, slots=True)
 class ViewReport:
-    """What became of one planned viewpoint."""
+    """What became of one planned viewpoint. camera: of several, which."""
 
     view: int
     frame_id: int
     uncertainty_mm: float
     peak_score: float
+    camera: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,6 @@ from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Verdict, View
-from voxgate.runtime.offline.inspect_scan import open_inspector
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
@@ -49,7 +48,8 @@ class Judge:
             export_reference_recipe(part / "golden", folder)
         recipe, calibration = Recipe.load(folder), open_scan(part / "golden").calibration
         settings = replace(DEFAULTS, threads=1)  # one part type to a core
-        with closing(open_inspector(recipe, folder, calibration, settings)) as inspector:
+        opened = Inspector.open(recipe, calibration, settings.limits, threads=settings.threads)
+        with closing(opened) as inspector:
             yield cls(part, inspector)
 
     def good_scans(self) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from voxgate.export.commands.cameras import cameras
 from voxgate.export.commands.methods.anogan import anogan
 from voxgate.export.commands.methods.autoencoder import autoencoder
 from voxgate.export.commands.methods.btf import btf
@@ -37,5 +38,5 @@ COMMANDS = {
 }
 
 app = typer.Typer(help="Turn a golden scan or a trained model into a recipe.", no_args_is_help=True)
-for name, command in COMMANDS.items():
+for name, command in {**COMMANDS, "cameras": cameras}.items():
     app.command(name)(command)

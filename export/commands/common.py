@@ -112,35 +112,46 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 def export_recipe(load: Load, common: Common) -> None:
     """Run the whole export of one method and print what came of it."""
     from voxgate.export.graph.real_tensorrt import graph_check
-    from voxgate.export.trained.trained import Options, export_trained
+    from voxgate.export.packing.cameras import of_each_camera, scan_of_camera
+    from voxgate.export.trained.trained import Exported, Options, export_trained
 
     with progress_bar(common.as_json) as progress:
-        exported = export_trained(
-            load,
-            Options(
-                scan=common.scan,
-                out=common.out,
+
+        def export(scan: Path, out: Path) -> Exported:
+            options = Options(
+                scan=scan,
+                out=out,
                 name=common.name,
                 version=common.version,
                 precision=common.precision.value,
                 threshold=common.threshold,
-                good=tuple(common.good or ()),
-                verify=tuple(common.verify or ()),
+                good=tuple(scan_of_camera(each, scan) for each in common.good or ()),
+                verify=tuple(scan_of_camera(each, scan) for each in common.verify or ()),
                 geometry=common.geometry,
                 smallest_mm=common.smallest_mm,
                 most_ms=common.most_ms,
                 calibration=common.calibration,
                 check=graph_check(common.check_tensorrt),
-            ),
-            task_on(progress, "export"),
-        )
+            )
+            return export_trained(load, options, task_on(progress, "export"))
+
+        made = of_each_camera(common.scan, common.out, common.version, common.name, export)
     if common.as_json:
-        typer.echo(json.dumps(exported.to_json()))
+        told = {camera: exported.to_json() for camera, exported in made.items()}
+        typer.echo(json.dumps(told_of(told, common.out)))
         return
 
     console = stdout_console()
-    console.print(exported.parity)
-    console.print(exported.summary, highlight=False)
+    for exported in made.values():
+        console.print(exported.parity)
+        console.print(exported.summary, highlight=False)
+    if len(made) > 1:
+        console.print(f"recipe written: {common.out}, of the cameras {', '.join(made)}")
+
+
+def told_of(made: dict[str, dict[str, Any]], out: Path) -> dict[str, Any]:
+    """For programs: of one camera as it is, of several under the name of each."""
+    return {"recipe": str(out), "cameras": made} if len(made) > 1 else next(iter(made.values()))
 
 
 def _parameters(what: Any, skip: str = "") -> list[inspect.Parameter]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from voxgate.export.commands.common import told_of
 from voxgate.export.commands.recipe_options import (
     CheckTensorRT,
     GoldenScan,
@@ -53,34 +54,47 @@ def reference(
 ) -> None:
     """From ONE golden scan, without any weights: a recipe that compares every view with it."""
     from voxgate.export.graph.real_tensorrt import graph_check
+    from voxgate.export.packing.cameras import of_each_camera, scan_of_camera
     from voxgate.export.reference.reference import export_reference_recipe
-    from voxgate.runtime.recipe.manifest import UNINSPECTED_FILE
 
     with errors_as_json(as_json), progress_bar(as_json) as progress:
-        summary = export_reference_recipe(
-            scan,
-            out,
-            name=name,
-            version=version,
-            backbone=backbone,
-            rendered=rendered,
-            smallest_mm=smallest_mm,
-            voxel_mm=voxel_mm,
-            good=good or (),
-            force=force,
-            grey=grey,
-            calibration=calibration,
-            check=graph_check(check_tensorrt),
-            on_progress=task_on(progress, "export"),
-        )
-    typer.echo(json.dumps(summary) if as_json else f"recipe written: {out}")
-    if not as_json:
-        typer.echo(summary["inspected"]["words"])
-        typer.echo(
-            f"not inspected: what stands less than {summary['table_z_mm']:g} mm above the table, "
-            f"and holes of up to {summary['hides_mm2']:.0f} mm2 that no view measures\n"
-            f"judged by its look alone: {summary['unmeasured_mm2']:.0f} mm2 that gave no return in "
-            f"any view; see {out / UNINSPECTED_FILE}"
-        )
+
+        def export(own: Path, folder: Path) -> dict[str, Any]:
+            return export_reference_recipe(
+                own,
+                folder,
+                name=name,
+                version=version,
+                backbone=backbone,
+                rendered=rendered,
+                smallest_mm=smallest_mm,
+                voxel_mm=voxel_mm,
+                good=[scan_of_camera(each, own) for each in good or ()],
+                force=force,
+                grey=grey,
+                calibration=calibration,
+                check=graph_check(check_tensorrt),
+                on_progress=task_on(progress, "export"),
+            )
+
+        made = of_each_camera(scan, out, version, name, export)
+    if as_json:
+        typer.echo(json.dumps(told_of(made, out)))
+    else:
+        typer.echo(f"recipe written: {out}")
+        for camera, summary in made.items():
+            typer.echo(f"camera {camera}:\n{_words(summary)}" if camera else _words(summary))
     if rendered:
         typer.echo("it judges the shape alone: marks, scratches and stains will PASS", err=True)
+
+
+def _words(summary: dict[str, Any]) -> str:
+    from voxgate.runtime.recipe.manifest import UNINSPECTED_FILE
+
+    return (
+        f"{summary['inspected']['words']}\n"
+        f"not inspected: what stands less than {summary['table_z_mm']:g} mm above the table, "
+        f"and holes of up to {summary['hides_mm2']:.0f} mm2 that no view measures\n"
+        f"judged by its look alone: {summary['unmeasured_mm2']:.0f} mm2 that gave no return in "
+        f"any view; see {UNINSPECTED_FILE}"
+    )

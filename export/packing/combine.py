@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from voxgate.export.packing.package import check_free, check_label, write_files
+from voxgate.export.packing.rewrite import check_one_camera
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.nouns import Picture
@@ -103,6 +104,7 @@ def _named_after(method: str) -> str:
 def _check_single(source: _Source) -> None:
     """Raises RecipeError for what cannot stand beside another as it is."""
     recipe, label = source.recipe, f"recipe {source.folder}"
+    check_one_camera(source.folder, recipe)
     if recipe.manifest.detector != "view":
         raise RecipeError(
             f"{label} has a {recipe.manifest.detector} detector: only view detectors are combined"

@@ -108,6 +108,7 @@ def write_files(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) ->
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         for name, content in files.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(content)
         (partial / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
         partial.rename(folder)

@@ -8,8 +8,18 @@ from typing import Any
 
 from voxgate.export.packing.package import check_free, check_label, write_files
 from voxgate.runtime.common.wall_clock import utc_now
+from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.recipe import Recipe
+
+
+def check_one_camera(folder: Path, recipe: Recipe) -> None:
+    """Raises RecipeError: what is learnt from one camera's views is put into its own recipe."""
+    if recipe.beside:
+        raise RecipeError(
+            f"{folder}: of several cameras: change the recipe of each, then `voxgate export "
+            "cameras` makes them one"
+        )
 
 
 def rewritten(
@@ -22,6 +32,7 @@ def rewritten(
     check_free(out)
     recipe = Recipe.load(source)
     check_label(recipe.manifest.name, version)
+    check_one_camera(source, recipe)
     kept = {name: (source / name).read_bytes() for name in recipe.manifest.own_files}
     content = kept | dict(files)
     manifest = recipe.manifest.model_copy(

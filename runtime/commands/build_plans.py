@@ -37,7 +37,7 @@ def build_plans(
     by = flavour or backend or the_installed()
     return [
         build_recipe(each, kept, options, _Phases(progress, each.model_name).on_step, force, by)
-        for each in loaded.models
+        for each in loaded.every_model
     ]
 
 

@@ -61,6 +61,10 @@ def build_ahead(
     _check_place(folder, out)
     recipe = Recipe.load(folder)
     recipe.check_detector()
+    if recipe.beside:
+        raise RecipeError(
+            f"{folder}: of several cameras: voxgate build on the box makes their plans"
+        )
     made = dict(
         _one(tensorrt, model, sm, options, steps_of) for model in recipe.models for sm in cards
     )

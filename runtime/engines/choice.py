@@ -47,7 +47,7 @@ def automatic(recipe: Recipe, plans: PlanCache) -> Choice:
 
     Raises as `choose` does.
     """
-    models = recipe.models
+    models = recipe.every_model
     built = {name: [each for each in models if has_plan(each, plans, name)] for name in FLAVOURS}
     here = [name for name in FLAVOURS if _is_here(name, recipe, plans)]
     if not here:
@@ -71,7 +71,7 @@ def _is_here(flavour: Name, recipe: Recipe, plans: PlanCache) -> bool:
     try:
         load_tensorrt(flavour)
     except TensorRTMissing as error:
-        sidecars = (sidecar for each in recipe.models for sidecar in plans.sidecars(each))
+        sidecars = (sidecar for each in recipe.every_model for sidecar in plans.sidecars(each))
         if any(sidecar.flavour == flavour for sidecar in sidecars):
             raise EngineError(
                 f"{plans.folder} has a plan of recipe {recipe.label}, but {error}; or choose "

@@ -80,7 +80,7 @@ def verdict_on(findings: Findings, limits: Limits, views: tuple[ViewReport, ...]
 def decide(findings: Findings, limits: Limits) -> tuple[Outcome, tuple[Note, ...]]:
     """The outcome and every reason why it is not PASS; PASS has none."""
     against_scan = findings.notes + _unproven(findings, limits)
-    defects = _defect_notes(findings.defects) + _scorer_notes(findings.scorer)
+    defects = defect_notes(findings.defects) + _scorer_notes(findings.scorer)
     if against_scan:
         return Outcome.INDETERMINATE, against_scan + defects
     if defects and len(findings.contradicted) == len(defects):
@@ -200,7 +200,8 @@ def _drift_note(
     )
 
 
-def _defect_notes(defects: tuple[Defect, ...]) -> tuple[Note, ...]:
+def defect_notes(defects: tuple[Defect, ...]) -> tuple[Note, ...]:
+    """One for each."""
     return tuple(
         Note(
             Reason.DEFECT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,13 @@ from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.engines.choice import choose
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.inspection.several.inspector import AnyInspector
+from voxgate.runtime.inspection.several.inspector import open_inspector as open_cell
 from voxgate.runtime.nouns import JobIdentity, Note, Outcome, Verdict, View
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.cell_scan import CellScan
+from voxgate.runtime.scans.open_scan import open_part_scan
 from voxgate.runtime.scans.placed import lost_frames, placed
 from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.sync.synchronizer import Synchronizer
@@ -46,13 +48,13 @@ class Inspection:
 
 
 def open_inspector(
-    recipe: Recipe, folder: Path, calibration: Calibration, settings: Settings
-) -> Inspector:
-    """An inspector of this recipe for scans of this calibration. Raises VoxGateError."""
+    recipe: Recipe, folder: Path, calibrations: Mapping[str, Calibration], settings: Settings
+) -> AnyInspector:
+    """An inspector of this recipe for scans of these cameras. Raises VoxGateError."""
     plans = PlanCache(settings.plans) if settings.plans else PlanCache.beside(folder)
     choice = choose(settings.backend, recipe, plans)
-    return Inspector.open(
-        recipe, calibration, settings.limits, choice.backend, settings.threads, plans=plans
+    return open_cell(
+        recipe, calibrations, settings.limits, choice.backend, settings.threads, plans=plans
     )
 
 
@@ -65,9 +67,9 @@ def inspect_folder(
     on_progress: OnProgress = lambda done, of: None,
 ) -> Inspection:
     """Inspect one recorded scan. Raises VoxGateError (one line) for input that cannot be used."""
-    scan = open_scan(folder, calibration)
+    scan = open_part_scan(folder, calibration)
     recipe = Recipe.load(recipe_folder)
-    with closing(open_inspector(recipe, recipe_folder, scan.calibration, settings)) as inspector:
+    with closing(open_inspector(recipe, recipe_folder, scan.calibrations, settings)) as inspector:
         verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)
         return Inspection(
             verdict,
@@ -78,26 +80,28 @@ def inspect_folder(
 
 
 def inspect_scan(
-    scan: Scan,
-    inspector: Inspector,
+    scan: Scan | CellScan,
+    inspector: AnyInspector,
     on_progress: OnProgress = lambda done, of: None,
     max_gap_ns: int = DEFAULTS.max_gap_ns,
 ) -> Verdict:
     """The verdict on one scan, with clocks that know nothing but this scan."""
-    synchronizer = Synchronizer(scan.calibration, max_gap_ns)
+    synchronizer = Synchronizer(scan.calibrations, max_gap_ns)
     begun_ns = time.monotonic_ns()
     verdict = inspector.inspect(_told(scan, synchronizer, on_progress))
     return verdict.timed(total=(time.monotonic_ns() - begun_ns) / 1e6)
 
 
-def _told(scan: Scan, synchronizer: Synchronizer, on_progress: OnProgress) -> Iterator[View | Note]:
+def _told(
+    scan: Scan | CellScan, synchronizer: Synchronizer, on_progress: OnProgress
+) -> Iterator[View | Note]:
     yield from lost_frames(scan)
     for done, arrival in enumerate(placed(scan, synchronizer), start=1):
         yield arrival
-        on_progress(done, len(scan.frames))
+        on_progress(done, scan.frame_count)
 
 
-def offline_header(folder: Path, inspector: Inspector, settings: Settings) -> Header:
+def offline_header(folder: Path, inspector: AnyInspector, settings: Settings) -> Header:
     """An offline result is named after what it was made from, and never acts on a line."""
     configuration = f"{settings}{inspector.recipe.manifest.calibration_digest}"
     scan_id = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]

@@ -25,10 +25,11 @@ from voxgate.runtime.offline.inspect_scan import inspect_scan, offline_header, o
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.store import recipe_folder, trust_of
 from voxgate.runtime.records.evidence_folder import COLON, NAME
+from voxgate.runtime.scans.cell_scan import CellScan
 from voxgate.runtime.scans.job_as_scan import scan_of
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
 from voxgate.runtime.scans.line import Line
-from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.open_scan import open_part_scan
 from voxgate.runtime.scans.recording import Asked, Declared, Flushed, Handed, Held, Took, Withdrawn
 from voxgate.runtime.scans.scan import FrameRecord, Scan, decoded_frame
 from voxgate.runtime.sync.placed_view import view_of
@@ -143,7 +144,7 @@ class _Walk:
 def replay_file(path: Path, recipe: Path | None = None, cell: Cell | None = None) -> Replay:
     """Replay a scan's folder or an .mcap file. Raises VoxGateError (one line)."""
     if path.is_dir():
-        return _replay_scan(path, open_scan(path), recipe, cell, _verdict_beside(path))
+        return _replay_scan(path, open_part_scan(path), recipe, cell, _verdict_beside(path))
     job = read_job(path)
     _check_name(path, job)
     if job.recording.clocks is None:
@@ -154,13 +155,17 @@ def replay_file(path: Path, recipe: Path | None = None, cell: Cell | None = None
 
 
 def _replay_scan(
-    path: Path, scan: Scan, recipe: Path | None, cell: Cell | None, recorded: VerdictMessage | None
+    path: Path,
+    scan: Scan | CellScan,
+    recipe: Path | None,
+    cell: Cell | None,
+    recorded: VerdictMessage | None,
 ) -> Replay:
     """Without what the line's clocks knew: only the outcome can be held against the line's."""
     settings = DEFAULTS if cell is None else Settings.from_config(cell.config)
     label = None if recorded is None else recorded.recipe
     loaded, folder = _recipe(recipe, cell, label)
-    with closing(open_inspector(loaded, folder, scan.calibration, settings)) as inspector:
+    with closing(open_inspector(loaded, folder, scan.calibrations, settings)) as inspector:
         verdict = inspect_scan(scan, inspector, max_gap_ns=settings.max_gap_ns)
         message = verdict_message(verdict, offline_header(path, inspector, settings))
     return _compared(verdict, message, recorded, (), fields=frozenset({"outcome"}))
@@ -171,7 +176,7 @@ def _replay_job(path: Path, job: RecordedJob, recipe: Path | None, cell: Cell | 
     line = Line.recorded(known.settings) if cell is None else Line.from_config(cell.config)
     loaded, folder = _recipe(recipe, cell, known.job.recipe)
     walk = _Walk(job, line)
-    with closing(open_inspector(loaded, folder, job.calibration, line.settings)) as inspector:
+    with closing(open_inspector(loaded, folder, {"": job.calibration}, line.settings)) as inspector:
         verdict = _decided(job, inspector.inspect(walk.arrivals()))
         header = offline_header(path, inspector, line.settings)
         job_id, part_id = known.job.job_id, known.job.part_id

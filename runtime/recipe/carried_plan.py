@@ -70,6 +70,7 @@ def copy_with_plans(
     try:
         draft.mkdir(parents=True)
         for name in manifest.files:
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, draft / name)
         add_plans(draft, manifest, plans)
         draft.rename(out)

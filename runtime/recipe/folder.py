@@ -76,10 +76,19 @@ def _check_files(path: Path, manifest: Manifest) -> None:
     needed = {*FILES, *(name for each in manifest.detectors for name in each.files)}
     needed |= {plan.file for plan in manifest.plans}
     allowed = {*needed, REFERENCE_FILE, ZONES_FILE, SCORER_FILE, UNINSPECTED_FILE}
+    for camera in manifest.cameras[1:]:
+        folder = f"cameras/{camera.name}/"
+        needed.add(folder + MANIFEST_FILE)
+        allowed |= {name for name in manifest.files if _in(folder, name)}
     if missing := needed - set(manifest.files):
         raise RecipeError(f"{path}: files {sorted(missing)} are not listed")
     if unknown := set(manifest.files) - allowed:  # names are fixed, so no path can escape
         raise RecipeError(f"{path}: files {sorted(unknown)} do not belong to a recipe")
+
+
+def _in(folder: str, name: str) -> bool:
+    """Whether it is a file of that folder itself; what it may be called its own manifest says."""
+    return name.startswith(folder) and "/" not in name.removeprefix(folder) and ".." not in name
 
 
 def read_file(folder: Path, name: str, digest: str) -> bytes:

@@ -15,12 +15,13 @@ from pydantic import (
     model_validator,
 )
 
-from voxgate.runtime.common.labels import Name, Version
+from voxgate.runtime.common.labels import MAX_CAMERAS, Name, Version, camera_names
 from voxgate.runtime.pixels.colour import COLOURS
 from voxgate.runtime.pixels.reduce import MAX_BLOCK_PX
 
-SCHEMA_VERSIONS = (1, 2)
-"""2 is for recipes of several models: who reads 1 alone must not inspect by the first of them."""
+SCHEMA_VERSIONS = (1, 2, 3)
+"""2 is for recipes of several models, 3 for those of several cameras: who reads 1 alone must not
+inspect by the first of them."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Millimetres = Annotated[float, Field(ge=-1e5, le=1e5)]
@@ -159,6 +160,15 @@ class DetectorSection(_Section):
         return self
 
 
+class CameraSection(_Section):
+    """One of several cameras, and by which very device and calibration it was taught."""
+
+    name: Name
+    views: Annotated[int, Field(ge=1)] = Field(description="of the view plan that are its")
+    calibration_digest: Digest
+    serial_number: str | None = Field(default=None, description="none: the calibration tells none")
+
+
 class PlanSection(_Section):
     """A TensorRT plan that travels with the recipe: of one model, for one kind of card."""
 
@@ -189,7 +199,7 @@ class PlanSection(_Section):
 class Manifest(_Section):
     """Everything the box must know before it opens another file of the recipe."""
 
-    schema_version: Literal[1, 2]
+    schema_version: Literal[1, 2, 3]
     name: Name
     version: Version
     part: Annotated[str, Field(min_length=1, max_length=1000)]
@@ -232,6 +242,12 @@ class Manifest(_Section):
     )
     plans: tuple[PlanSection, ...] = Field(
         default=(), max_length=MAX_PLANS, description="of TensorRT, built ahead for cards"
+    )
+    cameras: tuple[CameraSection, ...] = Field(
+        default=(),
+        max_length=MAX_CAMERAS,
+        description="several cameras: the first one's recipe is this, each further one's lies in "
+        "cameras/<name>; schema_version 3",
     )
     files: dict[str, Digest] = Field(description="file -> sha256")
 
@@ -287,8 +303,14 @@ class Manifest(_Section):
 
     @model_validator(mode="after")
     def _several_models_say_so(self) -> Manifest:
-        if (self.schema_version == 2) != bool(self.detectors):
-            raise ValueError("schema_version 2 says that there are detectors: both or neither")
+        needed = 3 if self.cameras else 2 if self.detectors else 1
+        if self.schema_version != needed:
+            raise ValueError(
+                f"schema_version must be {needed}: 2 says that there are detectors, 3 that there "
+                "are cameras"
+            )
+        if self.cameras:
+            camera_names([each.name for each in self.cameras])
         if self.detectors and self.detector != "view":
             raise ValueError(f"further detectors stand beside a view detector, not {self.detector}")
         names = [each.name for each in self.detectors]
@@ -312,7 +334,7 @@ class Manifest(_Section):
     def _one_model_as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A recipe of one model is read by every VoxGate, also by one that knows no other."""
         written: dict[str, Any] = write(self)
-        for several in ("detectors", "plans"):
+        for several in ("detectors", "plans", "cameras"):
             if not written.get(several):
                 written.pop(several, None)
         for later in ("smallest_mm", "working"):

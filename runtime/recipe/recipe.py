@@ -16,6 +16,7 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.recipe.cameras import check_manifests, own_content
 from voxgate.runtime.recipe.carried_plan import CarriedPlan, carried_plans
 from voxgate.runtime.recipe.contents import (
     Probe,
@@ -26,13 +27,20 @@ from voxgate.runtime.recipe.contents import (
     reference_of,
 )
 from voxgate.runtime.recipe.external_data import refers_elsewhere
-from voxgate.runtime.recipe.folder import content_of, manifest_of, manifest_text, sha256
+from voxgate.runtime.recipe.folder import (
+    MANIFEST_FILE,
+    content_of,
+    manifest_of,
+    manifest_text,
+    sha256,
+)
 from voxgate.runtime.recipe.manifest import (
     GEOMETRY,
     MODEL,
     REFERENCE_FILE,
     SCORER_FILE,
     ZONES_FILE,
+    CameraSection,
     DetectorSection,
     Manifest,
 )
@@ -67,6 +75,7 @@ class Recipe:
         this one was taken out as (`models`); empty for the first, and for a recipe as it is.
     digest: sha256 of its manifest, which lists the sha256 of every file. plans: of TensorRT, built
         ahead for cards, of this one model where it was taken out as one.
+    beside: of each further camera, in the manifest's order; camera: of several, which this is of.
     """
 
     manifest: Manifest
@@ -84,6 +93,8 @@ class Recipe:
     model_name: str = ""
     digest: str = ""
     plans: tuple[CarriedPlan, ...] = ()
+    beside: tuple[Recipe, ...] = ()
+    camera: str = ""
 
     @property
     def label(self) -> str:
@@ -93,7 +104,31 @@ class Recipe:
     @property
     def model_label(self) -> str:
         """The label, and which of the recipe's models, where that is not its first."""
-        return f"{self.label} ({self.model_name})" if self.model_name else self.label
+        of = " ".join(name for name in (self.camera, self.model_name) if name)
+        return f"{self.label} ({of})" if of else self.label
+
+    @property
+    def cameras(self) -> dict[str, Recipe]:
+        """Of each camera a recipe of its own, the first one first; "": it is of one camera."""
+        if not self.manifest.cameras:
+            return {"": self}
+        manifest = self.manifest
+        version = 2 if manifest.detectors else 1
+        own = manifest.model_copy(update={"schema_version": version, "cameras": ()})
+        first = replace(self, manifest=own, beside=())
+        names = [section.name for section in manifest.cameras]
+        each = zip(names, (first, *self.beside), strict=True)
+        return {name: replace(recipe, camera=name) for name, recipe in each}
+
+    @property
+    def planned(self) -> int:
+        """Views, of all cameras."""
+        return sum(len(recipe.plan.views) for recipe in (self, *self.beside))
+
+    @property
+    def every_model(self) -> tuple[Recipe, ...]:
+        """As `models`, of every camera."""
+        return tuple(model for recipe in self.cameras.values() for model in recipe.models)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -156,6 +191,12 @@ class Recipe:
 
     def check_calibration(self, calibration: Calibration) -> None:
         """Raises RecipeError unless `calibration` places pixels where this recipe expects them."""
+        if self.manifest.cameras:
+            names = ", ".join(section.name for section in self.manifest.cameras)
+            raise RecipeError(
+                f"recipe {self.label} is of the cameras {names}: one camera alone proves no part "
+                "good"
+            )
         if calibration.part != self.manifest.part:
             raise RecipeError(
                 f"recipe {self.label} is for part {self.manifest.part!r}, "
@@ -219,7 +260,18 @@ def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
         zones=zones,
         further=tuple(_detector(each, content) for each in manifest.detectors),
     )
-    return replace(recipe, scorer=_scorer(content.get(SCORER_FILE), recipe))
+    further = tuple(_of_camera(manifest, each, content) for each in manifest.cameras[1:])
+    return replace(recipe, scorer=_scorer(content.get(SCORER_FILE), recipe), beside=further)
+
+
+def _of_camera(whole: Manifest, section: CameraSection, content: Mapping[str, bytes]) -> Recipe:
+    own = own_content(section.name, content)
+    manifest = Manifest.model_validate_json(own[MANIFEST_FILE])
+    check_manifests(whole, section, manifest)
+    recipe = _from_files(manifest, own)
+    if len(recipe.plan.views) != section.views:
+        raise ValueError(f"camera {section.name}: its view plan has {len(recipe.plan.views)} views")
+    return recipe
 
 
 def _detector(section: DetectorSection, content: Mapping[str, bytes]) -> Detector:

@@ -144,6 +144,7 @@ def _copy(source: Path, draft: Path, names: list[str]) -> None:
     for name in names:
         if not (source / name).exists():
             continue  # an unsigned recipe has no signature; the load above missed nothing else
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, draft / name)
         (draft / name).chmod(0o644)
         sync(draft / name)  # what is renamed into place must be there before its name is

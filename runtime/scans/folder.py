@@ -14,7 +14,7 @@ from voxgate.runtime.common.strict_json import Fields, parse_object, quoted
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Note, Pose, Reason
-from voxgate.runtime.scans.part_files import CALIBRATION, GRID, above, grid_of
+from voxgate.runtime.scans.part_files import GRID, above, calibration_file, grid_of, poses_file
 from voxgate.runtime.scans.scan import (
     FRAME_ORDER,
     MAX_FRAME_ID,
@@ -47,17 +47,34 @@ def read_folder(folder: Path, calibration: Path | None = None) -> Scan:
 
     Raises ScanError or CalibrationError: one line with file, line, key, value.
     """
-    loaded = Calibration.load(calibration or above(folder, CALIBRATION))
-    frames = _rows(folder / FRAMES, lambda fields: _frame_record(fields, folder, loaded))
-    poses = _rows(folder / POSES, _pose)
-    check_order(folder / FRAMES, frames, FRAME_ORDER)
-    check_order(folder / POSES, poses, POSE_ORDER)
-    notes = _rows(folder / NOTES, _note) if (folder / NOTES).is_file() else ()
+    loaded = Calibration.load(calibration or calibration_file(folder))
+    return _scan(folder, loaded, _frames(folder, loaded))
+
+
+def read_camera(folder: Path) -> Scan:
+    """One of several cameras, which may have given no frame. Raises as `read_folder`."""
+    loaded = Calibration.load(calibration_file(folder))
+    there = (folder / FRAMES).is_file()
+    return _scan(folder, loaded, _frames(folder, loaded) if there else ())
+
+
+def _scan(folder: Path, loaded: Calibration, frames: tuple[FrameRecord, ...]) -> Scan:
+    where = poses_file(folder, POSES)
+    poses = _rows(where, _pose)
+    check_order(where, poses, POSE_ORDER)
+    told = poses_file(folder, NOTES)
+    notes = _rows(told, _note) if told.is_file() else ()
     sensor_frames = _sensor_frames(folder, loaded)
     return Scan(
         *(folder, loaded, grid_of(above(folder, GRID)), frames, poses, notes),
         sensor_frames=sensor_frames,
     )
+
+
+def _frames(folder: Path, loaded: Calibration) -> tuple[FrameRecord, ...]:
+    frames = _rows(folder / FRAMES, lambda fields: _frame_record(fields, folder, loaded))
+    check_order(folder / FRAMES, frames, FRAME_ORDER)
+    return frames
 
 
 def _sensor_frames(folder: Path, loaded: Calibration) -> tuple[FrameRecord, ...]:
@@ -74,7 +91,7 @@ def _sensor_frames(folder: Path, loaded: Calibration) -> tuple[FrameRecord, ...]
 
 def pose_records(folder: Path) -> tuple[PoseRecord, ...]:
     """The robot's own numbers of a scan's folder. Raises ScanError."""
-    return _rows(folder / POSES, _pose_record)
+    return _rows(poses_file(folder, POSES), _pose_record)
 
 
 def _rows(path: Path, read: Callable[[Fields], Row]) -> tuple[Row, ...]:

@@ -11,6 +11,10 @@ from voxgate.runtime.volume.grid import GridSpec
 
 CALIBRATION = "calibration.json"
 GRID = "grid.json"
+CAMERAS = "cameras"
+"""Folder in which each of several cameras has one of its own."""
+CAMERAS_FILE = "cameras.json"
+"""Their names."""
 PARENTS = 3  # how far above a scan its part's files may lie
 MAX_VOXELS = 1 << 20  # along one axis
 
@@ -37,6 +41,19 @@ def above(folder: Path, name: str) -> Path:
     places = [start, *start.parents][: PARENTS + 1]
     found = (place / name for place in places if (place / name).is_file())
     return next(found, folder / name)
+
+
+def calibration_file(folder: Path) -> Path:
+    """Of a scan; of one of several cameras never another's, also where it lies further above."""
+    if folder.parent.name != CAMERAS or (folder / CALIBRATION).is_file():
+        return above(folder, CALIBRATION)
+    return above(folder.parent.parent, f"{CAMERAS}/{folder.name}/{CALIBRATION}")
+
+
+def poses_file(folder: Path, name: str) -> Path:
+    """Of a scan; several cameras share one robot."""
+    shared = folder.parent.name == CAMERAS and not (folder / name).is_file()
+    return folder.parent.parent / name if shared else folder / name
 
 
 def grid_of(path: Path) -> GridSpec | None:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from voxgate.runtime.nouns import Note, Pose, Reason, View
+from voxgate.runtime.scans.cell_scan import CellScan
 from voxgate.runtime.scans.scan import FrameRecord, Scan
 from voxgate.runtime.sync.device_line import MAX_WAIT_NS
 from voxgate.runtime.sync.rejection import Rejection
 from voxgate.runtime.sync.synchronizer import Synchronizer
 
 
-def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]:
+def replay(scan: Scan | CellScan, synchronizer: Synchronizer) -> Iterator[View | Rejection]:
     """Each frame's view or rejection as soon as it is known; raises ScanError for bad pixels."""
     if scan.clocks is not None:
         synchronizer.resume(scan.clocks, scan.poses[: scan.poses_before])
@@ -25,24 +26,30 @@ def replay(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Rejection]
     yield from synchronizer.close()
 
 
-def placed(scan: Scan, synchronizer: Synchronizer) -> Iterator[View | Note]:
+def placed(scan: Scan | CellScan, synchronizer: Synchronizer) -> Iterator[View | Note]:
     """As `replay`, as an inspector takes it."""
     for found in replay(scan, synchronizer):
         yield found if isinstance(found, View) else found.note
 
 
-def lost_frames(scan: Scan) -> list[Note]:
+def lost_frames(scan: Scan | CellScan) -> list[Note]:
     """What the line held against the part, and one note per gap in the frame ids, as the live
     frame gate has one: what is missing there may be what mattered, also when every view came."""
-    return [*scan.notes, *_gaps(scan.frames), *_gaps(scan.sensor_frames)]
+    gaps = [
+        gap
+        for name, each in scan.cameras.items()
+        for gap in (*_gaps(each.frames, name), *_gaps(each.sensor_frames, name))
+    ]
+    return [*scan.notes, *gaps]
 
 
-def _gaps(frames: Sequence[FrameRecord]) -> list[Note]:
+def _gaps(frames: Sequence[FrameRecord], camera: str) -> list[Note]:
+    """camera: of several, which."""
     return [
         Note(
             Reason.FRAME_LOST,
             f"{after.frame_id - before.frame_id - 1} frames lost between frame ids "
-            f"{before.frame_id} and {after.frame_id} of the {after.device.value}",
+            f"{before.frame_id} and {after.frame_id} of the {after.device.value} {camera}".rstrip(),
         )
         for before, after in pairwise(frames)
         if after.frame_id - before.frame_id > 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import DepthMap, Device, Frame, Note, Pose
 from voxgate.runtime.nouns import Picture as Pixels
 from voxgate.runtime.pixels.picture import decode_depth, decode_picture
-from voxgate.runtime.sync.synchronizer import SyncState
+from voxgate.runtime.sync.synchronizer import ONLY, SyncState
 from voxgate.runtime.volume.grid import GridSpec
 
 MAX_PICTURE_BYTES = 64 << 20
@@ -81,6 +81,21 @@ class Scan:
     clocks: SyncState | None = None
     poses_before: int = 0
     sensor_frames: tuple[FrameRecord, ...] = ()
+
+    @property
+    def calibrations(self) -> dict[str, Calibration]:
+        """Of its one camera."""
+        return {ONLY: self.calibration}
+
+    @property
+    def cameras(self) -> Mapping[str, Scan]:
+        """As of several."""
+        return {ONLY: self}
+
+    @property
+    def frame_count(self) -> int:
+        """Of its camera."""
+        return len(self.frames)
 
     def load_frame(self, index: int, camera: str = "camera") -> Frame:
         """Frame `index` with its pixels. Raises ScanError when a file is not what it should be."""

@@ -50,6 +50,9 @@ class ViewMessage(Message):
     frame_id: Count
     uncertainty_mm: NotNegative
     peak_score: NotNegative
+    camera: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="of several cameras, which; each counts its own views"
+    )
 
 
 class AlignmentMessage(Message):

@@ -78,6 +78,7 @@ def _message(verdict: Verdict, header: Header) -> VerdictMessage:
                 frame_id=view.frame_id,
                 uncertainty_mm=view.uncertainty_mm,
                 peak_score=view.peak_score,
+                camera=view.camera or None,
             )
             for view in verdict.views
         ),

@@ -1,0 +1,1 @@
+"""One part before several cameras: an inspector for each, one verdict of all."""
