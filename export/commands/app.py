@@ -38,5 +38,6 @@ COMMANDS = {
 }
 
 app = typer.Typer(help="Turn a golden scan or a trained model into a recipe.", no_args_is_help=True)
-for name, command in {**COMMANDS, "cameras": cameras}.items():
+for name, command in COMMANDS.items():
     app.command(name)(command)
+app.command()(cameras)

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voxgate.runtime.gpu.device import DeviceInfo
 from voxgate.runtime.plans.flavour import TENSORRT, Edition, Name
+from voxgate.runtime.recipe.cameras import Digest
 from voxgate.runtime.recipe.folder import sha256
-from voxgate.runtime.recipe.manifest import Digest, TensorSpec
+from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
 
 

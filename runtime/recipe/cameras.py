@@ -8,13 +8,36 @@ The manifest lists every file, those in the folders too, so that one signature a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from voxgate.runtime.common.labels import Name, camera_names
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.recipe.manifest import CameraSection, Manifest
 
 FOLDER = "cameras"
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class CameraSection(BaseModel):
+    """One of several cameras, and by which very device and calibration it was taught."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    views: Annotated[int, Field(ge=1)] = Field(description="of the view plan that are its")
+    calibration_digest: Digest
+    serial_number: str | None = Field(default=None, description="none: the calibration tells none")
+
+
+def check_sections(sections: Sequence[CameraSection], calibration_digest: str) -> None:
+    """Raises ValueError unless they are several cameras, the first of them this calibration's."""
+    if sections:
+        camera_names([each.name for each in sections])
+        if sections[0].calibration_digest != calibration_digest:
+            raise ValueError(f"camera {sections[0].name}: the manifest is of another calibration")
 
 
 def files_of(camera: str, names: Collection[str]) -> tuple[str, ...]:
@@ -28,26 +51,12 @@ def own_content(camera: str, content: Mapping[str, bytes]) -> dict[str, bytes]:
     return {n.removeprefix(prefix): data for n, data in content.items() if n.startswith(prefix)}
 
 
-def check_manifests(whole: Manifest, section: CameraSection, own: Manifest) -> None:
-    """Raises ValueError unless a further camera's manifest belongs to the whole recipe's."""
-    if own.cameras:
-        raise ValueError(f"camera {section.name}: its recipe is of several cameras itself")
-    labels = (own.name, own.version, own.part)
-    if labels != (whole.name, whole.version, whole.part):
-        raise ValueError(f"camera {section.name}: its manifest is of another recipe")
-    if own.calibration_digest != section.calibration_digest:
-        raise ValueError(f"camera {section.name}: its manifest is of another calibration")
-    if own.grid.model_dump(exclude={"table_z_mm"}) != whole.grid.model_dump(exclude={"table_z_mm"}):
-        raise ValueError(f"camera {section.name}: its grid is another one")
-    listed = dict(zip(files_of(section.name, own.files), own.files.values(), strict=True))
-    if any(whole.files.get(name) != digest for name, digest in listed.items()):
-        raise ValueError(f"camera {section.name}: its files are not those that are listed")
-
-
-def check_cell(label: str, taught: Manifest, cell: Mapping[str, Calibration]) -> None:
+def check_cell(
+    label: str, taught: Sequence[CameraSection], cell: Mapping[str, Calibration]
+) -> None:
     """Raises RecipeError unless the cell's cameras are those that taught the recipe, by name, by
     calibration and by serial number."""
-    sections = {section.name: section for section in taught.cameras}
+    sections = {section.name: section for section in taught}
     if set(sections) != set(cell):
         raise RecipeError(
             f"recipe {label} was taught by the cameras {', '.join(sections) or 'of another cell'}, "

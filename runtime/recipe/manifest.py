@@ -15,15 +15,15 @@ from pydantic import (
     model_validator,
 )
 
-from voxgate.runtime.common.labels import MAX_CAMERAS, Name, Version, camera_names
+from voxgate.runtime.common.labels import MAX_CAMERAS, Name, Version
 from voxgate.runtime.pixels.colour import COLOURS
 from voxgate.runtime.pixels.reduce import MAX_BLOCK_PX
+from voxgate.runtime.recipe.cameras import CameraSection, Digest, check_sections
 
 SCHEMA_VERSIONS = (1, 2, 3)
 """2 is for recipes of several models, 3 for those of several cameras: who reads 1 alone must not
 inspect by the first of them."""
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Millimetres = Annotated[float, Field(ge=-1e5, le=1e5)]
 FILES = ("model.onnx", "viewplan.json", "expected.npz", "threshold.json", "probe.npz")
 """What every recipe holds besides its manifest."""
@@ -158,15 +158,6 @@ class DetectorSection(_Section):
             raise ValueError(f"a detector is not called {self.name}: that is a channel already")
         _check_inputs(self.inputs, self.output, self.fpfh, dimensions=4)
         return self
-
-
-class CameraSection(_Section):
-    """One of several cameras, and by which very device and calibration it was taught."""
-
-    name: Name
-    views: Annotated[int, Field(ge=1)] = Field(description="of the view plan that are its")
-    calibration_digest: Digest
-    serial_number: str | None = Field(default=None, description="none: the calibration tells none")
 
 
 class PlanSection(_Section):
@@ -309,8 +300,7 @@ class Manifest(_Section):
                 f"schema_version must be {needed}: 2 says that there are detectors, 3 that there "
                 "are cameras"
             )
-        if self.cameras:
-            camera_names([each.name for each in self.cameras])
+        check_sections(self.cameras, self.calibration_digest)
         if self.detectors and self.detector != "view":
             raise ValueError(f"further detectors stand beside a view detector, not {self.detector}")
         names = [each.name for each in self.detectors]

@@ -56,7 +56,7 @@ class CellInspector:
 
         Raises RecipeError, EngineError or CalibrationError.
         """
-        check_cell(recipe.label, recipe.manifest, calibrations)
+        check_cell(recipe.label, recipe.manifest.cameras, calibrations)
         with ExitStack() as undo:
             opened = {}
             for name, own in recipe.cameras.items():

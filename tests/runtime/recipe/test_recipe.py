@@ -65,7 +65,8 @@ def test_garbage_with_the_right_hash_is_one_line(folder: Path, name: str, conten
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"schema_version": 3}, "schema_version 3 is unknown, this VoxGate reads 1 and 2"),
+        ({"schema_version": 4}, "schema_version 4 is unknown, this VoxGate reads 1 and 2 and 3"),
+        ({"schema_version": 3}, "3 that there are cameras"),
         ({"schema_version": "1"}, "schema_version must be a whole number"),
         ({"detector": "volume"}, "detector"),
         ({"surprise": 1}, "surprise is not a known key"),
