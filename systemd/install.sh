@@ -39,7 +39,7 @@ restart_running() {
   live || return 0
   systemctl daemon-reload
   systemctl try-restart voxgate-camera.socket
-  systemctl try-restart 'voxgate.service' 'voxgate@*.service'
+  systemctl try-restart 'voxgate.service' 'voxgate@*.service' 'voxgate-page@*.service'
 }
 
 home() { # home FOLDER WAS IS: the scripts of a venv name their interpreter by its full path
@@ -134,7 +134,8 @@ install_version() {
 install_units() {
   install -D -m 644 "$here/voxgate.service" "$units/voxgate.service"
   install -D -m 644 "$here/voxgate.service" "$units/voxgate@.service"
-  install -D -m 644 -t "$units" "$here/voxgate-camera.socket" "$here/voxgate-camera@.service"
+  install -D -m 644 -t "$units" "$here/voxgate-camera.socket" "$here/voxgate-camera@.service" \
+    "$here/voxgate-page@.service"
   install -D -m 644 "$here/voxgate.sysusers" "$root/etc/sysusers.d/voxgate.conf"
   install -D -m 644 "$here/voxgate.tmpfiles" "$root/etc/tmpfiles.d/voxgate.conf"
   systemd-sysusers ${root:+--root="$root"} "$root/etc/sysusers.d/voxgate.conf"
@@ -148,36 +149,39 @@ install_units() {
 
 enabled() { # the links that start a unit or one of its instances at boot
   find "$units" -mindepth 2 -maxdepth 2 -type l -path '*.wants/*' \
-    \( -name voxgate.service -o -name 'voxgate@*.service' \)
+    \( -name voxgate.service -o -name 'voxgate@*.service' -o -name 'voxgate-page@*.service' \)
 }
 
 remove_accounts() {
   if [[ -z $root ]]; then
-    userdel voxgate 2>/dev/null || true # its group goes with it, unless others are in it
-    groupdel voxgate 2>/dev/null || true
+    for own in voxgate-page voxgate; do
+      userdel "$own" 2>/dev/null || true # its group goes with it, unless others are in it
+      groupdel "$own" 2>/dev/null || true
+    done
     return
   fi
   for file in passwd shadow group gshadow; do
-    if [[ -f $root/etc/$file ]]; then sed -i '/^voxgate:/d' "$root/etc/$file"; fi
+    if [[ -f $root/etc/$file ]]; then sed -i '/^voxgate\(-page\)\?:/d' "$root/etc/$file"; fi
   done
 }
 
 uninstall() {
   if live; then
-    systemctl stop voxgate.service 'voxgate@*.service' 2>/dev/null || true
+    systemctl stop voxgate.service 'voxgate@*.service' 'voxgate-page@*.service' 2>/dev/null || true
     systemctl stop voxgate-camera.socket 'voxgate-camera@*.service' 2>/dev/null || true
   fi
   enabled | xargs -r rm -f
   rm -f "$units/voxgate.service" "$units/voxgate@.service" \
-    "$units/voxgate-camera.socket" "$units/voxgate-camera@.service" \
+    "$units/voxgate-camera.socket" "$units/voxgate-camera@.service" "$units/voxgate-page@.service" \
     "$root/etc/sysusers.d/voxgate.conf" "$root/etc/tmpfiles.d/voxgate.conf"
   rm -rf "$opt"
   if live; then
     systemctl daemon-reload
-    systemctl reset-failed 'voxgate.service' 'voxgate@*.service' 2>/dev/null || true
+    systemctl reset-failed 'voxgate.service' 'voxgate@*.service' 'voxgate-page@*.service' 2>/dev/null || true
   fi
   if [[ ${1:-} == --purge ]]; then
     rm -rf "$root/etc/voxgate" "$root"/var/{lib,cache}/voxgate "$root"/var/{lib,cache}/voxgate@* \
+      "$root/var/lib/voxgate-page" \
       "$units"/voxgate.service.d "$units"/voxgate@*.service.d "$units"/voxgate-camera@.service.d
     remove_accounts
     say "removed, with configuration, keys, recipes, records and the user"

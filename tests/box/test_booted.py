@@ -96,6 +96,7 @@ def test_a_cameras_driver_has_a_user_of_its_own_and_is_replaced(box: InstalledBo
 
 
 SERVICES_OWN = (f"{ETC}/voxgate.yaml", JOURNAL)
+SECRET = f"{ETC}/keys/probe.key_secret"
 PROBE = """
 import os, pathlib, socket, sys
 def tried(what, act):
@@ -109,7 +110,7 @@ def reach(host):
 tried("localhost", lambda: reach("127.0.0.1"))
 for path in sys.argv[1:]:
     tried(path, lambda: open(path, "rb").close())
-for path in ("/etc/x", "/opt/voxgate/x", "/usr/x", "/home/x"):
+for path in ("/etc/x", "/opt/voxgate/x", "/usr/x", "/home/x", "/var/lib/voxgate/x"):
     tried("write " + path, lambda: pathlib.Path(path).write_text("x"))
 tried("packet socket", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close())
 tried("memory", lambda: open("/dev/kmsg", "rb").close())
@@ -119,7 +120,8 @@ tried("memory", lambda: open("/dev/kmsg", "rb").close())
 @pytest.mark.parametrize(
     ("unit", "reached"),
     [
-        ("voxgate.service", {"localhost", *SERVICES_OWN}),
+        ("voxgate.service", {"localhost", *SERVICES_OWN, SECRET, "write /var/lib/voxgate/x"}),
+        ("voxgate-page@.service", {"localhost", *SERVICES_OWN}),
         ("voxgate-camera@.service", set()),
     ],
 )
@@ -127,11 +129,32 @@ def test_systemd_lets_reach_only_what_each_is_for(
     box: InstalledBox, unit: str, reached: set[str]
 ) -> None:
     box.machine.put("/run/probe.py", PROBE)
-    program = f"{CURRENT}/bin/python -I /run/probe.py {' '.join(SERVICES_OWN)} /etc/shadow"
+    box.put(SECRET, "secret")
+    known = " ".join((*SERVICES_OWN, SECRET))
+    program = f"{CURRENT}/bin/python -I /run/probe.py {known} /etc/shadow"
     box.machine.put("/run/systemd/system/probe.service", _in_the_sandbox_of(unit, program))
     box.machine.run("systemctl", "daemon-reload")
     box.machine.run("systemctl", "start", "probe")
     assert set(box.machine.says("cat", "/run/probe.out").splitlines()) == reached
+
+
+ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080{path}').read().decode())"
+
+
+def test_the_page_of_a_user_of_its_own_shows_nothing_of_the_cell(box: InstalledBox) -> None:
+    box.machine.run("systemctl", "start", "voxgate-page@voxgate")
+
+    def asked(path: str) -> str:
+        program = (f"{CURRENT}/bin/python", "-c", ASK.format(path=path))
+        return str(box.machine.run(*program, check=False).stdout)
+
+    try:
+        (job, *_) = json.loads(until(lambda: asked("/api/jobs"), "a page"))["jobs"]
+        assert json.loads(asked(f"/api/jobs/{job['job_id']}"))["verdict"]["outcome"]
+        process = str(_main(box.machine, "voxgate-page@voxgate"))
+        assert box.machine.says("stat", "-c", "%U", f"/proc/{process}") == "voxgate-page"
+    finally:
+        box.machine.run("systemctl", "stop", "voxgate-page@voxgate")
 
 
 def test_what_no_restart_mends_is_said_and_what_a_person_mends_is_taken_up(

@@ -21,6 +21,7 @@ OWN = {
     "etc/systemd/system/voxgate@.service",
     "etc/systemd/system/voxgate-camera.socket",
     "etc/systemd/system/voxgate-camera@.service",
+    "etc/systemd/system/voxgate-page@.service",
     "etc/sysusers.d/voxgate.conf",
     "etc/tmpfiles.d/voxgate.conf",
 }
