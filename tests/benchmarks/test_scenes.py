@@ -12,7 +12,7 @@ from tests.kits.tray_of_parts import Box, Part, Tray, regular, with_box, write
 from voxgate.benchmarks.quality.scenes import measure, scenes_in
 from voxgate.runtime.common.crew import Crew
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]  # by day, the verdict on a tray
 
 HALF = np.array([30, 20])  # of the part's plate
 HEIGHT_MM = 32.0

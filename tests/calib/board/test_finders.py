@@ -50,8 +50,9 @@ def test_chequerboard_on_a_dark_surround_is_found(roll_deg: float) -> None:
 
 @pytest.mark.parametrize(
     ("columns", "count"),
-    [(8, 7), *(pytest.param(*size, marks=pytest.mark.nightly) for size in ((10, 6), (9, 6)))],
+    [(8, 7), (10, 6), (9, 6)],
 )
+@pytest.mark.nightly  # by day, a hand over the board
 def test_part_of_a_larger_board_is_not_taken_for_a_smaller_one(columns: int, count: int) -> None:
     picture = render(CHEQUERED, pose("chequerboard", 0.0, 10.0))
     assert find_board(picture, Board(Kind.CHEQUERBOARD, columns, count, 25), "x") is None
@@ -142,7 +143,7 @@ def test_board_that_is_described_wrongly_is_told_how(words: str) -> None:
     assert words in str(why_blank([picture], said))
 
 
-@pytest.mark.parametrize("asked", [(), (PoseForm("wpr"),)])
+@pytest.mark.parametrize("asked", [pytest.param((), marks=pytest.mark.nightly), (PoseForm("wpr"),)])
 @pytest.mark.parametrize("eye_in_hand", [True, False])
 def test_mirrored_chequerboard_is_told_by_the_robots_ways(
     asked: tuple[PoseForm, ...], eye_in_hand: bool

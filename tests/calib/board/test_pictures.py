@@ -56,7 +56,7 @@ def test_pictures_are_counted_as_a_person_counts(tmp_path: Path) -> None:
     assert names == ["IMG_1.png", "img_01b.png", "img_2.png", "img_10.png"]
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("suffix", [".png", pytest.param(".jpg", marks=pytest.mark.nightly)])
 def test_picture_that_is_shown_turned_is_refused(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path / f"a{suffix}", picture())
     (tmp_path / "board.json").write_text(BOARD.to_json())

@@ -85,6 +85,10 @@ def test_board_in_another_unit_is_told_before_any_solve(folder: Path, cell: Cali
     half = replace(cell.board, pitch_mm=9.0, feature_mm=6.75)
     (folder / "board.json").write_text(half.to_json())
     assert "times as far as the pictures say" in words(calib("check", folder, code=1))
+
+
+@pytest.mark.nightly
+def test_poses_in_centimetres_are_told_before_any_solve(folder: Path, cell: CalibCell) -> None:
     centimetres = replace(cell.board, pitch_mm=1.8, feature_mm=1.35)
     (folder / "board.json").write_text(centimetres.to_json())
     poses = cell.reported.copy()

@@ -132,6 +132,7 @@ def test_force_writes_it_and_says_so(folder: Path, tmp_path: Path) -> None:
     assert "position_rms_max_mm" in step["missed"][0]
 
 
+@pytest.mark.nightly  # by day, the pose that is asked for: tests/calib/handeye/test_at_part.py
 def test_too_few_turns_ask_for_the_next_pose(folder: Path, cell: CalibCell, tmp_path: Path) -> None:
     """The flange slides and turns about one axis while the pictures say the same."""
     base = cell.reported[0]

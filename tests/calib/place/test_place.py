@@ -140,6 +140,31 @@ def test_cloud_in_metres_is_noticed() -> None:
 
 
 def test_sensor_command_from_pictures_and_ply(tmp_path: Path) -> None:
+    out, words = _sensor_command(tmp_path)
+    summary = calib(*words)
+    assert summary["figures"]["held_out_views"] == 1
+    assert summary["figures"]["held_out_mm"] < 1.0
+    found = np.array(json.loads(out.read_text())["T_cam_sensor"])
+    assert off(found, CAMERA_FROM_SENSOR)[0] < 1.0
+    (tmp_path / "clouds" / "3.ply").unlink()
+    assert "no cloud is named after 3.png" in refused(*words)
+
+
+@pytest.mark.nightly
+def test_pixels_of_a_sensor_are_lost_or_taken_unseen(tmp_path: Path) -> None:
+    out, words = _sensor_command(tmp_path)
+    pixels = tmp_path / "pixels.json"
+    told = rig.document()["sensor"]
+    del told["T_cam_sensor"]
+    pixels.write_text(json.dumps(told))
+    calib(*words, "--pixels", pixels)
+    assert json.loads(out.read_text())["sensor"] == told
+    pixels.write_text(json.dumps(told | {"distortion": [0.1]}))
+    assert "pixels.json: sensor.distortion must be 5" in refused(*words, "--pixels", pixels)
+
+
+def _sensor_command(tmp_path: Path) -> tuple[Path, list[object]]:
+    """Where its calibration goes, and the words, with pictures and clouds of a few views."""
     camera = Camera(lens(), DOTS)
     (tmp_path / "images").mkdir()
     (tmp_path / "clouds").mkdir()
@@ -150,23 +175,9 @@ def test_sensor_command_from_pictures_and_ply(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), camera.render(at, number))
         write_ply(tmp_path / "clouds" / f"{number}.ply", scanned(DOTS, at, number))
     out = tmp_path / "calibration.json"
-    words = ["sensor", tmp_path / "images", tmp_path / "clouds", "--out", out]
+    words: list[object] = ["sensor", tmp_path / "images", tmp_path / "clouds", "--out", out]
     words += ["--board", tmp_path / "board.json", "--calibration", tmp_path / "lens.json"]
-    summary = calib(*words)
-    assert summary["figures"]["held_out_views"] == 1
-    assert summary["figures"]["held_out_mm"] < 1.0
-    found = np.array(json.loads(out.read_text())["T_cam_sensor"])
-    assert off(found, CAMERA_FROM_SENSOR)[0] < 1.0
-    pixels = tmp_path / "pixels.json"
-    told = rig.document()["sensor"]
-    del told["T_cam_sensor"]
-    pixels.write_text(json.dumps(told))
-    calib(*words, "--pixels", pixels)
-    assert json.loads(out.read_text())["sensor"] == told
-    pixels.write_text(json.dumps(told | {"distortion": [0.1]}))
-    assert "pixels.json: sensor.distortion must be 5" in refused(*words, "--pixels", pixels)
-    (tmp_path / "clouds" / "3.ply").unlink()
-    assert "no cloud is named after 3.png" in refused(*words)
+    return out, words
 
 
 def test_rig_is_whole_when_its_part_is_placed(tmp_path: Path) -> None:

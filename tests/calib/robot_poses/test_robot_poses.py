@@ -202,7 +202,7 @@ def test_camera_in_the_wrong_place_is_noticed() -> None:
         choose(table, (PoseForm("wpr"),), True, data.seen, data.sightings.points_mm)
 
 
-@pytest.mark.parametrize("asked", [(), (PoseForm("wpr"),)])
+@pytest.mark.parametrize("asked", [pytest.param((), marks=pytest.mark.nightly), (PoseForm("wpr"),)])
 def test_rows_that_slipped_by_one_are_noticed(asked: tuple[PoseForm, ...]) -> None:
     data = shot(0)
     table = rows(data.flanges, PoseForm("wpr"))

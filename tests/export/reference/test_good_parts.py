@@ -69,7 +69,7 @@ def _inspected(recipe: Path, scan: Path) -> tuple[Verdict, Scores]:
         )
 
 
-@pytest.mark.parametrize("scan", ["good", "tinted", "bad"])
+@pytest.mark.parametrize("scan", [pytest.param("good", marks=pytest.mark.nightly), "tinted", "bad"])
 def test_what_was_taught_raises_a_score(scan: str, scans: Path, plain: Path, taught: Path) -> None:
     _, before = _inspected(plain, scans / scan)
     _, after = _inspected(taught, scans / scan)

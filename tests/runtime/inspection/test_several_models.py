@@ -163,7 +163,10 @@ def _broken(output: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     raise EngineError(f"the GPU is lost, {output.nbytes} bytes with it")
 
 
-@pytest.mark.parametrize("mood", [_not_a_number, _smaller, _broken])
+@pytest.mark.parametrize(
+    "mood",
+    [_not_a_number, *(pytest.param(m, marks=pytest.mark.nightly) for m in (_smaller, _broken))],
+)
 def test_a_second_model_that_fails_in_one_view_is_never_a_pass(
     mood: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
     recipes: Path,

@@ -80,7 +80,16 @@ def test_on_a_moving_robot_the_error_stays_inside_the_claimed_bound(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ppm", [500, -500, 1000, -1000, 5000, -5000, 20_000, -20_000])
+@pytest.mark.parametrize(
+    "ppm",
+    [
+        *(500, -20_000),
+        *(
+            pytest.param(ppm, marks=pytest.mark.nightly)
+            for ppm in (-500, 1000, -1000, 5000, -5000, 20_000)
+        ),
+    ],
+)
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.nightly) for n in (1, 2))])
 def test_a_slewed_host_clock_spoils_what_is_claimed_of_time(ppm: int, seed: int) -> None:
     """Arrivals are stamped by a clock that nobody slews; where they were, the claim still holds."""

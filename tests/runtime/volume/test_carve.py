@@ -111,7 +111,9 @@ def _beside(points_mm: npt.NDArray[np.float64], box: scene.Box) -> npt.NDArray[n
     return np.asarray(np.linalg.norm(outside, axis=1), np.float64)
 
 
-@pytest.mark.parametrize("standing", [np.eye(4), OFF], ids=["in place", "off"])
+@pytest.mark.parametrize(
+    "standing", [pytest.param(np.eye(4), marks=pytest.mark.nightly), OFF], ids=["in place", "off"]
+)
 def test_a_rung_that_is_gone_is_one_defect_of_its_volume(crew: Crew, standing: Transform) -> None:
     found = _inspected(crew, RACK, (PLATE, *POSTS), standing)
     largest = max(found.defects, key=lambda defect: defect.volume_mm3)
