@@ -57,17 +57,21 @@ class Box:
         settings: Mapping[str, Mapping[str, object]] | None = None,
         producer: Path | None = None,
         command: tuple[str, ...] = ("run",),
+        colour: bool = False,
     ) -> Box:
         """Write `cell.yaml` into `folder` and start the service; it may take seconds to be READY.
 
         command: of voxgate, the YAML's path is put behind it.
 
         settings: sections of the YAML to change, such as {"job": {"late_frame_ms": 500}}.
-        producer: the GenTL producer of virtual cameras; None: frames come by network.
+        producer: the GenTL producer of virtual cameras; None: frames come by network. colour:
+        whether the camera sees colour.
         """
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / CONFIG_NAME
         content = _content(calibration, recipes, recipe, folder / "journal.sqlite", producer)
+        if colour:
+            content["cameras"] = [_in_colour(camera) for camera in content["cameras"]]
         for section, values in (settings or {}).items():
             content[section] = {**content.get(section, {}), **values}
         file.write_text(json.dumps(content, indent=2), encoding="utf-8")  # JSON is YAML
@@ -157,6 +161,13 @@ def _genicam(producer: Path, components: Mapping[str, str], name: str = "cam0") 
         "timestamp_node": "ChunkTimestamp",
         "exposure_node": "ChunkExposureTime",
     }
+
+
+def _in_colour(camera: dict[str, Any]) -> dict[str, Any]:
+    if camera["source"] == "network":
+        return {**camera, "colour": True}
+    components = {**camera["setup"]["components"], "Intensity": "RGB8"}
+    return {**camera, "colour": True, "setup": {**camera["setup"], "components": components}}
 
 
 def _free_ports(count: int) -> list[int]:

@@ -48,6 +48,7 @@ def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
         calibration=str(config.calibration),
         sensor="" if sensor is None else sensor.name,
         sensor_frames=sensor.endpoint if isinstance(sensor, NetworkCamera) else "",
+        colour=camera.colour,
         sensor_serial_number=sensor.serial_number if isinstance(sensor, GenicamCamera) else "",
     )
 

@@ -64,10 +64,11 @@ class Showcase:
         """Before the camera: the views of the next scan."""
         pictures = next(self._scans, ())[:SLOTS]
         self._count = len(pictures)
-        size = (self.camera.spec.height_px, self.camera.spec.width_px)
+        spec = self.camera.spec
+        size = (spec.height_px, spec.width_px)
         for slot, picture in enumerate(pictures):
-            image = np.frombuffer(picture.image, np.uint8).reshape(size)
-            counts = picture.depth if picture.depth is not None else bytes(2 * image.size)
+            image = picture.before_lens(size, spec.intensity == "RGB8")
+            counts = picture.depth or bytes(2 * size[0] * size[1])
             self.camera.show(slot, image, np.frombuffer(counts, np.uint16).reshape(size))
 
     def obey(self, words: Sequence[str]) -> None:
@@ -106,12 +107,14 @@ def serve_cameras(folders: Sequence[Path], serial: str, count: int, look_s: floa
     producer = build(OUT)
     calibration, scans = _seen(folders)
     serials = [serial] if count == 1 else [f"{serial}-{number + 1}" for number in range(count)]
+    colour = any(picture.in_colour for scan in scans for picture in scan)
     with ExitStack() as stack:
         shown = {}
         for number, name in enumerate(serials):
             # clocks of their own: nothing can work by mistaking one for another
             clock = ((3_000 + 1_000 * number) * NS_PER_S, -9.0 + 5.0 * number)
-            camera = stack.enter_context(VirtualCamera(camera_spec(name, calibration, clock)))
+            spec = camera_spec(name, calibration, clock, colour)
+            camera = stack.enter_context(VirtualCamera(spec))
             shown[name] = Showcase(camera, scans)
         typer.echo(f"producer: {producer}\nserial numbers: {', '.join(shown)}\nCtrl-C ends them.")
         _run(shown, look_s, parent)

@@ -113,13 +113,16 @@ class FrameGate:
 
     def _check_content(self, frame: Frame) -> list[SourceFault]:
         expected = (self._settings.height_px, self._settings.width_px)
-        if frame.image.shape != expected:
+        if frame.image.shape[:2] != expected:
             return [
                 _invalid(
                     f"frame {frame.frame_id} is {frame.image.shape[1]} x {frame.image.shape[0]}, "
                     f"expected {expected[1]} x {expected[0]} pixels"
                 )
             ]
+        if (frame.image.ndim == 3) is not self._settings.colour:
+            sent, told = ("grey", "true") if self._settings.colour else ("in colour", "false")
+            return [_invalid(f"frame {frame.frame_id} is {sent}, the cell says `colour: {told}`")]
         if self._settings.depth and frame.depth_mm is None:
             detail = f"frame {frame.frame_id} came without depth"
             return [SourceFault(FaultKind.NO_DEPTH, detail)]

@@ -83,6 +83,7 @@ def _settings(
         height_px=calibration.height_px,
         depth=calibration.sensor is None,  # without depth no view can be inspected
         device=device.value,
+        colour=camera.colour,
         **asdict(calibration.region),
         slots=camera.slots,
         frame_id_bits=camera.frame_id_bits,

@@ -21,13 +21,14 @@ from voxgate.runtime.cameras.settings import CameraSettings, NetworkSettings
 from voxgate.runtime.common.access import Access
 from voxgate.runtime.common.clock import steady_ns
 from voxgate.runtime.errors import CameraError
-from voxgate.runtime.nouns import DepthMap, Frame, GreyImage
+from voxgate.runtime.nouns import DepthMap, Frame, Picture
 from voxgate.runtime.pixels.coord3d import (
     Coord3dModel,
     Coordinate,
     depth_mm_from_planes,
     planes_from_bytes,
 )
+from voxgate.runtime.pixels.pixel_format import colours_from_bytes, grey_from_bytes
 from voxgate.runtime.wire.door.allowance import Allowance
 from voxgate.runtime.wire.door.connections import Cause, CutOff
 from voxgate.runtime.wire.door.keeper import Door
@@ -48,6 +49,8 @@ _REQUIRED = {
     "pixel_format": str,
     "encoding": str,
 }
+PIXEL_FORMATS = {"Mono8": 1, "RGB8": 3}
+"""What a picture may be sent as, with its channels."""
 _DEPTH_FORMATS = ("Coord3D_C16", "Coord3D_C32f")
 _ALLOWED = {*_REQUIRED, "depth", "depth_scale_mm", "depth_offset_mm", "depth_invalid"}
 
@@ -105,7 +108,7 @@ def frame_from_message(parts: list[bytes], settings: CameraSettings, t_arrival_n
         t_device_ns=header.t_device_ns,
         t_arrival_ns=t_arrival_ns,
         exposure_ns=header.exposure_ns,
-        image=_image(header, parts[1], empty_is_blank=settings.device == "sensor"),
+        image=_image(header, parts[1], settings),
         depth_mm=_depth(header, parts[2]) if header.depth is not None else None,
     )
 
@@ -234,8 +237,10 @@ def _check_values(values: dict[str, Any]) -> None:
             raise ValueError(f"header {key} must fit in 64 bits, got {values[key]!r:.40}")
     if values["frame_id"] < 0 or values["exposure_ns"] < 0:
         raise ValueError("header frame_id and exposure_ns must not be negative")
-    if values["pixel_format"] != "Mono8":
-        raise ValueError(f"header pixel_format must be Mono8, got {values['pixel_format']!r:.80}")
+    if values["pixel_format"] not in PIXEL_FORMATS:
+        raise ValueError(
+            f"header pixel_format must be Mono8 or RGB8, got {values['pixel_format']!r:.80}"
+        )
     if values["encoding"] not in ("raw", "jpeg+png"):
         raise ValueError(f"header encoding must be raw or jpeg+png, got {values['encoding']!r:.80}")
     if values.get("depth") is not None:
@@ -265,14 +270,22 @@ def _is_number(value: object) -> bool:
     return abs(value) <= _LARGEST_FLOAT  # not for NaN either
 
 
-def _image(header: FrameHeader, data: bytes, empty_is_blank: bool) -> GreyImage:
-    if not data and empty_is_blank:  # a 3D sensor need not have a picture
+def _image(header: FrameHeader, data: bytes, settings: CameraSettings) -> Picture:
+    """In colour where the cell wants it; else the luma of what is sent in colour."""
+    if not data and settings.device == "sensor":  # a 3D sensor need not have a picture
         return np.zeros((header.height, header.width), np.uint8)
+    channels = PIXEL_FORMATS[header.pixel_format]
     if header.encoding == "raw":
-        return _raw(data, np.dtype(np.uint8), header, "image").astype(np.uint8)
+        lines = _raw(data, np.dtype(np.uint8), header, "image", channels)
+        read = colours_from_bytes if settings.colour and channels > 1 else grey_from_bytes
+        return read(header.pixel_format, lines.reshape(-1), header.width, header.height)
+    from voxgate.runtime.pixels.colour import grey_and_colour
     from voxgate.runtime.pixels.picture import decode_picture
 
-    return decode_picture(data, header.width, header.height)
+    picture = decode_picture(data, header.width, header.height)
+    if (picture.ndim == 3) is not (channels > 1):
+        raise ValueError(f"the header says {header.pixel_format}, the picture is another")
+    return picture if settings.colour else grey_and_colour(picture)[0]
 
 
 def _depth(header: FrameHeader, data: bytes) -> DepthMap:
@@ -295,8 +308,11 @@ def _depth(header: FrameHeader, data: bytes) -> DepthMap:
     return depth_mm_from_planes(planes, Coord3dModel(c=axis))
 
 
-def _raw(data: bytes, kind: np.dtype[Any], header: FrameHeader, what: str) -> npt.NDArray[Any]:
-    needed = header.width * header.height * kind.itemsize
+def _raw(
+    data: bytes, kind: np.dtype[Any], header: FrameHeader, what: str, channels: int = 1
+) -> npt.NDArray[Any]:
+    line = header.width * channels
+    needed = line * header.height * kind.itemsize
     if len(data) != needed:
         raise ValueError(f"the raw {what} has {needed} bytes, got {len(data)}")
-    return np.frombuffer(data, dtype=kind).reshape(header.height, header.width)
+    return np.frombuffer(data, dtype=kind).reshape(header.height, line)

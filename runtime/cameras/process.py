@@ -141,7 +141,8 @@ def main(arguments: list[str]) -> None:
 
 def ring_shape(settings: CameraSettings) -> RingShape:
     """The ring that a camera's frames fit in."""
-    return RingShape(settings.slots, settings.width_px, settings.height_px, settings.depth)
+    size = settings.width_px, settings.height_px
+    return RingShape(settings.slots, *size, settings.depth, settings.colour)
 
 
 def _serve(settings: CameraSettings, link: Link, ring: Ring) -> int:

@@ -11,6 +11,7 @@ The sequence number in the slot is checked before and after the copy: a broken w
 from __future__ import annotations
 
 import fcntl
+import math
 import mmap
 import os
 import struct
@@ -36,16 +37,23 @@ class RingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RingShape:
-    """How many frames of which size fit; depth slots exist only where depth is delivered."""
+    """How many frames of which size fit; depth slots exist only where depth is delivered, and room
+    for three channels only where pictures are in colour."""
 
     slots: int
     width_px: int
     height_px: int
     depth: bool
+    colour: bool = False
+
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        size = self.height_px, self.width_px
+        return (*size, 3) if self.colour else size
 
     @property
     def image_bytes(self) -> int:
-        return _aligned(self.width_px * self.height_px, _HEADER_BYTES)
+        return _aligned(math.prod(self.picture_shape), _HEADER_BYTES)
 
     @property
     def slot_bytes(self) -> int:
@@ -95,8 +103,10 @@ class Ring:
 
     def write(self, slot: int, sequence: int, frame: Frame) -> None:
         """Worker: copy `frame` into a slot it owns. Raises RingError when it does not fit."""
-        if frame.image.shape != (self.shape.height_px, self.shape.width_px):
-            raise RingError(f"the ring holds {self._size}, got an image of {frame.image.shape}")
+        if frame.image.shape != self.shape.picture_shape:
+            raise RingError(
+                f"the ring holds {self.shape.picture_shape}, got an image of {frame.image.shape}"
+            )
         start = self._start(slot)
         self._pack(start, _UNFINISHED, frame)
         self._image(start)[:] = frame.image
@@ -154,8 +164,8 @@ class Ring:
 
     def _image(self, start: int) -> npt.NDArray[np.uint8]:
         begin = start + _HEADER_BYTES
-        size = self.shape.width_px * self.shape.height_px
-        return self._bytes[begin : begin + size].reshape(self._size)
+        shape = self.shape.picture_shape
+        return self._bytes[begin : begin + math.prod(shape)].reshape(shape)
 
     def _depth(self, start: int) -> npt.NDArray[np.float32]:
         begin = start + _HEADER_BYTES + self.shape.image_bytes

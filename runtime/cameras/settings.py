@@ -101,6 +101,7 @@ class CameraSettings:
     device: "sensor" for a 3D sensor beside the camera, whose pixels are its own.
     offset_x_px, offset_y_px, binning: the part of its chip that the calibration is of; None: there
         is none to hold it against.
+    colour: whether its pictures stay in colour; else they are its luma, whatever it sends.
     frame_id_bits: None is what the device says of itself, 64 where it says nothing.
     """
 
@@ -122,6 +123,7 @@ class CameraSettings:
     offset_x_px: int | None = None
     offset_y_px: int | None = None
     binning: int | None = None
+    colour: bool = False
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:

@@ -182,7 +182,9 @@ def _save(frame: Frame, out: Path) -> dict[str, object]:
     import cv2
     import numpy as np
 
-    if not cv2.imwrite(str(out), frame.image):
+    colour = frame.image.ndim == 3
+    stored = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR) if colour else frame.image
+    if not cv2.imwrite(str(out), stored):
         raise CameraError(f"{out}: cannot be written; name a .png in a folder that exists")
     told: dict[str, object] = {
         "image": str(out),

@@ -14,6 +14,10 @@ class CameraSection(Section):
     """What every camera has, whatever its frames come through."""
 
     name: Annotated[Name, about("Name", "label in faults and metrics")]
+    colour: Annotated[
+        bool,
+        about("Colour", "pictures stay in colour; else they are grey: the luma of what is sent"),
+    ] = False
     slots: Annotated[
         int, about("Ring slots", "frames the shared-memory ring holds", low=2, high=64)
     ] = 16

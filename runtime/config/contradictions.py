@@ -70,6 +70,8 @@ def _sensor(config: CellConfig) -> Iterator[tuple[Key, str]]:
         assert sensor is not None
         if sensor.name == camera.name:
             yield ("sensor", "name"), f"{sensor.name}: is the camera's, choose another"
+        if sensor.colour:
+            yield ("sensor", "colour"), "nobody looks at a sensor's own picture: take it out"
         if not isinstance(sensor, GenicamCamera) or not isinstance(camera, GenicamCamera):
             continue
         if sensor.serial_number == camera.serial_number:

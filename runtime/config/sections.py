@@ -297,6 +297,11 @@ class CellConfig(Section):
     log: Annotated[Log, about("Log", "to stderr")] = Log()
 
     @property
+    def in_colour(self) -> bool:
+        """Whether every picture arrives in colour."""
+        return all(camera.colour for camera in self.cameras)
+
+    @property
     def devices(self) -> tuple[Camera, ...]:
         """Everything that delivers frames: the cameras, and the sensor beside them."""
         return tuple(device for _, device in self.devices_at())

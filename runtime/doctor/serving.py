@@ -59,6 +59,7 @@ def default_recipe(config: CellConfig, calibration: Calibration) -> Recipe | Non
     recipe = opened(config.recipes, name)
     recipe.check_detector()
     recipe.check_calibration(calibration)
+    recipe.check_pictures(config.in_colour)
     return recipe
 
 

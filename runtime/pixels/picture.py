@@ -77,6 +77,11 @@ def decode_picture(content: bytes, width_px: int, height_px: int) -> Picture:
     return image.astype(np.uint8, copy=False)
 
 
+def is_colour(content: bytes) -> bool:
+    """Whether a JPEG or PNG is in colour. Raises ValueError (one line) for what is neither."""
+    return _header(content).channels == 3
+
+
 def decode_depth(content: bytes, width_px: int, height_px: int, depth_unit_mm: float) -> DepthMap:
     """A 16-bit grey PNG of exactly this size in counts of `depth_unit_mm`; 0 becomes NaN.
 

@@ -1,4 +1,4 @@
-"""Pixels of a camera -> the 8-bit grey image that is inspected (names and packing: PFNC 2.x)."""
+"""Pixels of a camera -> the 8-bit picture that is inspected (names and packing: PFNC 2.x)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.nouns import GreyImage
-from voxgate.runtime.pixels.bayer import SECOND_LINE, luma_from_mosaic
+from voxgate.runtime.nouns import ColourImage, GreyImage
+from voxgate.runtime.pixels import luma_chroma
+from voxgate.runtime.pixels.bayer import SECOND_LINE, colours_from_mosaic, luma_from_mosaic
+from voxgate.runtime.pixels.luma_chroma import colours_from_422, luma_from_422
 from voxgate.runtime.pixels.packing import Packing, Values, lines_of_values, packing_of
 
 _MONO = ("8", "10", "10p", "10Packed", "12", "12p", "12Packed", "14", "16")
@@ -24,8 +26,10 @@ READABLE = (
     *(f"Mono{packing}" for packing in _MONO),
     *(f"Bayer{pattern}{packing}" for pattern in SECOND_LINE for packing in _BAYER),
     *_COLOUR,
+    *luma_chroma.FORMATS,
 )
-IN_WORDS = "Mono8 to Mono16, BayerRG8 to 16 (BG, GR, GB), each also p or Packed, RGB8 or BGR8"
+COLOURED = "BayerRG8 to 16 (BG, GR, GB), also p or Packed, RGB8, BGR8, YUV422_8 or YCbCr422_8"
+IN_WORDS = f"Mono8 to Mono16, also p or Packed, {COLOURED}"
 _MOSAIC = re.compile(r"(?:Mono|Bayer(..))(.+)")
 
 
@@ -37,8 +41,9 @@ def grey_from_bytes(
     `data` is uint8 (n,), `padding` bytes after each line; bytes behind the image are ignored.
     Raises ValueError for a format that is not in READABLE or for too few bytes.
     """
-    if pixel_format not in READABLE:
-        raise ValueError(f"pixel format {pixel_format} cannot be read; choose {IN_WORDS}")
+    _check_readable(pixel_format)
+    if pixel_format in luma_chroma.FORMATS:
+        return luma_from_422(pixel_format, data, width, height, padding)
     if pixel_format in _COLOUR:
         return _luma(pixel_format, data, width, height, padding)
     match = _MOSAIC.fullmatch(pixel_format)
@@ -46,6 +51,31 @@ def grey_from_bytes(
     pattern, packing = match.group(1), packing_of(match.group(2))
     pixels = lines_of_values(pixel_format, packing, data, width, height, padding)
     return _high_bits(luma_from_mosaic(pattern, pixels) if pattern else pixels, packing.bits)
+
+
+def colours_from_bytes(
+    pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int, padding: int = 0
+) -> ColourImage:
+    """As `grey_from_bytes`, (h, w, 3) red, green and blue. Raises ValueError for a grey one too."""
+    _check_readable(pixel_format)
+    if pixel_format in luma_chroma.FORMATS:
+        return colours_from_422(pixel_format, data, width, height, padding)
+    if pixel_format in _COLOUR:
+        *places, _ = _COLOUR[pixel_format]
+        pixels = _pixels(pixel_format, data, width, height, padding)
+        return np.stack([pixels[:, :, place] for place in places], axis=-1)
+    match = _MOSAIC.fullmatch(pixel_format)
+    assert match is not None
+    pattern, packing = match.group(1), packing_of(match.group(2))
+    if not pattern:
+        raise ValueError(f"{pixel_format} is grey, the cell says `colour: true`: set {COLOURED}")
+    mosaic = lines_of_values(pixel_format, packing, data, width, height, padding)
+    return _high_bits(colours_from_mosaic(pattern, mosaic), packing.bits)
+
+
+def _check_readable(pixel_format: str) -> None:
+    if pixel_format not in READABLE:
+        raise ValueError(f"pixel format {pixel_format} cannot be read; choose {IN_WORDS}")
 
 
 def _high_bits(pixels: Values, bits: int) -> GreyImage:
@@ -58,10 +88,18 @@ def _luma(
     pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int, padding: int
 ) -> GreyImage:
     """ITU-R BT.601 weights in 1/256."""
-    red, green, blue, size = _COLOUR[pixel_format]
-    lines = lines_of_values(pixel_format, Packing(8, 8, ""), data, width * size, height, padding)
-    pixels = lines.reshape(height, width, size)
+    red, green, blue, _ = _COLOUR[pixel_format]
+    pixels = _pixels(pixel_format, data, width, height, padding)
     grey: npt.NDArray[np.uint16] = pixels[:, :, red] * np.uint16(77)
     grey += pixels[:, :, green] * np.uint16(150)
     grey += pixels[:, :, blue] * np.uint16(29)
     return (grey >> 8).astype(np.uint8)
+
+
+def _pixels(
+    pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int, padding: int
+) -> npt.NDArray[np.uint8]:
+    """(h, w, 3 or 4), as they lie there."""
+    size = _COLOUR[pixel_format][-1]
+    lines = lines_of_values(pixel_format, Packing(8, 8, ""), data, width * size, height, padding)
+    return np.asarray(lines, np.uint8).reshape(height, width, size)

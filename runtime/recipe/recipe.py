@@ -188,6 +188,17 @@ class Recipe:
                 "none may be left out"
             )
 
+    def check_pictures(self, in_colour: bool) -> None:
+        """Raises RecipeError for a recipe that sees colour where the cell's pictures are grey.
+
+        The other way round it looks at the luma of what comes in colour.
+        """
+        if self.manifest.in_colour and not in_colour:
+            raise RecipeError(
+                f"recipe {self.label} was taught in colour, the cell's pictures are grey: say "
+                "`colour: true` at the camera, which must send it, or export one with --grey"
+            )
+
     def check_calibration(self, calibration: Calibration) -> None:
         """Raises RecipeError unless `calibration` places pixels where this recipe expects them."""
         if self.manifest.cameras:

@@ -29,6 +29,7 @@ def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_C
 
         with Crew(2) as both:  # reading and unpacking need no interpreter
             recipe, _ = both.both(lambda: opened(config.recipes, name), load_compiler)
+        recipe.check_pictures(config.in_colour)
         plans = plans_of(config)
         choice = choose(config.engine.backend, recipe, plans)
         inspector = Inspector.open(

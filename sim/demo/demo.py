@@ -23,6 +23,7 @@ from rich.table import Table
 
 from voxgate.runtime.errors import ScanError, VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.box import Box, voxgate
@@ -228,7 +229,7 @@ def shots_from_scan(scan_folder: Path) -> list[Shot]:
         frame = scan.load_frame(index)
         if frame.depth_mm is None:
             raise ScanError(f"{scan_folder}: frame {frame.frame_id} has no depth to draw")
-        shots.append(Shot(frame.image, frame.depth_mm, part_from_camera))
+        shots.append(Shot(grey_and_colour(frame.image)[0], frame.depth_mm, part_from_camera))
     if not shots:
         raise ScanError(f"{scan_folder}: its calibration has no planned views to draw from")
     return shots

@@ -24,7 +24,9 @@ NS_PER_S = 1_000_000_000
 SETTLED_S = 0.2  # longest readout and latency of the last frame
 
 
-def camera_spec(serial: str, calibration: Calibration, clock: tuple[int, float]) -> CameraSpec:
+def camera_spec(
+    serial: str, calibration: Calibration, clock: tuple[int, float], colour: bool = False
+) -> CameraSpec:
     """The camera that the calibration describes, with a clock of its own.
 
     clock: what it reads when the host's monotonic clock reads 0, ns; how much faster it runs, ppm.
@@ -38,6 +40,7 @@ def camera_spec(serial: str, calibration: Calibration, clock: tuple[int, float])
         calibration.width_px,
         calibration.height_px,
         slots=SLOTS,
+        intensity="RGB8" if colour else "Mono8",
         range_format="Coord3D_C16" if calibration.sensor is None else None,
         range_scale_mm=calibration.depth_unit_mm,
         lens=Lens(
@@ -66,9 +69,12 @@ def rays(calibration: Calibration) -> npt.NDArray[np.float32]:
 class GenicamCamera:
     """Pictures before the lens, Line1 in the robot's hand."""
 
-    def __init__(self, serial: str, calibration: Calibration, clock: tuple[int, float]) -> None:
+    def __init__(
+        self, serial: str, calibration: Calibration, clock: tuple[int, float], colour: bool = False
+    ) -> None:
         self._size = (calibration.height_px, calibration.width_px)
-        self._camera = VirtualCamera(camera_spec(serial, calibration, clock))
+        self._colour = colour
+        self._camera = VirtualCamera(camera_spec(serial, calibration, clock, colour))
         self._shown: Sequence[Picture] = ()
         self._gone = False
         self._lost = 0
@@ -124,12 +130,11 @@ class GenicamCamera:
 
     def _show(self, index: int) -> None:
         picture = self._shown[index]
-        blank = bytes(self._size[0] * self._size[1])
-        image = np.frombuffer(picture.image or blank, np.uint8).reshape(self._size)
+        image = picture.before_lens(self._size, self._colour)
         if self._camera.spec.range_format is None:
             self._camera.show(index % SLOTS, image)
             return
-        counts = picture.depth if picture.depth is not None else 2 * blank
+        counts = picture.depth or bytes(2 * self._size[0] * self._size[1])
         self._camera.show(
             index % SLOTS, image, np.frombuffer(counts, np.uint16).reshape(self._size)
         )

@@ -8,15 +8,19 @@ from enum import Enum
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import zmq
 
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.pixels.colour import grey_and_colour
+from voxgate.runtime.pixels.picture import decode_picture, is_colour
 from voxgate.runtime.scans.scan import FrameRecord, Scan
 from voxgate.sim.field.faults import Target
 from voxgate.sim.field.timeline import sensed_frames
 
 QUEUED_FRAMES = 16
+RGB = "RGB8"
 
 
 class Encoding(str, Enum):
@@ -33,6 +37,21 @@ class Picture:
     header: dict[str, object]
     image: bytes
     depth: bytes | None
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether its pixels are red, green and blue."""
+        return self.header["pixel_format"] == RGB
+
+    def before_lens(self, size: tuple[int, int], colour: bool) -> npt.NDArray[np.uint8]:
+        """Its raw pixels as a camera of this size (h, w) sees them, grey or (h, w, 3); black for a
+        sensor's, which has none."""
+        channels = 3 if self.in_colour else 1
+        blank = bytes(size[0] * size[1] * channels)
+        pixels = np.frombuffer(self.image or blank, np.uint8).reshape(*size, channels)
+        if colour:
+            return np.repeat(pixels, 3 // channels, axis=2)
+        return grey_and_colour(pixels)[0] if self.in_colour else pixels[..., 0]
 
 
 def pictures_from_scan(scan: Scan, encoding: Encoding) -> tuple[Picture, ...]:
@@ -58,17 +77,19 @@ def _picture(
     record: FrameRecord, calibration: Calibration, encoding: Encoding, with_depth: bool = True
 ) -> Picture:
     image = b"" if record.image is None else record.image.read_bytes()
+    colour = bool(image) and is_colour(image)
     depth = record.depth.read_bytes() if record.depth is not None and with_depth else None
     if encoding is Encoding.RAW:
         if image:
-            image = _pixels(image, cv2.IMREAD_GRAYSCALE, f"{record.image}")
+            size = calibration.width_px, calibration.height_px
+            image = _picture_in(image, *size, f"{record.image}").tobytes()
         if depth is not None:
             depth = _pixels(depth, cv2.IMREAD_UNCHANGED, f"{record.depth}")
     header: dict[str, object] = {
         "exposure_ns": record.exposure_ns,
         "width": calibration.width_px,
         "height": calibration.height_px,
-        "pixel_format": "Mono8",
+        "pixel_format": RGB if colour else "Mono8",
         "depth": None if depth is None else "Coord3D_C16",
         "encoding": encoding.value,
     }
@@ -79,6 +100,13 @@ def _picture(
             "depth_invalid": 0.0,
         }
     return Picture(header, image, depth)
+
+
+def _picture_in(content: bytes, width_px: int, height_px: int, where: str) -> npt.NDArray[np.uint8]:
+    try:
+        return decode_picture(content, width_px, height_px)
+    except ValueError as error:
+        raise ScanError(f"{where}: {error}; record the scan again") from error
 
 
 def _pixels(content: bytes, mode: int, where: str) -> bytes:

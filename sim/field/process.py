@@ -255,7 +255,7 @@ def _genicam_cameras(wires: Wires) -> dict[Device, GenicamCamera]:
     if not wires.serial_number:
         return found
     known = Calibration.load(Path(wires.calibration))
-    found[Device.CAMERA] = GenicamCamera(wires.serial_number, known, CAMERA_CLOCK)
+    found[Device.CAMERA] = GenicamCamera(wires.serial_number, known, CAMERA_CLOCK, wires.colour)
     if wires.sensor_serial_number:
         serial, of_depth = wires.sensor_serial_number, known.of_depth
         found[Device.SENSOR] = GenicamCamera(serial, of_depth, SENSOR_CLOCK)

@@ -17,7 +17,7 @@ class Wires:
     key: this peer's CURVE file, box_key: the box's public key (Z85); None: plain sockets.
     sensor, sensor_frames: of a 3D sensor beside the camera, and where it sends to; empty: none.
     frames: where the camera sends to; empty for a GenICam camera, which has a serial_number and the
-    calibration of this file.
+    calibration of this file. colour: whether it sees colour.
     """
 
     cell: str
@@ -33,6 +33,7 @@ class Wires:
     sensor: str = ""
     sensor_frames: str = ""
     sensor_serial_number: str = ""
+    colour: bool = False
 
 
 def context_for(wires: Wires) -> zmq.Context[zmq.Socket[bytes]]:

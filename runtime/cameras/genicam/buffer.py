@@ -20,7 +20,7 @@ from voxgate.runtime.cameras.genicam.nodes import (
     read_number,
     select_component,
 )
-from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.nouns import DepthMap, Picture
 from voxgate.runtime.pixels.coord3d import (
     Coord3dModel,
     Plane,
@@ -31,7 +31,12 @@ from voxgate.runtime.pixels.coord3d import (
     planes_from_bytes,
 )
 from voxgate.runtime.pixels.depth_grid import Region, depth_on_image
-from voxgate.runtime.pixels.pixel_format import IN_WORDS, READABLE, grey_from_bytes
+from voxgate.runtime.pixels.pixel_format import (
+    IN_WORDS,
+    READABLE,
+    colours_from_bytes,
+    grey_from_bytes,
+)
 
 # GenTL PAYLOADTYPE_INFO_IDS: UNKNOWN, IMAGE, CHUNK_DATA (an image with chunks)
 _IMAGE_PAYLOADS = (0, 1, 4)
@@ -64,13 +69,15 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """All parts of one buffer. `grey` and `depth_mm` return memory of their own."""
+    """All parts of one buffer. `picture` and `depth_mm` return memory of their own."""
 
     parts: tuple[Component, ...]
 
-    def grey(self) -> GreyImage:
-        """The first part that is an image, (h, w) uint8; raises ValueError without one."""
-        return grey_from_bytes(*self._image().layout())
+    def picture(self, colour: bool) -> Picture:
+        """The first part that is an image, (h, w) uint8 or in colour (h, w, 3); raises ValueError
+        without one."""
+        read = colours_from_bytes if colour else grey_from_bytes
+        return read(*self._image().layout())
 
     def depth_mm(self, model: Coord3dModel) -> DepthMap | None:
         """z in mm for each pixel of the image, NaN where invalid; None without a 3D part.

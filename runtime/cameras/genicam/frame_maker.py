@@ -18,7 +18,7 @@ from voxgate.runtime.cameras.genicam.device import Device
 from voxgate.runtime.cameras.genicam.nodes import GENICAM_ERRORS, read_node, read_number
 from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings
 from voxgate.runtime.common.text import one_line
-from voxgate.runtime.nouns import DepthMap, Frame, GreyImage
+from voxgate.runtime.nouns import DepthMap, Frame, Picture
 from voxgate.runtime.pixels.coord3d import Coord3dModel
 
 _END_OF_TIME_NS = 2**62
@@ -78,12 +78,13 @@ class FrameMaker:
             depth_mm=depth_mm,
         )
 
-    def _pixels(self, parts: Components) -> tuple[GreyImage, DepthMap | None]:
+    def _pixels(self, parts: Components) -> tuple[Picture, DepthMap | None]:
         """Picture and depth. Of a sensor beside the camera nobody looks at a picture of its own."""
         if self._settings.device == "sensor":
             depth_mm = parts.sensed_mm(self._coord3d)
             return np.zeros(depth_mm.shape, np.uint8), depth_mm
-        return parts.grey(), parts.depth_mm(self._coord3d) if self._settings.depth else None
+        aligned_mm = parts.depth_mm(self._coord3d) if self._settings.depth else None
+        return parts.picture(self._settings.colour), aligned_mm
 
     def _exposure_ns(self) -> int:
         if self._source.exposure_us is not None:

@@ -115,6 +115,44 @@ def test_an_encoded_frame_changes_on_its_way(
     _assert_frame(_take(source))
 
 
+COLOUR = np.stack([IMAGE, 255 - IMAGE, IMAGE // 2], axis=-1)
+
+
+@pytest.mark.parametrize("encoding", ["raw", "jpeg+png"])
+def test_red_and_blue_change_places_on_the_way(encoding: str) -> None:
+    picture = COLOUR.tobytes() if encoding == "raw" else _file(".png", COLOUR[..., ::-1])
+    depth = COUNTS.tobytes() if encoding == "raw" else _file(".png", COUNTS)
+    message = _message(_header(pixel_format="RGB8", encoding=encoding), picture, depth)
+    frame = frame_from_message(message, replace(SETTINGS, colour=True), 5)
+    np.testing.assert_array_equal(frame.image, COLOUR)
+    # who sees no colour gets what it weighs
+    grey = frame_from_message(message, SETTINGS, 5).image
+    assert np.abs(grey - COLOUR @ np.array([0.299, 0.587, 0.114])).max() < 1.5  # cut off
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "picture", "said"),
+    [
+        ("RGB8", IMAGE.tobytes(), "raw image has 72 bytes, got 24"),
+        ("Mono8", COLOUR.tobytes(), "raw image has 24 bytes, got 72"),
+        ("BGR8", COLOUR.tobytes(), "must be Mono8 or RGB8"),
+    ],
+)
+def test_a_picture_is_read_as_of_another_format(
+    pixel_format: str, picture: bytes, said: str
+) -> None:
+    message = _message(_header(pixel_format=pixel_format), picture, COUNTS.tobytes())
+    with pytest.raises(ValueError, match=said):
+        frame_from_message(message, replace(SETTINGS, colour=True), 5)
+
+
+def test_a_compressed_picture_is_another_than_its_header_says() -> None:
+    files = _file(".png", IMAGE), _file(".png", COUNTS)
+    message = _message(_header(pixel_format="RGB8", encoding="jpeg+png"), *files)
+    with pytest.raises(ValueError, match="the header says RGB8, the picture is another"):
+        frame_from_message(message, replace(SETTINGS, colour=True), 5)
+
+
 def test_float_depth_changes_on_its_way() -> None:
     header = _header(depth="Coord3D_C32f", depth_scale_mm=1.0, depth_invalid=-1.0)
     depth_mm = DEPTH_MM.copy()

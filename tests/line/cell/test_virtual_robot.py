@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ class ListeningBox:
             )
         }
         self._sockets["poses"].subscribe(b"pose")
-        at = {}
+        at: dict[str, Any] = {}
         for name, socket in self._sockets.items():
             socket.setsockopt(zmq.LINGER, 0)
             socket.bind(ENDPOINT)

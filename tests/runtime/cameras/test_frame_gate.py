@@ -152,3 +152,16 @@ def test_a_lost_frame_is_not_counted(kept: set[int], start: int) -> None:
 
 def test_a_kind_of_fault_has_no_reason_for_the_verdict() -> None:
     assert set(REASONS) == set(FaultKind)
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_picture_of_as_many_colours_as_the_cell_does_not_say_passes(colour: bool) -> None:
+    gate = FrameGate(replace(SETTINGS, colour=colour))
+    grey = _frame(1)
+    coloured = replace(_frame(2), image=np.zeros((3, 4, 3), np.uint8))
+    right, wrong = (coloured, grey) if colour else (grey, coloured)
+    accepted, (fault,) = gate.check(replace(wrong, frame_id=1))
+    assert not accepted
+    assert fault.kind is FaultKind.INVALID
+    assert "the cell says `colour:" in fault.detail
+    assert gate.check(replace(right, frame_id=2, t_device_ns=10**15))[0]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,24 @@ def _assert_same(one: Frame, other: Frame) -> None:
     assert (one.depth_mm is None) == (other.depth_mm is None)
     if one.depth_mm is not None and other.depth_mm is not None:
         np.testing.assert_array_equal(one.depth_mm, other.depth_mm)
+
+
+def test_a_picture_in_colour_loses_a_colour_in_its_slot() -> None:
+    shape = RingShape(slots=2, width_px=7, height_px=5, depth=True, colour=True)
+    colour = np.random.default_rng(5).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    fd = ring_file(shape, "colour")
+    ring = Ring(fd, shape)
+    try:
+        for slot in (0, 1):  # the next slot's header lies behind all three
+            ring.write(slot, slot, replace(_frame(slot), image=colour + np.uint8(slot)))
+        for slot in (0, 1):
+            read = ring.read(slot, slot, "red")
+            _assert_same(read, replace(_frame(slot), image=colour + np.uint8(slot)))
+        with pytest.raises(RingError, match=r"holds \(5, 7, 3\), got an image of \(5, 7\)"):
+            ring.write(0, 2, _frame(2))
+    finally:
+        ring.close()
+        os.close(fd)
 
 
 @pytest.fixture

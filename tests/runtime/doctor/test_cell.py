@@ -31,6 +31,7 @@ from voxgate.runtime.doctor.port_probe import why_taken
 from voxgate.runtime.doctor.rows import Finding, Light, examine
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.recipe.folder import MANIFEST_FILE
+from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.signature import sign, write_signature
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.wire.keys import load_signer, make_key_pair, make_signer
@@ -193,6 +194,26 @@ def test_a_default_recipe_of_another_calibration_is_red_before_the_service_says_
     finding = look(Put().machine(config.model_copy(update={"recipes": named})))["recipes"]
     assert finding.light is Light.RED
     assert "is for part 'tiny'" in finding.said
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_recipe_in_colour_is_prepared_by_a_cell_that_sees_grey(
+    folder: Path, colour: bool
+) -> None:
+    calibration = _tiny_calibration(folder)
+    shutil.rmtree(folder / "recipes/tiny")
+    image = TensorSpec(name="image", dtype="uint8", shape=(1, 3, *tiny.SHAPE[2:]))
+    known = {"part": calibration.part, "calibration_digest": calibration.digest}
+    manifest = tiny.manifest(**known, inputs=(image,))
+    write_recipe(folder / "recipes/tiny/1", tiny.parts(manifest=manifest))
+    config = _signed(folder, timedelta(days=400))
+    _tiny_calibration(folder)
+    camera = config.cameras[0].model_copy(update={"colour": colour})
+    named = config.recipes.model_copy(update={"default": "tiny"})
+    changed = config.model_copy(update={"recipes": named, "cameras": (camera,)})
+    finding = look(Put().machine(changed))["recipes"]
+    assert (finding.light is Light.RED) is not colour
+    assert ("was taught in colour, the cell's pictures are grey" in finding.said) is not colour
 
 
 def _tiny_calibration(folder: Path) -> Calibration:

@@ -10,7 +10,8 @@ import pytest
 from tests.kits.packer import PACKINGS, packed_image
 from voxgate.runtime.pixels.pixel_format import READABLE, grey_from_bytes
 
-MONO_AND_COLOUR = [name for name in READABLE if not name.startswith("Bayer")]
+# those with half their hue are held against OpenCV in test_colour_formats
+MONO_AND_COLOUR = [name for name in READABLE if not name.startswith("Bayer") and "422" not in name]
 GREY = np.array([[0, 64, 128], [192, 250, 255]], dtype=np.uint8)
 
 
@@ -48,8 +49,8 @@ def test_a_short_buffer_is_read_beyond_its_end(pixel_format: str) -> None:
 
 
 def test_an_unknown_format_is_guessed() -> None:
-    with pytest.raises(ValueError, match="YUV422_8 cannot be read; choose"):
-        grey_from_bytes("YUV422_8", np.zeros(99, dtype=np.uint8), 3, 2)
+    with pytest.raises(ValueError, match="YUV411_8_UYYVYY cannot be read; choose"):
+        grey_from_bytes("YUV411_8_UYYVYY", np.zeros(99, dtype=np.uint8), 3, 2)
 
 
 def test_line_padding_ends_up_in_the_image() -> None:

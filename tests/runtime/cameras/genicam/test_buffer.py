@@ -58,18 +58,22 @@ SILENT = ("payload_type", "width", "height", "pixel_format", "size_filled")
 )
 def test_what_the_producer_does_not_answer_loses_the_frame(silent: tuple[str, ...]) -> None:
     buffer = _buffer(GREY.tobytes(), **dict.fromkeys(silent))
-    np.testing.assert_array_equal(components_from_buffer(buffer, CAMERA).grey(), GREY)
+    np.testing.assert_array_equal(
+        components_from_buffer(buffer, CAMERA).picture(colour=False), GREY
+    )
 
 
 @pytest.mark.parametrize("silent", ["width", "height", "pixel_format"])
 def test_a_size_of_0_is_believed(silent: str) -> None:
     buffer = _buffer(GREY.tobytes(), **{silent: 0})
-    np.testing.assert_array_equal(components_from_buffer(buffer, CAMERA).grey(), GREY)
+    np.testing.assert_array_equal(
+        components_from_buffer(buffer, CAMERA).picture(colour=False), GREY
+    )
 
 
 def test_a_height_that_is_told_as_delivered_only_loses_the_frame() -> None:
     buffer = _buffer(GREY.tobytes(), height=0, delivered_image_height=HEIGHT)
-    np.testing.assert_array_equal(components_from_buffer(buffer).grey(), GREY)
+    np.testing.assert_array_equal(components_from_buffer(buffer).picture(colour=False), GREY)
 
 
 def test_a_picture_of_which_nobody_tells_the_size_is_guessed() -> None:
@@ -110,7 +114,7 @@ def test_the_padding_of_a_buffer_is_ignored(padding: int, packing: str) -> None:
     shift = 0 if packing == "8" else int(packing[:2]) - 8
     data = packed_image((GREY.astype(int) << shift).tolist(), packing, padding)
     buffer = _buffer(data, pixel_format=PFNC[f"Mono{packing}"], padding_x=padding)
-    np.testing.assert_array_equal(components_from_buffer(buffer).grey(), GREY)
+    np.testing.assert_array_equal(components_from_buffer(buffer).picture(colour=False), GREY)
 
 
 # multi-part
@@ -135,7 +139,7 @@ def test_disparity_of_half_the_resolution_is_refused(told: bool) -> None:
     depth_mm = parts.depth_mm(Coord3dModel(c=Coordinate(0.5)))
     assert depth_mm is not None
     np.testing.assert_array_equal(depth_mm, counts.repeat(2, axis=0).repeat(2, axis=1) * 0.5)
-    assert parts.grey().shape == depth_mm.shape
+    assert parts.picture(colour=False).shape == depth_mm.shape
 
 
 def test_a_region_of_depth_lands_elsewhere() -> None:
