@@ -13,7 +13,8 @@ import numpy.typing as npt
 from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
 from voxgate.export.evaluation.metrics.objects import Boxes
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.nouns import DepthMap, GreyImage, Note, View
+from voxgate.runtime.nouns import DepthMap, Note, View
+from voxgate.runtime.nouns import Picture as Pixels
 from voxgate.runtime.volume.grid import GridSpec
 
 Kind = Literal["volume", "picture", "scene"]
@@ -22,12 +23,13 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """One picture as a view detector gets it. depth_mm: NaN = no return; None without a sensor.
+    """One picture as a view detector gets it: (h, w), or (h, w, 3) in colour. depth_mm: NaN = no
+    return; None without a sensor.
 
     camera_matrix: (3, 3) float64 px, of the depth, where it is known.
     """
 
-    image: GreyImage
+    image: Pixels
     depth_mm: DepthMap | None = None
     camera_matrix: npt.NDArray[np.float64] | None = None
 

@@ -24,6 +24,7 @@ from voxgate.runtime.engines.engine import (
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.nouns import View
+from voxgate.runtime.pixels.colour import by_channels, grey_and_colour
 from voxgate.runtime.recipe.manifest import Manifest
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import invert
@@ -45,7 +46,7 @@ class PictureJudge:
         picture = picture_case.picture()
         begun = time.perf_counter()
         maps = [
-            score_map(engine, _inputs(each.manifest, picture, case.name)).score
+            score_map(engine, model_inputs(each.manifest, picture, case.name)).score
             for each, engine in zip(self.recipe.models, self._engines, strict=True)
         ]
         score = np.max(maps, axis=0)
@@ -96,22 +97,28 @@ class VoxelPictureJudge:
         camera_matrix: npt.NDArray[np.float64],
     ) -> npt.NDArray[np.float32]:
         assert self.recipe.manifest.voxels is not None  # a volume detector has them
-        rays = pinhole_rays(camera_matrix, picture.image.shape)
+        rays = pinhole_rays(camera_matrix, picture.image.shape[:2])
         pose = lifted(depth_mm)
         cube = VoxelGrid(self.recipe.manifest.voxels)
         table_z_mm = self.recipe.manifest.grid.table_z_mm
-        cube.add(View(0, picture.image, pose, 0.0, depth_mm), rays, np.eye(4), table_z_mm)
+        grey = grey_and_colour(picture.image)[0]
+        cube.add(View(0, grey, pose, 0.0, depth_mm), rays, np.eye(4), table_z_mm)
         tensors = cube.tensors()
         found = score_volume(self._engine, {s.name: tensors[s.name] for s in self._engine.inputs})
         ijk = np.argwhere(found > 0).astype(np.int32)
         return pixel_scores(cube.spec, ijk, found[tuple(ijk.T)], rays, invert(pose))
 
 
-def _inputs(manifest: Manifest, picture: Picture, name: str) -> dict[str, npt.NDArray[np.generic]]:
-    offered: dict[str, npt.NDArray[np.generic]] = {"image": picture.image[None, None]}
+def model_inputs(
+    manifest: Manifest, picture: Picture, name: str
+) -> dict[str, npt.NDArray[np.generic]]:
+    needed = {spec.name: spec for spec in manifest.inputs}
+    shown = by_channels(picture.image)
+    # a grey picture for a model that sees colour is refused by its shape below
+    channels = needed["image"].shape[1] if "image" in needed else 1
+    offered: dict[str, npt.NDArray[np.generic]] = {"image": shown.get(channels, shown[1])}
     if picture.depth_mm is not None:
         offered["depth_mm"] = np.nan_to_num(picture.depth_mm, nan=0.0)[None, None]
-    needed = {spec.name: spec for spec in manifest.inputs}
     if lacking := set(needed) - set(offered):
         raise RecipeError(
             f"{name}: recipe {manifest.name} wants {', '.join(sorted(lacking))}, a single picture "
@@ -120,8 +127,8 @@ def _inputs(manifest: Manifest, picture: Picture, name: str) -> dict[str, npt.ND
     for key, spec in needed.items():
         if offered[key].shape != spec.shape:
             raise RecipeError(
-                f"{name}: {key} is {offered[key].shape[2:]}, recipe {manifest.name} takes "
-                f"{spec.shape[2:]}: export it for pictures of this size"
+                f"{name}: {key} is {offered[key].shape[1:]}, recipe {manifest.name} takes "
+                f"{spec.shape[1:]}: export it for pictures of this size and as many channels"
             )
     return {key: offered[key] for key in needed}
 

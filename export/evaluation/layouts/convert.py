@@ -21,6 +21,8 @@ from voxgate.export.evaluation.layouts.files import folders
 from voxgate.export.evaluation.picture_pose import lifted
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import View
+from voxgate.runtime.pixels.colour import grey_and_colour
+from voxgate.runtime.pixels.picture import encode_png
 from voxgate.runtime.volume.grid import GridSpec
 
 EVERY_S = 1.0  # between two made-up exposures
@@ -101,10 +103,11 @@ def _from_mvtec3d(folder: Path, part: str, out: Path) -> int:
     picture = mvtec3d.picture_of(mvtec3d.training_picture(place))
     assert picture.depth_mm is not None  # read from xyz
     assert picture.camera_matrix is not None
-    height, width = picture.image.shape
+    height, width = picture.image.shape[:2]
     pose = lifted(picture.depth_mm)
     text = calibration_text(part, width, height, picture.camera_matrix, DISTORTION)
-    write_scan(out, [View(0, picture.image, pose, 0.0, picture.depth_mm)], text)
+    image, colour = grey_and_colour(picture.image)
+    write_scan(out, [View(0, image, pose, 0.0, picture.depth_mm, colour=colour)], text)
     return 1
 
 
@@ -119,7 +122,7 @@ def _frame(folder: Path, number: int, view: View) -> str:
             f"view {number}: depth reaches {counts.max() * DEPTH_UNIT_MM:.0f} mm, a scan stores up "
             f"to {MOST_COUNTS * DEPTH_UNIT_MM:.0f}"
         )
-    cv2.imwrite(str(folder / image), view.image)
+    (folder / image).write_bytes(encode_png(view.picture))
     cv2.imwrite(str(folder / depth), counts.astype(np.uint16))
     line = {
         "frame_id": number,

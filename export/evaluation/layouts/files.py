@@ -12,14 +12,15 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.text import natural, one_line
 from voxgate.runtime.errors import ScanError
-from voxgate.runtime.nouns import GreyImage
+from voxgate.runtime.nouns import Picture
 
 MAX_BYTES = 1 << 30
 
 
-def grey_image(path: Path) -> GreyImage:
-    """(h, w) uint8; colours become grey as OpenCV weighs them. Raises ScanError."""
-    return np.asarray(_decoded(path, cv2.IMREAD_GRAYSCALE), np.uint8)
+def read_picture(path: Path) -> Picture:
+    """(h, w) uint8, or (h, w, 3) red, green, blue of a file in colour. Raises ScanError."""
+    image = np.asarray(_decoded(path, cv2.IMREAD_ANYCOLOR), np.uint8)
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
 def any_image(path: Path) -> npt.NDArray[Any]:
@@ -32,7 +33,7 @@ def any_image(path: Path) -> npt.NDArray[Any]:
 
 def mask(path: Path) -> npt.NDArray[np.bool_]:
     """(h, w) bool, where the picture is not black. Raises ScanError."""
-    return grey_image(path) > 0
+    return np.asarray(_decoded(path, cv2.IMREAD_GRAYSCALE) > 0)
 
 
 def array(path: Path, dimensions: int) -> npt.NDArray[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.evaluation.cases import Dataset, Picture, PictureTruth
-from voxgate.export.evaluation.layouts.files import any_image, files, folders, grey_image, mask
+from voxgate.export.evaluation.layouts.files import any_image, files, folders, mask, read_picture
 
 BACKGROUND_GREY = 8  # levels around the border's median that are still background
 
@@ -37,8 +37,8 @@ class MadCase:
         return self.source.parent.name
 
     def picture(self) -> Picture:
-        """Grey levels."""
-        return Picture(grey_image(self.source))
+        """As it is stored."""
+        return Picture(read_picture(self.source))
 
     def truth(self) -> PictureTruth:
         """The mask and where the object is."""

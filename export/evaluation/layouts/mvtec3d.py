@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.evaluation.cases import Dataset, Picture, PictureTruth
-from voxgate.export.evaluation.layouts.files import any_image, files, folders, grey_image, mask
+from voxgate.export.evaluation.layouts.files import any_image, files, folders, mask, read_picture
 from voxgate.runtime.errors import ScanError
 
 MM_PER_M = 1000.0
@@ -47,7 +47,7 @@ class Mvtec3dCase:
         if path.exists():
             return PictureTruth(mask(path), self.defect != "good")
         return PictureTruth(
-            np.zeros(grey_image(self._beside("rgb")).shape, np.bool_), self.defect != "good"
+            np.zeros(read_picture(self._beside("rgb")).shape[:2], np.bool_), self.defect != "good"
         )
 
     def _beside(self, kind: str) -> Path:
@@ -85,9 +85,9 @@ def picture_of(xyz: Path) -> Picture:
     points = any_image(xyz)
     if points.ndim != 3 or points.shape[2] != 3 or points.dtype != np.float32:
         raise ScanError(f"{xyz}: expected (h, w, 3) float32, got {points.shape} {points.dtype}")
-    image = grey_image(xyz.parent.parent / "rgb" / f"{xyz.stem}.png")
-    if image.shape != points.shape[:2]:
-        raise ScanError(f"{xyz}: {points.shape[:2]}, but its picture is {image.shape}")
+    image = read_picture(xyz.parent.parent / "rgb" / f"{xyz.stem}.png")
+    if image.shape[:2] != points.shape[:2]:
+        raise ScanError(f"{xyz}: {points.shape[:2]}, but its picture is {image.shape[:2]}")
     depth_mm = (points[..., 2] * MM_PER_M).astype(np.float32)
     depth_mm[depth_mm <= 0] = np.nan
     return Picture(image, depth_mm, fitted_camera(points, xyz))

@@ -25,8 +25,8 @@ from voxgate.export.evaluation.layouts.files import (
     array,
     files,
     folders,
-    grey_image,
     json_object,
+    read_picture,
 )
 from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
 from voxgate.export.evaluation.picture_pose import FLOOR_MM
@@ -34,6 +34,7 @@ from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, Note, View
+from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.transforms import Transform, apply, invert, rigid
 from voxgate.runtime.volume.grid import GridSpec
 
@@ -80,10 +81,9 @@ class Instance:
 
     def arrivals(self) -> Iterator[View | Note]:
         """Every view with its pose."""
-        for number, ((picture, depth), pose) in enumerate(
-            zip(self.views, self._poses(), strict=True)
-        ):
-            yield View(number, grey_image(picture), pose, 0.0, depth_map(depth))
+        for number, ((file, depth), pose) in enumerate(zip(self.views, self._poses(), strict=True)):
+            image, colour = grey_and_colour(read_picture(file))
+            yield View(number, image, pose, 0.0, depth_map(depth), colour=colour)
 
     def truth(self) -> VoxelTruth:
         """Non-empty: what this instance's depth falls into. Bad: the annotated volume."""

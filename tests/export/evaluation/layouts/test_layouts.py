@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 from typing import cast
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
-from tests.kits import scene
+from tests.kits import scene, tiny
 from tests.kits.layouts_kit import (
     CAMERA,
     organised,
@@ -22,7 +23,8 @@ from tests.kits.layouts_kit import (
     write_sim3d,
 )
 from tests.kits.tiny import parts as tiny_parts
-from voxgate.export.evaluation.cases import PictureCase, SceneCase, VolumeCase
+from voxgate.export.evaluation.cases import Picture, PictureCase, SceneCase, VolumeCase
+from voxgate.export.evaluation.judges.picture_judge import model_inputs
 from voxgate.export.evaluation.layouts.mvtec3d import picture_of
 from voxgate.export.evaluation.layouts.open_dataset import LAYOUTS, open_dataset
 from voxgate.export.evaluation.layouts.sim3d import Instance, depth_map
@@ -31,6 +33,7 @@ from voxgate.export.golden.golden import load_golden
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.nouns import View
+from voxgate.runtime.recipe.manifest import TensorSpec
 
 WRITERS = {
     "sim3d": write_sim3d,
@@ -327,3 +330,38 @@ def test_an_exr_that_cannot_be_read_says_what_to_store(tmp_path: Path) -> None:
     (tmp_path / "00_depth.exr").write_bytes(b"v/1\x01 no picture")
     with pytest.raises(ScanError, match=r"00_depth\.npy"):
         depth_map(tmp_path / "00_depth.exr")
+
+
+def test_a_picture_of_mvtec_loses_its_colours_on_the_way_to_the_golden_scan(
+    tmp_path: Path,
+) -> None:
+    """The data set has red, green and blue; so have the models that were trained on it."""
+    folder = write_mvtec3d(tmp_path / "mvtec")
+    xyz = next(folder.glob("*/train/good/xyz/*.tiff"))
+    bgr = cv2.imread(str(xyz.parent.parent / "rgb" / f"{xyz.stem}.png"))
+    stored = np.asarray(bgr)[..., ::-1]
+    np.testing.assert_array_equal(picture_of(xyz).image, stored)
+    out = tmp_path / "golden"
+    asked = ["convert", str(folder), "--part", "bagel", "--out", str(out)]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    (view,) = load_golden(out).views
+    assert view.colour is not None
+    np.testing.assert_array_equal(view.colour, stored)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_recipe_gets_the_channels_of_a_picture_that_its_graph_takes(channels: int) -> None:
+    colours = np.random.default_rng(3).integers(0, 256, (*tiny.SHAPE[2:], 3), dtype=np.uint8)
+    image = TensorSpec(name="image", dtype="uint8", shape=(1, channels, *tiny.SHAPE[2:]))
+    found = model_inputs(tiny.manifest(inputs=(image,)), Picture(colours), "bagel")["image"]
+    if channels == 3:
+        np.testing.assert_array_equal(found[0], colours.transpose(2, 0, 1))
+    else:
+        assert np.abs(found[0, 0] - colours @ np.array([0.299, 0.587, 0.114])).max() <= 0.51
+
+
+def test_a_recipe_in_colour_takes_a_grey_picture() -> None:
+    image = TensorSpec(name="image", dtype="uint8", shape=(1, 3, *tiny.SHAPE[2:]))
+    grey = Picture(np.zeros(tiny.SHAPE[2:], np.uint8))
+    with pytest.raises(RecipeError, match=r"image is \(1, .* takes \(3, "):
+        model_inputs(tiny.manifest(inputs=(image,)), grey, "bagel")
