@@ -9,6 +9,7 @@ from threading import Lock, Thread
 
 from voxgate.runtime.page.screen import Screen, Watcher
 from voxgate.runtime.remote.client import Said
+from voxgate.runtime.wire.published import HeartbeatMessage
 
 Viewer = tuple[asyncio.AbstractEventLoop, "asyncio.Queue[Screen | None]"]
 WAITING_SCREENS = 4  # for a viewer that is slow: the newest ones
@@ -28,6 +29,11 @@ class Live:
     def screen(self) -> Screen:
         """The newest."""
         return self._screen
+
+    @property
+    def beat(self) -> HeartbeatMessage | None:
+        """The last heartbeat; None: the box is not heard."""
+        return self._watcher.beat
 
     async def screens(self) -> AsyncIterator[Screen]:
         """The newest, then each as it comes: with every heartbeat, so that silence is noticed."""

@@ -82,6 +82,11 @@ class Watcher:
                 self._verdict = None
         return self.screen()
 
+    @property
+    def beat(self) -> HeartbeatMessage | None:
+        """The last one; None: the box is not heard."""
+        return self._beat
+
     def screen(self) -> Screen:
         """As it stands."""
         beat, strip = self._beat, tuple(self._strip)

@@ -21,6 +21,7 @@ from voxgate.runtime.page.live import Live
 from voxgate.runtime.page.quality.archive import Archive
 from voxgate.runtime.page.quality.routes import quality_routes
 from voxgate.runtime.page.screen import STRIP, Watcher
+from voxgate.runtime.page.upkeep.routes import upkeep_routes
 from voxgate.runtime.remote.client import Client
 from voxgate.runtime.remote.history import last_jobs
 from voxgate.runtime.remote.marks import marks_file
@@ -28,6 +29,7 @@ from voxgate.runtime.remote.marks import marks_file
 log = logging.getLogger(__name__)
 
 NICE = 10  # whatever a browser asks for, a verdict comes first
+LAST_WORDS_S = 3  # a replay is not waited for
 AT_ONCE = 32  # connections; beyond it a browser is told to come back
 
 
@@ -47,7 +49,7 @@ def serve(config: CellConfig, key: Path | None = None) -> None:
         _remember(watcher, config)
         live = Live(watcher, client.listen())
         archive = Archive(config, marks_file(config.journal.path))
-        rooms = quality_routes(archive, door)
+        rooms = [*quality_routes(archive, door), *upkeep_routes(config, live, door)]
         app = app_of(live, door, rooms, (*HERE, *page.names))
         settings = uvicorn.Config(
             app,
@@ -55,6 +57,7 @@ def serve(config: CellConfig, key: Path | None = None) -> None:
             access_log=False,
             limit_concurrency=AT_ONCE,
             lifespan="off",
+            timeout_graceful_shutdown=LAST_WORDS_S,
             server_header=False,
         )
         _Server(settings, live, context).run(sockets=[bound])

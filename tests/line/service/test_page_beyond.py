@@ -32,6 +32,7 @@ EVIL = "<img src=x onerror=document.title='owned'>"
 EVERYTHING = {
     Role.OPERATOR: ("/", "/stream", "/me", "/jobs/job-1", "/api/jobs/job-1"),
     Role.QUALITY: ("/quality", "/api/jobs", "/api/scores"),
+    Role.MAINTENANCE: ("/maintenance", "/api/state", "/api/calibration", "/api/last"),
 }
 
 
@@ -106,10 +107,13 @@ def test_who_has_not_logged_in_sees_a_job(page: PageProcess) -> None:
 
 
 def test_a_role_sees_what_another_one_is_for(page: PageProcess) -> None:
-    operator, quality = (_cookie(page, each) for each in (Role.OPERATOR, Role.QUALITY))
+    operator, quality, keeper = (_cookie(page, each) for each in Role)
     for path in EVERYTHING[Role.QUALITY]:
         assert page.ask(path, Cookie=operator).status == 403
         assert page.ask(path, Cookie=quality).status == 200, path
+    for path in EVERYTHING[Role.MAINTENANCE]:
+        assert page.ask(path, Cookie=quality).status == 403
+        assert page.ask(path, Cookie=keeper).status == 200, path
     assert page.ask("/api/jobs/job-1", Cookie=operator).status == 200
     mark = {"judged": "right"}
     token = page.token(Cookie=operator)

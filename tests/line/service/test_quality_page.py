@@ -25,10 +25,12 @@ from voxgate.runtime.report.pdf import pdf_of
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
-from voxgate.sim.recipes import export_once
+from voxgate.sim.recipes import copy_as, export_once
 from voxgate.sim.virtual_cell import VirtualCell
 
-SPEED = 4.0
+SPEED = 2.0  # clocks that have just met know 25 ms: the arm has to stand so long
+TRIES = 6
+RECIPE = "bracket/1"
 PARTS = {"good": Outcome.PASS, "bad": Outcome.FAIL}
 READY = "document.body.dataset.ready"
 SCREENS = {320: 640, 1280: 720, 3840: 2160}  # pixels: a phone, a desk, a wall
@@ -37,18 +39,14 @@ LOOKED_AT = "document.querySelector('canvas').dataset"
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """Serves; by one recipe, and another one beside it."""
-    folder, recipe = tmp_path_factory.mktemp("box"), _recipe()
-    evidence = {"folder": str(folder / "evidence"), "min_free_gb": 0.0}
-    label = f"{recipe.parent.name}/{recipe.name}"
+    """Serves by one recipe."""
+    folder = tmp_path_factory.mktemp("box")
+    exported = export_once(small_bracket() / "golden", ROOT / "out" / "recipes")
+    copy_as(exported, folder / "recipes", RECIPE)
     calibration = small_bracket() / "calibration.json"
-    settings = {"evidence": evidence}
-    with Box.start(folder, calibration, recipe.parents[1], label, settings) as running:
+    settings = {"evidence": {"folder": str(folder / "evidence"), "min_free_gb": 0.0}}
+    with Box.start(folder, calibration, folder / "recipes", RECIPE, settings) as running:
         yield running
-
-
-def _recipe() -> Path:
-    return export_once(small_bracket() / "golden", ROOT / "out" / "recipes")
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +54,22 @@ def jobs(box: Box) -> dict[str, str]:
     """The job of each part, decided and recorded."""
     with VirtualCell(wires_from_config(box.config)) as cell:
         wait_until_ready(box, cell)
-        done = {}
-        for part, outcome in PARTS.items():
-            report = play_in_time(cell, small_bracket() / part, (), SPEED)
-            assert report.verdict is not None
-            assert report.verdict.outcome is outcome
-            done[part] = report.verdict.job_id
+        done = {part: _decided(cell, part, outcome) for part, outcome in PARTS.items()}
     assert box.config.evidence is not None
     folder = box.config.evidence.folder
     until(lambda: {k.job_id for k in kept_in(folder)} >= set(done.values()), "the recordings")
     return done
+
+
+def _decided(cell: VirtualCell, part: str, outcome: Outcome) -> str:
+    """Its job; on a machine that stalls the clocks a part is played again."""
+    for _ in range(TRIES):
+        verdict = play_in_time(cell, small_bracket() / part, (), SPEED).verdict
+        assert verdict is not None
+        if verdict.outcome is outcome:
+            return verdict.job_id
+        assert verdict.outcome is Outcome.INDETERMINATE
+    raise AssertionError(f"{part} was never {outcome.value}")
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +185,7 @@ def test_a_screen_is_too_small_or_too_dark_to_read(
     page: PageProcess, tab: Page, jobs: dict[str, str], width_px: int, scheme: str, language: str
 ) -> None:
     tab.likes(scheme)
-    for path in ("/quality", f"/jobs/{jobs['bad']}"):
+    for path in ("/quality", "/maintenance", f"/jobs/{jobs['bad']}"):
         _open(tab, page, f"{path}?lang={language}", width_px)
         assert tab.value("document.documentElement.scrollWidth") <= width_px
         text, back = (_luminance(tab.value(_colour(each))) for each in ("color", "backgroundColor"))
@@ -238,10 +242,8 @@ def test_a_button_that_judges_does_nothing(
 def test_another_recipe_is_not_asked_or_says_what_the_line_said(
     page: PageProcess, jobs: dict[str, str]
 ) -> None:
-    recipe, token = _recipe(), page.token()
-    compare = f"/api/jobs/{jobs['bad']}/compare"
-    label = f"{recipe.parent.name}/{recipe.name}"
-    both = page.post(compare, {"recipe": label}, X_VoxGate_Token=token).json
+    token, compare = page.token(), f"/api/jobs/{jobs['bad']}/compare"
+    both = page.post(compare, {"recipe": RECIPE}, X_VoxGate_Token=token).json
     assert both["line"]["outcome"] == both["other"]["outcome"] == "FAIL"
     assert both["line"]["defects"] == both["other"]["defects"]
     elsewhere = page.post(compare, {"recipe": "../../etc"}, X_VoxGate_Token=token)
@@ -276,3 +278,28 @@ def test_without_a_browser_a_pdf_is_a_traceback(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ScanError, match="apt-get install chromium"):
         pdf_of("<p>")
+
+
+@needs_chromium
+def test_a_camera_a_clock_or_a_recipe_is_not_looked_after(
+    box: Box, page: PageProcess, tab: Page, jobs: dict[str, str]
+) -> None:
+    _open(tab, page, "/maintenance")
+    text = "document.querySelector('{}').textContent"
+    tab.wait_for(f"{text.format('#cameras')}.includes('streaming')")
+    assert "READY" in tab.value(text.format("#state"))
+    figures = tab.value(text.format("#figures"))
+    for name in ("clock_residual_seconds", "disk_free_bytes", "calibration_drift_mm"):
+        assert name in figures
+    assert "calibration.json" in tab.value(text.format("#of"))
+    tab.value("document.querySelector('#examine').click()")
+    tab.wait_for("document.querySelectorAll('#recipes tr').length > 0")
+    assert RECIPE in tab.value(text.format("#recipes"))
+    assert "processor" in tab.value(text.format("#rows"))
+    tab.value("window.scrollTo(0, 0)")
+    _shown(tab, "page-maintenance.png")
+
+
+def test_the_doctor_is_called_by_whoever_writes_an_address(page: PageProcess) -> None:
+    assert page.ask("/api/examine").status == 405
+    assert page.post("/api/examine", {}).status == 403

@@ -1,0 +1,1 @@
+"""The maintenance page: cameras, clocks, drift, disk, recipes and signers, the calibration."""
