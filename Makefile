@@ -41,8 +41,10 @@ GPU_READY := .venv-gpu/.ready
 # each of two cores. A file stays in one process: what its tests share is made once. Where every
 # core has its process, a second thread of the linear algebra only takes turns with the first.
 REAL_TIME := tests/line tests/box
-COMPUTE := env OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile \
-	$(REAL_TIME:%=--ignore=%)
+COMPUTE := env OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
+# Rooms without sockets, processes and clocks
+PURE := tests/house tests/calib/numerics tests/export/quality $(wildcard tests/runtime/test_*.py) \
+	$(addprefix tests/runtime/,comparison config fusion geometry inspection pixels recipe scenes sync trays volume)
 
 demo: $(KERNELS)
 	$(BIN)/voxgate demo
@@ -54,7 +56,7 @@ real-time: $(KERNELS)
 	$(BIN)/pytest -q -n 4 --dist loadfile $(REAL_TIME)
 
 computing: $(KERNELS)
-	nice -n 5 $(COMPUTE)
+	nice -n 5 $(COMPUTE) $(REAL_TIME:%=--ignore=%)
 
 test-export: $(EXPORT_READY)
 	$(EXPORT_BIN)/pytest -q $(EXPORT_TESTS)
@@ -79,12 +81,12 @@ test-gpu: $(GPU_READY)
 bench-gpu: $(GPU_READY)
 	$(GPU_BIN)/voxgate bench gpu
 
-# While one writes: the style, the types, the contracts and the quick tests, side by side
+# While one writes: the style, the types, the contracts and the pure rooms, side by side
 quick: $(READY)
 	@$(MAKE) --no-print-directory -j 2 -O types quick-tests
 
 quick-tests: style $(KERNELS)
-	$(COMPUTE) -m "not slow and not nightly"
+	$(COMPUTE) -m "not slow and not nightly" $(PURE)
 
 style: $(READY)
 	$(BIN)/ruff format --check .
