@@ -12,6 +12,14 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.checks import (
+    check_colour,
+    check_depth,
+    check_image,
+    check_picture,
+    check_sensed,
+)
+from voxgate.runtime.instances import InstanceReport
 from voxgate.runtime.transforms import Transform, check_rigid
 
 
@@ -156,9 +164,9 @@ class Frame:
     device: Device = Device.CAMERA
 
     def __post_init__(self) -> None:
-        _check_picture(self.image)
-        _check_depth(self.depth_mm, self.image)
-        _check_sensed(self.sensed_mm, self.depth_mm)
+        check_picture(self.image)
+        check_depth(self.depth_mm, self.image)
+        check_sensed(self.sensed_mm, self.depth_mm)
         if self.exposure_ns < 0:
             raise ValueError(f"exposure must not be negative, got {self.exposure_ns} ns")
 
@@ -210,9 +218,9 @@ class View:
         return self if self.sensed is None else self.sensed
 
     def __post_init__(self) -> None:
-        _check_image(self.image)
-        _check_colour(self.colour, self.image)
-        _check_depth(self.depth_mm, self.image)
+        check_image(self.image)
+        check_colour(self.colour, self.image)
+        check_depth(self.depth_mm, self.image)
         check_rigid(self.part_from_camera)
         if not (np.isfinite(self.uncertainty_mm) and self.uncertainty_mm >= 0):
             raise ValueError(f"uncertainty must be finite and >= 0, got {self.uncertainty_mm} mm")
@@ -296,11 +304,13 @@ class Verdict:
     views: tuple[ViewReport, ...] = ()
     alignment: Alignment | None = None
     drift: Drift | None = None  # None: the views overlap too little to tell
+    instances: tuple[InstanceReport, ...] = ()  # of a tray of several parts
     timing_ms: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.outcome is Outcome.PASS and (self.notes or self.defects):
-            raise ValueError("a PASS has neither reasons against it nor defects")
+        odd = any(each.odd is not False for each in self.instances)
+        if self.outcome is Outcome.PASS and (self.notes or self.defects or odd):
+            raise ValueError("a PASS has neither reasons against it nor defects nor odd instances")
         if self.outcome is not Outcome.PASS and not self.notes:
             raise ValueError(f"{self.outcome.value} needs a reason")
 
@@ -312,39 +322,3 @@ class Verdict:
     def reasons(self) -> tuple[Reason, ...]:
         """The reasons without their words, each once, in order."""
         return tuple(dict.fromkeys(note.reason for note in self.notes))
-
-
-def _check_image(image: npt.NDArray[np.uint8]) -> None:
-    if image.ndim != 2 or image.dtype != np.uint8:
-        raise ValueError(f"an image is (h, w) uint8, got {image.shape} {image.dtype}")
-
-
-def _check_picture(picture: Picture) -> None:
-    _check_image(picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 3 else picture)
-
-
-def _check_colour(colour: ColourImage | None, image: GreyImage) -> None:
-    if colour is not None and (colour.shape != (*image.shape, 3) or colour.dtype != np.uint8):
-        raise ValueError(
-            f"colour is uint8 of the image's shape {image.shape} and 3 channels, "
-            f"got {colour.shape} {colour.dtype}"
-        )
-
-
-def _check_depth(depth_mm: DepthMap | None, image: Picture) -> None:
-    if depth_mm is None:
-        return
-    if depth_mm.dtype != np.float32 or depth_mm.shape != image.shape[:2]:
-        raise ValueError(
-            f"depth is float32 of the image's shape {image.shape[:2]}, "
-            f"got {depth_mm.shape} {depth_mm.dtype}"
-        )
-
-
-def _check_sensed(sensed_mm: DepthMap | None, depth_mm: DepthMap | None) -> None:
-    if sensed_mm is None:
-        return
-    if depth_mm is not None:
-        raise ValueError("depth is of the image's pixels or of a sensor's own, not both")
-    if sensed_mm.dtype != np.float32 or sensed_mm.ndim != 2:
-        raise ValueError(f"depth is (h, w) float32, got {sensed_mm.shape} {sensed_mm.dtype}")

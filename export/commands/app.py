@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from voxgate.export.commands.cameras import cameras
@@ -18,10 +20,12 @@ from voxgate.export.commands.methods.padim import padim
 from voxgate.export.commands.methods.patchcore import patchcore
 from voxgate.export.commands.methods.reverse_distillation import reverse_distillation
 from voxgate.export.commands.methods.variation import variation
+from voxgate.export.commands.neighbours import neighbours
 from voxgate.export.commands.reference import reference
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "reference": reference,
+    "neighbours": neighbours,
     "patchcore": patchcore,
     "efficientad": efficientad,
     "reverse-distillation": reverse_distillation,

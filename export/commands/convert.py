@@ -24,7 +24,9 @@ class SetupName(str, Enum):
 def convert(
     source: Annotated[
         Path,
-        typer.Argument(help="A scan (folder or .mcap), or with --part a data set's folder."),
+        typer.Argument(
+            help="A scan (folder or .mcap), a scene's folder, or with --part a data set's."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The new scan, .mcap or folder; it must not exist.")],
     part: Annotated[
@@ -36,12 +38,16 @@ def convert(
     voxel_mm: VoxelMm = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a scan's folder as .mcap and back, or a data set's training instance as a scan.
+    """Write a scan's folder as .mcap and back, or a scene or a data set's instance as a scan.
 
     `voxgate export METHOD --scan OUT` goes on from there.
     """
+    from voxgate.runtime.scenes.open_scene import is_scene
+
     with errors_as_json(as_json):
-        if part is None:
+        if part is None and is_scene(source):
+            said = _scene(source, out)
+        elif part is None:
             said = _converted(source, out, voxel_mm)
         else:
             said = _trained(source, part, out, setup, voxel_mm)
@@ -57,6 +63,12 @@ def _converted(source: Path, out: Path, voxel_mm: float | None) -> dict[str, obj
     if voxel_mm is not None:
         raise ScanError("--voxel-mm is of a data set's --part; a scan keeps its grid.json")
     return {"lost": convert_scan(source, out)}
+
+
+def _scene(source: Path, out: Path) -> dict[str, object]:
+    from voxgate.export.evaluation.layouts.convert import convert_scene
+
+    return {"views": convert_scene(source, out)}
 
 
 def _trained(

@@ -97,7 +97,7 @@ def write_recipe(folder: Path, parts: RecipeParts) -> None:
     """Write the folder beside its place and rename it there. Raises RecipeError if it exists."""
     check_free(folder)
     files = _files(parts)
-    manifest = parts.manifest.model_copy(update={"files": _digests(files)})
+    manifest = parts.manifest.model_copy(update={"files": digests(files)})
     write_files(folder, manifest, files)
 
 
@@ -140,21 +140,22 @@ def name_of(part: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", part).strip("-_")[:64] or "part"
 
 
-def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
+def digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    """sha256 of each, by name."""
     return {name: sha256(content) for name, content in files.items()}
 
 
 def _files(parts: RecipeParts) -> dict[str, bytes]:
     files = {
         "model.onnx": parts.model,
-        "viewplan.json": _json(_plan(parts.plan)),
-        "expected.npz": _npz(ijk=parts.expected_ijk),
-        "threshold.json": _json(parts.threshold),
-        "probe.npz": _npz(**_probe_arrays(parts.probes)),
+        "viewplan.json": as_json(plan_fields(parts.plan)),
+        "expected.npz": as_npz(ijk=parts.expected_ijk),
+        "threshold.json": as_json(parts.threshold),
+        "probe.npz": as_npz(**_probe_arrays(parts.probes)),
     }
     if parts.reference is not None:
         spread = parts.reference.spread_counts
-        files[REFERENCE_FILE] = _npz(
+        files[REFERENCE_FILE] = as_npz(
             image=parts.reference.image,
             depth_counts=parts.reference.depth_counts,
             shown_counts=parts.reference.shown_counts,
@@ -169,7 +170,8 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
     return files
 
 
-def _plan(plan: ViewPlan) -> dict[str, Any]:
+def plan_fields(plan: ViewPlan) -> dict[str, Any]:
+    """Of viewplan.json."""
     return {
         "max_distance_mm": plan.max_distance_mm,
         "max_angle_deg": plan.max_angle_deg,
@@ -185,11 +187,13 @@ def _probe_arrays(probes: Sequence[Probe]) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
-def _json(value: Mapping[str, Any]) -> bytes:
+def as_json(value: Mapping[str, Any]) -> bytes:
+    """For people too."""
     return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
 
 
-def _npz(**arrays: npt.ArrayLike) -> bytes:
+def as_npz(**arrays: npt.ArrayLike) -> bytes:
+    """Compressed."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

@@ -57,8 +57,8 @@ def reference_views(golden: Golden, flicker: Gloss, manifest: Manifest) -> Refer
         image=np.stack(
             [view.picture if manifest.in_colour else view.image for view in golden.views]
         ),
-        depth_counts=_counts(depth, unit_mm),
-        shown_counts=_counts(golden.unreturned.depth_mm, unit_mm),
+        depth_counts=counts_of(depth, unit_mm),
+        shown_counts=counts_of(golden.unreturned.depth_mm, unit_mm),
         depth_unit_mm=unit_mm,
         part_from_camera=np.stack([view.part_from_camera for view in golden.views]),
         gloss=flicker.grey,
@@ -72,10 +72,11 @@ def _sensed_views(golden: Golden, unit_mm: float) -> SensedViews | None:
     shapes = golden.shapes
     depth = np.stack([view.depth_mm for view in shapes if view.depth_mm is not None])
     poses = np.stack([view.part_from_camera for view in shapes])
-    return SensedViews(_counts(depth, unit_mm), poses)
+    return SensedViews(counts_of(depth, unit_mm), poses)
 
 
-def _counts(depth_mm: npt.NDArray[np.float32], unit_mm: float) -> npt.NDArray[np.uint16]:
+def counts_of(depth_mm: npt.NDArray[np.float32], unit_mm: float) -> npt.NDArray[np.uint16]:
+    """Of depth (..., NaN where there is none), 0 for that."""
     counts: npt.NDArray[np.uint16] = np.rint(np.nan_to_num(depth_mm) / unit_mm).astype(np.uint16)
     return counts
 

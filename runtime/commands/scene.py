@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json, stdout_console
 from voxgate.runtime.commands.options import AsJson
 
+if TYPE_CHECKING:
+    from voxgate.runtime.scenes.scene import Scene
+    from voxgate.runtime.trays.judge import SceneVerdict
+
 
 def scene(
     folder: Annotated[Path, typer.Argument(help="Folder of one scene: posed views of a tray.")],
+    recipe: Annotated[
+        Path | None, typer.Option(help="Folder of a recipe of trays; it is proven first.")
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option(help="Write a picture with every instance marked to this .png.")
     ] = None,
@@ -23,17 +31,15 @@ def scene(
 
     from rich.table import Table
 
-    from voxgate.runtime.common.crew import Crew
     from voxgate.runtime.offline.inspect_scan import EXIT_CODES
     from voxgate.runtime.report.tray_picture import save_picture
     from voxgate.runtime.report.tray_words import as_json as verdict_json
     from voxgate.runtime.report.tray_words import rows
     from voxgate.runtime.scenes.open_scene import open_scene
-    from voxgate.runtime.trays.judge import judge
 
-    with errors_as_json(as_json), Crew(2) as crew:
+    with errors_as_json(as_json):
         shown = open_scene(folder)
-        verdict = judge(shown, crew)
+        verdict = _judged(shown, recipe)
         if picture is not None:
             save_picture(picture, shown, verdict)
     if as_json:
@@ -47,3 +53,16 @@ def scene(
         for doubt in verdict.doubts:
             console.print(f"{doubt.reason.value}: {doubt.detail}", highlight=False)
     raise typer.Exit(EXIT_CODES[verdict.outcome])
+
+
+def _judged(shown: Scene, folder: Path | None) -> SceneVerdict:
+    from voxgate.runtime.common.crew import Crew
+    from voxgate.runtime.offline.inspect_scan import open_tray_inspector
+    from voxgate.runtime.recipe.recipe import Recipe
+    from voxgate.runtime.trays.judge import judge
+
+    if folder is None:
+        with Crew(2) as crew:
+            return judge(shown, crew)
+    with closing(open_tray_inspector(Recipe.load(folder), shown)) as inspector:
+        return inspector.judge_scene(shown)

@@ -106,6 +106,8 @@ def plan(machine: Machine) -> Finding:
     try:
         folder = recipe_folder(config.recipes.folder, config.recipes.default)
         recipe = Recipe.load(folder, trust_of(config.recipes))
+        if recipe.of_trays:
+            return off(f"{recipe.label} compares the parts of a tray: it has no graph")
         choice = automatic(recipe, plans_of(config))
     except VoxGateError as error:
         return red(str(error), f"voxgate build {config.recipes.default} -c CELL.yaml")

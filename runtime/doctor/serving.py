@@ -57,7 +57,6 @@ def default_recipe(config: CellConfig, calibration: Calibration) -> Recipe | Non
     if name is None:
         return None
     recipe = opened(config.recipes, name)
-    recipe.check_detector()
     recipe.check_calibration(calibration)
     recipe.check_pictures(config.in_colour)
     return recipe

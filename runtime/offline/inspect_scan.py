@@ -12,6 +12,7 @@ from pathlib import Path
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.engines.choice import choose
+from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.inspection.several.inspector import AnyInspector
 from voxgate.runtime.inspection.several.inspector import open_inspector as open_cell
@@ -22,7 +23,11 @@ from voxgate.runtime.scans.cell_scan import CellScan
 from voxgate.runtime.scans.open_scan import open_part_scan
 from voxgate.runtime.scans.placed import lost_frames, placed
 from voxgate.runtime.scans.scan import Scan
+from voxgate.runtime.scenes.camera_alone import scene_calibration
+from voxgate.runtime.scenes.open_scene import is_scene, open_scene
+from voxgate.runtime.scenes.scene import Scene
 from voxgate.runtime.sync.synchronizer import Synchronizer
+from voxgate.runtime.trays.inspector import TrayInspector
 from voxgate.runtime.volume.smooth import smooth
 from voxgate.runtime.volume.volume import Voxels
 from voxgate.runtime.volume.volume_file import save_volume
@@ -33,18 +38,37 @@ EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INDETERMINATE: 3}
 OnProgress = Callable[[int, int], None]
 
 
+Opened = AnyInspector | TrayInspector
+"""Of single parts, or of the parts of a tray."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
-    """One scan's verdict and the volume it rests on, smooth below the threshold."""
+    """One scan's verdict and the volume it rests on, smooth below the threshold; voxels: None of a
+    tray, whose parts are compared with each other."""
 
     verdict: Verdict
     message: VerdictMessage
-    voxels: Voxels
+    voxels: Voxels | None
     recipe: Recipe
 
     def save_volume(self, path: Path) -> None:
         """Write the anomaly volume. Raises VoxGateError when the file cannot be written."""
+        if self.voxels is None:
+            raise RecipeError(f"recipe {self.recipe.label} inspects trays: they have no volume")
         save_volume(path, self.voxels, self.recipe.grid)
+
+
+def open_any(
+    recipe: Recipe, folder: Path, calibrations: Mapping[str, Calibration], settings: Settings
+) -> Opened:
+    """An inspector of parts or of trays, as the recipe is. Raises VoxGateError."""
+    if not recipe.of_trays:
+        return open_inspector(recipe, folder, calibrations, settings)
+    if len(calibrations) != 1:
+        raise RecipeError(f"recipe {recipe.label} is of trays, which one camera looks at")
+    (calibration,) = calibrations.values()
+    return TrayInspector.open(recipe, calibration, settings.limits, settings.threads)
 
 
 def open_inspector(
@@ -66,22 +90,48 @@ def inspect_folder(
     settings: Settings = DEFAULTS,
     on_progress: OnProgress = lambda done, of: None,
 ) -> Inspection:
-    """Inspect one recorded scan. Raises VoxGateError (one line) for input that cannot be used."""
+    """Inspect one recorded scan, or a scene by a recipe of trays.
+
+    Raises VoxGateError (one line) for input that cannot be used.
+    """
+    if is_scene(folder):
+        return _inspect_scene(folder, Recipe.load(recipe_folder), settings)
     scan = open_part_scan(folder, calibration)
     recipe = Recipe.load(recipe_folder)
-    with closing(open_inspector(recipe, recipe_folder, scan.calibrations, settings)) as inspector:
+    with closing(open_any(recipe, recipe_folder, scan.calibrations, settings)) as inspector:
         verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)
+        message = verdict_message(verdict, offline_header(folder, inspector, settings))
+        if isinstance(inspector, TrayInspector):
+            return Inspection(verdict, message, None, recipe)
         return Inspection(
-            verdict,
-            verdict_message(verdict, offline_header(folder, inspector, settings)),
-            smooth(inspector.volume.occupied(), recipe.grid),
-            recipe,
+            verdict, message, smooth(inspector.volume.occupied(), recipe.grid), recipe
         )
+
+
+def _inspect_scene(folder: Path, recipe: Recipe, settings: Settings) -> Inspection:
+    scene = open_scene(folder)
+    with closing(open_tray_inspector(recipe, scene, settings)) as inspector:
+        verdict = inspector.inspect_scene(scene)
+        header = offline_header(folder, inspector, settings)
+    return Inspection(verdict, verdict_message(verdict, header), None, recipe)
+
+
+def open_tray_inspector(
+    recipe: Recipe, scene: Scene, settings: Settings = DEFAULTS
+) -> TrayInspector:
+    """Of scenes by this camera. Raises VoxGateError."""
+    if not recipe.of_trays:
+        raise RecipeError(
+            f"{scene.folder}: a scene of several parts needs a recipe of trays (voxgate export "
+            f"neighbours), and {recipe.label} is of single parts"
+        )
+    calibration = scene_calibration(scene, recipe.manifest.part)
+    return TrayInspector.open(recipe, calibration, settings.limits, settings.threads)
 
 
 def inspect_scan(
     scan: Scan | CellScan,
-    inspector: AnyInspector,
+    inspector: Opened,
     on_progress: OnProgress = lambda done, of: None,
     max_gap_ns: int = DEFAULTS.max_gap_ns,
 ) -> Verdict:
@@ -101,7 +151,7 @@ def _told(
         on_progress(done, scan.frame_count)
 
 
-def offline_header(folder: Path, inspector: AnyInspector, settings: Settings) -> Header:
+def offline_header(folder: Path, inspector: Opened, settings: Settings) -> Header:
     """An offline result is named after what it was made from, and never acts on a line."""
     configuration = f"{settings}{inspector.recipe.manifest.calibration_digest}"
     scan_id = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]

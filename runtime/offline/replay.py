@@ -21,7 +21,7 @@ from voxgate.runtime.config.cell import Cell
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.nouns import Device, Frame, Note, Verdict, View
-from voxgate.runtime.offline.inspect_scan import inspect_scan, offline_header, open_inspector
+from voxgate.runtime.offline.inspect_scan import inspect_scan, offline_header, open_any
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.store import recipe_folder, trust_of
 from voxgate.runtime.records.evidence_folder import COLON, NAME
@@ -165,7 +165,7 @@ def _replay_scan(
     settings = DEFAULTS if cell is None else Settings.from_config(cell.config)
     label = None if recorded is None else recorded.recipe
     loaded, folder = _recipe(recipe, cell, label)
-    with closing(open_inspector(loaded, folder, scan.calibrations, settings)) as inspector:
+    with closing(open_any(loaded, folder, scan.calibrations, settings)) as inspector:
         verdict = inspect_scan(scan, inspector, max_gap_ns=settings.max_gap_ns)
         message = verdict_message(verdict, offline_header(path, inspector, settings))
     return _compared(verdict, message, recorded, (), fields=frozenset({"outcome"}))
@@ -176,7 +176,7 @@ def _replay_job(path: Path, job: RecordedJob, recipe: Path | None, cell: Cell | 
     line = Line.recorded(known.settings) if cell is None else Line.from_config(cell.config)
     loaded, folder = _recipe(recipe, cell, known.job.recipe)
     walk = _Walk(job, line)
-    with closing(open_inspector(loaded, folder, {"": job.calibration}, line.settings)) as inspector:
+    with closing(open_any(loaded, folder, {"": job.calibration}, line.settings)) as inspector:
         verdict = _decided(job, inspector.inspect(walk.arrivals()))
         header = offline_header(path, inspector, line.settings)
         job_id, part_id = known.job.job_id, known.job.part_id

@@ -49,6 +49,31 @@ class Probe:
     score: npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TrayProbe:
+    """A tray that was judged at export: image (n, h, w) uint8, depth_mm (n, h, w) float32 with NaN,
+    part_from_camera (n, 4, 4); of every stride_px-th pixel of the camera. score (k,): of each
+    instance, NaN of one that was not compared."""
+
+    image: npt.NDArray[np.uint8]
+    depth_mm: npt.NDArray[np.float32]
+    part_from_camera: npt.NDArray[np.float64]
+    stride_px: int
+    score: npt.NDArray[np.float64]
+
+
+def tray_probe_of(content: bytes) -> TrayProbe:
+    """Of probe.npz of a recipe for trays."""
+    arrays = arrays_of(content)
+    return TrayProbe(
+        arrays["image"],
+        _depth_mm(arrays["depth_counts"], float(arrays["depth_unit_mm"])),
+        np.stack([rigid(each) for each in arrays["part_from_camera"]]),
+        int(arrays["stride_px"]),
+        arrays["score"],
+    )
+
+
 def plan_of(content: bytes) -> ViewPlan:
     """Of viewplan.json."""
     fields = parse_object(content.decode("utf-8"))

@@ -26,6 +26,8 @@ from voxgate.runtime.recipe.manifest import (
 )
 
 MANIFEST_FILE = "manifest.json"
+TRAY_FILES = ("viewplan.json", "threshold.json", "probe.npz")
+"""What a recipe holds that compares the parts of a tray: nothing is taught, there is no graph."""
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 31  # no model of the methods we serve comes near 2 GiB
 
@@ -72,8 +74,12 @@ def content_of(folder: Path, manifest: Manifest) -> dict[str, bytes]:
     return {name: read_file(folder, name, digest) for name, digest in manifest.own_files.items()}
 
 
+def _own_files(manifest: Manifest) -> tuple[str, ...]:
+    return TRAY_FILES if manifest.detector == "scene" else FILES
+
+
 def _check_files(path: Path, manifest: Manifest) -> None:
-    needed = {*FILES, *(name for each in manifest.detectors for name in each.files)}
+    needed = {*_own_files(manifest), *(name for each in manifest.detectors for name in each.files)}
     needed |= {plan.file for plan in manifest.plans}
     allowed = {*needed, REFERENCE_FILE, ZONES_FILE, SCORER_FILE, UNINSPECTED_FILE}
     for camera in manifest.cameras[1:]:

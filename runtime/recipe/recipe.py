@@ -21,10 +21,12 @@ from voxgate.runtime.recipe.carried_plan import CarriedPlan, carried_plans
 from voxgate.runtime.recipe.contents import (
     Probe,
     ReferenceView,
+    TrayProbe,
     expected_of,
     plan_of,
     probes_of,
     reference_of,
+    tray_probe_of,
 )
 from voxgate.runtime.recipe.external_data import refers_elsewhere
 from voxgate.runtime.recipe.folder import (
@@ -75,6 +77,7 @@ class Recipe:
     digest: sha256 of its manifest, which lists the sha256 of every file. plans: of TensorRT, built
         ahead for cards, of this one model where it was taken out as one.
     beside: of each further camera, in the manifest's order; camera: of several, which this is of.
+    tray_probe: of a recipe that compares the parts of a tray; it has no model, expects no surface.
     """
 
     manifest: Manifest
@@ -94,6 +97,12 @@ class Recipe:
     plans: tuple[CarriedPlan, ...] = ()
     beside: tuple[Recipe, ...] = ()
     camera: str = ""
+    tray_probe: TrayProbe | None = None
+
+    @property
+    def of_trays(self) -> bool:
+        """Whether it compares the parts of a tray with each other."""
+        return self.manifest.detector == "scene"
 
     @property
     def label(self) -> str:
@@ -138,6 +147,8 @@ class Recipe:
     @property
     def models(self) -> tuple[Recipe, ...]:
         """Every model as a recipe of its own, the first one first: to be opened, proven, built."""
+        if self.of_trays:
+            return ()
         manifest = self.manifest.model_copy(update={"schema_version": 1, "detectors": ()})
         first = replace(self, manifest=manifest, further=(), scorer=None)
         models = (first, *(_alone(first, each) for each in self.further))
@@ -172,11 +183,11 @@ class Recipe:
             raise RecipeError(f"{where}: {one_line(error)}; export the recipe again") from error
 
     def check_detector(self) -> None:
-        """Raises RecipeError for a detector that this runtime cannot serve."""
-        if self.manifest.detector == "scene":
+        """Raises RecipeError unless a graph scores views or volumes of single parts."""
+        if self.of_trays:
             raise RecipeError(
-                f"recipe {self.label}: scene detectors (Odd-One-Out) are not served yet: "
-                "choose a view or volume detector"
+                f"recipe {self.label} compares the parts of a tray with each other: it has no "
+                "graph to build or to run"
             )
 
     def check_further(self, engines: Collection[str]) -> None:
@@ -255,6 +266,8 @@ def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
             raise ValueError(
                 f"{name} cannot be read, or keeps tensors in other files, which nobody has signed"
             )
+    if manifest.detector == "scene":
+        return _of_trays(manifest, content)
     grid = manifest.grid
     plan = plan_of(content["viewplan.json"])
     zones = _zones(content.get(ZONES_FILE), grid.voxel_mm)
@@ -298,6 +311,21 @@ def _check_manifests(whole: Manifest, section: CameraSection, own: Manifest) -> 
     listed = dict(zip(files_of(section.name, own.files), own.files.values(), strict=True))
     if any(whole.files.get(name) != digest for name, digest in listed.items()):
         raise ValueError(f"camera {section.name}: its files are not those that are listed")
+
+
+def _of_trays(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
+    grid = manifest.grid
+    return Recipe(
+        manifest=manifest,
+        model=b"",
+        plan=plan_of(content["viewplan.json"]),
+        grid=GridSpec(grid.origin_mm, grid.shape, grid.voxel_mm),
+        expected_ijk=np.empty((0, 3), np.int32),
+        reference=(),
+        probes=(),
+        threshold=json.loads(content["threshold.json"]),
+        tray_probe=tray_probe_of(content["probe.npz"]),
+    )
 
 
 def _detector(section: DetectorSection, content: Mapping[str, bytes]) -> Detector:

@@ -9,6 +9,11 @@ from voxgate.runtime.scenes import published, scene_file
 from voxgate.runtime.scenes.scene import Scene
 
 
+def is_scene(folder: Path) -> bool:
+    """Whether it has one of the layouts."""
+    return any((folder / name).is_file() for name in (scene_file.SCENE, published.METADATA))
+
+
 def open_scene(folder: Path) -> Scene:
     """A scene of either layout, every picture loaded. Raises ScanError."""
     if (folder / scene_file.SCENE).is_file():

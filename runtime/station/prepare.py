@@ -23,27 +23,35 @@ def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_C
 
     def prepare(name: str) -> Prepared:
         # these pull in the engine and the compiled kernels: loaded beside the cameras' start
-        from voxgate.runtime.engines.choice import choose
+        from voxgate.runtime.engines.choice import Choice, choose
         from voxgate.runtime.inspection.inspector import Inspector
         from voxgate.runtime.inspection.warm_up import load_compiler
+        from voxgate.runtime.trays.inspector import BACKEND, TrayInspector
 
         with Crew(2) as both:  # reading and unpacking need no interpreter
             recipe, _ = both.both(lambda: opened(config.recipes, name), load_compiler)
         recipe.check_pictures(config.in_colour)
         plans = plans_of(config)
-        choice = choose(config.engine.backend, recipe, plans)
-        inspector = Inspector.open(
-            recipe,
-            calibration,
-            config.limits,
-            choice.backend,
-            config.engine.threads,
-            now_ns=clock.monotonic_ns,
-            plans=plans,
-        )
-        inspector.warm_up()
-        if inspector.equipment.gpu_memory is not None:
-            log.info(inspector.equipment.gpu_memory)
+        inspector: Inspector | TrayInspector
+        if recipe.of_trays:
+            choice = Choice(BACKEND, config.engine.backend, "parts of a tray are compared")
+            inspector = TrayInspector.open(
+                recipe, calibration, config.limits, config.engine.threads, clock.monotonic_ns
+            )
+        else:
+            choice = choose(config.engine.backend, recipe, plans)
+            inspector = Inspector.open(
+                recipe,
+                calibration,
+                config.limits,
+                choice.backend,
+                config.engine.threads,
+                now_ns=clock.monotonic_ns,
+                plans=plans,
+            )
+            inspector.warm_up()
+            if inspector.equipment.gpu_memory is not None:
+                log.info(inspector.equipment.gpu_memory)
         signature = recipe.signature
         return Prepared(
             inspector,

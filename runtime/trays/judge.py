@@ -94,6 +94,8 @@ class TrayJudge:
         self._views: list[Prepared] = []
         self._above: list[Above] = []
         self._standing: Standing | None = None
+        self.grid: Grid | None = None  # on which they were compared
+        self.table_z_mm = 0.0 if table_z_mm is None else table_z_mm
 
     def add(self, view: SceneView) -> None:
         """Take in a view. Once PLACED_FROM of the planned ones are there, each instance's place is
@@ -112,6 +114,7 @@ class TrayJudge:
         """Which are odd, by everything that was added."""
         self._take_waiting()
         tray = self._tray()
+        self.table_z_mm = tray.table_z_mm
         whole, apart = self._whole(tray)
         found = [
             *doubts.views([each.view for each in self._views], tray.instances),
@@ -160,6 +163,7 @@ class TrayJudge:
     def _compare(self, standing: Standing, tray: Tray) -> tuple[dict[int, Judged], list[Note]]:
         """Each against the others: by label, and what was doubtful about it."""
         grid, whole, worlds = standing.grid, standing.whole, standing.worlds
+        self.grid = grid
         fused = [
             _own(surface, world, each, tray, grid)
             for surface, world, each in zip(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.transforms import Transform, apply, invert
-from voxgate.runtime.trays.look_kernels import add_look
+from voxgate.runtime.trays.kernels.look import add_look
 from voxgate.runtime.trays.majority import (
     LEAST_OTHERS,
     gaussian,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from voxgate.runtime.trays.majority_kernels import largest_common, majority_of, median_of
+from voxgate.runtime.trays.kernels.majority import largest_common, majority_of, median_of
 from voxgate.runtime.trays.surface import Field, Mask
 
 Weights = npt.NDArray[np.float64]

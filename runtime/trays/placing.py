@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from voxgate.runtime.transforms import Transform, apply
-from voxgate.runtime.trays.field_kernels import sample as sample_fields
+from voxgate.runtime.trays.kernels.fields import sample as sample_fields
 from voxgate.runtime.trays.surface import Field, Grid, Surface
 from voxgate.runtime.trays.tray import Instance
 

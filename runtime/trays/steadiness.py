@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.transforms import Transform, apply, invert
-from voxgate.runtime.trays.field_kernels import sample
+from voxgate.runtime.trays.kernels.fields import sample
 from voxgate.runtime.trays.surface import Grid, Surface
 from voxgate.runtime.trays.tray import Instance
 

@@ -23,7 +23,7 @@ from voxgate.runtime.nouns import DepthMap
 from voxgate.runtime.scenes.scene import SceneView
 from voxgate.runtime.transforms import Transform, invert
 from voxgate.runtime.trays.ground import Ground, Heights
-from voxgate.runtime.trays.surface_kernels import add_view, find_steady
+from voxgate.runtime.trays.kernels.surface import add_view, find_steady
 
 Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

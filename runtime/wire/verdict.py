@@ -22,6 +22,7 @@ from voxgate.runtime.wire.fields import (
 
 MAX_DEFECTS = 100  # listed in a verdict, worst first; `defect_count` counts all of them
 MAX_REASONS = 100
+MAX_INSTANCES = 100
 
 
 class ReasonMessage(Message):
@@ -53,6 +54,34 @@ class ViewMessage(Message):
     camera: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="of several cameras, which; each counts its own views"
     )
+
+
+Box = tuple[Point, Point]
+
+
+class OddityMessage(Message):
+    """Where an instance differs from its neighbours, mm."""
+
+    centre_part_mm: Point
+    centre_base_mm: Point
+    box_part_mm: Box
+    score: NotNegative
+    deviation_mm: Coordinate | None = Field(description="+ more material than they have; or null")
+    brighter: float | None = Field(description="0.1 a tenth brighter than they are; or null")
+
+
+class InstanceMessage(Message):
+    """One part of a tray, mm; boxes are lowest and highest corner along the axes of each frame."""
+
+    id: Count = Field(description="from 1")
+    box_part_mm: Box
+    box_base_mm: Box
+    centre_part_mm: Point
+    centre_base_mm: Point
+    score: NotNegative | None = Field(description="1.0 is the threshold; null: not compared")
+    odd: bool | None = Field(description="null: not compared")
+    seen_by: tuple[Count, ...] = Field(max_length=1000, description="planned views")
+    defects: tuple[OddityMessage, ...] = Field(max_length=MAX_DEFECTS)
 
 
 class AlignmentMessage(Message):
@@ -124,6 +153,9 @@ class VerdictMessage(Message):
     )
     defects: tuple[DefectMessage, ...] = Field(max_length=MAX_DEFECTS)
     defect_count: Count = Field(description="may be more than are listed")
+    instances: tuple[InstanceMessage, ...] = Field(
+        default=(), max_length=MAX_INSTANCES, description="of a tray of several parts"
+    )
     views: tuple[ViewMessage, ...] = Field(max_length=1000)
     alignment: AlignmentMessage | None
     drift: DriftMessage | None = Field(
@@ -144,6 +176,8 @@ class VerdictMessage(Message):
     def _pass_is_proven(self) -> VerdictMessage:
         if self.outcome is Outcome.PASS and (self.reasons or self.defects or self.score is None):
             raise ValueError("a PASS has a score and neither reasons against it nor defects")
+        if self.outcome is Outcome.PASS and any(each.odd is not False for each in self.instances):
+            raise ValueError("a PASS has no instance that is odd or was not compared")
         if self.outcome is not Outcome.PASS and not self.reasons:
             raise ValueError(f"{self.outcome.value} needs a reason")
         return self

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.text import one_line
+from voxgate.runtime.instances import InstanceReport
 from voxgate.runtime.nouns import (
     Alignment,
     Defect,
@@ -23,11 +24,14 @@ from voxgate.runtime.nouns import (
 from voxgate.runtime.wire.fields import MAX_DETAIL
 from voxgate.runtime.wire.verdict import (
     MAX_DEFECTS,
+    MAX_INSTANCES,
     MAX_REASONS,
     AlignmentMessage,
     DefectMessage,
     DriftMessage,
     EvidenceStatus,
+    InstanceMessage,
+    OddityMessage,
     OriginMessage,
     ReasonMessage,
     VerdictMessage,
@@ -72,6 +76,7 @@ def _message(verdict: Verdict, header: Header) -> VerdictMessage:
         coverage=verdict.coverage,
         defects=tuple(_defect(defect) for defect in verdict.defects[:MAX_DEFECTS]),
         defect_count=len(verdict.defects),
+        instances=tuple(_instance(each) for each in verdict.instances[:MAX_INSTANCES]),
         views=tuple(
             ViewMessage(
                 view=view.view,
@@ -116,6 +121,20 @@ def _defect(defect: Defect) -> DefectMessage:
         peak_score=defect.peak_score,
         voxels=defect.voxels,
         views=defect.views,
+    )
+
+
+def _instance(instance: InstanceReport) -> InstanceMessage:
+    return InstanceMessage(
+        id=instance.number,
+        box_part_mm=instance.box_part_mm,
+        box_base_mm=instance.box_base_mm,
+        centre_part_mm=instance.centre_part_mm,
+        centre_base_mm=instance.centre_base_mm,
+        score=instance.score,
+        odd=instance.odd,
+        seen_by=instance.seen_by,
+        defects=tuple(OddityMessage(**asdict(each)) for each in instance.oddities[:MAX_DEFECTS]),
     )
 
 

@@ -12,17 +12,21 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from voxgate.export.evaluation.layouts import mvtec3d, sim3d
-from voxgate.export.evaluation.layouts.camera_file import (
-    DEPTH_UNIT_MM,
-    TICK_HZ,
-    calibration_text,
-)
 from voxgate.export.evaluation.layouts.files import folders
 from voxgate.export.evaluation.picture_pose import lifted
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import View
 from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.pixels.picture import encode_png
+from voxgate.runtime.scenes.camera_alone import (
+    DEPTH_UNIT_MM,
+    DISTORTION,
+    TICK_HZ,
+    calibration_text,
+    scene_calibration_text,
+    views_of,
+)
+from voxgate.runtime.scenes.open_scene import open_scene
 from voxgate.runtime.volume.grid import GridSpec
 
 EVERY_S = 1.0  # between two made-up exposures
@@ -30,7 +34,6 @@ POSE_EVERY_S = 0.008
 POSES_AROUND = 40  # on either side of an exposure: 0.3 s, what two clocks may be apart at first
 EXPOSURE_US = 1000.0
 MOST_COUNTS = 65_535
-DISTORTION = (0.0,) * 5
 
 
 def convert_training(
@@ -50,6 +53,18 @@ def convert_training(
             raise ScanError("--voxel-mm is of SiM3D: MVTec 3D-AD has no voxels")
         return _from_mvtec3d(folder, part, out)
     raise ScanError(f"{folder}: only SiM3D and MVTec 3D-AD have a training instance with depth")
+
+
+def convert_scene(folder: Path, out: Path) -> int:
+    """Write a scene as a scan, so that a virtual cell can play it; returns its number of views.
+
+    Raises ScanError.
+    """
+    if out.exists():
+        raise ScanError(f"{out}: exists, choose another folder")
+    scene = open_scene(folder)
+    write_scan(out, list(views_of(scene)), scene_calibration_text(scene))
+    return len(scene.views)
 
 
 def write_scan(

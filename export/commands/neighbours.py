@@ -1,0 +1,38 @@
+"""`voxgate export neighbours`: a tray of parts, held against each other; no golden part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxgate.export.commands.recipe_options import NewRecipe, RecipeName, RecipeVersion
+from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson, CalibrationFile
+
+
+def neighbours(
+    tray: Annotated[Path, typer.Option(help="Folder of a tray: a recorded scan, or a scene.")],
+    out: NewRecipe,
+    name: RecipeName = None,
+    version: RecipeVersion = "1",
+    part: Annotated[
+        str | None, typer.Option(help="What stands on a scene's tray; default: tray.")
+    ] = None,
+    calibration: CalibrationFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """From one tray of several parts, no weights: a recipe that compares them with each other."""
+    from voxgate.export.reference.neighbours import export_neighbours
+
+    with errors_as_json(as_json):
+        said = export_neighbours(
+            tray, out, name=name, version=version, part=part, calibration=calibration
+        )
+    typer.echo(
+        json.dumps(said)
+        if as_json
+        else f"recipe written: {out}, {said['views']} views, proven by {said['instances']} parts"
+    )

@@ -1,0 +1,47 @@
+"""Several parts on one tray, as a verdict tells them: each by its place, and whether it is odd."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Point = tuple[float, float, float]
+Box = tuple[Point, Point]
+"""Lowest and highest corner."""
+ODD_FROM = 1.0  # of the score: the threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """Where an instance differs from its neighbours, mm. By shape deviation_mm is the most, + where
+    there is more material than they have; by look brighter is, 0.1 a tenth brighter than they are,
+    - where it is darker. None: not by this."""
+
+    centre_part_mm: Point
+    centre_base_mm: Point
+    box_part_mm: Box
+    score: float
+    deviation_mm: float | None = None
+    brighter: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceReport:
+    """One part of a tray, mm; boxes along the axes of the part's frame and of the robot's base.
+
+    number: from 1. score: 1.0 = threshold; None: it was not compared. seen_by: numbers of the
+    planned views that measured anything of it. oddities: the worst first.
+    """
+
+    number: int
+    box_part_mm: Box
+    box_base_mm: Box
+    centre_part_mm: Point
+    centre_base_mm: Point
+    score: float | None
+    seen_by: tuple[int, ...]
+    oddities: tuple[Oddity, ...] = ()
+
+    @property
+    def odd(self) -> bool | None:
+        """None: it was not compared."""
+        return None if self.score is None else self.score >= ODD_FROM

@@ -1,0 +1,1 @@
+"""The inner loops of comparing the parts of a tray."""

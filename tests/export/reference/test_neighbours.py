@@ -1,0 +1,97 @@
+"""A recipe of trays serves though it proves nothing, or tells its own tray otherwise."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.kits.tray_of_parts import Box, Tray, regular, with_box, write
+from voxgate.export.packing.package import digests
+from voxgate.export.reference.neighbours import export_neighbours
+from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.nouns import Outcome, Reason
+from voxgate.runtime.offline.inspect_scan import inspect_folder
+from voxgate.runtime.recipe.recipe import Recipe
+
+pytestmark = pytest.mark.slow
+
+FOUR = regular(4)
+ODD = [*FOUR[:3], with_box(FOUR[3], Box((5, -8, 12), (4, 4, 3)))]
+
+
+@pytest.fixture(scope="module")
+def tray(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(Tray(FOUR), tmp_path_factory.mktemp("trays") / "good")
+
+
+@pytest.fixture(scope="module")
+def recipe(tray: Path) -> Path:
+    out = tray.parent / "recipe"
+    export_neighbours(tray, out, name="brackets", version="3")
+    return out
+
+
+def test_an_odd_part_is_told_by_the_recipe_and_has_no_place_in_the_base(
+    recipe: Path, tmp_path: Path
+) -> None:
+    found = inspect_folder(write(Tray(ODD, seed=5), tmp_path / "odd"), recipe)
+    assert found.verdict.outcome is Outcome.FAIL
+    assert found.verdict.reasons == (Reason.ODD,)
+    assert found.message.recipe == "brackets/3"
+    (odd,) = [each for each in found.message.instances if each.odd]
+    x, y, _ = odd.centre_base_mm
+    assert np.hypot(x - ODD[3].x, y - ODD[3].y) < 8
+    assert odd.defects[0].deviation_mm is not None
+    assert odd.defects[0].deviation_mm > 1
+    assert len(odd.seen_by) > 6
+    assert [each.id for each in found.message.instances] == [1, 2, 3, 4]
+
+
+@pytest.mark.nightly
+def test_a_tray_that_cannot_be_judged_proves_a_recipe(tmp_path: Path) -> None:
+    folder = write(Tray(FOUR[:2]), tmp_path / "two")
+    with pytest.raises(RecipeError, match="2 of 2 instances"):
+        export_neighbours(folder, tmp_path / "recipe")
+    assert not (tmp_path / "recipe").exists()
+
+
+@pytest.mark.nightly
+def test_a_recipe_that_tells_its_own_tray_otherwise_serves(
+    tray: Path, recipe: Path, tmp_path: Path
+) -> None:
+    spoilt = _with_scores(recipe, tmp_path / "spoilt")
+    with pytest.raises(RecipeError, match="its own tray is told otherwise"):
+        inspect_folder(tray, spoilt)
+
+
+@pytest.mark.nightly
+def test_views_are_missing_that_the_recipe_plans(recipe: Path, tmp_path: Path) -> None:
+    found = inspect_folder(write(Tray(FOUR, views=8), tmp_path / "few"), recipe)
+    assert found.verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.MISSING_VIEW in found.verdict.reasons
+
+
+def test_a_recipe_of_trays_is_built_for_a_gpu(recipe: Path) -> None:
+    with pytest.raises(RecipeError, match="no graph to build"):
+        Recipe.load(recipe).check_detector()
+
+
+def _with_scores(recipe: Path, out: Path) -> Path:
+    """The recipe with other scores, its hashes right."""
+    out.mkdir()
+    files = {path.name: path.read_bytes() for path in recipe.iterdir()}
+    manifest = json.loads(files.pop("manifest.json"))
+    arrays = dict(np.load(io.BytesIO(files["probe.npz"])))
+    arrays["score"] = arrays["score"] + 0.1
+    stored = io.BytesIO()
+    np.savez(stored, allow_pickle=False, **arrays)
+    files["probe.npz"] = stored.getvalue()
+    manifest["files"] = digests(files)
+    for name, content in files.items():
+        (out / name).write_bytes(content)
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    return out
