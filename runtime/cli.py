@@ -21,6 +21,7 @@ from voxgate.export.commands.convert import convert
 from voxgate.export.commands.evaluate import evaluate
 from voxgate.export.commands.review import review
 from voxgate.export.commands.scorer import scorer
+from voxgate.export.commands.teach import teach
 from voxgate.export.commands.threshold import threshold
 from voxgate.runtime.commands.build import build
 from voxgate.runtime.commands.camera import app as camera_app
@@ -58,6 +59,7 @@ COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
         "play": play,
     },
     TEACH: {
+        "teach": teach,
         "record": record,
         "convert": convert,
         "export": export_app,
