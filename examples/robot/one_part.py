@@ -92,7 +92,7 @@ class Box:
         return False
 
     def stop(self, job_id: str, timeout_s: float) -> tuple[bool, str]:
-        """Whether the part may go on, and why not."""
+        """Whether the part may go on, and why not; of a tray, whom to pick out."""
         reply = self.ask("stop_job", timeout_s, job_id=job_id)
         result = reply.get("result", {})
         if "result_id" in result:
@@ -103,11 +103,21 @@ class Box:
             and (ACCEPT_SIMULATED or result.get("is_simulated") is False)
             and self.alive()
         )
-        return passed, json.dumps(result.get("reasons", reply.get("detail", "no answer")))
+        why = json.dumps(result.get("reasons", reply.get("detail", "no answer")))
+        return passed, f"{why}{''.join(f' ODD {each}' for each in odd_places(result))}"
 
     def close(self) -> None:
         """Disconnect."""
         self._context.destroy(linger=0)
+
+
+def odd_places(result: dict[str, Any]) -> list[tuple[int, list[float]]]:
+    """Of a tray of several parts: id and centre in the robot's base, mm, of each that is odd.
+
+    What was not compared (`odd` is null) is among them: nothing proves it regular.
+    """
+    parts = result.get("instances", [])
+    return [(part["id"], part["centre_base_mm"]) for part in parts if part["odd"] is not False]
 
 
 def one_part(box: Box, job_id: str, part_id: str, recipe: str) -> tuple[bool, str]:

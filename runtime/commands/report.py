@@ -6,6 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from voxgate.runtime.instances import InstanceReport
 from voxgate.runtime.nouns import Defect, Outcome, Verdict
 
 STYLES = {
@@ -22,7 +23,9 @@ def verdict_report(verdict: Verdict) -> Group:
         Text(_figures(verdict)),
         *(Text(f"  {note.reason.value}: {note.detail}") for note in verdict.notes),
     ]
-    return Group(*lines, _table(verdict.defects)) if verdict.defects else Group(*lines)
+    tables = [_table(verdict.defects)] if verdict.defects else []
+    tables += [_instances(verdict.instances)] if verdict.instances else []
+    return Group(*lines, *tables)
 
 
 def _figures(verdict: Verdict) -> str:
@@ -49,6 +52,21 @@ def _table(defects: tuple[Defect, ...]) -> Table:
             f"{defect.volume_mm3:.0f}",
             f"{defect.peak_score:.2f}",
             str(defect.views),
+        )
+    return table
+
+
+def _instances(instances: tuple[InstanceReport, ...]) -> Table:
+    table = Table("instance", "centre (part) mm", "centre (base) mm", "score", "odd")
+    for each in instances:
+        score = "-" if each.score is None else f"{each.score:.2f}"
+        odd = {None: "not compared", False: "no", True: "ODD"}[each.odd]
+        table.add_row(
+            str(each.number),
+            _numbers(each.centre_part_mm),
+            _numbers(each.centre_base_mm),
+            score,
+            odd,
         )
     return table
 

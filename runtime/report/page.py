@@ -14,7 +14,7 @@ from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.report.advice import meaning_of
 from voxgate.runtime.report.view_picture import Picture
-from voxgate.runtime.wire.verdict import DefectMessage, VerdictMessage
+from voxgate.runtime.wire.verdict import DefectMessage, InstanceMessage, VerdictMessage
 
 JPEG_QUALITY = 85
 SIGNS = {Outcome.PASS: "&#10003;", Outcome.FAIL: "&#10007;", Outcome.INDETERMINATE: "?"}
@@ -25,6 +25,14 @@ DEFECT_HEADINGS = (
     "size mm",
     "mm3",
     "score",
+    "views",
+)
+INSTANCE_HEADINGS = (
+    "id",
+    "x, y, z mm (part)",
+    "x, y, z mm (base)",
+    "score",
+    "what",
     "views",
 )
 STYLE = """
@@ -63,6 +71,7 @@ def page(verdict: VerdictMessage, cell: str, seen: Sequence[Seen]) -> str:
             *_head(verdict, cell),
             *_reasons(verdict),
             *_defects(verdict),
+            *_instances(verdict),
             *_views(seen),
             *_origin(verdict),
             "</html>",
@@ -124,6 +133,27 @@ def _defect(number: int, defect: DefectMessage) -> tuple[str, ...]:
         f"{defect.volume_mm3:.0f}",
         f"{defect.peak_score:.2f}",
         str(defect.views),
+    )
+
+
+def _instances(verdict: VerdictMessage) -> Iterator[str]:
+    if verdict.instances:
+        yield "<h2>Parts on the tray</h2>"
+        yield from _table(INSTANCE_HEADINGS, [_instance(each) for each in verdict.instances])
+
+
+def _instance(instance: InstanceMessage) -> tuple[str, ...]:
+    said = {None: "not compared", False: "as its neighbours", True: "ODD"}[instance.odd]
+    places = "; ".join(
+        ", ".join(f"{v:.0f}" for v in each.centre_part_mm) for each in instance.defects[:3]
+    )
+    return (
+        str(instance.id),
+        ", ".join(f"{value:.1f}" for value in instance.centre_part_mm),
+        ", ".join(f"{value:.1f}" for value in instance.centre_base_mm),
+        "-" if instance.score is None else f"{instance.score:.2f}",
+        f"{said} at ({places})" if places else said,
+        str(len(instance.seen_by)),
     )
 
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Device
 from voxgate.runtime.report.recorded_volume import ScoredPoints, read_volume
+from voxgate.runtime.report.tray_picture import Marked, mark
 from voxgate.runtime.report.view_picture import Picture, Seeing, draw
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
 from voxgate.runtime.scans.part_files import grid_from_text
 from voxgate.runtime.scans.recording import Handed
 from voxgate.runtime.scans.scan import FrameRecord, decoded_frame
 from voxgate.runtime.wire.verdict import VerdictMessage
+
+TRAY_MM = 1.0  # before the camera, where no voxel tells: what is nearer is not drawn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +52,8 @@ class RecordedViews:
         """Raises ScanError, CalibrationError for a file that holds no recorded job."""
         job = read_job(recording)
         if job.part.grid is None:
-            return cls(job, None, (), None)
+            seen = tuple(_seen(job, TRAY_MM)) if _is_tray(job) and job.recording.pictures else ()
+            return cls(job, None, seen, None)
         voxel_mm = grid_from_text(job.part.grid, recording).voxel_mm
         seen = tuple(_seen(job, voxel_mm)) if job.recording.pictures else ()
         return cls(job, read_volume(recording), seen, voxel_mm)
@@ -68,7 +72,15 @@ class RecordedViews:
         """(h, w, 3) BGR, with heat and the defects' numbers. Raises ScanError."""
         image = decoded_frame(view.frame, self.job.calibration).image
         defects = () if self.verdict is None else self.verdict.defects
-        return draw(image, view.seeing, self.scored, defects)
+        picture = draw(image, view.seeing, self.scored, defects)
+        if _is_tray(self.job) and picture.shape[:2] == image.shape[:2]:
+            marked = [Marked.told(each) for each in self.verdict.instances] if self.verdict else []
+            mark(picture, marked, view.seeing.part_from_camera, view.seeing.rays, 1)
+        return picture
+
+
+def _is_tray(job: RecordedJob) -> bool:
+    return job.verdict is not None and bool(job.verdict.instances)
 
 
 def _seen(job: RecordedJob, voxel_mm: float) -> Iterator[SeenView]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -12,10 +14,12 @@ import numpy.typing as npt
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.scenes.scene import Scene, SceneView
-from voxgate.runtime.transforms import apply, invert
+from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.trays.judge import Judged, SceneVerdict
+from voxgate.runtime.wire.verdict import InstanceMessage
 
 Picture = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float64]
 Colour = tuple[int, int, int]
 
 LEAST_WIDTH_PX = 1200
@@ -23,6 +27,32 @@ REGULAR, ODD, UNKNOWN = (90, 170, 70), (40, 40, 220), (0, 190, 230)  # BGR
 LINE_PX = 2
 LETTERS = 0.8
 LEAST_MARK_PX = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marked:
+    """One instance as it is drawn: box_mm (2, 3), world frame; odd: None: it was not compared;
+    places: centre_mm (3,) and box_mm (2, 3) of everything that it differs by."""
+
+    number: int
+    box_mm: Points
+    score: float | None
+    odd: bool | None
+    places: tuple[tuple[Points, Points], ...]
+
+    @classmethod
+    def judged(cls, judged: Judged) -> Marked:
+        """As it was judged here."""
+        places = tuple((each.centre_mm, each.box_mm) for each in judged.oddities)
+        return cls(judged.number, judged.instance.box_mm, judged.score, judged.odd, places)
+
+    @classmethod
+    def told(cls, message: InstanceMessage) -> Marked:
+        """As a verdict tells it; the world is the part's frame."""
+        places = tuple(
+            (np.array(each.centre_part_mm), np.array(each.box_part_mm)) for each in message.defects
+        )
+        return cls(message.id, np.array(message.box_part_mm), message.score, message.odd, places)
 
 
 def save_picture(path: Path, scene: Scene, verdict: SceneVerdict) -> None:
@@ -44,8 +74,8 @@ def draw(scene: Scene, verdict: SceneVerdict) -> Picture:
     size = view.image.shape[1] * scale, view.image.shape[0] * scale
     grey = cv2.resize(view.image, size, interpolation=cv2.INTER_CUBIC)
     picture = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
-    for each in sorted(verdict.judged, key=lambda one: bool(one.odd)):
-        _mark(picture, each, view, rays, scale)
+    marked = [Marked.judged(each) for each in verdict.judged]
+    mark(picture, marked, view.world_from_camera, rays, scale)
     _label(picture, verdict.outcome.value, (16, 36), (255, 255, 255), 1.0)
     return picture
 
@@ -54,23 +84,35 @@ def _shows(view: SceneView, verdict: SceneVerdict, rays: Rays) -> tuple[int, flo
     height, width = view.image.shape
     whole = 0
     for each in verdict.judged:
-        at = _pixels(_corners(each.instance.box_mm), view, rays)
+        at = _pixels(_corners(each.instance.box_mm), view.world_from_camera, rays)
         whole += bool(((at >= 0) & (at < (width, height))).all())
     return whole, -float(view.world_from_camera[2, 2])
 
 
-def _mark(picture: Picture, judged: Judged, view: SceneView, rays: Rays, scale: int) -> None:
-    colour = UNKNOWN if judged.odd is None else ODD if judged.odd else REGULAR
-    corners = _pixels(_corners(judged.instance.box_mm), view, rays) * scale
-    hull = cv2.convexHull(np.rint(corners).astype(np.int32))
+def mark(
+    picture: Picture, marked: Sequence[Marked], world_from_camera: Transform, rays: Rays, scale: int
+) -> None:
+    """Outline every instance in a view that was enlarged by scale, the odd ones on top."""
+    for each in sorted(marked, key=lambda one: bool(one.odd)):
+        _mark(picture, each, world_from_camera, rays, scale)
+
+
+def _mark(
+    picture: Picture, marked: Marked, world_from_camera: Transform, rays: Rays, scale: int
+) -> None:
+    colour = UNKNOWN if marked.odd is None else ODD if marked.odd else REGULAR
+
+    def pixels(points_mm: Points) -> Points:
+        return _pixels(points_mm, world_from_camera, rays) * scale
+
+    hull = cv2.convexHull(np.rint(pixels(_corners(marked.box_mm))).astype(np.int32))
     cv2.polylines(picture, [hull], isClosed=True, color=colour, thickness=LINE_PX)
-    score = "?" if judged.score is None else f"{judged.score:.2f}"
+    score = "?" if marked.score is None else f"{marked.score:.2f}"
     top = hull.reshape(-1, 2).min(axis=0)
-    _label(picture, f"{judged.number}: {score}", (int(top[0]), int(top[1]) - 8), colour, LETTERS)
-    for oddity in judged.oddities:
-        centre = _pixels(oddity.centre_mm[None], view, rays)[0] * scale
-        around = _pixels(_corners(oddity.box_mm), view, rays) * scale
-        radius = max(LEAST_MARK_PX, int(np.ptp(around, axis=0).max() / 2))
+    _label(picture, f"{marked.number}: {score}", (int(top[0]), int(top[1]) - 8), colour, LETTERS)
+    for centre_mm, box_mm in marked.places:
+        centre = pixels(centre_mm[None])[0]
+        radius = max(LEAST_MARK_PX, int(np.ptp(pixels(_corners(box_mm)), axis=0).max() / 2))
         at = round(float(centre[0])), round(float(centre[1]))
         cv2.circle(picture, at, radius, colour, LINE_PX)
 
@@ -84,7 +126,5 @@ def _corners(box_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.array(list(product(*box_mm.T)), np.float64)
 
 
-def _pixels(
-    points_mm: npt.NDArray[np.float64], view: SceneView, rays: Rays
-) -> npt.NDArray[np.float64]:
-    return rays.project(apply(invert(view.world_from_camera), points_mm))
+def _pixels(points_mm: Points, world_from_camera: Transform, rays: Rays) -> Points:
+    return rays.project(apply(invert(world_from_camera), points_mm))

@@ -26,10 +26,12 @@ def verdict_on(
     """against: what the line holds against the tray: it is neither PASS nor FAIL then."""
     odd = [_odd(each) for each in found.judged if each.odd]
     doubts = [*against, *found.doubts]
+    if (not doubts and any(each.score is None for each in found.judged)) or not found.judged:
+        doubts.append(Note(Reason.TOO_FEW, "not every part of the tray was compared"))
     scores = [each.score for each in found.judged if each.score is not None]
     outcome = Outcome.FAIL if odd else Outcome.PASS
     return Verdict(
-        Outcome.INDETERMINATE if doubts or not scores else outcome,
+        Outcome.INDETERMINATE if doubts else outcome,
         (*odd, *doubts),
         max(scores, default=None),
         instances=tuple(_instance(each, base_from_part) for each in found.judged),
