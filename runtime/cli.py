@@ -23,6 +23,9 @@ from voxgate.export.commands.review import review
 from voxgate.export.commands.scorer import scorer
 from voxgate.export.commands.teach import teach
 from voxgate.export.commands.threshold import threshold
+from voxgate.runtime.commands.beside.account import app as account_app
+from voxgate.runtime.commands.beside.mqtt import mqtt
+from voxgate.runtime.commands.beside.page import page
 from voxgate.runtime.commands.build import build
 from voxgate.runtime.commands.camera import app as camera_app
 from voxgate.runtime.commands.cell import EXIT_WRONG_INPUT, check, doctor, run, schema
@@ -32,8 +35,6 @@ from voxgate.runtime.commands.journal import app as journal_app
 from voxgate.runtime.commands.journal import audit
 from voxgate.runtime.commands.keys import app as keys_app
 from voxgate.runtime.commands.keys import sign
-from voxgate.runtime.commands.page.account import app as account_app
-from voxgate.runtime.commands.page.page import page
 from voxgate.runtime.commands.recipe import app as recipe_app
 from voxgate.runtime.commands.record import evidence_app, record, replay, report
 from voxgate.runtime.commands.remote import REMOTE_COMMANDS
@@ -71,7 +72,7 @@ COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
         "build": build,
     },
     SERVE: {"run": run, "inspect": inspect, "scene": scene},
-    LOOK: {**REMOTE_COMMANDS, "page": page, "account": account_app},
+    LOOK: {**REMOTE_COMMANDS, "page": page, "account": account_app, "mqtt": mqtt},
     PROVE: {
         "evidence": evidence_app,
         "report": report,

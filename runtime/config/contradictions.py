@@ -22,6 +22,7 @@ def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
         _endpoints,
         _network,
         _page,
+        _mqtt,
         _peers,
         _recipes,
         _signers,
@@ -173,6 +174,19 @@ def _page(config: CellConfig) -> Iterator[tuple[Key, str]]:
         yield ("page", "host"), words + "page.accounts"
     if not page.names:
         yield ("page", "names"), "by which name do browsers call this box? e.g. [cell4.plant.lan]"
+
+
+def _mqtt(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    mqtt = config.mqtt
+    if mqtt is None:
+        return
+    if mqtt.tls is None and not is_loopback(mqtt.broker):
+        words = f"{mqtt.broker} is reached without encryption, where anybody may change a verdict: "
+        yield ("mqtt", "broker"), words + "give mqtt.tls ({} for the system's own authorities)"
+    if mqtt.tls is not None and (mqtt.tls.certificate is None) != (mqtt.tls.key is None):
+        yield ("mqtt", "tls"), "a certificate and its key go together"
+    if mqtt.password_file is not None and mqtt.user is None:
+        yield ("mqtt", "password_file"), "whose password is it? give mqtt.user"
 
 
 def _peers(config: CellConfig) -> Iterator[tuple[Key, str]]:

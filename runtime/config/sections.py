@@ -12,6 +12,7 @@ from voxgate.runtime.config.cameras import Camera
 from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.fields import Endpoint, FilePath, Name, Section, about
 from voxgate.runtime.config.limits import Limits
+from voxgate.runtime.config.mqtt import MqttSection
 from voxgate.runtime.config.page import PageSection, Tls
 from voxgate.runtime.config.security import Security, Signer
 
@@ -294,6 +295,9 @@ class CellConfig(Section):
     ] = None
     metrics: Annotated[MetricsSection, about("Metrics", "for Prometheus")] = MetricsSection()
     page: Annotated[PageSection, about("Page", "for people in a browser")] = PageSection()
+    mqtt: Annotated[
+        MqttSection | None, about("MQTT", "a broker that `voxgate mqtt` tells; none: no mirror")
+    ] = None
     log: Annotated[Log, about("Log", "to stderr")] = Log()
 
     @property

@@ -1,0 +1,1 @@
+"""`voxgate page`, `account` and `mqtt`: processes beside the service, and who may see them."""

@@ -1,1 +1,0 @@
-"""`voxgate page` and `voxgate account`: the page for people in a browser, and who may see it."""
