@@ -37,12 +37,15 @@ class Answer:
 
 @dataclass
 class PageProcess:
-    """Answers at `port`; said: what it wrote to stderr, once it has ended. tls: its certificate."""
+    """Answers at `port`; said: what it wrote to stderr, once it has ended. tls: its certificate.
+
+    cookies: for tests that share a session."""
 
     port: int
     process: subprocess.Popen[str]
     tls: Path | None = None
     said: str = field(default="")
+    cookies: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:

@@ -35,7 +35,6 @@ async function show(more) {
     $("#more").hidden = before === null;
     $("#said").textContent = !more && found.jobs.length === 0 ? words.nothing_found : "";
   } catch (error) { $("#said").textContent = error.message; }
-  document.body.dataset.ready = "yes";
 }
 
 function options(select, values, first) {
@@ -57,10 +56,10 @@ async function scores(recipe) {
 await begin();
 document.title = `VoxGate: ${words.page_quality}`;
 options($("#search [name=outcome]"), OUTCOMES.map((name) => [name, words[name]]), words.all);
-let labels = [];
-try { labels = await scores(""); } catch (error) { $("#said").textContent = error.message; }
-options($("#search [name=recipe]"), labels, words.all);
-for (const [name, value] of new URLSearchParams(location.search)) {
+const given = new URLSearchParams(location.search);
+const recipe = $("#search [name=recipe]");
+options(recipe, given.get("recipe") ? [[given.get("recipe"), given.get("recipe")]] : [], words.all);
+for (const [name, value] of given) {
   const field = $("#search").elements.namedItem(name);
   if (field) field.value = value;
 }
@@ -73,4 +72,10 @@ $("#search").addEventListener("submit", (event) => {
 });
 $("#more").addEventListener("click", () => show(true));
 $("#of").addEventListener("change", () => scores($("#of").value));
-await show(false);
+await show(false); // the list first: it is what people came for
+try {
+  const chosen = recipe.value;
+  options(recipe, await scores(""), words.all);
+  recipe.value = chosen;
+} catch (error) { $("#said").textContent = error.message; }
+document.body.dataset.ready = "yes";

@@ -11,11 +11,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from voxgate.runtime.config.sections import CellConfig
-from voxgate.runtime.doctor.cell import CELL_CHECKS
-from voxgate.runtime.doctor.gpu import GPU_CHECKS
-from voxgate.runtime.doctor.host import HOST_CHECKS
-from voxgate.runtime.doctor.machine import Machine
-from voxgate.runtime.doctor.rows import examine
 from voxgate.runtime.errors import ServiceError, VoxGateError
 from voxgate.runtime.page.assets_folder import asset
 from voxgate.runtime.page.door.door import Door, Said
@@ -70,6 +65,12 @@ def upkeep_routes(config: CellConfig, live: Live, door: Door) -> list[Route]:
 
 def _examined(config: CellConfig) -> dict[str, object]:
     """The doctor's rows, and every recipe opened as for its preparation."""
+    from voxgate.runtime.doctor.cell import CELL_CHECKS
+    from voxgate.runtime.doctor.gpu import GPU_CHECKS
+    from voxgate.runtime.doctor.host import HOST_CHECKS
+    from voxgate.runtime.doctor.machine import Machine
+    from voxgate.runtime.doctor.rows import examine
+
     own = {name: check for name, check in CELL_CHECKS.items() if name in SEEN_BY_THE_PAGE}
     rows = examine(Machine(config), {**HOST_CHECKS, **GPU_CHECKS, **own})
     return {

@@ -58,11 +58,11 @@ def test_a_page_of_elsewhere_reads_what_the_box_says(page: PageProcess) -> None:
     assert "//" not in mine.text.replace("<!doctype", ""), "something of another place is asked for"
 
 
-@pytest.mark.parametrize("path", ["/jobs/none", "/jobs/..%2f..%2fetc", "/assets/..%2fapp.py", "/x"])
-def test_what_is_not_there_is_a_traceback(page: PageProcess, path: str) -> None:
-    answer = page.ask(path)
-    assert answer.status == 404
-    assert "Traceback" not in answer.text
+def test_what_is_not_there_is_a_traceback(page: PageProcess) -> None:
+    for path in ("/jobs/none", "/jobs/..%2f..%2fetc", "/assets/..%2fapp.py", "/x"):
+        answer = page.ask(path)
+        assert answer.status == 404, path
+        assert "Traceback" not in answer.text
 
 
 @needs_chromium

@@ -16,9 +16,10 @@ from tests.kits.journalled import passing_verdict, record
 from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import Answer, PageProcess, page_process
 from voxgate.runtime.config.cell import check_config, load_cell
-from voxgate.runtime.nouns import Outcome, Reason
+from voxgate.runtime.nouns import JobIdentity, Outcome, Reason
 from voxgate.runtime.page.door.accounts import put_account
 from voxgate.runtime.page.door.visitor import Role
+from voxgate.runtime.records.job_record import JobRecord
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.wire.verdict import ReasonMessage
 
@@ -38,7 +39,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cell(certificate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nobody serves it; its journal knows job-1, which failed for an evil reason."""
+    """Nobody serves it; its journal knows job-1, which failed for an evil reason, and an open job
+    of an evil part."""
     folder = tmp_path_factory.mktemp("cell")
     for role in Role:
         put_account(folder / "accounts", role.value, role, PASSWORD)
@@ -49,6 +51,8 @@ def cell(certificate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     why = (ReasonMessage(reason=Reason.POSE_GAP, detail=EVIL),)
     said = {"outcome": Outcome.INDETERMINATE, "reasons": why}
     journal.close_job(passing_verdict("job-1").model_copy(update=said))
+    evil = JobIdentity("job-2", EVIL, "bracket/1", "0" * 16, is_simulated=True)
+    journal.open_job(JobRecord(evil, "none"))
     journal.close()
     return made
 
@@ -64,6 +68,13 @@ def _log_in(page: PageProcess, role: Role, password: str = PASSWORD) -> Answer:
 
 
 def _cookie(page: PageProcess, role: Role) -> str:
+    """Of a session that several tests share: a password takes a third of a second to prove."""
+    if role.value not in page.cookies:
+        page.cookies[role.value] = _new_cookie(page, role)
+    return page.cookies[role.value]
+
+
+def _new_cookie(page: PageProcess, role: Role) -> str:
     answer = _log_in(page, role)
     assert answer.status == 200, answer.text
     return answer.headers["set-cookie"].partition(";")[0]
@@ -121,7 +132,7 @@ def test_another_page_judges_a_verdict_with_a_persons_cookie(page: PageProcess, 
 
 
 def test_a_session_goes_on_after_its_end(page: PageProcess) -> None:
-    cookie = _cookie(page, Role.QUALITY)
+    cookie = _new_cookie(page, Role.QUALITY)
     token = page.token(Cookie=cookie)
     assert page.post("/session/end", {}, Cookie=cookie, X_VoxGate_Token=token).status == 200
     assert page.ask("/me", Cookie=cookie).status == 401
@@ -244,3 +255,8 @@ def test_a_browser_runs_what_a_reason_says(page: PageProcess, tmp_path: Path) ->
         assert EVIL in tab.value("document.querySelector('#reasons').textContent")
         assert "owned" not in tab.value("document.title")
         assert tab.value("document.querySelectorAll('#reasons img').length") == 0
+        tab.open(f"{page.url}/quality")
+        tab.wait_for("location.pathname == '/quality' && document.body.dataset.ready")
+        assert EVIL in tab.value("document.querySelector('#jobs').textContent")
+        assert tab.value("document.images.length") == 0
+        assert "owned" not in tab.value("document.title")

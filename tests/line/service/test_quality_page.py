@@ -179,8 +179,18 @@ def test_a_view_stands_without_the_golden_one(
 
 
 @needs_chromium
-@pytest.mark.parametrize("width_px", SCREENS)
-@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "de")])
+@pytest.mark.parametrize(
+    ("width_px", "scheme", "language"),
+    [
+        (320, "dark", "de"),
+        *(
+            pytest.param(width_px, *liked, marks=pytest.mark.nightly)
+            for width_px in SCREENS
+            for liked in (("light", "en"), ("dark", "de"))
+            if (width_px, *liked) != (320, "dark", "de")
+        ),
+    ],
+)
 def test_a_screen_is_too_small_or_too_dark_to_read(
     page: PageProcess, tab: Page, jobs: dict[str, str], width_px: int, scheme: str, language: str
 ) -> None:
@@ -239,6 +249,16 @@ def test_a_button_that_judges_does_nothing(
     tab.wait_for("document.querySelector('#judged').textContent.startsWith('Right')")
 
 
+def test_a_recipe_is_sought_outside_the_cells_folder(
+    page: PageProcess, jobs: dict[str, str]
+) -> None:
+    compare, token = f"/api/jobs/{jobs['bad']}/compare", page.token()
+    elsewhere = page.post(compare, {"recipe": "../../etc"}, X_VoxGate_Token=token)
+    assert elsewhere.status == 404
+    assert "no such recipe" in elsewhere.text
+
+
+@pytest.mark.nightly
 def test_another_recipe_is_not_asked_or_says_what_the_line_said(
     page: PageProcess, jobs: dict[str, str]
 ) -> None:
@@ -246,9 +266,6 @@ def test_another_recipe_is_not_asked_or_says_what_the_line_said(
     both = page.post(compare, {"recipe": RECIPE}, X_VoxGate_Token=token).json
     assert both["line"]["outcome"] == both["other"]["outcome"] == "FAIL"
     assert both["line"]["defects"] == both["other"]["defects"]
-    elsewhere = page.post(compare, {"recipe": "../../etc"}, X_VoxGate_Token=token)
-    assert elsewhere.status == 404
-    assert "no such recipe" in elsewhere.text
 
 
 def test_looking_at_a_job_changes_what_is_kept(
@@ -266,6 +283,7 @@ def _digests(folder: Path) -> dict[str, str]:
     return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in folder.iterdir()}
 
 
+@pytest.mark.nightly
 @needs_chromium
 def test_a_report_cannot_be_sent_as_a_pdf(box: Box, jobs: dict[str, str], tmp_path: Path) -> None:
     out, cell = tmp_path / "x.pdf", str(box.folder / "cell.yaml")
