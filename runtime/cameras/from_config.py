@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 from voxgate.runtime.cameras.settings import (
     CameraSettings,
@@ -27,48 +29,97 @@ from voxgate.runtime.nouns import Device
 from voxgate.runtime.pixels.coord3d import Coord3dModel, Coordinate, Stereo
 
 
-def check_devices(config: CellConfig, calibration: Calibration) -> None:
-    """Raises ConfigError where cell and calibration do not agree on what measures depth."""
-    if config.sensor is None and calibration.sensor is not None:
-        raise ConfigError(
-            f"{config.calibration} is of a sensor beside the camera, and the cell has none: name "
-            "it under `sensor`"
-        )
-    if config.sensor is not None and calibration.sensor is None:
-        raise ConfigError(
-            f"sensor {config.sensor.name} is named, and {config.calibration} knows of none: "
-            "`voxgate calib sensor` finds where it sits; or take `sensor` out where the camera "
-            "delivers depth on its picture's pixels"
-        )
+def load_calibrations(config: CellConfig) -> dict[str, Calibration]:
+    """Of each camera, by its name. Raises CalibrationError, or ConfigError where cell and
+    calibrations do not agree."""
+    found = {name: Calibration.load(path) for name, path in config.calibrations.items()}
+    check_devices(config, found)
+    return found
+
+
+def check_devices(config: CellConfig, calibrations: Mapping[str, Calibration]) -> None:
+    """Raises ConfigError where cell and calibrations do not agree on the devices, or the
+    calibrations of several cameras on the part."""
+    _check_sensor(config, calibrations)
+    _check_part(config, calibrations)
     for key, device in config.devices_at():
-        known = calibration.of_depth if key == ("sensor",) else calibration
-        _check_serial(config, dotted(key), device, known.serial_number)
+        if key == ("sensor",):
+            camera = _beside(calibrations)
+            known, file = calibrations[camera].of_depth, config.calibrations[camera]
+        else:
+            known, file = calibrations[device.name], config.calibrations[device.name]
+        _check_serial(file, dotted(key), device, known.serial_number)
 
 
-def _check_serial(config: CellConfig, key: str, device: Camera, known: str | None) -> None:
+def _beside(calibrations: Mapping[str, Calibration]) -> str:
+    """The camera that the sensor sits beside."""
+    return next(name for name, known in calibrations.items() if known.sensor is not None)
+
+
+def _check_sensor(config: CellConfig, calibrations: Mapping[str, Calibration]) -> None:
+    with_sensor = [name for name, known in calibrations.items() if known.sensor is not None]
+    if config.sensor is None and with_sensor:
+        raise ConfigError(
+            f"{config.calibrations[with_sensor[0]]} is of a sensor beside the camera, and the cell "
+            "has none: name it under `sensor`"
+        )
+    if config.sensor is not None and not with_sensor:
+        files = " and ".join(str(file) for file in config.calibrations.values())
+        raise ConfigError(
+            f"sensor {config.sensor.name} is named, and {files} knows of none: `voxgate calib "
+            "sensor` finds where it sits; or take `sensor` out where the camera delivers depth on "
+            "its picture's pixels"
+        )
+    if len(with_sensor) > 1:
+        raise ConfigError(
+            f"cameras {' and '.join(with_sensor)} are calibrated with a sensor beside each: a cell "
+            "has one"
+        )
+
+
+def _check_part(config: CellConfig, calibrations: Mapping[str, Calibration]) -> None:
+    """One part, in one hand, before all of them."""
+    (first, known), *others = calibrations.items()
+    for name, other in others:
+        file = config.calibrations[name]
+        if other.part != known.part:
+            raise ConfigError(
+                f"{file}: is of part {other.part!r}, that of camera {first} of {known.part!r}"
+            )
+        if other.mounting.carried is not known.mounting.carried:
+            raise ConfigError(
+                f"{file}: the part stands by one calibration and is carried by the other: camera "
+                f"{first}, camera {name}"
+            )
+
+
+def _check_serial(file: Path, key: str, device: Camera, known: str | None) -> None:
     """Raises ConfigError for another device than the calibration is of."""
     if known is None:
         return
     if not isinstance(device, GenicamCamera):
         raise ConfigError(
-            f"{key}: {config.calibration} is of serial number {known}, and frames by network tell "
+            f"{key}: {file} is of serial number {known}, and frames by network tell "
             "none: calibrate without serial numbers"
         )
     if device.serial_number != known:
         raise ConfigError(
-            f"{key}.serial_number: {device.serial_number}: {config.calibration} is of {known}: "
+            f"{key}.serial_number: {device.serial_number}: {file} is of {known}: "
             "mount that one, or calibrate this one"
         )
 
 
-def camera_settings(config: CellConfig, calibration: Calibration) -> list[CameraSettings]:
-    """One per device; frames must have the calibration's size. Raises ConfigError."""
-    check_devices(config, calibration)
+def camera_settings(
+    config: CellConfig, calibrations: Mapping[str, Calibration]
+) -> list[CameraSettings]:
+    """One per device; frames must have its calibration's size. Raises ConfigError."""
+    check_devices(config, calibrations)
     try:
-        cameras = [_settings(config, calibration, camera) for camera in config.cameras]
+        cameras = [_settings(config, calibrations[each.name], each) for each in config.cameras]
         if config.sensor is None:
             return cameras
-        return [*cameras, _settings(config, calibration.of_depth, config.sensor, Device.SENSOR)]
+        of_depth = calibrations[_beside(calibrations)].of_depth
+        return [*cameras, _settings(config, of_depth, config.sensor, Device.SENSOR)]
     except ValueError as error:
         raise ConfigError(f"cameras: {error}") from error
 

@@ -105,11 +105,14 @@ def snapshot(
     typer.echo(json.dumps(told) if as_json else _sentence(told))
 
 
-def _genicam(file: Path) -> GenicamCamera:
+def _genicam(file: Path, serial: str | None = None) -> GenicamCamera:
+    """Of the cell's devices, a sensor included, the one of this serial number; else the first."""
     from voxgate.runtime.config.cameras import GenicamCamera
     from voxgate.runtime.config.cell import load_cell
 
-    camera = load_cell(file).config.cameras[0]
+    devices = load_cell(file).config.devices
+    known = [device for device in devices if isinstance(device, GenicamCamera)]
+    camera = next((each for each in known if serial in (None, each.serial_number)), devices[0])
     if not isinstance(camera, GenicamCamera):
         raise ConfigError(f"{file}: camera {camera.name} has source: network, there is no producer")
     return camera
@@ -143,7 +146,7 @@ def _settings(
     from voxgate.runtime.cameras.settings import GenicamSettings
 
     if source.suffix in YAML:
-        settings = _cell_settings(source)
+        settings = _cell_settings(source, serial)
     else:
         producer = str(source.resolve())
         settings = snapshot_settings(producer, _serial(source, serial), interface)
@@ -156,14 +159,13 @@ def _settings(
     return replace(settings, source=changed)
 
 
-def _cell_settings(source: Path) -> CameraSettings:
-    from voxgate.runtime.cameras.from_config import camera_settings
+def _cell_settings(source: Path, serial: str | None) -> CameraSettings:
+    from voxgate.runtime.cameras.from_config import camera_settings, load_calibrations
     from voxgate.runtime.config.cell import load_cell
-    from voxgate.runtime.geometry.calibration import Calibration
 
-    _genicam(source)
-    config = load_cell(source).config
-    return camera_settings(config, Calibration.load(config.calibration))[0]
+    camera, config = _genicam(source, serial), load_cell(source).config
+    found = camera_settings(config, load_calibrations(config))
+    return next(each for each in found if each.name == camera.name)
 
 
 def _node(text: str) -> NodeSetting:

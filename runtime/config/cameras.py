@@ -14,6 +14,10 @@ class CameraSection(Section):
     """What every camera has, whatever its frames come through."""
 
     name: Annotated[Name, about("Name", "label in faults and metrics")]
+    calibration: Annotated[
+        FilePath | None,
+        about("Calibration", "calibration.json of this one of several cameras; none: the cell's"),
+    ] = None
     colour: Annotated[
         bool,
         about("Colour", "pictures stay in colour; else they are grey: the luma of what is sent"),

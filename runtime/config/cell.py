@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import finding
 from voxgate.runtime.common.explain import key as wrong_key
+from voxgate.runtime.common.labels import MAX_CAMERAS
 from voxgate.runtime.config.contradictions import contradictions
 from voxgate.runtime.config.did_you_mean import did_you_mean
 from voxgate.runtime.config.document import Document, Key, read_yaml
@@ -31,8 +32,8 @@ class Cell:
 
     file: Path
     config: CellConfig
-    configuration_id: str  # 16 hex digits over the YAML's data and the calibration file
-    document: str = ""  # both, as JSON
+    configuration_id: str  # 16 hex digits over the YAML's data and the calibration files
+    document: str = ""  # all of them, as JSON
 
 
 def load_cell(file: Path, without: str | tuple[str, ...] | None = None) -> Cell:
@@ -46,11 +47,9 @@ def load_cell(file: Path, without: str | tuple[str, ...] | None = None) -> Cell:
         more = len(document.problems) - 1
         hint = f" (and {more} more: voxgate check {file})" if more else ""
         raise ConfigError(f"{document.problems[0]}{hint}")
-    data, calibration = json.dumps(document.data, sort_keys=True), config.calibration.read_bytes()
-    kept = json.dumps(
-        {"yaml": document.data, "calibration": calibration.decode("utf-8", "replace")}
-    )
-    return Cell(file, config, _identity(data, calibration), kept)
+    data = json.dumps(document.data, sort_keys=True)
+    files = {name: path.read_bytes() for name, path in config.calibrations.items()}
+    return Cell(file, config, _identity(data, b"".join(files.values())), _kept(document, files))
 
 
 def check_config(file: Path) -> list[str]:
@@ -104,11 +103,18 @@ def _findings(document: Document, error: ValidationError) -> Iterator[tuple[Key,
     for key, item in found:
         if (key, item["type"]) == (("cameras",), "too_long"):
             given = item["ctx"]["actual_length"]
-            yield key, f"{given} cameras: a cell has one, as its calibration describes one"
+            yield key, f"{given} cameras: a cell has at most {MAX_CAMERAS}"
         elif item["type"] == "extra_forbidden":
             yield key, finding(item) + did_you_mean(key)
         elif not any(len(other) > len(key) and other[: len(key)] == key for other, _ in found):
             yield key, finding(item)
+
+
+def _kept(document: Document, calibrations: Mapping[str, bytes]) -> str:
+    told = {name: content.decode("utf-8", "replace") for name, content in calibrations.items()}
+    if len(told) == 1:
+        return json.dumps({"yaml": document.data, "calibration": next(iter(told.values()))})
+    return json.dumps({"yaml": document.data, "calibrations": told})
 
 
 def _identity(data: str, calibration: bytes) -> str:

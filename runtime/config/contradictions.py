@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from voxgate.runtime.common.access import Role
 from voxgate.runtime.common.endpoints import host_of, is_loopback
-from voxgate.runtime.config.cameras import GenicamCamera, NetworkCamera
+from voxgate.runtime.config.cameras import Camera, GenicamCamera, NetworkCamera
 from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.config.security import Peer, Signer
@@ -16,7 +17,8 @@ def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
     """What no single field can see, and files that do not exist: the key and what to do."""
     for check in (
         _times,
-        _sensor,
+        _twice_a_device,
+        _calibrations,
         _exposure,
         _clocks,
         _endpoints,
@@ -64,23 +66,56 @@ def _recipes(config: CellConfig) -> Iterator[tuple[Key, str]]:
         )
 
 
-def _sensor(config: CellConfig) -> Iterator[tuple[Key, str]]:
-    """Two devices under one name or number would be one."""
-    sensor = config.sensor
-    for camera in config.cameras if sensor is not None else ():
-        assert sensor is not None
-        if sensor.name == camera.name:
-            yield ("sensor", "name"), f"{sensor.name}: is the camera's, choose another"
-        if sensor.colour:
-            yield ("sensor", "colour"), "nobody looks at a sensor's own picture: take it out"
-        if not isinstance(sensor, GenicamCamera) or not isinstance(camera, GenicamCamera):
-            continue
-        if sensor.serial_number == camera.serial_number:
-            yield (
-                ("sensor", "serial_number"),
-                f"{sensor.serial_number}: is the camera's: leave `sensor` out where one device "
-                "delivers both on the same pixels",
-            )
+def _twice_a_device(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    """Two devices under one name or number would be one: also one that two interfaces reach."""
+    before: list[Camera] = []
+    for key, device in config.devices_at():
+        names = {other.name for other in before}
+        if device.name in names:
+            whose = "the camera" if key == ("sensor",) else "another camera"
+            yield (*key, "name"), f"{device.name}: is {whose}'s, choose another"
+        others = [other for other in before if isinstance(other, GenicamCamera)]
+        if isinstance(device, GenicamCamera):
+            same = [other for other in others if other.serial_number == device.serial_number]
+            if same:
+                yield (*key, "serial_number"), _same_device(key, device, same[0])
+        before.append(device)
+
+
+def _same_device(key: Key, device: GenicamCamera, other: GenicamCamera) -> str:
+    """`interface` says by which way a device is opened; it is the same one by every way."""
+    if key == ("sensor",):
+        return (
+            f"{device.serial_number}: is camera {other.name}'s: leave `sensor` out where one "
+            "device delivers both on the same pixels"
+        )
+    return (
+        f"{device.serial_number}: is camera {other.name}'s: one device is opened once, whatever "
+        "interfaces reach it"
+    )
+
+
+def _calibrations(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    """Each camera has its own: two cameras are never in one place."""
+    if config.sensor is not None and config.sensor.colour:
+        yield ("sensor", "colour"), "nobody looks at a sensor's own picture: take it out"
+    if config.sensor is not None and config.sensor.calibration is not None:
+        yield (
+            ("sensor", "calibration"),
+            "a sensor stands in the calibration of the camera that it sits beside: leave it out",
+        )
+    taken: dict[Path, str] = {}
+    for index, camera in enumerate(config.cameras):
+        file = camera.calibration or config.calibration
+        key: Key = ("cameras", index, "calibration")
+        if file is None:
+            yield key, f"camera {camera.name} has none: name its calibration.json"
+        elif file in taken:
+            yield key, f"{file}: is camera {taken[file]}'s: name that of camera {camera.name}"
+        else:
+            taken[file] = camera.name
+            if not file.is_file():
+                yield (key if camera.calibration else ("calibration",)), f"{file}: no such file"
 
 
 def _exposure(config: CellConfig) -> Iterator[tuple[Key, str]]:
@@ -226,8 +261,6 @@ def _twice(listed: Sequence[Peer | Signer], where: Key) -> Iterator[tuple[Key, s
 
 
 def _files(config: CellConfig) -> Iterator[tuple[Key, str]]:
-    if not config.calibration.is_file():
-        yield ("calibration",), f"{config.calibration}: no such file"
     if not config.recipes.folder.is_dir():
         yield ("recipes", "folder"), f"{config.recipes.folder}: no such folder"
     elif config.recipes.default and not (config.recipes.folder / config.recipes.default).is_dir():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from voxgate.runtime.common.labels import LABEL
+from voxgate.runtime.common.labels import LABEL, MAX_CAMERAS
 from voxgate.runtime.config.cameras import Camera
 from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.fields import Endpoint, FilePath, Name, Section, about
@@ -265,12 +266,15 @@ class CellConfig(Section):
     is_simulated: Annotated[
         bool, about("Simulated", "true: verdicts are marked, no line may act on them")
     ]
-    calibration: Annotated[FilePath, about("Calibration", "calibration.json of camera and robot")]
+    calibration: Annotated[
+        FilePath | None,
+        about("Calibration", "calibration.json of camera and robot; none: each camera names one"),
+    ] = None
     recipes: Annotated[Recipes, about("Recipes", "what can be inspected")]
     cameras: Annotated[
         tuple[Camera, ...],
-        Field(min_length=1, max_length=1),
-        about("Cameras", "one per cell: the calibration describes one"),
+        Field(min_length=1, max_length=MAX_CAMERAS),
+        about("Cameras", "on the robot or in the cell, each with a calibration of its own"),
     ]
     sensor: Annotated[
         Camera | None,
@@ -301,9 +305,15 @@ class CellConfig(Section):
     log: Annotated[Log, about("Log", "to stderr")] = Log()
 
     @property
-    def in_colour(self) -> bool:
-        """Whether every picture arrives in colour."""
-        return all(camera.colour for camera in self.cameras)
+    def calibrations(self) -> dict[str, Path]:
+        """File of each camera, by its name, the first one first."""
+        files = {camera.name: camera.calibration or self.calibration for camera in self.cameras}
+        return {name: file for name, file in files.items() if file is not None}
+
+    @property
+    def in_colour(self) -> dict[str, bool]:
+        """Of each camera, whether its pictures arrive in colour."""
+        return {camera.name: camera.colour for camera in self.cameras}
 
     @property
     def devices(self) -> tuple[Camera, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from voxgate.runtime.cameras.from_config import check_devices
+from voxgate.runtime.cameras.from_config import load_calibrations
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.document import dotted
 from voxgate.runtime.config.sections import CellConfig
@@ -13,7 +13,6 @@ from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
 from voxgate.runtime.doctor.serving import default_recipe, existing, is_served, taken_ports
 from voxgate.runtime.errors import CalibrationError, ConfigError, KeyFileError, RecipeError
-from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.recipe.store import stored
 from voxgate.runtime.wire.curve import load_key_pair
 
@@ -28,20 +27,26 @@ LOW_DISK_MIB = 2000
 
 def calibration(machine: Machine, config: CellConfig) -> Finding:
     """Is it there, whole, and was it accepted?"""
-    path = config.calibration
     try:
-        found = Calibration.load(path)
-        check_devices(config, found)
+        found = load_calibrations(config)
     except CalibrationError as error:
         return red(str(error), "name the calibration.json of this camera and robot")
     except ConfigError as error:
-        return red(str(error), "make `sensor` of the YAML and of calibration.json agree")
-    if found.forced:
-        return yellow(
-            f"written by --force although {', '.join(found.forced)} missed its limits",
-            "voxgate calib --help: take the boards again",
+        return red(str(error), "make the devices of the YAML and of calibration.json agree")
+    for name, known in found.items():
+        if known.forced:
+            return yellow(
+                f"{config.calibrations[name]}: written by --force although "
+                f"{', '.join(known.forced)} missed its limits",
+                "voxgate calib --help: take the boards again",
+            )
+    return green(
+        "; ".join(
+            f"{config.calibrations[name].name} of part {known.part!r}, "
+            f"{known.width_px} x {known.height_px} px"
+            for name, known in found.items()
         )
-    return green(f"{path.name} of part {found.part!r}, {found.width_px} x {found.height_px} px")
+    )
 
 
 def recipes(machine: Machine, config: CellConfig) -> Finding:
@@ -68,8 +73,8 @@ def _of_default(config: CellConfig) -> Finding | None:
     if config.recipes.default is None:
         return None
     try:
-        recipe = default_recipe(config, Calibration.load(config.calibration))
-    except (RecipeError, CalibrationError) as error:
+        recipe = default_recipe(config, load_calibrations(config))
+    except (RecipeError, CalibrationError, ConfigError) as error:
         return red(f"the default: {error}", "voxgate recipe list --config CELL.yaml")
     if recipe is None:
         return None

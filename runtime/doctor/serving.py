@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def unmet(machine: Machine, config: CellConfig) -> Iterator[Unmet]:
         yield key, f"{taken.why}: {taken.do}"
 
 
-def default_recipe(config: CellConfig, calibration: Calibration) -> Recipe | None:
+def default_recipe(config: CellConfig, calibrations: Mapping[str, Calibration]) -> Recipe | None:
     """The one that is prepared at start, as it is opened then; None: none is.
 
     Raises RecipeError for one that is damaged, not signed by a signer of the cell, or not of this
@@ -57,7 +57,7 @@ def default_recipe(config: CellConfig, calibration: Calibration) -> Recipe | Non
     if name is None:
         return None
     recipe = opened(config.recipes, name)
-    recipe.check_calibration(calibration)
+    recipe.check_cameras(calibrations)
     recipe.check_pictures(config.in_colour)
     return recipe
 
@@ -88,16 +88,16 @@ def existing(folder: Path) -> Path:
 
 def _calibration(config: CellConfig) -> Iterator[Unmet]:
     try:
-        calibration = Calibration.load(config.calibration)
+        calibrations = {n: Calibration.load(path) for n, path in config.calibrations.items()}
     except CalibrationError as error:
         yield ("calibration",), str(error)
         return
     try:
-        check_devices(config, calibration)
+        check_devices(config, calibrations)
     except ConfigError as error:
-        yield ("sensor",), str(error)
+        yield ("sensor",) if config.sensor is not None else ("cameras",), str(error)
     try:
-        default_recipe(config, calibration)
+        default_recipe(config, calibrations)
     except RecipeError as error:
         # with `fallback` the service starts with the one before, and says so
         if not config.recipes.fallback:

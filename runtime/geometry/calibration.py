@@ -119,6 +119,14 @@ class Calibration:
         return (2 * ticks * 1_000_000_000 + self.camera_tick_hz) // (2 * self.camera_tick_hz)
 
 
+def digest_of(calibrations: Mapping[str, Calibration]) -> str:
+    """Of a cell's: the only camera's, or that of all of them, in the order of their names."""
+    if len(calibrations) == 1:
+        return next(iter(calibrations.values())).digest
+    told = sorted((name, known.digest) for name, known in calibrations.items())
+    return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:

@@ -8,7 +8,7 @@ again. A scan without a line behind it is inspected as `voxgate inspect` does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.store import recipe_folder, trust_of
 from voxgate.runtime.records.evidence_folder import COLON, NAME
 from voxgate.runtime.scans.cell_scan import CellScan
-from voxgate.runtime.scans.job_as_scan import scan_of
+from voxgate.runtime.scans.job_as_scan import part_scan_of
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
 from voxgate.runtime.scans.line import Line
 from voxgate.runtime.scans.open_scan import open_part_scan
@@ -40,6 +40,8 @@ from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.runtime.wire.verdict_message import against, verdict_message
 
 EXIT_DIFFERS = 4
+FrameKey = tuple[str, Device, int]
+"""camera, device, frame id"""
 RECORDER = "recorder"
 """Backend of a verdict that only says that the job was recorded."""
 NOT_COMPARED = frozenset(
@@ -102,41 +104,41 @@ class _Walk:
         clocks = self.job.recording.clocks
         assert clocks is not None  # `replay_file` takes another way without them
         sync = _resumed(self.job, clocks, self.line)
-        placed: dict[int, View] = {}
-        frames: dict[tuple[Device, int], Frame] = {}
+        placed: dict[tuple[str, int], View] = {}
+        frames: dict[FrameKey, Frame] = {}
         for event in self.job.recording.events:
             if isinstance(event, PoseRecord):
                 sync.add_pose(event.pose())
             elif isinstance(event, FrameRecord):
-                frame = decoded_frame(event, self.job.calibration)
-                frames[event.device, event.frame_id] = frame
+                frame = decoded_frame(event, self.job.calibrations[event.camera])
+                frames[event.camera, event.device, event.frame_id] = frame
                 sync.add_frame(frame)
             elif isinstance(event, Took):
                 for found in sync.take(event.t_ns):
                     if isinstance(found, View):
-                        placed.setdefault(found.frame_id, found)
+                        placed.setdefault((found.camera, found.frame_id), found)
             elif isinstance(event, Flushed):
                 sync.clear()
             elif isinstance(event, Handed):
-                yield self._view(event, placed.pop(event.frame_id, None), frames)
+                yield self._view(event, placed.pop((event.camera, event.frame_id), None), frames)
             elif isinstance(event, Held):
                 yield event.note
             elif isinstance(event, Asked):
                 return
 
-    def _view(
-        self, handed: Handed, placed: View | None, frames: dict[tuple[Device, int], Frame]
-    ) -> View:
+    def _view(self, handed: Handed, placed: View | None, frames: Mapping[FrameKey, Frame]) -> View:
         """The view as it is placed now; as the line placed it when that is not the same."""
         if placed is not None and _same_place(placed, handed):
             return placed
         self.moved.append(handed.frame_id)
-        known, half = self.job.calibration, handed.half
-        frame = _inspected(frames, Device.CAMERA, handed.frame_id)
+        camera, half = handed.camera, handed.half
+        known = self.job.calibrations[camera]
+        frame = _inspected(frames, camera, Device.CAMERA, handed.frame_id)
         view = view_of(frame, handed.part_from_camera, handed.uncertainty_mm, known)
+        view = replace(view, camera=camera)
         if half is None or frame.sensed_mm is not None:
             return view
-        frame = _inspected(frames, Device.SENSOR, half.frame_id)
+        frame = _inspected(frames, camera, Device.SENSOR, half.frame_id)
         sensed = view_of(frame, half.part_from_sensor, half.uncertainty_mm, known.of_depth)
         return replace(view, sensed=sensed)
 
@@ -148,7 +150,7 @@ def replay_file(path: Path, recipe: Path | None = None, cell: Cell | None = None
     job = read_job(path)
     _check_name(path, job)
     if job.recording.clocks is None:
-        return _replay_scan(path, scan_of(job, path), recipe, cell, job.verdict)
+        return _replay_scan(path, part_scan_of(job, path), recipe, cell, job.verdict)
     if not job.recording.pictures:
         raise ScanError(f"{path}: kept without pictures: the cell's evidence section said so")
     return _replay_job(path, job, recipe, cell)
@@ -176,7 +178,7 @@ def _replay_job(path: Path, job: RecordedJob, recipe: Path | None, cell: Cell | 
     line = Line.recorded(known.settings) if cell is None else Line.from_config(cell.config)
     loaded, folder = _recipe(recipe, cell, known.job.recipe)
     walk = _Walk(job, line)
-    with closing(open_any(loaded, folder, {"": job.calibration}, line.settings)) as inspector:
+    with closing(open_any(loaded, folder, job.calibrations, line.settings)) as inspector:
         verdict = _decided(job, inspector.inspect(walk.arrivals()))
         header = offline_header(path, inspector, line.settings)
         job_id, part_id = known.job.job_id, known.job.part_id
@@ -223,7 +225,7 @@ def _compared(
 
 def _resumed(job: RecordedJob, clocks: SyncState, line: Line) -> Synchronizer:
     sync = Synchronizer(
-        job.calibration,
+        job.calibrations,
         line.settings.max_gap_ns,
         stamps=line.stamps,
         sensor_stamps=line.sensor_stamps,
@@ -235,8 +237,10 @@ def _resumed(job: RecordedJob, clocks: SyncState, line: Line) -> Synchronizer:
     return sync
 
 
-def _inspected(frames: dict[tuple[Device, int], Frame], device: Device, frame_id: int) -> Frame:
-    frame = frames.get((device, frame_id))
+def _inspected(
+    frames: Mapping[FrameKey, Frame], camera: str, device: Device, frame_id: int
+) -> Frame:
+    frame = frames.get((camera, device, frame_id))
     if frame is None:
         raise ScanError(f"{name_of(device, frame_id)} was inspected and is not in the file")
     return frame

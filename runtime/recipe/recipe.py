@@ -16,7 +16,7 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.recipe.cameras import CameraSection, files_of, own_content
+from voxgate.runtime.recipe.cameras import CameraSection, check_cell, files_of, own_content
 from voxgate.runtime.recipe.carried_plan import CarriedPlan, carried_plans
 from voxgate.runtime.recipe.contents import (
     Probe,
@@ -199,16 +199,32 @@ class Recipe:
                 "none may be left out"
             )
 
-    def check_pictures(self, in_colour: bool) -> None:
-        """Raises RecipeError for a recipe that sees colour where the cell's pictures are grey.
-
-        The other way round it looks at the luma of what comes in colour.
-        """
-        if self.manifest.in_colour and not in_colour:
+    def check_cameras(self, calibrations: Mapping[str, Calibration]) -> None:
+        """Raises RecipeError unless these, by name, are the cell that the recipe is for."""
+        if self.manifest.cameras:
+            check_cell(self.label, self.manifest.cameras, calibrations)
+        elif len(calibrations) > 1:
             raise RecipeError(
-                f"recipe {self.label} was taught in colour, the cell's pictures are grey: say "
-                "`colour: true` at the camera, which must send it, or export one with --grey"
+                f"recipe {self.label} is of one camera, the cell has {', '.join(calibrations)}: "
+                "export one from a golden scan of all of them"
             )
+        for name, own in self.cameras.items():
+            own.check_calibration(calibrations[name] if name else next(iter(calibrations.values())))
+
+    def check_pictures(self, in_colour: Mapping[str, bool]) -> None:
+        """Raises RecipeError for a recipe that sees colour where a camera's pictures are grey.
+
+        in_colour: of each camera, by name. The other way round the recipe looks at the luma of what
+        comes in colour.
+        """
+        for name, own in self.cameras.items():
+            comes = in_colour[name] if name else all(in_colour.values())
+            if own.manifest.in_colour and not comes:
+                raise RecipeError(
+                    f"recipe {own.model_label} was taught in colour, the cell's pictures are grey: "
+                    "say `colour: true` at the camera, which must send it, or export one with "
+                    "--grey"
+                )
 
     def check_calibration(self, calibration: Calibration) -> None:
         """Raises RecipeError unless `calibration` places pixels where this recipe expects them."""

@@ -32,7 +32,7 @@ class SeenView:
     @property
     def caption(self) -> str:
         """For people."""
-        frame = f"frame {self.frame.frame_id}"
+        frame = f"frame {self.frame.frame_id} {self.frame.camera}".rstrip()
         if self.planned is None:
             return frame
         return f"view {self.planned}, highest score {self.peak_score:.2f}, {frame}"
@@ -70,7 +70,7 @@ class RecordedViews:
 
     def picture(self, view: SeenView) -> Picture:
         """(h, w, 3) BGR, with heat and the defects' numbers. Raises ScanError."""
-        image = decoded_frame(view.frame, self.job.calibration).image
+        image = decoded_frame(view.frame, self.job.calibrations[view.frame.camera]).image
         defects = () if self.verdict is None else self.verdict.defects
         picture = draw(image, view.seeing, self.scored, defects)
         if _is_tray(self.job) and picture.shape[:2] == image.shape[:2]:
@@ -84,14 +84,15 @@ def _is_tray(job: RecordedJob) -> bool:
 
 
 def _seen(job: RecordedJob, voxel_mm: float) -> Iterator[SeenView]:
-    rays = Rays.from_calibration(job.calibration)
-    frames = {each.frame_id: each for each in _camera_frames(job)}
+    rays = {name: Rays.from_calibration(known) for name, known in job.calibrations.items()}
+    frames = {(each.camera, each.frame_id): each for each in _camera_frames(job)}
     said = () if job.verdict is None else job.verdict.views
-    peaks = {each.frame_id: each for each in said}
+    peaks = {(each.camera or "", each.frame_id): each for each in said}
     for handed in (event for event in job.recording.events if isinstance(event, Handed)):
-        record, told = frames.get(handed.frame_id), peaks.get(handed.frame_id)
+        key = handed.camera, handed.frame_id
+        record, told = frames.get(key), peaks.get(key)
         if record is not None:
-            seeing = Seeing(rays, handed.part_from_camera, voxel_mm)
+            seeing = Seeing(rays[handed.camera], handed.part_from_camera, voxel_mm)
             planned = (None, None) if told is None else (told.view, told.peak_score)
             yield SeenView(record, seeing, *planned)
 

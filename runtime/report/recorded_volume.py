@@ -27,7 +27,7 @@ class ScoredPoints:
 
 def read_volume(file: Path) -> ScoredPoints | None:
     """None: none was recorded, as of a job without a view. Raises ScanError for a damaged one."""
-    found = read_mcap(file, frozenset({job_topics.VOLUME.name})).messages
+    found = read_mcap(file, job_topics.VOLUME.name.__eq__).messages
     if not found:
         return None
     try:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,21 @@ from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Device, Frame, JobIdentity
 from voxgate.runtime.pixels.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
+from voxgate.runtime.scans.cell_scan import CellScan
 from voxgate.runtime.scans.folder import FRAMES, NOTES, SENSOR_FRAMES, pose_records
-from voxgate.runtime.scans.job_as_scan import growing, notes_of, poses_of, scan_of
+from voxgate.runtime.scans.job_as_scan import growing, notes_of, part_scan_of, poses_of
 from voxgate.runtime.scans.job_reader import RecordedJob, read_job
 from voxgate.runtime.scans.job_writer import write_job
-from voxgate.runtime.scans.open_scan import open_scan
-from voxgate.runtime.scans.part_files import CALIBRATION, GRID, PartFiles, above
+from voxgate.runtime.scans.open_scan import open_part_scan
+from voxgate.runtime.scans.part_files import (
+    CALIBRATION,
+    CAMERAS,
+    CAMERAS_FILE,
+    GRID,
+    PartFiles,
+    above,
+    calibration_file,
+)
 from voxgate.runtime.scans.recording import Held, JobHeader, Recording
 from voxgate.runtime.scans.scan import FrameRecord, Scan, Stored
 from voxgate.runtime.sync.poses import PoseRecord
@@ -36,7 +46,7 @@ def convert_scan(scan: Path, out: Path) -> str:
         raise ScanError(f"{out}: exists, choose another name")
     if scan.is_file():
         job = read_job(scan)
-        scan_of(job, scan)  # whoever reads the folder would refuse what this refuses
+        part_scan_of(job, scan)  # whoever reads the folder would refuse what this refuses
         return write_folder(out, job)
     if out.suffix != ".mcap":
         raise ScanError(f"{out}: a scan's folder becomes a file whose name ends in .mcap")
@@ -46,14 +56,16 @@ def convert_scan(scan: Path, out: Path) -> str:
 
 def recording_of(folder: Path) -> tuple[Recording, PartFiles]:
     """A scan's folder as the recording of a job that no line inspected. Raises ScanError."""
-    scan = open_scan(folder)
+    scan = open_part_scan(folder)
     place = above(folder, GRID)
-    part = PartFiles(
-        above(folder, CALIBRATION).read_text("utf-8"),
-        place.read_text("utf-8") if scan.grid is not None else None,
-    )
+    part = _part_files(scan, place.read_text("utf-8") if scan.grid is not None else None)
     poses = pose_records(folder)
-    came: list[PoseRecord | FrameRecord] = [*poses, *scan.frames, *scan.sensor_frames]
+    frames = (
+        replace(frame, camera=name)
+        for name, each in scan.cameras.items()
+        for frame in (*each.frames, *each.sensor_frames)
+    )
+    came: list[PoseRecord | FrameRecord] = [*poses, *frames]
     events = sorted(came, key=_arrival)  # stable, poses first, as `Scan.events`
     recording = Recording(_header(folder, scan, _arrival(events[0])))
     held = [Held(_arrival(events[-1]), note) for note in scan.notes]
@@ -62,11 +74,16 @@ def recording_of(folder: Path) -> tuple[Recording, PartFiles]:
     return recording, part
 
 
+def _part_files(scan: Scan | CellScan, grid: str | None) -> PartFiles:
+    texts = {n: calibration_file(s.folder).read_text("utf-8") for n, s in scan.cameras.items()}
+    return PartFiles(next(iter(texts.values())), grid, texts if len(texts) > 1 else {})
+
+
 def _arrival(event: PoseRecord | FrameRecord) -> int:
     return event.t_arrival_ns
 
 
-def _header(folder: Path, scan: Scan, started_ns: int) -> JobHeader:
+def _header(folder: Path, scan: Scan | CellScan, started_ns: int) -> JobHeader:
     job = JobIdentity(
         job_id=IMPORTED,
         part_id=folder.resolve().name or IMPORTED,
@@ -116,19 +133,17 @@ def write_folder(out: Path, job: RecordedJob, verdict: VerdictMessage | None = N
 
 
 def _fill(folder: Path, job: RecordedJob) -> str:
-    for kind in ("images", "depth"):
-        (folder / kind).mkdir(parents=True)
-    (folder / CALIBRATION).write_text(job.part.calibration, "utf-8")
+    folder.mkdir(parents=True)
     if job.part.grid is not None:
         (folder / GRID).write_text(job.part.grid, "utf-8")
-    frames = [e for e in job.recording.events if isinstance(e, (Frame, FrameRecord))]
     written = []
-    for device, file in ((Device.CAMERA, FRAMES), (Device.SENSOR, SENSOR_FRAMES)):
-        own = [frame for frame in frames if frame.device is device]
-        rows = [_frame(folder, n, frame, job.calibration) for n, frame in enumerate(own)]
-        if rows:
-            _lines(folder / file, (line for line, _ in rows))
-        written += rows
+    texts = job.part.cameras or {"": job.part.calibration}
+    for camera, text in texts.items():
+        own = folder / CAMERAS / camera if camera else folder
+        written += _fill_camera(own, job, camera, text)
+    if job.part.cameras:
+        names = {"cameras": list(job.part.cameras)}
+        (folder / CAMERAS_FILE).write_text(json.dumps(names), "utf-8")
     _lines(folder / "robot_poses.jsonl", (_pose(pose) for pose in growing(poses_of(job))))
     if notes := notes_of(job):
         _lines(
@@ -137,6 +152,24 @@ def _fill(folder: Path, job: RecordedJob) -> str:
         )
     worst_mm = max((error_mm for _, error_mm in written), default=0.0)
     return f"depth was rounded by up to {worst_mm:.4f} mm to the unit" if worst_mm else ""
+
+
+def _fill_camera(
+    folder: Path, job: RecordedJob, camera: str, calibration: str
+) -> list[tuple[dict[str, object], float]]:
+    """The lines of its frames, each with by how much its depth had to be rounded, mm."""
+    for kind in ("images", "depth"):
+        (folder / kind).mkdir(parents=True)
+    (folder / CALIBRATION).write_text(calibration, "utf-8")
+    frames = [e for e in job.recording.events if isinstance(e, FrameRecord) and e.camera == camera]
+    written = []
+    for device, file in ((Device.CAMERA, FRAMES), (Device.SENSOR, SENSOR_FRAMES)):
+        own = [frame for frame in frames if frame.device is device]
+        rows = [_frame(folder, n, f, job.calibrations[camera]) for n, f in enumerate(own)]
+        if rows:
+            _lines(folder / file, (line for line, _ in rows))
+        written += rows
+    return written
 
 
 def _lines(path: Path, rows: Iterator[dict[str, object]]) -> None:

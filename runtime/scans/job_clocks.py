@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from voxgate.runtime.common.strict_json import Fields, quoted
+from voxgate.runtime.sync.camera_line import CameraState
 from voxgate.runtime.sync.clock import ClockFit, ClockState
 from voxgate.runtime.sync.synchronizer import SyncState
 
@@ -18,6 +19,21 @@ def clocks_of(fields: Fields) -> SyncState:
     return SyncState(
         _clock(fields.object_at("camera")),
         _clock(fields.object_at("robot")),
+        _stamp(fields, "last_stamp_ns"),
+        _clock(fields.object_at("sensor")) if fields.has("sensor") else None,
+        _stamp(fields, "sensor_stamp_ns"),
+        _further(fields.object_at("further")) if fields.has("further") else {},
+    )
+
+
+def _further(fields: Fields) -> dict[str, CameraState]:
+    """Of the cameras after the first, by name."""
+    return {name: _camera(fields.object_at(name)) for name in fields.values}
+
+
+def _camera(fields: Fields) -> CameraState:
+    return CameraState(
+        _clock(fields.object_at("camera")),
         _stamp(fields, "last_stamp_ns"),
         _clock(fields.object_at("sensor")) if fields.has("sensor") else None,
         _stamp(fields, "sensor_stamp_ns"),

@@ -5,8 +5,9 @@ Pictures stay encoded until somebody asks. Raises ScanError (one line) for what 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from mcap.records import Message
 from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
+from voxgate.runtime.common.labels import camera_names
 from voxgate.runtime.common.strict_json import Fields, parse_object, quoted
 from voxgate.runtime.errors import CalibrationError, ScanError
 from voxgate.runtime.geometry.calibration import Calibration
@@ -50,27 +52,26 @@ _PICTURES = (
     *(job_topics.IMAGE, job_topics.DEPTH, job_topics.DEPTH_FLOAT),
     *(job_topics.SENSOR_DEPTH, job_topics.SENSOR_DEPTH_FLOAT),
 )
-_READ = frozenset(
-    topic.name
-    for topic in (
-        *_PICTURES,
-        job_topics.FRAME,
-        job_topics.SENSOR_FRAME,
-        job_topics.POSE,
-        job_topics.EVENT,
-        job_topics.VERDICT,
-    )
-)
+_OF_CAMERA = (*_PICTURES, job_topics.FRAME, job_topics.SENSOR_FRAME)
+_READ = (*_OF_CAMERA, job_topics.POSE, job_topics.EVENT, job_topics.VERDICT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedJob:
-    """One file: what the line did, the files of its part, and the verdict it came to."""
+    """One file: what the line did, the files of its part, and the verdict it came to.
+
+    calibrations: of each of several cameras by name; "": of the only one.
+    """
 
     recording: Recording
     part: PartFiles
-    calibration: Calibration
+    calibrations: Mapping[str, Calibration]
     verdict: VerdictMessage | None
+
+    @property
+    def calibration(self) -> Calibration:
+        """Of the first camera, or the only one."""
+        return next(iter(self.calibrations.values()))
 
 
 class _Line(NamedTuple):
@@ -83,7 +84,7 @@ class _Line(NamedTuple):
 
 def read_job(path: Path) -> RecordedJob:
     """Everything in the file but what only viewers need. Raises ScanError, CalibrationError."""
-    file = read_mcap(path, _READ)
+    file = read_mcap(path, lambda name: _of(name)[0] in {topic.name for topic in _READ})
     if job_topics.JOB not in file.metadata:
         raise ScanError(f"{path}: an MCAP file, but none that voxgate wrote: no {job_topics.JOB}")
     try:
@@ -108,17 +109,37 @@ def _job(file: McapFile, name: str) -> RecordedJob:
     if header.text("format") not in PICTURE_BYTES:
         known = " and ".join(PICTURE_BYTES)
         raise ValueError(f"format {quoted(header.text('format'))}, this VoxGate reads {known}")
+    grid = job_topics.GRID_FILE in file.attachments
     part = PartFiles(
         _attached(file, job_topics.CALIBRATION_FILE),
-        _attached(file, job_topics.GRID_FILE) if job_topics.GRID_FILE in file.attachments else None,
+        _attached(file, job_topics.GRID_FILE) if grid else None,
+        _cameras(file),
     )
+    texts = part.cameras or {"": part.calibration}
+    calibrations = {name: Calibration.from_text(text) for name, text in texts.items()}
     line = parse_object(_attached(file, job_topics.LINE_FILE))
     recording = Recording(_header(header, line))
     recording.clocks = clocks_of(line.object_at("clocks")) if line.has("clocks") else None
     recording.pictures = line.values.get("pictures") is not False
     before, events = _events(file, name, PICTURE_BYTES[header.text("format")])
     recording.poses_before, recording.events = before, events
-    return RecordedJob(recording, part, Calibration.from_text(part.calibration), _verdict(file))
+    return RecordedJob(recording, part, calibrations, _verdict(file))
+
+
+def _cameras(file: McapFile) -> dict[str, str]:
+    """Calibration of each of several cameras."""
+    if job_topics.CAMERAS_FILE not in file.attachments:
+        return {}
+    fields = parse_object(_attached(file, job_topics.CAMERAS_FILE))
+    names = camera_names(list(fields.values))
+    return {name: json.dumps(fields.object_at(name).values) for name in names}
+
+
+def _of(topic: str) -> tuple[str, str]:
+    """As the only camera's is called, and of which camera it is; "": of the only one."""
+    camera, slash, rest = topic[1:].partition("/")
+    several = slash and any(f"/{rest}" == each.name for each in _OF_CAMERA)
+    return (f"/{rest}", camera) if several else (topic, "")
 
 
 def _attached(file: McapFile, name: str) -> str:
@@ -182,7 +203,8 @@ def _events(
     before: list[PoseRecord] = []
     events: list[Event] = []
     pictures: dict[str, Message] = {}
-    for number, topic, message in lines:
+    for number, told, message in lines:
+        topic, camera = _of(told)
         if topic in (each.name for each in _PICTURES):
             pictures[topic] = message
             continue
@@ -193,7 +215,8 @@ def _events(
             of_sensor = topic == job_topics.SENSOR_FRAME.name
             same = {name: m for name, m in pictures.items() if m.sequence == number}
             stored = partial(_stored, same, bytes_of)
-            events.append(_frame(fields, stored, f"{name} frame {number}", of_sensor))
+            frame = _frame(fields, stored, f"{name} frame {number}", of_sensor)
+            events.append(replace(frame, camera=camera))
             pictures.clear()
         else:
             events.append(_event(fields))
@@ -274,7 +297,8 @@ def _event(fields: Fields) -> Event:
             if fields.has("sensor")
             else None
         )
-        return Handed(t_ns, *_placed(fields, "part_from_camera"), half)
+        camera = fields.text("camera") if fields.has("camera") else ""
+        return Handed(t_ns, *_placed(fields, "part_from_camera"), half, camera)
     if kind is Kind.TOLD:
         command = fields.object_at("command")
         return Told(t_ns, command.text("command"), quoted(command.values))

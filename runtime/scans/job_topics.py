@@ -7,11 +7,11 @@ JSON Schema, units in the names, whole nanoseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from voxgate.runtime.nouns import Reason
+from voxgate.runtime.nouns import Device, Reason
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 PROFILE = "voxgate"
@@ -19,6 +19,8 @@ FORMAT = "2"
 JSON_FORMAT = "1"  # of VoxGate 0.1: pictures too were JSON, in base64
 JOB = "voxgate.job"  # metadata record
 CALIBRATION_FILE, GRID_FILE, LINE_FILE = "calibration.json", "grid.json", "line.json"
+CAMERAS_FILE = "cameras.json"
+"""Of several cameras: the calibration of each, by name, the first one's first."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _INTEGER, _NUMBER, _TEXT = {"type": "integer"}, {"type": "number"}, {"type": "string"}
@@ -44,6 +46,10 @@ class Topic:
     name: str
     schema_name: str
     schema: dict[str, Any] | None = None
+
+    def of(self, camera: str) -> Topic:
+        """Of one of several cameras; "": of the only one."""
+        return replace(self, name=f"/{camera}{self.name}") if camera else self
 
     @property
     def floats(self) -> bool:
@@ -93,6 +99,7 @@ _OWN_EVENT = _object(
     kind={"enum": [kind.value for kind in Kind]},
     t_host_ns=_INTEGER,
     frame_id=_INTEGER,
+    camera={"type": "string", "description": "of several cameras, which took the view"},
     part_from_camera={"type": "array", "items": _numbers(4), "description": "4 x 4, mm"},
     uncertainty_mm=_NUMBER,
     sensor={
@@ -124,7 +131,53 @@ TRANSFORM = Topic("/tf", "foxglove.FrameTransform")
 EVENT = Topic("/job/event", "voxgate.JobEvent", _OWN_EVENT)
 VERDICT = Topic("/verdict", "voxgate.Verdict", VerdictMessage.model_json_schema())
 VOLUME = Topic("/volume", "foxglove.PointCloud")
-TOPICS = (
-    *(IMAGE, DEPTH, DEPTH_FLOAT, LENS, FRAME, VIEW, POSE, TRANSFORM, EVENT, VERDICT, VOLUME),
+OF_CAMERAS = (
+    *(IMAGE, DEPTH, DEPTH_FLOAT, LENS, FRAME, VIEW),
     *(SENSOR_DEPTH, SENSOR_DEPTH_FLOAT, SENSOR_LENS, SENSOR_FRAME),
 )
+"""Each of several cameras has its own."""
+OF_JOB = (POSE, TRANSFORM, EVENT, VERDICT, VOLUME)
+TOPICS = (*OF_CAMERAS, *OF_JOB)
+"""Of a job of one camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose frame it is, and the topics of such. camera: of several, which; device: its own, or the
+    sensor beside it."""
+
+    camera: str
+    device: Device
+
+    @property
+    def frame(self) -> str:
+        """As viewers call where it stands."""
+        return self.camera if self.camera and self.device is Device.CAMERA else self.device.value
+
+    @property
+    def image(self) -> Topic:
+        """Of its pictures."""
+        return IMAGE.of(self.camera)
+
+    @property
+    def depth(self) -> Topic:
+        """Of its depth, where whole counts tell it."""
+        return _DEPTH[self.device].of(self.camera)
+
+    @property
+    def depth_float(self) -> Topic:
+        """Of its depth, where they do not."""
+        return _DEPTH_FLOAT[self.device].of(self.camera)
+
+    @property
+    def row(self) -> Topic:
+        """Of the frames themselves."""
+        return _FRAME[self.device].of(self.camera)
+
+
+_FRAME = {Device.CAMERA: FRAME, Device.SENSOR: SENSOR_FRAME}
+_DEPTH = {Device.CAMERA: DEPTH, Device.SENSOR: SENSOR_DEPTH}
+_DEPTH_FLOAT = {
+    Device.CAMERA: DEPTH_FLOAT,
+    Device.SENSOR: SENSOR_DEPTH_FLOAT,
+}

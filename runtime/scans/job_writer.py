@@ -22,7 +22,7 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import DepthMap, Device, Frame
 from voxgate.runtime.pixels.picture import MAX_COUNTS, PNG_SIGNATURE, encode_png
 from voxgate.runtime.scans import job_topics
-from voxgate.runtime.scans.job_topics import Kind, Topic
+from voxgate.runtime.scans.job_topics import Kind, Topic, Whose
 from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import (
     Asked,
@@ -64,7 +64,8 @@ class _JobWriter:
     def __init__(self, file: IO[bytes], recording: Recording, part: PartFiles) -> None:
         self._recording = recording
         self._part = part
-        self._calibration = Calibration.from_text(part.calibration)
+        texts = part.cameras or {"": part.calibration}
+        self._calibrations = {name: Calibration.from_text(text) for name, text in texts.items()}
         self._writer = Writer(file, chunk_size=CHUNK_BYTES)
         self._writer.start(profile=job_topics.PROFILE, library=f"voxgate {__version__}")
         self._channels = self._register()
@@ -88,7 +89,10 @@ class _JobWriter:
 
     def _register(self) -> dict[str, int]:
         channels, schemas = {}, {}
-        for topic in job_topics.TOPICS:
+        of_cameras = (
+            topic.of(camera) for camera in self._calibrations for topic in job_topics.OF_CAMERAS
+        )
+        for topic in (*of_cameras, *job_topics.OF_JOB):
             if topic.schema_name not in schemas:
                 schemas[topic.schema_name] = self._schema(topic)
             encoding = "protobuf" if topic.schema is None else "json"
@@ -115,6 +119,11 @@ class _JobWriter:
         }
         self._writer.add_metadata(job_topics.JOB, said)
         self._attach(job_topics.CALIBRATION_FILE, self._part.calibration)
+        if self._part.cameras:
+            self._attach(
+                job_topics.CAMERAS_FILE,
+                json.dumps({n: json.loads(text) for n, text in self._part.cameras.items()}),
+            )
         if self._part.grid is not None:
             self._attach(job_topics.GRID_FILE, self._part.grid)
         clocks = self._recording.clocks
@@ -154,7 +163,7 @@ class _JobWriter:
             self._say(job_topics.EVENT, event.t_ns, _told(event))
             if isinstance(event, Handed):
                 pose = {"frame_id": "part", "pose": pose_m(event.part_from_camera)}
-                self._say(job_topics.VIEW, event.t_ns, pose)
+                self._say(job_topics.VIEW.of(event.camera), event.t_ns, pose)
 
     def _pose(self, pose: PoseRecord, before: bool) -> None:
         self._say(job_topics.POSE, pose.t_arrival_ns, {**asdict(pose), "before": before})
@@ -164,54 +173,61 @@ class _JobWriter:
             self._say(job_topics.TRANSFORM, pose.t_arrival_ns, moved)
 
     def _fixed_frames(self, t_ns: int) -> None:
-        known = self._calibration
-        mounted = known.mounting
-        for a_from_b, parent, child in (
-            (mounted.part, "flange" if mounted.carried else "base", "part"),
-            (mounted.camera, "base" if mounted.fixed else "flange", "camera"),
-        ):
-            self._say(job_topics.TRANSFORM, t_ns, transform(a_from_b, parent, child))
-        self._say(job_topics.LENS, t_ns, lens(known))
-        if known.sensor is not None:
-            beside = transform(known.sensor.camera_from_sensor, "camera", "sensor")
-            self._say(job_topics.TRANSFORM, t_ns, beside)
-            self._say(job_topics.SENSOR_LENS, t_ns, lens(known.of_depth, "sensor"))
+        for camera, known in self._calibrations.items():
+            mounted, eye = known.mounting, camera or "camera"
+            for a_from_b, parent, child in (
+                (mounted.part, "flange" if mounted.carried else "base", "part"),
+                (mounted.camera, "base" if mounted.fixed else "flange", eye),
+            ):
+                self._say(job_topics.TRANSFORM, t_ns, transform(a_from_b, parent, child))
+            self._say(job_topics.LENS.of(camera), t_ns, lens(known, eye))
+            if known.sensor is not None:
+                beside = transform(known.sensor.camera_from_sensor, eye, "sensor")
+                self._say(job_topics.TRANSFORM, t_ns, beside)
+                self._say(job_topics.SENSOR_LENS.of(camera), t_ns, lens(known.of_depth, "sensor"))
+
+    def _camera_of(self, frame: Frame) -> str:
+        """Of several cameras, which took it; a sensor's frames are those of the one beside it."""
+        if len(self._calibrations) == 1:
+            return next(iter(self._calibrations))
+        beside = (name for name, known in self._calibrations.items() if known.sensor is not None)
+        return frame.camera if frame.device is Device.CAMERA else next(beside, frame.camera)
 
     def _frame(self, frame: Frame) -> None:
-        device, depth_mm = frame.device, frame.depth_mm
-        if depth_mm is None:
-            depth_mm = frame.sensed_mm
-        if self._recording.pictures and device is Device.CAMERA:
-            self._picture(job_topics.IMAGE, frame.t_arrival_ns, "png", encode_png(frame.image))
+        of = Whose(self._camera_of(frame), frame.device)
+        if of.camera not in self._calibrations:
+            return  # none of the cell's: it was refused
+        depth_mm = frame.depth_mm if frame.sensed_mm is None else frame.sensed_mm
+        if self._recording.pictures and of.device is Device.CAMERA:
+            self._picture(of.image, of, frame.t_arrival_ns, "png", encode_png(frame.image))
         self._row(
-            device,
+            of,
             camera=frame.camera,
             frame_id=frame.frame_id,
             view=None,
             t_device_ns=frame.t_device_ns,
             t_arrival_ns=frame.t_arrival_ns,
             exposure_ns=frame.exposure_ns,
-            depth=None if depth_mm is None else self._depth(depth_mm, frame),
+            depth=None if depth_mm is None else self._depth(depth_mm, frame.t_arrival_ns, of),
         )
 
-    def _depth(self, depth_mm: DepthMap, frame: Frame) -> str:
-        counts = exact_counts(depth_mm, self._calibration.depth_unit_mm)
+    def _depth(self, depth_mm: DepthMap, t_ns: int, of: Whose) -> str:
+        counts = exact_counts(depth_mm, self._calibrations[of.camera].depth_unit_mm)
         if not self._recording.pictures:
             return "png"
         if counts is not None:
-            topic = _DEPTH[frame.device]
-            self._picture(topic, frame.t_arrival_ns, "png", encode_png(counts))
+            self._picture(of.depth, of, t_ns, "png", encode_png(counts))
             return "png"
-        self._floats(frame.t_arrival_ns, depth_mm, frame.device)
+        self._floats(t_ns, depth_mm, of)
         return "float32"
 
-    def _floats(self, t_ns: int, depth_mm: DepthMap, device: Device) -> None:
+    def _floats(self, t_ns: int, depth_mm: DepthMap, of: Whose) -> None:
         height, width = depth_mm.shape
         self._say(
-            _DEPTH_FLOAT[device],
+            of.depth_float,
             t_ns,
             {
-                "frame_id": device.value,
+                "frame_id": of.frame,
                 "width": width,
                 "height": height,
                 "encoding": "32FC1",
@@ -221,22 +237,21 @@ class _JobWriter:
         )
 
     def _stored_frame(self, record: FrameRecord) -> None:
-        t_ns, device = record.t_arrival_ns, record.device
+        t_ns, of = record.t_arrival_ns, Whose(record.camera, record.device)
         if record.image is not None:
-            self._stored(job_topics.IMAGE, t_ns, record.image)
+            self._stored(of.image, of, t_ns, record.image)
         depth = None
         if isinstance(record.depth, Stored) and record.depth.floats:
-            known = self._calibration.of_depth
+            known = self._calibrations[of.camera].of_depth
             size = (known.height_px, known.width_px)
-            floats = np.frombuffer(record.depth.content, np.float32).reshape(size)
-            self._floats(t_ns, floats, device)
+            self._floats(t_ns, np.frombuffer(record.depth.content, np.float32).reshape(size), of)
             depth = "float32"
         elif record.depth is not None:
-            self._stored(_DEPTH[device], t_ns, record.depth)
+            self._stored(of.depth, of, t_ns, record.depth)
             depth = "png"
         self._row(
-            device,
-            camera=device.value,
+            of,
+            camera=of.frame,
             frame_id=record.frame_id,
             view=record.view,
             t_device_ns=record.t_device_ns,
@@ -245,26 +260,17 @@ class _JobWriter:
             depth=depth,
         )
 
-    def _stored(self, topic: Topic, t_ns: int, picture: Picture) -> None:
+    def _stored(self, topic: Topic, of: Whose, t_ns: int, picture: Picture) -> None:
         content = picture.read_bytes()
         kind = "png" if content.startswith(PNG_SIGNATURE) else "jpeg"
-        self._picture(topic, t_ns, kind, content)
+        self._picture(topic, of, t_ns, kind, content)
 
-    def _row(self, device: Device, **row: Any) -> None:
-        said = {**row, "depth_unit_mm": self._calibration.depth_unit_mm}
-        self._say(_FRAME[device], row["t_arrival_ns"], said)
+    def _row(self, of: Whose, **row: Any) -> None:
+        said = {**row, "depth_unit_mm": self._calibrations[of.camera].depth_unit_mm}
+        self._say(of.row, row["t_arrival_ns"], said)
 
-    def _picture(self, topic: Topic, t_ns: int, kind: str, content: bytes) -> None:
-        frame = Device.SENSOR if topic is job_topics.SENSOR_DEPTH else Device.CAMERA
-        self._say(topic, t_ns, {"frame_id": frame.value, "data": content, "format": kind})
-
-
-_FRAME = {Device.CAMERA: job_topics.FRAME, Device.SENSOR: job_topics.SENSOR_FRAME}
-_DEPTH = {Device.CAMERA: job_topics.DEPTH, Device.SENSOR: job_topics.SENSOR_DEPTH}
-_DEPTH_FLOAT = {
-    Device.CAMERA: job_topics.DEPTH_FLOAT,
-    Device.SENSOR: job_topics.SENSOR_DEPTH_FLOAT,
-}
+    def _picture(self, topic: Topic, of: Whose, t_ns: int, kind: str, content: bytes) -> None:
+        self._say(topic, t_ns, {"frame_id": of.frame, "data": content, "format": kind})
 
 
 def exact_counts(depth_mm: DepthMap, unit_mm: float) -> npt.NDArray[np.uint16] | None:
@@ -289,6 +295,8 @@ def _told(
     said: dict[str, object] = {"kind": _KINDS[type(event)].value, "t_host_ns": event.t_ns}
     if isinstance(event, Handed):
         said["frame_id"] = event.frame_id
+        if event.camera:
+            said["camera"] = event.camera
         said["part_from_camera"] = event.part_from_camera.tolist()
         said["uncertainty_mm"] = event.uncertainty_mm
         if event.half is not None:

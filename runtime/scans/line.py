@@ -21,11 +21,11 @@ MOST_THREADS = 64
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """settings: of the inspection; stamps: which clocks the frames were stamped by, and those of a
-    sensor beside the camera."""
+    """settings: of the inspection; stamps: which clocks the frames of each camera were stamped by,
+    and those of a sensor beside one."""
 
     settings: Settings
-    stamps: Stamps
+    stamps: Mapping[str, Stamps]
     sensor_stamps: Stamps | None = None
 
     @classmethod
@@ -46,7 +46,10 @@ class Line:
                 threads=fields.integer("threads", 1, MOST_THREADS),
             )
             beside = fields.object_at("sensor") if fields.has("sensor") else None
-            return cls(settings, _stamps(fields), None if beside is None else _stamps(beside))
+            each = fields.object_at("cameras") if fields.has("cameras") else None
+            names = {"": fields} if each is None else {n: each.object_at(n) for n in each.values}
+            stamps = {name: _stamps(own) for name, own in names.items()}
+            return cls(settings, stamps, None if beside is None else _stamps(beside))
         except ValidationError as error:
             raise ScanError(f"the recorded limits: {first_finding(error)}") from error
         except ValueError as error:
@@ -54,10 +57,12 @@ class Line:
 
     def values(self) -> dict[str, object]:
         """For the header of a recording, as plain JSON values."""
+        several = {name: asdict(stamps) for name, stamps in self.stamps.items()}
         return {
             "limits": self.settings.limits.model_dump(),
             "max_gap_ns": self.settings.max_gap_ns,
-            **asdict(self.stamps),
+            **asdict(next(iter(self.stamps.values()))),
+            **({"cameras": several} if len(several) > 1 else {}),
             "sensor": None if self.sensor_stamps is None else asdict(self.sensor_stamps),
             "backend": self.settings.backend,
             "threads": self.settings.threads,

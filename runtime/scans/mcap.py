@@ -43,13 +43,13 @@ class McapFile:
     messages: list[tuple[str, Message]] = field(default_factory=list)
 
 
-def read_mcap(path: Path, topics: frozenset[str]) -> McapFile:
-    """Everything of `topics`. Raises ScanError: what is wrong with the file."""
+def read_mcap(path: Path, wanted: Callable[[str], bool]) -> McapFile:
+    """Everything of the topics that are `wanted`. Raises ScanError: what is wrong with the file."""
     found, channels = McapFile(), dict[int, Channel]()
     try:
         with path.open("rb") as file:
             for record in _records(file, path.stat().st_size):
-                _take(record, found, channels, topics)
+                _take(record, found, channels, wanted)
     except OSError as error:
         raise ScanError(f"{path}: cannot be read ({error.strerror})") from error
     except _BROKEN as error:
@@ -87,7 +87,7 @@ Record = Header | Schema | Channel | Message | Metadata | Attachment
 
 
 def _take(
-    record: Record, found: McapFile, channels: dict[int, Channel], topics: frozenset[str]
+    record: Record, found: McapFile, channels: dict[int, Channel], wanted: Callable[[str], bool]
 ) -> None:
     if isinstance(record, Header):
         found.profile = record.profile
@@ -101,7 +101,7 @@ def _take(
         if record.channel_id not in channels:
             raise ValueError(f"a message of channel {record.channel_id}, which is not there")
         topic = channels[record.channel_id].topic
-        if topic in topics:
+        if wanted(topic):
             found.messages.append((topic, record))
 
 

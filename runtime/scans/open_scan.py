@@ -7,7 +7,7 @@ from pathlib import Path
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.scans.cell_scan import CellScan, names_of, read_cell_scan
 from voxgate.runtime.scans.folder import read_folder
-from voxgate.runtime.scans.job_as_scan import scan_of
+from voxgate.runtime.scans.job_as_scan import part_scan_of, scan_of
 from voxgate.runtime.scans.job_reader import read_job
 from voxgate.runtime.scans.part_files import CAMERAS
 from voxgate.runtime.scans.scan import Scan
@@ -38,6 +38,8 @@ def open_part_scan(path: Path, calibration: Path | None = None) -> Scan | CellSc
 
     Raises ScanError or CalibrationError.
     """
+    if path.is_file():
+        return part_scan_of(read_job(path), path, calibration)
     names = names_of(path) if path.is_dir() else ()
     if not names:
         return open_scan(path, calibration)

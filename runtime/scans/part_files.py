@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from voxgate.runtime.common.strict_json import parse_object
@@ -21,10 +22,12 @@ MAX_VOXELS = 1 << 20  # along one axis
 
 @dataclass(frozen=True, slots=True)
 class PartFiles:
-    """The files as text."""
+    """The files as text. cameras: calibration of each, by name, where there are several; the first
+    one's is `calibration`."""
 
     calibration: str
     grid: str | None = None
+    cameras: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def beside(cls, calibration: Path) -> PartFiles:
@@ -32,6 +35,16 @@ class PartFiles:
         grid = calibration.with_name(GRID)
         return cls(
             calibration.read_text("utf-8"), grid.read_text("utf-8") if grid.is_file() else None
+        )
+
+    @classmethod
+    def of(cls, calibrations: Mapping[str, Path]) -> PartFiles:
+        """Of a cell's cameras by name, the grid beside the first one's. Raises OSError."""
+        first = cls.beside(next(iter(calibrations.values())))
+        if len(calibrations) == 1:
+            return first
+        return replace(
+            first, cameras={name: file.read_text("utf-8") for name, file in calibrations.items()}
         )
 
 

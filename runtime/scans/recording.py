@@ -48,13 +48,15 @@ class Half:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Handed:
-    """The inspector got this view. half: None where the camera gave all of it."""
+    """The inspector got this view. half: None where the camera gave all of it. camera: of several,
+    which."""
 
     t_ns: int
     frame_id: int
     part_from_camera: Transform
     uncertainty_mm: float
     half: Half | None = None
+    camera: str = ""
 
     @classmethod
     def of(cls, view: View, t_ns: int) -> Handed:
@@ -62,7 +64,8 @@ class Handed:
         sensed, half = view.sensed, None
         if sensed is not None:
             half = Half(sensed.frame_id, sensed.part_from_camera, sensed.uncertainty_mm)
-        return cls(t_ns, view.frame_id, view.part_from_camera, view.uncertainty_mm, half)
+        pose, uncertainty_mm = view.part_from_camera, view.uncertainty_mm
+        return cls(t_ns, view.frame_id, pose, uncertainty_mm, half, view.camera)
 
 
 @dataclass(frozen=True, slots=True)

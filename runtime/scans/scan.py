@@ -47,7 +47,8 @@ Picture = Path | Stored
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
     """One line of frames.jsonl, or of sensor_frames.jsonl. `view` is the recorder's remark; the
-    view plan decides. image: None of a sensor that fires apart from the camera."""
+    view plan decides. image: None of a sensor that fires apart from the camera. camera: of several,
+    which; of a sensor, the camera that it sits beside."""
 
     frame_id: int
     view: int | None
@@ -56,6 +57,7 @@ class FrameRecord:
     exposure_ns: int
     image: Picture | None
     depth: Picture | None
+    camera: str = ""
 
     @property
     def device(self) -> Device:
@@ -125,7 +127,7 @@ def decoded_frame(record: FrameRecord, known: Calibration, camera: str = "camera
     depth_mm = None if record.depth is None else _depth_mm(record.depth, known.of_depth)
     apart = record.image is None
     return Frame(
-        camera=camera,
+        camera=record.camera or camera,
         frame_id=record.frame_id,
         t_device_ns=record.t_device_ns,
         t_arrival_ns=record.t_arrival_ns,

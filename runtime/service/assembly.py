@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from voxgate.runtime.common.clock import Clock
 from voxgate.runtime.common.timings import NS_PER_MS
 from voxgate.runtime.config.cell import Cell
@@ -25,10 +27,12 @@ from voxgate.runtime.wire.verdict import VerdictMessage
 class Assembly:
     """The parts of one cell's service, each made once and told of the others."""
 
-    def __init__(self, cell: Cell, calibration: Calibration, doors: Doors, clock: Clock) -> None:
+    def __init__(
+        self, cell: Cell, calibrations: Mapping[str, Calibration], doors: Doors, clock: Clock
+    ) -> None:
         config, metrics, publish = cell.config, doors.metrics, doors.sockets.publish
         sync = Synchronizer(
-            calibration,
+            calibrations,
             config.sync.max_gap_ns,
             stamps=stamps(config),
             sensor_stamps=sensor_stamps(config),

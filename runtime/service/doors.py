@@ -70,7 +70,7 @@ class Doors:
 def open_doors(
     stack: ExitStack,
     cell: Cell,
-    calibration: Calibration,
+    calibrations: Mapping[str, Calibration],
     prepare: Prepare,
     evidence: Callable[[Wake], Evidence],
     wake: Wake,
@@ -91,7 +91,7 @@ def open_doors(
         server = MetricsServer(metrics.registry, config.metrics)
         stack.callback(server.close)
         threads["metrics"] = lambda: server.alive
-    cameras = CameraSupervisor(camera_settings(config, calibration), launcher_of(config))
+    cameras = CameraSupervisor(camera_settings(config, calibrations), launcher_of(config))
     stack.callback(_remove_frame_sockets, config)  # after the workers that bound them
     stack.callback(cameras.close)
     store = evidence(wake)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from voxgate.runtime.cameras.from_config import check_devices
+from voxgate.runtime.cameras.from_config import load_calibrations
 from voxgate.runtime.common.timings import Timing
 from voxgate.runtime.config.cell import Cell, load_cell
 from voxgate.runtime.config.sections import Journal
 from voxgate.runtime.errors import ServiceError
-from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.part_inspector import Prepared
 from voxgate.runtime.nouns import Note, Reason, Verdict, View
 from voxgate.runtime.offline.replay import RECORDER
@@ -69,11 +68,10 @@ def run_record_only(config: Path, out: Path, as_folder: bool) -> int:
     """
     cell = load_cell(config, without="recipes")
     set_up(cell.config.log.level)
-    calibration = Calibration.load(cell.config.calibration)
-    check_devices(cell.config, calibration)
+    calibrations = load_calibrations(cell.config)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        part = PartFiles.beside(cell.config.calibration)
+        part = PartFiles.of(cell.config.calibrations)
     except OSError as error:
         raise ServiceError(f"{error.filename}: {error.strerror}") from error
 
@@ -82,7 +80,7 @@ def run_record_only(config: Path, out: Path, as_folder: bool) -> int:
         after = _into_folder if as_folder else _said
         return EvidenceStore(shelf, part, QUEUE_BYTES, 1, wake.call, after)
 
-    return serve(_recording_cell(cell, out), calibration, _prepare, store)
+    return serve(_recording_cell(cell, out), calibrations, _prepare, store)
 
 
 def _recording_cell(cell: Cell, out: Path) -> Cell:

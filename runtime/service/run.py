@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import zmq
 
-from voxgate.runtime.cameras.from_config import check_devices
+from voxgate.runtime.cameras.from_config import load_calibrations
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.config.cell import Cell, load_cell
 from voxgate.runtime.config.sections import CellConfig
@@ -42,20 +42,20 @@ def run_service(config: Path) -> int:
     """
     cell = load_cell(config)
     set_up(cell.config.log.level)
-    calibration = Calibration.load(cell.config.calibration)
-    check_devices(cell.config, calibration)
-    if calibration.forced:
-        log.warning(
-            "%s: written by --force although %s missed its limits",
-            cell.config.calibration,
-            ", ".join(calibration.forced),
-        )
-    return serve(cell, calibration, preparer(cell.config, calibration))
+    calibrations = load_calibrations(cell.config)
+    for name, calibration in calibrations.items():
+        if calibration.forced:
+            log.warning(
+                "%s: written by --force although %s missed its limits",
+                cell.config.calibrations[name],
+                ", ".join(calibration.forced),
+            )
+    return serve(cell, calibrations, preparer(cell.config, calibrations))
 
 
 def serve(
     cell: Cell,
-    calibration: Calibration,
+    calibrations: Mapping[str, Calibration],
     prepare: Prepare,
     evidence: Callable[[Wake], Evidence] | None = None,
     clock: Clock = HOST_CLOCK,
@@ -71,8 +71,8 @@ def serve(
         wake.on_signals()
         make = evidence or (lambda wake: _configured(cell.config, wake, clock))
         service = Service(
-            *(cell, calibration, wake, clock),
-            lambda stack: open_doors(stack, cell, calibration, prepare, make, wake, clock),
+            *(cell, calibrations, wake, clock),
+            lambda stack: open_doors(stack, cell, calibrations, prepare, make, wake, clock),
             zmq.Poller(),
             Nap(),
         )
@@ -98,7 +98,7 @@ def _configured(config: CellConfig, wake: Wake, clock: Clock) -> Evidence:
     if config.evidence is None or not config.evidence.enabled:
         return NoEvidence()
     try:
-        part = PartFiles.beside(config.calibration)
+        part = PartFiles.of(config.calibrations)
     except OSError as error:
-        raise ServiceError(f"{config.calibration}: {error.strerror}") from error
+        raise ServiceError(f"{error.filename}: {error.strerror}") from error
     return EvidenceStore.of(config.evidence, part, wake.call, clock)

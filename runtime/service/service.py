@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from voxgate.runtime.common.clock import Clock
@@ -32,7 +32,7 @@ class Service:
     def __init__(
         self,
         cell: Cell,
-        calibration: Calibration,
+        calibrations: Mapping[str, Calibration],
         wake: Wake,
         clock: Clock,
         open_doors: Callable[[ExitStack], Doors],
@@ -45,7 +45,7 @@ class Service:
         self._clock = clock
         with ExitStack() as stack:
             self._doors = open_doors(stack)
-            self.parts = Assembly(cell, calibration, self._doors, clock)
+            self.parts = Assembly(cell, calibrations, self._doors, clock)
             self._loop = Loop(self._doors, self.parts, wake, poller, clock, napping)
             self._open = stack.pop_all()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.trusted.build_id import build_id
 from voxgate.runtime.config.sections import CellConfig
-from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.geometry.calibration import Calibration, digest_of
 from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
 from voxgate.runtime.nouns import Origin
 from voxgate.runtime.plans.plan_cache import plans_of
@@ -17,32 +18,36 @@ from voxgate.runtime.recipe.store import opened, trust_of
 log = logging.getLogger(__name__)
 
 
-def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_CLOCK) -> Prepare:
+def preparer(
+    config: CellConfig, calibrations: Mapping[str, Calibration], clock: Clock = HOST_CLOCK
+) -> Prepare:
     """The function that loads and proves a recipe of this cell by name or name/version."""
     signers = trust_of(config.recipes).signers
 
     def prepare(name: str) -> Prepared:
         # these pull in the engine and the compiled kernels: loaded beside the cameras' start
         from voxgate.runtime.engines.choice import Choice, choose
-        from voxgate.runtime.inspection.inspector import Inspector
+        from voxgate.runtime.inspection.several.inspector import AnyInspector, every, open_inspector
         from voxgate.runtime.inspection.warm_up import load_compiler
         from voxgate.runtime.trays.inspector import BACKEND, TrayInspector
 
         with Crew(2) as both:  # reading and unpacking need no interpreter
             recipe, _ = both.both(lambda: opened(config.recipes, name), load_compiler)
+        recipe.check_cameras(calibrations)
         recipe.check_pictures(config.in_colour)
         plans = plans_of(config)
-        inspector: Inspector | TrayInspector
+        inspector: AnyInspector | TrayInspector
         if recipe.of_trays:
             choice = Choice(BACKEND, config.engine.backend, "parts of a tray are compared")
+            (calibration,) = calibrations.values()
             inspector = TrayInspector.open(
                 recipe, calibration, config.limits, config.engine.threads, clock.monotonic_ns
             )
         else:
             choice = choose(config.engine.backend, recipe, plans)
-            inspector = Inspector.open(
+            inspector = open_inspector(
                 recipe,
-                calibration,
+                calibrations,
                 config.limits,
                 choice.backend,
                 config.engine.threads,
@@ -50,14 +55,15 @@ def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_C
                 plans=plans,
             )
             inspector.warm_up()
-            if inspector.equipment.gpu_memory is not None:
-                log.info(inspector.equipment.gpu_memory)
+            for each in every(inspector):
+                if each.equipment.gpu_memory is not None:
+                    log.info(each.equipment.gpu_memory)
         signature = recipe.signature
         return Prepared(
             inspector,
             recipe.label,
             inspector.backend,
-            len(recipe.plan.views),
+            recipe.planned,
             None if signature is None else signature.not_after_utc,
             asked=choice.asked,
             chosen=choice.backend,
@@ -66,7 +72,7 @@ def preparer(config: CellConfig, calibration: Calibration, clock: Clock = HOST_C
                 recipe.digest,
                 None if signature is None else signers.get(signature.public_key),
                 tuple(plans.loaded),
-                calibration.digest,
+                digest_of(calibrations),
                 build_id(),
             ),
         )

@@ -26,9 +26,9 @@ class Stamps:
             raise ValueError("a shared time needs device stamps and an error above 0")
 
 
-def stamps(config: CellConfig) -> Stamps:
-    """Of its camera: on one clock with the robot, on arrival, or by a clock of its own."""
-    return _stamps_of(config.cameras[0], config)
+def stamps(config: CellConfig) -> dict[str, Stamps]:
+    """Of each camera: on one clock with the robot, on arrival, or by a clock of its own."""
+    return {camera.name: _stamps_of(camera, config) for camera in config.cameras}
 
 
 def sensor_stamps(config: CellConfig) -> Stamps | None:

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import AwareDatetime, BaseModel
 
+from voxgate.runtime.cameras.from_config import load_calibrations
 from voxgate.runtime.common.timings import Timing, Work
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.errors import EngineError, RecipeError, VoxGateError
-from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
 from voxgate.runtime.nouns import Defect, Note, Outcome, Reason, Verdict, View, ViewReport
 from voxgate.runtime.service.run import serve
@@ -126,7 +126,7 @@ def main() -> int:
     script = Script.model_validate_json(sys.argv[2])
     logging.basicConfig(level="INFO", format="%(levelname)s %(name)s: %(message)s")
     try:
-        return serve(cell, Calibration.load(cell.config.calibration), scripted(script))
+        return serve(cell, load_calibrations(cell.config), scripted(script))
     except VoxGateError as error:
         logging.error("%s", error)
         return 2

@@ -31,7 +31,7 @@ from tests.kits.robot_kit import (
 )
 from tests.kits.scripted_cell import Script, scripted
 from voxgate.runtime.cameras.frame_gate import REASONS, FaultKind, FrameGate, SourceFault
-from voxgate.runtime.cameras.from_config import camera_settings
+from voxgate.runtime.cameras.from_config import camera_settings, load_calibrations
 from voxgate.runtime.cameras.life import CameraCounters, CameraFault, CameraStatus
 from voxgate.runtime.cameras.network import frame_from_message
 from voxgate.runtime.cameras.restart_rule import Phase
@@ -39,7 +39,6 @@ from voxgate.runtime.cameras.settings import CameraSettings
 from voxgate.runtime.common.clock import Clock
 from voxgate.runtime.common.timings import NS_PER_MS
 from voxgate.runtime.config.cell import load_cell
-from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.events import InspectionEvent
 from voxgate.runtime.jobs.inspection_thread import InspectionThread
 from voxgate.runtime.jobs.part_inspector import Prepare
@@ -302,16 +301,18 @@ class SteppedCell:
 
     def start(self) -> None:
         """Start the service; again after `kill`."""
-        calibration = Calibration.load(self.cell.config.calibration)
+        calibrations = load_calibrations(self.cell.config)
         self.wake = Wake()
         self.sockets = Sockets()
-        self.cameras = Cameras(camera_settings(self.cell.config, calibration)[0], self.time)
+        self.cameras = Cameras(camera_settings(self.cell.config, calibrations)[0], self.time)
         self._limit_ns = self.time.now_ns
 
         def open_doors(stack: ExitStack) -> Doors:
             return self._open_doors(stack, self._prepare)
 
-        self.service = Service(self.cell, calibration, self.wake, self.time.clock, open_doors, self)
+        self.service = Service(
+            self.cell, calibrations, self.wake, self.time.clock, open_doors, self
+        )
         self.service.start()
 
     def kill(self) -> None:

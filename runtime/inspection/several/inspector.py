@@ -13,14 +13,12 @@ from itertools import accumulate
 from voxgate.runtime.common.timings import Timing
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.backends import DEFAULT_BACKEND
-from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.inspection.several.verdict import apart, one_verdict
 from voxgate.runtime.inspection.several.volume import Together
 from voxgate.runtime.nouns import Note, Reason, Verdict, View
 from voxgate.runtime.plans.plan_cache import PlanCache
-from voxgate.runtime.recipe.cameras import check_cell
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.volume.volume import Volume
 
@@ -56,7 +54,7 @@ class CellInspector:
 
         Raises RecipeError, EngineError or CalibrationError.
         """
-        check_cell(recipe.label, recipe.manifest.cameras, calibrations)
+        recipe.check_cameras(calibrations)
         with ExitStack() as undo:
             opened = {}
             for name, own in recipe.cameras.items():
@@ -66,6 +64,11 @@ class CellInspector:
             inspector = cls(recipe, opened, limits)
             undo.pop_all()
             return inspector
+
+    @property
+    def each(self) -> tuple[Inspector, ...]:
+        """Of each camera, in the recipe's order."""
+        return tuple(self._inspectors.values())
 
     @property
     def backend(self) -> str:
@@ -142,6 +145,11 @@ class CellInspector:
 AnyInspector = Inspector | CellInspector
 
 
+def every(inspector: AnyInspector) -> tuple[Inspector, ...]:
+    """Of each camera."""
+    return inspector.each if isinstance(inspector, CellInspector) else (inspector,)
+
+
 def open_inspector(
     recipe: Recipe,
     calibrations: Mapping[str, Calibration],
@@ -153,12 +161,8 @@ def open_inspector(
 ) -> AnyInspector:
     """Of a cell of one camera, or of several. Raises RecipeError where recipe and cell differ in
     it, EngineError or CalibrationError."""
+    recipe.check_cameras(calibrations)  # before the seconds that a proof takes
     if recipe.manifest.cameras:
         return CellInspector.open(recipe, calibrations, limits, backend, threads, now_ns, plans)
-    if len(calibrations) > 1:
-        raise RecipeError(
-            f"recipe {recipe.label} is of one camera, the cell has {', '.join(calibrations)}: "
-            "export one from a golden scan of all of them"
-        )
     (known,) = calibrations.values()
     return Inspector.open(recipe, known, limits, backend, threads, now_ns, plans)

@@ -10,8 +10,26 @@ from voxgate.runtime.common.strict_json import parse_object
 from voxgate.runtime.errors import ServiceError
 
 
-def calibration_report(file: Path) -> dict[str, object]:
-    """Raises ServiceError for a file that is not there or is none."""
+def calibration_report(*files: Path) -> dict[str, object]:
+    """Of a cell's cameras. Raises ServiceError for a file that is not there or is none."""
+    reports = [_report(file) for file in files]
+    first = reports[0]
+    if len(reports) == 1:
+        return first
+    steps = [
+        {**step, "step": f"{report['file']}: {step['step']}"}
+        for report in reports
+        for step in report["steps"]
+    ]
+    return {
+        "file": ", ".join(report["file"] for report in reports),
+        "part": first["part"],
+        "digest": ", ".join(str(report["digest"]) for report in reports),
+        "steps": steps,
+    }
+
+
+def _report(file: Path) -> dict[str, Any]:
     try:
         said = parse_object(file.read_text("utf-8")).values
     except (OSError, ValueError) as error:

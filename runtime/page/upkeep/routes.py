@@ -40,7 +40,7 @@ def upkeep_routes(config: CellConfig, live: Live, door: Door) -> list[Route]:
         return told({"cell": config.cell, "beat": shown, "figures": rows or [], "why_none": why})
 
     def calibration(request: Request, visitor: Visitor) -> Response:
-        return told(calibration_report(config.calibration))
+        return told(calibration_report(*config.calibrations.values()))
 
     def last_seen(request: Request, visitor: Visitor) -> Response:
         found = last_jobs(config.journal.path, 1)

@@ -13,7 +13,7 @@ import pytest
 from tests.kits import virtual
 from tests.kits.needs import needs_c_compiler
 from tests.kits.repository import ROOT
-from voxgate.runtime.cameras.from_config import camera_settings
+from voxgate.runtime.cameras.from_config import camera_settings, load_calibrations
 from voxgate.runtime.cameras.settings import (
     CameraSettings,
     GenicamSettings,
@@ -29,7 +29,6 @@ from voxgate.runtime.cameras.setup import (
 )
 from voxgate.runtime.config.cell import check_config, load_cell
 from voxgate.runtime.errors import CameraError
-from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.sync.stamps import stamps
 from voxgate.sim.gentl.spec import Ptp
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
@@ -207,7 +206,7 @@ def genicam_cell(tmp_path: Path) -> Path:
 def test_the_example_of_a_genicam_camera_is_refused(genicam_cell: Path) -> None:
     assert check_config(genicam_cell) == []
     config = load_cell(genicam_cell).config
-    source = camera_settings(config, Calibration.load(CALIBRATION))[0].source
+    source = camera_settings(config, load_calibrations(config))[0].source
     assert isinstance(source, GenicamSettings)
     assert source.setup == CameraSetup(
         user_set="Default",
@@ -217,7 +216,7 @@ def test_the_example_of_a_genicam_camera_is_refused(genicam_cell: Path) -> None:
         chunks=("Timestamp", "FrameID", "ExposureTime"),
         ptp=PtpLimits(100, 8000),
     )
-    assert stamps(config).shared_ns is None
+    assert stamps(config)[config.cameras[0].name].shared_ns is None
 
 
 @pytest.mark.parametrize(
@@ -242,7 +241,8 @@ def test_a_contradiction_is_served(
     problems = check_config(genicam_cell)
     if message is None:
         assert problems == []
-        assert stamps(load_cell(genicam_cell).config).shared_ns == 200_000
+        (told,) = stamps(load_cell(genicam_cell).config).values()
+        assert told.shared_ns == 200_000
     else:
         assert any(message in problem for problem in problems), textwrap.shorten(str(problems), 400)
 
@@ -259,6 +259,6 @@ def test_what_is_set_is_not_what_the_runtime_assumes(genicam_cell: Path) -> None
     lines = [line for line in text.splitlines() if "exposure_node" not in line]
     genicam_cell.write_text("\n".join(lines), encoding="utf-8")
     config = load_cell(genicam_cell).config
-    source = camera_settings(config, Calibration.load(CALIBRATION))[0].source
+    source = camera_settings(config, load_calibrations(config))[0].source
     assert isinstance(source, GenicamSettings)
     assert source.exposure_us == 8000

@@ -51,7 +51,7 @@ def _settings(**values: Any) -> CameraSettings:
         sockets=SOCKETS,
         journal=Journal(path=Path("journal.sqlite")),
     )
-    (settings,) = camera_settings(config, CALIBRATION)
+    (settings,) = camera_settings(config, {camera.name: CALIBRATION})
     return settings
 
 
@@ -75,8 +75,12 @@ def _cell(sensor: Camera | None) -> CellConfig:
 SENSOR = NetworkCamera(name="sensor0", source="network", endpoint="ipc:///tmp/b")
 
 
+def _settings_of(config: CellConfig, known: Calibration) -> list[CameraSettings]:
+    return camera_settings(config, {config.cameras[0].name: known})
+
+
 def test_frames_of_a_sensor_are_held_against_the_camera_s_size() -> None:
-    camera, sensor = camera_settings(_cell(SENSOR), rig.calibration())
+    camera, sensor = _settings_of(_cell(SENSOR), rig.calibration())
     assert (camera.width_px, camera.height_px, camera.depth) == (320, 240, False)
     assert (sensor.width_px, sensor.height_px, sensor.depth) == (*rig.SENSOR_PX, True)
     assert (camera.device, sensor.device) == ("camera", "sensor")
@@ -94,7 +98,7 @@ def test_depth_of_a_sensor_is_read_as_the_camera_s_or_the_other_way_round(
     sensor: Camera | None, known: Calibration, said: str
 ) -> None:
     with pytest.raises(ConfigError, match=said):
-        camera_settings(_cell(sensor), known)
+        _settings_of(_cell(sensor), known)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,7 @@ def test_another_camera_than_the_calibrated_one_is_served(place: str, said: str)
         update={"cameras": (device,)} if place == "camera" else {"sensor": device}
     )
     with pytest.raises(ConfigError, match=said):
-        camera_settings(cell, known)
+        _settings_of(cell, known)
     assert known.digest != rig.calibration().digest  # so that a recipe refuses it too
 
 
@@ -124,7 +128,7 @@ def test_a_serial_number_that_no_frame_tells_is_ignored() -> None:
     own = rig.document()
     own["sensor"]["serial_number"] = "2"
     with pytest.raises(ConfigError, match="frames by network tell none"):
-        camera_settings(_cell(SENSOR), rig.calibration_of(own))
+        _settings_of(_cell(SENSOR), rig.calibration_of(own))
 
 
 def _genicam(**values: Any) -> GenicamSettings:

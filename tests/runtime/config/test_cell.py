@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -379,9 +379,62 @@ def test_a_wrong_camera_is_told_twice(cell: Path) -> None:
     assert len(check_config(cell)) == 1
 
 
-def test_a_second_camera_is_told_in_the_words_of_a_library(cell: Path) -> None:
+def _with_cameras(cell: Path, count: int, change: Callable[[str, int], str]) -> list[str]:
+    """Problems of the cell with so many cameras, each changed by its number."""
     text = cell.read_text(encoding="utf-8")
     begin, end = text.index("  - name: cam0"), text.index("sockets:")
-    second = text[begin:end].replace("cam0", "cam1").replace("5563", "5564")
+    further = [
+        change(text[begin:end].replace("cam0", f"cam{n}").replace("5563", f"{5563 + 20 * n}"), n)
+        for n in range(1, count)
+    ]
+    cell.write_text(text[:end] + "".join(further) + text[end:], encoding="utf-8")
+    return check_config(cell)
+
+
+def _calibrated(text: str, number: int) -> str:
+    source = "    source: network"
+    return text.replace(source, f"    calibration: cam{number}.json\n{source}", 1)
+
+
+def test_a_ninth_camera_is_told_in_the_words_of_a_library(cell: Path) -> None:
+    assert any("9 cameras: a cell has at most 8" in p for p in _with_cameras(cell, 9, _calibrated))
+
+
+def test_two_cameras_with_a_calibration_each_are_refused(cell: Path) -> None:
+    (cell.parent / "cam1.json").write_text("{}")
+    assert _with_cameras(cell, 2, _calibrated) == []
+
+
+def test_two_cameras_sit_in_one_place(cell: Path) -> None:
+    problems = _with_cameras(cell, 2, lambda text, _: text)
+    (problem,) = problems
+    assert "cameras[1].calibration" in problem
+    assert "is camera cam0's: name that of camera cam1" in problem
+
+
+def test_a_device_that_two_interfaces_reach_is_opened_twice(cell: Path) -> None:
+    """The camera hangs on both NICs: each entry of the file names another way to it."""
+    (cell.parent / "cam1.json").write_text("{}")
+    (cell.parent / "gentl.cti").write_text("")
+
+    def genicam(text: str, number: int) -> str:
+        lines = [
+            f"  - name: cam{number}",
+            "    source: genicam",
+            "    producer: gentl.cti",
+            '    serial_number: "4711"',
+            f"    interface: eth{number}",
+            "    exposure_us: 100",
+            "",
+        ]
+        return "\n".join(lines) + "\n"
+
+    first = cell.read_text(encoding="utf-8")
+    begin, end = first.index("  - name: cam0"), first.index("sockets:")
+    cell.write_text(first[:begin] + genicam("", 0) + first[end:], encoding="utf-8")
+    text = cell.read_text(encoding="utf-8")
+    end = text.index("sockets:")
+    second = genicam("", 1).replace("    source", "    calibration: cam1.json\n    source", 1)
     cell.write_text(text[:end] + second + text[end:], encoding="utf-8")
-    assert any("2 cameras: a cell has one" in problem for problem in check_config(cell))
+    (problem,) = check_config(cell)
+    assert "cameras[1].serial_number: 4711: is camera cam0's: one device is opened once" in problem

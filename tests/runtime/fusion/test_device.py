@@ -270,7 +270,7 @@ def test_the_services_worker_opens_serves_and_closes_it_on_one_thread(
     text = text.replace("backend: onnxruntime-cpu ", f"plans: {plans.folder}\n  backend: auto ")
     (tmp_path / "cell.yaml").write_text(text, encoding="utf-8")
     config = load_cell(tmp_path / "cell.yaml").config
-    worker = InspectionThread(preparer(config, scan.calibration), lambda: None, len(views))
+    worker = InspectionThread(preparer(config, scan.calibrations), lambda: None, len(views))
     events: list[InspectionEvent] = []
 
     def heard(kind: type[InspectionEvent]) -> InspectionEvent | None:

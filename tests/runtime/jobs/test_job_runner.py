@@ -11,12 +11,12 @@ import pytest
 
 from tests.kits.cell_kit import write_cell
 from tests.kits.scripted_cell import Script, scripted
+from voxgate.runtime.cameras.from_config import load_calibrations
 from voxgate.runtime.common.clock import Clock
 from voxgate.runtime.common.timings import NS_PER_MS, Timing, Work
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.errors import ServiceError
-from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.jobs.events import JobFinished
 from voxgate.runtime.jobs.inspection_thread import InspectionThread
 from voxgate.runtime.jobs.intake import Intake
@@ -62,7 +62,7 @@ class Bench:
         self.failures: list[str] = []
         self.now_ns = 10**12
         metrics = Metrics("test", ("cam0",))
-        sync = Synchronizer(Calibration.load(self.cell.config.calibration), 20_000_000)
+        sync = Synchronizer(load_calibrations(self.cell.config), 20_000_000)
         prepare = scripted(Script())
         book = VerdictBook(
             *(self.cell, self.journal, NoEvidence(), metrics, self._publish),

@@ -14,9 +14,11 @@ from voxgate.runtime.scans.line import Line
 from voxgate.runtime.sync.stamps import Stamps
 
 LINES = [
-    Line(Settings(), Stamps()),
-    Line(Settings(Limits(coverage_min=0.9, drift_max_mm=1), threads=4), Stamps(on_arrival=True)),
-    Line(Settings(max_gap_ns=5_000_000, backend="tensorrt"), Stamps(shared_ns=200_000)),
+    Line(Settings(), {"": Stamps()}),
+    Line(
+        Settings(Limits(coverage_min=0.9, drift_max_mm=1), threads=4), {"": Stamps(on_arrival=True)}
+    ),
+    Line(Settings(max_gap_ns=5_000_000, backend="tensorrt"), {"": Stamps(shared_ns=200_000)}),
 ]
 
 
