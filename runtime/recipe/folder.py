@@ -15,6 +15,7 @@ from voxgate.runtime.common.strict_json import parse_object
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.recipe.cameras import CameraSection, files_of
 from voxgate.runtime.recipe.manifest import (
     FILES,
     REFERENCE_FILE,
@@ -95,6 +96,22 @@ def _check_files(path: Path, manifest: Manifest) -> None:
 def _in(folder: str, name: str) -> bool:
     """Whether it is a file of that folder itself; what it may be called its own manifest says."""
     return name.startswith(folder) and "/" not in name.removeprefix(folder) and ".." not in name
+
+
+def check_manifests(whole: Manifest, section: CameraSection, own: Manifest) -> None:
+    """Raises ValueError unless a further camera's manifest belongs to the whole recipe's."""
+    if own.cameras:
+        raise ValueError(f"camera {section.name}: its recipe is of several cameras itself")
+    labels = (own.name, own.version, own.part)
+    if labels != (whole.name, whole.version, whole.part):
+        raise ValueError(f"camera {section.name}: its manifest is of another recipe")
+    if own.calibration_digest != section.calibration_digest:
+        raise ValueError(f"camera {section.name}: its manifest is of another calibration")
+    if own.grid.model_dump(exclude={"table_z_mm"}) != whole.grid.model_dump(exclude={"table_z_mm"}):
+        raise ValueError(f"camera {section.name}: its grid is another one")
+    listed = dict(zip(files_of(section.name, own.files), own.files.values(), strict=True))
+    if any(whole.files.get(name) != digest for name, digest in listed.items()):
+        raise ValueError(f"camera {section.name}: its files are not those that are listed")
 
 
 def read_file(folder: Path, name: str, digest: str) -> bytes:

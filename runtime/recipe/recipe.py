@@ -16,7 +16,7 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.recipe.cameras import CameraSection, check_cell, files_of, own_content
+from voxgate.runtime.recipe.cameras import CameraSection, check_cell, own_content
 from voxgate.runtime.recipe.carried_plan import CarriedPlan, carried_plans
 from voxgate.runtime.recipe.contents import (
     Probe,
@@ -31,6 +31,7 @@ from voxgate.runtime.recipe.contents import (
 from voxgate.runtime.recipe.external_data import refers_elsewhere
 from voxgate.runtime.recipe.folder import (
     MANIFEST_FILE,
+    check_manifests,
     content_of,
     manifest_of,
     manifest_text,
@@ -306,27 +307,11 @@ def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
 def _of_camera(whole: Manifest, section: CameraSection, content: Mapping[str, bytes]) -> Recipe:
     own = own_content(section.name, content)
     manifest = Manifest.model_validate_json(own[MANIFEST_FILE])
-    _check_manifests(whole, section, manifest)
+    check_manifests(whole, section, manifest)
     recipe = _from_files(manifest, own)
     if len(recipe.plan.views) != section.views:
         raise ValueError(f"camera {section.name}: its view plan has {len(recipe.plan.views)} views")
     return recipe
-
-
-def _check_manifests(whole: Manifest, section: CameraSection, own: Manifest) -> None:
-    """Raises ValueError unless a further camera's manifest belongs to the whole recipe's."""
-    if own.cameras:
-        raise ValueError(f"camera {section.name}: its recipe is of several cameras itself")
-    labels = (own.name, own.version, own.part)
-    if labels != (whole.name, whole.version, whole.part):
-        raise ValueError(f"camera {section.name}: its manifest is of another recipe")
-    if own.calibration_digest != section.calibration_digest:
-        raise ValueError(f"camera {section.name}: its manifest is of another calibration")
-    if own.grid.model_dump(exclude={"table_z_mm"}) != whole.grid.model_dump(exclude={"table_z_mm"}):
-        raise ValueError(f"camera {section.name}: its grid is another one")
-    listed = dict(zip(files_of(section.name, own.files), own.files.values(), strict=True))
-    if any(whole.files.get(name) != digest for name, digest in listed.items()):
-        raise ValueError(f"camera {section.name}: its files are not those that are listed")
 
 
 def _of_trays(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
