@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ScanError
@@ -16,7 +18,9 @@ from voxgate.runtime.report.golden import Golden, golden_of
 from voxgate.runtime.report.recorded_views import RecordedViews
 from voxgate.runtime.wire.verdict import VerdictMessage
 
-KEPT_OPEN = 2  # recordings, some 50 MB each: a page asks for its pictures one by one
+KEPT_OPEN = 2  # recordings, some 50 MB each, and recipes: a page asks for its pictures one by one
+Key = TypeVar("Key")
+Opened = TypeVar("Opened")
 
 
 @dataclass(slots=True)
@@ -26,6 +30,7 @@ class Archive:
     config: CellConfig
     marks: Path
     _open: OrderedDict[str, RecordedViews] = field(default_factory=OrderedDict)
+    _goldens: OrderedDict[tuple[str, str], Golden] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -56,20 +61,27 @@ class Archive:
     def views(self, job_id: str) -> RecordedViews:
         """What was recorded of it. Raises ScanError, CalibrationError."""
         with self._lock:
-            if job_id not in self._open:
-                self._open[job_id] = RecordedViews.open(self.recording(job_id))
-            self._open.move_to_end(job_id)
-            while len(self._open) > KEPT_OPEN:
-                self._open.popitem(last=False)
-            return self._open[job_id]
+            return _kept(self._open, job_id, lambda: RecordedViews.open(self.recording(job_id)))
 
     def golden(self, verdict: VerdictMessage) -> Golden:
         """Of the very recipe that decided. Raises RecipeError."""
-        origin = verdict.origin
-        digest = None if origin is None else origin.recipe_digest
-        return golden_of(self.config.recipes.folder / verdict.recipe, digest)
+        digest = "" if verdict.origin is None else verdict.origin.recipe_digest
+        folder = self.config.recipes.folder / verdict.recipe
+        with self._lock:
+            key = (verdict.recipe, digest)
+            return _kept(self._goldens, key, lambda: golden_of(folder, digest))
 
     def recipes(self) -> list[str]:
         """Labels of what lies in the folder; none is opened."""
         found = self.config.recipes.folder.glob(f"[!.]*/[!.]*/{MANIFEST_FILE}")
         return sorted(f"{each.parent.parent.name}/{each.parent.name}" for each in found)
+
+
+def _kept(known: OrderedDict[Key, Opened], key: Key, open_it: Callable[[], Opened]) -> Opened:
+    """Opened once; of those that were not asked for lately none is kept."""
+    if key not in known:
+        known[key] = open_it()
+    known.move_to_end(key)
+    while len(known) > KEPT_OPEN:
+        known.popitem(last=False)
+    return known[key]
