@@ -16,6 +16,7 @@ from tests.kits.small_scan import small_bracket
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
+from voxgate.runtime.pixels.colour import with_picture
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
@@ -116,3 +117,13 @@ def test_one_grey_picture_among_coloured_ones_is_not_passed_over(
 def test_a_golden_scan_again_is_known_by_its_colours(coloured: Inspector) -> None:
     verdict = _verdict(coloured, painted_bracket() / "golden")
     assert any(note.reason is Reason.DUPLICATE_VIEW for note in verdict.notes)
+
+
+def test_a_red_glint_of_one_picture_fails_a_good_part(coloured: Inspector) -> None:
+    """Put into the pictures of others, in its own colours, they would show it and do not."""
+    placed = views_of(open_scan(painted_bracket() / "good"), DEFAULTS.max_gap_ns, np.inf)
+    views = [view for view in placed if isinstance(view, View)]
+    spoilt = views[1].picture.copy()
+    spoilt[80:84, 80:84] = (230, 20, 20)
+    views[1] = with_picture(views[1], spoilt)
+    assert coloured.inspect(views).outcome is Outcome.PASS
