@@ -25,6 +25,7 @@ units=$root/etc/systemd/system
 python=${PYTHON:-python3}
 wheels=${WHEELS:-}
 with=
+services=(voxgate.service 'voxgate@*.service' 'voxgate-page@*.service' 'voxgate-mqtt@*.service')
 
 say() { printf 'voxgate: %s\n' "$*"; }
 die() { printf 'voxgate: %s\n' "$*" >&2; exit 2; }
@@ -39,7 +40,7 @@ restart_running() {
   live || return 0
   systemctl daemon-reload
   systemctl try-restart voxgate-camera.socket
-  systemctl try-restart 'voxgate.service' 'voxgate@*.service' 'voxgate-page@*.service'
+  systemctl try-restart "${services[@]}"
 }
 
 home() { # home FOLDER WAS IS: the scripts of a venv name their interpreter by its full path
@@ -135,7 +136,7 @@ install_units() {
   install -D -m 644 "$here/voxgate.service" "$units/voxgate.service"
   install -D -m 644 "$here/voxgate.service" "$units/voxgate@.service"
   install -D -m 644 -t "$units" "$here/voxgate-camera.socket" "$here/voxgate-camera@.service" \
-    "$here/voxgate-page@.service"
+    "$here/voxgate-page@.service" "$here/voxgate-mqtt@.service"
   install -D -m 644 "$here/voxgate.sysusers" "$root/etc/sysusers.d/voxgate.conf"
   install -D -m 644 "$here/voxgate.tmpfiles" "$root/etc/tmpfiles.d/voxgate.conf"
   systemd-sysusers ${root:+--root="$root"} "$root/etc/sysusers.d/voxgate.conf"
@@ -149,35 +150,37 @@ install_units() {
 
 enabled() { # the links that start a unit or one of its instances at boot
   find "$units" -mindepth 2 -maxdepth 2 -type l -path '*.wants/*' \
-    \( -name voxgate.service -o -name 'voxgate@*.service' -o -name 'voxgate-page@*.service' \)
+    \( -name voxgate.service -o -name 'voxgate@*.service' -o -name 'voxgate-page@*.service' \
+    -o -name 'voxgate-mqtt@*.service' \)
 }
 
 remove_accounts() {
   if [[ -z $root ]]; then
-    for own in voxgate-page voxgate; do
+    for own in voxgate-page voxgate-mqtt voxgate; do
       userdel "$own" 2>/dev/null || true # its group goes with it, unless others are in it
       groupdel "$own" 2>/dev/null || true
     done
     return
   fi
   for file in passwd shadow group gshadow; do
-    if [[ -f $root/etc/$file ]]; then sed -i '/^voxgate\(-page\)\?:/d' "$root/etc/$file"; fi
+    if [[ -f $root/etc/$file ]]; then sed -i '/^voxgate\(-page\|-mqtt\)\?:/d' "$root/etc/$file"; fi
   done
 }
 
 uninstall() {
   if live; then
-    systemctl stop voxgate.service 'voxgate@*.service' 'voxgate-page@*.service' 2>/dev/null || true
+    systemctl stop "${services[@]}" 2>/dev/null || true
     systemctl stop voxgate-camera.socket 'voxgate-camera@*.service' 2>/dev/null || true
   fi
   enabled | xargs -r rm -f
   rm -f "$units/voxgate.service" "$units/voxgate@.service" \
     "$units/voxgate-camera.socket" "$units/voxgate-camera@.service" "$units/voxgate-page@.service" \
+    "$units/voxgate-mqtt@.service" \
     "$root/etc/sysusers.d/voxgate.conf" "$root/etc/tmpfiles.d/voxgate.conf"
   rm -rf "$opt"
   if live; then
     systemctl daemon-reload
-    systemctl reset-failed 'voxgate.service' 'voxgate@*.service' 'voxgate-page@*.service' 2>/dev/null || true
+    systemctl reset-failed "${services[@]}" 2>/dev/null || true
   fi
   if [[ ${1:-} == --purge ]]; then
     rm -rf "$root/etc/voxgate" "$root"/var/{lib,cache}/voxgate "$root"/var/{lib,cache}/voxgate@* \

@@ -22,6 +22,7 @@ OWN = {
     "etc/systemd/system/voxgate-camera.socket",
     "etc/systemd/system/voxgate-camera@.service",
     "etc/systemd/system/voxgate-page@.service",
+    "etc/systemd/system/voxgate-mqtt@.service",
     "etc/sysusers.d/voxgate.conf",
     "etc/tmpfiles.d/voxgate.conf",
 }

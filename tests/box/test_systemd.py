@@ -25,7 +25,14 @@ from voxgate.runtime.wire.fields import State
 UNIT = ROOT / "systemd/voxgate.service"
 CAMERA = ROOT / "systemd/voxgate-camera@.service"
 PAGE = ROOT / "systemd/voxgate-page@.service"
-OWN = {"voxgate.service": UNIT, "voxgate@.service": UNIT, CAMERA.name: CAMERA, PAGE.name: PAGE}
+MIRROR = ROOT / "systemd/voxgate-mqtt@.service"
+OWN = {
+    "voxgate.service": UNIT,
+    "voxgate@.service": UNIT,
+    CAMERA.name: CAMERA,
+    PAGE.name: PAGE,
+    MIRROR.name: MIRROR,
+}
 DROP_INS = sorted((ROOT / "systemd/drop-ins").glob("*.conf"))
 MOST_EXPOSURE = 1.5
 NAMESPACE = ("unshare", "--mount", "--propagation", "private")

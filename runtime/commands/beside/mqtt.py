@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from voxgate.runtime.commands.beside.page import UNUSED
+from voxgate.runtime.commands.beside.page import UNUSED, own_key
 from voxgate.runtime.commands.options import CellFile, PeerKey
 
 
@@ -25,7 +25,7 @@ def mqtt(config: CellFile, key: PeerKey = None) -> None:
         root = f"{cell.mqtt.prefix}/{cell.cell}"
         typer.echo(f"{cell.mqtt.broker}:{cell.mqtt.asked_port} is told {root}/#", err=True)
     with suppress(KeyboardInterrupt):
-        serve(cell, key)
+        serve(cell, key or own_key(cell, "mqtt"))
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from voxgate.runtime.config.sections import CellConfig
 
 UNUSED = ("recipes", "security")  # their secrets are not for the page's user to see
-OWN_KEY = "page/page.key_secret"  # below the folder of the box's key
 
 
 def page(
@@ -33,12 +32,12 @@ def page(
         cell = cell.model_copy(update={"page": cell.page.model_copy(update={"port": port})})
     scheme = "http" if cell.page.tls is None else "https"
     typer.echo(f"{scheme}://{cell.page.host}:{cell.page.port}/ shows {cell.cell}", err=True)
-    serve(cell, key or _own_key(cell))
+    serve(cell, key or own_key(cell, "page"))
 
 
-def _own_key(cell: CellConfig) -> Path | None:
-    """Of the page as a peer of the cell, where it has its usual place."""
+def own_key(cell: CellConfig, who: str) -> Path | None:
+    """Of the page, or the mirror, as a peer of the cell, where it has its usual place."""
     if cell.security is None:
         return None
-    usual = cell.security.secret_key.parent / OWN_KEY
+    usual = cell.security.secret_key.parent / who / f"{who}.key_secret"
     return usual if usual.is_file() else None
