@@ -37,6 +37,14 @@ class BankOptions:
     most_mb: float = 512.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitBank:
+    """rows (n, d) as they were seen; unit: what distances to them are counted in."""
+
+    rows: Bank
+    unit: float = 1.0
+
+
 class Embed(nn.Module):
     """Maps of several layers -> one vector per patch of the first, (n, d).
 
@@ -104,6 +112,25 @@ def load_bank(path: Path) -> Bank:
             f"{path}: a bank is (rows, features) of finite numbers, {found.shape} is not"
         )
     return np.ascontiguousarray(found, np.float32)
+
+
+def load_unit_bank(path: Path) -> UnitBank:
+    """A saved bank; standardised rows go back by the numbers `mean` and `std` of their .npz.
+
+    Raises EngineError.
+    """
+    rows = load_bank(path)
+    if path.suffix != ".npz":
+        return UnitBank(rows)
+    with np.load(path, allow_pickle=False) as file:
+        if "std" not in file:
+            return UnitBank(rows)
+        mean, unit = (float(np.asarray(file[name]).item()) for name in ("mean", "std"))
+    if not (np.isfinite(mean) and np.isfinite(unit) and unit > 0):
+        raise EngineError(
+            f"{path}: its rows were standardised by {mean:g} and {unit:g}: no numbers"
+        )
+    return UnitBank(rows * np.float32(unit) + np.float32(mean), unit)
 
 
 def spacing(bank: Bank) -> float:

@@ -21,6 +21,7 @@ def open_eye(
     layers: Sequence[str] = PYRAMID,
     input_px: int = 518,
     fit: Fit = "pad",
+    patches: int | None = None,
 ) -> Eye:
     """Weights into a backbone for squares of input_px. Raises EngineError."""
     transformer = is_transformer(backbone)
@@ -29,4 +30,4 @@ def open_eye(
     else:
         network = load_pyramid(backbone, weights, layers)
     range_mm = golden_range_mm(golden)
-    return Eye(network, transformer, size_px(golden), input_px, fit, range_mm)
+    return Eye(network, transformer, size_px(golden), input_px, fit, range_mm, patches)

@@ -25,8 +25,15 @@ from voxgate.export.features.preprocessing import (
     Fit,
     Picture,
     Size,
+    fitted_px,
+    onto_unpadded,
 )
-from voxgate.export.features.published_steps import depth_plane, picture_planes, published_picture
+from voxgate.export.features.published_steps import (
+    depth_plane,
+    picture_planes,
+    published_picture,
+    squared,
+)
 from voxgate.runtime.engines.engine import Tensor
 
 Kind = Literal["image", "depth", "fpfh"]
@@ -39,7 +46,7 @@ class Eye:
     """A backbone and how pictures come to it.
 
     size: of the camera's picture; input_px: side of the square the backbone sees; range_mm: 0 and 1
-    of a depth picture.
+    of a depth picture; patches: a side that a pyramid's maps are averaged to, None: its first's.
     """
 
     backbone: nn.Module
@@ -48,6 +55,7 @@ class Eye:
     input_px: int
     fit: Fit
     range_mm: tuple[float, float]
+    patches: int | None = None
 
     @property
     def side(self) -> Size:
@@ -67,10 +75,13 @@ class PictureFeatures(nn.Module):
     def __init__(self, eye: Eye, kind: Kind) -> None:
         super().__init__()
         self.picture, self.backbone = eye.picture(kind), eye.backbone
-        self.embed = Embed(pooled=not eye.transformer)
         with torch.no_grad():
-            first = self._maps(torch.zeros(1, 1, *eye.size))[0]
-        self.grid = first.shape[-2], first.shape[-1]
+            maps = self._maps(torch.zeros(1, 1, *eye.size))
+        self.grid: Size = maps[0].shape[-2], maps[0].shape[-1]
+        self.embed: nn.Module = Embed(pooled=not eye.transformer)
+        if eye.patches is not None and not eye.transformer:
+            self.grid = eye.patches, eye.patches
+            self.embed = AveragedEmbed([(m.shape[-2], m.shape[-1]) for m in maps], self.grid)
 
     def forward(self, plane: torch.Tensor) -> torch.Tensor:
         return self.embed(self._maps(plane))
@@ -78,6 +89,40 @@ class PictureFeatures(nn.Module):
     def _maps(self, plane: torch.Tensor) -> list[torch.Tensor]:
         found = self.backbone(self.picture(plane))
         return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+class AveragedEmbed(nn.Module):
+    """Maps of several layers -> (n, d), one vector per cell of `grid`, whatever their sizes.
+
+    3 x 3 means where all nine pixels are there, then means over the cells, channels side by side:
+    BTF's code, whose 28 x 28 cells SiM3D keeps at 1540 px (S.6).
+    """
+
+    def __init__(self, shapes: Sequence[Size], grid: Size) -> None:
+        super().__init__()
+        self.cells = nn.ModuleList(_Cells((h - POOL + 1, w - POOL + 1), grid) for h, w in shapes)
+
+    def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        averaged = [
+            cells(functional.avg_pool2d(m, POOL, 1))
+            for cells, m in zip(self.cells, maps, strict=True)
+        ]
+        return torch.cat(averaged, dim=1).flatten(2)[0].transpose(0, 1)
+
+
+class _Cells(nn.Module):
+    """(1, c, *shape) -> (1, c, *grid): means over the cells as two matrix products."""
+
+    rows: torch.Tensor
+    columns: torch.Tensor
+
+    def __init__(self, shape: Size, grid: Size) -> None:
+        super().__init__()
+        self.register_buffer("rows", torch.from_numpy(pooling_matrix(shape[0], grid[0])))
+        self.register_buffer("columns", torch.from_numpy(pooling_matrix(shape[1], grid[1]).T))
+
+    def forward(self, plane: torch.Tensor) -> torch.Tensor:
+        return torch.matmul(torch.matmul(self.rows, plane), self.columns)
 
 
 class FpfhFeatures(nn.Module):
@@ -88,10 +133,9 @@ class FpfhFeatures(nn.Module):
 
     def __init__(self, shape_px: Size, grid: Size, fit: Fit) -> None:
         super().__init__()
-        square = max(shape_px)
-        height, width = (square, square) if fit == "pad" else shape_px
-        rows = pooling_matrix(height, grid[0])[:, : shape_px[0]]
-        columns = pooling_matrix(width, grid[1])[:, : shape_px[1]]
+        height, width = fitted_px(shape_px, fit)
+        rows = onto_unpadded(pooling_matrix(height, grid[0]), shape_px[0])
+        columns = onto_unpadded(pooling_matrix(width, grid[1]), shape_px[1])
         self.grid = grid
         self.pool = nn.AvgPool2d(POOL, 1, POOL // 2)
         self.register_buffer("rows", torch.from_numpy(np.ascontiguousarray(rows)))
@@ -134,17 +178,21 @@ def published_patches(
         found = eye.backbone(published_picture(plane, steps, eye.fit))
         if eye.transformer:
             return found[0].flatten(1).T.double()
+        if eye.patches is not None:
+            cells = [functional.adaptive_avg_pool2d(_inner(m), grid) for m in found]
+            return torch.cat(cells, dim=1)[0].flatten(1).T.double()
         pooled = [functional.avg_pool2d(layer, POOL, 1, POOL // 2) for layer in found]
         same = [functional.interpolate(m, size=grid, mode="bilinear") for m in pooled]
         return torch.cat(same, dim=1)[0].flatten(1).T.double()
 
 
+def _inner(layer: torch.Tensor) -> torch.Tensor:
+    return functional.avg_pool2d(layer, POOL, 1)
+
+
 def _published_fpfh(descriptors: torch.Tensor, fit: Fit, grid: Size) -> torch.Tensor:
     pooled = functional.avg_pool2d(descriptors.double(), POOL, 1, POOL // 2)
-    if fit == "pad":
-        height, width = pooled.shape[2:]
-        side = max(height, width)
-        pooled = functional.pad(pooled, (0, side - width, 0, side - height))
+    pooled = squared(pooled) if fit == "pad" else pooled
     return functional.adaptive_avg_pool2d(pooled, grid)[0].flatten(1).T
 
 

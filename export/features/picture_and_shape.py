@@ -66,9 +66,18 @@ class PictureAndShape:
         return [published_patches(self.eye, kind, self.grid, given) for kind in self.kinds]
 
 
-def open_picture_and_shape(golden: Golden, asked: SensesOptions) -> PictureAndShape:
+def open_picture_and_shape(
+    golden: Golden, asked: SensesOptions, patches: int | None = None
+) -> PictureAndShape:
     """As `open_eye`. Raises EngineError."""
-    eye = open_eye(golden, asked.backbone, asked.weights, input_px=asked.input_px, fit=asked.fit)
+    eye = open_eye(
+        golden,
+        asked.backbone,
+        asked.weights,
+        input_px=asked.input_px,
+        fit=asked.fit,
+        patches=patches,
+    )
     shape = asked.shape
     section = asked.fpfh if shape == "fpfh" else None
     inputs = spec(INPUT_OF["image"], golden, section), spec(INPUT_OF[shape], golden, section)

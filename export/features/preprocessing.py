@@ -29,9 +29,9 @@ class Picture(nn.Module):
     """uint8 (1, 1 or 3, h, w) -> float32 (1, channels, *model_px), as the network wants it.
 
     Colour stays colour; a grey level stands in every channel (SiM3D 4.2 stacks it thrice), over
-    255, resized, then (x - mean) / std unless mean is None. fit "pad" adds zeros at the bottom or
-    right to a square before it is resized (SiM3D 4.2); "stretch" resizes both directions on their
-    own.
+    255, resized, then (x - mean) / std unless mean is None. fit "pad" repeats the border on both
+    sides up to a square before it is resized (SiM3D 4.2); "stretch" resizes both directions on
+    their own.
     """
 
     def __init__(
@@ -122,10 +122,9 @@ class Resize(nn.Module):
 
     def __init__(self, size_px: Size, model_px: Size, *, fit: Fit, antialias: bool) -> None:
         super().__init__()
-        square = max(size_px)
-        height, width = (square, square) if fit == "pad" else size_px
-        rows = resize_matrix(height, model_px[0], antialias)[:, : size_px[0]]
-        columns = resize_matrix(width, model_px[1], antialias)[:, : size_px[1]]
+        height, width = fitted_px(size_px, fit)
+        rows = onto_unpadded(resize_matrix(height, model_px[0], antialias), size_px[0])
+        columns = onto_unpadded(resize_matrix(width, model_px[1], antialias), size_px[1])
         self.same = size_px == model_px
         self.register_buffer("rows", torch.from_numpy(np.ascontiguousarray(rows)))
         self.register_buffer("columns", torch.from_numpy(np.ascontiguousarray(columns.T)))
@@ -150,10 +149,12 @@ class ToCamera(nn.Module):
         mode: Literal["bilinear", "nearest"] = "bilinear",
     ) -> None:
         super().__init__()
-        square = max(size_px)
         self.size_px, self.mode = size_px, mode
-        self.full_px = (square, square) if fit == "pad" else size_px
+        self.full_px = fitted_px(size_px, fit)
         self.same = self.full_px == model_px
+        self.top, self.left = (
+            padded_before_px(n, full) for n, full in zip(size_px, self.full_px, strict=True)
+        )
 
     def forward(self, score: torch.Tensor) -> torch.Tensor:
         if not self.same:
@@ -161,8 +162,29 @@ class ToCamera(nn.Module):
             score = functional.interpolate(
                 score, size=self.full_px, mode=self.mode, align_corners=corners
             )
-        height, width = self.size_px
-        return score if self.full_px == self.size_px else score[:, :, :height, :width]
+        if self.full_px == self.size_px:
+            return score
+        bottom, right = self.top + self.size_px[0], self.left + self.size_px[1]
+        return score[:, :, self.top : bottom, self.left : right]
+
+
+def fitted_px(size_px: Size, fit: Fit) -> Size:
+    """(height, width) of what is resized: the picture, or the square it is padded to."""
+    return (max(size_px), max(size_px)) if fit == "pad" else size_px
+
+
+def padded_before_px(n: int, padded: int) -> int:
+    """Pixels added above or left; of an odd number one more is added behind."""
+    return (padded - n) // 2
+
+
+def onto_unpadded(weights: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
+    """(n_out, padded) -> (n_out, n): the padding repeats the border, so its weights add there."""
+    before = padded_before_px(n, weights.shape[1])
+    found = np.array(weights[:, before : before + n])
+    found[:, 0] += weights[:, :before].sum(axis=1)
+    found[:, -1] += weights[:, before + n :].sum(axis=1)
+    return found
 
 
 def resize_matrix(n_in: int, n_out: int, antialias: bool) -> npt.NDArray[np.float32]:

@@ -25,11 +25,7 @@ Finish = Callable[[RawScore], RawScore]
 
 def published_picture(plane: torch.Tensor, steps: Preprocess, fit: Fit = "stretch") -> torch.Tensor:
     """(1, 1 or 3, h, w) in 0..1 -> (1, 3, *resize_px) through torchvision's transforms."""
-    picture = in_colour(plane)
-    if fit == "pad":
-        height, width = picture.shape[2:]
-        side = max(height, width)
-        picture = functional.pad(picture, (0, side - width, 0, side - height))
+    picture = squared(in_colour(plane)) if fit == "pad" else in_colour(plane)
     picture = v2.Resize(list(steps.resize_px), antialias=steps.antialias)(picture)
     return (
         picture if steps.mean is None else v2.Normalize(list(steps.mean), list(steps.std))(picture)
@@ -60,11 +56,21 @@ def depth_plane(depth_mm: Tensor, near_mm: float, far_mm: float) -> torch.Tensor
 
 def camera_map(score: torch.Tensor, size_px: Size, fit: Fit = "stretch") -> RawScore:
     """(1, 1, h', w') -> (h, w) of the camera, bilinear; padding cut off."""
+    height, width = size_px
     side = max(size_px)
     full = (side, side) if fit == "pad" else size_px
     large = functional.interpolate(score, size=full, mode="bilinear", align_corners=False)
-    found: RawScore = large[0, 0, : size_px[0], : size_px[1]].numpy()
+    top, left = ((side - height) // 2, (side - width) // 2) if fit == "pad" else (0, 0)
+    found: RawScore = large[0, 0, top : top + height, left : left + width].numpy()
     return found
+
+
+def squared(planes: torch.Tensor) -> torch.Tensor:
+    """(1, c, h, w) -> a square as wide as the longer side; the border is repeated on both sides."""
+    height, width = planes.shape[2:]
+    down, across = max(0, width - height), max(0, height - width)
+    borders = (across // 2, across - across // 2, down // 2, down - down // 2)
+    return functional.pad(planes, borders, mode="replicate")
 
 
 def at_least_zero(score: RawScore) -> RawScore:

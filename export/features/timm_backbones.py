@@ -13,6 +13,7 @@ from timm.layers import set_fused_attn
 from torch import nn
 
 from voxgate.export.features.checkpoint import State, load_state, load_weights
+from voxgate.export.features.dinov2_positions import with_published_positions
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
@@ -63,6 +64,8 @@ def load_tokens(name: str, weights: Path, size_px: tuple[int, int]) -> nn.Module
     with _plain_attention():
         network = _created(name, img_size=size_px, num_classes=0, global_pool="")
     _check_patches(name, network, size_px)
+    if _is_plain_dinov2(name, network):
+        state = with_published_positions(state, network.patch_embed.grid_size)
     state = timm.models.vision_transformer.checkpoint_filter_fn(dict(state), network)
     load_state(network, _needed(state, network), weights)
     return Tokens(_frozen(network), size_px)
@@ -91,6 +94,11 @@ def _created(name: str, **options: Any) -> nn.Module:
     except (RuntimeError, TypeError) as error:
         raise EngineError(f"backbone {name!r} is not known: {one_line(error)}") from error
     return network
+
+
+def _is_plain_dinov2(name: str, network: nn.Module) -> bool:
+    """With registers the published code does as timm does."""
+    return "dinov2" in TIMM_NAMES.get(name, name) and not network.num_reg_tokens
 
 
 def _needed(state: Mapping[str, torch.Tensor], network: nn.Module) -> State:

@@ -33,13 +33,15 @@ METHOD = "btf"
 
 @dataclass(frozen=True, slots=True)
 class BtfOptions:
-    """weights: of the backbone. saved: a bank that was built elsewhere; None: from the golden."""
+    """weights: of the backbone. patches: a side, None: layer 2's. saved: a bank that was built
+    elsewhere; None: from the golden."""
 
     weights: Path
     backbone: str = "wide_resnet101_2"
     shape: Shape = "fpfh"
     input_px: int = 512
     fit: Fit = "pad"
+    patches: int | None = None
     reweight: int = 3
     saved: Path | None = None
     bank: BankOptions = field(default_factory=BankOptions)
@@ -48,7 +50,7 @@ class BtfOptions:
 
 def load_btf(golden: Golden, options: BtfOptions, on_progress: Progress) -> Source:
     """Raises EngineError for files that do not fit, or a bank beyond its budget."""
-    senses = open_picture_and_shape(golden, options)
+    senses = open_picture_and_shape(golden, options, options.patches)
     features = JointFeatures([senses.picture, senses.shape]).eval()
     if options.saved is not None:
         bank = load_bank(options.saved)
@@ -73,6 +75,7 @@ def load_btf(golden: Golden, options: BtfOptions, on_progress: Progress) -> Sour
             "weights_sha256": sha256_of(options.weights),
             "shape": options.shape,
             "input_px": list(senses.eye.side),
+            "patches": list(senses.grid),
             "coreset": options.bank.ratio,
             "reweight": options.reweight,
             "bank": list(bank.shape),

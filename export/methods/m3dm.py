@@ -1,9 +1,10 @@
 """Multi-3D-Memory (Wang et al., CVPR 2023) as SiM3D runs it (S.6): no fusion module.
 
-Two banks, of DINO picture features and of shape features (FPFH, or DINO on depth); the two maps of
-distances, weighted 1 and 0.1, become one by a linear one-class SVM, which is a convolution of one
-pixel in the graph. A second SVM gives the paper's score of a picture; here the part's score is the
-largest of the volume, so that one is kept in the provenance only.
+Two banks, of DINO picture features and of shape features (FPFH, or DINO on depth), both in units of
+the picture features' deviation, as the published code standardises them. The two maps of distances,
+weighted 1 and 0.1, become one by a linear one-class SVM, which is a convolution of one pixel in the
+graph. A second SVM gives the paper's score of a picture; here the part's score is the largest of
+the volume, so that one is kept in the provenance only.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ import torch
 from sklearn.linear_model import SGDOneClassSVM
 from torch import nn
 
-from voxgate.export.features.bank import Bank, BankOptions, build_bank, features_of, load_bank
+from voxgate.export.features.bank import (
+    BankOptions,
+    UnitBank,
+    build_bank,
+    features_of,
+    load_unit_bank,
+)
 from voxgate.export.features.bank_score import BankScore, published_score
 from voxgate.export.features.checkpoint import UNREADABLE, sha256_of
 from voxgate.export.features.patches import INPUT_OF, PictureFeatures
@@ -66,7 +73,7 @@ class M3dmNetwork(nn.Module):
     def __init__(
         self,
         features: tuple[PictureFeatures, nn.Module],
-        banks: tuple[Bank, Bank],
+        banks: tuple[UnitBank, UnitBank],
         coefficients: npt.NDArray[np.float64],
         size: Size,
         fit: Fit,
@@ -74,8 +81,8 @@ class M3dmNetwork(nn.Module):
         super().__init__()
         self.picture, self.shape = features
         grid = self.picture.grid
-        self.picture_score = BankScore(banks[0], grid, NO_REWEIGHTING)
-        self.shape_score = BankScore(banks[1], grid, NO_REWEIGHTING)
+        self.picture_score = BankScore(banks[0].rows, grid, NO_REWEIGHTING, banks[0].unit)
+        self.shape_score = BankScore(banks[1].rows, grid, NO_REWEIGHTING, banks[1].unit)
         self.svm = nn.Conv2d(2, 1, 1, bias=False)
         weights = torch.from_numpy(coefficients * MAP_WEIGHTS).float()
         self.svm.weight.data = weights.reshape(1, 2, 1, 1)
@@ -100,7 +107,7 @@ def load_m3dm(golden: Golden, options: M3dmOptions, on_progress: Progress) -> So
     def distances(given: Mapping[str, Tensor]) -> npt.NDArray[np.float64]:
         """(patches, 2), weighted."""
         columns = [
-            published_score(patches, bank, grid, NO_REWEIGHTING)
+            published_score(patches, bank.rows, grid, NO_REWEIGHTING) / bank.unit
             for patches, bank in zip(senses.published(given), banks, strict=True)
         ]
         return np.stack([c.flatten().numpy() for c in columns], axis=1) * MAP_WEIGHTS
@@ -125,7 +132,8 @@ def load_m3dm(golden: Golden, options: M3dmOptions, on_progress: Progress) -> So
             "shape": options.shape,
             "input_px": list(senses.eye.side),
             "coreset": options.bank.ratio,
-            "banks": [list(bank.shape) for bank in banks],
+            "banks": [list(bank.rows.shape) for bank in banks],
+            "units": [bank.unit for bank in banks],
             "svm": record,
             "depth_range_mm": list(senses.eye.range_mm),
         },
@@ -143,17 +151,19 @@ def _banks(
     saved: tuple[Path | None, Path | None],
     options: M3dmOptions,
     on_progress: Progress,
-) -> tuple[Bank, Bank]:
+) -> tuple[UnitBank, UnitBank]:
+    seen = [list(features_of(part, inputs)) for part, inputs in zip(features, views, strict=True)]
+    unit = float(np.concatenate(seen[0]).std(ddof=1))
     found = []
-    for part, inputs, path in zip(features, views, saved, strict=True):
+    for vectors, path in zip(seen, saved, strict=True):
         if path is None:
-            bank = build_bank(features_of(part, inputs), options.bank, on_progress)
+            bank = UnitBank(build_bank(vectors, options.bank, on_progress), unit)
         else:
-            bank = load_bank(path)
-        width = next(iter(features_of(part, inputs[:1]))).shape[1]
-        if bank.shape[1] != width:
+            bank = load_unit_bank(path)
+        width = vectors[0].shape[1]
+        if bank.rows.shape[1] != width:
             raise EngineError(
-                f"{path}: its vectors have {bank.shape[1]} features, {width} are seen here"
+                f"{path}: its vectors have {bank.rows.shape[1]} features, {width} are seen here"
             )
         found.append(bank)
     return found[0], found[1]

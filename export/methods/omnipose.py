@@ -1,10 +1,11 @@
 """OmniposeAD with the pose known (PAD supplement, section 5.1).
 
-EfficientNet-B4 features of its five stages, 24 + 32 + 56 + 160 + 448 channels, brought to the
-size of the picture that the network sees (224 px) and put beside the grey picture: 721 channels,
-for the view and for the golden view re-rendered at the true pose, which stands where the paper
-renders a radiance field. The supplement does not write the distance down: it is taken to be the
-squared one, summed over channels. Off the part the two pictures are the same, and the map is 0.
+EfficientNet-B4 features of its five stages, 24 + 32 + 56 + 160 + 448 channels, for the view and for
+the golden view re-rendered at the true pose, which stands where the paper renders a radiance field.
+The supplement does not write the distance down, the published code does: squared differences are
+summed over the channels of each stage, these sums brought to the size of the picture that the
+network sees (224 px), added to each other and to the squared difference of the normalised pictures,
+and blurred by a Gaussian of 4 px.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from torch import nn
 from torch.nn import functional
 
@@ -28,7 +30,6 @@ from voxgate.export.features.preprocessing import (
 )
 from voxgate.export.features.published_steps import (
     camera_map,
-    luma,
     picture_planes,
     published_picture,
 )
@@ -43,6 +44,7 @@ METHOD = "omnipose"
 BACKBONE = "efficientnet_b4"
 STAGES = (0, 1, 2, 3, 4)  # layers 1 to 5 of the paper
 INPUT_PX = 224
+SIGMA_PX = 4  # of the Gaussian, pixels of what the network sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,6 @@ class OmniposeNetwork(nn.Module):
     def __init__(self, backbone: nn.Module, size: Size, side: Size) -> None:
         super().__init__()
         self.picture = Picture(size, side)
-        self.grey = Picture(size, side, mean=None, channels=1)
         self.backbone = backbone
         self.distance = StackDistance(side)
         self.map = ToCamera(side, size)
@@ -69,25 +70,32 @@ class OmniposeNetwork(nn.Module):
         return self.map(self.distance(ours, golden))
 
     def _stack(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        return [self.grey(picture), *self.backbone(self.picture(picture))]
+        seen = self.picture(picture)
+        return [seen, *self.backbone(seen)]
 
 
 class StackDistance(nn.Module):
-    """Sum over all channels of the squared difference, every map at the picture's size.
+    """Squared differences, summed over each map's channels, then enlarged, added and blurred.
 
-    Interpolation is linear, so the differences are enlarged, not both maps.
+    A Gaussian along an axis is a matrix product; beyond the border the picture is mirrored.
     """
+
+    rows: torch.Tensor
+    columns: torch.Tensor
 
     def __init__(self, side: Size) -> None:
         super().__init__()
         self.side = side
+        rows, columns = (gaussian_filter1d(np.eye(n, dtype=np.float32), SIGMA_PX, 0) for n in side)
+        self.register_buffer("rows", torch.from_numpy(rows))
+        self.register_buffer("columns", torch.from_numpy(np.ascontiguousarray(columns.T)))
 
     def forward(self, ours: list[torch.Tensor], golden: list[torch.Tensor]) -> torch.Tensor:
         total = torch.zeros(1, 1, *self.side)
         for a, b in zip(ours, golden, strict=True):
-            apart = functional.interpolate(a - b, size=self.side, mode="bilinear")
-            total = total + apart.square().sum(dim=1, keepdim=True)
-        return total
+            apart = (a - b).square().sum(dim=1, keepdim=True)
+            total = total + functional.interpolate(apart, size=self.side, mode="bilinear")
+        return torch.matmul(torch.matmul(self.rows, total), self.columns)
 
 
 def load_omnipose(golden: Golden, options: OmniposeOptions) -> Source:
@@ -97,18 +105,20 @@ def load_omnipose(golden: Golden, options: OmniposeOptions) -> Source:
     steps = Preprocess(side, True, IMAGENET_MEAN, IMAGENET_STD)
     size = size_px(golden)
 
-    def features(image: Tensor) -> torch.Tensor:
-        plane = picture_planes(image)
-        maps = backbone(published_picture(plane, steps))
-        grey = luma(published_picture(plane, Preprocess(side, True, None, (1.0,))))
-        large = [functional.interpolate(m, size=side, mode="bilinear") for m in maps]
-        return torch.cat([*large, grey], dim=1)
+    def stack(image: Tensor) -> list[torch.Tensor]:
+        picture = published_picture(picture_planes(image), steps)
+        return [picture, *backbone(picture)]
 
     def original(inputs: Mapping[str, Tensor]) -> RawScore:
+        score = np.zeros(side, np.float32)
         with torch.no_grad():
-            ours, theirs = features(inputs["image"]), features(inputs["reference"])
-            apart = functional.mse_loss(ours, theirs, reduction="none").sum(1, keepdim=True)
-        return np.asarray(camera_map(apart, size))
+            for ours, theirs in zip(
+                stack(inputs["image"]), stack(inputs["reference"]), strict=True
+            ):
+                apart = functional.mse_loss(ours, theirs, reduction="none").sum(1, keepdim=True)
+                score += functional.interpolate(apart, size=side, mode="bilinear")[0, 0].numpy()
+        blurred = torch.from_numpy(gaussian_filter(score, SIGMA_PX))[None, None]
+        return np.asarray(camera_map(blurred, size))
 
     return Source(
         method=METHOD,
@@ -116,6 +126,6 @@ def load_omnipose(golden: Golden, options: OmniposeOptions) -> Source:
         network=OmniposeNetwork(backbone, size, side),
         original=original,
         provenance={"weights_sha256": sha256_of(options.weights), "input_px": list(side)},
-        keep_float32=("picture", "grey", "distance"),
+        keep_float32=("picture", "distance"),
         tools=versions("timm"),
     )

@@ -51,6 +51,7 @@ Modality = Literal["image", "depth", "both"]
 class PatchcoreOptions:
     """Either a checkpoint, or a backbone with its weights and how to build the bank.
 
+    patches: a side that a pyramid's maps are averaged to, None: layer 2's own.
     reweight: neighbours in equation 7, see `export.bank_score`; below 2: not.
     """
 
@@ -61,6 +62,7 @@ class PatchcoreOptions:
     modality: Modality = "image"
     input_px: int = 518
     fit: Fit = "pad"
+    patches: int | None = None
     reweight: int = 3
     bank: BankOptions = field(default_factory=BankOptions)
 
@@ -145,7 +147,15 @@ def _from_golden(
     golden: Golden, options: PatchcoreOptions, weights: Path, on_progress: Progress
 ) -> Source:
     size = size_px(golden)
-    eye = open_eye(golden, options.backbone, weights, options.layers, options.input_px, options.fit)
+    eye = open_eye(
+        golden,
+        options.backbone,
+        weights,
+        options.layers,
+        options.input_px,
+        options.fit,
+        options.patches,
+    )
     kinds: tuple[Kind, ...] = ("image", "depth")
     kinds = kinds if options.modality == "both" else (options.modality,)
     branches, banks = {}, {}
@@ -167,6 +177,7 @@ def _from_golden(
             "modality": options.modality,
             "input_px": list(eye.side),
             "fit": options.fit,
+            "patches": list(next(iter(branches.values())).score.grid),
             "coreset": options.bank.ratio,
             "reweight": options.reweight,
             "banks": {kind: list(bank.shape) for kind, bank in banks.items()},

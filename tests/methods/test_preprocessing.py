@@ -31,8 +31,8 @@ def test_padding_comes_back_off() -> None:
     size, side = (30, 40), (20, 20)
     image = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (1, 1, *size), np.uint8))
     padded = Picture(size, side, mean=None, fit="pad", channels=1)(image)
-    square = torch.zeros(1, 1, 40, 40)
-    square[:, :, :30] = image.float() / 255
+    square = torch.from_numpy(np.pad(image[0, 0].numpy(), ((5, 5), (0, 0)), "edge")).float() / 255
+    square = square[None, None]
     assert (padded - v2.Resize([20, 20], antialias=True)(square)).abs().max() < 1e-5
     back = ToCamera(side, size, "pad")(padded)
     assert back.shape == (1, 1, 30, 40)

@@ -16,6 +16,7 @@ from voxgate.export.commands.methods.options import (
     Fit,
     FitName,
     FpfhStepPx,
+    Patches,
     Reweight,
     ShapeName,
 )
@@ -36,6 +37,7 @@ def btf(
     ] = None,
     input_px: BackbonePx = 512,
     fit: Fit = FitName.PAD,
+    patches: Patches = None,
     coreset: Coreset = 0.1,
     reweight: Reweight = 3,
     fpfh_step_px: FpfhStepPx = 4,
@@ -55,6 +57,7 @@ def btf(
         shape=shape.value,
         input_px=input_px,
         fit=fit.value,
+        patches=patches,
         reweight=reweight,
         saved=bank,
         bank=BankOptions(coreset, seed, bank_mb),

@@ -45,6 +45,15 @@ BackbonePx = Annotated[
 TransformerPx = Annotated[
     int, typer.Option(min=32, help="Side of the square the network sees (SiM3D: 1540).")
 ]
+Patches = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=512,
+        help="Patches a side that a convolutional network's maps are averaged to (SiM3D: 28); "
+        "default: layer 2's own.",
+    ),
+]
 Fit = Annotated[FitName, typer.Option(help="Pad the picture to a square, or stretch it.")]
 FpfhStepPx = Annotated[
     int, typer.Option(min=1, max=64, help="A descriptor at every so many pixels.")

@@ -16,6 +16,7 @@ from voxgate.export.commands.methods.options import (
     CoresetSeed,
     Fit,
     FitName,
+    Patches,
     Reweight,
 )
 
@@ -48,6 +49,7 @@ def patchcore(
     ] = ModalityName.IMAGE,
     input_px: BackbonePx = 518,
     fit: Fit = FitName.PAD,
+    patches: Patches = None,
     coreset: Coreset = 0.1,
     reweight: Reweight = 3,
     bank_mb: BankMb = 512.0,
@@ -70,6 +72,7 @@ def patchcore(
         modality=modality.value,
         input_px=input_px,
         fit=fit.value,
+        patches=patches,
         reweight=reweight,
         bank=BankOptions(coreset, seed, bank_mb),
     )

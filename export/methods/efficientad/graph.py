@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from voxgate.export.features.checkpoint import Preprocess
-from voxgate.export.features.preprocessing import Size, ToCamera
+from voxgate.export.features.preprocessing import Size
 from voxgate.export.methods.efficientad.networks import Networks
 from voxgate.export.methods.efficientad.normalisation import AT_QUANTILE, Normalisation
 from voxgate.export.methods.from_anomalib import picture_of
@@ -16,7 +16,10 @@ BORDER = 4  # pixels that the unpadded networks lose on each side of their maps
 
 
 class PublicNetwork(nn.Module):
-    """uint8 image -> the public implementation's combined map at the camera's size, at least 0."""
+    """uint8 image -> the public implementation's combined map at the camera's size, at least 0.
+
+    The small map with its border is enlarged once, to the picture's size.
+    """
 
     def __init__(
         self, size: Size, steps: Preprocess, networks: Networks, scale: Normalisation
@@ -25,16 +28,14 @@ class PublicNetwork(nn.Module):
         self.picture = picture_of(steps, size)
         self.teacher, self.student, self.autoencoder = networks.modules
         self.distance = _Distances(scale)
-        self.map = ToCamera(steps.resize_px, size)
-        self.input_px = steps.resize_px
+        self.input_px, self.size = steps.resize_px, size
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         picture = self.picture(image)
         found = self.autoencoder(picture, self.input_px)
         combined = self.distance(self.teacher(picture), self.student(picture), found)
         padded = functional.pad(combined, (BORDER,) * 4)
-        side = functional.interpolate(padded, size=self.input_px, mode="bilinear")
-        return torch.relu(self.map(side))
+        return torch.relu(functional.interpolate(padded, size=self.size, mode="bilinear"))
 
 
 class _Distances(nn.Module):

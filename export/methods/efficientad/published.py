@@ -49,8 +49,7 @@ class Published:
         st = 0.1 * (st - scale.q_st[0]) / (scale.q_st[1] - scale.q_st[0])
         ae = 0.1 * (ae - scale.q_ae[0]) / (scale.q_ae[1] - scale.q_ae[0])
         combined = functional.pad(0.5 * st + 0.5 * ae, (4, 4, 4, 4))
-        side = functional.interpolate(combined, self.steps.resize_px, mode="bilinear")
-        return np.asarray(np.maximum(camera_map(side, self.size), 0.0))
+        return np.asarray(np.maximum(camera_map(combined, self.size), 0.0))
 
 
 def _sequential_pdn(state: State) -> nn.Sequential:
