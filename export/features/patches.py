@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from voxgate.export.features.anomalib_preprocessing import Preprocess
 from voxgate.export.features.bank import Embed
-from voxgate.export.features.checkpoint import Preprocess
 from voxgate.export.features.preprocessing import (
     IMAGENET_MEAN,
     IMAGENET_STD,

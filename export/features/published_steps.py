@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 from torchvision.transforms import v2
 
-from voxgate.export.features.checkpoint import Preprocess
+from voxgate.export.features.anomalib_preprocessing import Preprocess
 from voxgate.export.features.preprocessing import GREY_LEVELS, Fit, Size
 from voxgate.export.source import RawScore
 from voxgate.runtime.engines.engine import Tensor
@@ -35,12 +35,6 @@ def published_picture(plane: torch.Tensor, steps: Preprocess, fit: Fit = "stretc
 def in_colour(plane: torch.Tensor) -> torch.Tensor:
     """(1, 1 or 3, h, w) -> (1, 3, h, w), a grey level thrice."""
     return plane.expand(-1, CHANNELS, -1, -1)
-
-
-def luma(picture: torch.Tensor) -> torch.Tensor:
-    """(1, 3, h, w) -> (1, 1, h, w), by ITU-R BT.601."""
-    red, green, blue = picture.split(1, dim=1)
-    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def picture_planes(image: Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ threshold from good parts would lie beyond them.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,18 @@ from anomalib.models import Fastflow
 from anomalib.models.image.fastflow.torch_model import FastflowModel
 from torch import nn
 
-from voxgate.export.features.checkpoint import anomalib_checkpoint
+from voxgate.export.features.anomalib_checkpoint import anomalib_checkpoint
+from voxgate.export.features.checkpoint import State
 from voxgate.export.golden.golden import Golden
 from voxgate.export.methods.from_anomalib import anomalib_source, filled
 from voxgate.export.source import RawScore, Source
 
 METHOD = "fastflow"
 LEAST_LIKELIHOOD = 1e-30  # far below, float32 ends
+
+
+# up to anomalib 2.6 the padding of each convolution was a layer of its own
+EARLIER_LAYERS = {"subnet.1.": "subnet.0.", "subnet.4.": "subnet.2."}
 
 
 class MinusLogLikelihood(nn.Module):
@@ -37,9 +43,24 @@ def _published_score(score: RawScore) -> RawScore:
     return np.asarray(-np.log(likelihood), np.float32)
 
 
-def load_fastflow(golden: Golden, checkpoint: Path) -> Source:
+def _renamed(state: State) -> State:
+    """The layers as anomalib 2.7 counts them."""
+    if not any("subnet.4." in name for name in state):
+        return state
+    return {_renumbered(name): tensor for name, tensor in state.items()}
+
+
+def _renumbered(name: str) -> str:
+    for earlier, now in EARLIER_LAYERS.items():
+        if earlier in name:
+            return name.replace(earlier, now)
+    return name
+
+
+def load_fastflow(golden: Golden, checkpoint: Path, prepared_px: int | None = None) -> Source:
     """Raises EngineError for a file that is not such a checkpoint."""
-    read = anomalib_checkpoint(checkpoint, METHOD, Fastflow.configure_pre_processor)
+    default = Fastflow.configure_pre_processor
+    read = anomalib_checkpoint(checkpoint, METHOD, default, prepared_px)
     built = read.hyper_parameters
     model = FastflowModel(
         input_size=read.preprocess.resize_px,
@@ -51,7 +72,7 @@ def load_fastflow(golden: Golden, checkpoint: Path) -> Source:
     )
     return anomalib_source(
         METHOD,
-        filled(model, read),
+        filled(model, replace(read, state=_renamed(read.state))),
         read,
         golden,
         finish=MinusLogLikelihood(),

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from voxgate.export.features.checkpoint import AnomalibCheckpoint, Preprocess, load_state
+from voxgate.export.features.anomalib_checkpoint import AnomalibCheckpoint
+from voxgate.export.features.anomalib_preprocessing import Preprocess
+from voxgate.export.features.checkpoint import load_state
 from voxgate.export.features.preprocessing import Picture, Size, ToCamera
 from voxgate.export.features.published_steps import Finish, at_least_zero, from_picture
 from voxgate.export.golden.golden import Golden

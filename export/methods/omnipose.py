@@ -20,7 +20,8 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from torch import nn
 from torch.nn import functional
 
-from voxgate.export.features.checkpoint import Preprocess, sha256_of
+from voxgate.export.features.anomalib_preprocessing import Preprocess
+from voxgate.export.features.checkpoint import sha256_of
 from voxgate.export.features.preprocessing import (
     IMAGENET_MEAN,
     IMAGENET_STD,

@@ -19,9 +19,10 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import spec
 from voxgate.export.graph.fold import folded
+from voxgate.export.methods.onnx_form import SERVED, as_served
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.common.text import one_line
-from voxgate.runtime.engines.engine import INPUTS, Tensor
+from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, TensorSpec
@@ -30,8 +31,6 @@ METHOD = "onnx"
 RAW = "raw"
 OWN = "own."  # so that no name of the file meets one of ours
 MAX_BYTES = 1_900_000_000
-SERVED = tuple(name for name in INPUTS if name not in ("fpfh", "occupied", "grey"))
-"""fpfh and voxels need settings that an ONNX file does not carry."""
 
 
 def load_onnx_file(golden: Golden, path: Path) -> Source:
@@ -40,6 +39,7 @@ def load_onnx_file(golden: Golden, path: Path) -> Source:
     try:
         model = onnx.load_from_string(content)
         _check_one_file(model, path)
+        model = as_served(model, golden, path)
         onnx.checker.check_model(model, full_check=True)
     except (
         DecodeError,

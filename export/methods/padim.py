@@ -8,7 +8,7 @@ import torch
 from anomalib.models import Padim
 from anomalib.models.image.padim.torch_model import PadimModel
 
-from voxgate.export.features.checkpoint import AnomalibCheckpoint, anomalib_checkpoint
+from voxgate.export.features.anomalib_checkpoint import AnomalibCheckpoint, anomalib_checkpoint
 from voxgate.export.golden.golden import Golden
 from voxgate.export.graph.tracing import MAX_BYTES
 from voxgate.export.methods.from_anomalib import anomalib_source, filled
@@ -19,9 +19,10 @@ METHOD = "padim"
 FLOAT_BYTES = 4
 
 
-def load_padim(golden: Golden, checkpoint: Path) -> Source:
+def load_padim(golden: Golden, checkpoint: Path, prepared_px: int | None = None) -> Source:
     """Raises EngineError for a file that is not such a checkpoint, or too large for one graph."""
-    read = anomalib_checkpoint(checkpoint, METHOD, Padim.configure_pre_processor)
+    default = Padim.configure_pre_processor
+    read = anomalib_checkpoint(checkpoint, METHOD, default, prepared_px)
     _check_size(read)
     built = read.hyper_parameters
     model = PadimModel(

@@ -19,6 +19,8 @@ from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from torch import nn
 from torch.nn import functional
 
+from voxgate.export.features.anomalib_checkpoint import anomalib_checkpoint
+from voxgate.export.features.anomalib_preprocessing import Preprocess
 from voxgate.export.features.bank import (
     Bank,
     BankOptions,
@@ -29,7 +31,7 @@ from voxgate.export.features.bank import (
     spacing,
 )
 from voxgate.export.features.bank_score import BankNetwork, BankScore, published_score
-from voxgate.export.features.checkpoint import Preprocess, anomalib_checkpoint, sha256_of
+from voxgate.export.features.checkpoint import sha256_of
 from voxgate.export.features.eye import open_eye
 from voxgate.export.features.nearest import Nearest
 from voxgate.export.features.patches import INPUT_OF, Eye, Kind, PictureFeatures, published_patches
@@ -56,6 +58,7 @@ class PatchcoreOptions:
     """
 
     checkpoint: Path | None = None
+    prepared_px: int | None = None
     backbone: str = "wide_resnet50_2"
     weights: Path | None = None
     layers: tuple[str, ...] = ("layer2", "layer3")
@@ -74,7 +77,7 @@ def load_patchcore(golden: Golden, options: PatchcoreOptions, on_progress: Progr
     if options.weights is not None:
         return _from_golden(golden, options, options.weights, on_progress)
     assert options.checkpoint is not None  # one of the two is there
-    return _from_anomalib(golden, options.checkpoint)
+    return _from_anomalib(golden, options.checkpoint, options.prepared_px)
 
 
 # --- anomalib -----------------------------------------------------------------------------------
@@ -102,8 +105,9 @@ class AnomalibPatchcore(nn.Module):
         return torch.relu(self.map(self.blur(large)))
 
 
-def _from_anomalib(golden: Golden, path: Path) -> Source:
-    read = anomalib_checkpoint(path, METHOD, Patchcore.configure_pre_processor)
+def _from_anomalib(golden: Golden, path: Path, prepared_px: int | None) -> Source:
+    default = Patchcore.configure_pre_processor
+    read = anomalib_checkpoint(path, METHOD, default, prepared_px)
     bank = read.state.get("memory_bank")
     if bank is None or bank.ndim != 2 or not len(bank):
         raise EngineError(f"{path}: has no memory bank: is it PatchCore, and was it fitted?")

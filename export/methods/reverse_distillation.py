@@ -12,7 +12,7 @@ from anomalib.models import ReverseDistillation
 from anomalib.models.image.reverse_distillation.anomaly_map import AnomalyMapGenerationMode
 from anomalib.models.image.reverse_distillation.torch_model import ReverseDistillationModel
 
-from voxgate.export.features.checkpoint import anomalib_checkpoint
+from voxgate.export.features.anomalib_checkpoint import anomalib_checkpoint
 from voxgate.export.golden.golden import Golden
 from voxgate.export.methods.from_anomalib import anomalib_source, filled
 from voxgate.export.source import Source
@@ -20,9 +20,12 @@ from voxgate.export.source import Source
 METHOD = "reverse-distillation"
 
 
-def load_reverse_distillation(golden: Golden, checkpoint: Path) -> Source:
+def load_reverse_distillation(
+    golden: Golden, checkpoint: Path, prepared_px: int | None = None
+) -> Source:
     """Raises EngineError for a file that is not such a checkpoint."""
-    read = anomalib_checkpoint(checkpoint, METHOD, ReverseDistillation.configure_pre_processor)
+    default = ReverseDistillation.configure_pre_processor
+    read = anomalib_checkpoint(checkpoint, METHOD, default, prepared_px)
     built = read.hyper_parameters
     model = ReverseDistillationModel(
         backbone=built.get("backbone", "wide_resnet50_2"),

@@ -14,8 +14,9 @@ from tests.methods.agreement import refused
 from voxgate.benchmarks.workstation.seeded import cfm, padim, patchcore
 from voxgate.benchmarks.workstation.seeded.onnx import contrast
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_PYRAMID, save_backbone
+from voxgate.export.features.anomalib_checkpoint import AnomalibCheckpoint, anomalib_checkpoint
 from voxgate.export.features.bank import load_bank
-from voxgate.export.features.checkpoint import AnomalibCheckpoint, anomalib_checkpoint, load_weights
+from voxgate.export.features.checkpoint import load_weights
 from voxgate.export.golden.golden import Golden
 from voxgate.export.methods.onnx_file import load_onnx_file
 from voxgate.runtime.errors import EngineError

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from voxgate.export.commands.common import Common, export_recipe, with_common
+from voxgate.export.commands.methods.options import PreparedPx
 
 
 @with_common
@@ -33,6 +34,7 @@ def efficientad(
         int | None,
         typer.Option(help="Side of the square the networks see; default: as trained, or 256."),
     ] = None,
+    prepared_px: PreparedPx = None,
     *,
     common: Common,
 ) -> None:
@@ -46,6 +48,7 @@ def efficientad(
         autoencoder=autoencoder,
         normalisation=normalisation,
         input_px=input_px,
+        prepared_px=prepared_px,
         teacher_normalisation=teacher_normalisation,
     )
     export_recipe(lambda golden, progress: load_efficientad(golden, options), common)

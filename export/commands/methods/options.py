@@ -32,6 +32,14 @@ class RepresentationName(str, Enum):
 
 # pictures and the network that sees them
 Checkpoint = Annotated[Path, typer.Option(help="anomalib 2.x checkpoint (.ckpt).")]
+PreparedPx = Annotated[
+    int | None,
+    typer.Option(
+        min=16,
+        max=4096,
+        help="Square that pictures were resized to, for a checkpoint that does not say it.",
+    ),
+]
 TransformerWeights = Annotated[Path, typer.Option(help="State dict of the vision transformer.")]
 Transformer = Annotated[
     str, typer.Option(help="dinov2_vitb14, dinov2_vits14, dino_vitb8 or any ViT of timm.")

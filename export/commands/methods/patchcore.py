@@ -17,6 +17,7 @@ from voxgate.export.commands.methods.options import (
     Fit,
     FitName,
     Patches,
+    PreparedPx,
     Reweight,
 )
 
@@ -34,6 +35,7 @@ def patchcore(
     checkpoint: Annotated[
         Path | None, typer.Option(help="anomalib 2.x checkpoint (.ckpt) with its bank.")
     ] = None,
+    prepared_px: PreparedPx = None,
     backbone: Annotated[
         str,
         typer.Option(
@@ -67,6 +69,7 @@ def patchcore(
 
     options = PatchcoreOptions(
         checkpoint=checkpoint,
+        prepared_px=prepared_px,
         backbone=backbone,
         weights=weights,
         modality=modality.value,

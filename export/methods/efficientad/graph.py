@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from voxgate.export.features.checkpoint import Preprocess
+from voxgate.export.features.anomalib_preprocessing import Preprocess
 from voxgate.export.features.preprocessing import Size
 from voxgate.export.methods.efficientad.networks import Networks
 from voxgate.export.methods.efficientad.normalisation import AT_QUANTILE, Normalisation

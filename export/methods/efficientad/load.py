@@ -8,7 +8,7 @@ from pathlib import Path
 from anomalib.models import EfficientAd
 from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel, EfficientAdModelSize
 
-from voxgate.export.features.checkpoint import anomalib_checkpoint
+from voxgate.export.features.anomalib_checkpoint import anomalib_checkpoint
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px
 from voxgate.export.methods.efficientad.public import METHOD, public_source
@@ -34,6 +34,7 @@ class EfficientAdOptions:
     autoencoder: Path | None = None
     normalisation: Path | None = None
     input_px: int | None = None
+    prepared_px: int | None = None
     teacher_normalisation: bool = True
 
 
@@ -47,7 +48,7 @@ def load_efficientad(golden: Golden, options: EfficientAdOptions) -> Source:
     if options.input_px is not None and options.input_px < LEAST_PX:
         raise EngineError(f"the input must be at least {LEAST_PX} px, got {options.input_px}")
     if options.checkpoint is not None:
-        return _from_anomalib(golden, options.checkpoint, options.input_px)
+        return _from_anomalib(golden, options.checkpoint, options)
     return public_source(
         golden,
         [file for file in public if file is not None],
@@ -57,10 +58,11 @@ def load_efficientad(golden: Golden, options: EfficientAdOptions) -> Source:
     )
 
 
-def _from_anomalib(golden: Golden, path: Path, input_px: int | None) -> Source:
-    read = anomalib_checkpoint(path, METHOD, EfficientAd.configure_pre_processor)
-    if input_px is not None:
-        read = read.resized(input_px)
+def _from_anomalib(golden: Golden, path: Path, options: EfficientAdOptions) -> Source:
+    default = EfficientAd.configure_pre_processor
+    read = anomalib_checkpoint(path, METHOD, default, options.prepared_px)
+    if options.input_px is not None:
+        read = read.resized(options.input_px)
     built = read.hyper_parameters
     model = EfficientAdModel(
         teacher_out_channels=built.get("teacher_out_channels", 384),

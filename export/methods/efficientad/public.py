@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from voxgate.export.features.checkpoint import Preprocess, load_weights, sha256_of
+from voxgate.export.features.anomalib_preprocessing import Preprocess
+from voxgate.export.features.checkpoint import load_weights, sha256_of
 from voxgate.export.features.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from voxgate.export.features.published_steps import picture_planes, published_picture
 from voxgate.export.golden.golden import Golden

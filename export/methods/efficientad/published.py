@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from voxgate.export.features.checkpoint import Preprocess, State
+from voxgate.export.features.anomalib_preprocessing import Preprocess
+from voxgate.export.features.checkpoint import State
 from voxgate.export.features.preprocessing import Size
 from voxgate.export.features.published_steps import camera_map, picture_planes, published_picture
 from voxgate.export.methods.efficientad.networks import DECODER_LAYERS, ENCODER_LAYERS, Networks

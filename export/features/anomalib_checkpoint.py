@@ -1,0 +1,126 @@
+"""Checkpoints of anomalib 2.x, as Lightning, torch.compile and hand-written scripts leave them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from voxgate.export.features.anomalib_preprocessing import (
+    Preprocess,
+    preprocess_of,
+    spec_in,
+    spec_of,
+    transform_of,
+    with_size,
+)
+from voxgate.export.features.checkpoint import (
+    UNREADABLE,
+    State,
+    read_content,
+    sha256_of,
+    unwrapped,
+)
+from voxgate.runtime.common.text import one_line
+from voxgate.runtime.errors import EngineError
+
+if TYPE_CHECKING:
+    from anomalib.pre_processing import PreProcessor
+
+ANOMALIB_MODEL = "model."
+ONE_TILE = re.compile(r"model\d+_\d+")  # the files of a tiled ensemble
+CONVERT = (
+    'where it was trained, and without a network, type: python -c "import torch; '
+    "c = torch.load('{name}', weights_only=False, map_location='cpu'); "
+    "torch.save({{'state_dict': c['state_dict'], 'hyper_parameters': {{k: v for k, v in "
+    "c['hyper_parameters'].items() if isinstance(v, (bool, int, float, str, list, tuple))}}}}, "
+    "'plain.ckpt')\", and export plain.ckpt with --prepared-px"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnomalibCheckpoint:
+    """An anomalib 2.x checkpoint: how the model was built, its weights, its preprocessing.
+
+    preprocess: for the graph. transform: for parity, anomalib's own, (1, 3, h, w) in 0..1 -> what
+    the model takes.
+    """
+
+    path: Path
+    hyper_parameters: Mapping[str, Any]
+    state: State
+    preprocess: Preprocess
+    transform: Callable[[torch.Tensor], torch.Tensor]
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, for the recipe's provenance."""
+        return sha256_of(self.path)
+
+    def resized(self, side_px: int) -> AnomalibCheckpoint:
+        """The same model on pictures of another size; only where the network allows it."""
+        side = (side_px, side_px)
+        spec = with_size(spec_of(self.transform), side)
+        return replace(
+            self,
+            preprocess=replace(self.preprocess, resize_px=side),
+            transform=transform_of(spec, self.path),
+        )
+
+
+def anomalib_checkpoint(
+    path: Path, method: str, default: Callable[[], PreProcessor], prepared_px: int | None = None
+) -> AnomalibCheckpoint:
+    """Read a checkpoint of anomalib 2.x. Raises EngineError, one line.
+
+    default: the class's own `configure_pre_processor`, for a checkpoint that says that it had a
+    pre-processor and not which. prepared_px: the square that pictures were resized to, for one
+    that does not even say that.
+    """
+    content = read_content(path, f"an anomalib checkpoint of {method}", CONVERT)
+    if not isinstance(content, Mapping):
+        raise EngineError(f"{path}: is no Lightning checkpoint: save it with anomalib's Engine")
+    if not isinstance(content.get("state_dict", {}), Mapping):
+        raise EngineError(f"{path}: is no Lightning checkpoint: its state_dict holds no names")
+    _check_whole(content, path)
+    state = _model_of(content.get("state_dict", content), path)
+    built = content.get("hyper_parameters") or {}
+    if not isinstance(built, Mapping):
+        raise EngineError(f"{path}: its hyper_parameters are {type(built).__name__}, not names")
+    try:
+        spec = spec_in(content, path, default, prepared_px)
+        preprocess = preprocess_of(spec, path)
+    except UNREADABLE as error:
+        raise EngineError(
+            f"{path}: how its pictures were prepared cannot be read: {one_line(error)}"
+        ) from error
+    return AnomalibCheckpoint(path, dict(built), state, preprocess, transform_of(spec, path))
+
+
+def _model_of(layers: Mapping[str, Any], path: Path) -> State:
+    """The layers of the model within Lightning's module, or of a model saved alone."""
+    state = unwrapped(layers)
+    inner = {n.removeprefix(ANOMALIB_MODEL): t for n, t in state.items() if _is_inner(n)}
+    found = unwrapped(inner) or state
+    if not found:
+        raise EngineError(f"{path}: has no layers {ANOMALIB_MODEL}*: is it an anomalib checkpoint?")
+    return found
+
+
+def _is_inner(name: str) -> bool:
+    return name.startswith(ANOMALIB_MODEL)
+
+
+def _check_whole(content: Mapping[str, Any], path: Path) -> None:
+    """Raises EngineError for a model that saw tiles: a graph sees the whole picture."""
+    callbacks = content.get("callbacks")
+    tiled = isinstance(callbacks, Mapping) and any("Tiler" in str(name) for name in callbacks)
+    if tiled or ONE_TILE.fullmatch(path.stem):
+        raise EngineError(
+            f"{path}: was trained on tiles of the picture, and the graph sees all of it: train one "
+            "model of whole pictures, as large as they need to be (Resize)"
+        )
