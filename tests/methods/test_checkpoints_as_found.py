@@ -75,7 +75,7 @@ def test_a_model_of_tiles_is_taken_for_one_of_pictures(tmp_path: Path) -> None:
     said = {"hyper_parameters": {"pre_processor": True}}
     with pytest.raises(EngineError, match="trained on tiles"):
         patchcore(saved(tmp_path / "model0_1.ckpt", **said))
-    tiler = {"TilerConfigurationCallback": {}}
+    tiler: dict[str, Any] = {"TilerConfigurationCallback": {}}
     with pytest.raises(EngineError, match="trained on tiles"):
         patchcore(saved(tmp_path / "c.ckpt", callbacks=tiler, **said))
 

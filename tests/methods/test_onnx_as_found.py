@@ -74,7 +74,7 @@ def test_a_dropout_that_passes_on_is_refused(small_golden: Golden, tmp_path: Pat
 def test_a_dropout_in_training_is_taken(small_golden: Golden, tmp_path: Path) -> None:
     dropout = helper.make_node("Dropout", ["seen", "ratio", "on"], ["score"], name="drop")
     ratio = numpy_helper.from_array(np.float32(0.5), "ratio")
-    on = numpy_helper.from_array(np.bool_(True), "on")
+    on = numpy_helper.from_array(np.array(True), "on")
     path = written(tmp_path / "m.onnx", dropout, constants=(ratio, on))
     with pytest.raises(EngineError, match=r"drop drops at random: .*model\.eval"):
         load_onnx_file(small_golden, path)
