@@ -47,12 +47,17 @@ def threshold(
     force: Annotated[
         bool, typer.Option("--force", help="Also by scans that the recipe FAILs: they are good.")
     ] = False,
+    marks: Annotated[
+        Path | None,
+        typer.Option(help="Of the recordings take those that people called good on the page."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Derive the recipe's own thresholds again, compare.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the threshold from good parts; exit 2 when the false reject target cannot be met."""
+    from voxgate.export.quality.review import called_good
     from voxgate.runtime.recipe.recipe import Recipe
 
     with errors_as_json(as_json):
@@ -62,6 +67,8 @@ def threshold(
             return
         if not scans:
             raise RecipeError("name at least one scan of a good part")
+        if marks is not None:
+            scans = called_good(scans, marks)
         if out is not None and version is None:
             raise RecipeError("a new recipe needs a --version of its own")
         found, record = _found(

@@ -98,7 +98,7 @@ def review_archive(
     marks: what people said of verdicts on the page; it counts more than the list.
     """
     scans = [scan for place in places for scan in scans_in(place)]
-    was_good = _Known(_listed(good), {} if marks is None else marks_in(marks))
+    was_good = Known(_listed(good), {} if marks is None else marks_in(marks))
     loaded = [Recipe.load(recipe) for recipe in recipes]
     said: list[list[Said]] = []
     for number, recipe in enumerate(loaded):
@@ -143,7 +143,7 @@ def _said(folder: Path, inspector: Inspector, settings: Settings) -> Said:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """Which parts were good. listed: None where no list was given."""
 
     listed: frozenset[str] | None
@@ -155,6 +155,15 @@ class _Known:
         if mark is not None and mark.good is not None:
             return mark.good
         return None if self.listed is None else scan.name in self.listed
+
+
+def called_good(places: Sequence[Path], marks: Path) -> list[Path]:
+    """The recordings of parts that people called good on the page. Raises ScanError for none."""
+    known = Known(None, marks_in(marks))
+    found = [scan for place in places for scan in scans_in(place) if known(scan)]
+    if not found:
+        raise ScanError(f"{marks}: calls no part good that is recorded in {places[0]}")
+    return found
 
 
 def _listed(path: Path | None) -> frozenset[str] | None:

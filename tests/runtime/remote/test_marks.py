@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from voxgate.export.quality.review import _Known
-from voxgate.runtime.errors import ServiceError
+from voxgate.export.quality.review import Known, called_good
+from voxgate.runtime.errors import ScanError, ServiceError
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.evidence_folder import file_name
 from voxgate.runtime.remote.marks import Judged, Mark, marks_file, marks_in, put_mark
@@ -57,10 +57,10 @@ def test_a_power_cut_takes_every_mark(tmp_path: Path) -> None:
 def test_a_bad_part_is_reviewed_as_a_good_one(
     outcome: Outcome, judged: Judged, good: bool | None
 ) -> None:
-    known = _Known(None, {"j:1": mark("j:1", outcome, judged)})
+    known = Known(None, {"j:1": mark("j:1", outcome, judged)})
     assert known(Path(file_name("j:1", outcome, UTC))) is good
     assert known(Path(file_name("j:2", outcome, UTC))) is None
-    listed = _Known(frozenset({"scan"}), {})
+    listed = Known(frozenset({"scan"}), {})
     assert (listed(Path("scan")), listed(Path("other"))) == (True, False)
 
 
@@ -71,3 +71,17 @@ def test_marks_go_where_a_unit_may_not_write(
     assert marks_file(journal) == tmp_path / "journal.sqlite.marks"
     monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/voxgate-page")
     assert marks_file(journal) == Path("/var/lib/voxgate-page/journal.sqlite.marks")
+
+
+def test_a_threshold_is_found_from_parts_that_nobody_called_good(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    judged = {"a": (Outcome.PASS, Judged.RIGHT), "b": (Outcome.PASS, Judged.WRONG)}
+    judged["c"] = (Outcome.FAIL, Judged.WRONG)
+    for job_id, (outcome, said) in judged.items():
+        put_mark(marks, mark(job_id, outcome, said))
+    for job_id, (outcome, _) in {**judged, "d": (Outcome.PASS, None)}.items():
+        (tmp_path / file_name(job_id, outcome, UTC)).touch()
+    found = [path.name for path in called_good([tmp_path], marks)]
+    assert found == [file_name("a", Outcome.PASS, UTC), file_name("c", Outcome.FAIL, UTC)]
+    with pytest.raises(ScanError, match="calls no part good"):
+        called_good([tmp_path], tmp_path / "none")
