@@ -17,6 +17,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from voxgate.runtime.config.cell import load_cell
@@ -57,11 +58,13 @@ class Box:
         settings: Mapping[str, Mapping[str, object]] | None = None,
         producer: Path | None = None,
         command: tuple[str, ...] = ("run",),
+        further: Mapping[str, Path] = MappingProxyType({}),
         colour: bool = False,
     ) -> Box:
         """Write `cell.yaml` into `folder` and start the service; it may take seconds to be READY.
 
-        command: of voxgate, the YAML's path is put behind it.
+        command: of voxgate, the YAML's path is put behind it. further: calibration of each camera
+        after the first, whose name is cam0.
 
         settings: sections of the YAML to change, such as {"job": {"late_frame_ms": 500}}.
         producer: the GenTL producer of virtual cameras; None: frames come by network. colour:
@@ -72,6 +75,7 @@ class Box:
         content = _content(calibration, recipes, recipe, folder / "journal.sqlite", producer)
         if colour:
             content["cameras"] = [_in_colour(camera) for camera in content["cameras"]]
+        content["cameras"] += _further(further, producer)
         for section, values in (settings or {}).items():
             content[section] = {**content.get(section, {}), **values}
         file.write_text(json.dumps(content, indent=2), encoding="utf-8")  # JSON is YAML
@@ -138,6 +142,17 @@ def _content(
         "journal": {"path": str(journal.resolve())},
         "metrics": {"port": metrics},
     }
+
+
+def _further(further: Mapping[str, Path], producer: Path | None) -> list[dict[str, Any]]:
+    ports = _free_ports(len(further))
+    return [
+        {
+            **(_network(port, name) if producer is None else _genicam(producer, BOTH, name)),
+            "calibration": str(file.resolve()),
+        }
+        for port, (name, file) in zip(ports, further.items(), strict=True)
+    ]
 
 
 def _network(port: int, name: str = "cam0") -> dict[str, Any]:

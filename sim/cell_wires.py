@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxgate.runtime.config.cameras import GenicamCamera, NetworkCamera
+from voxgate.runtime.config.cameras import Camera, GenicamCamera, NetworkCamera
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ConfigError
 from voxgate.runtime.wire.curve import load_key_pair
-from voxgate.sim.field.wires import Wires
+from voxgate.sim.field.wires import Further, Wires
 from voxgate.sim.gentl.build import NAME as PRODUCER_NAME
 
 
@@ -33,7 +33,7 @@ def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
             )
     if len({device.source for device in config.devices}) > 1:
         raise ConfigError(
-            "a virtual cell plays camera and sensor the same way: both network, or both genicam"
+            "a virtual cell plays all devices the same way: all network, or all genicam"
         )
     return Wires(
         cell=config.cell,
@@ -45,11 +45,23 @@ def wires_from_config(config: CellConfig, key: Path | None = None) -> Wires:
         key=None if key is None else str(key),
         box_key=None if config.security is None else _public_key(config.security.secret_key),
         serial_number=camera.serial_number if isinstance(camera, GenicamCamera) else "",
-        calibration=str(config.calibration),
+        calibration=str(config.calibrations[camera.name]),
+        further=tuple(_further(config, each) for each in config.cameras[1:]),
         sensor="" if sensor is None else sensor.name,
         sensor_frames=sensor.endpoint if isinstance(sensor, NetworkCamera) else "",
         colour=camera.colour,
         sensor_serial_number=sensor.serial_number if isinstance(sensor, GenicamCamera) else "",
+    )
+
+
+def _further(config: CellConfig, camera: Camera) -> Further:
+    genicam = isinstance(camera, GenicamCamera)
+    return Further(
+        camera.name,
+        camera.endpoint if isinstance(camera, NetworkCamera) else "",
+        camera.serial_number if isinstance(camera, GenicamCamera) else "",
+        str(config.calibrations[camera.name]) if genicam else "",
+        camera.colour,
     )
 
 

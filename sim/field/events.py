@@ -76,7 +76,16 @@ class Exposed:
     send_ns: int
 
 
-Event = PoseSend | FrameSend | Trigger | StepSend | Exposed
+@dataclass(frozen=True, slots=True)
+class OfFurther:
+    """What one of the cameras after the first does."""
+
+    send_ns: int
+    camera: str
+    event: FrameSend | Trigger
+
+
+Event = PoseSend | FrameSend | Trigger | StepSend | Exposed | OfFurther
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,19 +25,21 @@ import zmq
 from voxgate.runtime.errors import ScanError, VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Device
-from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.open_scan import open_part_scan
 from voxgate.runtime.scans.scan import Scan
 from voxgate.sim.field.clocks import DeviceClock
 from voxgate.sim.field.events import (
     Event,
     Exposed,
     FrameSend,
+    OfFurther,
     PoseSend,
     Schedule,
     StepSend,
     Trigger,
 )
 from voxgate.sim.field.faults import Target, fault_from_text
+from voxgate.sim.field.further_cameras import FurtherCamera, Shown
 from voxgate.sim.field.genicam_camera import GenicamCamera
 from voxgate.sim.field.network_camera import (
     CameraSender,
@@ -48,7 +50,7 @@ from voxgate.sim.field.network_camera import (
 )
 from voxgate.sim.field.pose_stream import PoseStream
 from voxgate.sim.field.schedule import schedule_from_timeline
-from voxgate.sim.field.timeline import Sample, Timeline, timeline_from_scan
+from voxgate.sim.field.timeline import Sample, Timeline, timelines_from_cameras
 from voxgate.sim.field.wires import Wires, context_for
 
 IDLE_PERIOD_NS = 8_000_000  # 125 Hz, as recorded
@@ -73,6 +75,7 @@ class Loaded:
     timeline: Timeline
     pictures: tuple[Picture, ...]
     sensed: tuple[Picture, ...]
+    further: dict[str, Shown]
 
     def of(self, device: Device) -> tuple[Picture, ...]:
         """What this one shows."""
@@ -95,6 +98,11 @@ class Field:
             if endpoint
         }
         self._genicams = _genicam_cameras(wires)
+        self._further = {
+            wire.name: FurtherCamera(context, wire, number)
+            for number, wire in enumerate(wires.further)
+        }
+        self._camera = wires.camera
         self._has_sensor = bool(wires.sensor)
         self._clocks = {
             Target.ROBOT: DeviceClock(0, *ROBOT_CLOCK),
@@ -135,14 +143,26 @@ class Field:
         """The scan as it will be sent; kept (17 MB for 12 views), as jobs often repeat it."""
         key = json.dumps([order["scan"], order["speed"], order["encoding"]])
         if key not in self._loaded:
-            scan = open_scan(Path(order["scan"]))
-            self._loaded[key] = Loaded(
-                timeline_from_scan(scan, order["speed"]),
-                pictures_from_scan(scan, Encoding(order["encoding"])),
-                sensor_pictures_from_scan(scan, Encoding(order["encoding"])),
-            )
-            self._check_sensor(scan)
+            self._loaded[key] = self._decoded(order)
         return self._loaded[key]
+
+    def _decoded(self, order: dict[str, Any]) -> Loaded:
+        opened, encoding = open_part_scan(Path(order["scan"])), Encoding(order["encoding"])
+        scans = dict(opened.cameras)
+        if isinstance(opened, Scan):
+            scans = {self._camera: opened}
+        if set(scans) != {self._camera, *self._further}:
+            cell = ", ".join((self._camera, *self._further))
+            raise ScanError(f"{order['scan']}: is of {', '.join(scans)}, the cell of {cell}")
+        timelines = timelines_from_cameras(scans, order["speed"])
+        scan = scans.pop(self._camera)
+        self._check_sensor(scan)
+        return Loaded(
+            timelines[self._camera],
+            pictures_from_scan(scan, encoding),
+            sensor_pictures_from_scan(scan, encoding),
+            {name: Shown.of(each, timelines[name], encoding) for name, each in scans.items()},
+        )
 
     def _check_sensor(self, scan: Scan) -> None:
         if self._has_sensor is not (scan.calibration.sensor is not None):
@@ -178,40 +198,62 @@ class Field:
         schedule = schedule_from_timeline(
             loaded.timeline, faults, order["seed"], triggered=triggered
         )
+        events, exposed_ns = self._with_further(schedule, loaded, order["seed"])
         lost = self._frames_lost()
         for device, genicam in self._genicams.items():
             genicam.lay_out(loaded.of(device))
         zero_ns = time.monotonic_ns() + LEAD_NS
         late_ns, last_frame_ns = 0, 0
-        for event in schedule.events:
+        for event in events:
             _sleep_until(zero_ns + event.send_ns)
             if isinstance(event, Exposed):
-                say(said="exposed", last_exposure_ns=zero_ns + schedule.last_exposure_ns)
+                say(said="exposed", last_exposure_ns=zero_ns + event.send_ns)
             else:
                 self._send(event, zero_ns, loaded)
             now_ns = time.monotonic_ns()
             late_ns = max(late_ns, now_ns - zero_ns - event.send_ns)
-            last_frame_ns = now_ns if isinstance(event, FrameSend) else last_frame_ns
+            last_frame_ns = now_ns if isinstance(event, FrameSend | OfFurther) else last_frame_ns
         self._rest(schedule, loaded.timeline)
         lost = self._frames_lost() - lost
-        for genicam in self._genicams.values():
-            delivered_ns, unread = genicam.rest()
+        rested = [genicam.rest() for genicam in self._genicams.values()]
+        rested += [each.rest(loaded.further[name]) for name, each in self._further.items()]
+        for delivered_ns, unread in rested:
             last_frame_ns, lost = max(last_frame_ns, delivered_ns), lost + unread
         say(
             said="done",
-            last_exposure_ns=zero_ns + schedule.last_exposure_ns,
+            last_exposure_ns=zero_ns + exposed_ns,
             last_frame_sent_ns=last_frame_ns,
             late_ms=late_ns / NS_PER_MS,
             frames_lost=lost,
         )
 
     def _frames_lost(self) -> int:
-        return sum(each.lost for each in self._senders.values())
+        own = sum(each.lost for each in self._senders.values())
+        return own + sum(each.lost for each in self._further.values())
+
+    def _with_further(
+        self, schedule: Schedule, loaded: Loaded, seed: int
+    ) -> tuple[list[Event], int]:
+        """The events of all cameras in order, and when the last of them has exposed."""
+        last_ns = schedule.last_exposure_ns
+        events: list[Event] = []
+        for name, camera in self._further.items():
+            shown = loaded.further[name]
+            events += camera.begin(shown, seed)
+            ends = [exposure.end_ns for exposure in shown.timeline.exposures]
+            last_ns = max([last_ns, *ends])
+        events += [
+            Exposed(last_ns) if isinstance(each, Exposed) else each for each in schedule.events
+        ]
+        return sorted(events, key=lambda event: event.send_ns), last_ns
 
     def _send(self, event: Event, zero_ns: int, loaded: Loaded) -> None:
         if isinstance(event, PoseSend):
             t_robot_ns = self._clocks[Target.ROBOT].device_ns(zero_ns + event.sample.t_ns)
             self._poses.publish(self._pose_number + event.number, t_robot_ns, event.sample)
+        elif isinstance(event, OfFurther):
+            shown = loaded.further[event.camera]
+            self._further[event.camera].send(event.event, zero_ns, shown)
         elif isinstance(event, Trigger):
             self._genicams[event.device].trigger(event, zero_ns)
         elif isinstance(event, FrameSend):
@@ -245,6 +287,8 @@ class Field:
             sender.close()
         for genicam in self._genicams.values():
             genicam.close()
+        for camera in self._further.values():
+            camera.close()
 
 
 _CLOCK_OF = {Target.CAMERA: Device.CAMERA, Target.SENSOR: Device.SENSOR}

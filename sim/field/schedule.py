@@ -42,8 +42,10 @@ def schedule_from_timeline(
     check_faults(faults, triggered=triggered, sensed=bool(timeline.sensed))
     random = np.random.default_rng(seed)
     poses = _undisturbed(timeline, random)
-    frames = _frames(timeline.exposures, timeline.readout_ns, random, Device.CAMERA)
-    sensed = _frames(timeline.sensed, timeline.sensor_readout_ns, random, Device.SENSOR)
+    frames = frames_from_exposures(timeline.exposures, timeline.readout_ns, random, Device.CAMERA)
+    sensed = frames_from_exposures(
+        timeline.sensed, timeline.sensor_readout_ns, random, Device.SENSOR
+    )
     steps: list[StepSend] = []
     for fault in faults:
         at = _place(fault, timeline)
@@ -87,9 +89,10 @@ def _undisturbed(timeline: Timeline, random: np.random.Generator) -> list[PoseSe
     ]
 
 
-def _frames(
+def frames_from_exposures(
     exposures: Sequence[Exposure], readout_ns: int, random: np.random.Generator, device: Device
 ) -> list[FrameSend]:
+    """Each as it comes through the network."""
     lags_ns = _delays_ns(random, len(exposures))
     return [
         FrameSend(each.end_ns + readout_ns + lag_ns, each.index, each, device=device)

@@ -6,7 +6,7 @@ each of them ever had on its way to the host: the minimum hardly depends on the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,10 +76,30 @@ def sensed_frames(scan: Scan) -> tuple[FrameRecord, ...]:
     return scan.sensor_frames or tuple(each for each in scan.frames if each.depth is not None)
 
 
-def timeline_from_scan(scan: Scan, speed: float = 1.0) -> Timeline:
+def timelines_from_cameras(cameras: Mapping[str, Scan], speed: float = 1.0) -> dict[str, Timeline]:
+    """Of each camera of a cell, on one time line."""
+    every = [_all_exposures(scan) for scan in cameras.values()]
+    return {name: timeline_from_scan(scan, speed, every) for name, scan in cameras.items()}
+
+
+def _zero_ns(scan: Scan) -> int:
+    """Of the time line, on the host's clock."""
+    robot_ns = np.array([pose.t_robot_ns for pose in scan.poses])
+    lag_ns = np.array([pose.t_arrival_ns for pose in scan.poses]) - robot_ns
+    return int(robot_ns[0] + lag_ns.min())
+
+
+def _all_exposures(scan: Scan) -> tuple[Nanoseconds, Nanoseconds]:
+    return _seen(scan.frames, scan.calibration.readout_ns, _zero_ns(scan))
+
+
+def timeline_from_scan(
+    scan: Scan, speed: float = 1.0, beside: Sequence[tuple[Nanoseconds, Nanoseconds]] = ()
+) -> Timeline:
     """The time line of `scan`; the arm is `speed` times as fast between the exposures.
 
     With speed 1 every sample is the recorded one; else the path is resampled at the recorded rate.
+    beside: start and length of exposures of other cameras, at which it stands as well.
     """
     known = scan.calibration
     robot_ns = np.array([pose.t_robot_ns for pose in scan.poses])
@@ -91,7 +111,7 @@ def timeline_from_scan(scan: Scan, speed: float = 1.0) -> Timeline:
     felt = _seen(
         sensed, known.of_depth.readout_ns if scan.sensor_frames else known.readout_ns, zero_ns
     )
-    warp = Warp.around(*_in_order(seen, felt), int(pose_ns[-1]), speed)
+    warp = Warp.around(*_in_order(seen, felt, *beside), int(pose_ns[-1]), speed)
     matrices = np.stack([pose.base_from_flange for pose in scan.poses])
     samples = _samples(pose_ns, matrices, warp) if speed != 1.0 else _recorded(pose_ns, matrices)
     return Timeline(

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import zmq
 
 from voxgate.runtime.wire.curve import load_key_pair
+
+
+class Further(NamedTuple):
+    """One of the cameras after the first: by network (frames), or GenICam (serial_number)."""
+
+    name: str
+    frames: str
+    serial_number: str
+    calibration: str
+    colour: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +27,7 @@ class Wires:
 
     key: this peer's CURVE file, box_key: the box's public key (Z85); None: plain sockets.
     sensor, sensor_frames: of a 3D sensor beside the camera, and where it sends to; empty: none.
+    further: the cameras after the first.
     frames: where the camera sends to; empty for a GenICam camera, which has a serial_number and the
     calibration of this file. colour: whether it sees colour.
     """
@@ -33,6 +45,12 @@ class Wires:
     sensor: str = ""
     sensor_frames: str = ""
     sensor_serial_number: str = ""
+    further: tuple[Further, ...] = ()
+
+    def __post_init__(self) -> None:
+        # through JSON, a row is a list
+        object.__setattr__(self, "further", tuple(Further(*row) for row in self.further))
+
     colour: bool = False
 
 
