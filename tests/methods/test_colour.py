@@ -12,9 +12,9 @@ from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 from tests.kits.painted import CAP_MM, painted_bracket
-from voxgate.export.features.checkpoint import Preprocess
+from voxgate.export.features.anomalib_preprocessing import Preprocess
 from voxgate.export.features.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Picture
-from voxgate.export.features.published_steps import luma, picture_planes, published_picture
+from voxgate.export.features.published_steps import picture_planes, published_picture
 from voxgate.export.golden.golden import load_golden
 from voxgate.export.graph.onnx_graph import GraphBuilder
 from voxgate.export.methods.onnx_file import load_onnx_file
@@ -24,6 +24,12 @@ from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
 
 SIZE_PX, SIDE_PX = (60, 80), (32, 32)
+
+
+def luma(picture: torch.Tensor) -> torch.Tensor:
+    """(1, 3, h, w) -> (1, 1, h, w), by ITU-R BT.601."""
+    weights = torch.tensor([0.299, 0.587, 0.114])
+    return (picture * weights[None, :, None, None]).sum(dim=1, keepdim=True)
 
 
 def _apart(path: Path, channels: int) -> Path:
