@@ -39,10 +39,10 @@ NIGHTLY = pytest.mark.nightly  # the fault table has its kind
 JUMP_AFTER = 400  # poses: in mid-scan
 Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """p_mm (3,) and q_wxyz (4,) of the flange in the robot's base."""
-CAME_LATE = {*(reason.value for reason in CLOCK_REASONS), "frame_lost"}
-STALLED = {*CAME_LATE, "coverage", "pose_uncertain", "calibration_drift"}
-"""What a box that its machine left standing says of a good part: one word of CAME_LATE at least; a
-clock that is misjudged puts its views elsewhere."""
+CLOCKS = {reason.value for reason in CLOCK_REASONS}
+CAME_LATE = {*CLOCKS, "frame_lost"}
+STALLED = {*CAME_LATE, "coverage", "pose_uncertain"}
+"""What a box that its machine left standing says of a good part: one word of CAME_LATE at least."""
 MOST_PLAYS = 15
 VOXEL_MM = 2.0  # of the bracket's grid
 
@@ -77,8 +77,11 @@ def _decided(box: Box, cell: VirtualCell, scan: str) -> JobReport:
         report = _play(box, cell, scan)
         if report.outcome != "INDETERMINATE":
             return report
-        assert CAME_LATE & set(report.reasons)
-        assert set(report.reasons) <= STALLED | ({"defect"} if scan == "bad" else set())
+        reasons = set(report.reasons)
+        assert CAME_LATE & reasons
+        if CLOCKS & reasons:  # a clock that is misjudged puts its views elsewhere
+            reasons.discard("calibration_drift")
+        assert reasons <= STALLED | ({"defect"} if scan == "bad" else set())
         assert not report.may_pass
     raise AssertionError(f"{MOST_PLAYS} parts, and none is decided")
 
