@@ -5,13 +5,14 @@
 # The exporters of trained models need a workstation's libraries, several GB, in a place of their own:
 #   make test-export
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 EXPORT_BIN := .venv-export/bin
 EXPORT_READY := .venv-export/.ready
 EXPORT_TESTS := tests/methods
 # OpenCV 4 has the hand-eye methods that ours is held against, and is a version we promise to run on
-KERNELS := .venv/.kernels
+KERNELS := $(VENV)/.kernels
 OPENCV4_BIN := .venv-opencv4/bin
 OPENCV4_READY := .venv-opencv4/.ready
 OPENCV4_TESTS := tests/opencv4
@@ -34,7 +35,7 @@ VIEWERS_READY := .venv-viewers/.ready
 GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
-.PHONY: demo test real-time computing quick quick-tests style types test-export test-opencv4 test-viewers test-tensorrt test-gpu check nightly \
+.PHONY: demo test real-time computing quick quick-tests pure style types test-export test-opencv4 test-viewers test-tensorrt test-gpu check nightly \
 	bench bench-export bench-opencv4 bench-gpu docs release wheelhouse format lock audit clean
 
 # What runs in real time and mostly waits; beside it, out of its way, what computes, a process for
@@ -85,7 +86,10 @@ bench-gpu: $(GPU_READY)
 quick: $(READY)
 	@$(MAKE) --no-print-directory -j 2 -O types quick-tests
 
-quick-tests: style $(KERNELS)
+quick-tests: style pure
+
+# On another Python: .ci/pythons
+pure: $(KERNELS)
 	$(COMPUTE) -m "not slow and not nightly" $(PURE)
 
 style: $(READY)
@@ -162,7 +166,7 @@ $(VIEWERS_READY): requirements-viewers.lock
 
 # Every version and hash is in the lock; the project itself is installed without looking for more.
 $(READY): requirements.lock pyproject.toml
-	$(call install,.venv,requirements.lock)
+	$(call install,$(VENV),requirements.lock)
 
 # Compiled once, before processes that start side by side would each do it
 $(KERNELS): $(READY) $(shell find runtime export -name '*_kernels.py')
@@ -225,4 +229,4 @@ audit: $(READY)
 	.venv/audit/bin/python .ci/audit.py requirements.lock
 
 clean:
-	rm -rf .venv .venv-export .venv-opencv4 .venv-gpu .venv-docs .venv-viewers .venv-sbom .venv-tensorrt out
+	rm -rf .venv .venv-3.* .venv-export .venv-opencv4 .venv-gpu .venv-docs .venv-viewers .venv-sbom .venv-tensorrt out
