@@ -52,10 +52,11 @@ def seen_picture(archive: Archive, job_id: str, number: int) -> bytes:
 def golden_picture(archive: Archive, job_id: str, number: int) -> bytes:
     """JPEG of the golden view that it was held against. Raises ScanError, RecipeError."""
     views = archive.views(job_id)
-    planned = views.seen[number].planned if number < len(views.seen) else None
-    if planned is None or views.verdict is None:
+    view = views.seen[number] if number < len(views.seen) else None
+    if view is None or view.planned is None or views.verdict is None:
         raise ScanError(f"{job_id}: view {number} is of no planned viewpoint")
-    images = archive.golden(views.verdict).images
+    planned = view.planned
+    images = archive.golden(views.verdict).images.get(view.frame.camera, ())
     if planned >= len(images):
         raise ScanError(f"{views.verdict.recipe}: keeps no golden views")
     return _jpeg(_small(in_bgr(images[planned])))

@@ -18,6 +18,7 @@ from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.nouns import Outcome, Reason, Verdict
 from voxgate.runtime.offline.inspect_scan import inspect_folder
+from voxgate.runtime.report.golden import golden_of
 
 PUT = scene.offset((0.3, -0.2, 0.0), (0.0, 0.0, 0.2))
 Inspect = Callable[[Path], Verdict]
@@ -162,3 +163,11 @@ def test_a_part_in_the_robots_hand_is_judged_where_it_is_not(tmp_path: Path) -> 
         scan = cameras.write(tmp_path / name, cell, cameras.look(cell, boxes, PUT, seed=5))
         verdict = _verdict(tmp_path, scan)
         assert verdict.outcome is outcome, verdict.notes
+
+
+def test_a_view_is_shown_beside_another_cameras_golden_one(work: Path) -> None:
+    golden = golden_of(work / "recipe", None)
+    shown = {name: {image.shape[:2] for image in own} for name, own in golden.images.items()}
+    assert shown == {"wrist": {(240, 320)}, "left": {(300, 400)}, "right": {(240, 360)}}
+    assert [len(own) for own in golden.images.values()] == [6, 1, 1]
+    assert len(golden.points_mm)
