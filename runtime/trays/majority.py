@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from voxgate.runtime.trays.kernels.blur import blur
 from voxgate.runtime.trays.kernels.majority import largest_common, majority_of, median_of
 from voxgate.runtime.trays.surface import Field, Mask
-
-Weights = npt.NDArray[np.float64]
 
 PATCH_VOXELS = 8  # so many must deviate together: fewer are an edge's flicker
 DEFECT_FROM = 1.0
@@ -45,27 +43,13 @@ def _flat(fields: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def gaussian(values: Field, sigma: float) -> tuple[Field, Field]:
-    """Weighted mean around every known value, NaN elsewhere, and the share that is known."""
-    known = np.isfinite(values)
-    share = _blurred(known.astype(np.float32), sigma)
-    mean = _blurred(np.where(known, values, 0).astype(np.float32), sigma)
-    return np.where(known, mean / np.maximum(share, 1e-4), np.nan), share
-
-
-def _blurred(values: Field, sigma: float) -> Field:
-    """One axis after the other, each as rows or columns of a picture."""
+    """Weighted mean around every known value, NaN elsewhere, and the share of what is around it
+    that is known, 0 elsewhere."""
     reach = int(TRUNCATE * sigma + 0.5)
     weights = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
-    weights /= weights.sum()
-    alone = np.ones(1)
-    rows = _filtered(values.reshape(-1, values.shape[2]), weights, alone)
-    columns = _filtered(rows.reshape(len(values), -1), alone, weights).reshape(values.shape)
-    return np.stack([_filtered(slab, alone, weights) for slab in columns])
-
-
-def _filtered(picture: Field, across: Weights, down: Weights) -> Field:
-    reflect = cv2.BORDER_REFLECT
-    return np.asarray(cv2.sepFilter2D(picture, cv2.CV_32F, across, down, borderType=reflect))
+    share, mean = np.zeros(values.shape, np.float32), np.zeros(values.shape, np.float32)
+    blur(values, (weights / weights.sum()).astype(np.float32), share, mean)
+    return np.where(np.isfinite(values), mean / np.maximum(share, 1e-4), np.nan), share
 
 
 def scatter(deviation: Field) -> float:
@@ -85,6 +69,8 @@ def patch(size: Field) -> float:
 def patches(deviation: Field, limit: float) -> list[tuple[npt.NDArray[np.intp], float]]:
     """Voxels (n, 3) of every patch over the limit, with its score, the worst first."""
     over = np.abs(deviation) / limit
+    if not (over > DEFECT_FROM).any():
+        return []
     labels, count = ndimage.label(over > DEFECT_FROM, np.ones((3, 3, 3)))
     found = []
     for at in ndimage.value_indices(labels, ignore_value=0).values() if count else ():

@@ -49,7 +49,7 @@ ROWS = [
     ),
     Row(
         "one is half out of sight",
-        Tray([*FOUR[:3], Part(125, 95, 300)], aim=(-45, -30)),
+        Tray([*FOUR[:3], Part(170, 125, 300)]),
         Reason.COVERAGE,
     ),
     Row(
