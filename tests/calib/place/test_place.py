@@ -279,6 +279,32 @@ def unplaced(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("mounting", "carried"), [("eye_to_hand", True), ("eye_to_hand", False), ("eye_in_hand", True)]
+)
+def test_a_part_before_a_standing_camera_is_completed_as_of_one_on_the_robot(
+    tmp_path: Path, mounting: str, carried: bool
+) -> None:
+    base = json.loads(unplaced(tmp_path).read_text()) | {"mounting": mounting}
+    base.pop("digest", None)
+    if mounting == "eye_to_hand":
+        base["T_base_cam"] = base.pop("T_flange_cam")
+    (tmp_path / "base.json").write_text(json.dumps(base))
+    part_mm = np.random.default_rng(0).uniform([-90, -60, 0], [90, 60, 130], (8, 3))
+    table = np.column_stack([part_mm, apply(example().mounting.part, part_mm)])
+    touched, out = tmp_path / "touched.csv", tmp_path / "calibration.json"
+    touched.write_text("\n".join(",".join(f"{value:.4f}" for value in row) for row in table))
+    words = ["part", "--calibration", tmp_path / "base.json", "--part", "bracket"]
+    words += ["--touched", touched, "--out", out, *(["--carried"] if carried else [])]
+    if mounting == "eye_in_hand":
+        assert "nothing moves" in refused(*words)
+        return
+    calib(*words)
+    known = Calibration.load(out).mounting
+    assert (known.fixed, known.carried) == (True, carried)
+    assert off(known.part, example().mounting.part)[0] < 0.1
+
+
 def test_touched_points_complete_the_calibration(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     part_mm = generator.uniform([-90, -60, 0], [90, 60, 130], (8, 3))
