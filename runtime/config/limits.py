@@ -33,7 +33,12 @@ class Limits(Section):
     ] = 0.1
     moved_max_mm: Annotated[
         float,
-        about("Most moved", "part between two views of it", unit="mm", low=0.05, high=10),
+        about(
+            *("Most moved", "part between two views of it, or as two cameras see it"),
+            unit="mm",
+            low=0.05,
+            high=10,
+        ),
     ] = 0.5
     shift_max_mm: Annotated[
         float, about("Largest shift", "part on its fixture", unit="mm", low=0.05, high=50)
