@@ -12,7 +12,7 @@ TIME_REASONS = frozenset(
 )
 """A stall of the machine shows as at least one of these ..."""
 FOLLOWING_REASONS = frozenset(
-    (Reason.FRAME_LOST, Reason.MISSING_VIEW, Reason.COVERAGE, Reason.DEFECT)
+    (Reason.FRAME_LOST, Reason.MISSING_VIEW, Reason.NO_VIEWS, Reason.COVERAGE, Reason.DEFECT)
 )
 """... and, beside it, only as these."""
 
