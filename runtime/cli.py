@@ -23,6 +23,7 @@ from voxgate.export.commands.review import review
 from voxgate.export.commands.scorer import scorer
 from voxgate.export.commands.teach import teach
 from voxgate.export.commands.threshold import threshold
+from voxgate.export.commands.train import app as train_app
 from voxgate.runtime.commands.beside.account import app as account_app
 from voxgate.runtime.commands.beside.mqtt import mqtt
 from voxgate.runtime.commands.beside.page import page
@@ -63,6 +64,7 @@ COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
         "teach": teach,
         "record": record,
         "convert": convert,
+        "train": train_app,
         "export": export_app,
         "threshold": threshold,
         "combine": combine,

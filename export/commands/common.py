@@ -100,7 +100,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def spread(**options: Any) -> None:
         shared = {name: options.pop(name) for name in names}
-        with errors_as_json(shared["as_json"]), _workstation(command.__name__):
+        with errors_as_json(shared["as_json"]), workstation(f"export {command.__name__}"):
             command(**options, common=Common(**shared))
 
     own = _parameters(command, skip="common")
@@ -165,7 +165,7 @@ def _parameters(what: Any, skip: str = "") -> list[inspect.Parameter]:
 
 
 @contextmanager
-def _workstation(method: str) -> Iterator[None]:
+def workstation(words: str) -> Iterator[None]:
     """A missing library of the workstation is one line; what they say of each other is not."""
     try:
         with warnings.catch_warnings():
@@ -175,6 +175,6 @@ def _workstation(method: str) -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in WORKSTATION:
             raise
         raise RecipeError(
-            f"export {method.replace('_', '-')} needs {error.name}, a library of the workstation: "
+            f"{words.replace('_', '-')} needs {error.name}, a library of the workstation: "
             'pip install "voxgate[export]"'
         ) from error

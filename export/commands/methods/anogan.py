@@ -13,14 +13,16 @@ from voxgate.export.commands.methods.options import (
     FarMm,
     Representation,
     RepresentationName,
+    TrainedHere,
     TrainedWithColour,
 )
 
 
 @with_common
 def anogan(
-    encoder: Encoder,
-    generator: Annotated[Path, typer.Option(help="State dict of the generator.")],
+    checkpoint: TrainedHere = None,
+    encoder: Encoder = None,
+    generator: Annotated[Path | None, typer.Option(help="State dict of the generator.")] = None,
     shape: Representation = RepresentationName.DEPTH,
     colour: TrainedWithColour = False,
     far_mm: FarMm = None,
@@ -34,5 +36,5 @@ def anogan(
     )
 
     volume = shape is RepresentationName.VOXEL
-    options = ReconstructionOptions(encoder, generator, volume, colour, far_mm)
+    options = ReconstructionOptions(encoder, generator, volume, colour, far_mm, checkpoint)
     export_recipe(lambda golden, progress: load_reconstruction("anogan", golden, options), common)

@@ -13,14 +13,16 @@ from voxgate.export.commands.methods.options import (
     FarMm,
     Representation,
     RepresentationName,
+    TrainedHere,
     TrainedWithColour,
 )
 
 
 @with_common
 def autoencoder(
-    encoder: Encoder,
-    decoder: Annotated[Path, typer.Option(help="State dict of the decoder.")],
+    checkpoint: TrainedHere = None,
+    encoder: Encoder = None,
+    decoder: Annotated[Path | None, typer.Option(help="State dict of the decoder.")] = None,
     shape: Representation = RepresentationName.DEPTH,
     colour: TrainedWithColour = False,
     far_mm: FarMm = None,
@@ -34,7 +36,7 @@ def autoencoder(
     )
 
     volume = shape is RepresentationName.VOXEL
-    options = ReconstructionOptions(encoder, decoder, volume, colour, far_mm)
+    options = ReconstructionOptions(encoder, decoder, volume, colour, far_mm, checkpoint)
     export_recipe(
         lambda golden, progress: load_reconstruction("autoencoder", golden, options), common
     )

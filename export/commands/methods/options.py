@@ -81,7 +81,10 @@ CoresetSeed = Annotated[int, typer.Option(help="Of the coreset.")]
 Representation = Annotated[
     RepresentationName, typer.Option(help="Depth pictures, or the part's 64^3 voxels.")
 ]
-Encoder = Annotated[Path, typer.Option(help="State dict of the encoder (conv1.weight ...).")]
+TrainedHere = Annotated[
+    Path | None, typer.Option(help="Model of voxgate train: it names all that follows.")
+]
+Encoder = Annotated[Path | None, typer.Option(help="State dict of the encoder (conv1.weight ...).")]
 TrainedWithColour = Annotated[
     bool, typer.Option(help="Trained with colour too; grey counts thrice.")
 ]

@@ -32,30 +32,41 @@ from voxgate.export.methods.mvtec.inputs import (
     plain_voxels,
     voxel_inputs,
 )
+from voxgate.export.methods.mvtec.model_file import read_pair
 from voxgate.export.methods.mvtec.networks import DEPTH_PX, Stack, decoder, encoder
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
+from voxgate.runtime.recipe.manifest import VoxelSection
 
 SIDE = (DEPTH_PX, DEPTH_PX)
 
 
 @dataclass(frozen=True, slots=True)
 class ReconstructionOptions:
-    """Two state dicts of one layout; see `export.methods.mvtec_networks` for the layers' names."""
+    """What `voxgate train` wrote, or two state dicts of one layout; see `networks` for the layers.
 
-    encoder: Path
-    decoder: Path
+    far_mm: the distance that is 1 to two given networks; None: the golden scan's.
+    """
+
+    encoder: Path | None = None
+    decoder: Path | None = None
     volume: bool = False
     colour: bool = False
-    far_mm: float | None = None  # the distance that is 1 to the networks; None: the golden scan's
+    far_mm: float | None = None
+    checkpoint: Path | None = None
 
-    @property
-    def channels(self) -> int:
-        """What the encoder's first layer takes."""
-        if self.volume:
-            return COLOURS if self.colour else 1
-        return 1 + COLOURS if self.colour else 1
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """far_mm and cube: as trained, None: as the golden scan has them."""
+
+    networks: tuple[Stack, Stack]
+    volume: bool
+    colour: bool
+    far_mm: float | None
+    cube: VoxelSection | None
+    provenance: Mapping[str, object]
 
 
 class ReconstructionNetwork(nn.Module):
@@ -77,52 +88,47 @@ class ReconstructionNetwork(nn.Module):
 
 def load_reconstruction(method: str, golden: Golden, options: ReconstructionOptions) -> Source:
     """Raises EngineError for files that are not of this layout."""
-    networks = _networks(options)
-    provenance = {
-        "shape": "voxel" if options.volume else "depth",
-        "colour": options.colour,
-        "encoder_sha256": sha256_of(options.encoder),
-        "decoder_sha256": sha256_of(options.decoder),
-    }
-    if options.volume:
-        return _volume(method, golden, options, networks, provenance)
-    far, size = options.far_mm or far_mm(golden), size_px(golden)
-    planes = DepthPlanes(golden.rays, SIDE, far, options.colour)
+    if (options.checkpoint is None) == (options.encoder is None or options.decoder is None):
+        raise EngineError(f"{method} takes either --checkpoint, or both of its networks")
+    if options.checkpoint is None:
+        pair = _of_two_files(options)
+    else:
+        pair = _as_trained(method, options.checkpoint)
+    return _volume(method, golden, pair) if pair.volume else _depth(method, golden, pair)
+
+
+def _depth(method: str, golden: Golden, pair: _Pair) -> Source:
+    far, size = pair.far_mm or far_mm(golden), size_px(golden)
+    planes = DepthPlanes(golden.rays, SIDE, far, pair.colour)
 
     def original(inputs: Mapping[str, Tensor]) -> RawScore:
-        seen = plain_depth(inputs, golden.rays, SIDE, far, options.colour)
-        return camera_map(_apart(seen, networks), size)
+        seen = plain_depth(inputs, golden.rays, SIDE, far, pair.colour)
+        return camera_map(_apart(seen, pair.networks), size)
 
     return Source(
         method=method,
-        inputs=depth_inputs(golden, options.colour),
-        network=ReconstructionNetwork(planes, networks, ToCamera(SIDE, size)),
+        inputs=depth_inputs(golden, pair.colour),
+        network=ReconstructionNetwork(planes, pair.networks, ToCamera(SIDE, size)),
         original=original,
-        provenance={**provenance, "far_mm": far},
+        provenance={**pair.provenance, "far_mm": far},
         keep_float32=("planes",),
     )
 
 
-def _volume(
-    method: str,
-    golden: Golden,
-    options: ReconstructionOptions,
-    networks: tuple[Stack, Stack],
-    provenance: Mapping[str, object],
-) -> Source:
-    section = golden_cube(golden)
+def _volume(method: str, golden: Golden, pair: _Pair) -> Source:
+    section = pair.cube or golden_cube(golden)
 
     def original(inputs: Mapping[str, Tensor]) -> RawScore:
-        found: RawScore = _apart(plain_voxels(inputs, options.colour), networks)[0, 0].numpy()
+        found: RawScore = _apart(plain_voxels(inputs, pair.colour), pair.networks)[0, 0].numpy()
         return found
 
     return Source(
         method=method,
         detector="volume",
-        inputs=voxel_inputs(section, options.colour),
-        network=ReconstructionNetwork(VoxelPlanes(options.colour), networks, None),
+        inputs=voxel_inputs(section, pair.colour),
+        network=ReconstructionNetwork(VoxelPlanes(pair.colour), pair.networks, None),
         original=original,
-        provenance=provenance,
+        provenance=pair.provenance,
         keep_float32=("planes",),
         voxels=section,
     )
@@ -136,39 +142,68 @@ def _apart(seen: Planes, networks: tuple[Stack, Stack]) -> torch.Tensor:
         return torch.mean((given - networks[1](code)) ** 2, dim=1, keepdim=True)
 
 
-def _networks(options: ReconstructionOptions) -> tuple[Stack, Stack]:
+def _as_trained(method: str, path: Path) -> _Pair:
+    trained = read_pair(path, method)
+    states = trained.encoder, trained.decoder
+    networks = _networks(states, (path, path), trained.volume, trained.colour)
+    provenance = {**_words(trained.volume, trained.colour), "checkpoint_sha256": sha256_of(path)}
+    provenance |= {"training": dict(trained.record)}
+    return _Pair(networks, trained.volume, trained.colour, trained.far_mm, trained.cube, provenance)
+
+
+def _of_two_files(options: ReconstructionOptions) -> _Pair:
+    assert options.encoder is not None  # both are there
+    assert options.decoder is not None
+    files = options.encoder, options.decoder
     down = load_weights(options.encoder, "an encoder")
     up = load_weights(options.decoder, "a decoder or generator")
-    widths, latent = _widths(down, options)
+    networks = _networks((down, up), files, options.volume, options.colour)
+    sums = {"encoder_sha256": sha256_of(files[0]), "decoder_sha256": sha256_of(files[1])}
+    provenance = {**_words(options.volume, options.colour), **sums}
+    return _Pair(networks, options.volume, options.colour, options.far_mm, None, provenance)
+
+
+def _words(volume: bool, colour: bool) -> dict[str, object]:
+    return {"shape": "voxel" if volume else "depth", "colour": colour}
+
+
+def _networks(
+    states: tuple[State, State], files: tuple[Path, Path], volume: bool, colour: bool
+) -> tuple[Stack, Stack]:
+    channels = channels_of(volume, colour)
+    widths, latent = _widths(states[0], files[0], volume, channels)
     pair = (
-        encoder(options.channels, latent, options.volume, widths),
-        decoder(options.channels, latent, options.volume, widths),
+        encoder(channels, latent, volume, widths),
+        decoder(channels, latent, volume, widths),
     )
-    for network, state, path in zip(pair, (down, up), _paths(options), strict=True):
+    for network, state, path in zip(pair, states, files, strict=True):
         load_state(network, state, path)
         network.eval().requires_grad_(False)
     return pair
 
 
-def _paths(options: ReconstructionOptions) -> tuple[Path, Path]:
-    return options.encoder, options.decoder
+def channels_of(volume: bool, colour: bool) -> int:
+    """What the encoder's first layer takes."""
+    if volume:
+        return COLOURS if colour else 1
+    return 1 + COLOURS if colour else 1
 
 
-def _widths(state: State, options: ReconstructionOptions) -> tuple[list[int], int]:
+def _widths(state: State, path: Path, volume: bool, channels: int) -> tuple[list[int], int]:
     """Channels of the encoder's layers and length of its code, read off its weights."""
-    wanted = 5 if options.volume else 10
+    wanted = 5 if volume else 10
     shapes = [
         state[f"conv{n}.weight"].shape for n in range(1, wanted + 1) if f"conv{n}.weight" in state
     ]
-    dimensions = 5 if options.volume else 4
+    dimensions = 5 if volume else 4
     if len(shapes) != wanted or any(len(shape) != dimensions for shape in shapes):
         raise EngineError(
-            f"{options.encoder}: is no {'voxel' if options.volume else 'depth'} encoder of "
-            f"{wanted} convolutions conv1 .. conv{wanted}"
+            f"{path}: is no {'voxel' if volume else 'depth'} encoder of {wanted} convolutions "
+            f"conv1 .. conv{wanted}"
         )
-    if shapes[0][1] != options.channels:
+    if shapes[0][1] != channels:
         raise EngineError(
-            f"{options.encoder}: takes {shapes[0][1]} channels, {options.channels} are given: "
-            "choose --colour or --no-colour as it was trained"
+            f"{path}: takes {shapes[0][1]} channels, {channels} are given: choose --colour or "
+            "--no-colour as it was trained"
         )
     return [shape[0] for shape in shapes[:-1]], shapes[-1][0]

@@ -1,0 +1,107 @@
+"""Epoch after epoch, each kept: a training that is killed goes on and ends with the same model.
+
+What chance decides in an epoch follows from the seed and the epoch's number alone, so an epoch that
+was begun and lost is the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from voxgate.export.features.checkpoint import UNREADABLE
+from voxgate.runtime.common.text import one_line
+from voxgate.runtime.errors import EngineError
+
+Losses = dict[str, float]
+OnEpoch = Callable[[int, int, Losses], None]
+"""(epochs done, of, the last one's losses)."""
+
+
+class Learner(Protocol):
+    """Something that gets better epoch by epoch."""
+
+    epochs: int
+
+    def epoch(self, number: int, rng: np.random.Generator) -> Losses:
+        """Learn for one epoch; losses by name."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
+        ...
+
+
+@dataclass(slots=True)
+class History:
+    """Losses of each epoch that was finished, in order."""
+
+    epochs: list[Losses] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """kept: the file that a killed training goes on from. identity: of what is trained, so that
+    it does not go on from another. most_s: no epoch is begun after so long; None: all are."""
+
+    kept: Path
+    identity: str
+    seed: int
+    most_s: float | None = None
+
+
+def learn(learner: Learner, plan: Plan, now_s: Callable[[], float], on_epoch: OnEpoch) -> History:
+    """Every epoch that is still missing. Raises EngineError for a kept file of another training."""
+    history = _restored(learner, plan)
+    begun_s = now_s()
+    while len(history.epochs) < learner.epochs and not _is_over(plan, now_s() - begun_s):
+        number = len(history.epochs)
+        torch.manual_seed(plan.seed * learner.epochs + number)
+        losses = learner.epoch(number, np.random.default_rng([plan.seed, number]))
+        _check_finite(losses, number)
+        history.epochs.append(losses)
+        _keep(learner, plan, history)
+        on_epoch(number + 1, learner.epochs, losses)
+    return history
+
+
+def _is_over(plan: Plan, gone_s: float) -> bool:
+    return plan.most_s is not None and gone_s >= plan.most_s
+
+
+def _check_finite(losses: Losses, number: int) -> None:
+    if not all(np.isfinite(value) for value in losses.values()):
+        raise EngineError(f"epoch {number + 1}: the loss is not a number: {losses}: another --seed")
+
+
+def _keep(learner: Learner, plan: Plan, history: History) -> None:
+    """The old file is there until the new one is whole."""
+    written = plan.kept.with_name(plan.kept.name + ".new")
+    content = {"identity": plan.identity, "history": history.epochs, "state": learner.state()}
+    torch.save(content, written)
+    written.replace(plan.kept)
+
+
+def _restored(learner: Learner, plan: Plan) -> History:
+    if not plan.kept.exists():
+        return History()
+    try:
+        content = torch.load(plan.kept, map_location="cpu", weights_only=True)
+        identity, history, state = (content[name] for name in ("identity", "history", "state"))
+    except UNREADABLE as error:
+        raise EngineError(f"{plan.kept}: {one_line(error)}: remove it to begin anew") from error
+    if identity != plan.identity:
+        raise EngineError(
+            f"{plan.kept}: is of another training: remove it, or choose another --out"
+        )
+    learner.restore(state)
+    return History(list(history))

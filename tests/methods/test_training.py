@@ -1,0 +1,152 @@
+"""From a golden scan to a model and its recipe: what a training must not lose, hide or mix up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from scipy.spatial import cKDTree
+
+from tests.kits.cell_kit import until
+from tests.methods.agreement import agree
+from voxgate.export.golden.golden import Golden
+from voxgate.export.methods.mvtec.model_file import read_pair
+from voxgate.export.methods.mvtec.reconstruction import ReconstructionOptions, load_reconstruction
+from voxgate.export.training.loop import History, Plan, learn
+from voxgate.export.training.reconstruction import CONSTANTS, Anogan, Autoencoder, empty_share
+from voxgate.export.training.samples import Samples, depth_samples
+from voxgate.export.training.train import Training, train
+from voxgate.export.training.turned import turn_about, turned_view
+from voxgate.runtime.errors import EngineError
+from voxgate.runtime.geometry.rays import Rays
+
+Points = npt.NDArray[Any]
+METHODS = ["autoencoder", pytest.param("anogan", marks=pytest.mark.nightly)]  # minutes on a core
+
+
+def command(golden: Path, out: Path) -> list[str]:
+    """A short training of voxels by the command line."""
+    small = ["--shape", "voxel", "--epochs", "3", "--turned", "1", "--seed", "3"]
+    word = [str(Path(sys.executable).with_name("voxgate")), "train", "autoencoder"]
+    return [*word, "--scan", str(golden), "--out", str(out), *small]
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_training_ends_with_another_model(small_scans: Path, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole.pth", tmp_path / "killed.pth"
+    golden = small_scans / "golden"
+    subprocess.run(command(golden, whole), check=True, capture_output=True)
+    process = subprocess.Popen(command(golden, killed), stderr=subprocess.DEVNULL)
+    until(tmp_path.joinpath("killed.pth.partial").exists, "an epoch is kept", 120.0)
+    process.kill()
+    process.wait()
+    assert not killed.exists()
+    subprocess.run(command(golden, killed), check=True, capture_output=True)
+    one, other = read_pair(whole, "autoencoder"), read_pair(killed, "autoencoder")
+    for name, tensor in one.encoder.items():
+        assert torch.equal(tensor, other.encoder[name]), name
+    assert one.record == other.record
+    assert not tmp_path.joinpath("killed.pth.partial").exists()
+    assert "held back" in tmp_path.joinpath("killed.pth.html").read_text()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_trained_model_needs_further_words(
+    method: str, small_scans: Path, small_golden: Golden, tmp_path: Path
+) -> None:
+    scans = (small_scans / "golden",)
+    out = tmp_path / "m.pth"
+    training = Training(method, scans, out, epochs=1, times=0)
+    found = train(training)
+    assert found.to_json()["epochs"] == found.planned
+    source = load_reconstruction(method, small_golden, ReconstructionOptions(checkpoint=out))
+    assert agree(source, small_golden) < 1e-3
+    assert source.provenance["training"]["seed"] == 0
+    with pytest.raises(EngineError, match="exists; a model is never changed"):
+        train(training)
+    other = "anogan" if method == "autoencoder" else "autoencoder"
+    with pytest.raises(EngineError, match=f"is of {method}: voxgate export {method}"):
+        read_pair(out, other)
+
+
+def small(method: str, seed: int = 0) -> Autoencoder | Anogan:
+    """Untrained, on two seeded grids."""
+    generator = torch.Generator().manual_seed(5)
+    grids = torch.where(torch.rand(2, 1, 64, 64, 64, generator=generator) > 0.9, 1.0, -1.0)
+    samples = Samples(grids[:1], grids[1:])
+    torch.manual_seed(seed)
+    made = Autoencoder if method == "autoencoder" else Anogan
+    return made(samples, True, CONSTANTS[method, True], epochs=2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_an_epoch_depends_on_is_not_all_kept(method: str, tmp_path: Path) -> None:
+    straight = small(method)
+    learn(straight, Plan(tmp_path / "a", "it", 1), lambda: 0.0, lambda *_: None)
+    clock = iter([0.0, 0.0, *[99.0] * 9])
+    half = Plan(tmp_path / "b", "it", 1, most_s=9.0)
+    history = learn(small(method), half, lambda: next(clock), lambda *_: None)
+    assert len(history.epochs) == 1
+    resumed = small(method, seed=8)  # whatever it was before
+    learn(resumed, Plan(tmp_path / "b", "it", 1), lambda: 0.0, lambda *_: None)
+    for (name, one), other in zip(
+        straight.decoder.state_dict().items(), resumed.decoder.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other), name
+    with pytest.raises(EngineError, match="of another training"):
+        learn(small(method), Plan(tmp_path / "b", "that", 1), lambda: 0.0, lambda *_: None)
+
+
+def test_a_loss_that_is_no_number_becomes_a_model(tmp_path: Path) -> None:
+    class Lost(Autoencoder):
+        def __init__(self) -> None:
+            self.epochs = 1
+
+        def epoch(self, number: int, rng: np.random.Generator) -> dict[str, float]:
+            return {"learnt": float("nan")}
+
+    with pytest.raises(EngineError, match="not a number"):
+        learn(Lost(), Plan(tmp_path / "k", "it", 0), lambda: 0.0, lambda *_: None)
+    assert History().epochs == []
+
+
+def test_a_part_is_not_turned_about_its_middle(small_golden: Golden) -> None:
+    view, rays = small_golden.views[0], small_golden.rays
+    assert view.depth_mm is not None
+    middle, angle = np.array([20.0, 10.0]), np.deg2rad(4.0)
+    still = turned_view(view, rays, turn_about(middle, 0.0))
+    assert np.allclose(still["depth_mm"][0, 0], np.nan_to_num(view.depth_mm), atol=1e-3)
+    assert np.array_equal(still["image"][0, 0], view.image)
+    turned = turned_view(view, rays, turn_about(middle, angle))["depth_mm"][0, 0]
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    before = _part_points(view.depth_mm, view.part_from_camera, rays)
+    before[:, :2] = (before[:, :2] - middle) @ rotation.T + middle
+    after = _part_points(np.where(turned > 0, turned, np.nan), view.part_from_camera, rays)
+    apart, _ = cKDTree(before).query(after)
+    pixel_mm = float(np.nanmedian(view.depth_mm) * (rays.x[0, 1] - rays.x[0, 0]))
+    assert len(after) > 0.6 * len(before)
+    assert np.quantile(apart, 0.99) < pixel_mm
+
+
+def _part_points(depth_mm: Points, part_from_camera: Points, rays: Rays) -> Points:
+    points = np.stack([rays.x * depth_mm, rays.y * depth_mm, depth_mm], axis=-1)
+    points = points[np.isfinite(depth_mm)].astype(float)
+    return np.asarray(points @ part_from_camera[:3, :3].T + part_from_camera[:3, 3])
+
+
+def test_a_view_that_is_held_back_is_learnt_in_its_copies(small_golden: Golden) -> None:
+    samples = depth_samples([small_golden], 500.0, False, seed=0, times=1)
+    assert len(samples.learnt) == 2 * 11
+    assert len(samples.held) == 2
+
+
+def test_an_empty_grid_weighs_more_than_the_part() -> None:
+    grids = torch.full((1, 1, 4, 4, 4), -1.0)
+    grids[0, 0, 0, 0, :2] = 1.0
+    assert empty_share(grids) == pytest.approx(62 / 64)
