@@ -55,7 +55,6 @@ STRANGERS: dict[str, tuple[RecipeParts, str]] = {
         several.other_parts(manifest={"rendered": True}),
         "golden views differ",
     ),
-    "a scene detector": (several.other_parts(manifest={"detector": "scene"}), "scene detector"),
     "another resolution": (
         several.other_parts(manifest={"working": HALF}),
         "different resolutions",

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.kits import tiny
 from tests.kits.tray_of_parts import Box, Tray, regular, with_box, write
-from voxgate.export.packing.package import digests
+from voxgate.export.packing.combine import combined
+from voxgate.export.packing.package import digests, write_recipe
 from voxgate.export.reference.neighbours import export_neighbours
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.nouns import Outcome, Reason
@@ -49,6 +51,13 @@ def test_an_odd_part_is_told_by_the_recipe_and_has_no_place_in_the_base(
     assert odd.defects[0].deviation_mm > 1
     assert len(odd.seen_by) > 6
     assert [each.id for each in found.message.instances] == [1, 2, 3, 4]
+
+
+def test_a_tray_is_combined_with_a_model_of_single_parts(recipe: Path, tmp_path: Path) -> None:
+    write_recipe(tmp_path / "part", tiny.parts())
+    with pytest.raises(RecipeError, match="scene detector"):
+        combined([tmp_path / "part", recipe], tmp_path / "out", "2")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.nightly

@@ -213,7 +213,7 @@ def test_a_camera_looks_at_one_scan_only(
 ) -> None:
     """The second scan stands before it when the views of the first one are through."""
     size = camera.spec.width_px * camera.spec.height_px
-    scans = [[Picture({}, bytes([grey]) * size, None)] for grey in (10, 200)]
+    scans = [[Picture({"pixel_format": "Mono8"}, bytes([grey]) * size, None)] for grey in (10, 200)]
     shown: list[int] = []
     monkeypatch.setattr(camera, "show", lambda slot, image, depth: shown.append(image[0, 0]))
     showcase = Showcase(camera, scans)

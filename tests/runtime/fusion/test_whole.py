@@ -175,10 +175,10 @@ def test_missing_surface_is_not_a_pass_when_the_model_scores_alone(recipe: Recip
     assert Reason.COVERAGE in verdict.reasons
 
 
-def test_scene_detectors_are_refused_by_name(recipe: Recipe) -> None:
+def test_a_tray_is_inspected_as_one_part(recipe: Recipe) -> None:
     scene = replace(recipe, manifest=recipe.manifest.model_copy(update={"detector": "scene"}))
     calibration = open_scan(small_bracket() / "good").calibration
-    with pytest.raises(RecipeError, match="Odd-One-Out"):
+    with pytest.raises(RecipeError, match="compares the parts of a tray"):
         Inspector.open(scene, calibration, Limits())
 
 

@@ -234,8 +234,8 @@ def test_a_reader_of_single_models_refuses_several_and_reads_one_as_ever(tmp_pat
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"schema_version": 1}, "schema_version 2 says that there are detectors"),
-        ({"detectors": []}, "schema_version 2 says that there are detectors"),
+        ({"schema_version": 1}, "2 says that there are detectors"),
+        ({"detectors": []}, "2 says that there are detectors"),
         ({"name": "model"}, "that is a channel already"),
         ({"name": "../escape"}, "name"),
         ({"name": "full"}, "not listed"),
