@@ -2,7 +2,7 @@
 
     voxgate bench made_up
 
-Two types are rendered, each a golden part, good ones that vary as the public ones do and one bad
+Four types are rendered, each a golden part, good ones that vary as the public ones do and one bad
 one of each kind, on the cameras of a public part type; the figures are `voxgate evaluate`'s.
 """
 
@@ -27,7 +27,7 @@ KEEP_VARIABLE = "VOXGATE_MADE_UP"
 
 
 def main() -> None:
-    """Print the figures of both types."""
+    """Print the figures of all types."""
     console = Console()
     try:
         public = scans_folder()

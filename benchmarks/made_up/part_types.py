@@ -1,4 +1,5 @@
-"""Two part types, good and bad: a rack of thin rungs, and a glossy body with a printed plate."""
+"""Four part types, good and bad: a rack of thin rungs, a glossy body with a printed plate, a milled
+block with brass pins, and a dish with a fin on a cast plate."""
 
 from __future__ import annotations
 
@@ -20,6 +21,9 @@ STEEL = Finish(0.35, 0.35, 0.06, 4.0)
 GLOSSY = Finish(0.30, 0.55, 0.03, 6.0)
 PAPER = Finish(0.75, 0.0, 0.02, 1.5, label=True)
 GRAINED = Finish(0.40, 0.0, 0.45, 1.8)
+MILLED = Finish(0.55, 0.15, 0.04, 3.0)
+BLACK = Finish(0.12, 0.10, 0.05, 2.0)
+BRASS = Finish(0.60, 0.40, 0.05, 2.2)
 DIRT = Finish(0.10, 0.0, 0.2, 1.0)
 
 Spoil = Callable[[Instance], Instance]
@@ -159,4 +163,48 @@ BODY = PartType(
         "chip": instead(6, _shortened),
     },
 )
-TYPES = (RACK, BODY)
+MANIFOLD = PartType(
+    "manifold",
+    (
+        Solid(BOX, (0.0, 0.0, 14.0), (62.0, 34.0, 14.0), finish=MILLED),
+        Solid(BOX, (-48.0, 0.0, 34.0), (10.0, 34.0, 6.0), finish=MILLED),
+        *(rod((x, -12.0, 26.0), (x, -12.0, 48.0), 5.0, BRASS) for x in (-20.0, 4.0, 28.0)),
+        rod((-34.0, 18.0, 40.0), (50.0, 18.0, 40.0), 3.2, BLACK),
+        rod((50.0, 18.0, 24.0), (50.0, 18.0, 40.0), 3.2, BLACK),
+        Solid(ELLIPSOID, (48.0, -18.0, 30.0), (11.0, 11.0, 8.0), finish=BRASS),
+        Solid(BOX, (10.0, -34.2, 14.0), (20.0, 0.6, 8.0), finish=PAPER),
+    ),
+    {
+        "missing": without(3),
+        "short": instead(2, _shortened),
+        "bent": instead(5, _bent),
+        "contamination": with_lump((20.0, 8.0, 28.5), (3.0, 2.5, 1.6)),
+        "dent": dented(Dent((-10.0, 24.0, 28.0), 7.0, 0.9)),
+        "scratch": marked(Mark((-10.0, 5.0, 28.0), (14.0, 9.0, 28.0), 0.5, 0.6)),
+        "stain": marked(Mark((38.0, 2.0, 28.0), (40.0, 4.0, 28.0), 2.5, 0.5)),
+        "bump": with_bump((-48.0, -20.0, 40.0), (2.5, 2.5, 1.8), 1),
+    },
+)
+DISH = PartType(
+    "dish",
+    (
+        Solid(BOX, (0.0, 0.0, 4.0), (66.0, 46.0, 4.0), finish=CAST),
+        Solid(ELLIPSOID, (-22.0, 0.0, 8.0), (30.0, 30.0, 18.0), finish=MILLED),
+        Solid(BOX, (34.0, 0.0, 24.0), (2.0, 36.0, 18.0), finish=CAST),
+        Solid(BOX, (50.0, 0.0, 12.0), (10.0, 12.0, 6.0), finish=BLACK),
+        *(rod((-58.0, y, 6.0), (-58.0, y, 14.0), 4.0, STEEL) for y in (-38.0, 38.0)),
+        rod((-22.0, 0.0, 24.0), (-22.0, 0.0, 44.0), 6.0, CAST),
+        Solid(BOX, (8.0, -34.0, 8.6), (12.0, 6.0, 0.6), finish=PAPER),
+    ),
+    {
+        "missing": without(4),
+        "broken": instead(6, _shortened),
+        "lean": instead(2, lambda fin: fin.moved(1.2, 0.0, 0.0)),
+        "contamination": with_lump((18.0, 24.0, 8.5), (4.0, 3.0, 2.0)),
+        "dent": dented(Dent((-38.0, 14.0, 19.0), 8.0, 1.0)),
+        "scratch": marked(Mark((6.0, 20.0, 8.0), (22.0, 34.0, 8.0), 0.5, 0.6)),
+        "stain": marked(Mark((-2.0, 38.0, 8.0), (2.0, 41.0, 8.0), 2.8, 0.5)),
+        "bump": with_bump((34.0, 20.0, 42.0), (2.2, 2.2, 1.8), 2),
+    },
+)
+TYPES = (RACK, BODY, MANIFOLD, DISH)
