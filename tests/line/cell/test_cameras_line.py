@@ -11,6 +11,7 @@ import pytest
 
 from tests.kits import cameras, scene, virtual
 from tests.kits.needs import needs_c_compiler
+from tests.kits.virtual_line import comes_to
 from voxgate.export.packing.cameras import of_each_camera
 from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.nouns import Reason
@@ -18,7 +19,6 @@ from voxgate.runtime.offline.replay import replay_file
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
-from voxgate.sim.job_report import JobReport
 from voxgate.sim.virtual_cell import VirtualCell
 
 SPEED = 4.0
@@ -64,31 +64,11 @@ def box(part: Path) -> Iterator[Box]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def cell(box: Box) -> Iterator[VirtualCell]:
-    with VirtualCell(wires_from_config(box.config)) as playing:
-        wait_until_ready(box, playing)
-        yield playing
-
-
-def _comes_to(cell: VirtualCell, scan: Path, expected: str) -> JobReport:
-    """Played again where a machine that stalled kept a part from its verdict."""
-    reports: list[JobReport] = []
-
-    def decided() -> bool:
-        reports.append(play_in_time(cell, scan, speed=SPEED))
-        assert reports[-1].outcome == expected or reports[-1].stalled, reports[-1].reasons
-        return reports[-1].outcome == expected
-
-    virtual.wait_until(decided, PATIENCE_S)
-    return reports[-1]
-
-
 @pytest.mark.parametrize(("name", "expected"), [("good", "PASS"), ("bad", "FAIL")])
 def test_a_part_before_three_cameras_is_misjudged_or_replayed_as_another(
     part: Path, box: Box, cell: VirtualCell, name: str, expected: str
 ) -> None:
-    report = _comes_to(cell, part / name, expected)
+    report = comes_to(cell, part / name, expected, SPEED)
     assert report.verdict is not None
     assert {view.camera for view in report.verdict.views} == {"cam0", *FURTHER}
     job_id = report.verdict.job_id.replace(":", "_")
@@ -116,5 +96,5 @@ def test_two_genicam_cameras_and_a_third_come_to_other_verdicts(part: Path) -> N
     started = _box(part, "genicam", Path(virtual.cti()))
     with started as box, VirtualCell(wires_from_config(box.config)) as cell:
         wait_until_ready(box, cell)
-        _comes_to(cell, part / "good", "PASS")
-        _comes_to(cell, part / "bad", "FAIL")
+        comes_to(cell, part / "good", "PASS", SPEED)
+        comes_to(cell, part / "bad", "FAIL", SPEED)

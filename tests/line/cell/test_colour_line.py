@@ -14,6 +14,7 @@ from tests.kits.needs import needs_c_compiler
 from tests.kits.painted import painted_bracket
 from tests.kits.repository import ROOT
 from tests.kits.small_scan import small_bracket
+from tests.kits.virtual_line import comes_to
 from tests.line.service.test_evidence_line import recorded
 from voxgate.runtime.nouns import Device
 from voxgate.runtime.offline.replay import replay_file
@@ -23,12 +24,10 @@ from voxgate.runtime.scans.scan import FrameRecord, decoded_frame
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
-from voxgate.sim.job_report import JobReport
 from voxgate.sim.recipes import export_once
 from voxgate.sim.virtual_cell import VirtualCell
 
 SPEED = 8.0
-PATIENCE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -54,34 +53,14 @@ def box(tmp_path_factory: pytest.TempPathFactory, recipe: Path) -> Iterator[Box]
         yield running
 
 
-@pytest.fixture(scope="module")
-def cell(box: Box) -> Iterator[VirtualCell]:
-    with VirtualCell(wires_from_config(box.config)) as playing:
-        wait_until_ready(box, playing)
-        yield playing
-
-
-def _comes_to(cell: VirtualCell, scan: Path, expected: str) -> JobReport:
-    """Played again where a machine that stalled kept a part from its verdict."""
-    reports: list[JobReport] = []
-
-    def decided() -> bool:
-        reports.append(play_in_time(cell, scan, speed=SPEED))
-        assert reports[-1].outcome == expected or reports[-1].stalled, reports[-1].reasons
-        return reports[-1].outcome == expected
-
-    virtual.wait_until(decided, PATIENCE_S)
-    return reports[-1]
-
-
 def test_a_good_part_in_colour_does_not_pass_on_the_line(cell: VirtualCell) -> None:
-    assert _comes_to(cell, painted_bracket() / "good", "PASS").may_pass
+    assert comes_to(cell, painted_bracket() / "good", "PASS", SPEED).may_pass
 
 
 def test_a_red_cap_passes_on_the_line_or_its_recording_shows_it_grey(
     box: Box, cell: VirtualCell, recipe: Path
 ) -> None:
-    line = _comes_to(cell, painted_bracket() / "red_cap", "FAIL").verdict
+    line = comes_to(cell, painted_bracket() / "red_cap", "FAIL", SPEED).verdict
     assert line is not None
     path = recorded(box, line.job_id)
     again = replay_file(path, recipe)
@@ -115,5 +94,5 @@ def test_a_genicam_camera_in_colour_comes_to_other_verdicts(recipe: Path, tmp_pa
         VirtualCell(wires_from_config(running.config)) as playing,
     ):
         wait_until_ready(running, playing)
-        _comes_to(playing, painted_bracket() / "good", "PASS")
-        _comes_to(playing, painted_bracket() / "red_cap", "FAIL")
+        comes_to(playing, painted_bracket() / "good", "PASS", SPEED)
+        comes_to(playing, painted_bracket() / "red_cap", "FAIL", SPEED)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.kits import rig, scene, virtual
 from tests.kits.needs import needs_c_compiler
+from tests.kits.virtual_line import comes_to
 from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.nouns import Reason
 from voxgate.runtime.offline.inspect_scan import inspect_folder
@@ -17,11 +18,9 @@ from voxgate.runtime.offline.replay import replay_file
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
-from voxgate.sim.job_report import JobReport
 from voxgate.sim.virtual_cell import VirtualCell
 
 SPEED = 4.0
-PATIENCE_S = 180.0
 STANDING = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.2))
 GOOD, BAD = "good", "boltless"
 
@@ -45,31 +44,11 @@ def box(part: Path) -> Iterator[Box]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def cell(box: Box) -> Iterator[VirtualCell]:
-    with VirtualCell(wires_from_config(box.config)) as playing:
-        wait_until_ready(box, playing)
-        yield playing
-
-
-def _comes_to(cell: VirtualCell, scan: Path, expected: str) -> JobReport:
-    """Played again where a machine that stalled kept a part from its verdict."""
-    reports: list[JobReport] = []
-
-    def decided() -> bool:
-        reports.append(play_in_time(cell, scan, speed=SPEED))
-        assert reports[-1].outcome == expected or reports[-1].stalled, reports[-1].reasons
-        return reports[-1].outcome == expected
-
-    virtual.wait_until(decided, PATIENCE_S)
-    return reports[-1]
-
-
 @pytest.mark.parametrize(("name", "expected"), [(GOOD, "PASS"), (BAD, "FAIL")])
 def test_the_verdict_is_not_that_of_the_recorded_scan(
     part: Path, cell: VirtualCell, name: str, expected: str
 ) -> None:
-    report = _comes_to(cell, part / name, expected)
+    report = comes_to(cell, part / name, expected, SPEED)
     offline = inspect_folder(part / name, part / "recipes/boxes/1").verdict
     assert report.verdict is not None
     assert offline.score is not None
@@ -127,7 +106,7 @@ def test_two_genicam_devices_come_to_another_verdict(part: Path, tmp_path: Path)
     started = Box.start(tmp_path, calibration, part / "recipes", "boxes/1", producer=producer)
     with started as box, VirtualCell(wires_from_config(box.config)) as cell:
         wait_until_ready(box, cell)
-        _comes_to(cell, part / GOOD, "PASS")
+        comes_to(cell, part / GOOD, "PASS", SPEED)
         lost = play_in_time(cell, part / GOOD, ("sensor.miss:view=3",), SPEED)
         assert lost.outcome == "INDETERMINATE"
         assert "missing_view" in lost.reasons

@@ -18,8 +18,7 @@ from voxgate.runtime.nouns import Reason
 from voxgate.runtime.offline.replay import replay_file
 from voxgate.runtime.report.job_report import report
 from voxgate.sim.box import Box
-from voxgate.sim.cell_wires import wires_from_config
-from voxgate.sim.demo.demo import play_in_time, wait_until_ready
+from voxgate.sim.demo.demo import play_in_time
 from voxgate.sim.job_report import JobReport
 from voxgate.sim.virtual_cell import VirtualCell
 
@@ -89,13 +88,6 @@ def box(trays: Path) -> Iterator[Box]:
     evidence = {"evidence": {"folder": str(trays / "evidence"), "min_free_gb": 0}}
     with Box.start(trays / "box", calibration, trays / "recipes", "tray/1", evidence) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def cell(box: Box) -> Iterator[VirtualCell]:
-    with VirtualCell(wires_from_config(box.config)) as playing:
-        wait_until_ready(box, playing)
-        yield playing
 
 
 def _comes_to(cell: VirtualCell, scan: Path, expected: str) -> JobReport:
