@@ -27,7 +27,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     tokens = ("--backbone", SMALL_VIT, "--weights", str(vit), "--input-px", "96")
     return [
         Case("patchcore", ("patchcore", "--checkpoint", str(small))),
-        Case("patchcore depth", ("patchcore", *own, "--modality", "depth")),
+        Case("patchcore depth", ("patchcore", *own, "--modality", "depth", *at(0.7))),
         Case("patchcore ViT both", ("patchcore", *tokens, "--modality", "both", *at(0.7))),
         *_full(folder),
     ]
