@@ -20,12 +20,19 @@ from voxgate.runtime.nouns import DepthMap, Picture
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_GREY, PNG_TRUECOLOUR, PNG_PALETTE = 0, 2, 3
-PNG_AS = (
+PICTURE_AS = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
 )
 """By Huffman's code and runs: in what is noise no words come again, and looking for them took a
 picture a sixth more room, and as long."""
+DEPTH_AS = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 4),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+)
+"""By what is above: a surface's steps from row to row are words that come again, a tenth less room
+than runs, and as long."""
 MAX_COUNTS = 65_535  # of a 16-bit depth picture
 JPEG_START = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
@@ -54,7 +61,9 @@ class Header:
 def encode_png(pixels: Picture | npt.NDArray[np.uint16]) -> bytes:
     """Without loss. Raises ValueError for pixels that a PNG cannot hold."""
     stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    done, content = cv2.imencode(".png", stored, PNG_AS)
+    done, content = cv2.imencode(
+        ".png", stored, DEPTH_AS if stored.dtype == np.uint16 else PICTURE_AS
+    )
     if not done:
         raise ValueError(f"{pixels.shape} {pixels.dtype} cannot be stored as PNG")
     return content.tobytes()
