@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,15 @@ def build(
     tf32: Annotated[
         bool, typer.Option("--tf32", help="Allow TF32; the probe must still agree.")
     ] = False,
+    dla: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=7,
+            help="DLA core of a Jetson that runs what it can of an FP16 or INT8 recipe; the GPU "
+            "runs the rest, which is told layer by layer.",
+        ),
+    ] = None,
     cards: Annotated[
         str | None,
         typer.Option(
@@ -65,10 +75,12 @@ def build(
     from voxgate.runtime.commands.build_plans import build_plans
     from voxgate.runtime.engines.builder import BuildOptions
 
-    options = BuildOptions(workspace_mb, level, tf32)
+    options = BuildOptions(workspace_mb, level, tf32, dla)
     if cards is not None:
         if config or plans or force or flavour is FlavourName.TENSORRT:
             raise typer.BadParameter("--for builds into the recipe: no -c, --plans, --force")
+        if dla is not None:
+            raise typer.BadParameter("--dla is for a Jetson, on it; --for is for RTX cards")
         _ahead(recipe, out, cards, options, as_json)
         return
     if out is not None:
@@ -76,7 +88,8 @@ def build(
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         outcomes = build_plans(recipe, config, plans, options, force, _named(flavour), progress)
     if not as_json:
-        typer.echo("\n".join(outcome.sentence for outcome in outcomes))
+        lines = ([outcome.sentence, *outcome.left_to_gpu] for outcome in outcomes)
+        typer.echo("\n".join(chain.from_iterable(lines)))
     elif len(outcomes) == 1:
         typer.echo(outcomes[0].sidecar.model_dump_json())
     else:

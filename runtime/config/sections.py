@@ -175,6 +175,17 @@ class EngineSection(Section):
     threads: Annotated[
         int, about("Threads", "of the engine; physical cores are best", low=1, high=64)
     ] = 2
+    gpu_memory_mb: Annotated[
+        int | None,
+        about(
+            "GPU memory",
+            "the most that a recipe may take of the GPU's, model and volume together; none: what "
+            "is free",
+            unit="MB",
+            low=64,
+            high=1_000_000,
+        ),
+    ] = None
 
 
 class Journal(Section):

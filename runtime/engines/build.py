@@ -22,6 +22,7 @@ from voxgate.runtime.gpu.launch import SOURCE, source, source_digest
 from voxgate.runtime.plans.flavour import TENSORRT, Edition, Name
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.plans.plan_key import PlanKey, Sidecar
+from voxgate.runtime.plans.which_plan import Code
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.recipe import Recipe
 
@@ -40,10 +41,19 @@ class Outcome:
         sidecar = self.sidecar
         built = f"built in {sidecar.build_s:.0f} s" if self.fresh else "was there already (--force)"
         return (
-            f"{sidecar.recipe} for {sidecar.edition} on {sidecar.gpu}, "
+            f"{sidecar.recipe} for {sidecar.edition} on {sidecar.gpu}{self._dla}, "
             f"{sidecar.precision}: {built}, the probe is off by {sidecar.probe_off:.1e} of the "
             f"threshold; {self._memory}{self.place}"
         )
+
+    @property
+    def left_to_gpu(self) -> list[str]:
+        """A line for each layer that the DLA does not run; none without a DLA."""
+        return [f"not on the DLA, but on the GPU: {layer}" for layer in self.sidecar.gpu_layers]
+
+    @property
+    def _dla(self) -> str:
+        return "" if self.sidecar.dla_core is None else f" with DLA core {self.sidecar.dla_core}"
 
     @property
     def _memory(self) -> str:
@@ -69,21 +79,26 @@ def build_recipe(
     """
     tensorrt = load_tensorrt(flavour)
     device = open_device()
+    device.held.granted_bytes = plans.granted_bytes
     try:
         key = PlanKey.of(recipe, Edition.of(tensorrt), device.info, options.tf32)
-        if not force and (there := _there(recipe, plans, key, device)) is not None:
+        there = None if force else _there(recipe, plans, key, device, options.dla_core)
+        if there is not None:
             return Outcome(plans.folder / key.folder, there, fresh=False)
         return _build(tensorrt, device, recipe, plans, key, options, on_step)
     finally:
         device.close()
 
 
-def _there(recipe: Recipe, plans: PlanCache, key: PlanKey, device: Device) -> Sidecar | None:
+def _there(
+    recipe: Recipe, plans: PlanCache, key: PlanKey, device: Device, dla_core: int | None
+) -> Sidecar | None:
+    """The plan last built serves: with a DLA, or without."""
     try:
         sidecar = plans.load(recipe, key.edition, device.info).sidecar
     except PlanError:
         return None
-    return sidecar if sidecar.key == key else None
+    return sidecar if (sidecar.key, sidecar.dla_core) == (key, dla_core) else None
 
 
 def _build(
@@ -104,7 +119,7 @@ def _build(
     if built.timing_cache:
         plans.save_timing_cache(key, built.timing_cache)
     on_step("Proving", 0, 1)
-    engine = TensorRTEngine(tensorrt, device, built.plan, kernels)
+    engine = TensorRTEngine(tensorrt, device, Code(built.plan, kernels, options.dla_core))
     try:
         off = prove(engine, recipe)
         sidecar = _sidecar(recipe, key, device, options, built, kernels, engine, off, build_s)
@@ -147,6 +162,8 @@ def _sidecar(
         plan_sha256=sha256(built.plan),
         plan_bytes=len(built.plan),
         scratch_bytes=engine.memory.scratch_bytes,
+        dla_core=options.dla_core,
+        gpu_layers=built.gpu_layers,
         kernels_source=source_digest(),
         kernels_sha256=sha256(kernels),
         probe_off=off,

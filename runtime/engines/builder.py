@@ -3,7 +3,7 @@
 Works by API for TensorRT 8.6, 10 and 11, and for RTX, which needs no GPU and builds for a named
 one. The graph holds its precision; from 10 on it is built strongly typed. 8.6 knows only flags, so
 there every layer that the graph computes in FP32 is pinned to FP32. TF32 is off unless asked for:
-distances lose 13 of their 23 bits in it.
+distances lose 13 of their 23 bits in it. A Jetson's DLA is aimed at by choice: engines.dla.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from voxgate.runtime.engines import dla
 from voxgate.runtime.engines.tensorrt_module import Said, logger_of, made
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.plans.flavour import RTX, Edition, api_of, flavour_of
@@ -32,20 +33,26 @@ class BuildOptions:
     workspace_mb: scratch memory a kernel may ask for; TensorRT's own default is all of the memory,
         which on a Jetson is the machine's.
     optimisation_level: 0 to 5; above 3 every kernel is compiled, which takes an Orin many minutes.
+    dla_core: of a Jetson, that runs what it can; None: the GPU runs all.
     """
 
     workspace_mb: int = 1024
     optimisation_level: int = 3
     tf32: bool = False
+    dla_core: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Built:
-    """A plan and what was measured while it was built."""
+    """A plan and what was measured while it was built.
+
+    gpu_layers: names of those that a DLA leaves to the GPU.
+    """
 
     plan: bytes
     timing_cache: bytes
     strongly_typed: bool
+    gpu_layers: tuple[str, ...] = ()
 
 
 def build(
@@ -66,8 +73,11 @@ def build(
     said.take()
     builder = made(NO_BUILDER, said, LOOK, tensorrt.Builder, logger)
     is_rtx = flavour_of(tensorrt).name == RTX  # it times nothing, and keeps no timings
-    strongly_typed = api_of(tensorrt) >= (10, 0)
-    network = _network(tensorrt, builder, said)
+    core, gpu_layers = options.dla_core, tuple[str, ...]()
+    if core is not None:
+        dla.check(tensorrt, builder, core, precision)
+    strongly_typed = api_of(tensorrt) >= ((10, 0) if core is None else dla.STRONGLY_TYPED)
+    network = _network(tensorrt, builder, said, strongly_typed)
     _parse(tensorrt, network, logger, model, said)
     config = made(NO_BUILDER, said, LOOK, builder.create_builder_config)
     monitor = _configure(tensorrt, config, options, on_step)
@@ -75,25 +85,27 @@ def build(
         _aim_at(tensorrt, config, sm)
     if not strongly_typed:
         _pin_types(tensorrt, network, config, precision)
+    if core is not None:
+        gpu_layers = dla.aim(tensorrt, network, config, core)
     cache = None if is_rtx else _use_timing_cache(config, timing_cache, said)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise said.error("TensorRT does not build this model", "voxgate.tensorrt's log says more")
     del monitor  # alive until here: TensorRT keeps no reference of its own
     timings = b"" if cache is None else bytes(cache.serialize())
-    return Built(bytes(plan), timings, strongly_typed)
+    return Built(bytes(plan), timings, strongly_typed, gpu_layers)
 
 
-def _network(tensorrt: Any, builder: Any, said: Said) -> Any:
+def _network(tensorrt: Any, builder: Any, said: Said, strongly_typed: bool) -> Any:
     """Flags by name: their numbers moved between the majors."""
     flag = tensorrt.NetworkDefinitionCreationFlag
     major, _ = api_of(tensorrt)
     if major < 10:
         flags = 1 << int(flag.EXPLICIT_BATCH)
-    elif major == 10:
+    elif major == 10 and strongly_typed:
         flags = 1 << int(flag.STRONGLY_TYPED)
     else:
-        flags = 0  # nothing else is left
+        flags = 0  # nothing else is left in 11
     return made("TensorRT makes no network", said, LOOK, builder.create_network, flags)
 
 
@@ -173,7 +185,7 @@ def _monitor(tensorrt: Any, on_step: OnStep) -> Any:
 
 
 def _pin_types(tensorrt: Any, network: Any, config: Any, precision: str) -> None:
-    """TensorRT 8.6: allow the types that the graph has, and pin what it keeps FP32."""
+    """Weakly typed: allow the types that the graph has, and pin what it keeps FP32."""
     flag = tensorrt.BuilderFlag
     if precision == "int8":
         config.set_flag(flag.INT8)

@@ -29,23 +29,43 @@ def free_mb(device: Device) -> int:
     return max(free, available_mb()) if device.info.integrated else free
 
 
+def take_room(device: Device, model: ModelMemory, instead: str) -> None:
+    """For a plan that is loaded, and whose weights lie there, before it gets its scratch memory.
+
+    Raises as `check_room` does.
+    """
+    device.held.models_bytes += model.weights_bytes
+    check_room(device, model.scratch_bytes, "the model", instead)
+    device.held.models_bytes += model.scratch_bytes
+
+
 def check_room(device: Device, nbytes: int, what: str, instead: str) -> None:
-    """Raises EngineError where so much is not there, with what to do instead."""
-    free = free_mb(device)
+    """Raises EngineError where so much is not there, or not granted, with what to do instead."""
+    free, needs = free_mb(device), f"{what} needs {to_mb(nbytes):,} MB"
     if to_mb(nbytes) > free:
         raise EngineError(
-            f"{what} needs {to_mb(nbytes):,} MB, of {device.info.name}'s "
-            f"{device.info.memory_mb:,} MB {free:,} are free: stop what else uses the GPU, or "
-            f"{instead}"
+            f"{needs}, of {device.info.name}'s {device.info.memory_mb:,} MB {free:,} are free: "
+            f"stop what else uses the GPU, or {instead}"
+        )
+    held = device.held
+    if held.granted_bytes is None:
+        return
+    left = max(held.granted_bytes - held.models_bytes - held.device_bytes, 0)
+    if nbytes > left:
+        raise EngineError(
+            f"{needs}, of the {to_mb(held.granted_bytes):,} MB that engine.gpu_memory_mb grants "
+            f"{left // MB:,} are left: raise it, or {instead}"
         )
 
 
 def taken(device: Device, models: list[ModelMemory]) -> str:
     """For the log, once a recipe is open and before it serves."""
+    granted = device.held.granted_bytes
+    most = "" if granted is None else f" (engine.gpu_memory_mb: {to_mb(granted):,})"
     of_models = sum(each.total_mb for each in models)
     volume, pinned = to_mb(device.held.device_bytes), to_mb(device.held.pinned_bytes)
     return (
-        f"GPU memory: {of_models:,} MB by the model, {volume:,} MB by pictures and volume, "
+        f"GPU memory: {of_models:,} MB by the model, {volume:,} MB by pictures and volume{most}, "
         f"{free_mb(device):,} MB are left; {pinned:,} MB of the host's are pinned"
     )
 

@@ -28,9 +28,10 @@ def open_plan(
     shared = beside.device if isinstance(beside, TensorRTEngine) else None
     device = open_device() if shared is None else shared
     try:
+        device.held.granted_bytes = plans.granted_bytes
         code = plan_for(recipe, plans, Edition.of(tensorrt), device.info)
         owns, compiled = shared is None, plans.compiled(code.plan, device.info)
-        opened = TensorRTEngine(tensorrt, device, code.plan, code.kernels, owns, compiled)
+        opened = TensorRTEngine(tensorrt, device, code, owns, compiled)
     except BaseException:
         if shared is None:
             device.close()

@@ -16,19 +16,21 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from voxgate.runtime.common.explain import first_finding
+from voxgate.runtime.engines import dla
 from voxgate.runtime.engines.engine import OUTPUT, Tensor
-from voxgate.runtime.engines.gpu_memory import ModelMemory, check_room
+from voxgate.runtime.engines.gpu_memory import ModelMemory, take_room
 from voxgate.runtime.engines.tensorrt_module import logger_of, made
 from voxgate.runtime.engines.tensorrt_remedies import REBUILD
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.gpu.device import Captured, Device
 from voxgate.runtime.gpu.pinned_ring import PinnedRing, aligned
 from voxgate.runtime.plans.flavour import RTX, Edition, api_of, flavour_of
+from voxgate.runtime.plans.which_plan import Code
 from voxgate.runtime.recipe.manifest import TensorSpec
 
 log = logging.getLogger(__name__)
 
-SMALLER = "export for a smaller picture (--input-size) or backbone"
+SMALLER = "export for a smaller picture (--input-px) or backbone"
 
 
 @runtime_checkable
@@ -69,14 +71,14 @@ class TensorRTEngine:
         self,
         tensorrt: Any,
         device: Device,
-        plan: bytes,
-        kernels: bytes = b"",
+        code: Code,
         owns_device: bool = True,
         compiled: bytes = b"",
     ) -> None:
         self.device = device
         self._owns_device = owns_device
-        self.kernels = kernels
+        self.kernels = code.kernels
+        self._dla_core = code.dla_core
         self._owner = threading.get_ident()
         self._edition = Edition.of(tensorrt)
         logger, self._said = logger_of(tensorrt)
@@ -91,18 +93,20 @@ class TensorRTEngine:
             "TensorRT cannot start", self._said, look, tensorrt.Runtime, logger
         )
         try:
-            self._open(tensorrt, plan, compiled)
+            self._open(tensorrt, code.plan, compiled)
         except BaseException:
             self._drop()
             raise
 
     def _open(self, tensorrt: Any, plan: bytes, compiled: bytes) -> None:
+        if self._dla_core is not None:
+            dla.take(tensorrt, self._runtime, self._dla_core)
         # no local names: a traceback would keep engine and context alive beyond the runtime
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise self._said.error("the plan cannot be loaded", REBUILD)
         self.memory = ModelMemory(len(plan), self._scratch_bytes(api_of(tensorrt)))
-        check_room(self.device, self.memory.scratch_bytes, "the model", SMALLER)
+        take_room(self.device, self.memory, SMALLER)
         if flavour_of(tensorrt).name == RTX:
             self._make_compiling_context(tensorrt, compiled)
         else:
@@ -144,7 +148,8 @@ class TensorRTEngine:
 
     @property
     def backend(self) -> str:
-        return self._edition.backend
+        on = "" if self._dla_core is None else f"-dla{self._dla_core}"
+        return f"{self._edition.backend}{on}"
 
     @property
     def uses_graph(self) -> bool:
@@ -257,7 +262,7 @@ class TensorRTEngine:
         self._execute()
         self.device.synchronize()
         recording = self.device.recording()
-        if recording is None:
+        if recording is None or self._dla_core is not None:  # nobody promises it of a DLA's work
             return None
         recording.begin()
         recorded = self._context.execute_async_v3(self.device.stream)

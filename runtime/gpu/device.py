@@ -50,10 +50,15 @@ class Pinned:
 
 @dataclass(slots=True)
 class Held:
-    """What was asked of a device so far, by whoever has it open."""
+    """What was asked of a device so far, by whoever has it open.
+
+    models_bytes: by plans, beside `device_bytes`. granted_bytes: the most of both; None: all.
+    """
 
     device_bytes: int = 0
     pinned_bytes: int = 0
+    models_bytes: int = 0
+    granted_bytes: int | None = None
 
 
 class Kernel(Protocol):

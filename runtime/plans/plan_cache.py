@@ -53,12 +53,15 @@ class PlanCache:
     """The plans of one folder. Reading never builds anything.
 
     cell: whose box seals them, where recipes have to be signed; None: a workstation's.
-    loaded: sha256 of each plan that was.
+    loaded: sha256 of each plan that was. granted_bytes: the most of the GPU's memory that the cell
+    lets a recipe take; None: what is free.
     """
 
     def __init__(self, folder: Path, cell: CellConfig | None = None) -> None:
         self.folder = folder
         self.loaded: list[str] = []
+        granted_mb = None if cell is None else cell.engine.gpu_memory_mb
+        self.granted_bytes = None if granted_mb is None else granted_mb << 20
         self._cell = cell if cell is not None and cell.recipes.signers else None
 
     @classmethod

@@ -84,6 +84,8 @@ class Sidecar(BaseModel):
     plan_sha256: Digest
     plan_bytes: Annotated[int, Field(gt=0)]
     scratch_bytes: int | None = Field(None, description="GPU memory to run in, beside the weights")
+    dla_core: int | None = Field(None, description="DLA of a Jetson that runs what it can of it")
+    gpu_layers: tuple[str, ...] = Field((), description="what it leaves to the GPU")
     kernels_source: str
     kernels_sha256: Digest
     probe_off: float = Field(description="largest error of the probe after the build, thresholds")

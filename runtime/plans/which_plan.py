@@ -21,10 +21,11 @@ from voxgate.runtime.recipe.recipe import Recipe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Code:
-    """What a GPU is given to run."""
+    """What a GPU is given to run, and the DLA core beside it that the plan was built for."""
 
     plan: bytes
     kernels: bytes
+    dla_core: int | None = None
 
 
 def plan_for(recipe: Recipe, plans: PlanCache, edition: Edition, gpu: DeviceInfo) -> Code:
@@ -38,7 +39,7 @@ def plan_for(recipe: Recipe, plans: PlanCache, edition: Edition, gpu: DeviceInfo
         code = Code(_content(carried), _kernels(gpu.sm))
         plans.loaded.append(carried.digest)
         return code
-    return Code(own.plan, own.kernels)
+    return Code(own.plan, own.kernels, own.sidecar.dla_core)
 
 
 def check_plan(recipe: Recipe, plans: PlanCache, edition: Edition, gpu: DeviceInfo) -> None:

@@ -40,7 +40,7 @@ MAGIC = b"ftrt"
 ENUMS = (
     *("ILogger.Severity", "NetworkDefinitionCreationFlag", "BuilderFlag", "MemoryPoolType"),
     *("TensorIOMode", "TensorLocation", "DataType", "OnnxParserFlag", "ProfilingVerbosity"),
-    *("ComputeCapability", "CudaGraphStrategy"),
+    *("ComputeCapability", "CudaGraphStrategy", "DeviceType"),
 )
 
 Members = dict[str, Any]
@@ -81,6 +81,8 @@ class FakeTensorRT:
         self.logger: Any = None
         self.models: dict[bytes, Model] = {}
         self.scratch_bytes = 40 << 20
+        self.dla_cores = 2  # of an AGX Orin
+        self.loaded_on: list[int | None] = []  # DLA core of the runtime, of every plan it loaded
         self.compilations = 0  # of plans of RTX, as they were loaded
         self.compiled = b"for this card and driver"
         self.alive: list[str] = []  # runtimes, engines and contexts, in the order they were made
@@ -188,7 +190,8 @@ class FakeTensorRT:
             if self._failing("Builder.create_network"):
                 return None
             self.built_with = {"network_flags": flags, "flags": {"TF32"}}
-            return self._make("INetworkDefinition", _fake_flags=flags)
+            self._network = self._make("INetworkDefinition", _fake_flags=flags)
+            return self._network
 
         def create_builder_config(builder: Any) -> Any:
             if self._failing("Builder.create_builder_config"):
@@ -205,6 +208,10 @@ class FakeTensorRT:
                 assert monitor.step_complete("Timing", 1)
                 monitor.phase_finish("Timing")
             self.built_with["level"] = config.builder_optimization_level
+            self.built_with["dla_core"] = getattr(config, "DLA_core", None)
+            if self._is_weak(network) and self.built_with["dla_core"] is None:
+                self.say("ERROR", "the network lacks its types")
+                return None
             return self.plan(network._fake_model, getattr(config, "_fake_aim", None))
 
         return {
@@ -212,7 +219,15 @@ class FakeTensorRT:
             "create_network": create_network,
             "create_builder_config": create_builder_config,
             "build_serialized_network": build_serialized_network,
+            "num_DLA_cores": property(lambda builder: self.dla_cores),
         }
+
+    def _is_weak(self, network: Any) -> bool:
+        """Where 10 could hold the graph's types, and was not asked to."""
+        if self.version not in ("10.3", "10.13"):
+            return False
+        flag = self._enums["NetworkDefinitionCreationFlag"]
+        return not network._fake_flags >> int(flag.STRONGLY_TYPED) & 1
 
     def plan(self, model: bytes, aim: tuple[int, int] | None = None) -> bytes:
         """A plan of this version, for this GPU or the named kind."""
@@ -245,7 +260,18 @@ class FakeTensorRT:
         def set_memory_pool_limit(config: Any, pool: Any, size: int) -> None:
             self.built_with[self._enums["MemoryPoolType"](pool).name] = size
 
+        def can_run_on_dla(config: Any, layer: Any) -> bool:
+            """FP16 alone, and before 11 only where a flag allows it and no types are prescribed."""
+            assert config.default_device_type == self._enums["DeviceType"]["DLA"]
+            flags, dtype = self.built_with["flags"], self._enums["DataType"]
+            assert "GPU_FALLBACK" in flags
+            allowed = {"8.6": "FP16" in flags, "11.4": True}.get(
+                self.version, "FP16" in flags and self._is_weak(self._network)
+            )
+            return allowed and bool(layer.get_output(0).dtype == dtype.HALF)
+
         return {
+            "can_run_on_DLA": can_run_on_dla,
             "clear_flag": clear_flag,
             "set_flag": set_flag,
             "create_timing_cache": create_timing_cache,
@@ -262,14 +288,10 @@ class FakeTensorRT:
             parser._fake_errors = []
 
         def parse(parser: Any, model: bytes, path: str | None = None) -> bool:
-            needed = {
-                "8.6": "EXPLICIT_BATCH",
-                "10.3": "STRONGLY_TYPED",
-                "10.13": "STRONGLY_TYPED",
-            }.get(self.version)
             flag = self._enums["NetworkDefinitionCreationFlag"]
-            if needed and not parser._fake_network._fake_flags >> int(flag[needed]) & 1:
-                parser._fake_errors.append(f"In node -1: the network lacks {needed}")
+            flags = parser._fake_network._fake_flags
+            if self.version == "8.6" and not flags >> int(flag["EXPLICIT_BATCH"]) & 1:
+                parser._fake_errors.append("In node -1: the network lacks EXPLICIT_BATCH")
                 return False
             if self._failing("OnnxParser.parse"):
                 parser._fake_errors.append("In node 3 with name: X and operator: Odd: UNSUPPORTED")
@@ -299,6 +321,7 @@ class FakeTensorRT:
             kind = known.get(types.get(node.output[0], 0), dtype.INT32)
             tensor = self._make("ITensor", dtype=kind)
             members = {
+                "name": node.name,
                 "num_outputs": 1,
                 "get_output": lambda at, tensor=tensor: tensor,
                 "_fake_pinned": [],
@@ -327,11 +350,16 @@ class FakeTensorRT:
             if self._failing("Runtime.deserialize_cuda_engine") or not self._readable(bytes(plan)):
                 self.say("ERROR", "Error Code 4: Internal Error (Engine deserialization failed.)")
                 return None
+            self.loaded_on.append(getattr(runtime, "DLA_core", None))
             model = bytes(plan).split(b"/", 2)[2]
             life = self._life("engine", runtime._fake_life)
             return self._make("ICudaEngine", _fake_model=model, _fake_life=life)
 
-        return {"__init__": init, "deserialize_cuda_engine": deserialize_cuda_engine}
+        return {
+            "__init__": init,
+            "deserialize_cuda_engine": deserialize_cuda_engine,
+            "num_DLA_cores": property(lambda runtime: self.dla_cores),
+        }
 
     def _readable(self, plan: bytes) -> bool:
         if not plan.startswith(MAGIC):

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.kits import gpu_kit, tiny
+from tests.kits.cell_kit import write_cell
 from tests.kits.gpu_kit import Box
 from voxgate.export.packing.package import write_recipe
+from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.engines import gpu_memory
 from voxgate.runtime.engines.engine import open_engine
-from voxgate.runtime.engines.gpu_memory import MB, taken
+from voxgate.runtime.engines.gpu_memory import MB, check_room, taken
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.plans.plan_cache import PlanCache
@@ -48,7 +50,61 @@ def test_a_model_that_does_not_fit_is_refused_with_a_way_out(
         open_engine(recipe, "tensorrt", plans=plans)
     assert "the model needs 7,000 MB" in str(refused.value)
     assert "2,500 are free" in str(refused.value)
-    assert "--input-size" in str(refused.value)
+    assert "--input-px" in str(refused.value)
+
+
+def granted(plans: PlanCache, most_mb: int) -> PlanCache:
+    """The same folder, for a cell whose YAML grants so much."""
+    engine = {"backend": "tensorrt", "gpu_memory_mb": most_mb}
+    cell = load_cell(write_cell(plans.folder.parent / "cell", engine=engine)).config
+    return PlanCache(plans.folder, cell)
+
+
+@pytest.mark.parametrize("others", ["weights", "a model before it"])
+def test_a_recipe_takes_more_than_the_cell_grants_it(
+    box: Box, folder: Path, plans: PlanCache, others: str
+) -> None:
+    """Though the GPU has more: what else this box runs there counts on the rest."""
+    recipe, cell = Recipe.load(folder), granted(plans, 300)
+    gpu_kit.build(recipe, cell)
+    open_engine(recipe, "tensorrt", plans=cell).close()
+    before = open_engine(recipe, "tensorrt", plans=cell) if others != "weights" else None
+    box.tensorrt.scratch_bytes = (300 if before is None else 270) * MB
+    try:
+        with pytest.raises(EngineError) as refused:
+            open_engine(recipe, "tensorrt", plans=cell, beside=before)
+    finally:
+        if before is not None:
+            before.close()
+    left = 299 if before is None else 259
+    assert f"of the 300 MB that engine.gpu_memory_mb grants {left} are left" in str(refused.value)
+    assert "raise it, or export for a smaller picture (--input-px)" in str(refused.value)
+
+
+def test_a_volume_takes_what_the_cell_grants_to_nobody(
+    box: Box, folder: Path, plans: PlanCache
+) -> None:
+    recipe, cell = Recipe.load(folder), granted(plans, 100)
+    gpu_kit.build(recipe, cell)
+    engine = open_engine(recipe, "tensorrt", plans=cell)
+    assert isinstance(engine, TensorRTEngine)
+    try:
+        with pytest.raises(EngineError, match=r"the volume needs 70 MB, of the 100 MB .* 5\d are"):
+            check_room(engine.device, 70 * MB, "the volume", "export with larger voxels")
+        said = taken(engine.device, [engine.memory])
+        assert "(engine.gpu_memory_mb: 100)" in said
+    finally:
+        engine.close()
+
+
+def test_a_plan_is_kept_that_the_cell_has_no_memory_for(
+    box: Box, folder: Path, plans: PlanCache
+) -> None:
+    box.tensorrt.scratch_bytes = 500 * MB
+    recipe, cell = Recipe.load(folder), granted(plans, 300)
+    with pytest.raises(EngineError, match=r"needs 500 MB, of the 300 MB .* grants"):
+        gpu_kit.build(recipe, cell)
+    assert not cell.sidecars(recipe)
 
 
 def test_a_jetson_counts_what_its_kernel_can_clear(

@@ -25,6 +25,7 @@ from voxgate.runtime.recipe.recipe import Recipe
 RUNTIME = ROOT / "runtime"
 TENSORRT_FILES = (
     "engines/builder.py",
+    "engines/dla.py",
     "engines/tensorrt_engine.py",
     "engines/tensorrt_module.py",
 )
@@ -40,6 +41,7 @@ HOLDS = {
     "_engine": "ICudaEngine",
     "_context": "IExecutionContext",
     "_runtime": "Runtime",
+    "runtime": "Runtime",
     "_config": "IRuntimeConfig",
     "_cache": "IRuntimeCache",
 }
@@ -50,7 +52,7 @@ ALIASES = {"flag": {"builder._network": "NetworkDefinitionCreationFlag",
 # names that not every version has, and the condition in the code that keeps the others from them
 GATES = {
     ("NetworkDefinitionCreationFlag", "EXPLICIT_BATCH"): ("8.6",),  # major < 10
-    ("NetworkDefinitionCreationFlag", "STRONGLY_TYPED"): ("10.3", "10.13"),  # major == 10
+    ("NetworkDefinitionCreationFlag", "STRONGLY_TYPED"): ("10.3", "10.13"),  # major == 10, no DLA
     ("module", "IProgressMonitor"): ("10.3", "10.13", "11.4", "rtx-1.7"),  # hasattr
     ("IProgressMonitor", "__init__"): ("10.3", "10.13", "11.4", "rtx-1.7"),
     ("IBuilderConfig", "progress_monitor"): ("10.3", "10.13", "11.4", "rtx-1.7"),
@@ -67,7 +69,7 @@ GATES = {
     ("ICudaEngine", "device_memory_size_v2"): ("10.3", "10.13", "11.4", "rtx-1.7"),
     ("IBuilderConfig", "num_compute_capabilities"): ("rtx-1.7",),
     ("IBuilderConfig", "set_compute_capability"): ("rtx-1.7",),
-    ("BuilderFlag", "FP16"): ("8.6",),  # _pin_types: not strongly typed
+    ("BuilderFlag", "FP16"): ("8.6",),  # not strongly typed
     ("BuilderFlag", "INT8"): ("8.6",),
     ("BuilderFlag", "OBEY_PRECISION_CONSTRAINTS"): ("8.6",),
     ("ILayer", "precision"): ("8.6",),
