@@ -107,8 +107,23 @@ def _settled(own: Reading, numbers: Array, seen: Array, points_mm: Array) -> Rea
     for other in (*others[:1], shifted(numbers, seen, points_mm, own.eye_in_hand)):
         _refuse_if_better(own, other)
     if own.gap_mm > HOPELESS_MM:
+        _refuse_turn_first(own, numbers, seen, points_mm)
         raise CalibrationError(_nothing_fits(own, numbers))
     return own
+
+
+def _refuse_turn_first(own: Reading, numbers: Array, seen: Array, points_mm: Array) -> None:
+    """Of six numbers nothing else tells that the first three are the rotation."""
+    if numbers.shape[1] != 6:
+        return
+    swapped = np.roll(numbers, 3, axis=1)
+    so = best_readings(swapped, (), seen, points_mm, own.eye_in_hand)
+    if so and so[0].gap_mm < HOPELESS_MM:
+        raise CalibrationError(
+            f"the rotation stands before the position: only so the rows fit the pictures, as "
+            f"{so[0].form}; write the position first, or a head that names the columns "
+            "(rx,ry,rz,x,y,z)"
+        )
 
 
 def _refuse_mirrored(

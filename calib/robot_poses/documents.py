@@ -8,16 +8,19 @@ import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
+from zipfile import BadZipFile
 
 import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from voxgate.calib.robot_poses.tree import ROBOTS
+from voxgate.calib.robot_poses.gathered import ROBOTS, one_by_one
 
 TAGS = re.compile(r"(?m)(?<=[\s:-])!!?[\w:/.%<>-]+")
 YAML_LINE = re.compile(r"(?m)^(---|%YAML|\s*- [\w-]+:|[\w-]+:(\s|$))")
 MAX_NODES = 2_000_000
+ONE_POSE = {(4, 4), (3, 4), (6,), (7,)}
+SPREADSHEET = "not an archive of numpy's: if it is a spreadsheet, save it as CSV"
 
 
 def is_json(text: str) -> bool:
@@ -42,7 +45,9 @@ def json_tree(text: str) -> Any:
     except json.JSONDecodeError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) < 2 or not all(line.lstrip()[:1] in "{[" for line in lines):
-            raise ValueError(f"not JSON: {error.msg} at line {error.lineno}") from error
+            raise ValueError(
+                f"begins like JSON and is not JSON: {error.msg} at line {error.lineno}"
+            ) from error
         return [json.loads(line) for line in lines]
     except RecursionError as error:
         raise ValueError("nested too deeply for poses") from error
@@ -79,11 +84,15 @@ def numpy_tree(content: bytes) -> Any:
     """An array, or all of an archive, as nested lists. Raises ValueError."""
     try:
         loaded = np.load(io.BytesIO(content), allow_pickle=False)
+    except BadZipFile as error:
+        raise ValueError(SPREADSHEET) from error
     except (OSError, EOFError, ValueError) as error:
         raise ValueError(f"not a numpy file that we read: {error}") from error
     if isinstance(loaded, np.ndarray):
         return _array(loaded)
     with loaded:
+        if any(name.endswith(".xml") for name in loaded.files):
+            raise ValueError(SPREADSHEET)
         arrays = {name: np.asarray(loaded[name]) for name in loaded.files}
     return _archive(arrays)
 
@@ -98,8 +107,12 @@ def _archive(arrays: Mapping[str, np.typing.NDArray[Any]]) -> Any:
             {"R": r.ravel().tolist(), "t": t.ravel().tolist()}
             for r, t in zip(turn, shift, strict=True)
         ]
-    if len(stacks) > 1 and all(each.shape in ((4, 4), (3, 4)) for each in stacks.values()):
-        return {name: each.tolist() for name, each in stacks.items()}
+    gathered = one_by_one({name: each.tolist() for name, each in arrays.items()})
+    if isinstance(gathered, list):
+        return gathered
+    single = {each.shape for each in arrays.values()}
+    if len(arrays) > 1 and len(single) == 1 and single <= ONE_POSE:
+        return {name: each.tolist() for name, each in arrays.items()}
     return _array(_robots(stacks or dict(arrays)))
 
 
@@ -126,7 +139,8 @@ def _element(element: ElementTree.Element) -> Any:
     children = list(element)
     if not children:
         return _words(element.text or "") if not element.attrib else _attributes(element)
-    found: dict[str, Any] = {}
+    own = {key: value for key, value in element.attrib.items() if key != "type_id"}
+    found: dict[str, Any] = {key: _words(value) for key, value in own.items()}
     for child in children:
         value = _element(child)
         if child.tag not in found:

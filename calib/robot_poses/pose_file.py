@@ -7,8 +7,9 @@ business; what the file says of that is a hint.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from voxgate.calib.robot_poses.documents import (
     is_json,
@@ -19,6 +20,7 @@ from voxgate.calib.robot_poses.documents import (
     xml_tree,
     yaml_tree,
 )
+from voxgate.calib.robot_poses.printouts import printed_rows
 from voxgate.calib.robot_poses.programs import program_rows
 from voxgate.calib.robot_poses.rows import PoseTable, Row, table
 from voxgate.calib.robot_poses.text_table import text_rows
@@ -28,7 +30,9 @@ from voxgate.runtime.errors import CalibrationError
 
 MAX_BYTES = 16 << 20
 NUMPY = (b"\x93NUMPY", b"PK\x03\x04")
-SUFFIXES = (".txt", ".csv", ".json", ".yaml", ".yml", ".xml", ".npy")
+# what numpy prints has no commas
+PRINTED = re.compile(r"[\[\]\s\d.eE+-]+")
+SUFFIXES = (".dat", ".txt", ".csv", ".json", ".yaml", ".yml", ".xml", ".npy")
 
 
 def read_poses(path: Path) -> PoseTable:
@@ -71,10 +75,10 @@ def _rows(content: bytes) -> list[Row]:
     if content.startswith(NUMPY):
         return tree_rows(numpy_tree(content))
     text = _decoded(content)
-    program = program_rows(text)
+    program = program_rows(text) or printed_rows(text)
     if program:
         return program
-    if is_json(text):
+    if is_json(text) and not PRINTED.fullmatch(text):
         return tree_rows(json_tree(text))
     if is_xml(text):
         return tree_rows(xml_tree(text))
@@ -88,11 +92,19 @@ def _decoded(content: bytes) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
     if b"\0" in content[:200]:
-        return content.decode("utf-16-le" if content[1:2] == b"\0" else "utf-16-be")
+        return _of_two_bytes(content)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def _of_two_bytes(content: bytes) -> str:
+    """UTF-16 without its mark: of what a table holds every other byte is zero."""
+    zeros = [content[start:200:2].count(0) for start in (0, 1)]
+    if max(zeros) < len(content[:200]) // 3 or min(zeros) > 0:
+        raise ValueError("not text: save the poses as a table (CSV), JSON or YAML")
+    return content.decode("utf-16-le" if zeros[1] else "utf-16-be")
 
 
 def matching(poses: PoseTable, pictures: Sequence[str]) -> list[int]:
@@ -102,8 +114,8 @@ def matching(poses: PoseTable, pictures: Sequence[str]) -> list[int]:
     names are keys or files' names that are not the pictures'.
     Raises CalibrationError for a picture without a row.
     """
-    rows = {Path(name).stem: row for row, name in enumerate(poses.names or ())}
-    stems = [Path(name).stem for name in pictures]
+    rows = {_stem(name): row for row, name in enumerate(poses.names or ())}
+    stems = [_stem(name) for name in pictures]
     strangers = poses.loose_names and not set(stems) & set(rows)
     if poses.names is None or strangers:
         if len(poses.numbers) != len(pictures):
@@ -116,3 +128,8 @@ def matching(poses: PoseTable, pictures: Sequence[str]) -> list[int]:
     if missing:
         raise CalibrationError(f"no pose is named after {missing[0]} ({len(missing)} pictures)")
     return [rows[stem] for stem in stems]
+
+
+def _stem(name: str) -> str:
+    """Without folders, as any computer writes them, and without the suffix."""
+    return PureWindowsPath(name).stem

@@ -11,6 +11,7 @@ from voxgate.calib.numerics.least_squares import Array
 
 MAX_ROWS = 10_000
 POSE_SIZES = (6, 7, 12, 16)
+UNIT_NORM = 0.02  # a quaternion's length is nearer to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,23 @@ def table(rows: Sequence[Row], loose_names: bool = False) -> PoseTable:
     numbers = np.array([row.numbers for row in rows], np.float64)
     if not np.isfinite(numbers).all():
         raise ValueError("a pose must be finite, got NaN or infinity")
+    numbers = _position_first(numbers)
     names = tuple(row.name for row in rows if row.name is not None)
     if names and len(names) != len(rows):
         raise ValueError("some rows name their picture and some do not")
     if len(set(names)) != len(names):
         raise ValueError("two rows name the same picture")
     return PoseTable(numbers, names or None, rows[0].said, loose_names)
+
+
+def are_quaternions(numbers: Array) -> bool:
+    """Whether all of (n, 4) have about length 1."""
+    return bool((np.abs(np.linalg.norm(numbers, axis=1) - 1) < UNIT_NORM).all())
+
+
+def _position_first(numbers: Array) -> Array:
+    """Rows that begin with a quaternion and do not end with one, the position first."""
+    turn_first = numbers.shape[1] == 7 and are_quaternions(numbers[:, :4])
+    if not turn_first or are_quaternions(numbers[:, 3:]):
+        return numbers
+    return np.roll(numbers, 3, axis=1)

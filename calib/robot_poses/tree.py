@@ -6,23 +6,35 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from voxgate.calib.robot_poses.gathered import (
+    OTHERS,
+    POSITIONS,
+    ROBOTS,
+    TURNS,
+    bare,
+    of_others,
+    one_by_one,
+)
 from voxgate.calib.robot_poses.header import read_header
 from voxgate.calib.robot_poses.rows import POSE_SIZES, Row, Said
 from voxgate.runtime.common.text import natural
 
-POSITION_KEYS = ("p_mm", "p", "position", "translation", "t", "xyz", "pos", "tvec", "origin")
 WXYZ_KEYS = ("q_wxyz", "quaternion_wxyz")
 XYZW_KEYS = ("q_xyzw", "quaternion_xyzw")
-QUATERNION_KEYS = ("q", "quaternion", "orientation", "quat")
-TURN_KEYS = ("r", "rotation", "rvec", "rot", "rotvec", "R", "euler", "rpy", *QUATERNION_KEYS)
 NAME_KEYS = ("image", "file", "name", "picture", "filename", "image_file", "file_name")
 MATRIX_KEYS = ("matrix", "pose", "transform", "T_base_flange", "base_from_flange")
 LISTS = ("poses", "samples", "transforms", "robot_poses", "data", "frames", "measurements")
-ROBOTS = re.compile(
-    r"hand_world|robot|effector|gripper|flange|tcp|tool0|end_?eff|\bee\b|hand|base_(t|to|from)_",
-    re.I,
-)
-OTHERS = re.compile(r"object|board|target|marker|camera|optic|track|sensor|tag|header|covar", re.I)
+AXES: dict[tuple[str, ...], str | None] = {
+    ("x", "y", "z", "w"): "quat-xyzw",
+    ("qx", "qy", "qz", "qw"): "quat-xyzw",
+    ("x", "y", "z"): None,
+    ("rx", "ry", "rz"): None,
+    ("roll", "pitch", "yaw"): "wpr",
+    ("w", "p", "r"): "wpr",
+    ("a", "b", "c"): None,
+    ("alpha", "beta", "gamma"): None,
+}
+"""Numbers under keys of their own, and the rotation that they say."""
 SUFFIX = re.compile(r"\.(png|jpe?g|bmp|tiff?|pgm|zdf|ply)$", re.I)
 DEEPEST = 12
 
@@ -31,6 +43,8 @@ def tree_rows(tree: Any, depth: int = 0) -> list[Row]:
     """Every pose in a document. Raises ValueError: what it has instead of poses."""
     if depth > DEEPEST:
         raise ValueError("nested too deeply for poses")
+    if isinstance(tree, Mapping):
+        tree = one_by_one(tree)
     if isinstance(tree, Mapping):
         return _of_mapping(tree, depth)
     if not isinstance(tree, list):
@@ -95,25 +109,45 @@ def _row_of(index: int, item: Mapping[str, Any], depth: int) -> Row | None:
 def _matrix(index: int, item: Mapping[str, Any]) -> Row | None:
     if {"rows", "cols", "data"} <= set(item):  # OpenCV's own way
         return Row(_flat(index, item["data"]))
-    key = next((key for key in MATRIX_KEYS if isinstance(item.get(key), list)), None)
+    key = next((key for key in MATRIX_KEYS if _is_nested(item.get(key))), None)
     return None if key is None else Row(_flat(index, item[key]))
 
 
+def _is_nested(value: Any) -> bool:
+    """Whether it is a list of numbers, or of such lists."""
+    return isinstance(value, list) and not any(isinstance(each, Mapping) for each in value)
+
+
 def _pair(index: int, item: Mapping[str, Any]) -> Row | None:
-    position = next((item[key] for key in POSITION_KEYS if key in item), None)
+    """A position under one key and a rotation under another."""
+    position = _under(item, POSITIONS)
     if position is None:
         return None
-    for keys, rotation in ((WXYZ_KEYS, "quat-wxyz"), (XYZW_KEYS, "quat-xyzw"), (TURN_KEYS, None)):
-        for key in keys:
-            if key in item:
-                turn = item[key]
-                labelled = isinstance(turn, Mapping) and "w" in turn
-                shift, numbers = _flat(index, position), _flat(index, turn)
-                if len(numbers) == 9:  # a rotation matrix beside a position
-                    rows = [[*numbers[3 * r : 3 * r + 3], shift[r]] for r in range(3)]
-                    return Row([value for row in rows for value in row])
-                return Row([*shift, *numbers], None, Said("quat-xyzw" if labelled else rotation))
-    return None
+    shift = _flat(index, position)
+    for key, rotation in (
+        *((key, "quat-wxyz") for key in WXYZ_KEYS),
+        *((key, "quat-xyzw") for key in XYZW_KEYS),
+    ):
+        if key in item:
+            return Row([*shift, *_flat(index, item[key])], None, Said(rotation))
+    turn = _under(item, TURNS)
+    if turn is None:
+        return None
+    numbers, axes = _flat(index, turn), _axes(turn)
+    if len(numbers) == 9:  # a rotation matrix beside a position
+        rows = [[*numbers[3 * r : 3 * r + 3], shift[r]] for r in range(3)]
+        return Row([value for row in rows for value in row])
+    return Row([*shift, *numbers], None, Said(AXES[axes] if axes else None))
+
+
+def _under(item: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    """What stands under the first of the keys, however it is spelt; None where nothing does."""
+    found = {
+        bare(str(key)): value
+        for key, value in item.items()
+        if isinstance(value, (list, Mapping)) and not of_others(str(key))
+    }
+    return next((found[key] for key in keys if key in found), None)
 
 
 def _named_numbers(item: Mapping[str, Any]) -> Row | None:
@@ -158,16 +192,26 @@ def _is_number(value: Any) -> bool:
 
 
 def _flat(index: int, value: Any) -> list[float]:
+    if isinstance(value, Mapping) and {"rows", "cols", "data"} <= set(value):
+        return _flat(index, value["data"])
     if isinstance(value, Mapping):
-        if {"rows", "cols", "data"} <= set(value):
-            return _flat(index, value["data"])
-        keys = ("x", "y", "z", "w") if "w" in value else ("x", "y", "z")
-        value = [value.get(key) for key in keys]
+        own = {str(key).lower(): each for key, each in value.items()}
+        value = [own.get(axis) for axis in _axes(value) or ("x", "y", "z")]
     if isinstance(value, list):
+        if not _is_nested(value):
+            raise ValueError(f"pose {index}: expected numbers, got a list of objects")
         return [number for each in value for number in _flat(index, each)]
     if not _is_number(value):
         raise ValueError(f"pose {index}: {value!r} is not a number")
     return [float(value)]
+
+
+def _axes(value: Any) -> tuple[str, ...] | None:
+    """The names under which a mapping holds its numbers."""
+    if not isinstance(value, Mapping):
+        return None
+    own = {str(key).lower() for key in value}
+    return next((axes for axes in AXES if set(axes) <= own), None)
 
 
 def _instead(index: int, item: Mapping[str, Any]) -> str:
