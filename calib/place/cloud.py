@@ -15,16 +15,31 @@ from voxgate.calib.place.points import Cloud
 from voxgate.runtime.errors import CalibrationError
 
 MAX_BYTES = 1 << 30
-CLOUD_SUFFIXES = (".ply", ".pcd", ".csv", ".txt", ".xyz", ".pts", ".asc", ".npy", ".tif", ".tiff")
+CLOUD_SUFFIXES = (
+    ".ply",
+    ".pcd",
+    ".csv",
+    ".txt",
+    ".xyz",
+    ".pts",
+    ".asc",
+    ".npy",
+    ".npz",
+    ".tif",
+    ".tiff",
+)
 READERS = {
     ".ply": ply_cloud,
     ".pcd": pcd_cloud,
     ".stl": stl_mesh,
     ".obj": obj_mesh,
     ".npy": array_cloud,
+    ".npz": array_cloud,
     ".tif": picture_cloud,
     ".tiff": picture_cloud,
 }
+OTHER_MESHES = (".3mf", ".off", ".glb", ".gltf", ".dae", ".fbx", ".dxf", ".amf", ".wrl", ".vtk")
+OTHER_CLOUDS = (".e57", ".las", ".laz", ".zdf", ".ptx", ".h5", ".mat", ".bag", ".pcap", ".cdb")
 DRAWINGS = (".step", ".stp", ".iges", ".igs", ".sldprt", ".catpart", ".prt", ".x_t", ".3dm")
 
 
@@ -35,7 +50,7 @@ def read_cloud(path: Path) -> Cloud:
         content = path.read_bytes()
         if len(content) > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES} bytes")
-        _refuse_drawing(path, content)
+        _refuse_others(path, content)
         found = _finite(READERS.get(path.suffix.lower(), table_cloud)(content))
         if not len(found.points):
             raise ValueError("needs finite points, at least one")
@@ -46,12 +61,18 @@ def read_cloud(path: Path) -> Cloud:
         raise CalibrationError(f"{path}: not a point cloud that we read ({error})") from error
 
 
-def _refuse_drawing(path: Path, content: bytes) -> None:
+def _refuse_others(path: Path, content: bytes) -> None:
     if path.suffix.lower() in DRAWINGS or content.startswith(b"ISO-10303-21"):
         raise CalibrationError(
             f"{path}: is a drawing of surfaces, not a mesh: export it from the CAD program as STL "
             "or PLY, in mm, no coarser than 0.05 mm"
         )
+    if path.suffix.lower() in OTHER_MESHES:
+        raise CalibrationError(
+            f"{path}: this mesh is not read: export it as STL, PLY or OBJ, in mm"
+        )
+    if path.suffix.lower() in OTHER_CLOUDS:
+        raise CalibrationError(f"{path}: this cloud is not read: save it as PLY or PCD, in mm")
 
 
 def _finite(cloud: Cloud) -> Cloud:

@@ -16,7 +16,8 @@ def stl_mesh(content: bytes) -> Cloud:
     """Three corners per triangle. Raises ValueError."""
     count = struct.unpack("<I", content[80:HEAD])[0] if len(content) >= HEAD else 0
     text = content[:HEAD].lstrip()[:5].lower() == b"solid" and b"vertex" in content[:4096].lower()
-    if not text and count and len(content) >= HEAD + ROW * count:
+    size = HEAD + ROW * count
+    if count and (len(content) == size or (not text and len(content) > size)):
         corners = np.frombuffer(content, RECORD, count, HEAD)["corners"].reshape(-1, 3)
     else:
         corners = _written(content)
@@ -51,6 +52,8 @@ def obj_mesh(content: bytes) -> Cloud:
             numbers = [each - 1 if each > 0 else len(points) + each for each in corners]
             triangles.append(fan(np.array([numbers])))
     faces = np.concatenate(triangles) if triangles else None
+    if faces is not None and not len(faces):
+        raise ValueError("it has no face of three corners")
     if faces is not None and (faces.min() < 0 or faces.max() >= len(points)):
         raise ValueError("a face names a corner that is not there")
     return Cloud(np.array(points, np.float64).reshape(-1, 3), None, faces)

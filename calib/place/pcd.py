@@ -7,7 +7,7 @@ import struct
 import numpy as np
 
 from voxgate.calib.numerics.least_squares import Array
-from voxgate.calib.place.points import Cloud, brightness, from_columns
+from voxgate.calib.place.points import Cloud, brightness, from_columns, number
 
 KINDS = {"F": "f", "I": "i", "U": "u"}
 PACKED = ("rgb", "rgba")
@@ -69,7 +69,10 @@ def _fields(head: dict[str, list[str]]) -> list[Field]:
 
 def _ascii(fields: list[Field], text: str, count: int) -> dict[str, Array]:
     width = sum(each[2] for each in fields)
-    rows = np.array(text.split()[: width * count], np.float64).reshape(count, width)
+    words = text.split()[: width * count]
+    if len(words) < width * count:
+        raise ValueError("ends before its last point")
+    rows = np.array([number(word) for word in words]).reshape(count, width)
     columns: dict[str, Array] = {}
     at = 0
     for name, kind, many in fields:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from voxgate.calib.numerics.least_squares import Array
-from voxgate.calib.place.points import Cloud, Triangles, fan, from_columns
+from voxgate.calib.place.points import Cloud, Triangles, fan, from_columns, number, strip
 
 TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2",
@@ -21,7 +21,9 @@ TYPES = {
     "float": "f4", "float32": "f4", "double": "f8", "float64": "f8",
 }  # fmt: skip
 FORMATS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
-FACES = ("face", "faces")
+BYTE_MARK = b"\xef\xbb\xbf"
+STRIPS = "tristrips"
+FACES = ("face", "faces", STRIPS)
 CORNERS = ("vertex_indices", "vertex_index")
 
 
@@ -52,8 +54,9 @@ Polygons = list[Triangles]
 
 def ply_cloud(content: bytes) -> Cloud:
     """Points, grey and triangles. Raises ValueError."""
-    ends = re.search(rb"end_header[ \t]*\r?\n", content[: 1 << 20])
-    if not content.startswith(b"ply") or ends is None:
+    content = content.removeprefix(BYTE_MARK)
+    ends = re.search(rb"end_header[ \t]*(?:\r?\n|\r)", content[: 1 << 20])
+    if content[:3].lower() != b"ply" or ends is None:
         raise ValueError("does not begin with ply and a header")
     header = content[: ends.end()].decode("latin-1").splitlines()
     form = next((line.split()[1] for line in header if re.match(r"format\s+\S", line)), None)
@@ -98,17 +101,24 @@ class _Text:
     def table(self, element: _Element) -> Columns:
         """Rows of one size."""
         names = [each.name for each in element.properties]
-        rows = np.array(self._take(len(names) * element.count), np.float64)
+        rows = self._numbers(len(names) * element.count)
         rows = rows.reshape(element.count, len(names))
         return {name: rows[:, column] for column, name in enumerate(names)}
 
     def value(self, of: str) -> float:
         """The next number."""
-        return float(self._take(1)[0])
+        return float(self._numbers(1)[0])
 
     def values(self, of: str, count: int) -> Array:
         """The next few."""
-        return np.array(self._take(count), np.float64)
+        return self._numbers(count)
+
+    def _numbers(self, count: int) -> Array:
+        words = self._take(count)
+        try:
+            return np.array(words, np.float64)
+        except ValueError:
+            return np.array([number(word) for word in words])
 
     def _take(self, count: int) -> list[str]:
         found = self._words[self._at : self._at + count]
@@ -191,7 +201,11 @@ def _assembled(elements: list[_Element], source: _Text | _Binary) -> Cloud:
 
 
 def _polygons(element: _Element, source: _Text | _Binary) -> Triangles:
-    if isinstance(source, _Binary) and (uniform := source.uniform(element)) is not None:
+    if (
+        element.name != STRIPS
+        and isinstance(source, _Binary)
+        and (uniform := source.uniform(element)) is not None
+    ):
         return uniform
     found: Polygons = []
     for _ in range(element.count):
@@ -201,5 +215,6 @@ def _polygons(element: _Element, source: _Text | _Binary) -> Triangles:
                 continue
             values = source.values(each.of, int(source.value(each.length)))
             if each.name in CORNERS and len(values) > 2:
-                found.append(fan(values.astype(np.int64)[None]))
+                whole = values.astype(np.int64)
+                found.append(strip(whole) if element.name == STRIPS else fan(whole[None]))
     return np.concatenate(found) if found else np.empty((0, 3), np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ Triangles = npt.NDArray[np.int64]
 GREY_NAMES = ("intensity", "scalar_intensity", "grey", "gray", "scalar", "i", "reflectivity")
 COLOUR_NAMES = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green",
                                                             "diffuse_blue"))  # fmt: skip
+# as Microsoft's libraries print what is not a number
+NO_NUMBER = re.compile(r"[-+]?(?:nan\(\w+\)|1\.#(?:QNAN|IND|SNAN|INF)\d*)", re.I)
 BRIGHTNESS = np.array([0.299, 0.587, 0.114])  # of red, green and blue
 
 
@@ -50,6 +53,25 @@ def _grey(columns: Mapping[str, Array]) -> Array | None:
 def brightness(colours: Array) -> Array:
     """(n,) of red, green and blue (n, 3)."""
     return np.asarray(colours.astype(np.float64) @ BRIGHTNESS)
+
+
+def number(word: str) -> float:
+    """A number as any library prints it. Raises ValueError."""
+    try:
+        return float(word)
+    except ValueError:
+        if NO_NUMBER.fullmatch(word):
+            return float("nan")
+        raise
+
+
+def strip(corners: npt.NDArray[np.integer]) -> Triangles:
+    """Triangles of strips (k,) in which each corner makes one with the two before it; -1 begins
+    anew."""
+    three = np.lib.stride_tricks.sliding_window_view(corners, 3) if len(corners) > 2 else None
+    if three is None:
+        return np.empty((0, 3), np.int64)
+    return np.asarray(three[(three >= 0).all(axis=1)], np.int64)
 
 
 def fan(corners: npt.NDArray[np.integer]) -> Triangles:

@@ -47,13 +47,14 @@ def text_rows(text: str) -> list[Row]:
     return _assembled(rows, header, under_head)
 
 
-def with_points(text: str) -> str:
-    """Decimal commas as points, where semicolons, tabs or blanks separate the numbers."""
+def with_points(text: str, least: int = min(POSE_SIZES)) -> str:
+    """Decimal commas as points, where semicolons, tabs or blanks separate the numbers, `least` of
+    them in a row."""
     lines = [line for line in text.splitlines() if COMMA.search(line)]
     if not lines or any(re.search(r"\d\.\d", line) for line in lines):
         return text
     separated = [len(re.split(r"[;\t]|\s+", line.strip())) for line in lines]
-    if any(cells < min(POSE_SIZES) for cells in separated) or any(", " in line for line in lines):
+    if any(cells < least for cells in separated) or any(", " in line for line in lines):
         return text
     return COMMA.sub(".", text)
 

@@ -70,6 +70,12 @@ MESHES: dict[str, bytes | str] = {
     + struct.pack("<B3iB4iB2i", 3, 0, 1, 2, 4, 0, 1, 2, 3, 2, 0, 1),
     "upper.stl": SOLID,
     "binary.stl": BINARY_STL + b"\0\0\0",
+    "byte_mark.ply": b"\xef\xbb\xbf" + (HEAD + FACE.format(1) + SQUARE + "4 0 1 2 3\n").encode(),
+    "strip.ply": HEAD
+    + FACE.format(1).replace("face", "tristrips").replace("uchar", "int")
+    + SQUARE.replace("1 1 0\n0 1 0\n", "0 1 0\n1 1 0\n")
+    + "4 1 3 0 2\n",
+    "named_solid.stl": b"solid with a vertex".ljust(80) + BINARY_STL[80:],
     "quad.obj": "# o\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvn 0 0 1\nf 1//1 2//1 3//1 4//1\n",
     "backwards.obj": "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf -4 -3 -2\nf -4/1 -2/2 -1/3\n",
 }
@@ -101,6 +107,13 @@ CLOUDS: dict[str, bytes | str] = {
     "binary.pcd": (FIELDS + "POINTS 2\nDATA binary\n").encode() + INTERLEAVED,
     "compressed.pcd": (FIELDS + "DATA binary_compressed\n").encode() + packed(columns()),
     "xyzrgb.txt": "0 0 1 10 20 30\n1 0 2 10 20 30\n",
+    "decimal_comma.txt": "0,0;0,0;1,0;10;20;30\n1,0;0,0;2,0;10;20;30\n",
+    "with_normals.asc": "//X Y Z R G B Nx Ny Nz\n0 0 1 10 20 30 0 0 -1\n1 0 2 10 20 30 0 0 1\n",
+    "colour_first.csv": "R,G,B,X,Y,Z\n10,20,30,0,0,1\n10,20,30,1,0,2\n",
+    "capitals.ply": "PLY\n"
+    + HEAD[4:].replace("vertex 4", "vertex 3")
+    + "property uchar red\nproperty uchar green\nproperty uchar blue\nend_header\n"
+    + "0 0 1 10 20 30\n-nan(ind) -nan(ind) -nan(ind) 0 0 0\n1 0 2 10 20 30\n",
     "counted.pts": "2\n0 0 1 10 20 30\n1 0 2 10 20 30\n",
     "zivid.ply": HEAD.replace("vertex 4", "vertex 3").replace("ascii 1.0", "ascii 1.0\nobj_info w")
     + "property uchar red\nproperty uchar green\nproperty uchar blue\nend_header\n"
@@ -124,7 +137,12 @@ def test_organised_arrays_are_clouds_without_what_had_no_return(tmp_path: Path) 
     organised[1, 0] = np.nan
     np.save(tmp_path / "a.npy", organised)
     cv2.imwrite(str(tmp_path / "b.tiff"), organised[..., ::-1])
-    for name in ("a.npy", "b.tiff"):
+    np.save(tmp_path / "c.npy", np.moveaxis(np.tile(organised, (5, 5, 1)), 2, 0))
+    named = np.array([tuple(point) for point in POINTS], [(axis, "f4") for axis in "xyz"])
+    np.save(tmp_path / "d.npy", named)
+    np.savez(tmp_path / "e.npz", xyz=organised, rgb=np.zeros((2, 3, 3), np.uint8))
+    assert len(read_cloud(tmp_path / "c.npy").points) == 50
+    for name in ("a.npy", "b.tiff", "d.npy", "e.npz"):
         assert read_cloud(tmp_path / name).points == pytest.approx(POINTS)
 
 
@@ -144,6 +162,11 @@ def test_copies_in_packed_data_may_run_into_themselves() -> None:
         ("e.stl", "ISO-10303-21;\n", "export it from the CAD program as STL"),
         ("f.pcd", FIELDS.replace("4 4 4 4", "3 4 4 4", 1) + "DATA binary\n", "not a point cloud"),
         ("g.pcd", FIELDS + "DATA binary\n", "ends before"),
+        ("i.3mf", "PK", "export it as STL, PLY or OBJ"),
+        ("j.e57", "ASTM-E57", "save it as PLY or PCD"),
+        ("k.obj", "v 0 0 0\nv 1 0 0\nf 1 2\n", "no face of three corners"),
+        ("l.pcd", FIELDS + "DATA ascii\n0 0 1 1\n", "ends before"),
+        ("m.txt", "0,0;0,0;1,0;2;3\n", "x y z"),
         ("h.obj", "v 0 0 0\nf 1 2 3\n", "not there"),
     ],
 )
