@@ -2,8 +2,10 @@
 
 Point to plane with projective association: a measured point is compared with the golden plane at
 the pixel it falls on in the golden camera of the same viewpoint. Gauss-Newton with Geman-McClure
-weights whose scale shrinks, so that a missing bolt or a lump does not pull. A weak prior at "no
-offset" holds directions the surface does not show (a flat plate sliding in its plane) at zero.
+weights whose scale shrinks, so that a missing bolt or a lump does not pull. Until it is clear what
+has moved, places of the surface vote, not points (patches.py): one large face does not lead. A weak
+prior at "no offset" holds directions the surface does not show (a flat plate sliding in its plane)
+at zero.
 
 What limits it is the part: castings that differ by 0.1 mm in shape have no better common place
 than some 0.04 mm at the centre and 0.1 mm at the corners, even with exact camera poses. Edges are
@@ -13,13 +15,14 @@ brought together view by view (`refine_view`), which takes that and the robot's 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.comparison.align_kernels import point_to_plane
 from voxgate.runtime.comparison.expected import ExpectedView, height_mm
+from voxgate.runtime.comparison.patches import votes
 from voxgate.runtime.geometry.lens import SIZE
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Alignment, Note, Reason, View
@@ -30,7 +33,9 @@ Matrix = npt.NDArray[np.float64]
 
 STEP_PX = 5  # every fifth pixel of every fifth row: some 4000 points per view
 REFINE_STEP_PX = 8  # one view has little to correct and no time to lose
-SCALES_MM = (1.5, 0.8, 0.4, 0.2, 0.15, 0.15)  # of the robust weights, one per iteration
+# of the robust weights, one per iteration: first places vote, then points
+VOTED_SCALES_MM = (1.5, 0.8, 0.4, 0.2, 0.15)
+SCALES_MM = (0.15, 0.15)
 REFINE_SCALES_MM = (0.4, 0.2, 0.15)
 GATE_MM = 5.0  # a point further off the plane lies on another surface
 NOISE_MM = 0.1  # of one independent patch: sensor noise and shape scatter of good parts
@@ -51,9 +56,10 @@ REPEATABILITY_DEG = 0.02
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
     """Points (n, 3) float32 that one view measured on the part, its camera frame, mm, and what it
-    should have seen."""
+    should have seen. weights: (n,) float32, what each point counts."""
 
     points: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
     part_from_camera: Transform
     golden: ExpectedView
 
@@ -80,8 +86,9 @@ def align(
         [apply(pair.part_from_camera, pair.points.astype(np.float64)) for pair in pairs]
     ).mean(axis=0)
     sigma = _sigma(PLACEMENT_MM, PLACEMENT_DEG)
-    offset = _fit(pairs, np.eye(4), centre, sigma, SCALES_MM, rays)
-    return _judge(pairs, offset, centre, rays)
+    voted = _fit(_voting(pairs, rays), np.eye(4), centre, sigma, VOTED_SCALES_MM, rays)
+    offset = _fit(pairs, np.eye(4), centre, sigma, SCALES_MM, rays, voted)
+    return _judge(pairs, _rigid(offset, centre), centre, rays)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +115,8 @@ def refine_view(
     if len(pair.points) >= MIN_REFINE_POINTS:
         sigma = _sigma(REPEATABILITY_MM, REPEATABILITY_DEG)
         eye_mm = golden.part_from_camera[:3, 3]
-        start = _fit([pair], start, eye_mm, sigma, REFINE_SCALES_MM, rays)
+        offset = _fit([pair], start, eye_mm, sigma, REFINE_SCALES_MM, rays)
+        start = _rigid(offset, eye_mm) @ start
         centre = apply(view.part_from_camera, pair.points.mean(axis=0, dtype=np.float64))
         moved_mm = float(np.linalg.norm(apply(start, centre) - apply(reference_from_part, centre)))
     return RefinedView(camera_from_reference @ start @ view.part_from_camera, moved_mm)
@@ -119,7 +127,8 @@ def warm_up() -> None:
     one = np.zeros((1, 3), np.float32)
     plane = np.zeros((1, 1, 4), np.float32)
     zeros = np.zeros(SIZE)
-    point_to_plane(one, np.eye(4), plane, zeros, zeros[:3], 1.0, 1.0, np.zeros((6, 7)), one[:, 0])
+    system = np.zeros((6, 7))
+    point_to_plane(one, one[:, 0], np.eye(4), plane, zeros, zeros[:3], 1.0, 1.0, system, one[:, 0])
 
 
 def _pair(view: View, golden: ExpectedView, rays: Rays, step_px: int) -> _Pair:
@@ -129,7 +138,26 @@ def _pair(view: View, golden: ExpectedView, rays: Rays, step_px: int) -> _Pair:
     sparse = Rays(rays.x[every], rays.y[every], rays.lens)
     depth_mm = view.depth_mm[every]
     on_part = height_mm(depth_mm, sparse, view.part_from_camera) >= golden.table_z_mm
-    return _Pair(sparse.points(depth_mm)[on_part], view.part_from_camera, golden)
+    points = sparse.points(depth_mm)[on_part]
+    return _Pair(points, np.ones(len(points), np.float32), view.part_from_camera, golden)
+
+
+def _voting(pairs: Sequence[_Pair], rays: Rays) -> list[_Pair]:
+    """The same points, weighted so that every place and direction of the part counts alike."""
+    placed = [apply(pair.part_from_camera, pair.points.astype(np.float64)) for pair in pairs]
+    normals = [_normals(pair.golden, at, rays) for pair, at in zip(pairs, placed, strict=True)]
+    weights = votes(np.concatenate(placed), np.concatenate(normals))
+    ends = np.cumsum([len(pair.points) for pair in pairs])[:-1]
+    shares = np.split(weights, ends)
+    return [replace(pair, weights=share) for pair, share in zip(pairs, shares, strict=True)]
+
+
+def _normals(golden: ExpectedView, points_part_mm: Matrix, rays: Rays) -> Matrix:
+    """(n, 3) of the golden surface where points (n, 3) of a part in its place fall; part frame."""
+    pixels = np.rint(rays.project(apply(invert(golden.part_from_camera), points_part_mm)))
+    height, width = golden.measured.shape
+    i, j = np.clip(pixels, 0, (width - 1, height - 1)).astype(np.int64).T
+    return np.asarray(golden.plane[j, i, :3] @ golden.part_from_camera[:3, :3].T)
 
 
 def _fit(
@@ -139,10 +167,12 @@ def _fit(
     sigma: Matrix,
     scales_mm: Sequence[float],
     rays: Rays,
-) -> Transform:
-    """`offset @ start` that brings the points onto the planes; offset turns about the centre."""
+    guess: Matrix | None = None,
+) -> Matrix:
+    """The offset (6,) after `start` that brings the points onto the planes: a rotation vector about
+    the centre, rad, and a translation, mm, reference frame."""
     prior = np.diag(1 / sigma**2)
-    offset = np.zeros(6)  # rotation vector, rad, and translation, mm, reference frame
+    offset = np.zeros(6) if guess is None else guess
     for scale_mm in scales_mm:
         moved = _rigid(offset, centre) @ start
         hessian, gradient = prior.copy(), prior @ offset
@@ -151,7 +181,7 @@ def _fit(
             hessian += system[:, :6]
             gradient += system[:, 6]
         offset = offset - np.linalg.solve(hessian, gradient)
-    return _rigid(offset, centre) @ start
+    return offset
 
 
 def _compare(
@@ -164,6 +194,7 @@ def _compare(
     residuals_mm = np.full(len(pair.points), np.nan, np.float32)
     compared = point_to_plane(
         pair.points,
+        pair.weights,
         golden_from_camera,
         pair.golden.plane,
         rays.lens,

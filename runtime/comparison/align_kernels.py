@@ -11,12 +11,15 @@ from voxgate.runtime.geometry.rays import project_point
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def point_to_plane(points, t, plane, lens, centre, scale_mm, gate_mm, system, residuals_mm):
+def point_to_plane(
+    points, weights, t, plane, lens, centre, scale_mm, gate_mm, system, residuals_mm
+):
     """Add the points' equations to `system` (6, 7): Hessian and gradient, golden camera frame.
 
     points (n, 3) float32 of the test camera, t (4, 4) golden_from_test; unknowns are a rotation
     vector about `centre` and a translation. Writes the signed distance to the plane of every point
-    that meets one (+ in front) and returns their number. Weights: Geman and McClure (1985).
+    that meets one (+ in front) and returns their number. The robust weights are of Geman and
+    McClure (1985); `weights` (n,) is what each point counts beside.
     """
     height, width = plane.shape[0], plane.shape[1]
     row = np.empty(6)
@@ -51,7 +54,7 @@ def point_to_plane(points, t, plane, lens, centre, scale_mm, gate_mm, system, re
         row[4] = ny
         row[5] = nz
         share = scale_mm * scale_mm / (scale_mm * scale_mm + residual * residual)
-        weight = share * share
+        weight = weights[p] * share * share
         for k in range(6):
             weighted = weight * row[k]
             for m in range(6):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -61,6 +62,18 @@ def test_every_corner_is_found_within_a_twentieth_of_a_millimetre(
 def test_a_defect_does_not_pull_the_part(boxes: tuple[scene.Box, ...]) -> None:
     standing = scene.offset((0.4, -0.5, 0.0), (0.0, 0.0, 0.3))
     assert _corner_error_mm(_aligned(boxes, standing), standing) < 0.1
+
+
+@pytest.mark.parametrize("moved_mm", [0.8, 1.2])
+def test_one_large_face_that_has_moved_does_not_lead_the_part(moved_mm: float) -> None:
+    def boxes(fin_mm: float) -> tuple[scene.Box, ...]:
+        corners = product((-44.0, -28.0, -12.0, 4.0, 20.0), (-26.0, -4.0, 18.0))
+        pins = [((x, y, 25.0), (x + 8.0, y + 8.0, 35.0)) for x, y in corners]
+        return (scene.BODY, *pins, ((fin_mm, -29.0, 25.0), (fin_mm + 4.0, 29.0, 65.0)))
+
+    golden = scene.golden(POSES, boxes(40.0))
+    views = [scene.look(pose, boxes(40.0 + moved_mm), seed=n) for n, pose in enumerate(POSES)]
+    assert _corner_error_mm(align(views, golden, scene.rays()), np.eye(4)) < 0.1
 
 
 def test_what_is_reported_is_the_offset_of_the_parts_middle() -> None:
