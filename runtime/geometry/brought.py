@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.brought_kernels import NOTHING, UNKNOWN, draw_surface, seen_surface
+from voxgate.runtime.geometry.brought_kernels import NOTHING, draw_surface, seen_surface
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, View
 from voxgate.runtime.transforms import Transform, invert
@@ -38,8 +38,7 @@ def bring(
     """
     of_sensor = rays.shape
     shape = rays.x.shape
-    nearest = crew.scratch("brought.nearest", shape, np.float32)
-    source = crew.scratch("brought.source", shape, np.int32)
+    drawn = crew.scratch("brought.drawn", shape, np.int64)
     depth = np.require(depth_mm, np.float32, ["C", "W"])
     seen, shown = np.empty(shape, np.float32), np.empty(shape, np.int32)
     t, lens = tuple(camera_from_sensor[:3].reshape(-1).tolist()), tuple(rays.lens.tolist())
@@ -47,13 +46,12 @@ def bring(
 
     def draw(index: int) -> None:
         rows = np.array(crew.span(index, shape[0]))
-        own = slice(*rows)
-        nearest[own], source[own] = NOTHING, UNKNOWN
-        draw_surface(rows, depth, of_sensor.x, of_sensor.y, t, lens, step, nearest, source)
+        drawn[slice(*rows)] = NOTHING
+        draw_surface(rows, depth, of_sensor.x, of_sensor.y, t, lens, step, drawn)
 
     def see(index: int) -> None:
         rows = np.array(crew.span(index, shape[0]))
-        seen_surface(rows, nearest, source, np.float32(EDGE_MM), seen, shown)
+        seen_surface(rows, drawn, np.float32(EDGE_MM), seen, shown)
 
     crew.run(draw)
     crew.run(see)  # after all rows are drawn: it looks beyond its own
