@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxgate.export.commands.common import workstation
-from voxgate.export.commands.methods.options import Representation, RepresentationName
+from voxgate.export.commands.methods.options import (
+    Fit,
+    FitName,
+    FpfhStepPx,
+    Representation,
+    RepresentationName,
+    ShapeName,
+    Transformer,
+    TransformerPx,
+    TransformerShape,
+    TransformerWeights,
+)
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
+
+if TYPE_CHECKING:
+    from voxgate.export.training.train import Open, Training
 
 Scans = Annotated[
     list[Path],
@@ -19,7 +33,7 @@ Scans = Annotated[
 ]
 Model = Annotated[Path, typer.Option(help="The new model; its log is written beside it.")]
 Colour = Annotated[bool, typer.Option(help="Learn the picture too; grey counts thrice.")]
-Epochs = Annotated[int, typer.Option(min=1, max=100000, help="The appendix: 50.")]
+Epochs = Annotated[int, typer.Option(min=1, max=100000, help="As published: 50.")]
 Turned = Annotated[
     int, typer.Option(min=0, max=1000, help="Copies of each sample turned by up to 5 degrees.")
 ]
@@ -45,9 +59,14 @@ def train_autoencoder(
     as_json: AsJson = False,
 ) -> None:
     """The autoencoder of MVTec 3D-AD; one that was killed goes on with the same command."""
-    _train(
-        "autoencoder", scan, out, shape, colour, epochs, turned, seed, minutes, calibration, as_json
-    )
+    with errors_as_json(as_json), workstation("train autoencoder"):
+        from voxgate.export.training.mvtec import ReconstructionTraining
+        from voxgate.export.training.train import Training
+
+        volume = shape is RepresentationName.VOXEL
+        course = ReconstructionTraining("autoencoder", volume, colour, epochs, turned)
+        training = Training("autoencoder", tuple(scan), out, seed, minutes, calibration)
+        _train(training, course.open, as_json)
 
 
 @app.command("anogan")
@@ -64,43 +83,96 @@ def train_anogan(
     as_json: AsJson = False,
 ) -> None:
     """f-AnoGAN of MVTec 3D-AD: so many epochs of its generator, then as many of its encoder."""
-    _train("anogan", scan, out, shape, colour, epochs, turned, seed, minutes, calibration, as_json)
+    with errors_as_json(as_json), workstation("train anogan"):
+        from voxgate.export.training.mvtec import ReconstructionTraining
+        from voxgate.export.training.train import Training
+
+        volume = shape is RepresentationName.VOXEL
+        course = ReconstructionTraining("anogan", volume, colour, epochs, turned)
+        training = Training("anogan", tuple(scan), out, seed, minutes, calibration)
+        _train(training, course.open, as_json)
 
 
-def _train(
-    method: str,
-    scans: list[Path],
-    out: Path,
-    shape: RepresentationName,
-    colour: bool,
-    epochs: int,
-    turned: int,
-    seed: int,
-    minutes: float | None,
-    calibration: Path | None,
-    as_json: bool,
+@app.command("cfm")
+def train_cfm(
+    scan: Scans,
+    weights: TransformerWeights,
+    out: Model,
+    backbone: Transformer = "dinov2_vitb14",
+    shape: TransformerShape = ShapeName.DEPTH,
+    input_px: TransformerPx = 518,
+    fit: Fit = FitName.PAD,
+    fpfh_step_px: FpfhStepPx = 4,
+    epochs: Epochs = 50,
+    seed: Seed = 0,
+    minutes: Minutes = None,
+    calibration: CalibrationFile = None,
+    as_json: AsJson = False,
 ) -> None:
-    with errors_as_json(as_json), workstation(f"train {method}"), progress_bar(as_json) as progress:
-        from voxgate.export.training.train import Training, train
+    """CFM's two mappings as SiM3D learns them; the model holds its backbone too."""
+    with errors_as_json(as_json), workstation("train cfm"):
+        from voxgate.export.training.mapping import MappingTraining
+        from voxgate.export.training.train import Training
+        from voxgate.runtime.recipe.manifest import FpfhSection
 
-        training = Training(
-            method=method,
-            scans=tuple(scans),
-            out=out,
-            volume=shape is RepresentationName.VOXEL,
-            colour=colour,
-            epochs=epochs,
-            times=turned,
-            seed=seed,
-            minutes=minutes,
-            calibration=calibration,
+        section = FpfhSection(step_px=fpfh_step_px)
+        course = MappingTraining(
+            weights, backbone, shape.value, input_px, fit.value, section, epochs
         )
-        found = train(training, task_on(progress, "train"))
+        training = Training("cfm", tuple(scan), out, seed, minutes, calibration)
+        _train(training, course.open, as_json)
+
+
+@app.command("efficientad")
+def train_efficientad(
+    scan: Scans,
+    teacher: Annotated[
+        Path, typer.Option(help="State dict of the public teacher, S or M: it stays as it is.")
+    ],
+    out: Model,
+    others: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of pictures of anything else (ImageNet in the paper); default: without "
+            "that penalty."
+        ),
+    ] = None,
+    input_px: Annotated[
+        int, typer.Option(min=256, help="Side of the square the networks see (SiM3D: 1540).")
+    ] = 256,
+    steps: Annotated[
+        int, typer.Option(min=1, max=1000000, help="SiM3D: 1000, the paper: 70000.")
+    ] = 1000,
+    teacher_normalisation: Annotated[
+        bool, typer.Option(help="Normalise the teacher's channels (SiM3D does not).")
+    ] = True,
+    seed: Seed = 0,
+    minutes: Minutes = None,
+    calibration: CalibrationFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """EfficientAD's student and autoencoder; 50 steps are an epoch."""
+    with errors_as_json(as_json), workstation("train efficientad"):
+        from voxgate.export.training.efficientad import EfficientAdTraining
+        from voxgate.export.training.train import Training
+
+        course = EfficientAdTraining(teacher, others, input_px, steps, teacher_normalisation)
+        training = Training("efficientad", tuple(scan), out, seed, minutes, calibration)
+        _train(training, course.open, as_json)
+
+
+def _train(training: Training, opened: Open, as_json: bool) -> None:
+    from voxgate.export.training.train import train
+
+    with progress_bar(as_json) as progress:
+        found = train(training, opened, task_on(progress, "train"))
     said = found.to_json()
     if as_json:
         typer.echo(json.dumps(said))
         return
+    out = training.out
     typer.echo(
         f"model written: {out} ({said['epochs']} of {said['planned_epochs']} epochs; log: "
-        f"{said['log']}); voxgate export {method} --checkpoint {out} --scan {scans[0]} --out RECIPE"
+        f"{said['log']}); voxgate export {training.method} --checkpoint {out} "
+        f"--scan {training.scans[0]} --out RECIPE"
     )

@@ -78,8 +78,12 @@ def open_picture_and_shape(
         fit=asked.fit,
         patches=patches,
     )
-    shape = asked.shape
-    section = asked.fpfh if shape == "fpfh" else None
+    return picture_and_shape(golden, eye, asked.shape, asked.fpfh)
+
+
+def picture_and_shape(golden: Golden, eye: Eye, shape: Shape, fpfh: FpfhSection) -> PictureAndShape:
+    """Both senses of an open eye. fpfh: how descriptors are made, where shape is one."""
+    section = fpfh if shape == "fpfh" else None
     inputs = spec(INPUT_OF["image"], golden, section), spec(INPUT_OF[shape], golden, section)
     picture = PictureFeatures(eye, "image").eval()
     shape_px = inputs[1].shape[2], inputs[1].shape[3]

@@ -56,18 +56,23 @@ def load_stages(name: str, weights: Path, stages: tuple[int, ...]) -> nn.Module:
 
 
 def load_tokens(name: str, weights: Path, size_px: tuple[int, int]) -> nn.Module:
+    """As `tokens_of`, from a file. Raises EngineError."""
+    return tokens_of(name, load_weights(weights, f"weights of {name}"), weights, size_px)
+
+
+def tokens_of(name: str, state: State, path: Path, size_px: tuple[int, int]) -> nn.Module:
     """A vision transformer: (1, 3, *size_px) -> (1, c, h / patch, w / patch), last normed layer.
 
-    The position embedding is brought to this size once, here. Raises EngineError.
+    The position embedding is brought to this size once, here. path: of the file that the layers
+    come from, for what is said of them. Raises EngineError.
     """
-    state = load_weights(weights, f"weights of {name}")
     with _plain_attention():
         network = _created(name, img_size=size_px, num_classes=0, global_pool="")
     _check_patches(name, network, size_px)
     if _is_plain_dinov2(name, network):
         state = with_published_positions(state, network.patch_embed.grid_size)
     state = timm.models.vision_transformer.checkpoint_filter_fn(dict(state), network)
-    load_state(network, _needed(state, network), weights)
+    load_state(network, _needed(state, network), path)
     return Tokens(_frozen(network), size_px)
 
 

@@ -31,8 +31,9 @@ def grown(rows: Rows, bad: Labels, kind: str = "brf") -> Any:
 
     brf: boosted random forest, 10 rounds of 200 trees; rf: 2000 trees in one round; bt: 2000 rounds
     of one tree. Depth 5, rows, columns per tree and per node sampled to 0.6 (bt: per tree all), L1
-    of 1, `binary:logitraw`. Source: SegAD supplement, A.1. Raises EngineError without xgboost, or
-    with parts of one kind only.
+    of 1, `binary:logitraw`; all bad parts together weigh as much as the good ones, whatever their
+    numbers (`scale_pos_weight`). Source: SegAD supplement, A.1, and its published code. Raises
+    EngineError without xgboost, or with parts of one kind only.
     """
     try:
         import xgboost
@@ -51,6 +52,7 @@ def grown(rows: Rows, bad: Labels, kind: str = "brf") -> Any:
         "colsample_bytree": 1.0 if kind == "bt" else SAMPLING,
         "colsample_bynode": SAMPLING,
         "alpha": L1,
+        "scale_pos_weight": float((~bad).sum() / bad.sum()),
         "seed": SEED,
         "nthread": 1,  # the same forest on every machine
         "verbosity": 0,

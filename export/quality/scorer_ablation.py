@@ -18,12 +18,11 @@ from voxgate.export.evaluation.metrics.detection import classification_auroc
 from voxgate.export.quality.forests import FOREST_KINDS, grown, margins
 from voxgate.export.quality.scorer import Table
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.zone_statistics import STATISTICS
+from voxgate.runtime.recipe.zone_statistics import LARGEST
 
 ALL = "All AD"
 FOLDS = 5
 SEED = 23
-LARGEST = f"/{STATISTICS[0]}"
 
 Margins = npt.NDArray[np.float64]
 
@@ -116,7 +115,7 @@ def _margins(train: Table, test: Table, kind: str) -> Margins:
 
 
 def _largest(table: Table) -> Margins:
-    own = [number for number, name in enumerate(table.names) if name.endswith(LARGEST)]
+    own = [number for number, name in enumerate(table.names) if name.endswith(f"/{LARGEST}")]
     seen = np.nan_to_num(table.rows[:, own].astype(np.float64))  # a zone without a voxel says 0
     largest: Margins = seen.max(axis=1)
     return largest

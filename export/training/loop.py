@@ -18,6 +18,8 @@ from voxgate.export.features.checkpoint import UNREADABLE
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""What trainings run on; models are saved as of the CPU."""
 Losses = dict[str, float]
 OnEpoch = Callable[[int, int, Losses], None]
 """(epochs done, of, the last one's losses)."""
@@ -60,10 +62,10 @@ class Plan:
 
 
 def learn(learner: Learner, plan: Plan, now_s: Callable[[], float], on_epoch: OnEpoch) -> History:
-    """Every epoch that is still missing. Raises EngineError for a kept file of another training."""
+    """Every epoch that is still missing; now_s: since the command began. Raises EngineError for a
+    kept file of another training."""
     history = _restored(learner, plan)
-    begun_s = now_s()
-    while len(history.epochs) < learner.epochs and not _is_over(plan, now_s() - begun_s):
+    while len(history.epochs) < learner.epochs and not _is_over(plan, now_s()):
         number = len(history.epochs)
         torch.manual_seed(plan.seed * learner.epochs + number)
         losses = learner.epoch(number, np.random.default_rng([plan.seed, number]))

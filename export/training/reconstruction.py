@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from voxgate.export.methods.mvtec.networks import Stack, decoder, encoder
-from voxgate.export.training.loop import Losses
+from voxgate.export.training.loop import DEVICE, Losses
 from voxgate.export.training.samples import Samples
 
 EPOCHS = 50
@@ -47,8 +47,8 @@ class Autoencoder:
     def __init__(self, samples: Samples, volume: bool, constants: Constants, epochs: int = EPOCHS):
         channels = samples.learnt.shape[1]
         self.samples, self.epochs, self.batch = samples, epochs, constants.batch
-        self.encoder = encoder(channels, constants.latent, volume)
-        self.decoder = decoder(channels, constants.latent, volume)
+        self.encoder = encoder(channels, constants.latent, volume).to(DEVICE)
+        self.decoder = decoder(channels, constants.latent, volume).to(DEVICE)
         self.weight = empty_share(samples.learnt) if volume else None
         self.optimizer = torch.optim.Adam(_all(self.encoder, self.decoder), constants.rate)
 
@@ -62,7 +62,7 @@ class Autoencoder:
             self.optimizer.step()
             total += float(loss.detach()) * len(batch)
         with torch.no_grad():
-            held = [float(self._loss(each[None])) for each in self.samples.held]
+            held = [float(self._loss(each[None].to(DEVICE))) for each in self.samples.held]
         return {"learnt": total / len(self.samples.learnt), "held back": float(np.mean(held))}
 
     def _loss(self, batch: torch.Tensor) -> torch.Tensor:
@@ -89,9 +89,9 @@ class Anogan:
         self.samples, self.epochs, self.batch = samples, 2 * epochs, constants.batch
         self.of_gan, self.latent = epochs, constants.latent
         self.code_shape = (constants.latent, *(1,) * (samples.learnt.ndim - 2))
-        self.encoder = encoder(channels, constants.latent, volume)
-        self.decoder = decoder(channels, constants.latent, volume)
-        self.critic = encoder(channels, 1, volume)
+        self.encoder = encoder(channels, constants.latent, volume).to(DEVICE)
+        self.decoder = decoder(channels, constants.latent, volume).to(DEVICE)
+        self.critic = encoder(channels, 1, volume).to(DEVICE)
         rate = constants.rate
         self.of_generator = torch.optim.Adam(self.decoder.parameters(), rate)
         self.of_critic = torch.optim.Adam(self.critic.parameters(), rate)
@@ -143,13 +143,13 @@ class Anogan:
 
     def _penalty(self, batch: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
         """How far the critic's slope is from 1 between real and made."""
-        share = torch.rand(len(batch), *(1,) * (batch.ndim - 1))
+        share = torch.rand(len(batch), *(1,) * (batch.ndim - 1)).to(DEVICE)
         between = (share * batch + (1 - share) * made).requires_grad_()
         (slope,) = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)
         return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
     def _codes(self, count: int) -> torch.Tensor:
-        return torch.randn(count, *self.code_shape)
+        return torch.randn(count, *self.code_shape).to(DEVICE)
 
     def state(self) -> dict[str, Any]:
         """Networks and optimisers."""
@@ -173,7 +173,7 @@ def batches(samples: torch.Tensor, size: int, rng: np.random.Generator) -> Itera
     """All samples in a new order, the last batch as large as what is left."""
     order = torch.from_numpy(rng.permutation(len(samples)))
     for chosen in order.split(size):
-        yield samples[chosen]
+        yield samples[chosen].to(DEVICE)
 
 
 def _ziz(found: list[tuple[float, float]]) -> Losses:

@@ -42,7 +42,7 @@ def depth_samples(
     """256 x 256 pictures of every view and of its turned copies."""
     rng = np.random.default_rng(seed)
     views = [(golden, view) for golden in goldens for view in golden.views]
-    back = set(rng.permutation(len(views))[: _held(len(views))].tolist())
+    back = held_back(len(views), rng)
     learnt: list[Planes] = []
     held: list[Planes] = []
     for number, (golden, view) in enumerate(views):
@@ -65,7 +65,7 @@ def voxel_samples(
             for view in golden.views:
                 grid.add(view, golden.rays, turn_about(middle, angle), golden.table_z_mm)
             grids.append(plain_voxels(grid.tensors(), colour))
-    back = set((1 + rng.permutation(len(grids) - 1))[: _held(len(grids))].tolist())
+    back = {1 + number for number in held_back(len(grids) - 1, rng)}
     learnt = [grid for number, grid in enumerate(grids) if number not in back]
     return Samples(_joined(learnt), _joined([grids[number] for number in sorted(back)]))
 
@@ -91,8 +91,9 @@ def _middle_mm(golden: Golden) -> npt.NDArray[np.float64]:
     return np.asarray((together.min(axis=0) + together.max(axis=0)) / 2)
 
 
-def _held(count: int) -> int:
-    return max(1, round(HELD_BACK * count))
+def held_back(count: int, rng: np.random.Generator) -> set[int]:
+    """Numbers of those that nothing is learnt from: a tenth, at least one."""
+    return set(rng.permutation(count)[: max(1, round(HELD_BACK * count))].tolist())
 
 
 def _joined(planes: Sequence[Planes]) -> torch.Tensor:

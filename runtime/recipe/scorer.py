@@ -49,7 +49,7 @@ class Scorer:
     def check_zones(self, zones: Zones) -> None:
         """Raises ValueError when it was trained on other zones."""
         if feature_names(self.channels, zones) != self.names:
-            raise ValueError("the scorer was trained on other zones: train it again")
+            raise ValueError("the scorer was trained on other zones or statistics: train it again")
 
     def score(
         self, volumes: Mapping[str, Volume], zones: Zones, reference_from_part: Transform

@@ -108,7 +108,7 @@ def scorer() -> Scorer:
     """One tree that looks at the model's largest score."""
     names = feature_names(("model",), Zones.whole())
     forest = Forest(
-        feature=np.array([0, -1, -1], np.int32),
+        feature=np.array([names.index("model/max"), -1, -1], np.int32),
         value=np.array([0.5, -2.0, 2.0], np.float32),
         yes=np.array([1, 0, 0], np.int32),
         no=np.array([2, 0, 0], np.int32),

@@ -19,6 +19,7 @@ from voxgate.export.golden.golden import Golden
 from voxgate.export.methods.mvtec.model_file import read_pair
 from voxgate.export.methods.mvtec.reconstruction import ReconstructionOptions, load_reconstruction
 from voxgate.export.training.loop import History, Plan, learn
+from voxgate.export.training.mvtec import ReconstructionTraining
 from voxgate.export.training.reconstruction import CONSTANTS, Anogan, Autoencoder, empty_share
 from voxgate.export.training.samples import Samples, depth_samples
 from voxgate.export.training.train import Training, train
@@ -62,14 +63,15 @@ def test_a_trained_model_needs_further_words(
 ) -> None:
     scans = (small_scans / "golden",)
     out = tmp_path / "m.pth"
-    training = Training(method, scans, out, epochs=1, times=0)
-    found = train(training)
+    training = Training(method, scans, out)
+    course = ReconstructionTraining(method, epochs=1, times=0)
+    found = train(training, course.open)
     assert found.to_json()["epochs"] == found.planned
     source = load_reconstruction(method, small_golden, ReconstructionOptions(checkpoint=out))
     assert agree(source, small_golden) < 1e-3
     assert source.provenance["training"]["seed"] == 0
     with pytest.raises(EngineError, match="exists; a model is never changed"):
-        train(training)
+        train(training, course.open)
     other = "anogan" if method == "autoencoder" else "autoencoder"
     with pytest.raises(EngineError, match=f"is of {method}: voxgate export {method}"):
         read_pair(out, other)
@@ -89,7 +91,7 @@ def small(method: str, seed: int = 0) -> Autoencoder | Anogan:
 def test_what_an_epoch_depends_on_is_not_all_kept(method: str, tmp_path: Path) -> None:
     straight = small(method)
     learn(straight, Plan(tmp_path / "a", "it", 1), lambda: 0.0, lambda *_: None)
-    clock = iter([0.0, 0.0, *[99.0] * 9])
+    clock = iter([0.0, *[99.0] * 9])
     half = Plan(tmp_path / "b", "it", 1, most_s=9.0)
     history = learn(small(method), half, lambda: next(clock), lambda *_: None)
     assert len(history.epochs) == 1

@@ -16,13 +16,17 @@ from voxgate.export.commands.methods.options import (
     Transformer,
     TransformerPx,
     TransformerShape,
-    TransformerWeights,
 )
 
 
 @with_common
 def cfm(
-    weights: TransformerWeights,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="State dict of the vision transformer; a checkpoint of voxgate train holds it."
+        ),
+    ] = None,
     picture_to_shape: Annotated[
         Path | None, typer.Option(help="State dict of the mapping from picture to shape features.")
     ] = None,
@@ -30,7 +34,10 @@ def cfm(
         Path | None, typer.Option(help="State dict of the mapping back.")
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="anomalib checkpoint that holds both mappings.")
+        Path | None,
+        typer.Option(
+            help="Model of voxgate train: it names all that follows. Or an anomalib checkpoint."
+        ),
     ] = None,
     backbone: Transformer = "dinov2_vitb14",
     shape: TransformerShape = ShapeName.DEPTH,
@@ -41,7 +48,7 @@ def cfm(
     common: Common,
 ) -> None:
     """CFM as SiM3D runs it: DINO features and FPFH, or DINO on pictures and on depth."""
-    from voxgate.export.methods.cfm import CfmOptions, load_cfm
+    from voxgate.export.methods.cfm.load import CfmOptions, load_cfm
     from voxgate.runtime.recipe.manifest import FpfhSection
 
     options = CfmOptions(

@@ -14,7 +14,10 @@ from voxgate.export.commands.methods.options import PreparedPx
 @with_common
 def efficientad(
     checkpoint: Annotated[
-        Path | None, typer.Option(help="anomalib 2.x checkpoint (.ckpt), S or M.")
+        Path | None,
+        typer.Option(
+            help="Model of voxgate train: it names all that follows. Or an anomalib 2.x checkpoint."
+        ),
     ] = None,
     teacher: Annotated[
         Path | None, typer.Option(help="State dict of the public implementation's teacher.")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from voxgate.export.evaluation.cases import Case, Picture, PictureCase
 from voxgate.export.evaluation.judges.backproject import pinhole_rays, pixel_scores
 from voxgate.export.evaluation.judges.case_records import Judged, Judgement, judged_picture
+from voxgate.export.evaluation.judges.picture_inputs import Standing, model_inputs
 from voxgate.export.evaluation.picture_pose import lifted
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.engines.engine import (
@@ -24,8 +25,7 @@ from voxgate.runtime.engines.engine import (
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.nouns import View
-from voxgate.runtime.pixels.colour import by_channels, grey_and_colour
-from voxgate.runtime.recipe.manifest import Manifest
+from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import invert
 
@@ -44,9 +44,10 @@ class PictureJudge:
             self._open()
         picture_case = cast(PictureCase, case)
         picture = picture_case.picture()
+        standing = Standing.of(self.recipe)
         begun = time.perf_counter()
         maps = [
-            score_map(engine, model_inputs(each.manifest, picture, case.name)).score
+            score_map(engine, model_inputs(each.manifest, picture, case.name, standing)).score
             for each, engine in zip(self.recipe.models, self._engines, strict=True)
         ]
         score = np.max(maps, axis=0)
@@ -107,30 +108,6 @@ class VoxelPictureJudge:
         found = score_volume(self._engine, {s.name: tensors[s.name] for s in self._engine.inputs})
         ijk = np.argwhere(found > 0).astype(np.int32)
         return pixel_scores(cube.spec, ijk, found[tuple(ijk.T)], rays, invert(pose))
-
-
-def model_inputs(
-    manifest: Manifest, picture: Picture, name: str
-) -> dict[str, npt.NDArray[np.generic]]:
-    needed = {spec.name: spec for spec in manifest.inputs}
-    shown = by_channels(picture.image)
-    # a grey picture for a model that sees colour is refused by its shape below
-    channels = needed["image"].shape[1] if "image" in needed else 1
-    offered: dict[str, npt.NDArray[np.generic]] = {"image": shown.get(channels, shown[1])}
-    if picture.depth_mm is not None:
-        offered["depth_mm"] = np.nan_to_num(picture.depth_mm, nan=0.0)[None, None]
-    if lacking := set(needed) - set(offered):
-        raise RecipeError(
-            f"{name}: recipe {manifest.name} wants {', '.join(sorted(lacking))}, a single picture "
-            f"has {', '.join(offered)}: choose a method that scores pictures alone"
-        )
-    for key, spec in needed.items():
-        if offered[key].shape != spec.shape:
-            raise RecipeError(
-                f"{name}: {key} is {offered[key].shape[1:]}, recipe {manifest.name} takes "
-                f"{spec.shape[1:]}: export it for pictures of this size and as many channels"
-            )
-    return {key: offered[key] for key in needed}
 
 
 def _judged(case: PictureCase, key: str, score: npt.NDArray[np.float32], seconds: float) -> Judged:

@@ -41,6 +41,17 @@ def classification_auroc(scores: Scores, anomalous: Mask) -> float:
     return auroc(scores, anomalous)
 
 
+def fpr_at_tpr(scores: Scores, anomalous: Mask, tpr: float = 0.95) -> float:
+    """FPR@95TPR: share of good elements that reach the score which all but 5 % of the bad ones do.
+
+    That score is the bad ones' quantile, between two of them on a straight line. Source: SegAD,
+    its published code. Raises ValueError without both kinds.
+    """
+    flat, bad = np.ravel(scores), np.ravel(anomalous)
+    _check(flat, bad)
+    return float((flat[~bad] >= np.quantile(flat[bad], 1 - tpr)).mean())
+
+
 def roc_curve(scores: Scores, anomalous: Mask) -> Curve:
     """False positive rate against true positive rate, at every distinct score.
 

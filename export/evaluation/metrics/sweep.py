@@ -22,7 +22,8 @@ Ties = Literal["step", "linear"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """rate (m,) ascending false positive rate, 0..1, and value (m,) reached there.
+    """rate (m,) ascending false positive rate, 0..1, and value (m,) reached there, 0..1: shares
+    whose sum rounds to more are 1.
 
     threshold (m,): the score at and above which both hold, descending.
     """
@@ -59,8 +60,8 @@ def sweep(
     """Rate and summed gain of everything at or above each distinct score, highest first.
 
     scores (n,), finite; sound (n,): what must not be above a threshold, the rate counts it;
-    gain (n,): what each element adds to the value; total: all sound elements, if the lowest
-    scores were left away. Raises ValueError without a sound element.
+    gain (n,): what each element adds to the value, a share of 1 in all; total: all sound
+    elements, if the lowest scores were left away. Raises ValueError without a sound element.
     """
     total = int(np.count_nonzero(sound)) if total is None else total
     if total == 0:
@@ -68,9 +69,10 @@ def sweep(
     order = np.argsort(scores)[::-1]
     sorted_scores = scores[order]
     last_of_tie = np.append(np.flatnonzero(np.diff(sorted_scores)), scores.size - 1)
+    value = np.cumsum(gain[order], dtype=np.float64)[last_of_tie]
     return Curve(
         rate=np.cumsum(sound[order])[last_of_tie] / total,
-        value=np.cumsum(gain[order], dtype=np.float64)[last_of_tie],
+        value=np.minimum(value, 1.0),
         threshold=sorted_scores[last_of_tie].astype(np.float64),
     )
 

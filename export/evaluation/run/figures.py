@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from voxgate.export.evaluation.metrics.detection import classification_auroc, instance_auroc
+from voxgate.export.evaluation.metrics.detection import (
+    classification_auroc,
+    fpr_at_tpr,
+    instance_auroc,
+)
 from voxgate.export.evaluation.metrics.objects import object_accuracy, object_auroc
 from voxgate.export.evaluation.metrics.pixels import (
     aupro_over_limits,
@@ -108,10 +112,12 @@ def _volume_figures(
     figures = {
         "I-AUROC": _defined(lambda: instance_auroc(scores, anomalous)),
         "V-AUPRO@1%": _defined(lambda: voxel_aupro(StoredVolumes(store, names))),
+        "FPR@95TPR": _defined(lambda: fpr_at_tpr(scores, anomalous)),
     }
     if all(record.scorer is not None for record in records):
         classified = np.array([record.scorer for record in records], np.float64)
         figures["Cl. AUROC"] = _defined(lambda: classification_auroc(classified, anomalous))
+        figures["Cl. FPR@95TPR"] = _defined(lambda: fpr_at_tpr(classified, anomalous))
     return figures
 
 
@@ -139,6 +145,7 @@ def _picture_figures(
         "AU-PRO@0.3": _defined(lambda: pixel_aupro(pictures)),
         "pixel AUROC": _defined(lambda: pixel_auroc(pictures)),
         "segmentation pixel AUROC": _defined(lambda: segmentation_pixel_auroc(pictures)),
+        "FPR@95TPR": _defined(lambda: fpr_at_tpr(scores, anomalous)),
     }
     defined = figures["AU-PRO@0.3"] is not None
     return figures, aupro_over_limits(pictures) if defined else {}

@@ -11,7 +11,8 @@ from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel, Eff
 from voxgate.export.features.anomalib_checkpoint import anomalib_checkpoint
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px
-from voxgate.export.methods.efficientad.public import METHOD, public_source
+from voxgate.export.methods.efficientad.model_file import METHOD, was_trained_here
+from voxgate.export.methods.efficientad.public import public_source, trained_source
 from voxgate.export.methods.from_anomalib import AnomalibNetwork, anomalib_source, filled
 from voxgate.export.source import Source
 from voxgate.runtime.errors import EngineError
@@ -21,7 +22,8 @@ LEAST_PX = 256  # below, the autoencoder has fewer pixels than its code looks at
 
 @dataclass(frozen=True, slots=True)
 class EfficientAdOptions:
-    """Either a checkpoint, or three files of the public implementation.
+    """Either a checkpoint, of `voxgate train` or of anomalib, or three files of the public
+    implementation.
 
     input_px: side of the square that the networks see; None: the checkpoint's, 256 for the public
     ones. normalisation: .npz with mean, std (c,), q_st, q_ae (2,); None: from the golden scan.
@@ -47,6 +49,8 @@ def load_efficientad(golden: Golden, options: EfficientAdOptions) -> Source:
         )
     if options.input_px is not None and options.input_px < LEAST_PX:
         raise EngineError(f"the input must be at least {LEAST_PX} px, got {options.input_px}")
+    if options.checkpoint is not None and was_trained_here(options.checkpoint):
+        return trained_source(golden, options.checkpoint)
     if options.checkpoint is not None:
         return _from_anomalib(golden, options.checkpoint, options)
     return public_source(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,15 @@ from voxgate.export.features.published_steps import picture_planes, published_pi
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px, spec
 from voxgate.export.methods.efficientad.graph import PublicNetwork
-from voxgate.export.methods.efficientad.networks import networks_of
+from voxgate.export.methods.efficientad.model_file import METHOD, ROLES, read_networks
+from voxgate.export.methods.efficientad.networks import Networks, networks_of
 from voxgate.export.methods.efficientad.normalisation import Normalisation, read_normalisation
 from voxgate.export.methods.efficientad.published import Published
 from voxgate.export.methods.from_anomalib import versions
 from voxgate.export.source import Source
 from voxgate.runtime.errors import EngineError
 
-METHOD = "efficientad"
 QUANTILES = (0.9, 0.995)  # of good maps, paper section 3.4: they become 0 and 0.1
-_ROLES = ("teacher", "student", "autoencoder")
 
 
 def public_source(
@@ -40,27 +39,49 @@ def public_source(
     normalisation: .npz, None: from the golden scan, without the teacher's if that is not wanted.
     Raises EngineError for files that do not fit together.
     """
-    states = [load_weights(file, f"the {what}") for file, what in zip(files, _ROLES, strict=True)]
+    states = [load_weights(file, f"the {what}") for file, what in zip(files, ROLES, strict=True)]
     networks = networks_of(files, states)
-    steps = _public_steps(side)
-    published = Published(networks, steps, size_px(golden))
+    published = Published(networks, _public_steps(side), size_px(golden))
     scale = (
         _golden_normalisation(golden, published, teacher_normalisation)
         if normalisation is None
         else read_normalisation(normalisation, published.channels)
     )
+    origin = {
+        "form": "public implementation",
+        "sha256": {role: sha256_of(file) for role, file in zip(ROLES, files, strict=True)},
+        "normalisation": "golden scan" if normalisation is None else "file",
+    }
+    return _source(golden, networks, published, scale, origin)
+
+
+def trained_source(golden: Golden, path: Path) -> Source:
+    """What `voxgate train efficientad` wrote. Raises EngineError."""
+    trained = read_networks(path)
+    networks = networks_of([path] * len(ROLES), trained.states)
+    published = Published(networks, _public_steps(trained.side), size_px(golden))
+    origin = {
+        "form": "voxgate train",
+        "checkpoint_sha256": sha256_of(path),
+        "training": dict(trained.record),
+    }
+    return _source(golden, networks, published, trained.scale, origin)
+
+
+def _source(
+    golden: Golden,
+    networks: Networks,
+    published: Published,
+    scale: Normalisation,
+    origin: Mapping[str, Any],
+) -> Source:
+    steps = published.steps
     return Source(
         method=METHOD,
         inputs=(spec("image", golden),),
         network=PublicNetwork(size_px(golden), _without_imagenet(steps), networks, scale),
         original=lambda inputs: published.score(inputs, scale),
-        provenance={
-            "form": "public implementation",
-            "size": networks.size,
-            "input_px": [side, side],
-            "sha256": {role: sha256_of(file) for role, file in zip(_ROLES, files, strict=True)},
-            "normalisation": "golden scan" if normalisation is None else "file",
-        },
+        provenance={"size": networks.size, "input_px": list(steps.resize_px), **origin},
         keep_float32=("picture", "distance", "autoencoder.decoder"),
         tools=versions("anomalib"),
     )

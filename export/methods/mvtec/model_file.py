@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from voxgate.export.features.checkpoint import State, read_content
-from voxgate.runtime.errors import EngineError
+from voxgate.export.features.checkpoint import State
+from voxgate.export.features.model_file import read_model, write_model
 from voxgate.runtime.recipe.manifest import VoxelSection
 
 FORMAT = "voxgate-reconstruction-1"
@@ -36,33 +34,21 @@ class TrainedPair:
 
 def write_pair(path: Path, pair: TrainedPair) -> None:
     """The whole file or none."""
-    written = path.with_name(path.name + ".new")
-    torch.save(
-        {
-            "format": FORMAT,
-            "method": pair.method,
-            "volume": pair.volume,
-            "colour": pair.colour,
-            "far_mm": pair.far_mm,
-            "cube": None if pair.cube is None else pair.cube.model_dump(),
-            "encoder": dict(pair.encoder),
-            "decoder": dict(pair.decoder),
-            "record": dict(pair.record),
-        },
-        written,
-    )
-    written.replace(path)
+    content = {
+        "volume": pair.volume,
+        "colour": pair.colour,
+        "far_mm": pair.far_mm,
+        "cube": None if pair.cube is None else pair.cube.model_dump(),
+        "encoder": dict(pair.encoder),
+        "decoder": dict(pair.decoder),
+        "record": dict(pair.record),
+    }
+    write_model(path, FORMAT, pair.method, content)
 
 
 def read_pair(path: Path, method: str) -> TrainedPair:
     """Raises EngineError for a file that `voxgate train` did not write, or of another method."""
-    content = read_content(path, f"a model of voxgate train {method}")
-    if not isinstance(content, Mapping) or content.get("format") != FORMAT:
-        raise EngineError(
-            f"{path}: voxgate train did not write it: name two state dicts with --encoder instead"
-        )
-    if content["method"] != method:
-        raise EngineError(f"{path}: is of {content['method']}: voxgate export {content['method']}")
+    content = read_model(path, FORMAT, method, "name two state dicts with --encoder instead")
     names = ("method", "volume", "colour", "far_mm", "encoder", "decoder", "record")
     cube = None if content["cube"] is None else VoxelSection.model_validate(content["cube"])
     return TrainedPair(cube=cube, **{name: content[name] for name in names})

@@ -4,16 +4,18 @@ Depth: mean and standard deviation per pixel of each planned viewpoint, at the p
 resolution; the graph selects the viewpoint by the input `view`. Voxels: per cell of the 64^3 grid.
 With colour the grey level counts as three channels; Mahalanobis with a diagonal covariance.
 
-It is trained here, from the golden part put down again some times: one scan has no spread of its
-own. A floor keeps what never varied from being infinitely strange. A surface near a cell's border
-falls into the next cell of one part in a hundred, which no number of training parts finds for every
-cell: the statistics of a cell are taken over its neighbours too, weighted 1 2 1 along each axis.
+It is trained here: on the train folder of a class of MVTec 3D-AD, or from the golden part put down
+again some times, as one scan has no spread of its own. A floor keeps what never varied from being
+infinitely strange. A surface near a cell's border falls into the next cell of one part in a
+hundred, which no number of training parts finds for every cell: the statistics of a cell are taken
+over its neighbours too, weighted 1 2 1 along each axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +37,7 @@ from voxgate.export.methods.mvtec.inputs import (
     plain_voxels,
     voxel_inputs,
 )
+from voxgate.export.methods.mvtec.train_folder import train_files, train_views
 from voxgate.export.packing.recipe_parts import expected_views
 from voxgate.export.progress import Bar, Progress
 from voxgate.export.source import RawScore, Source
@@ -61,10 +64,12 @@ Put = tuple[Sequence[View], Transform]
 
 @dataclass(frozen=True, slots=True)
 class VariationOptions:
-    """volume: voxels instead of depth pictures."""
+    """volume: voxels instead of depth pictures. train: folder of good parts of one camera, of MVTec
+    3D-AD; None: the golden part put down again."""
 
     volume: bool = False
     colour: bool = False
+    train: Path | None = None
 
 
 class DepthVariation(nn.Module):
@@ -105,11 +110,16 @@ class VoxelVariation(nn.Module):
 
 def load_variation(golden: Golden, options: VariationOptions, on_progress: Progress) -> Source:
     """Train on the golden scan. Raises ScanError when the part is not found again."""
-    puts = _put_down(golden, on_progress)
+    if options.train is None:
+        puts: Iterable[Put] = _put_down(golden, on_progress)
+        learnt = f"the golden scan and {REPEATS} times the part put down again"
+    else:
+        puts = (((view,), np.eye(4)) for view in train_views(options.train, golden))
+        learnt = f"{len(train_files(options.train))} good samples of {options.train.name}"
     provenance = {
         "shape": "voxel" if options.volume else "depth",
         "colour": options.colour,
-        "trained_on": f"the golden scan and {REPEATS} times the part put down again",
+        "trained_on": learnt,
     }
     if options.volume:
         return _volume(golden, options, puts, provenance)
@@ -119,7 +129,7 @@ def load_variation(golden: Golden, options: VariationOptions, on_progress: Progr
 def _depth(
     golden: Golden,
     options: VariationOptions,
-    puts: Sequence[Put],
+    puts: Iterable[Put],
     provenance: Mapping[str, object],
 ) -> Source:
     rays, size = golden.rays, golden.rays.x.shape
@@ -128,8 +138,8 @@ def _depth(
         found = plain_depth(inputs, rays, size, 1.0, options.colour)[0]
         return np.asarray(found, np.float64)
 
-    views = [[planes_of(_view_inputs(view)) for view in put] for put, _ in puts]
-    mean, deviation = _statistics(np.array(views), _floor(LEAST_MM, options.colour))
+    views = (np.stack([planes_of(_view_inputs(view)) for view in put]) for put, _ in puts)
+    mean, deviation = _statistics(views, _floor(LEAST_MM, options.colour))
 
     def original(inputs: Mapping[str, Tensor]) -> RawScore:
         view = int(np.asarray(inputs["view"]).item())
@@ -149,13 +159,12 @@ def _depth(
 def _volume(
     golden: Golden,
     options: VariationOptions,
-    puts: Sequence[Put],
+    puts: Iterable[Put],
     provenance: Mapping[str, object],
 ) -> Source:
     section = golden_cube(golden)
-    grids = [plain_voxels(_voxels(golden, section, put), options.colour)[0] for put in puts]
-    floor = np.full((len(grids[0]), 1, 1, 1), LEAST_OCCUPANCY)
-    mean, deviation = _statistics_around(np.array(grids, np.float64), floor)
+    grids = (plain_voxels(_voxels(golden, section, put), options.colour)[0] for put in puts)
+    mean, deviation = _statistics_around(grids, LEAST_OCCUPANCY)
 
     def original(inputs: Mapping[str, Tensor]) -> RawScore:
         apart = (plain_voxels(inputs, options.colour)[0] - mean) / deviation
@@ -169,7 +178,7 @@ def _volume(
         original=original,
         provenance=provenance,
         voxels=section,
-        bound=float(WIDEST / LEAST_OCCUPANCY * np.sqrt(len(grids[0]))),
+        bound=float(WIDEST / LEAST_OCCUPANCY * np.sqrt(len(mean))),
     )
 
 
@@ -190,16 +199,25 @@ def _put_down(golden: Golden, on_progress: Progress) -> list[Put]:
     return puts
 
 
-def _statistics(values: Planes, floor: Planes) -> tuple[Planes, Planes]:
-    """Mean and deviation over the first axis, the latter no less than the floor."""
-    return values.mean(axis=0), np.maximum(values.std(axis=0), floor)
+def _statistics(values: Iterable[Planes], floor: Planes) -> tuple[Planes, Planes]:
+    """Mean and deviation of arrays of one shape, the latter no less than the floor."""
+    mean, of_squares = _moments(values)
+    return mean, np.maximum(np.sqrt(np.maximum(of_squares - mean**2, 0.0)), floor)
 
 
-def _statistics_around(grids: Planes, floor: Planes) -> tuple[Planes, Planes]:
-    """As `_statistics` of grids (puts, channels, n, n, n), over each cell's neighbours too."""
-    mean = _around(grids.mean(axis=0))
-    variance = _around((grids**2).mean(axis=0)) - mean**2
-    return mean, np.maximum(np.sqrt(np.maximum(variance, 0.0)), floor)
+def _statistics_around(grids: Iterable[Planes], floor: float) -> tuple[Planes, Planes]:
+    """As `_statistics` of grids (channels, n, n, n), over each cell's neighbours too."""
+    mean, of_squares = (_around(planes) for planes in _moments(grids))
+    return mean, np.maximum(np.sqrt(np.maximum(of_squares - mean**2, 0.0)), floor)
+
+
+def _moments(values: Iterable[Planes]) -> tuple[Planes, Planes]:
+    """Means of values and of their squares; hundreds of pictures pass one by one."""
+    count, total, squares = 0, np.zeros(()), np.zeros(())
+    for each in values:
+        wide = np.asarray(each, np.float64)
+        count, total, squares = count + 1, total + wide, squares + wide**2
+    return total / count, squares / count
 
 
 def _around(planes: Planes) -> Planes:

@@ -166,7 +166,7 @@ def test_json_has_every_figure(part: Path, recipe: Path, found: Evaluation) -> N
     )
     assert result.exit_code == 0
     (figures,) = json.loads(result.stdout)["types"]
-    assert set(figures["figures"]) == {"I-AUROC", "V-AUPRO@1%"}
+    assert set(figures["figures"]) == {"I-AUROC", "V-AUPRO@1%", "FPR@95TPR"}
     assert len(figures["fusion_rules"]) == 4
     assert figures["stage_ms_p50_p99_max"]["engine"][0] > 0
 

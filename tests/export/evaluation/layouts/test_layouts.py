@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -24,16 +25,20 @@ from tests.kits.layouts_kit import (
 )
 from tests.kits.tiny import parts as tiny_parts
 from voxgate.export.evaluation.cases import Picture, PictureCase, SceneCase, VolumeCase
-from voxgate.export.evaluation.judges.picture_judge import model_inputs
+from voxgate.export.evaluation.judges.picture_inputs import Standing, model_inputs
 from voxgate.export.evaluation.layouts.mvtec3d import picture_of
 from voxgate.export.evaluation.layouts.open_dataset import LAYOUTS, open_dataset
 from voxgate.export.evaluation.layouts.sim3d import Instance, depth_map
 from voxgate.export.evaluation.run.evaluate import Plan, evaluate
 from voxgate.export.golden.golden import load_golden
+from voxgate.export.packing.package import recipe_of
 from voxgate.runtime.cli import app
+from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.errors import RecipeError, ScanError
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.inspection.fpfh import fpfh
 from voxgate.runtime.nouns import View
-from voxgate.runtime.recipe.manifest import TensorSpec
+from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
 
 WRITERS = {
     "sim3d": write_sim3d,
@@ -266,6 +271,7 @@ def test_pictures_are_judged_from_stored_maps(tmp_path: Path) -> None:
         "AU-PRO@0.3": 1.0,
         "pixel AUROC": 1.0,
         "segmentation pixel AUROC": 1.0,
+        "FPR@95TPR": 0.0,
     }
     assert set(bagel.over_limits) >= {0.01, 0.3, 1.0}
 
@@ -365,3 +371,34 @@ def test_a_recipe_in_colour_takes_a_grey_picture() -> None:
     grey = Picture(np.zeros(tiny.SHAPE[2:], np.uint8))
     with pytest.raises(RecipeError, match=r"image is \(1, .* takes \(3, "):
         model_inputs(tiny.manifest(inputs=(image,)), grey, "bagel")
+
+
+def test_a_recipe_of_descriptors_cannot_be_judged_on_an_organised_cloud(tmp_path: Path) -> None:
+    """MVTec 3D-AD tells its camera by its points: descriptors are as the box makes them."""
+    picture = picture_of(next(write_mvtec3d(tmp_path).glob("*/train/good/xyz/*.tiff")))
+    assert picture.depth_mm is not None
+    height, width = picture.depth_mm.shape
+    section = FpfhSection(normal_radius_mm=40.0, feature_radius_mm=60.0, step_px=2)
+    shape = (1, 33, -(-height // 2), -(-width // 2))
+    inputs = (TensorSpec(name="fpfh", dtype="float32", shape=shape),)
+    asked = tiny.manifest(inputs=inputs, fpfh=section)
+    found = model_inputs(asked, picture, "bagel")["fpfh"]
+    fx, fy, cx, cy = np.asarray(picture.camera_matrix)[[0, 1, 0, 1], [0, 1, 2, 2]]
+    v, u = np.mgrid[:height, :width]
+    rays = Rays(((u - cx) / fx).astype(np.float32), ((v - cy) / fy).astype(np.float32), np.zeros(9))
+    with Crew(1) as crew:
+        want = fpfh(picture.depth_mm, rays, section, crew)
+    assert np.count_nonzero(want)
+    np.testing.assert_allclose(found[0], want, atol=0.5)
+
+
+def test_a_recipe_that_compares_cannot_be_judged_on_a_camera_that_stands() -> None:
+    """Of one viewpoint the golden view is known; of several nobody says which one it is."""
+    recipe = recipe_of(tiny_parts())
+    picture = Picture(np.zeros(tiny.SHAPE[2:], np.uint8))
+    assert Standing.of(recipe) is None
+    with pytest.raises(RecipeError, match="a picture without a pose has none"):
+        model_inputs(recipe.manifest, picture, "bagel", Standing.of(recipe))
+    alone = replace(recipe, plan=replace(recipe.plan, views=recipe.plan.views[:1]))
+    found = model_inputs(recipe.manifest, picture, "bagel", Standing.of(alone))
+    np.testing.assert_array_equal(found["reference"][0, 0], recipe.reference[0].image)

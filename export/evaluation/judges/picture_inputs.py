@@ -1,0 +1,97 @@
+"""What a recipe's models ask for, of one picture: by name, batch and channel in front.
+
+A picture alone has no robot, and most have no pose. A recipe of one viewpoint was made for a camera
+that stands: its golden view is what there is to compare with, pixel by pixel, with the gloss that
+it was seen to have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.export.evaluation.cases import Picture
+from voxgate.export.evaluation.judges.backproject import pinhole_rays
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.inspection.fpfh import fpfh
+from voxgate.runtime.nouns import Picture as Pixels
+from voxgate.runtime.pixels.colour import by_channels
+from voxgate.runtime.recipe.contents import ReferenceView
+from voxgate.runtime.recipe.manifest import FpfhSection, Manifest, TensorSpec
+from voxgate.runtime.recipe.recipe import Recipe
+
+THREADS = 2
+INSTEAD = {
+    "reference": "which is compared with one golden view: a picture without a pose has none",
+    "gloss": "which is compared with one golden view: a picture without a pose has none",
+    "view": "which tells viewpoints apart: a picture without a pose has none",
+}
+Inputs = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """A camera that stands: what it saw of the golden part, where the recipe keeps that."""
+
+    golden: ReferenceView | None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Standing | None:
+        """None for a recipe of several viewpoints: which of them a picture is from, nobody says."""
+        if len(recipe.plan.views) != 1:
+            return None
+        return cls(recipe.reference[0] if recipe.reference else None)
+
+
+def model_inputs(
+    manifest: Manifest, picture: Picture, name: str, standing: Standing | None = None
+) -> Inputs:
+    """Of a recipe's first model. Raises RecipeError, with the case's name, for an input that this
+    picture cannot give, or of another size."""
+    needed = {spec.name: spec for spec in manifest.inputs}
+    shown = {"image": picture.image}
+    offered: Inputs = _shapes(picture, manifest.fpfh)
+    if standing is not None:
+        offered["view"] = np.zeros((1, 1, 1, 1), np.uint8)
+    if standing is not None and standing.golden is not None:
+        shown |= {"reference": standing.golden.image, "gloss": standing.golden.gloss}
+    offered |= _pictures(needed, shown)
+    if lacking := [each for each in needed if each not in offered]:
+        reason = INSTEAD.get(lacking[0], "choose a method that scores pictures alone")
+        raise RecipeError(
+            f"{name}: recipe {manifest.name} wants {', '.join(sorted(lacking))}, a single picture "
+            f"has {', '.join(offered)}: {reason}"
+        )
+    for key, spec in needed.items():
+        if offered[key].shape != spec.shape:
+            raise RecipeError(
+                f"{name}: {key} is {offered[key].shape[1:]}, recipe {manifest.name} takes "
+                f"{spec.shape[1:]}: export it for pictures of this size and as many channels"
+            )
+    return {key: offered[key] for key in needed}
+
+
+def _pictures(needed: Mapping[str, TensorSpec], shown: Mapping[str, Pixels]) -> Inputs:
+    """Of as many channels as are taken, if the picture has them."""
+    found: Inputs = {}
+    for name, pixels in shown.items():
+        forms = by_channels(pixels)
+        # a grey picture for a model that sees colour is refused by its shape
+        channels = needed[name].shape[1] if name in needed else 1
+        found[name] = forms.get(channels, forms[1])
+    return found
+
+
+def _shapes(picture: Picture, section: FpfhSection | None) -> Inputs:
+    if picture.depth_mm is None:
+        return {}
+    found: Inputs = {"depth_mm": np.nan_to_num(picture.depth_mm, nan=0.0)[None, None]}
+    if section is not None and picture.camera_matrix is not None:
+        rays = pinhole_rays(picture.camera_matrix, picture.depth_mm.shape)
+        with Crew(THREADS) as crew:
+            found["fpfh"] = fpfh(picture.depth_mm, rays, section, crew)[None]
+    return found

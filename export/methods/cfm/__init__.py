@@ -1,0 +1,1 @@
+"""Crossmodal feature mapping: its graph, the forms its mappings were saved in, its trained file."""
