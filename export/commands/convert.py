@@ -25,20 +25,25 @@ def convert(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A scan (folder or .mcap), a scene's folder, or with --part a data set's."
+            help="A scan (folder or .mcap), a scene's folder, one with transforms.json and depth, "
+            "or with --part a data set's."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The new scan, .mcap or folder; it must not exist.")],
     part: Annotated[
-        str | None, typer.Option(help="The class of a data set (SiM3D, MVTec 3D-AD).")
+        str | None, typer.Option(help="The class of a data set (SiM3D, MVTec 3D-AD, MAD).")
     ] = None,
     setup: Annotated[
         SetupName, typer.Option(help="SiM3D: the real instance, or the one rendered from CAD.")
     ] = SetupName.REAL,
     voxel_mm: VoxelMm = None,
+    unit_mm: Annotated[
+        float, typer.Option(min=1e-3, max=1e6, help="Millimetres a unit of transforms.json.")
+    ] = 1000.0,
     as_json: AsJson = False,
 ) -> None:
-    """Write a scan's folder as .mcap and back, or a scene or a data set's instance as a scan.
+    """Write a scan's folder as .mcap and back, or a scene, posed pictures with depth or a data
+    set's instance as a scan.
 
     `voxgate export METHOD --scan OUT` goes on from there.
     """
@@ -47,6 +52,8 @@ def convert(
     with errors_as_json(as_json):
         if part is None and is_scene(source):
             said = _scene(source, out)
+        elif (posed := _posed_folder(source, part)) is not None:
+            said = _posed(posed, out, unit_mm)
         elif part is None:
             said = _converted(source, out, voxel_mm)
         else:
@@ -54,6 +61,20 @@ def convert(
     said = {"scan": str(out), **said}
     lost = f" ({said['lost']})" if said.get("lost") else ""
     typer.echo(json.dumps(said) if as_json else f"scan written: {out}{lost}")
+
+
+def _posed_folder(source: Path, part: str | None) -> Path | None:
+    """The folder with transforms.json: this one, or the part's."""
+    from voxgate.export.evaluation.layouts.posed import holds_poses
+
+    places = [source] if part is None else [source / part, source]
+    return next((place for place in places if holds_poses(place)), None)
+
+
+def _posed(folder: Path, out: Path, unit_mm: float) -> dict[str, object]:
+    from voxgate.export.evaluation.layouts.convert import convert_posed
+
+    return {"views": convert_posed(folder, folder.resolve().name, out, unit_mm)}
 
 
 def _converted(source: Path, out: Path, voxel_mm: float | None) -> dict[str, object]:

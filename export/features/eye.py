@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from voxgate.export.features.backbones.load import is_transformer, load_pyramid, tokens_of
 from voxgate.export.features.checkpoint import State, load_weights
 from voxgate.export.features.patches import Eye
 from voxgate.export.features.preprocessing import Fit
-from voxgate.export.features.timm_backbones import is_transformer, load_pyramid, tokens_of
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_range_mm, size_px
 

@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from voxgate.export.features.anomalib_preprocessing import Preprocess
+from voxgate.export.features.backbones.load import load_stages
 from voxgate.export.features.checkpoint import sha256_of
 from voxgate.export.features.preprocessing import (
     IMAGENET_MEAN,
@@ -34,7 +35,6 @@ from voxgate.export.features.published_steps import (
     picture_planes,
     published_picture,
 )
-from voxgate.export.features.timm_backbones import load_stages
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px, spec
 from voxgate.export.methods.from_anomalib import versions

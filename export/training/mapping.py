@@ -18,12 +18,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from voxgate.export.features.backbones.load import is_transformer
 from voxgate.export.features.checkpoint import load_weights, sha256_of
 from voxgate.export.features.eye import eye_of
 from voxgate.export.features.patches import INPUT_OF
 from voxgate.export.features.picture_and_shape import PictureAndShape, Shape, picture_and_shape
 from voxgate.export.features.preprocessing import Fit
-from voxgate.export.features.timm_backbones import is_transformer
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px
 from voxgate.export.methods.cfm.model_file import METHOD, TrainedMappings, write_mappings

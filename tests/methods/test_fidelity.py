@@ -22,9 +22,9 @@ from torchvision.transforms import v2
 
 from tests.methods.agreement import public_options
 from voxgate.benchmarks.workstation.seeded.weights import save_backbone
+from voxgate.export.features.backbones.load import load_tokens
 from voxgate.export.features.bank import BankOptions
 from voxgate.export.features.nearest import Nearest
-from voxgate.export.features.timm_backbones import load_tokens
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, golden_range_mm
 from voxgate.export.graph.tracing import RAW, trace

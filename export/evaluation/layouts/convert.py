@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from voxgate.export.evaluation.layouts import mvtec3d, sim3d
+from voxgate.export.evaluation.layouts import mvtec3d, posed, sim3d
 from voxgate.export.evaluation.layouts.files import folders
 from voxgate.export.evaluation.picture_pose import lifted
 from voxgate.runtime.errors import ScanError
@@ -65,6 +65,20 @@ def convert_scene(folder: Path, out: Path) -> int:
     scene = open_scene(folder)
     write_scan(out, list(views_of(scene)), scene_calibration_text(scene))
     return len(scene.views)
+
+
+def convert_posed(folder: Path, part: str, out: Path, mm_per_unit: float) -> int:
+    """Write posed RGB-D (transforms.json) as a scan; returns its number of views.
+
+    mm_per_unit: of the file's poses. Raises ScanError.
+    """
+    if out.exists():
+        raise ScanError(f"{out}: exists, choose another folder")
+    views = posed.posed_views(folder, mm_per_unit)
+    height, width = views[0].image.shape
+    camera = posed.camera_matrix(folder, (height, width))
+    write_scan(out, views, calibration_text(part, width, height, camera, DISTORTION))
+    return len(views)
 
 
 def write_scan(

@@ -10,29 +10,25 @@ from typing import TYPE_CHECKING, Any
 import timm
 import torch
 from timm.layers import set_fused_attn
+from timm.models import eva, vision_transformer
 from torch import nn
 
+from voxgate.export.features.backbones.names import known_names, timm_name
+from voxgate.export.features.backbones.positions import with_published_positions
 from voxgate.export.features.checkpoint import State, load_state, load_weights
-from voxgate.export.features.dinov2_positions import with_published_positions
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# names of the papers -> names in timm
-TIMM_NAMES = {
-    "dinov2_vits14": "vit_small_patch14_dinov2",
-    "dinov2_vitb14": "vit_base_patch14_dinov2",
-    "dino_vitb8": "vit_base_patch8_224.dino",
-}
 PYRAMID_LAYERS = {"layer1": 1, "layer2": 2, "layer3": 3, "layer4": 4}  # of a ResNet in timm
 HEADS = ("fc.", "head.", "classifier.", "conv_head.", "bn2.")  # behind the features; not needed
 
 
 def is_transformer(name: str) -> bool:
     """Whether the backbone gives one map of tokens instead of a pyramid."""
-    return "vit" in TIMM_NAMES.get(name, name)
+    return "vit" in timm_name(name)
 
 
 def load_pyramid(name: str, weights: Path, layers: Sequence[str]) -> nn.Module:
@@ -71,7 +67,8 @@ def tokens_of(name: str, state: State, path: Path, size_px: tuple[int, int]) -> 
     _check_patches(name, network, size_px)
     if _is_plain_dinov2(name, network):
         state = with_published_positions(state, network.patch_embed.grid_size)
-    state = timm.models.vision_transformer.checkpoint_filter_fn(dict(state), network)
+    family = eva if isinstance(network, eva.Eva) else vision_transformer
+    state = family.checkpoint_filter_fn(dict(state), network)
     load_state(network, _needed(state, network), path)
     return Tokens(_frozen(network), size_px)
 
@@ -93,17 +90,17 @@ class Tokens(nn.Module):
 
 def _created(name: str, **options: Any) -> nn.Module:
     try:
-        network: nn.Module = timm.create_model(
-            TIMM_NAMES.get(name, name), pretrained=False, **options
-        )
+        network: nn.Module = timm.create_model(timm_name(name), pretrained=False, **options)
     except (RuntimeError, TypeError) as error:
-        raise EngineError(f"backbone {name!r} is not known: {one_line(error)}") from error
+        raise EngineError(
+            f"backbone {name!r} is not known ({one_line(error)}): {known_names(name)}"
+        ) from error
     return network
 
 
 def _is_plain_dinov2(name: str, network: nn.Module) -> bool:
     """With registers the published code does as timm does."""
-    return "dinov2" in TIMM_NAMES.get(name, name) and not network.num_reg_tokens
+    return "dinov2" in timm_name(name) and not network.num_reg_tokens
 
 
 def _needed(state: Mapping[str, torch.Tensor], network: nn.Module) -> State:

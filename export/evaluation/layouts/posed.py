@@ -1,0 +1,123 @@
+"""Posed RGB-D: transforms.json as NeRF tools write it, with a depth map beside every picture.
+
+`transform_matrix` is the camera in the world, with OpenGL's axes (y up, z backwards); the world
+stands for the part's frame, z up from the table. Lengths are in units of the file's own: a metre,
+unless one says otherwise. MAD's file has poses only: nothing can be learnt from it without depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.export.evaluation.layouts.files import any_image, array, json_object, read_picture
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.nouns import DepthMap, View
+from voxgate.runtime.pixels.colour import grey_and_colour
+from voxgate.runtime.transforms import Transform, rigid
+
+TRANSFORMS = "transforms.json"
+MM_PER_UNIT = 1000.0
+MM_PER_COUNT = 1.0  # of a depth picture of 16 bits, where the file says nothing
+DEPTH = ("depth_file_path", "depth_path")
+COUNT = ("depth_unit_scale_factor", "integer_depth_scale")
+"""Units of the file that a count of a depth picture is, as nerfstudio and instant-ngp call it."""
+LENS = ("k1", "k2", "k3", "k4", "p1", "p2")
+OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
+
+
+def posed_views(folder: Path, mm_per_unit: float = MM_PER_UNIT) -> list[View]:
+    """Every frame of the file. Raises ScanError for what is missing, or does not fit."""
+    said = json_object(folder / TRANSFORMS)
+    frames = said.get("frames")
+    if not isinstance(frames, list) or not frames:
+        raise ScanError(f"{folder / TRANSFORMS}: has no frames")
+    return [_view(folder, n, frame, said, mm_per_unit) for n, frame in enumerate(frames)]
+
+
+def camera_matrix(folder: Path, size: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """(3, 3), px, of pictures (height, width). Raises ScanError for a lens that distorts."""
+    said = json_object(folder / TRANSFORMS)
+    if bent := [name for name in LENS if said.get(name)]:
+        raise ScanError(
+            f"{folder / TRANSFORMS}: {', '.join(bent)} not zero: undistort pictures and depth first"
+        )
+    height, width = size
+    focal = _numbers(said, "fl_x", "fl_y")
+    if focal is None and (angle := _numbers(said, "camera_angle_x")) is not None:
+        focal = (width / 2 / float(np.tan(angle[0] / 2)),) * 2
+    if focal is None:
+        raise ScanError(f"{folder / TRANSFORMS}: needs fl_x and fl_y, or camera_angle_x")
+    cx, cy = _numbers(said, "cx", "cy") or (width / 2, height / 2)
+    # NeRF's pixels have their corner at whole numbers, ours their centre
+    return np.array([[focal[0], 0, cx - 0.5], [0, focal[1], cy - 0.5], [0, 0, 1]])
+
+
+def _view(
+    folder: Path, number: int, frame: Any, said: Mapping[str, Any], mm_per_unit: float
+) -> View:
+    where = f"{folder / TRANSFORMS}: frames.{number}"
+    if not isinstance(frame, Mapping) or "file_path" not in frame:
+        raise ScanError(f"{where}: needs file_path and transform_matrix")
+    depth = next((frame[name] for name in DEPTH if name in frame), None)
+    if depth is None:
+        raise ScanError(
+            f"{where}: has no depth_file_path: a recipe needs the shape, so record or render depth"
+        )
+    picture = read_picture(_existing(folder, str(frame["file_path"]), where))
+    depth_mm = _depth_mm(_existing(folder, str(depth), where), said, mm_per_unit)
+    if depth_mm.shape != picture.shape[:2]:
+        raise ScanError(f"{where}: depth {depth_mm.shape}, its picture {picture.shape[:2]}")
+    grey, colour = grey_and_colour(picture)
+    pose = _part_from_camera(frame.get("transform_matrix"), mm_per_unit, where)
+    return View(number, np.ascontiguousarray(grey), pose, 0.0, depth_mm, colour=colour)
+
+
+def _existing(folder: Path, name: str, where: str) -> Path:
+    """NeRF's own files leave the ending away."""
+    found = next((p for p in (folder / name, folder / f"{name}.png") if p.is_file()), None)
+    if found is None:
+        raise ScanError(f"{where}: {name}: no such file")
+    return found
+
+
+def _part_from_camera(matrix: Any, mm_per_unit: float, where: str) -> Transform:
+    try:
+        world_from_opengl = np.array(matrix, np.float64)
+        world_from_opengl[:3, 3] *= mm_per_unit
+        return rigid(world_from_opengl @ OPENGL_FROM_OPENCV)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ScanError(f"{where}.transform_matrix: {error}") from error
+
+
+def _depth_mm(path: Path, said: Mapping[str, Any], mm_per_unit: float) -> DepthMap:
+    """Along the optical axis, NaN where the file has 0 or less."""
+    if path.suffix == ".npy":
+        depth_mm = array(path, 2).astype(np.float32) * np.float32(mm_per_unit)
+    else:
+        counts = any_image(path)
+        if counts.ndim != 2 or counts.dtype != np.uint16:
+            raise ScanError(f"{path}: depth is .npy, or a grey PNG of 16 bits, got {counts.dtype}")
+        scale = next((_numbers(said, name) for name in COUNT if name in said), None)
+        per_count = MM_PER_COUNT if scale is None else scale[0] * mm_per_unit
+        depth_mm = counts.astype(np.float32) * np.float32(per_count)
+    depth_mm[~(depth_mm > 0)] = np.nan
+    found: DepthMap = depth_mm
+    return found
+
+
+def _numbers(said: Mapping[str, Any], *names: str) -> tuple[float, ...] | None:
+    """None unless all are there."""
+    found = [said.get(name) for name in names]
+    if not all(isinstance(value, (int, float)) for value in found):
+        return None
+    return tuple(float(value) for value in found if value is not None)
+
+
+def holds_poses(folder: Path) -> bool:
+    """Whether there is such a file."""
+    return (folder / TRANSFORMS).is_file()
