@@ -21,7 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from voxgate.benchmarks.places import BRACKET
-from voxgate.benchmarks.workstation.seeded.case import MODULES, Case
+from voxgate.benchmarks.workstation.case import MODULES, Case
 from voxgate.runtime.engines.engine import open_engine
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.offline.inspect_scan import inspect_folder

@@ -19,6 +19,7 @@ from voxgate.export.commands.methods.onnx_file import onnx
 from voxgate.export.commands.methods.padim import padim
 from voxgate.export.commands.methods.patchcore import patchcore
 from voxgate.export.commands.methods.reverse_distillation import reverse_distillation
+from voxgate.export.commands.methods.supersimplenet import supersimplenet
 from voxgate.export.commands.methods.variation import variation
 from voxgate.export.commands.neighbours import neighbours
 from voxgate.export.commands.reference import reference
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "efficientad": efficientad,
     "reverse-distillation": reverse_distillation,
     "fastflow": fastflow,
+    "supersimplenet": supersimplenet,
     "padim": padim,
     "btf": btf,
     "cfm": cfm,

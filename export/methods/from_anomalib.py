@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
+import timm
 import torch
 from torch import nn
 
@@ -16,6 +18,9 @@ from voxgate.export.features.published_steps import Finish, at_least_zero, from_
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px, spec
 from voxgate.export.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class AnomalibNetwork(nn.Module):
@@ -84,6 +89,23 @@ def filled(model: nn.Module, checkpoint: AnomalibCheckpoint) -> nn.Module:
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return model
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Some of anomalib's models fetch their backbone's weights while they are built; the
+    checkpoint, which is filled in afterwards, holds them."""
+    created = timm.create_model
+
+    def empty(*arguments: Any, **options: Any) -> nn.Module:
+        network: nn.Module = created(*arguments, **(options | {"pretrained": False}))
+        return network
+
+    timm.create_model = empty
+    try:
+        yield
+    finally:
+        timm.create_model = created
 
 
 def versions(*names: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kits.repository import BRACKET
 from tests.methods.agreement import built_by_tensorrt, exported
-from voxgate.benchmarks.workstation.seeded.case import MODULES, Case
+from voxgate.benchmarks.workstation.case import MODULES, Case
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe

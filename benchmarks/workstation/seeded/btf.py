@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_PYRAMID, save_backbone, save_bank
 
 FEATURES = 128 + 256 + 33  # layers 2 and 3 of the small pyramid, and FPFH

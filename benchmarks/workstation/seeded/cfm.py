@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models.image.cfm.components import FeatureProjectionMLP
 
-from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SEED, SMALL_VIT, save_backbone
 
 FPFH_CHANNELS = 33

@@ -8,7 +8,7 @@ import torch
 from anomalib.models import EfficientAd
 from torch import nn
 
-from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SEED, save_lightning
 
 CHANNELS = 32  # of the small ones; 384 in the paper

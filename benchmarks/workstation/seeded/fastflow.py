@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from anomalib.models import Fastflow
 
-from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SEED, save_lightning, settle
 
 

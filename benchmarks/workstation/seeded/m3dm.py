@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone, save_bank
 
 FEATURES = 192  # of the small transformer

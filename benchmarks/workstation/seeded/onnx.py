@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.export.graph.onnx_graph import GraphBuilder
 from voxgate.runtime.scans.open_scan import open_scan
 

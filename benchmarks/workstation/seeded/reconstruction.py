@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from voxgate.benchmarks.workstation.seeded.case import Case, at
+from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SEED
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.golden.inputs import golden_inputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxgate.benchmarks.workstation.seeded.case import Case
+from voxgate.benchmarks.workstation.case import Case
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

@@ -55,7 +55,7 @@ def pixel_pro_curve(pictures: Sequence[LabelledPicture], limit: float = 1.0) -> 
     cutoff = census.cutoff(limit)
     kept = [_above(picture, cutoff) for picture in pictures]
     scores, sound, gains = (np.concatenate(column) for column in zip(*kept, strict=True))
-    return sweep(scores, sound, gains / regions, census.total)
+    return sweep(scores, sound, gains / regions, census.total).of_shares()
 
 
 def pixel_aupro(pictures: Sequence[LabelledPicture], fpr_limit: float = FPR_LIMIT) -> float:

@@ -7,7 +7,7 @@ highest scores matter: they are selected first, in linear time, and only they ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -22,8 +22,7 @@ Ties = Literal["step", "linear"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """rate (m,) ascending false positive rate, 0..1, and value (m,) reached there, 0..1: shares
-    whose sum rounds to more are 1.
+    """rate (m,) ascending false positive rate, 0..1, and value (m,) reached there.
 
     threshold (m,): the score at and above which both hold, descending.
     """
@@ -31,6 +30,10 @@ class Curve:
     rate: Floats
     value: Floats
     threshold: Floats
+
+    def of_shares(self) -> Curve:
+        """The same, of values that are shares of 1: what their sum was rounded up to is 1."""
+        return replace(self, value=np.minimum(self.value, 1.0))
 
     def area(self, limit: float = 1.0, ties: Ties = "step") -> float:
         """Area up to the rate `limit`, over `limit`: in [0, 1] for values in [0, 1].
@@ -60,8 +63,8 @@ def sweep(
     """Rate and summed gain of everything at or above each distinct score, highest first.
 
     scores (n,), finite; sound (n,): what must not be above a threshold, the rate counts it;
-    gain (n,): what each element adds to the value, a share of 1 in all; total: all sound
-    elements, if the lowest scores were left away. Raises ValueError without a sound element.
+    gain (n,): what each element adds to the value; total: all sound elements, if the lowest
+    scores were left away. Raises ValueError without a sound element.
     """
     total = int(np.count_nonzero(sound)) if total is None else total
     if total == 0:
@@ -69,10 +72,9 @@ def sweep(
     order = np.argsort(scores)[::-1]
     sorted_scores = scores[order]
     last_of_tie = np.append(np.flatnonzero(np.diff(sorted_scores)), scores.size - 1)
-    value = np.cumsum(gain[order], dtype=np.float64)[last_of_tie]
     return Curve(
         rate=np.cumsum(sound[order])[last_of_tie] / total,
-        value=np.minimum(value, 1.0),
+        value=np.cumsum(gain[order], dtype=np.float64)[last_of_tie],
         threshold=sorted_scores[last_of_tie].astype(np.float64),
     )
 

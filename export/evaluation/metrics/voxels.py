@@ -30,7 +30,7 @@ def pro_curve(volumes: Sequence[LabelledVolume], limit: float = 1.0) -> Curve:
     cutoff = census.cutoff(limit)
     kept = [_above(volume, size, cutoff) for volume, size in zip(volumes, sizes, strict=True)]
     scores, ids, gains = (np.concatenate(column) for column in zip(*kept, strict=True))
-    return sweep(scores, ids == 0, gains / defects, census.total)
+    return sweep(scores, ids == 0, gains / defects, census.total).of_shares()
 
 
 def voxel_aupro(volumes: Sequence[LabelledVolume], fpr_limit: float = FPR_LIMIT) -> float:

@@ -9,6 +9,7 @@ MODULES = (
     "efficientad",
     "reverse_distillation",
     "fastflow",
+    "supersimplenet",
     "padim",
     "btf",
     "cfm",
