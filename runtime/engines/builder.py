@@ -14,6 +14,7 @@ from typing import Any
 
 from voxgate.runtime.engines import dla
 from voxgate.runtime.engines.tensorrt_module import Said, logger_of, made
+from voxgate.runtime.engines.tensorrt_remedies import explain
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.plans.flavour import RTX, Edition, api_of, flavour_of
 
@@ -90,10 +91,21 @@ def build(
     cache = None if is_rtx else _use_timing_cache(config, timing_cache, said)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise said.error("TensorRT does not build this model", "voxgate.tensorrt's log says more")
+        raise _refusal(said.take(), options.workspace_mb if is_rtx else None)
     del monitor  # alive until here: TensorRT keeps no reference of its own
     timings = b"" if cache is None else bytes(cache.serialize())
     return Built(bytes(plan), timings, strongly_typed, gpu_layers)
+
+
+def _refusal(lines: list[str], limit_mb: int | None) -> EngineError:
+    """limit_mb: where nothing is run to be timed, so that no memory but this can be too small."""
+    if limit_mb is not None and any("OutOfMemory" in line for line in lines):
+        return EngineError(
+            f"this model needs more scratch memory than --workspace-mb {limit_mb} grants: type "
+            f"--workspace-mb {2 * limit_mb}, or export it for a smaller picture"
+        )
+    why = explain(lines, "voxgate.tensorrt's log says more")
+    return EngineError(f"TensorRT does not build this model: {why}")
 
 
 def _network(tensorrt: Any, builder: Any, said: Said, strongly_typed: bool) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -204,6 +205,32 @@ def test_a_box_for_an_rtx_card_is_served_without_its_tensorrt(tmp_path: Path) ->
     assert current(stage) == "1.1.0"
     assert install(stage, "--with", "none", wheel(tmp_path, "1.2.0")).returncode == 0
     assert not (stage / "opt/voxgate/with").exists()
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_a_box_without_an_index_gets_no_tensorrt_for_rtx(tmp_path: Path) -> None:
+    """The genuine wheels, packed as the page says, on a network where nobody answers."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (own,) = tmp_path.glob("voxgate-*.whl")
+    lock, house, stage = ROOT / "requirements-rtx.lock", tmp_path / "house", tmp_path / "stage"
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    pack = [ROOT / ".ci/wheelhouse", lock, python, platform.machine(), house]
+    subprocess.run([str(word) for word in pack], check=True, capture_output=True)
+    done = subprocess.run(
+        ["unshare", "--net", SCRIPT, "--with", "tensorrt-rtx", "--wheelhouse", house, own],
+        env={"PATH": os.environ["PATH"], "DESTDIR": str(stage), "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is current, with tensorrt-rtx" in done.stdout
+    ask = "import tensorrt_rtx_bindings as trt; print(trt.Builder(trt.Logger()).num_DLA_cores)"
+    installed = stage / "opt/voxgate/current/bin/python"
+    said = subprocess.run([installed, "-I", "-c", ask], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["0"], "its builder starts, and an RTX card has no DLA"
 
 
 @pytest.mark.parametrize(

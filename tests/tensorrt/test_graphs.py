@@ -13,19 +13,22 @@ import tensorrt_rtx_bindings as trt
 from typer.testing import CliRunner
 
 from tests.kits import several
+from tests.kits.graph_memory import memory_of
 from tests.kits.nets import SAMPLES, graph, small_net
 from tests.kits.small_scan import small_bracket
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized
 from voxgate.export.graph.real_tensorrt import CARDS, check_by_building
+from voxgate.export.reference.colour_bank import colour_bank
 from voxgate.export.reference.filter_bank import filter_bank
 from voxgate.runtime.cli import app
-from voxgate.runtime.engines.builder import cards, check_cards
+from voxgate.runtime.engines.builder import BuildOptions, build, cards, check_cards
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.gpu.kernel_compiler import compile_cubin
 from voxgate.runtime.gpu.launch import SOURCE, source
 from voxgate.runtime.recipe.recipe import Recipe
 
+Bank = Callable[[tuple[int, int], float], onnx.ModelProto]
 PRECISIONS: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
     "fp32": lambda model: model,
     "fp16": lambda model: to_half(model, samples=SAMPLES),
@@ -39,8 +42,16 @@ def test_a_convolutional_graph_is_not_built_in(precision: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(60, 80), (600, 800)])
-def test_the_default_detector_is_not_built_at(size: tuple[int, int]) -> None:
-    check_by_building(filter_bank(size, 6.0), "reference")
+@pytest.mark.parametrize("bank", [filter_bank, colour_bank])
+def test_the_default_detector_is_not_built_at(bank: Bank, size: tuple[int, int]) -> None:
+    check_by_building(bank(size, 6.0), "reference")
+
+
+def test_a_model_that_needs_more_scratch_memory_is_told_to_do_with_less() -> None:
+    """Large pictures are fused into one layer: all that lies between is its scratch memory."""
+    content = colour_bank((600, 800), 6.0).SerializeToString()
+    with pytest.raises(EngineError, match=r"than --workspace-mb 16 grants: type --workspace-mb 32"):
+        build(trt, content, "fp32", BuildOptions(workspace_mb=16), sm=86)
 
 
 @pytest.mark.parametrize("sm", cards(trt))
@@ -56,8 +67,11 @@ def test_a_card_that_kernels_do_not_compile_for_gets_a_plan() -> None:
 
 @pytest.mark.nightly
 @pytest.mark.timeout(1200)
-def test_the_default_detector_is_not_built_at_twelve_megapixels() -> None:
-    check_by_building(filter_bank((3000, 4000), 6.0), "reference")
+@pytest.mark.parametrize("bank", [filter_bank, colour_bank])
+def test_the_default_detector_is_not_built_at_twelve_megapixels(bank: Bank) -> None:
+    graph = bank((3000, 4000), 6.0)
+    assert memory_of(graph).total < 1 << 30
+    check_by_building(graph, "reference")
 
 
 def test_an_operator_that_is_not_built_goes_by_without_its_layers_name(
