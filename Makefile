@@ -208,9 +208,9 @@ lock:
 	echo 'opencv-python-headless<5' > .venv/lock/opencv4.txt
 	$(call resolve,pyproject.toml --extra dev --constraint .venv/lock/opencv4.txt,\
 		requirements-opencv4.lock)
-	$(call resolve,pyproject.toml --group build --constraint requirements.lock,\
+	$(call resolve,pyproject.toml --group build --extra opcua --constraint requirements.lock,\
 		requirements-box.lock)
-	$(call resolve,pyproject.toml --group build --extra rtx --constraint requirements.lock,\
+	$(call resolve,pyproject.toml --group build --extra opcua --extra rtx --constraint requirements.lock,\
 		requirements-rtx.lock)
 	$(call resolve,--group docs,requirements-docs.lock)
 	$(call resolve,--group sbom,requirements-sbom.lock)

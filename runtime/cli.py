@@ -26,6 +26,7 @@ from voxgate.export.commands.threshold import threshold
 from voxgate.export.commands.train import app as train_app
 from voxgate.runtime.commands.beside.account import app as account_app
 from voxgate.runtime.commands.beside.mqtt import mqtt
+from voxgate.runtime.commands.beside.opcua import opcua
 from voxgate.runtime.commands.beside.page import page
 from voxgate.runtime.commands.build import build
 from voxgate.runtime.commands.camera import app as camera_app
@@ -74,7 +75,7 @@ COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
         "build": build,
     },
     SERVE: {"run": run, "inspect": inspect, "scene": scene},
-    LOOK: {**REMOTE_COMMANDS, "page": page, "account": account_app, "mqtt": mqtt},
+    LOOK: {**REMOTE_COMMANDS, "page": page, "account": account_app, "mqtt": mqtt, "opcua": opcua},
     PROVE: {
         "evidence": evidence_app,
         "report": report,

@@ -25,7 +25,8 @@ units=$root/etc/systemd/system
 python=${PYTHON:-python3}
 wheels=${WHEELS:-}
 with=
-services=(voxgate.service 'voxgate@*.service' 'voxgate-page@*.service' 'voxgate-mqtt@*.service')
+services=(voxgate.service 'voxgate@*.service' 'voxgate-page@*.service' 'voxgate-mqtt@*.service'
+  'voxgate-opcua@*.service')
 
 say() { printf 'voxgate: %s\n' "$*"; }
 die() { printf 'voxgate: %s\n' "$*" >&2; exit 2; }
@@ -136,7 +137,7 @@ install_units() {
   install -D -m 644 "$here/voxgate.service" "$units/voxgate.service"
   install -D -m 644 "$here/voxgate.service" "$units/voxgate@.service"
   install -D -m 644 -t "$units" "$here/voxgate-camera.socket" "$here/voxgate-camera@.service" \
-    "$here/voxgate-page@.service" "$here/voxgate-mqtt@.service"
+    "$here/voxgate-page@.service" "$here/voxgate-mqtt@.service" "$here/voxgate-opcua@.service"
   install -D -m 644 "$here/voxgate.sysusers" "$root/etc/sysusers.d/voxgate.conf"
   install -D -m 644 "$here/voxgate.tmpfiles" "$root/etc/tmpfiles.d/voxgate.conf"
   systemd-sysusers ${root:+--root="$root"} "$root/etc/sysusers.d/voxgate.conf"
@@ -151,19 +152,19 @@ install_units() {
 enabled() { # the links that start a unit or one of its instances at boot
   find "$units" -mindepth 2 -maxdepth 2 -type l -path '*.wants/*' \
     \( -name voxgate.service -o -name 'voxgate@*.service' -o -name 'voxgate-page@*.service' \
-    -o -name 'voxgate-mqtt@*.service' \)
+    -o -name 'voxgate-mqtt@*.service' -o -name 'voxgate-opcua@*.service' \)
 }
 
 remove_accounts() {
   if [[ -z $root ]]; then
-    for own in voxgate-page voxgate-mqtt voxgate; do
+    for own in voxgate-page voxgate-mqtt voxgate-opcua voxgate; do
       userdel "$own" 2>/dev/null || true # its group goes with it, unless others are in it
       groupdel "$own" 2>/dev/null || true
     done
     return
   fi
   for file in passwd shadow group gshadow; do
-    if [[ -f $root/etc/$file ]]; then sed -i '/^voxgate\(-page\|-mqtt\)\?:/d' "$root/etc/$file"; fi
+    if [[ -f $root/etc/$file ]]; then sed -i '/^voxgate\(-page\|-mqtt\|-opcua\)\?:/d' "$root/etc/$file"; fi
   done
 }
 
@@ -175,7 +176,7 @@ uninstall() {
   enabled | xargs -r rm -f
   rm -f "$units/voxgate.service" "$units/voxgate@.service" \
     "$units/voxgate-camera.socket" "$units/voxgate-camera@.service" "$units/voxgate-page@.service" \
-    "$units/voxgate-mqtt@.service" \
+    "$units/voxgate-mqtt@.service" "$units/voxgate-opcua@.service" \
     "$root/etc/sysusers.d/voxgate.conf" "$root/etc/tmpfiles.d/voxgate.conf"
   rm -rf "$opt"
   if live; then

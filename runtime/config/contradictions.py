@@ -25,6 +25,7 @@ def contradictions(config: CellConfig) -> Iterator[tuple[Key, str]]:
         _network,
         _page,
         _mqtt,
+        _opcua,
         _peers,
         _recipes,
         _signers,
@@ -222,6 +223,19 @@ def _mqtt(config: CellConfig) -> Iterator[tuple[Key, str]]:
         yield ("mqtt", "tls"), "a certificate and its key go together"
     if mqtt.password_file is not None and mqtt.user is None:
         yield ("mqtt", "password_file"), "whose password is it? give mqtt.user"
+
+
+def _opcua(config: CellConfig) -> Iterator[tuple[Key, str]]:
+    door = config.opcua
+    if door is None:
+        return
+    if door.security is None and not is_loopback(door.host):
+        words = (
+            f"{door.host} is reachable from the network, where anybody may start and stop jobs: "
+        )
+        yield ("opcua", "host"), words + "use 127.0.0.1, or give opcua.security"
+    if door.port == config.page.port:
+        yield ("opcua", "port"), f"{door.port} is the page's, choose another"
 
 
 def _peers(config: CellConfig) -> Iterator[tuple[Key, str]]:

@@ -14,6 +14,7 @@ from voxgate.runtime.config.document import Key
 from voxgate.runtime.config.fields import Endpoint, FilePath, Name, Section, about
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.mqtt import MqttSection
+from voxgate.runtime.config.opcua import OpcUaSection
 from voxgate.runtime.config.page import PageSection, Tls
 from voxgate.runtime.config.security import Security, Signer
 
@@ -312,6 +313,9 @@ class CellConfig(Section):
     page: Annotated[PageSection, about("Page", "for people in a browser")] = PageSection()
     mqtt: Annotated[
         MqttSection | None, about("MQTT", "a broker that `voxgate mqtt` tells; none: no mirror")
+    ] = None
+    opcua: Annotated[
+        OpcUaSection | None, about("OPC UA", "a door for a PLC, `voxgate opcua`; none: no door")
     ] = None
     log: Annotated[Log, about("Log", "to stderr")] = Log()
 

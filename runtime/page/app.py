@@ -15,10 +15,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from voxgate.runtime.common.people.role import Role
 from voxgate.runtime.config.page import HERE
 from voxgate.runtime.page.assets_folder import ASSETS, asset
 from voxgate.runtime.page.door.door import LOGIN, Door
-from voxgate.runtime.page.door.visitor import Role, Visitor
+from voxgate.runtime.page.door.visitor import Visitor
 from voxgate.runtime.page.live import Live
 from voxgate.runtime.page.sealed import html, sealed
 from voxgate.runtime.page.words import WORDS, language_of

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import uvicorn
 
+from voxgate.runtime.common.people.accounts import Accounts
 from voxgate.runtime.common.trusted.server_tls import server_context
 from voxgate.runtime.config.page import HERE, PageSection
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ServiceError
 from voxgate.runtime.page.app import app_of
-from voxgate.runtime.page.door.accounts import Accounts
 from voxgate.runtime.page.door.door import Door
 from voxgate.runtime.page.live import Live
 from voxgate.runtime.page.quality.archive import Archive

@@ -29,6 +29,14 @@ class RemoteError(ServiceError):
     """The cell does not answer, or refuses."""
 
 
+class RefusedError(RemoteError):
+    """The cell refuses. reply: as it said so."""
+
+    def __init__(self, reply: Refused) -> None:
+        super().__init__(f"refused ({reply.code.value}): {reply.detail}; it is {reply.state.value}")
+        self.reply = reply
+
+
 class Client:
     """Of one cell. key: secret file of one of its peers, where the cell asks for keys.
 
@@ -60,7 +68,7 @@ class Client:
         return f"shell-{os.getpid()}-{time.monotonic_ns()}"
 
     def ask(self, command: CommandMessage, answer_ms: int = ANSWER_MS) -> Reply:
-        """The answer to this command. Raises RemoteError for none, and for a refusal."""
+        """The answer to this command. Raises RemoteError for none, RefusedError for a refusal."""
         endpoint = reachable(self._config.sockets.commands)
         with self._context.socket(zmq.DEALER) as socket:
             socket.connect(endpoint)
@@ -124,7 +132,5 @@ def _keys(config: CellConfig, key: Path | None) -> dict[int, bytes]:
 
 def _granted(reply: Reply) -> Reply:
     if isinstance(reply, Refused):
-        raise RemoteError(
-            f"refused ({reply.code.value}): {reply.detail}; it is {reply.state.value}"
-        )
+        raise RefusedError(reply)
     return reply

@@ -123,6 +123,7 @@ tried("memory", lambda: open("/dev/kmsg", "rb").close())
         ("voxgate.service", {"localhost", *SERVICES_OWN, SECRET, "write /var/lib/voxgate/x"}),
         ("voxgate-page@.service", {"localhost", *SERVICES_OWN}),
         ("voxgate-mqtt@.service", {"localhost", f"{ETC}/voxgate.yaml"}),
+        ("voxgate-opcua@.service", {"localhost", f"{ETC}/voxgate.yaml"}),
         ("voxgate-camera@.service", set()),
     ],
 )

@@ -24,6 +24,7 @@ OWN = {
     "etc/systemd/system/voxgate-camera@.service",
     "etc/systemd/system/voxgate-page@.service",
     "etc/systemd/system/voxgate-mqtt@.service",
+    "etc/systemd/system/voxgate-opcua@.service",
     "etc/sysusers.d/voxgate.conf",
     "etc/tmpfiles.d/voxgate.conf",
 }

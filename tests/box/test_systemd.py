@@ -26,12 +26,14 @@ UNIT = ROOT / "systemd/voxgate.service"
 CAMERA = ROOT / "systemd/voxgate-camera@.service"
 PAGE = ROOT / "systemd/voxgate-page@.service"
 MIRROR = ROOT / "systemd/voxgate-mqtt@.service"
+DOOR = ROOT / "systemd/voxgate-opcua@.service"
 OWN = {
     "voxgate.service": UNIT,
     "voxgate@.service": UNIT,
     CAMERA.name: CAMERA,
     PAGE.name: PAGE,
     MIRROR.name: MIRROR,
+    DOOR.name: DOOR,
 }
 DROP_INS = sorted((ROOT / "systemd/drop-ins").glob("*.conf"))
 MOST_EXPOSURE = 1.5

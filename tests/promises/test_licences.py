@@ -30,6 +30,7 @@ PERMISSIVE = re.compile(
 )
 COPYLEFT = re.compile(r"\b(A?GPL|GNU (Affero )?General Public)\b")
 KNOWN = {
+    "asyncua": "LGPL-3.0-or-later: a package of its own, unchanged, that anybody may replace",
     "genicam": "GenICam licence (EMVA): use and redistribution of the unchanged binaries",
     "openexr": "BSD-3-Clause",  # in its LICENSE.md; its metadata is empty
 }
@@ -38,14 +39,17 @@ Wheels bring libraries of their own: libzmq (MPL-2.0) and libsodium (ISC) in pyz
 a shared library) in opencv-python-headless, OpenBLAS (BSD-3-Clause) and the GCC runtime (GPL-3.0
 with the runtime exception) in numpy and scipy, the GenICam reference implementation (EMVA) in
 genicam, LLVM (Apache-2.0 with exceptions) in llvmlite, OpenSSL (Apache-2.0) in cryptography.
+
+asyncua and what it needs are for `voxgate opcua` alone (the extra `opcua`): everything else runs
+without it.
 """
 
 
 def packages() -> dict[str, Distribution]:
-    """Everything that `pip install voxgate` brings on this machine, by name."""
+    """Everything that `pip install voxgate[opcua]` brings on this machine, by name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found: dict[str, Distribution] = {}
-    waiting = list(project["dependencies"])
+    waiting = project["dependencies"] + project["optional-dependencies"]["opcua"]
     while waiting:
         needed = Requirement(waiting.pop())
         environment: Any = {**default_environment(), "extra": ""}

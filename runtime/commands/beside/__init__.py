@@ -1,1 +1,1 @@
-"""`voxgate page`, `account` and `mqtt`: processes beside the service, and who may see them."""
+"""`voxgate page`, `account`, `mqtt`, `opcua`: processes beside the service, and who sees them."""

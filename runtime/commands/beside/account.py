@@ -31,8 +31,8 @@ def add(
     accounts: File,
 ) -> None:
     """Add an account, or give it another password or role; a pipe's first line is the password."""
-    from voxgate.runtime.page.door.accounts import put_account
-    from voxgate.runtime.page.door.visitor import Role
+    from voxgate.runtime.common.people.accounts import put_account
+    from voxgate.runtime.common.people.role import Role
 
     put_account(accounts, name, Role(role.value), _password())
     typer.echo(f"{name} is {role.value}; `voxgate page` reads {accounts} when it starts")
@@ -41,7 +41,7 @@ def add(
 @app.command("list")
 def list_accounts(accounts: File) -> None:
     """Names and roles."""
-    from voxgate.runtime.page.door.accounts import read_accounts
+    from voxgate.runtime.common.people.accounts import read_accounts
 
     for account in read_accounts(accounts):
         typer.echo(f"{account.name}  {account.role.value}")
@@ -50,7 +50,7 @@ def list_accounts(accounts: File) -> None:
 @app.command()
 def remove(name: Name, accounts: File) -> None:
     """Take an account away."""
-    from voxgate.runtime.page.door.accounts import read_accounts, write_accounts
+    from voxgate.runtime.common.people.accounts import read_accounts, write_accounts
 
     known = read_accounts(accounts)
     left = [account for account in known if account.name != name]

@@ -1,1 +1,1 @@
-"""Who looks at the page, and what he may see: accounts, sessions, and patience with guesses."""
+"""Who looks at the page, and what he may see: sessions, and proof of where a change comes from."""

@@ -14,11 +14,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from voxgate.runtime.common.people.accounts import MOST_CHARACTERS, Accounts
+from voxgate.runtime.common.people.patience import Patience
+from voxgate.runtime.common.people.role import Role
 from voxgate.runtime.errors import VoxGateError
-from voxgate.runtime.page.door.accounts import MOST_CHARACTERS, Accounts
-from voxgate.runtime.page.door.patience import Patience
 from voxgate.runtime.page.door.sessions import LONGEST_S, TOKEN_BYTES, Sessions
-from voxgate.runtime.page.door.visitor import Role, Visitor
+from voxgate.runtime.page.door.visitor import Visitor
 from voxgate.runtime.page.sealed import refused, sealed, told
 
 COOKIE = "__Host-voxgate"  # RFC 6265bis: only over TLS, only to this host, for all of it

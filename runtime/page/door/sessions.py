@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
-from voxgate.runtime.page.door.visitor import Role, Visitor
+from voxgate.runtime.common.people.role import Role
+from voxgate.runtime.page.door.visitor import Visitor
 
 TOKEN_BYTES = 32
 LONGEST_S = 12 * 3600.0  # a shift, and half of the next

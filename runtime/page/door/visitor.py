@@ -1,22 +1,10 @@
-"""Who asks, and what for."""
+"""Who asks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
-
-class Role(str, Enum):
-    """What an account is for; each sees what those before it see."""
-
-    OPERATOR = "operator"  # the screen beside the line
-    QUALITY = "quality"  # jobs, volumes, scores; judges verdicts
-    MAINTENANCE = "maintenance"  # cameras, clocks, disk, recipes
-
-    def covers(self, other: Role) -> bool:
-        """Whether this role sees what the other one sees."""
-        order = list(Role)
-        return order.index(self) >= order.index(other)
+from voxgate.runtime.common.people.role import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from voxgate.runtime.common.people.role import Role
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import ScanError, ServiceError
 from voxgate.runtime.page.assets_folder import asset
 from voxgate.runtime.page.door.door import Door, Said
-from voxgate.runtime.page.door.visitor import Role, Visitor
+from voxgate.runtime.page.door.visitor import Visitor
 from voxgate.runtime.page.quality import job, search
 from voxgate.runtime.page.quality.archive import Archive
 from voxgate.runtime.page.quality.asked import is_identifier

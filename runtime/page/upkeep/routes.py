@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from voxgate.runtime.common.people.role import Role
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ServiceError, VoxGateError
 from voxgate.runtime.page.assets_folder import asset
 from voxgate.runtime.page.door.door import Door, Said
-from voxgate.runtime.page.door.visitor import Role, Visitor
+from voxgate.runtime.page.door.visitor import Visitor
 from voxgate.runtime.page.live import Live
 from voxgate.runtime.page.sealed import html, told
 from voxgate.runtime.page.upkeep.calibration import calibration_report

@@ -15,10 +15,10 @@ from tests.kits.certificate import certificate_in
 from tests.kits.journalled import passing_verdict, record
 from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import Answer, PageProcess, page_process
+from voxgate.runtime.common.people.accounts import put_account
+from voxgate.runtime.common.people.role import Role
 from voxgate.runtime.config.cell import check_config, load_cell
 from voxgate.runtime.nouns import JobIdentity, Outcome, Reason
-from voxgate.runtime.page.door.accounts import put_account
-from voxgate.runtime.page.door.visitor import Role
 from voxgate.runtime.records.job_record import JobRecord
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.wire.verdict import ReasonMessage

@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from voxgate.runtime.cli import app
+from voxgate.runtime.common.people.accounts import Accounts, put_account, read_accounts
+from voxgate.runtime.common.people.patience import FORGOTTEN_S, FREE, LONGEST_WAIT_S, MOST, Patience
+from voxgate.runtime.common.people.role import Role
 from voxgate.runtime.errors import KeyFileError
-from voxgate.runtime.page.door.accounts import Accounts, put_account, read_accounts
-from voxgate.runtime.page.door.patience import FORGOTTEN_S, FREE, LONGEST_WAIT_S, MOST, Patience
 from voxgate.runtime.page.door.sessions import IDLE_S, LONGEST_S, Sessions
 from voxgate.runtime.page.door.sessions import MOST as MOST_SESSIONS
-from voxgate.runtime.page.door.visitor import Role
 
 PASSWORD = "correct horse battery"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from voxgate.runtime.common.people.role import Role
 from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.common.trusted.secret_file import refuse_shared
 from voxgate.runtime.errors import KeyFileError
-from voxgate.runtime.page.door.visitor import Role
 
 ITERATIONS, LANES, MEMORY_KIB = 3, 4, 64 * 1024  # RFC 9106, section 4: the second choice
 SALT_BYTES, HASH_BYTES = 16, 32

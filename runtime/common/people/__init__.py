@@ -1,0 +1,1 @@
+"""Who may log in: accounts, what each is for, and patience with guesses."""
