@@ -14,6 +14,7 @@ from voxgate.export.commands.methods.cfm import cfm
 from voxgate.export.commands.methods.efficientad import efficientad
 from voxgate.export.commands.methods.fastflow import fastflow
 from voxgate.export.commands.methods.m3dm import m3dm
+from voxgate.export.commands.methods.odd_one_out import odd_one_out
 from voxgate.export.commands.methods.omnipose import omnipose
 from voxgate.export.commands.methods.onnx_file import onnx
 from voxgate.export.commands.methods.padim import padim
@@ -27,6 +28,7 @@ from voxgate.export.commands.reference import reference
 COMMANDS: dict[str, Callable[..., None]] = {
     "reference": reference,
     "neighbours": neighbours,
+    "odd-one-out": odd_one_out,
     "patchcore": patchcore,
     "efficientad": efficientad,
     "reverse-distillation": reverse_distillation,

@@ -21,6 +21,7 @@ from voxgate.export.commands.methods.options import (
     TransformerShape,
     TransformerWeights,
 )
+from voxgate.export.commands.train_odd_one_out import odd_one_out
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
 
@@ -42,7 +43,8 @@ Minutes = Annotated[
     float | None, typer.Option(min=0.0, help="Begin no epoch after so long; default: all of them.")
 ]
 
-app = typer.Typer(help="Train a network on golden scans.", no_args_is_help=True)
+app = typer.Typer(help="Train a network on golden scans, or on scenes.", no_args_is_help=True)
+app.command("odd-one-out")(odd_one_out)
 
 
 @app.command("autoencoder")

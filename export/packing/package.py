@@ -151,7 +151,7 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
         "viewplan.json": as_json(plan_fields(parts.plan)),
         "expected.npz": as_npz(ijk=parts.expected_ijk),
         "threshold.json": as_json(parts.threshold),
-        "probe.npz": as_npz(**_probe_arrays(parts.probes)),
+        "probe.npz": as_npz(**probe_arrays(parts.probes)),
     }
     if parts.reference is not None:
         spread = parts.reference.spread_counts
@@ -179,7 +179,8 @@ def plan_fields(plan: ViewPlan) -> dict[str, Any]:
     }
 
 
-def _probe_arrays(probes: Sequence[Probe]) -> dict[str, npt.NDArray[Any]]:
+def probe_arrays(probes: Sequence[Probe]) -> dict[str, npt.NDArray[Any]]:
+    """As they stand in probe.npz."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     for number, probe in enumerate(probes):
         arrays |= {f"{number}.{name}": tensor for name, tensor in probe.inputs.items()}

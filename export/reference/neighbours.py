@@ -7,7 +7,7 @@ there, and the scores must be the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ from voxgate.runtime.scenes.open_scene import is_scene, open_scene
 from voxgate.runtime.scenes.scene import SceneView
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.transforms import distance_mm
-from voxgate.runtime.trays.judge import TrayJudge
+from voxgate.runtime.trays.judge import SceneVerdict, TrayJudge
 from voxgate.runtime.trays.probe import told
 
 METHOD = "neighbours"
@@ -72,7 +72,10 @@ class ExampleTray:
         if is_scene(folder):
             scene = open_scene(folder)
             known = scene_calibration(scene, part or PART)
-            return cls(known, tuple(views_of(scene)), scene.table_z_mm)
+            colours = [each.colour for each in scene.views]
+            views = zip(views_of(scene), colours, strict=True)
+            found = tuple(replace(view, colour=colour) for view, colour in views)
+            return cls(known, found, scene.table_z_mm)
         scan = open_scan(folder, calibration)
         arrivals = list(placed(scan, Synchronizer(scan.calibrations, MAX_GAP_NS)))
         lost = next((each for each in arrivals if isinstance(each, Note)), None)
@@ -122,16 +125,22 @@ def export_neighbours(
     return {"recipe": str(out), "views": len(tray.views), "instances": len(scores)}
 
 
-def _judged(tray: ExampleTray, crew: Crew) -> tuple[GridSection, list[float | None]]:
-    """Where things stand, and their scores. Raises RecipeError for a tray that proves nothing."""
+def judged_example(tray: ExampleTray, crew: Crew) -> tuple[SceneVerdict, TrayJudge]:
+    """By depth, and by whom. Raises RecipeError for a tray that proves nothing."""
     rays = Rays.from_calibration(tray.calibration)
     judge = TrayJudge(rays, len(tray.views), tray.table_z_mm, crew)
-    for view in _seen(tray.views):
+    for view in scene_views(tray.views):
         judge.add(view)
     found = judge.finish()
     if found.outcome is Outcome.INDETERMINATE:
         words = "; ".join(each.detail for each in found.doubts)
         raise RecipeError(f"this tray cannot be judged, so it proves no recipe: {words}")
+    return found, judge
+
+
+def _judged(tray: ExampleTray, crew: Crew) -> tuple[GridSection, list[float | None]]:
+    """Where things stand, and their scores. Raises as `judged_example` does."""
+    found, judge = judged_example(tray, crew)
     assert judge.grid is not None  # they were compared
     scores = [None if each.score is None else round(each.score, 3) for each in found.judged]
     boxes = np.stack([each.instance.box_mm for each in found.judged])
@@ -148,19 +157,21 @@ def _judged(tray: ExampleTray, crew: Crew) -> tuple[GridSection, list[float | No
     ), scores
 
 
-def _seen(views: Sequence[View]) -> list[SceneView]:
+def scene_views(views: Sequence[View]) -> list[SceneView]:
+    """As they are judged, numbered as they come. Raises ScanError for one without depth."""
     found = []
     for number, view in enumerate(views):
         if view.depth_mm is None:
             raise ScanError(f"view {number} has no depth on the camera's own pixels")
-        found.append(SceneView(number, view.image, view.depth_mm, view.part_from_camera))
+        pose = view.part_from_camera
+        found.append(SceneView(number, view.image, view.depth_mm, pose, view.colour))
     return found
 
 
 def _probe(tray: ExampleTray, table_z_mm: float, crew: Crew) -> TrayProbe:
     """The tray as it is judged again at load; where pictures are large, by some of their pixels."""
     stride = -(-tray.calibration.width_px // PROBE_WIDTH_PX)
-    views, unit_mm = _seen(tray.views), tray.calibration.depth_unit_mm
+    views, unit_mm = scene_views(tray.views), tray.calibration.depth_unit_mm
     depth = np.stack([view.depth_mm[::stride, ::stride] for view in views])
     stored = counts_of(depth, unit_mm)
     probe = TrayProbe(
@@ -181,7 +192,7 @@ def _files(tray: ExampleTray, probe: TrayProbe, scores: Sequence[float | None]) 
     }
     unit_mm = tray.calibration.depth_unit_mm
     return {
-        "viewplan.json": as_json(plan_fields(_plan(tray.views))),
+        "viewplan.json": as_json(plan_fields(view_plan(tray.views))),
         "threshold.json": as_json(threshold),
         "probe.npz": as_npz(
             image=probe.image,
@@ -194,7 +205,8 @@ def _files(tray: ExampleTray, probe: TrayProbe, scores: Sequence[float | None]) 
     }
 
 
-def _plan(views: Sequence[View]) -> ViewPlan:
+def view_plan(views: Sequence[View]) -> ViewPlan:
+    """Wherever they were taken from, as wide as it tells them apart."""
     poses = tuple(view.part_from_camera for view in views)
     apart = [distance_mm(a, b) / 2 for n, a in enumerate(poses) for b in poses[:n]]
     return ViewPlan(poses, min([PLAN_DISTANCE_MM, *apart]), PLAN_ANGLE_DEG)

@@ -82,7 +82,7 @@ def train(training: Training, opened: Open, on_progress: Progress = silent) -> T
     record = _record(training, goldens, course.record)
     training.out.parent.mkdir(parents=True, exist_ok=True)
     plan = _plan(training, record)
-    history = learn(course.learner, plan, lambda: time.monotonic() - begun_s, _shown(on_progress))
+    history = learn(course.learner, plan, lambda: time.monotonic() - begun_s, shown(on_progress))
     if not history.epochs:
         raise EngineError("no epoch was begun: give it more --minutes")
     record |= {"epochs": len(history.epochs), "planned epochs": course.learner.epochs}
@@ -113,7 +113,8 @@ def _record(
     }
 
 
-def _shown(on_progress: Progress) -> OnEpoch:
+def shown(on_progress: Progress) -> OnEpoch:
+    """Each epoch with its losses, and how long the rest may take."""
     begun_s = time.monotonic()
     first: list[int] = []
 

@@ -32,7 +32,8 @@ def build_plans(
     """One per model of the recipe. Raises VoxGateError: one line with what to do."""
     folder, cache, trust, backend = _places(recipe, config)
     loaded = Recipe.load(folder, trust)
-    loaded.check_detector()
+    if not loaded.models:
+        loaded.check_detector()
     kept = PlanCache(plans) if plans else cache
     by = flavour or backend or the_installed()
     return [

@@ -58,11 +58,10 @@ def scene(
 def _judged(shown: Scene, folder: Path | None) -> SceneVerdict:
     from voxgate.runtime.common.crew import Crew
     from voxgate.runtime.offline.inspect_scan import open_tray_inspector
-    from voxgate.runtime.recipe.recipe import Recipe
     from voxgate.runtime.trays.judge import judge
 
     if folder is None:
         with Crew(2) as crew:
             return judge(shown, crew)
-    with closing(open_tray_inspector(Recipe.load(folder), shown)) as inspector:
+    with closing(open_tray_inspector(folder, shown)) as inspector:
         return inspector.judge_scene(shown)

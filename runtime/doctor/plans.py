@@ -106,7 +106,7 @@ def plan(machine: Machine) -> Finding:
     try:
         folder = recipe_folder(config.recipes.folder, config.recipes.default)
         recipe = Recipe.load(folder, trust_of(config.recipes))
-        if recipe.of_trays:
+        if not recipe.models:
             return off(f"{recipe.label} compares the parts of a tray: it has no graph")
         choice = automatic(recipe, plans_of(config))
     except VoxGateError as error:

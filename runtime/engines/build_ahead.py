@@ -60,7 +60,8 @@ def build_ahead(
     check_cards(tensorrt, cards)
     _check_place(folder, out)
     recipe = Recipe.load(folder)
-    recipe.check_detector()
+    if not recipe.models:
+        recipe.check_detector()
     if recipe.beside:
         raise RecipeError(
             f"{folder}: of several cameras: voxgate build on the box makes their plans"

@@ -33,6 +33,10 @@ INPUTS = {
     "fpfh": "float32",  # (1, 33, h', w'), shape around each point, 0 = no point
     "occupied": "uint8",  # (1, 1, n, n, n), 1 where a point was measured
     "grey": "float32",  # (1, 1, n, n, n), mean grey level 0..255 of the points there
+    "pictures": "uint8",  # (m, c, s, s), of a tray: all its views, c 1 or 3
+    "cameras": "float32",  # (1, m, 3, 4), where in each picture a voxel is, its sides being 1
+    "volume": "float32",  # (1, 1, d, n), what the graph before gave
+    "boxes": "float32",  # (1, 1, k, 6), of instances in voxels, zeros where there is none
 }
 """What the runtime can hand to a graph, by name, and its type."""
 

@@ -28,6 +28,7 @@ from voxgate.runtime.scenes.open_scene import is_scene, open_scene
 from voxgate.runtime.scenes.scene import Scene
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.trays.inspector import TrayInspector
+from voxgate.runtime.trays.network.graphs import chosen_graphs
 from voxgate.runtime.volume.smooth import smooth
 from voxgate.runtime.volume.volume import Voxels
 from voxgate.runtime.volume.volume_file import save_volume
@@ -68,7 +69,17 @@ def open_any(
     if len(calibrations) != 1:
         raise RecipeError(f"recipe {recipe.label} is of trays, which one camera looks at")
     (calibration,) = calibrations.values()
-    return TrayInspector.open(recipe, calibration, settings.limits, settings.threads)
+    return _open_trays(recipe, folder, calibration, settings)
+
+
+def _open_trays(
+    recipe: Recipe, folder: Path, calibration: Calibration, settings: Settings
+) -> TrayInspector:
+    graphs = None
+    if recipe.models:
+        plans = PlanCache(settings.plans) if settings.plans else PlanCache.beside(folder)
+        _, graphs = chosen_graphs(settings.backend, recipe, settings.threads, plans)
+    return TrayInspector.open(recipe, calibration, settings.limits, settings.threads, graphs=graphs)
 
 
 def open_inspector(
@@ -95,7 +106,7 @@ def inspect_folder(
     Raises VoxGateError (one line) for input that cannot be used.
     """
     if is_scene(folder):
-        return _inspect_scene(folder, Recipe.load(recipe_folder), settings)
+        return _inspect_scene(folder, recipe_folder, settings)
     scan = open_part_scan(folder, calibration)
     recipe = Recipe.load(recipe_folder)
     with closing(open_any(recipe, recipe_folder, scan.calibrations, settings)) as inspector:
@@ -108,25 +119,26 @@ def inspect_folder(
         )
 
 
-def _inspect_scene(folder: Path, recipe: Recipe, settings: Settings) -> Inspection:
+def _inspect_scene(folder: Path, recipe_folder: Path, settings: Settings) -> Inspection:
     scene = open_scene(folder)
-    with closing(open_tray_inspector(recipe, scene, settings)) as inspector:
+    with closing(open_tray_inspector(recipe_folder, scene, settings)) as inspector:
         verdict = inspector.inspect_scene(scene)
         header = offline_header(folder, inspector, settings)
-    return Inspection(verdict, verdict_message(verdict, header), None, recipe)
+    return Inspection(verdict, verdict_message(verdict, header), None, inspector.recipe)
 
 
 def open_tray_inspector(
-    recipe: Recipe, scene: Scene, settings: Settings = DEFAULTS
+    recipe_folder: Path, scene: Scene, settings: Settings = DEFAULTS
 ) -> TrayInspector:
     """Of scenes by this camera. Raises VoxGateError."""
+    recipe = Recipe.load(recipe_folder)
     if not recipe.of_trays:
         raise RecipeError(
             f"{scene.folder}: a scene of several parts needs a recipe of trays (voxgate export "
             f"neighbours), and {recipe.label} is of single parts"
         )
     calibration = scene_calibration(scene, recipe.manifest.part)
-    return TrayInspector.open(recipe, calibration, settings.limits, settings.threads)
+    return _open_trays(recipe, recipe_folder, calibration, settings)
 
 
 def inspect_scan(

@@ -28,7 +28,7 @@ from voxgate.runtime.recipe.manifest import (
 
 MANIFEST_FILE = "manifest.json"
 TRAY_FILES = ("viewplan.json", "threshold.json", "probe.npz")
-"""What a recipe holds that compares the parts of a tray: nothing is taught, there is no graph."""
+"""What a recipe holds that compares the parts of a tray; of a network, its graph too."""
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 31  # no model of the methods we serve comes near 2 GiB
 
@@ -76,7 +76,9 @@ def content_of(folder: Path, manifest: Manifest) -> dict[str, bytes]:
 
 
 def _own_files(manifest: Manifest) -> tuple[str, ...]:
-    return TRAY_FILES if manifest.detector == "scene" else FILES
+    if manifest.detector != "scene":
+        return FILES
+    return ("model.onnx", *TRAY_FILES) if manifest.inputs else TRAY_FILES
 
 
 def _check_files(path: Path, manifest: Manifest) -> None:

@@ -37,16 +37,13 @@ UNINSPECTED_FILE = "not_inspected.png"
 """The golden views, with what is not inspected, or by its look alone, in colour: for people."""
 MODEL, GEOMETRY = "model", "geometry"
 """Channels of every recipe: its first model, and the deviation from the golden surface."""
-SMALLEST_VOXELS = 2.0
-"""Across: what the volume resolves."""
-PICTURE_INPUTS = frozenset(("image", "reference"))
+SMALLEST_VOXELS = 2.0  # across: what the volume resolves
+PICTURE_INPUTS = frozenset(("image", "reference", "pictures"))
 """What a graph may take in colour: of one channel or of three, as its own input says."""
 DEPTH_INPUTS = frozenset(("depth_mm", "fpfh"))
 """What shows a model what the 3D sensor measured."""
-MAX_DETECTORS = 4
-"""Models besides the first: a bound on memory and on the time of a view."""
-MAX_PLANS = 64
-"""Five models for every kind of card there is."""
+MAX_DETECTORS = 4  # besides the first: a bound on memory and on the time of a view
+MAX_PLANS = 64  # five models for every kind of card there is
 DetectorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 
@@ -226,6 +223,9 @@ class Manifest(_Section):
     working: WorkingSection | None = Field(
         default=None, description="where pictures are inspected at less than the camera's size"
     )
+    untrained: Literal[True] | None = Field(
+        default=None, description="weights drawn by chance, to try out: never PASS"
+    )
     fpfh: FpfhSection | None = None
     voxels: VoxelSection | None = None
     detectors: tuple[DetectorSection, ...] = Field(
@@ -301,8 +301,8 @@ class Manifest(_Section):
                 "are cameras"
             )
         check_sections(self.cameras, self.calibration_digest)
-        if self.detectors and self.detector != "view":
-            raise ValueError(f"further detectors stand beside a view detector, not {self.detector}")
+        if self.detectors and self.detector == "volume":
+            raise ValueError("further detectors stand beside a view detector, not volume")
         names = [each.name for each in self.detectors]
         if len(set(names)) < len(names):
             raise ValueError(f"detectors need names of their own, got {', '.join(names)}")
@@ -327,7 +327,7 @@ class Manifest(_Section):
         for several in ("detectors", "plans", "cameras"):
             if not written.get(several):
                 written.pop(several, None)
-        for later in ("smallest_mm", "working"):
+        for later in ("smallest_mm", "working", "untrained"):
             if written.get(later) is None:
                 written.pop(later, None)
         return written

@@ -78,7 +78,8 @@ class Recipe:
     digest: sha256 of its manifest, which lists the sha256 of every file. plans: of TensorRT, built
         ahead for cards, of this one model where it was taken out as one.
     beside: of each further camera, in the manifest's order; camera: of several, which this is of.
-    tray_probe: of a recipe that compares the parts of a tray; it has no model, expects no surface.
+    tray_probe: of a recipe that compares the parts of a tray without a network: it has no model. No
+        recipe of trays expects a surface.
     """
 
     manifest: Manifest
@@ -148,7 +149,7 @@ class Recipe:
     @property
     def models(self) -> tuple[Recipe, ...]:
         """Every model as a recipe of its own, the first one first: to be opened, proven, built."""
-        if self.of_trays:
+        if not self.model:
             return ()
         manifest = self.manifest.model_copy(update={"schema_version": 1, "detectors": ()})
         first = replace(self, manifest=manifest, further=(), scorer=None)
@@ -247,7 +248,7 @@ class Recipe:
             )
         worked = calibration.reduced(self.manifest.block_px)
         size = (worked.height_px, worked.width_px)
-        for each in self.models:
+        for each in () if self.of_trays else self.models:
             for tensor in (*each.manifest.inputs, each.manifest.output):
                 if (
                     tensor.name in PICTURES
@@ -315,17 +316,18 @@ def _of_camera(whole: Manifest, section: CameraSection, content: Mapping[str, by
 
 
 def _of_trays(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
-    grid = manifest.grid
+    grid, model, probe = manifest.grid, content.get("model.onnx", b""), content["probe.npz"]
     return Recipe(
         manifest=manifest,
-        model=b"",
+        model=model,
         plan=plan_of(content["viewplan.json"]),
         grid=GridSpec(grid.origin_mm, grid.shape, grid.voxel_mm),
         expected_ijk=np.empty((0, 3), np.int32),
         reference=(),
-        probes=(),
+        probes=probes_of(probe) if model else (),
         threshold=json.loads(content["threshold.json"]),
-        tray_probe=tray_probe_of(content["probe.npz"]),
+        further=tuple(_detector(each, content) for each in manifest.detectors),
+        tray_probe=None if model else tray_probe_of(probe),
     )
 
 

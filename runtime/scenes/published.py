@@ -19,7 +19,7 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import DepthMap
 from voxgate.runtime.scenes.scene import Scene, SceneView
-from voxgate.runtime.scenes.scene_file import read_grey
+from voxgate.runtime.scenes.scene_file import read_picture
 from voxgate.runtime.transforms import invert, rigid
 
 METADATA = "scene3d.metadata.json"
@@ -62,7 +62,8 @@ def _view(
         raise ScanError(f"{folder / METADATA}: pose {number}: {error}") from error
     pose[:3, 3] *= MM_PER_UNIT
     depth = folder / DEPTH / f"{picture.stem}.exr"
-    return SceneView(number, read_grey(picture, size), _depth_mm(depth, size), pose)
+    image, colour = read_picture(picture, size)
+    return SceneView(number, image, _depth_mm(depth, size), pose, colour)
 
 
 def _size(picture: Path) -> tuple[int, int]:

@@ -9,19 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage
 from voxgate.runtime.transforms import Transform
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneView:
     """One picture: image (h, w) uint8, depth_mm (h, w) float32 along the optical axis, NaN where
-    there was no return; world_from_camera with OpenCV's axes."""
+    there was no return; world_from_camera with OpenCV's axes; colour (h, w, 3) the same picture in
+    colour, None where the camera sees none."""
 
     number: int
     image: GreyImage
     depth_mm: DepthMap
     world_from_camera: Transform
+    colour: ColourImage | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

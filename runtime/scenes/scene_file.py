@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import ScanError
-from voxgate.runtime.nouns import DepthMap, GreyImage
+from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.transforms import rigid
 
@@ -74,17 +74,19 @@ def _view(
         pose = rigid(view.T_world_cam)
     except ValueError as error:
         raise ScanError(f"{folder / SCENE}: views.{number}.T_world_cam: {error}") from error
-    return SceneView(
-        number,
-        read_grey(folder / view.image, size),
-        _depth_mm(folder / view.depth, size, unit_mm),
-        pose,
-    )
+    image, colour = read_picture(folder / view.image, size)
+    depth_mm = _depth_mm(folder / view.depth, size, unit_mm)
+    return SceneView(number, image, depth_mm, pose, colour)
 
 
-def read_grey(path: Path, size: tuple[int, int]) -> GreyImage:
-    """(h, w) uint8 of a picture, colour turned to grey. Raises ScanError."""
-    return np.asarray(_pixels(path, size, cv2.IMREAD_GRAYSCALE), np.uint8)
+def read_picture(path: Path, size: tuple[int, int]) -> tuple[GreyImage, ColourImage | None]:
+    """(h, w) uint8 of a picture, colour turned to grey; and (h, w, 3) where it is in colour.
+    Raises ScanError."""
+    grey = np.asarray(_pixels(path, size, cv2.IMREAD_GRAYSCALE), np.uint8)
+    if _pixels(path, size, cv2.IMREAD_UNCHANGED).ndim == 2:
+        return grey, None
+    colour = np.asarray(_pixels(path, size, cv2.IMREAD_COLOR), np.uint8)
+    return grey, np.ascontiguousarray(colour[..., ::-1])
 
 
 def _depth_mm(path: Path, size: tuple[int, int], unit_mm: float) -> DepthMap:

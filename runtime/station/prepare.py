@@ -30,6 +30,7 @@ def preparer(
         from voxgate.runtime.inspection.several.inspector import AnyInspector, every, open_inspector
         from voxgate.runtime.inspection.warm_up import load_compiler
         from voxgate.runtime.trays.inspector import BACKEND, TrayInspector
+        from voxgate.runtime.trays.network.graphs import chosen_graphs
 
         with Crew(2) as both:  # reading and unpacking need no interpreter
             recipe, _ = both.both(lambda: opened(config.recipes, name), load_compiler)
@@ -38,10 +39,13 @@ def preparer(
         plans = plans_of(config)
         inspector: AnyInspector | TrayInspector
         if recipe.of_trays:
-            choice = Choice(BACKEND, config.engine.backend, "parts of a tray are compared")
+            asked, threads, graphs = config.engine.backend, config.engine.threads, None
+            choice = Choice(BACKEND, asked, "parts of a tray are compared")
+            if recipe.models:
+                choice, graphs = chosen_graphs(asked, recipe, threads, plans)
             (calibration,) = calibrations.values()
             inspector = TrayInspector.open(
-                recipe, calibration, config.limits, config.engine.threads, clock.monotonic_ns
+                recipe, calibration, config.limits, threads, clock.monotonic_ns, graphs
             )
         else:
             choice = choose(config.engine.backend, recipe, plans)

@@ -22,7 +22,9 @@ from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View, ViewRepo
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scenes.camera_alone import views_of
 from voxgate.runtime.scenes.scene import Scene, SceneView
-from voxgate.runtime.trays.judge import SceneVerdict, TrayJudge, judge
+from voxgate.runtime.trays.judge import SceneVerdict, TrayJudge
+from voxgate.runtime.trays.network.graphs import Graphs
+from voxgate.runtime.trays.network.judge import NetworkJudge
 from voxgate.runtime.trays.probe import prove
 from voxgate.runtime.trays.told import verdict_on
 
@@ -33,11 +35,9 @@ BACKEND = "neighbours"
 class TrayInspector:
     """Inspects one tray after the other; owned and called by one thread.
 
-    now_ns: the clock that times the stages. Raises RecipeError when recipe and calibration do not
-    belong together.
+    now_ns: the clock that times the stages. graphs: of a recipe with a network, which this closes.
+    Raises RecipeError when recipe and calibration do not belong together.
     """
-
-    backend = BACKEND
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class TrayInspector:
         limits: Limits,
         threads: int = 2,
         now_ns: Callable[[], int] = lambda: 0,
+        graphs: Graphs | None = None,
     ) -> None:
         recipe.check_calibration(calibration)
         if calibration.sensor is not None:
@@ -56,6 +57,7 @@ class TrayInspector:
         self.recipe = recipe
         self.calibration = calibration
         self.limits = limits
+        self._graphs = graphs
         self._rays = Rays.from_calibration(calibration)
         self._crew = Crew(threads)
         self._watch = Stopwatch(now_ns)
@@ -69,20 +71,28 @@ class TrayInspector:
         limits: Limits,
         threads: int = 2,
         now_ns: Callable[[], int] = lambda: 0,
+        graphs: Graphs | None = None,
     ) -> TrayInspector:
-        """Proven by the recipe's own tray. Raises RecipeError."""
-        made = cls(recipe, calibration, limits, threads, now_ns)
+        """Proven by the recipe's own tray; a network was when its graphs were opened. Raises
+        RecipeError."""
+        made = cls(recipe, calibration, limits, threads, now_ns, graphs)
         try:
-            prove(recipe, made._rays, made._crew)
+            if graphs is None:
+                prove(recipe, made._rays, made._crew)
         except RecipeError:
             made.close()
             raise
         return made
 
+    @property
+    def backend(self) -> str:
+        """What a verdict names."""
+        return BACKEND if self._graphs is None else self._graphs.backend
+
     def start(self) -> None:
         """Forget the last tray."""
-        planned, below = len(self.recipe.plan.views), self.recipe.manifest.grid.table_z_mm
-        self._judge = TrayJudge(self._rays, planned, below, self._crew)
+        below = self.recipe.manifest.grid.table_z_mm
+        self._judge = self._new_judge(len(self.recipe.plan.views), below)
         self._notes: list[Note] = []
         self._seen: dict[int, View] = {}
         self._shown: dict[int, int] = {}
@@ -111,7 +121,8 @@ class TrayInspector:
         self._seen[planned] = view
         self._shown[doubts.checksum(view.picture)] = view.frame_id
         with self._watch.time(Work.FUSE):
-            self._judge.add(SceneView(planned, view.image, view.depth_mm, view.part_from_camera))
+            pose = view.part_from_camera
+            self._judge.add(SceneView(planned, view.image, view.depth_mm, pose, view.colour))
 
     def finish(self) -> Verdict:
         """The verdict on everything that was added; `start` begins the next tray."""
@@ -141,7 +152,10 @@ class TrayInspector:
     def judge_scene(self, scene: Scene) -> SceneVerdict:
         """Of a scene by the recipe's camera, whose views were taken from wherever: as many as the
         recipe plans, or it is not PASS."""
-        found = judge(scene, self._crew)
+        judging = self._new_judge(len(scene.views), scene.table_z_mm)
+        for view in scene.views:
+            judging.add(view)
+        found = judging.finish()
         came, planned = len(scene.views), len(self.recipe.plan.views)
         if came >= planned:
             return found
@@ -155,8 +169,16 @@ class TrayInspector:
         return verdict_on(found, (), reports, self.calibration.mounting.part)
 
     def close(self) -> None:
-        """End the helper threads."""
+        """End the helper threads, give back what runs a network."""
         self._crew.close()
+        if self._graphs is not None:
+            self._graphs.close()
+
+    def _new_judge(self, planned: int, table_z_mm: float | None) -> TrayJudge | NetworkJudge:
+        if self._graphs is None:
+            return TrayJudge(self._rays, planned, table_z_mm, self._crew)
+        manifest = self.recipe.manifest
+        return NetworkJudge(self._graphs, manifest, self._rays, planned, table_z_mm, self._crew)
 
     def _planned(self, view: View) -> int | Note:
         """The viewpoint that this is the view of, or why it is not to be looked at."""

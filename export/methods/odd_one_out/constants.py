@@ -21,15 +21,16 @@ HALVINGS = 8  # of the coarsest of four scales against the finest
 class Constants:
     """Of one network. The defaults are the published ones.
 
-    pictures of side_px x side_px; voxels: of the volume; width: channels of the volume; field:
-    channels of the neural feature field (d_f); hidden: of the heads; scales: channels of the four
-    scales and, down and up, their blocks; region: voxels a side of an instance; most: instances
-    that are compared, as many as PartsAD-15K has; nearest: correspondences in each other instance
-    (k); blocks of attention, each of so many heads.
+    pictures of side_px x side_px; pyramid: channels of the FPN; voxels: of the volume; width: its
+    channels; field: channels of the neural feature field (d_f); hidden: of the heads; scales:
+    channels of the four scales and, down and up, their blocks; region: voxels a side of an
+    instance; most: instances that are compared, as many as PartsAD-15K has; nearest:
+    correspondences in each other instance (k); blocks of attention, each of so many heads.
     """
 
     body: Body = "resnet50"
     side_px: int = 256
+    pyramid: int = 256
     voxels: Voxels = (96, 96, 16)
     width: int = 32
     field: int = 128
@@ -73,6 +74,7 @@ class Constants:
 TOY = Constants(
     body="resnet18",
     side_px=64,
+    pyramid=32,
     voxels=(24, 24, 8),
     width=16,
     field=16,
@@ -81,5 +83,6 @@ TOY = Constants(
     down=(1, 1, 1, 1),
     up=(1, 1, 1),
     most=6,
+    nearest=8,
 )
 """For tests, and for a processor without a GPU."""

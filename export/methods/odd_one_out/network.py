@@ -27,7 +27,7 @@ class OddOneOut(nn.Module):
     def __init__(self, constants: Constants) -> None:
         super().__init__()
         self.constants = constants
-        self.pictures = PictureFeatures(constants.body, constants.width)
+        self.pictures = PictureFeatures(constants.body, constants.pyramid, constants.width)
         self.lifting = Lifting(constants.voxels)
         self.refine = VolumeNetwork(constants.scales, constants.down, constants.up)
         self.fields = Fields(constants)

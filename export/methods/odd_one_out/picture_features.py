@@ -14,7 +14,6 @@ from torchvision.ops import FeaturePyramidNetwork
 from voxgate.export.methods.odd_one_out.constants import Body
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")  # 4, 8, 16, 32 pixels a feature
-PYRAMID = 256  # channels (Lin et al. 2017)
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 GREY_LEVELS = 255.0
 
@@ -25,13 +24,13 @@ class PictureFeatures(nn.Module):
     mean: torch.Tensor
     deviation: torch.Tensor
 
-    def __init__(self, body: Body, width: int) -> None:
+    def __init__(self, body: Body, pyramid: int, width: int) -> None:
         super().__init__()
         stages = getattr(resnet, body)(weights=None, zero_init_residual=True)
         self.body = IntermediateLayerGetter(stages, {name: name for name in STAGES})
         found = [stages.fc.in_features // 2**k for k in (3, 2, 1, 0)]
-        self.pyramid = FeaturePyramidNetwork(found, PYRAMID)
-        self.levels = nn.ModuleList(_to_finest(level, width) for level in range(len(STAGES)))
+        self.pyramid = FeaturePyramidNetwork(found, pyramid)
+        self.levels = nn.ModuleList(_to_finest(n, pyramid, width) for n in range(len(STAGES)))
         for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
             self.register_buffer(name, torch.tensor(values).reshape(1, 3, 1, 1), persistent=False)
 
@@ -42,12 +41,12 @@ class PictureFeatures(nn.Module):
         return torch.stack(brought).sum(dim=0)
 
 
-def _to_finest(level: int, width: int) -> nn.Sequential:
+def _to_finest(level: int, pyramid: int, width: int) -> nn.Sequential:
     """A convolution for each doubling, and one where there is none."""
     steps: list[nn.Module] = []
     for step in range(max(1, level)):
         steps += [
-            nn.Conv2d(width if step else PYRAMID, width, 3, padding=1, bias=False),
+            nn.Conv2d(width if step else pyramid, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
         ]
