@@ -37,6 +37,10 @@ SUITES = {
         "quality.detection",
         "I-AUROC, V-AUPRO@1% and the shipped threshold on the public scans",
     ),
+    "rig": Suite(
+        "quality.rig",
+        "a sensor beside the camera (VOXGATE_RIG) against aligned depth; a sensor that moved",
+    ),
     "limits": Suite(
         "limits.limits",
         "how small a defect is still found, how much a good part may vary, on the public scans",
@@ -88,6 +92,10 @@ LONG_SUITES = {
     "made_up": Suite(
         "made_up.made_up",
         "two rendered part types of another kind, on the public cameras",
+    ),
+    "large_rig": Suite(
+        "speed.large_rig",
+        "36 views of 12 Mpx and a sensor of 2 Mpx (VOXGATE_RIG): memory, recording, 4 views/s",
     ),
     "soak": Suite(
         "line.soak",

@@ -23,15 +23,15 @@ def write_part(part: Path, out: Path, size_px: tuple[int, int], scans: tuple[str
     """`out`/<scan> at size_px (width, height), with a calibration of its own; returns `out`."""
     out.mkdir(parents=True, exist_ok=True)
     calibration = json.loads((part / "calibration.json").read_text())
-    (out / "calibration.json").write_text(json.dumps(_resized(calibration, size_px)))
+    (out / "calibration.json").write_text(json.dumps(resized(calibration, size_px)))
     shutil.copy(part / "grid.json", out)
     for name in scans:
         _write_scan(part / name, out / name, size_px)
     return out
 
 
-def _resized(calibration: dict[str, Any], size_px: tuple[int, int]) -> dict[str, Any]:
-    """The numbers that count pixels; the digest is of others now."""
+def resized(calibration: dict[str, Any], size_px: tuple[int, int]) -> dict[str, Any]:
+    """Of a camera or a sensor the numbers that count pixels; the digest is of others now."""
     was = calibration["image_size"]
     matrix = np.array(calibration["K"], float)
     scale = np.array([size_px[0] / was["width"], size_px[1] / was["height"]])
@@ -52,22 +52,23 @@ def _write_scan(scan: Path, out: Path, size_px: tuple[int, int]) -> None:
         frame = json.loads(line)
         grey = np.asarray(cv2.imread(str(scan / frame["image"]), cv2.IMREAD_GRAYSCALE))
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        cv2.imwrite(str(out / frame["image"]), _grey(grey, size_px, rng), quality)
+        cv2.imwrite(str(out / frame["image"]), grey_at(grey, size_px, rng), quality)
         counts = np.asarray(cv2.imread(str(scan / frame["depth"]), cv2.IMREAD_UNCHANGED))
         fast = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-        cv2.imwrite(str(out / frame["depth"]), _depth(counts, size_px), fast)
+        cv2.imwrite(str(out / frame["depth"]), depth_at(counts, size_px), fast)
 
 
-def _grey(
+def grey_at(
     grey: npt.NDArray[np.uint8], size_px: tuple[int, int], rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
+    """The picture of another size, with the noise of a sensor of so many pixels."""
     how = cv2.INTER_AREA if size_px[0] < grey.shape[1] else cv2.INTER_CUBIC
-    resized = np.asarray(cv2.resize(grey, size_px, interpolation=how), np.float32)
-    noise = GREY_NOISE * rng.standard_normal(resized.shape, np.float32)
-    return np.asarray(np.clip(resized + noise, 0, 255).round(), np.uint8)
+    larger = np.asarray(cv2.resize(grey, size_px, interpolation=how), np.float32)
+    noise = GREY_NOISE * rng.standard_normal(larger.shape, np.float32)
+    return np.asarray(np.clip(larger + noise, 0, 255).round(), np.uint8)
 
 
-def _depth(counts: Counts, size_px: tuple[int, int]) -> Counts:
+def depth_at(counts: Counts, size_px: tuple[int, int]) -> Counts:
     """Between pixels of one surface what lies between them; else the nearest pixel's own."""
     window = np.ones((3, 3), np.uint8)
     spread = cv2.dilate(counts, window) - cv2.erode(counts, window)

@@ -27,10 +27,10 @@ def combine(
     as_json: AsJson = False,
 ) -> None:
     """Put the models of several recipes into one: what any of them fails, it fails."""
-    from voxgate.export.packing.combine import combined
+    from voxgate.export.packing.combine import combined_by_camera
 
     with errors_as_json(as_json):
-        written = combined(recipes, out, version, called or (), name or "")
+        written = combined_by_camera(recipes, out, version, called or (), name or "")
     summary = {
         "recipe": str(out),
         "label": written.label,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
+    from voxgate.export.quality.scorer import OnRow, Samples
     from voxgate.runtime.recipe.recipe import Recipe
     from voxgate.runtime.recipe.zones import Zones
 
@@ -49,41 +51,62 @@ def scorer(
     as_json: AsJson = False,
 ) -> None:
     """Add a classifier (SegAD): it may fail a part that no place fails, never the reverse."""
-    from dataclasses import asdict
+    from voxgate.export.packing.each_camera import each_rewritten
+    from voxgate.export.quality.scorer import Samples
+    from voxgate.runtime.recipe.recipe import Recipe
 
-    from voxgate.export.packing.rewrite import rewritten
-    from voxgate.export.quality.scorer import Samples, table_of, train_scorer
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        samples = Samples(tuple(good), tuple(bad or ()), generated)
+        made = {
+            camera: _trained(own, zones, samples, kind, ablation, task_on(progress, "train"))
+            for camera, own in Recipe.load(recipe).cameras.items()
+        }
+        written = each_rewritten(recipe, out, version, {name: m.files for name, m in made.items()})
+    said = {"recipe": str(out), "label": written.label}
+    if as_json:
+        told = {camera: each.told for camera, each in made.items()}
+        typer.echo(json.dumps(said | told.get("", {"cameras": told})))
+        return
+    typer.echo(f"recipe written: {out} (not signed)")
+    for camera, each in made.items():
+        _show(camera, each)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Of one camera: files of its recipe, what is told, and the ablation's rows."""
+
+    files: dict[str, bytes]
+    told: dict[str, Any]
+    compared: Sequence[Any]
+
+
+def _trained(
+    loaded: Recipe,
+    zones: Path | None,
+    samples: Samples,
+    kind: ForestName,
+    ablation: bool,
+    on_row: OnRow,
+) -> _Made:
+    from voxgate.export.quality.scorer import table_of, train_scorer
     from voxgate.export.quality.scorer_ablation import held_out
     from voxgate.runtime.recipe.manifest import SCORER_FILE, ZONES_FILE
-    from voxgate.runtime.recipe.recipe import Recipe
     from voxgate.runtime.recipe.scorer import write_scorer
     from voxgate.runtime.recipe.zones import write_zones
 
-    with errors_as_json(as_json), progress_bar(as_json) as progress:
-        loaded = Recipe.load(recipe)
-        own = _zones(loaded, zones)
-        table = table_of(
-            loaded,
-            own,
-            Samples(tuple(good), tuple(bad or ()), generated),
-            task_on(progress, "train"),
-        )
-        trained = train_scorer(table, own, kind.value)
-        compared = held_out(table) if ablation else ()
-        threshold = {**loaded.threshold, "scorer": trained.record}
-        files = {
-            SCORER_FILE: write_scorer(trained.scorer),
-            ZONES_FILE: write_zones(own),
-            "threshold.json": (json.dumps(threshold, indent=2, allow_nan=False) + "\n").encode(),
-        }
-        written = rewritten(recipe, out, version, files)
-    summary = {"recipe": str(out), "label": written.label, **trained.record}
-    if ablation:
-        summary["ablation"] = [asdict(row) for row in compared]
-    if as_json:
-        typer.echo(json.dumps(summary))
-    else:
-        _show(summary, compared)
+    own = _zones(loaded, zones)
+    table = table_of(loaded, own, samples, on_row)
+    trained = train_scorer(table, own, kind.value)
+    compared = held_out(table) if ablation else ()
+    threshold = {**loaded.threshold, "scorer": trained.record}
+    files = {
+        SCORER_FILE: write_scorer(trained.scorer),
+        ZONES_FILE: write_zones(own),
+        "threshold.json": (json.dumps(threshold, indent=2, allow_nan=False) + "\n").encode(),
+    }
+    rows = {"ablation": [asdict(row) for row in compared]} if ablation else {}
+    return _Made(files, {**trained.record, **rows}, compared)
 
 
 def _zones(recipe: Recipe, file: Path | None) -> Zones:
@@ -98,14 +121,13 @@ def _zones(recipe: Recipe, file: Path | None) -> Zones:
     return load_zones(file, recipe.grid.voxel_mm)
 
 
-def _show(summary: dict[str, Any], compared: Sequence[Any]) -> None:
-
+def _show(camera: str, made: _Made) -> None:
     from voxgate.export.quality.scorer_ablation import as_table
 
+    told = made.told
     typer.echo(
-        f"recipe written: {summary['recipe']} (not signed); {summary['rows']} rows, "
-        f"{summary['bad_rows']} of bad parts by {', '.join(summary['detectors'])}; AUROC on them "
-        f"{summary['training_auroc']:.3f}"
+        f"{f'camera {camera}: ' if camera else ''}{told['rows']} rows, {told['bad_rows']} of bad "
+        f"parts by {', '.join(told['detectors'])}; AUROC on them {told['training_auroc']:.3f}"
     )
-    if compared:
-        stdout_console().print(as_table(compared, "Cl. AUROC on rows held out of training"))
+    if made.compared:
+        stdout_console().print(as_table(made.compared, "Cl. AUROC on rows held out of training"))

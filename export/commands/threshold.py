@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,9 +16,13 @@ from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from voxgate.export.quality.parts_seen import PartScores
     from voxgate.export.quality.zone_thresholds import ZoneThreshold
     from voxgate.runtime.recipe.recipe import Recipe
+
+    Found = tuple[tuple[ZoneThreshold, ...], dict[str, Any]]
 
 AGAIN = 16  # a single scan seen again: twice the scores that a tail needs at least
 
@@ -71,15 +77,38 @@ def threshold(
             scans = called_good(scans, marks)
         if out is not None and version is None:
             raise RecipeError("a new recipe needs a --version of its own")
-        found, record = _found(
-            loaded, scans, bad or [], zones, false_rejects, extrapolate, again, force, as_json
-        )
+        # a part is passed when every camera passes it: each may reject its share
+        share = false_rejects / len(loaded.cameras)
+        made = {}
+        for camera, own in loaded.cameras.items():
+            with _named(camera):
+                made[camera] = _found(
+                    own, scans, bad or [], zones, share, extrapolate, again, force, as_json
+                )
         if out is not None:
-            _write(recipe, out, version or "", loaded, zones, found, record)
+            _write(recipe, out, version or "", loaded, zones, made)
     if as_json:
-        typer.echo(json.dumps(record | {"recipe": None if out is None else str(out)}))
-    else:
-        _show(found, record, out)
+        typer.echo(json.dumps(_json(made) | {"recipe": None if out is None else str(out)}))
+        return
+    for camera, (found, record) in made.items():
+        _show(camera, found, record)
+    if out is not None:
+        stdout_console().print(f"recipe written: {out} (not signed)", highlight=False)
+
+
+@contextmanager
+def _named(camera: str) -> Iterator[None]:
+    """What is wrong is told with the camera's name."""
+    try:
+        yield
+    except RecipeError as error:
+        raise (RecipeError(f"camera {camera}: {error}") if camera else error) from error
+
+
+def _json(made: Mapping[str, Found]) -> dict[str, Any]:
+    """Of one camera its record, of several by their names."""
+    records = {camera: record for camera, (_, record) in made.items()}
+    return records.get("", {"cameras": records})
 
 
 def _found(
@@ -92,7 +121,7 @@ def _found(
     again: int | None,
     force: bool,
     as_json: bool,
-) -> tuple[tuple[ZoneThreshold, ...], dict[str, Any]]:
+) -> Found:
     from voxgate.export.quality.parts_seen import scores_of
     from voxgate.export.quality.zone_thresholds import Target, derive, record, rounded
 
@@ -143,22 +172,46 @@ def _write(
     version: str,
     recipe: Recipe,
     zone_file: Path | None,
+    made: Mapping[str, Found],
+) -> None:
+    from voxgate.export.packing.each_camera import each_rewritten
+
+    files = {
+        camera: _files(own, zone_file, *made[camera]) for camera, own in recipe.cameras.items()
+    }
+    each_rewritten(source, out, version, files)
+
+
+def _files(
+    recipe: Recipe,
+    zone_file: Path | None,
     found: tuple[ZoneThreshold, ...],
     record: dict[str, Any],
-) -> None:
-    from voxgate.export.packing.rewrite import rewritten
+) -> dict[str, bytes]:
     from voxgate.runtime.recipe.manifest import ZONES_FILE
     from voxgate.runtime.recipe.zones import write_zones
 
     zones = _zones(recipe, zone_file).with_thresholds([each.threshold for each in found])
     before = {"before": dict(recipe.threshold)}
     text = json.dumps({**record, **before}, indent=2, allow_nan=False) + "\n"
-    rewritten(
-        source, out, version, {ZONES_FILE: write_zones(zones), "threshold.json": text.encode()}
-    )
+    return {ZONES_FILE: write_zones(zones), "threshold.json": text.encode()}
 
 
 def _check(recipe: Recipe, as_json: bool) -> None:
+    again = {camera: _derived(own) for camera, own in recipe.cameras.items()}
+    if as_json:
+        typer.echo(json.dumps({"ok": True, **_zones_of(again)}))
+        return
+    for camera, zones in again.items():
+        typer.echo(f"{' '.join((recipe.label, camera)).rstrip()}: {zones}")
+
+
+def _zones_of(again: dict[str, dict[str, float]]) -> dict[str, Any]:
+    return {"zones": again[""]} if "" in again else {"cameras": again}
+
+
+def _derived(recipe: Recipe) -> dict[str, float]:
+    """As its scores say, and as it serves. Raises RecipeError."""
     from voxgate.export.quality.zone_thresholds import derive_again
 
     again = {each.zone: each.threshold for each in derive_again(recipe.threshold)}
@@ -170,18 +223,20 @@ def _check(recipe: Recipe, as_json: bool) -> None:
     )
     if not again == stored == served:
         raise RecipeError(
-            f"recipe {recipe.label}: its scores lead to {again}, it says {stored} and serves "
+            f"recipe {recipe.model_label}: its scores lead to {again}, it says {stored} and serves "
             f"{served}: find its threshold again"
         )
-    typer.echo(json.dumps({"ok": True, "zones": again}) if as_json else f"{recipe.label}: {again}")
+    return again
 
 
-def _show(found: tuple[ZoneThreshold, ...], record: dict[str, Any], out: Path | None) -> None:
+def _show(camera: str, found: tuple[ZoneThreshold, ...], record: dict[str, Any]) -> None:
     from rich.table import Table
 
     from voxgate.export.quality.zone_thresholds import good_parts
 
     console = stdout_console()
+    if camera:
+        console.print(f"camera {camera}")
     table = Table("zone", "threshold", "rests on", "best law", "p", "proven", "proven at 95 %")
     for each in found:
         best = each.laws[0] if each.laws else None
@@ -209,5 +264,3 @@ def _show(found: tuple[ZoneThreshold, ...], record: dict[str, Any], out: Path | 
                 f"{row['overkill']} of {row['good']}",
             )
         console.print(escapes)
-    if out is not None:
-        console.print(f"recipe written: {out} (not signed)", highlight=False)

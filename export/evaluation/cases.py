@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -66,9 +66,10 @@ class Case(Protocol):
 
 
 class VolumeCase(Case, Protocol):
-    """Views of one part, and a volume that says what is wrong with it."""
+    """Views of one part, and a volume that says what is wrong with it. calibrations: of each camera
+    by its name; one without a name where it is the only one."""
 
-    def calibration(self) -> Calibration: ...
+    def calibrations(self) -> Mapping[str, Calibration]: ...
     def grid(self) -> GridSpec: ...
     def arrivals(self) -> Iterator[View | Note]: ...
     def truth(self) -> VoxelTruth: ...

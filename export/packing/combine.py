@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from voxgate.export.packing.cameras import together
+from voxgate.export.packing.each_camera import apart, same_cameras, serial_numbers
 from voxgate.export.packing.package import check_free, check_label, write_files
 from voxgate.export.packing.rewrite import check_one_camera
 from voxgate.runtime.common.wall_clock import utc_now
@@ -49,6 +53,25 @@ class _Source:
         if sha256(content) != self.recipe.manifest.files[file]:
             raise RecipeError(f"{self.folder / file}: was changed meanwhile")
         return content
+
+
+def combined_by_camera(
+    folders: Sequence[Path], out: Path, version: str, names: Sequence[str] = (), name: str = ""
+) -> Recipe:
+    """As `combined`; of recipes of several cameras the models of each camera, which are one recipe
+    again. Raises RecipeError."""
+    with ExitStack() as stack:
+        own = {folder: stack.enter_context(apart(folder)) for folder in folders}
+        cameras = same_cameras(own)
+        if cameras == ("",):
+            return combined(folders, out, version, names, name)
+        check_free(out)
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for camera in cameras:
+            (work / camera).mkdir()
+            combined([own[f][camera] for f in folders], work / camera / "recipe", version, names)
+        made = {camera: work / camera / "recipe" for camera in cameras}
+        return together(made, serial_numbers(folders[0]), out, version, name)
 
 
 def combined(

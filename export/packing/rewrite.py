@@ -16,10 +16,7 @@ from voxgate.runtime.recipe.recipe import Recipe
 def check_one_camera(folder: Path, recipe: Recipe) -> None:
     """Raises RecipeError: what is learnt from one camera's views is put into its own recipe."""
     if recipe.beside:
-        raise RecipeError(
-            f"{folder}: of several cameras: change the recipe of each, then `voxgate export "
-            "cameras` makes them one"
-        )
+        raise RecipeError(f"{folder}: of several cameras: name the recipe of each")
 
 
 def rewritten(

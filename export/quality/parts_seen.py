@@ -21,8 +21,10 @@ from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
-from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.cell_scan import CellScan
+from voxgate.runtime.scans.open_scan import open_part_scan
 from voxgate.runtime.scans.placed import lost_frames, replay
+from voxgate.runtime.scans.scan import Scan
 from voxgate.runtime.sync.synchronizer import Synchronizer
 
 SEED = 31
@@ -53,7 +55,7 @@ class PartReader:
     def __init__(
         self, recipe: Recipe, zones: Zones, scan: Path, settings: Settings = DEFAULTS
     ) -> None:
-        calibration = open_scan(scan).calibration
+        calibration = scan_by(recipe.camera, scan).calibration
         self._zones = zones
         self.table_z_mm = recipe.manifest.grid.table_z_mm
         self._max_gap_ns = settings.max_gap_ns
@@ -96,7 +98,8 @@ class PartReader:
     def arrivals(self, folder: Path) -> list[View | Note]:
         """Every view of a recorded scan, at the recipe's resolution, and what else became of its
         frames."""
-        scan, reduced = open_scan(folder), self.inspector.equipment.reduced
+        scan = scan_by(self.inspector.recipe.camera, folder)
+        reduced = self.inspector.equipment.reduced
         found = replay(scan, Synchronizer(scan.calibration, self._max_gap_ns, float("inf")))
         placed = [reduced(each) if isinstance(each, View) else each.note for each in found]
         return [*lost_frames(scan), *placed]
@@ -109,6 +112,20 @@ class PartReader:
         found = verdict.alignment
         at = np.eye(4) if found is None else found.reference_from_part
         return self._zones.maxima(self.inspector.volume, at)
+
+
+def scan_by(camera: str, path: Path) -> Scan:
+    """Of a scan of several cameras what `camera` took; the scan itself where it is of one. Raises
+    ScanError."""
+    scan = open_part_scan(path)
+    if not isinstance(scan, CellScan):
+        return scan
+    if camera not in scan.cameras:
+        raise ScanError(
+            f"{path}: of the cameras {', '.join(scan.cameras)}, the recipe is of "
+            f"{camera or 'one without a name'}"
+        )
+    return scan.cameras[camera]
 
 
 def scores_of(

@@ -10,16 +10,18 @@ from typing import Any
 
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import RecipeError, ScanError
-from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.inspection.several.inspector import AnyInspector, open_inspector
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_scan
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.records.evidence_folder import COLON, NAME
 from voxgate.runtime.remote.marks import Mark, marks_in
-from voxgate.runtime.scans.open_scan import open_scan
+from voxgate.runtime.scans.cell_scan import names_of
+from voxgate.runtime.scans.open_scan import open_part_scan
+from voxgate.runtime.scans.part_files import CAMERAS
 
 FRAMES = "frames.jsonl"
-DEPTH = ("", "*/", "*/*/", "*/*/*/")
+DEPTH = ("", "*/", "*/*/", "*/*/*/", "*/*/*/*/")  # a camera's lie two deeper than the cell's
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -102,9 +104,9 @@ def review_archive(
     loaded = [Recipe.load(recipe) for recipe in recipes]
     said: list[list[Said]] = []
     for number, recipe in enumerate(loaded):
-        calibration = open_scan(scans[0]).calibration
-        inspector = Inspector.open(
-            recipe, calibration, settings.limits, settings.backend, settings.threads
+        calibrations = open_part_scan(scans[0]).calibrations
+        inspector = open_inspector(
+            recipe, calibrations, settings.limits, settings.backend, settings.threads
         )
         with closing(inspector):
             column = []
@@ -125,7 +127,7 @@ def scans_in(place: Path) -> list[Path]:
     """The scans in a folder, .mcap files too, or the scan itself. Raises ScanError without one."""
     if place.is_file():
         return [place]
-    found = {path.parent for depth in DEPTH for path in place.glob(f"{depth}{FRAMES}")}
+    found = {_scan_of(path) for depth in DEPTH for path in place.glob(f"{depth}{FRAMES}")}
     found |= {path for depth in DEPTH for path in place.glob(f"{depth}[!.]*.mcap")}
     if not found:
         raise ScanError(
@@ -134,9 +136,16 @@ def scans_in(place: Path) -> list[Path]:
     return sorted(found)
 
 
-def _said(folder: Path, inspector: Inspector, settings: Settings) -> Said:
-    scan = open_scan(folder)
-    inspector.recipe.check_calibration(scan.calibration)
+def _scan_of(frames: Path) -> Path:
+    """The scan whose frames these are: of one of several cameras the cell's."""
+    own = frames.parent
+    whole = own.parent.parent
+    return whole if own.parent.name == CAMERAS and names_of(whole) else own
+
+
+def _said(folder: Path, inspector: AnyInspector, settings: Settings) -> Said:
+    scan = open_part_scan(folder)
+    inspector.recipe.check_cameras(scan.calibrations)
     verdict = inspect_scan(scan, inspector, max_gap_ns=settings.max_gap_ns)
     reasons = tuple(dict.fromkeys(note.reason.value for note in verdict.notes))
     return Said(verdict.outcome.value, verdict.score, reasons)

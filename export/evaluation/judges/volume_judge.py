@@ -15,7 +15,7 @@ from voxgate.export.evaluation.judges.per_view import ListeningInspector, votes_
 from voxgate.export.evaluation.judges.regrid import onto
 from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth, label_volume
 from voxgate.runtime.config.settings import Settings
-from voxgate.runtime.inspection.inspector import Inspector
+from voxgate.runtime.inspection.several.inspector import AnyInspector, every, open_inspector
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.volume.smooth import smooth
 from voxgate.runtime.volume.volume import Voxels
@@ -23,12 +23,13 @@ from voxgate.runtime.volume.volume import Voxels
 
 @dataclass(slots=True)
 class VolumeJudge:
-    """A recipe on multi-view scans: the runtime's own inspector, listened to."""
+    """A recipe on multi-view scans: the runtime's own inspector, listened to where it is of one
+    camera."""
 
     recipe: Recipe
     settings: Settings
     rules: bool = True
-    _inspector: Inspector | None = None
+    _inspector: AnyInspector | None = None
 
     def judge(self, case: Case, key: str) -> Judged:
         """The verdict and the voxels behind it."""
@@ -42,6 +43,7 @@ class VolumeJudge:
         ranked = smooth(voxels, self.recipe.grid)
         ijk, score = onto(grid, ranked.ijk, ranked.score, self.recipe.grid)
         labelled, where = label_volume(ijk, score, truth, grid.shape)
+        heard = [each for each in every(inspector) if each.scorer_score is not None]
         on_truth: dict[str, Scores] = {}
         on_part: dict[str, float] = {}
         if isinstance(inspector, ListeningInspector) and grid == self.recipe.grid:
@@ -49,7 +51,7 @@ class VolumeJudge:
         said = Judgement(
             score=verdict.score or 0.0,
             seconds=seconds,
-            scorer=inspector.scorer_score,
+            scorer=max((each.scorer_score or 0.0 for each in heard), default=None),
             outcome=verdict.outcome.value,
             reasons=tuple(dict.fromkeys(note.reason.value for note in verdict.notes)),
             coverage=verdict.coverage,
@@ -65,17 +67,16 @@ class VolumeJudge:
             self._inspector.close()
             self._inspector = None
 
-    def _opened(self, case: VolumeCase) -> Inspector:
+    def _opened(self, case: VolumeCase) -> AnyInspector:
         if self._inspector is None:
-            kind = ListeningInspector if self.rules else Inspector
-            self._inspector = kind.open(
-                self.recipe,
-                case.calibration(),
-                self.settings.limits,
-                self.settings.backend,
-                self.settings.threads,
-                now_ns=time.monotonic_ns,
-            )
+            calibrations, limits = case.calibrations(), self.settings.limits
+            how = (limits, self.settings.backend, self.settings.threads, time.monotonic_ns)
+            if self.rules and not self.recipe.manifest.cameras:
+                self.recipe.check_cameras(calibrations)
+                (known,) = calibrations.values()
+                self._inspector = ListeningInspector.open(self.recipe, known, *how)
+            else:
+                self._inspector = open_inspector(self.recipe, calibrations, *how)
         return self._inspector
 
 
@@ -95,7 +96,7 @@ def _by_rule(
     return scores, part
 
 
-def _stages(inspector: Inspector) -> dict[str, list[float]]:
+def _stages(inspector: AnyInspector) -> dict[str, list[float]]:
     stages: dict[str, list[float]] = {}
     for timing in inspector.take_timings():
         stages.setdefault(timing.work.value, []).append(round(timing.took_ns / 1e6, 3))

@@ -18,13 +18,15 @@ from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import ScanError, VoxGateError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.nouns import Note, View
-from voxgate.runtime.scans.open_scan import open_scan
-from voxgate.runtime.scans.part_files import CALIBRATION, PARENTS
+from voxgate.runtime.scans.cell_scan import names_of
+from voxgate.runtime.scans.open_scan import open_part_scan
+from voxgate.runtime.scans.part_files import CALIBRATION, CAMERAS, PARENTS, calibration_file
 from voxgate.runtime.scans.placed import lost_frames, placed
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.volume.grid import GridSpec
 
 FRAMES = "frames.jsonl"
+OF_CAMERAS = f"{CAMERAS}/*/{FRAMES}"
 FILES = "[!.]*.mcap"
 PLACES = ("*/test/", "test/", "")
 
@@ -44,22 +46,22 @@ class ScanCase:
         """part/scan."""
         return f"{self.part}/{self.source.name}"
 
-    def calibration(self) -> Calibration:
-        """Of the scan, or above it."""
-        return open_scan(self.source).calibration
+    def calibrations(self) -> dict[str, Calibration]:
+        """Of each camera; of the scan, or above it."""
+        return open_part_scan(self.source).calibrations
 
     def grid(self) -> GridSpec:
         """The ground truth's. Raises ScanError when the part has none."""
-        grid = open_scan(self.source).grid
+        grid = open_part_scan(self.source).grid
         if grid is None:
             raise ScanError(f"{self.source}: no grid.json beside it: what are the truth's voxels?")
         return grid
 
     def arrivals(self) -> Iterator[View | Note]:
         """Replayed as `voxgate inspect` does."""
-        scan = open_scan(self.source)
+        scan = open_part_scan(self.source)
         yield from lost_frames(scan)
-        yield from placed(scan, Synchronizer(scan.calibration, DEFAULTS.max_gap_ns))
+        yield from placed(scan, Synchronizer(scan.calibrations, DEFAULTS.max_gap_ns))
 
     def truth(self) -> VoxelTruth:
         """surface.npz and, of a bad part, gt.npz."""
@@ -81,7 +83,8 @@ class ScanCase:
 
 def recognises(folder: Path) -> bool:
     """A part, a folder of parts, a folder of scans, or one scan."""
-    patterns = [f"{place}{name}" for place in PLACES for name in (f"*/{FRAMES}", FRAMES, FILES)]
+    names = (f"*/{FRAMES}", FRAMES, FILES, f"*/{OF_CAMERAS}", OF_CAMERAS)
+    patterns = [f"{place}{name}" for place in PLACES for name in names]
     return any(next(folder.glob(pattern), None) is not None for pattern in patterns)
 
 
@@ -101,10 +104,12 @@ def read(folder: Path) -> Dataset:
 
 def _scans(folder: Path) -> list[Path]:
     for place in PLACES:
-        found = [path.parent for path in folder.glob(f"{place}*/{FRAMES}")]
-        if found := sorted([*found, *folder.glob(f"{place}{FILES}")]):
-            return found
-    return [folder] if (folder / FRAMES).is_file() else []
+        found = {path.parent for path in folder.glob(f"{place}*/{FRAMES}")}
+        found |= {path.parents[2] for path in folder.glob(f"{place}*/{OF_CAMERAS}")}
+        if found := {*found, *folder.glob(f"{place}{FILES}")}:
+            return sorted(found)
+    alone = next(folder.glob(OF_CAMERAS), folder / FRAMES).is_file()
+    return [folder] if alone else []
 
 
 def _beside(scan: Path, name: str) -> Path:
@@ -115,7 +120,9 @@ def _beside(scan: Path, name: str) -> Path:
 def _part(scan: Path) -> str:
     """The part's name, from the nearest calibration; read once per file, not per scan."""
     if scan.is_file():
-        return open_scan(scan).calibration.part
+        return next(iter(open_part_scan(scan).calibrations.values())).part
+    if names := names_of(scan):
+        return _calibrated_part(calibration_file(scan / CAMERAS / names[0]))
     places = [scan, *scan.resolve().parents[:PARENTS]]
     found = next((place / CALIBRATION for place in places if (place / CALIBRATION).is_file()), None)
     if found is None:

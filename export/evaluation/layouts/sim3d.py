@@ -35,6 +35,7 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, Note, View
 from voxgate.runtime.pixels.colour import grey_and_colour
+from voxgate.runtime.sync.synchronizer import ONLY
 from voxgate.runtime.transforms import Transform, apply, invert, rigid
 from voxgate.runtime.volume.grid import GridSpec
 
@@ -74,6 +75,10 @@ class Instance:
     def calibration(self) -> Calibration:
         """Of the class; the camera's pose itself comes with each view."""
         return calibration_from(self._camera, self.part)
+
+    def calibrations(self) -> dict[str, Calibration]:
+        """Of its one camera."""
+        return {ONLY: self.calibration()}
 
     def grid(self) -> GridSpec:
         """The ground truth's, lifted."""
