@@ -19,8 +19,8 @@ Grey = npt.NDArray[np.uint8]
 BY_SECTORS = (
     cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_NORMALIZE_IMAGE,
     cv2.CALIB_CB_ACCURACY,
-    cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAUSTIVE,
 )
+EXHAUSTIVE = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAUSTIVE
 BY_QUADS = (
     cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK,
     cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_FILTER_QUADS,
@@ -35,11 +35,13 @@ CROSSED = 0.5  # of the usual contrast between squares
 CONTINUES = 0.5  # of a side's points, that the board goes on there
 
 
-def find_chequerboard(image: Grey, grid: tuple[int, int]) -> Array | None:
+def find_chequerboard(
+    image: Grey, grid: tuple[int, int], exhaustively: bool = False
+) -> Array | None:
     """(down, across, 2) inner corners, px; None where none of the finders finds all of them, or the
-    board goes on beyond them."""
+    board goes on beyond them. exhaustively: by the finder that takes seconds alone."""
     across, down = grid
-    for corners in _found(image, grid):
+    for corners in _by_sectors(image, grid, EXHAUSTIVE) if exhaustively else _found(image, grid):
         pixels = corners.reshape(down, across, 2)
         if not _goes_on(image, pixels):
             return pixels
@@ -47,12 +49,10 @@ def find_chequerboard(image: Grey, grid: tuple[int, int]) -> Array | None:
 
 
 def _found(image: Grey, grid: tuple[int, int]) -> Iterator[Array]:
-    for flags in BY_SECTORS[:2]:
+    for flags in BY_SECTORS:
         yield from _by_sectors(image, grid, flags)
     for flags in BY_QUADS:
         yield from _by_quads(image, grid, flags)
-    for flags in BY_SECTORS[2:]:
-        yield from _by_sectors(image, grid, flags)
 
 
 def _by_sectors(image: Grey, grid: tuple[int, int], flags: int) -> Iterator[Array]:
@@ -82,11 +82,16 @@ def refined_corners(image: Grey, rough: Array, grid: tuple[int, int]) -> tuple[A
     pixels = rough.reshape(grid[1], grid[0], 2)
     sides = [np.linalg.norm(np.diff(pixels, axis=axis), axis=2).min() for axis in (0, 1)]
     side_px = float(min(sides))
+    return refined_near(image, rough, side_px), side_px
+
+
+def refined_near(image: Grey, rough: Array, side_px: float) -> Array:
+    """(n, 2) corners where the grey gradients around them meet; side_px: of a square."""
     half = int(np.clip(HALF_WINDOW * side_px, SMALLEST_HALF_PX, LARGEST_HALF_PX))
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, STEPS, SETTLED_PX)
     start = np.ascontiguousarray(rough, np.float32).reshape(-1, 1, 2)
     found = cv2.cornerSubPix(image, start, (half, half), (-1, -1), criteria)
-    return np.asarray(found, np.float64).reshape(-1, 2), side_px
+    return np.asarray(found, np.float64).reshape(-1, 2)
 
 
 def _goes_on(image: Grey, pixels: Array) -> bool:
@@ -123,7 +128,8 @@ def crossing_at(image: Grey, at: Array, one: Array, other: Array) -> Array:
 
 def grey_at(image: Grey, at: Array) -> Array:
     """Grey at the nearest pixels, NaN outside the picture."""
-    column, row = np.rint(at).astype(int)[..., 0], np.rint(at).astype(int)[..., 1]
+    whole = np.nan_to_num(np.rint(at), nan=-1.0).astype(int)
+    column, row = whole[..., 0], whole[..., 1]
     inside = (row >= 0) & (row < image.shape[0]) & (column >= 0) & (column < image.shape[1])
     values = image[np.where(inside, row, 0), np.where(inside, column, 0)].astype(np.float64)
     return np.asarray(np.where(inside, values, np.nan))

@@ -105,7 +105,10 @@ def _off_plane_px(flat: Array, pixels: npt.NDArray[np.float32]) -> float:
 def _chequerboard(image: Grey, board: Board) -> tuple[npt.NDArray[np.intp], Array] | None:
     found = find_chequerboard(image, board.grid)
     if found is None:
-        return find_part(image, board.grid)
+        part = find_part(image, board.grid)
+        found = find_chequerboard(image, board.grid, exhaustively=True) if part is None else None
+        if found is None:
+            return part
     across, down = board.grid
     pixels = _right_handed(found)
     if pixels.shape[:2] != (down, across):

@@ -1,7 +1,8 @@
 """A chequerboard that the picture cuts off: its corners, where their numbers can be told.
 
 A row of corners says nothing of which one it is; the board's own end does. Along each side of the
-board all of its corners must be seen, or one of its two ends, with the rest beyond the picture.
+board all of its corners must be seen, or a piece of one of its two ends; the picture may cut it at
+any angle.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -22,15 +24,18 @@ from voxgate.calib.board.chequerboard import (
     crossing_at,
     grey_at,
     refined_corners,
-    usual_crossing,
 )
+from voxgate.calib.board.lattice import alike, grown, mean, seen, steps
+from voxgate.calib.board.saddles import seeds
 from voxgate.calib.numerics.least_squares import Array
 
-SEED = (3, 3)  # corners that the finder begins with
-LARGEST_PX = 1400  # of the longer side, for the finder
-UNEVEN = 2.0  # longest over shortest side of neighbouring squares
+SEED = (3, 3)
+SCALES = (1.0, 0.5, 0.25)  # of the picture: a blurred corner is a saddle when it is seen smaller
+MOST_SEEDS = 60
+UNEVEN = 2.5  # longest over shortest side of squares that lie together
 FEWEST = 12  # corners that are worth a view
-WHOLE = 0.99  # of a side's points one step beyond, that are in the picture
+INSIDE = (0.2, 0.5, 0.8)  # of a square's sides
+SHORTEST_EDGE = 4  # corners beside which the board's end is seen
 HALF, EDGE = 0.5, 1.5  # steps beyond the last corners: the outer squares, and what is past them
 
 
@@ -44,7 +49,7 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """Corners (d, a, 2), and the board's row and column of the first."""
+    """Corners (d, a, 2), NaN where none is seen, and the board's row and column of the first."""
 
     pixels: Array
     row: int
@@ -54,40 +59,34 @@ class _Place:
 def find_part(image: Grey, grid: tuple[int, int]) -> tuple[npt.NDArray[np.intp], Array] | None:
     """Numbers (n,) and pixels (n, 2) of the corners of a board with `grid` (across, down) of them;
     None where there are none, or where another numbering would do as well."""
-    seen = _grown(image, _seed(image))
-    if seen is None or seen[..., 0].size < FEWEST:
+    seed = _seed(image)
+    if seed is None:
         return None
-    places = [place for way in _ways(seen) for place in _places(image, way, grid)]
+    lattice = grown(image, seed)
+    if seen(lattice).sum() < FEWEST:
+        return None
+    places = [place for way in _ways(lattice) for place in _places(image, way, grid)]
     if not _one_answer(places, grid):
         return None
     place = places[0]
     down, across = place.pixels.shape[:2]
     rows, columns = place.row + np.arange(down), place.column + np.arange(across)
     numbers = rows[:, None] * grid[0] + columns
-    return numbers.ravel().astype(np.intp), place.pixels.reshape(-1, 2)
+    there = seen(place.pixels)
+    return numbers[there].astype(np.intp), place.pixels[there]
 
 
 def _seed(image: Grey) -> Array | None:
-    """(3, 3, 2) corners in the midst of what the finder makes out; it fills up what it lacks."""
-    scale = min(1.0, LARGEST_PX / max(image.shape))
-    small = image
-    if scale < 1:
+    """(3, 3, 2) corners to begin with."""
+    for scale in SCALES:
         small = np.asarray(
             cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
         )
-    flags = cv2.CALIB_CB_LARGER | cv2.CALIB_CB_ACCURACY
-    found, corners, meta = cv2.findChessboardCornersSBWithMeta(small, SEED, flags)
-    if not found:
-        return None
-    rough = (np.asarray(corners, np.float64).reshape(*np.asarray(meta).shape, 2) + 0.5) / scale
-    blocks = [
-        rough[row : row + 3, column : column + 3] - 0.5
-        for row in range(rough.shape[0] - 2)
-        for column in range(rough.shape[1] - 2)
-    ]
-    middle = np.array(image.shape[::-1]) / 2
-    blocks.sort(key=lambda block: float(np.linalg.norm(block[1, 1] - middle)))
-    return next((good for block in blocks if (good := _checked(image, block)) is not None), None)
+        for block in islice(seeds(small), MOST_SEEDS):
+            good = _checked(image, (block + 0.5) / scale - 0.5)
+            if good is not None:
+                return good
+    return None
 
 
 def _checked(image: Grey, block: Array) -> Array | None:
@@ -95,63 +94,81 @@ def _checked(image: Grey, block: Array) -> Array | None:
     if not ((block > 0) & (block < np.array(image.shape[::-1]) - 1)).all():
         return None
     refined, side_px = refined_corners(image, block.reshape(-1, 2), SEED)
-    seen = refined.reshape(block.shape)
-    longest = max(np.linalg.norm(np.diff(seen, axis=axis), axis=2).max() for axis in (0, 1))
-    down, across = np.gradient(seen, axis=0), np.gradient(seen, axis=1)
-    crossing = crossing_at(image, seen, down, across)
-    even = longest < UNEVEN * side_px and np.abs(seen - block).max() < WANDERED * side_px
-    return seen if even and (crossing > CROSSED * crossing.max()).all() else None
-
-
-def _grown(image: Grey, seen: Array | None) -> Array | None:
-    """With every further row or column that is wholly in the picture."""
-    grew = seen is not None
-    while grew and seen is not None:
-        grew = False
-        for turns in range(4):
-            more = _one_more(image, np.rot90(seen, turns))
-            if more is not None:
-                seen, grew = np.rot90(more, -turns), True
-    return seen
-
-
-def _one_more(image: Grey, seen: Array) -> Array | None:
-    beyond, crossing = _beyond(image, seen)
-    if not (crossing > CROSSED * usual_crossing(image, seen)).all():
+    corners = refined.reshape(block.shape)
+    sides = [np.linalg.norm(np.diff(corners, axis=axis), axis=2) for axis in (0, 1)]
+    down, across = np.gradient(corners, axis=0), np.gradient(corners, axis=1)
+    crossing = crossing_at(image, corners, down, across)
+    even = all(alike(side[:1], side[1:]).all() for side in (sides[0], sides[1].T))
+    even = even and max(side.max() for side in sides) < UNEVEN * side_px
+    even = even and np.abs(corners - block).max() < WANDERED * side_px
+    if not (even and (crossing > CROSSED * crossing.max()).all()):
         return None
-    grown = np.concatenate([beyond[None], seen])
-    found, side_px = refined_corners(image, grown.reshape(-1, 2), (seen.shape[1], len(grown)))
-    row = found.reshape(grown.shape)[:1]
-    wandered = np.linalg.norm(row[0] - beyond, axis=1).max() > WANDERED * side_px
-    return None if wandered else np.concatenate([row, seen])
+    for axis in (0, 1):
+        if _leaves_out(image, corners, axis, crossing.max()):
+            return _checked(image, _between(corners, axis))
+    return corners if _are_squares(image, corners, crossing.max()) else None
 
 
-def _beyond(image: Grey, seen: Array) -> tuple[Array, Array]:
-    """(a, 2) where the next corners above the first row would be, and how squares cross there."""
-    beyond = 2 * seen[0] - seen[1]
-    if len(seen) > 2:  # what perspective and lens do to the step goes on
-        beyond = beyond + (seen[0] - 2 * seen[1] + seen[2])
-    crossing = crossing_at(image, beyond, np.gradient(beyond, axis=0), seen[0] - seen[1])
-    return beyond, np.asarray(crossing)
+def _are_squares(image: Grey, corners: Array, usual: float) -> bool:
+    """Whether what lies between four corners each is of one colour."""
+    first, second = corners[:-1, :-1], corners[:-1, 1:]
+    third, fourth = corners[1:, :-1], corners[1:, 1:]
+    grey = [
+        grey_at(
+            image, (1 - v) * ((1 - u) * first + u * second) + v * ((1 - u) * third + u * fourth)
+        )
+        for u in INSIDE
+        for v in INSIDE
+    ]
+    return bool((np.ptp(grey, axis=0) < (1 - CROSSED) * usual).all())
 
 
-def _side(image: Grey, seen: Array) -> Side:
+def _leaves_out(image: Grey, corners: Array, axis: int, usual: float) -> bool:
+    """Whether squares cross also halfway between the rows (axis 0) or columns: then the finder
+    passed over every other one."""
+    way = corners if axis == 0 else corners.swapaxes(0, 1)
+    step, along = np.diff(way, axis=0) / 2, np.gradient(way, axis=1)
+    beside = (along[1:] + along[:-1]) / 2
+    crossing = crossing_at(image, way[:-1] + step, step, beside)
+    return bool((crossing > CROSSED * usual).mean() > CONTINUES)
+
+
+def _between(corners: Array, axis: int) -> Array:
+    """The first two rows (axis 0) or columns, and what lies between them."""
+    first, second = np.moveaxis(corners, axis, 0)[:2]
+    return np.moveaxis(np.array([first, (first + second) / 2, second]), 0, axis)
+
+
+def _side(image: Grey, lattice: Array) -> Side:
     """Above the first row."""
-    _, crossing = _beyond(image, seen)
+    down, across = (each[0] for each in steps(lattice))
+    beyond = lattice[0] - down
+    whole = np.isfinite(lattice[:2, :, 0]).all(axis=0)
+    crossing = np.where(whole, crossing_at(image, beyond, down, across), np.nan)
     inside = np.isfinite(crossing)
-    if (
-        inside.any()
-        and (crossing[inside] > CROSSED * usual_crossing(image, seen)).mean() > CONTINUES
-    ):
+    if inside.any() and (crossing[inside] > CROSSED * _usual(image, lattice)).mean() > CONTINUES:
         return Side.ON
-    return Side.ENDS if inside.mean() > WHOLE and _edge_seen(image, seen) else Side.OUT
+    run = _longest_run(inside)
+    ends = run.stop - run.start >= SHORTEST_EDGE and _edge_seen(image, lattice[:2, run])
+    return Side.ENDS if ends else Side.OUT
 
 
-def _edge_seen(image: Grey, seen: Array) -> bool:
+def _usual(image: Grey, lattice: Array) -> float:
+    """By how much squares cross at its corners."""
+    return float(np.nanmedian(crossing_at(image, lattice, *steps(lattice))))
+
+
+def _longest_run(flags: npt.NDArray[np.bool_]) -> slice:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
+    runs = [slice(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+    return max(runs, key=lambda run: run.stop - run.start, default=slice(0, 0))
+
+
+def _edge_seen(image: Grey, rows: Array) -> bool:
     """Whether the outer squares are there, and nothing like them past the board's edge: something
-    that lies on the board ends elsewhere."""
-    step = seen[0] - seen[1]
-    middle = (seen[0, :-1] + seen[0, 1:]) / 2
+    that lies on the board ends elsewhere. rows (2, n, 2): the first, and the one behind it."""
+    step = rows[0] - rows[1]
+    middle = (rows[0, :-1] + rows[0, 1:]) / 2
     along = (step[:-1] + step[1:]) / 2
     outer = _alternating(grey_at(image, middle + HALF * along))
     past = _alternating(grey_at(image, middle + EDGE * along))
@@ -165,24 +182,24 @@ def _alternating(grey: Array) -> float:
     return float(np.abs(np.mean(np.diff(grey) * sign)))
 
 
-def _ways(seen: Array) -> Iterator[Array]:
+def _ways(lattice: Array) -> Iterator[Array]:
     """The four turns that a print can be seen in; never mirrored."""
-    across, down = seen[0, -1] - seen[0, 0], seen[-1, 0] - seen[0, 0]
-    right = seen if across[0] * down[1] - across[1] * down[0] > 0 else seen[:, ::-1]
+    down, across = (mean(each.reshape(-1, 2)) for each in steps(lattice))
+    right = lattice if across[0] * down[1] - across[1] * down[0] > 0 else lattice[:, ::-1]
     for turns in range(4):
         yield np.rot90(right, turns)
 
 
-def _places(image: Grey, seen: Array, grid: tuple[int, int]) -> Iterator[_Place]:
+def _places(image: Grey, lattice: Array, grid: tuple[int, int]) -> Iterator[_Place]:
     """Where on the board these corners can be, in this turn."""
     across, down = grid
-    above, below = _side(image, seen), _side(image, seen[::-1])
-    turned = seen.swapaxes(0, 1)
+    above, below = _side(image, lattice), _side(image, lattice[::-1])
+    turned = lattice.swapaxes(0, 1)
     left, right = _side(image, turned), _side(image, turned[::-1])
-    row = _first(above, below, seen.shape[0], down)
-    column = _first(left, right, seen.shape[1], across)
-    if row is not None and column is not None and _colour_fits(image, seen, row + column):
-        yield _Place(seen, row, column)
+    row = _first(above, below, lattice.shape[0], down)
+    column = _first(left, right, lattice.shape[1], across)
+    if row is not None and column is not None and _colour_fits(image, lattice, row + column):
+        yield _Place(lattice, row, column)
 
 
 def _first(before: Side, after: Side, count: int, all_of_them: int) -> int | None:
@@ -194,12 +211,13 @@ def _first(before: Side, after: Side, count: int, all_of_them: int) -> int | Non
     return 0 if before is Side.ENDS else all_of_them - count
 
 
-def _colour_fits(image: Grey, seen: Array, number: int) -> bool:
+def _colour_fits(image: Grey, lattice: Array, number: int) -> bool:
     """On the print the square after the first corner of the first row is black."""
-    own, beside = grey_at(
-        image, np.array([seen[:2, at : at + 2].mean(axis=(0, 1)) for at in (0, 1)])
-    )
-    return bool((own < beside) == (number % 2 == 0))
+    squares = (lattice[:-1, :-1] + lattice[:-1, 1:] + lattice[1:, :-1] + lattice[1:, 1:]) / 4
+    grey = grey_at(image, squares)
+    odd = np.indices(grey.shape).sum(axis=0) % 2 == 1
+    first, second = np.nanmean(grey[~odd]), np.nanmean(grey[odd])
+    return bool((first < second) == (number % 2 == 0))
 
 
 def _one_answer(places: list[_Place], grid: tuple[int, int]) -> bool:
@@ -212,5 +230,5 @@ def _one_answer(places: list[_Place], grid: tuple[int, int]) -> bool:
     return bool(
         same_shape
         and (across + down) % 2 == 0
-        and np.array_equal(one.pixels, other.pixels[::-1, ::-1])
+        and np.array_equal(one.pixels, other.pixels[::-1, ::-1], equal_nan=True)
     )

@@ -13,6 +13,7 @@ from tests.kits.calib_kit import BOARDS, lens_found, pose, refused, rows, shot
 from voxgate.benchmarks.calibration.calib_cell import Camera, lens
 from voxgate.calib.board.board import DICTIONARIES, Board, Kind
 from voxgate.calib.board.detect import find_board
+from voxgate.calib.board.partly_seen import find_part
 from voxgate.calib.board.why_blank import why_blank
 from voxgate.calib.handeye.choice import choose
 from voxgate.calib.handeye.half_turns import half_turn, settle_half_turns
@@ -61,9 +62,9 @@ def test_part_of_a_larger_board_is_not_taken_for_a_smaller_one(columns: int, cou
 @pytest.mark.parametrize(
     ("roll_deg", "x_mm", "y_mm", "count"),
     [
-        (0.0, 150.0, 0.0, 30),
+        (0.0, 150.0, 0.0, 35),
         pytest.param(270.0, 0.0, 100.0, 36, marks=pytest.mark.nightly),
-        pytest.param(200.0, 150.0, 0.0, 30, marks=pytest.mark.nightly),
+        pytest.param(200.0, 150.0, 0.0, 34, marks=pytest.mark.nightly),
     ],
 )
 def test_chequerboard_that_the_picture_cuts_off_keeps_its_numbers(
@@ -75,6 +76,41 @@ def test_chequerboard_that_the_picture_cuts_off_keeps_its_numbers(
     assert found is not None
     assert len(found.pixels) == count
     assert np.abs(found.pixels - lens().project(apply(at, found.points_mm))).max() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("roll_deg", "x_mm", "y_mm", "count"),
+    [
+        (229.0, 120.0, -60.0, 43),
+        (141.0, -90.0, 60.0, 46),
+        pytest.param(41.0, 130.0, 60.0, 25, marks=pytest.mark.nightly),
+    ],
+)
+def test_chequerboard_that_is_cut_at_an_angle_keeps_its_numbers(
+    roll_deg: float, x_mm: float, y_mm: float, count: int
+) -> None:
+    at = pose("chequerboard", roll_deg, 25.0)
+    at[:2, 3] += x_mm, y_mm
+    found = find_board(render(CHEQUERED, at), CHEQUERED, "x")
+    assert found is not None
+    assert count <= len(found.pixels) < 54
+    assert np.abs(found.pixels - lens().project(apply(at, found.points_mm))).max() < 0.6
+
+
+@pytest.mark.nightly
+def test_no_cut_at_any_angle_exchanges_numbers() -> None:
+    generator = np.random.default_rng(0)
+    found = 0
+    for _ in range(60):
+        at = pose("chequerboard", generator.uniform(0, 360), generator.uniform(0, 35))
+        at[:2, 3] += generator.uniform([-150, -110], [150, 110])
+        part = find_part(render(CHEQUERED, at), CHEQUERED.grid)
+        if part is not None:
+            numbers, pixels = part
+            there = lens().project(apply(at, CHEQUERED.points_mm[numbers]))
+            assert np.abs(pixels - there).max() < 0.6
+            found += 1
+    assert found > 45
 
 
 @pytest.mark.parametrize("roll_deg", [90.0, pytest.param(0.0, marks=pytest.mark.nightly)])
