@@ -91,6 +91,7 @@ def test_a_camera_that_died_passes_or_has_no_name(part: Path, cell: VirtualCell)
     assert any("camera right" in detail for detail in missed), missed
 
 
+@pytest.mark.nightly
 @needs_c_compiler
 def test_two_genicam_cameras_and_a_third_come_to_other_verdicts(part: Path) -> None:
     started = _box(part, "genicam", Path(virtual.cti()))

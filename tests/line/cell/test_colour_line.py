@@ -87,6 +87,7 @@ def test_grey_pictures_pass_where_the_cell_says_colour(cell: VirtualCell) -> Non
     assert "is grey, the cell says `colour: true`" in said
 
 
+@pytest.mark.nightly
 @needs_c_compiler
 def test_a_genicam_camera_in_colour_comes_to_other_verdicts(recipe: Path, tmp_path: Path) -> None:
     with (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.kits.cell_kit import until
 from tests.kits.coarse import coarse_recipe
 from tests.kits.repository import BRACKET
@@ -20,6 +22,7 @@ from voxgate.sim.virtual_cell import VirtualCell
 SPEED = 8.0
 
 
+@pytest.mark.nightly
 def test_the_line_and_its_replay_inspect_other_pixels_than_the_recipe_says(folder: Path) -> None:
     recipe = copy_as(coarse_recipe()[0], folder / "recipes", "bracket/1")
     evidence = folder / "evidence"

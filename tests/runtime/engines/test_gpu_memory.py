@@ -22,9 +22,10 @@ from voxgate.runtime.recipe.recipe import Recipe
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_recipe(tmp_path / "recipes" / "tiny" / "1", tiny.parts())
-    return tmp_path / "recipes" / "tiny" / "1"
+def folder(folder: Path) -> Path:
+    """A recipe's, below the short name that sockets need."""
+    write_recipe(folder / "recipes" / "tiny" / "1", tiny.parts())
+    return folder / "recipes" / "tiny" / "1"
 
 
 @pytest.fixture
