@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -112,14 +112,15 @@ def _shape(
     found = compare(view, expected, rays, golden_from_camera, reference_from_part, crew)
     explain(planned, golden, rays, golden_from_camera, found, crew)
     pixel_mm = expected.pixel_mm
-    geometry = surface_score(found, crew, asked.tolerance_mm, pixel_mm)
-    unknown_mm2 = add_strangers(
-        found, planned, golden, rays, golden_from_camera, geometry, asked.tolerance_mm
-    )
     cut = found.cut()
     gone, (silent, missed, lost) = crew.both(
         lambda: _gone(cut, view, expected),
         lambda: _missing(cut, expected, asked),
+    )
+    judged = _without_revealed(found, gone, pixel_mm)
+    geometry = surface_score(judged, crew, asked.tolerance_mm, pixel_mm)
+    unknown_mm2 = add_strangers(
+        found, planned, golden, rays, golden_from_camera, geometry, asked.tolerance_mm
     )
     weight = 1.0 if asked.blind_spots is None else RENDERED_LOST_WEIGHT
     part_from_golden = view.part_from_camera @ invert(golden_from_camera)
@@ -213,6 +214,18 @@ def _gone(cut: Found, view: View, expected: ExpectedView) -> Mask:
     if cut.colour is not None and view.colour is not None:
         np.copyto(cut.colour, view.colour[cut.box], where=behind[..., None])
     return wide | opened(holes, pixel_mm, HOLE_OPENING_MM, HOLE_OPENING_PX)
+
+
+def _without_revealed(found: Found, gone: Mask, pixel_mm: float) -> Found:
+    """Without a statement on what is seen instead of what has vanished: that may be as it should
+    be. What is missing is the defect, and scored where it was."""
+    if not gone.any():
+        return found
+    rim_px = odd_px(GONE_RIM_MM, pixel_mm, LEAST_PX)
+    beside = cv2.dilate(gone.view(np.uint8), np.ones((rim_px, rim_px), np.uint8)) > 0
+    deviation = found.deviation.copy()
+    deviation[found.box][beside & (found.kind[found.box] == GONE)] = np.nan
+    return replace(found, deviation=deviation)
 
 
 def _silent(found: Found, blind_spots: Mask | None) -> Mask:

@@ -153,6 +153,14 @@ def test_a_missing_bolt_is_scored_where_it_was(crew: Crew) -> None:
     assert found.vanished_score.min() > 1.0
 
 
+def test_sound_surface_that_a_missing_bolt_uncovers_is_not_called_bad(crew: Crew) -> None:
+    seen, found = _registered(crew, (scene.BODY, scene.TOWER))
+    foot = _within(_points(seen), ((18.0, -7.0, 24.0), (32.0, 7.0, 26.0)), 0.0)
+    assert foot.sum() > 100
+    assert np.quantile(found.geometry[foot], 0.9) == 0.0
+    assert found.vanished_score.max() > 10.0  # the bolt itself is missed all the same
+
+
 def test_a_piece_that_broke_off_before_the_table_is_not_overlooked(crew: Crew) -> None:
     # behind the tower there is only table in this view, which is no part of the part
     flag: scene.Box = ((40.0, -30.0, 25.0), (50.0, 30.0, 70.0))
