@@ -11,7 +11,7 @@ from voxgate.runtime.comparison import align, register
 from voxgate.runtime.geometry import brought, drift
 from voxgate.runtime.inspection import blind_spots, fpfh
 from voxgate.runtime.pixels import reduce
-from voxgate.runtime.volume import carve, coverage, lift, segment, smooth
+from voxgate.runtime.volume import carve, coverage, lift, segment, smooth, surface
 
 BLAS = "scipy.linalg.cython_blas"
 
@@ -56,6 +56,7 @@ def _other_half(crew: Crew) -> None:
     blind_spots.warm_up()
     carve.warm_up()
     segment.warm_up()
+    surface.warm_up()
     coverage.warm_up()
     drift.warm_up()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from voxgate.runtime.common.clock import HOST_CLOCK, Clock
 from voxgate.runtime.common.crew import Crew
@@ -12,8 +13,13 @@ from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.geometry.calibration import Calibration, digest_of
 from voxgate.runtime.jobs.part_inspector import Prepare, Prepared
 from voxgate.runtime.nouns import Origin
-from voxgate.runtime.plans.plan_cache import plans_of
+from voxgate.runtime.plans.plan_cache import PlanCache, plans_of
 from voxgate.runtime.recipe.store import opened, trust_of
+
+if TYPE_CHECKING:
+    from voxgate.runtime.engines.choice import Choice
+    from voxgate.runtime.recipe.recipe import Recipe
+    from voxgate.runtime.trays.inspector import TrayInspector
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +32,9 @@ def preparer(
 
     def prepare(name: str) -> Prepared:
         # these pull in the engine and the compiled kernels: loaded beside the cameras' start
-        from voxgate.runtime.engines.choice import Choice, choose
+        from voxgate.runtime.engines.choice import choose
         from voxgate.runtime.inspection.several.inspector import AnyInspector, every, open_inspector
         from voxgate.runtime.inspection.warm_up import load_compiler
-        from voxgate.runtime.trays.inspector import BACKEND, TrayInspector
-        from voxgate.runtime.trays.network.graphs import chosen_graphs
 
         with Crew(2) as both:  # reading and unpacking need no interpreter
             recipe, _ = both.both(lambda: opened(config.recipes, name), load_compiler)
@@ -39,14 +43,7 @@ def preparer(
         plans = plans_of(config)
         inspector: AnyInspector | TrayInspector
         if recipe.of_trays:
-            asked, threads, graphs = config.engine.backend, config.engine.threads, None
-            choice = Choice(BACKEND, asked, "parts of a tray are compared")
-            if recipe.models:
-                choice, graphs = chosen_graphs(asked, recipe, threads, plans)
-            (calibration,) = calibrations.values()
-            inspector = TrayInspector.open(
-                recipe, calibration, config.limits, threads, clock.monotonic_ns, graphs
-            )
+            choice, inspector = _for_trays(recipe, config, calibrations, plans, clock)
         else:
             choice = choose(config.engine.backend, recipe, plans)
             inspector = open_inspector(
@@ -82,3 +79,26 @@ def preparer(
         )
 
     return prepare
+
+
+def _for_trays(
+    recipe: Recipe,
+    config: CellConfig,
+    calibrations: Mapping[str, Calibration],
+    plans: PlanCache,
+    clock: Clock,
+) -> tuple[Choice, TrayInspector]:
+    """Raises RecipeError, EngineError or CalibrationError."""
+    # a third of a second that no other recipe's start waits for
+    from voxgate.runtime.engines.choice import Choice
+    from voxgate.runtime.trays.inspector import BACKEND, TrayInspector
+    from voxgate.runtime.trays.network.graphs import chosen_graphs
+
+    asked, threads, graphs = config.engine.backend, config.engine.threads, None
+    choice = Choice(BACKEND, asked, "parts of a tray are compared")
+    if recipe.models:
+        choice, graphs = chosen_graphs(asked, recipe, threads, plans)
+    (calibration,) = calibrations.values()
+    return choice, TrayInspector.open(
+        recipe, calibration, config.limits, threads, clock.monotonic_ns, graphs
+    )

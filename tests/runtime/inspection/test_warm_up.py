@@ -19,6 +19,7 @@ from voxgate.runtime.volume import (
     look_kernels,
     segment_kernels,
     smooth_kernels,
+    surface_kernels,
 )
 from voxgate.runtime.volume.carve import carve
 from voxgate.runtime.volume.coverage import Looked
@@ -45,6 +46,7 @@ KERNELS = (
     surface_score_kernels.score_on_surface,
     carve_kernels.cells_between,
     carve_kernels.add_passed,
+    surface_kernels.add_view,
     segment_kernels.label_voxels,
     smooth_kernels.smooth_scores,
 )
@@ -65,7 +67,7 @@ def test_a_whole_inspection_compiles_nothing_that_warm_up_did_not(sparse: bool) 
         found = align(views, golden, scene.rays())
         assert isinstance(found, Alignment)
         place = found.reference_from_part
-        surface = Surface.of_voxels(volume.grid, _ON_TOP)
+        surface = Surface.of_views(volume.grid, _ON_TOP, golden, scene.rays())
         looked = Looked(surface, volume.grid, scene.rays())
         for number, view in enumerate(views):
             seen = register(view, number, golden, scene.rays(), place, crew)
