@@ -19,6 +19,7 @@ from voxgate.export.commands.app import app as export_app
 from voxgate.export.commands.combine import combine
 from voxgate.export.commands.convert import convert
 from voxgate.export.commands.evaluate import evaluate
+from voxgate.export.commands.locate import locate
 from voxgate.export.commands.review import review
 from voxgate.export.commands.scorer import scorer
 from voxgate.export.commands.teach import teach
@@ -65,6 +66,7 @@ COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
         "teach": teach,
         "record": record,
         "convert": convert,
+        "locate": locate,
         "train": train_app,
         "export": export_app,
         "threshold": threshold,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.turned import MOST_DEG, TIMES
 from voxgate.export.methods.mvtec.inputs import far_mm, golden_cube
 from voxgate.export.methods.mvtec.model_file import TrainedPair, write_pair
 from voxgate.export.progress import Progress
 from voxgate.export.training.reconstruction import CONSTANTS, EPOCHS, Anogan, Autoencoder
 from voxgate.export.training.samples import Samples, depth_samples, voxel_samples
 from voxgate.export.training.train import Course
-from voxgate.export.training.turned import MOST_DEG, TIMES
 
 
 @dataclass(frozen=True, slots=True)

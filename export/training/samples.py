@@ -16,9 +16,9 @@ import torch
 
 from voxgate.export.golden.gloss import part_points
 from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.turned import MOST_DEG, TIMES, turn_about, turned_view
 from voxgate.export.methods.mvtec.inputs import golden_cube, plain_depth, plain_voxels
 from voxgate.export.methods.mvtec.networks import DEPTH_PX
-from voxgate.export.training.turned import MOST_DEG, TIMES, turn_about, turned_view
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.nouns import View
 

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from tests.kits.cell_kit import until
 from tests.methods.agreement import agree
 from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.turned import turn_about, turned_view
 from voxgate.export.methods.mvtec.model_file import read_pair
 from voxgate.export.methods.mvtec.reconstruction import ReconstructionOptions, load_reconstruction
 from voxgate.export.training.loop import History, Plan, learn
@@ -23,7 +24,6 @@ from voxgate.export.training.mvtec import ReconstructionTraining
 from voxgate.export.training.reconstruction import CONSTANTS, Anogan, Autoencoder, empty_share
 from voxgate.export.training.samples import Samples, depth_samples
 from voxgate.export.training.train import Training, train
-from voxgate.export.training.turned import turn_about, turned_view
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.rays import Rays
 

@@ -1,4 +1,5 @@
-"""The golden part turned on the table: what MVTec 3D-AD trains on beside what was recorded.
+"""A golden view seen from elsewhere, and the golden part turned on the table: what MVTec 3D-AD
+trains on beside what was recorded.
 
 Its section 4.1 turns every sample 20 times by up to 5 degrees around the normal of the background
 plane and projects the points into the picture again. Here the plane is the table, the axis goes
@@ -30,15 +31,19 @@ def turn_about(middle_mm: npt.NDArray[np.float64], angle_rad: float) -> Transfor
 
 
 def turned_view(view: View, rays: Rays, turned_from_part: Transform) -> dict[str, Tensor]:
-    """`depth_mm` float32 (1, 1, h, w), 0 = no return, and `image` uint8 (1, c, h, w) of the view
-    after the turn."""
+    """As `seen_from`, of the view after the turn."""
+    part_from_camera = view.part_from_camera
+    return seen_from(view, rays, invert(part_from_camera) @ turned_from_part @ part_from_camera)
+
+
+def seen_from(view: View, rays: Rays, camera_from_view: Transform) -> dict[str, Tensor]:
+    """What a camera elsewhere sees of a view's points: `depth_mm` float32 (1, 1, h, w), 0 = no
+    return, and `image` uint8 (1, c, h, w)."""
     assert view.depth_mm is not None  # load_golden refuses a scan without
     shape = view.depth_mm.shape
     measured = np.isfinite(view.depth_mm)
-    part_from_camera = view.part_from_camera
-    camera_from_camera = invert(part_from_camera) @ turned_from_part @ part_from_camera
     points = rays.points(view.depth_mm)[measured].astype(np.float64)
-    moved = apply(camera_from_camera, points)
+    moved = apply(camera_from_view, points)
     source = np.flatnonzero(measured)[moved[:, 2] > 0]
     moved = moved[moved[:, 2] > 0]
     target, order = _pixels(rays.project(moved), moved[:, 2], shape)

@@ -1,0 +1,48 @@
+"""`voxgate locate`: where a picture was taken from, by the golden scan alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxgate.export.commands.recipe_options import GoldenScan
+from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.options import AsJson, CalibrationFile
+
+
+def locate(
+    picture: Annotated[Path, typer.Argument(help="Picture of the part by the same camera.")],
+    scan: GoldenScan,
+    calibration: CalibrationFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the pose of a picture without a robot: the golden view it resembles, then
+    render-and-compare on the golden views. For evaluation: a line needs poses that are proven.
+    """
+    from voxgate.export.evaluation.layouts.files import read_picture
+    from voxgate.export.golden.golden import load_golden
+    from voxgate.export.golden.locate import Locator
+    from voxgate.runtime.pixels.colour import grey_and_colour
+
+    with errors_as_json(as_json):
+        grey, _ = grey_and_colour(read_picture(picture))
+        found = Locator(load_golden(scan, calibration, whole=True)).locate(grey)
+    pose = found.part_from_camera.tolist()
+    said = {
+        "part_from_camera": pose,
+        "like_frame": found.frame_id,
+        "points": found.points,
+        "residual_px": round(found.residual_px, 3),
+    }
+    if as_json:
+        typer.echo(json.dumps(said))
+        return
+    typer.echo(
+        f"like golden frame {found.frame_id}: {found.points} points agree to "
+        f"{found.residual_px:.2f} px (root mean square); part_from_camera, mm:"
+    )
+    for row in pose:
+        typer.echo("  ".join(f"{value:10.4f}" for value in row))

@@ -1,0 +1,189 @@
+"""Where a picture was taken from, told by the golden scan: for pictures without a robot.
+
+As OmniposeAD finds poses (PAD, section 4.2), on the golden views where it renders a radiance field:
+the golden view that has most in common with the picture is retrieved by local features (SIFT), the
+pose follows from the golden points behind them (P3P and RANSAC), and is refined by rendering: that
+view is drawn as it would be seen from the pose found, and compared with the picture anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from voxgate.export.golden.gloss import part_points
+from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.turned import seen_from
+from voxgate.runtime.errors import ScanError
+from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.nouns import GreyImage, View
+from voxgate.runtime.transforms import Transform, apply, invert
+
+FAINT = 0.02  # contrast of a feature; half of the usual, as a part is smoother than a street
+RATIO = 0.8  # a match is that much nearer than the next one (Lowe)
+WITHIN_PX = 3.0  # of where the pose puts a point
+FEWEST = 12  # points that agree on a pose; fewer agree by chance
+ROUNDS = 2  # of rendering and comparing
+DRAWS, SURE = 2000, 0.999
+WIDTH = 128  # of a feature
+PINHOLE, STRAIGHT = np.eye(3), np.zeros(4)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """frame_id: of the golden view that it resembles. points: that agree on the pose; residual_px:
+    how far they lie from where it puts them, root mean square."""
+
+    part_from_camera: Transform
+    frame_id: int
+    points: int
+    residual_px: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Landmarks:
+    """Features (n, 128) of a picture at pixels uv (n, 2), and the points (n, 3) there, part frame,
+    mm, where they are known."""
+
+    features: npt.NDArray[np.float32]
+    uv: Floats
+    points_mm: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pose:
+    camera_from_part: Transform
+    agreeing: npt.NDArray[np.intp]
+    residual_px: float
+
+
+class Locator:
+    """The golden scan's features, looked for once."""
+
+    def __init__(self, golden: Golden) -> None:
+        self.golden, self.rays = golden, golden.rays
+        self.focal_px = float(golden.scan.calibration.camera_matrix[0, 0])
+        self.known = [_of_view(view, golden) for view in golden.views]
+
+    def locate(self, picture: GreyImage) -> Located:
+        """The pose of the golden scan's camera when it took `picture` (h, w).
+
+        Raises ScanError for a picture of another size, or one in which the part is not recognised.
+        """
+        height, width = self.rays.x.shape
+        if picture.shape != (height, width):
+            raise ScanError(
+                f"the picture is {picture.shape[1]} x {picture.shape[0]} px, the golden scan's "
+                f"camera {width} x {height}"
+            )
+        seen = _landmarks(picture)
+        view, pose = self._retrieved(seen)
+        for finer in self._refined(seen, view, pose):
+            pose = finer
+        found = invert(pose.camera_from_part)
+        return Located(found, view.frame_id, len(pose.agreeing), pose.residual_px)
+
+    def _retrieved(self, seen: _Landmarks) -> tuple[View, _Pose]:
+        """The golden view whose points most matches agree on. Raises ScanError."""
+        best: tuple[View, _Pose] | None = None
+        for view, known in zip(self.golden.views, self.known, strict=True):
+            pose = _posed(seen, known, self.rays, self.focal_px)
+            if pose is not None and (best is None or len(pose.agreeing) > len(best[1].agreeing)):
+                best = view, pose
+        if best is None:
+            raise ScanError(
+                f"no pose explains {FEWEST} points of the picture: is it this part, as lit as in "
+                "the golden scan, and near one of its viewpoints?"
+            )
+        return best
+
+    def _refined(self, seen: _Landmarks, view: View, pose: _Pose) -> Iterator[_Pose]:
+        """The poses of each round that more, or as many, points agree on."""
+        for _ in range(ROUNDS):
+            drawn = _drawn(view, pose, self.golden)
+            finer = _posed(seen, drawn, self.rays, self.focal_px)
+            if finer is None or len(finer.agreeing) < len(pose.agreeing):
+                return
+            pose = finer
+            yield pose
+
+
+def _drawn(view: View, pose: _Pose, golden: Golden) -> _Landmarks:
+    """Of a golden view as it would be seen from a pose."""
+    grey = replace(view, colour=None)
+    drawn = seen_from(grey, golden.rays, pose.camera_from_part @ view.part_from_camera)
+    depth_mm = drawn["depth_mm"][0, 0].astype(np.float32)
+    points = golden.rays.points(depth_mm).astype(np.float64)
+    points_mm = apply(invert(pose.camera_from_part), points)
+    on_part = (depth_mm > 0) & (points_mm[..., 2] >= golden.table_z_mm)
+    return _landmarks(np.asarray(drawn["image"][0, 0], np.uint8), on_part, points_mm)
+
+
+def _of_view(view: View, golden: Golden) -> _Landmarks:
+    on_part, found = part_points(view, golden.rays, golden.table_z_mm)
+    points_mm = np.zeros((*on_part.shape, 3))
+    points_mm[on_part] = found
+    return _landmarks(view.image, on_part, points_mm)
+
+
+def _landmarks(
+    image: GreyImage, on_part: npt.NDArray[np.bool_] | None = None, points_mm: Floats | None = None
+) -> _Landmarks:
+    """on_part (h, w): where features count; points_mm (h, w, 3)."""
+    mask = None if on_part is None else on_part.astype(np.uint8)
+    sift = cv2.SIFT.create(contrastThreshold=FAINT)
+    keypoints, features = sift.detectAndCompute(np.ascontiguousarray(image), mask)
+    if features is None:
+        return _Landmarks(np.zeros((0, WIDTH), np.float32), np.zeros((0, 2)), np.zeros((0, 3)))
+    uv = np.array([each.pt for each in keypoints], np.float64)
+    column, row = np.rint(uv).astype(int).T
+    known_mm = np.zeros((len(uv), 3)) if points_mm is None else points_mm[row, column]
+    return _Landmarks(np.asarray(features, np.float32), uv, known_mm)
+
+
+def _posed(seen: _Landmarks, known: _Landmarks, rays: Rays, focal_px: float) -> _Pose | None:
+    """What most matches agree on; None for fewer than FEWEST."""
+    ours, theirs = _matched(seen.features, known.features)
+    if len(ours) < FEWEST:
+        return None
+    looks, points = _looks(seen.uv[ours], rays), known.points_mm[theirs]
+    drawn, turn, shift, inside = cv2.solvePnPRansac(
+        points, looks, PINHOLE, STRAIGHT, iterationsCount=DRAWS, confidence=SURE,
+        reprojectionError=WITHIN_PX / focal_px, flags=cv2.SOLVEPNP_EPNP,
+    )  # fmt: skip
+    if not drawn or inside is None or len(inside) < FEWEST:
+        return None
+    agreeing = np.asarray(inside.ravel(), np.intp)
+    turn, shift = cv2.solvePnPRefineLM(
+        points[agreeing], looks[agreeing], PINHOLE, STRAIGHT, turn, shift
+    )
+    camera_from_part = np.eye(4)
+    camera_from_part[:3, :3], camera_from_part[:3, 3] = cv2.Rodrigues(turn)[0], shift.ravel()
+    placed = apply(camera_from_part, points[agreeing])
+    apart = focal_px * (placed[:, :2] / placed[:, 2:] - looks[agreeing])
+    return _Pose(camera_from_part, agreeing, float(np.sqrt((apart**2).sum(axis=1).mean())))
+
+
+def _matched(
+    a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Numbers of those that are much nearer to each other than to the next one."""
+    if len(a) == 0 or len(b) < 2:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    pairs = cv2.BFMatcher().knnMatch(a, b, k=2)
+    clear = [first for first, second in pairs if first.distance < RATIO * second.distance]
+    found = np.array([(m.queryIdx, m.trainIdx) for m in clear], np.intp).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _looks(uv: Floats, rays: Rays) -> Floats:
+    """(n, 2) where pixels (n, 2) look, x and y at depth 1: without the lens's distortion."""
+    u, v = np.ascontiguousarray(uv.T, np.float32)[..., None]
+    x, y = (cv2.remap(plane, u, v, cv2.INTER_LINEAR).ravel() for plane in (rays.x, rays.y))
+    return np.stack([x, y], axis=1).astype(np.float64)
