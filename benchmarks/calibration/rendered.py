@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -32,6 +33,7 @@ from voxgate.calib.numerics.twist import inverse, motion, twist_of
 from voxgate.runtime.transforms import Transform, apply
 
 VIEWS = 20
+RESAMPLED = 4000
 WORLD = {"shah": 0, "li": 1}  # cv2.CALIB_ROBOT_WORLD_HAND_EYE_*, which OpenCV 5 does not have
 CAMERA = "calibrateCamera"
 
@@ -61,7 +63,7 @@ Errors = dict[str, tuple[float, ...]]
 def compare(seed: int, fault: Fault) -> tuple[Errors, Errors]:
     """Errors of the lens, rms px once the camera's place suits it, and of the hand-eye, mm, deg."""
     cell = make_cell(seed, VIEWS, fault.robot)
-    seen, reported = _pictures(cell, fault)
+    seen, reported = _pictures(cell, seed, fault)
     poses = with_outliers(reported, seed, fault.wrong, 2.0, 0.3) if fault.wrong else reported
     lens = calibrate_lens(seen, SIZE_PX)
     rows = [seen.names.index(name) for name in lens.sightings.names]
@@ -83,14 +85,54 @@ def medians(cells: Sequence[Errors]) -> Errors:
     }
 
 
-def _pictures(cell: CalibCell, fault: Fault) -> tuple[Sightings, Array]:
-    camera = Camera(cell.lens, cell.board, bow_mm=fault.bow_mm, blur_px=fault.blur_px)
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Ours over another method's error in the same cell, geometric mean over the cells; low, high:
+    95 % of what other cells would have given, by resampling them."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def ratios(cells: Sequence[Errors]) -> dict[str, tuple[Ratio, ...]]:
+    """Of every other method, for each of its errors."""
+    ours = np.log([cell["ours"] for cell in cells])
+    others = [name for name in cells[0] if name != "ours"]
+    return {
+        name: tuple(_ratio(column) for column in (ours - np.log([cell[name] for cell in cells])).T)
+        for name in others
+    }
+
+
+def _ratio(logarithms: Array) -> Ratio:
+    generator = np.random.default_rng(0)
+    drawn = generator.integers(0, len(logarithms), (RESAMPLED, len(logarithms)))
+    low, high = np.quantile(logarithms[drawn].mean(axis=1), [0.025, 0.975])
+    return Ratio(*(float(np.exp(value)) for value in (logarithms.mean(), low, high)))
+
+
+def _pictures(cell: CalibCell, seed: int, fault: Fault) -> tuple[Sightings, Array]:
+    seen, kept = _sightings(seed, fault.blur_px, fault.bow_mm)
+    return seen, cell.reported[list(kept)]
+
+
+@lru_cache(maxsize=64)
+def _sightings(
+    seed: int, blur_px: float, bow_mm: tuple[float, float, float]
+) -> tuple[Sightings, tuple[int, ...]]:
+    """What is found in the pictures of a cell, whatever its robot says; and in which views."""
+    cell = make_cell(seed, VIEWS)
+    camera = Camera(cell.lens, cell.board, bow_mm=bow_mm, blur_px=blur_px)
     found = [
         find_board(camera.render(pose, view), cell.board, f"{view:02d}.png")
         for view, pose in enumerate(cell.camera_from_board)
     ]
-    kept = [view for view, each in enumerate(found) if each is not None]
-    return Sightings.stack([each for each in found if each is not None]), cell.reported[kept]
+    kept = tuple(view for view, each in enumerate(found) if each is not None)
+    return Sightings.stack([each for each in found if each is not None]), kept
 
 
 def _opencv_lens(seen: Sightings) -> tuple[Array, Array]:
@@ -150,15 +192,18 @@ def _unexplained(view: int, expected: Expected) -> OutlierPose:
 
 
 def main(cells: int = 20) -> None:
-    """Print one table per fault."""
+    """Print one table per fault: medians, and ours over theirs in the same cells."""
     from rich.console import Console
     from rich.table import Table
 
     for words, fault in FAULTS.items():
         lenses, places = zip(*(compare(seed, fault) for seed in range(cells)), strict=True)
-        table = Table("", "median", title=f"{cells} cells, fault: {words}")
+        beside = ratios(lenses) | ratios(places)
+        table = Table("", "median", "ours over it", title=f"{cells} cells, fault: {words}")
         for name, (px,) in medians(lenses).items():
-            table.add_row(f"lens, {name}", f"{px:.4f} px")
+            over = ", ".join(map(str, beside.get(name, ())))
+            table.add_row(f"lens, {name}", f"{px:.4f} px", over)
         for name, (mm, deg) in sorted(medians(places).items(), key=lambda item: item[1]):
-            table.add_row(f"hand-eye, {name}", f"{mm:.3f} mm, {deg:.4f} deg")
+            over = ", ".join(map(str, beside.get(name, ())))
+            table.add_row(f"hand-eye, {name}", f"{mm:.3f} mm, {deg:.4f} deg", over)
         Console().print(table)
