@@ -143,8 +143,10 @@ def turned_over(instance: Instance, usual: Instance, alike: float) -> Iterator[N
     """Of an instance that is odd by shape, whether it lies on its other side: seen from above it is
     the others' outline in a mirror. alike: share of its surface that lies on theirs."""
     mirrored = outline_likeness(instance, usual, mirrored=True)
+    if mirrored <= SAME_OUTLINE:
+        return
     as_it_is = outline_likeness(instance, usual, mirrored=False)
-    if mirrored > SAME_OUTLINE and (alike < ALIKE or mirrored > as_it_is + MIRRORED_BY):
+    if alike < ALIKE or mirrored > as_it_is + MIRRORED_BY:
         words = (
             f"the instance at {_place(instance)} lies turned over, or is another part of the same "
             "outline: turn it and look again"

@@ -57,9 +57,19 @@ class Above:
         return cls(view, up, camera @ pose[:3, :3].T + pose[:3, 3], up[above])
 
 
-def ground(views: Sequence[SceneView], rays: Rays, told_mm: float | None) -> Ground:
+def first_ground(views: Sequence[SceneView], rays: Rays, told_mm: float | None) -> Ground:
     """Where the table is, by what these views see; told_mm: its height, where somebody knows."""
-    heights = [_heights(view, rays) for view in views]
+    return _ground(views, [_heights(view, rays) for view in views], rays, told_mm)
+
+
+def ground(seen: Sequence[Above], rays: Rays, told_mm: float | None) -> Ground:
+    """The same, of views whose heights are known."""
+    return _ground([each.view for each in seen], [each.up for each in seen], rays, told_mm)
+
+
+def _ground(
+    views: Sequence[SceneView], heights: list[Heights], rays: Rays, told_mm: float | None
+) -> Ground:
     table_z_mm, noise_mm = _table(heights, told_mm)
     depth = [view.depth_mm[up > table_z_mm] for view, up in zip(views, heights, strict=True)]
     known = any(map(len, depth))

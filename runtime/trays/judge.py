@@ -1,8 +1,8 @@
 """The method on one page: a tray of parts -> which of them differs from its neighbours.
 
-    views -> what stands on the table -> [first views: how each stands on one of them] -> each as a
-    surface, on one grid -> what the majority agrees on, in shape and look -> who deviates from it,
-    and where -> PASS, FAIL or INDETERMINATE
+    views -> what stands on the table -> [first views: how each stands on one of them, each further
+    view is fused as it comes] -> each as a surface, on one grid -> what the majority agrees on, in
+    shape and look -> who deviates from it, and where -> PASS, FAIL or INDETERMINATE
 
 Nothing is taught and no part is golden. The task is that of Odd-One-Out (Bhunia, Li and Bilen,
 2024); this detector needs depth and no weights.
@@ -11,6 +11,7 @@ Nothing is taught and no part is golden. The task is that of Odd-One-Out (Bhunia
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +22,18 @@ from voxgate.runtime.nouns import Note, Outcome, Reason
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.transforms import Transform, apply
 from voxgate.runtime.trays import doubts
-from voxgate.runtime.trays.ground import Above, Ground, ground
+from voxgate.runtime.trays.fused import Fused
+from voxgate.runtime.trays.ground import Above, Ground, first_ground, ground
 from voxgate.runtime.trays.look import LookDifference, look_differences
 from voxgate.runtime.trays.majority import patches
 from voxgate.runtime.trays.shape import Difference, differences
-from voxgate.runtime.trays.standing import Standing, stand, surfaces
+from voxgate.runtime.trays.standing import Standing, stand
 from voxgate.runtime.trays.steadiness import shifts_mm
 from voxgate.runtime.trays.surface import Field, Grid, Prepared, Surface, prepare
 from voxgate.runtime.trays.tray import Instance, Tray, look
 
-PLACED_FROM = 0.6  # of the planned views: by then most have been all around
+PLACED_AT = 0.6  # of the planned views: by then most have been all around
+PLACED_AGAIN_AT = 0.85  # what the last views still change is settled by the comparison
 OWN_VOXELS = 8.0  # from its outline: farther away nothing belongs to an instance
 ODD_FROM = 1.0
 
@@ -86,29 +89,28 @@ class TrayJudge:
 
     def __init__(self, rays: Rays, planned: int, table_z_mm: float | None, crew: Crew) -> None:
         self._rays = rays
-        self._planned = planned
+        first = ceil(PLACED_AT * planned)
+        again = min(ceil(PLACED_AGAIN_AT * planned), planned - 1)  # not with the last one
+        self._place_at = (first, max(first, again))
         self._told_mm = table_z_mm
         self._crew = crew
         self._waiting: list[SceneView] = []
         self._ground: Ground | None = None
         self._views: list[Prepared] = []
         self._above: list[Above] = []
-        self._standing: Standing | None = None
+        self._fused: Fused | None = None
         self.grid: Grid | None = None  # on which they were compared
         self.table_z_mm = 0.0 if table_z_mm is None else table_z_mm
 
     def add(self, view: SceneView) -> None:
-        """Take in a view. Once PLACED_FROM of the planned ones are there, each instance's place is
-        looked for; by all of them it is found near there again."""
+        """Take in a view. Once enough of the planned ones are there, each instance's place is
+        looked for, and what comes is fused there."""
         self._waiting.append(view)
-        if self._ground is not None:
+        came = len(self._views) + len(self._waiting)
+        if came >= self._place_at[0]:
             self._take_waiting()
-        elif len(self._waiting) >= PLACED_FROM * self._planned:
-            self._take_waiting()
-            tray = self._tray()
-            whole, _ = self._whole(tray)
-            if len(whole) >= doubts.LEAST_ALIKE:
-                self._standing = self._stand(whole, tray.table_z_mm)
+        if came in self._place_at:
+            self._place()
 
     def finish(self) -> SceneVerdict:
         """Which are odd, by everything that was added."""
@@ -124,7 +126,7 @@ class TrayJudge:
         ]
         compared: dict[int, Judged] = {}
         if len(whole) >= doubts.LEAST_ALIKE:
-            compared, further = self._compare(self._stand(whole, tray.table_z_mm), tray)
+            compared, further = self._compare(*self._surfaces(whole, tray), tray)
             found += further
         judged = tuple(
             replace(compared.get(each.label, Judged(0, each, None)), number=number)
@@ -134,16 +136,25 @@ class TrayJudge:
 
     def _take_waiting(self) -> None:
         if self._ground is None:
-            self._ground = ground(self._waiting, self._rays, self._told_mm)
-        for view in self._waiting:
-            above = Above.of(view, self._rays, self._ground)
-            self._views.append(prepare(view, above.up, self._rays, self._ground))
-            self._above.append(above)
+            self._ground = first_ground(self._waiting, self._rays, self._told_mm)
+        above = [Above.of(view, self._rays, self._ground) for view in self._waiting]
+        views = [prepare(each.view, each.up, self._rays, self._ground) for each in above]
         self._waiting = []
+        self._above += above
+        self._views += views
+        if self._fused is not None:
+            self._fused.add(views)
+
+    def _place(self) -> None:
+        """Look for each instance's place, and fuse what came of it; nothing where too few stand."""
+        tray = self._tray()
+        whole, _ = self._whole(tray)
+        if len(whole) >= doubts.LEAST_ALIKE:
+            self._fused = self._stand(whole, tray)
 
     def _tray(self) -> Tray:
         """By all views: where the table ends is a little clearer by more of them."""
-        below = ground([each.view for each in self._above], self._rays, self._told_mm)
+        below = ground(self._above, self._rays, self._told_mm)
         return look(self._above, self._numbered, below)
 
     @property
@@ -156,19 +167,30 @@ class TrayJudge:
         apart = doubts.touching(tray.instances) | doubts.partly_seen(tray.instances, seen)
         return [each for each in tray.instances if each.label not in apart], apart
 
-    def _stand(self, whole: list[Instance], table_z_mm: float) -> Standing:
-        before = self._standing
-        return stand(whole, self._views, self._rays, table_z_mm, self._crew, before)
+    def _stand(self, whole: list[Instance], tray: Tray) -> Fused:
+        before = None if self._fused is None else self._fused.standing
+        views, crew = self._views, self._crew
+        standing = stand(whole, views, self._rays, tray.table_z_mm, crew, before)
+        return Fused(standing, views, self._rays, crew)
 
-    def _compare(self, standing: Standing, tray: Tray) -> tuple[dict[int, Judged], list[Note]]:
+    def _surfaces(self, whole: list[Instance], tray: Tray) -> tuple[Standing, list[Surface]]:
+        """Where each stands, and its surface by all views; where other things stand than when their
+        places were looked for, all is done anew."""
+        standing = None if self._fused is None else self._fused.standing.of(whole)
+        if self._fused is None or standing is None:
+            self._fused = self._stand(whole, tray)
+            standing = self._fused.standing
+        return standing, self._fused.surfaces(standing)
+
+    def _compare(
+        self, standing: Standing, surfaces: list[Surface], tray: Tray
+    ) -> tuple[dict[int, Judged], list[Note]]:
         """Each against the others: by label, and what was doubtful about it."""
         grid, whole, worlds = standing.grid, standing.whole, standing.worlds
         self.grid = grid
         fused = [
             _own(surface, world, each, tray, grid)
-            for surface, world, each in zip(
-                surfaces(standing, self._views, self._rays, self._crew), worlds, whole, strict=True
-            )
+            for surface, world, each in zip(surfaces, worlds, whole, strict=True)
         ]
         shifts = shifts_mm(whole, fused, worlds, grid, self._numbered)
         found = [*doubts.disagreeing(shifts, whole, grid.voxel_mm)]

@@ -63,8 +63,14 @@ def look_differences(
 ) -> tuple[LookDifference, ...]:
     """Every instance, at least three, against the others. worlds: world_from_grid of each."""
     common, where = _common_surface(surfaces, grid)
-    looks = [_seen(where, common, world, views, rays, grid) for world in worlds]
-    lit = _without_light(np.stack(looks), [_normals(common, where) @ w[:3, :3].T for w in worlds])
+    normals = _normals(common, where)
+    points = grid.centres_mm(where) - common[tuple(where.T)][:, None] * normals
+    turned = [normals @ world[:3, :3].T for world in worlds]
+    looks = [
+        _seen(apply(world, points), facing, views, rays, grid)
+        for world, facing in zip(worlds, turned, strict=True)
+    ]
+    lit = _without_light(np.stack(looks), turned)
     fields = np.full((len(lit), *grid.shape), np.nan, np.float32)
     fields[:, where[:, 0], where[:, 1], where[:, 2]] = lit
     belief = _belief(fields)
@@ -99,17 +105,10 @@ def _normals(common: Field, where: npt.NDArray[np.intp]) -> Values:
 
 
 def _seen(
-    where: npt.NDArray[np.intp],
-    common: Field,
-    world: Transform,
-    views: Sequence[Prepared],
-    rays: Rays,
-    grid: Grid,
+    points: Values, normals: Values, views: Sequence[Prepared], rays: Rays, grid: Grid
 ) -> Values:
-    """(n,) logarithm of the grey value of each voxel, the median over the views; NaN: unseen."""
-    normals = _normals(common, where)
-    points = grid.centres_mm(where) - common[tuple(where.T)][:, None] * normals
-    points, normals = apply(world, points), normals @ world[:3, :3].T
+    """(n,) logarithm of the grey value of each point (n, 3), world frame, the median over the
+    views; NaN: unseen."""
     every = np.full((len(views), len(points)), np.nan, np.float32)
     for view, grey in zip(views, every, strict=True):
         add_look(

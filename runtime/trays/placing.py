@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from voxgate.runtime.transforms import Transform, apply
+from voxgate.runtime.trays.kernels.fields import add_slopes
 from voxgate.runtime.trays.kernels.fields import sample as sample_fields
 from voxgate.runtime.trays.surface import Field, Grid, Surface
 from voxgate.runtime.trays.tray import Instance
@@ -25,6 +26,7 @@ SAMPLE = 5000  # points of an instance
 CLOSEST_SAMPLE = 1500
 OUTLINE_SAMPLE = 20_000
 MAP_CELLS = 64
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 MAP_MARGIN = 1.3  # of the largest instance: any turn of it stays on the map
 TURN_STEP_DEG = 4.0
 OTHER_TURN_DEG = 20.0  # from here on another turn, not the same one less well
@@ -57,23 +59,20 @@ def sample(instance: Instance, count: int = SAMPLE) -> Points:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What the others are brought onto: its points with a tree over them, and its surface on the
-    grid, as it stands in the world. fields: (k, m, n, 5) distance_mm, complete, whether it is told,
-    and its three slopes."""
+    """What the others are brought onto: the surface of one of them, as it stands in the world.
+    fields: (k, m, n, 5) distance_mm, complete, its three slopes, and whether it is told."""
 
-    points: Points
-    tree: cKDTree
     grid: Grid
     fields: Field
 
     @classmethod
-    def of(cls, instance: Instance, surface: Surface, grid: Grid) -> Target:
-        """Of one instance."""
-        points = sample(instance)
+    def of(cls, surface: Surface, grid: Grid) -> Target:
+        """Of one instance's surface."""
         told = np.isfinite(surface.distance_mm) | ~surface.asked
-        distance = np.where(told, surface.distance_mm, np.float32(grid.reach_mm))
-        fields = np.stack([distance, told, *np.gradient(distance, grid.voxel_mm)], axis=-1)
-        return cls(points, cKDTree(points), grid, fields.astype(np.float32))
+        fields = np.empty((*grid.shape, 5), np.float32)
+        add_slopes(surface.distance_mm, grid.voxel_mm, grid.reach_mm, fields)
+        fields[..., 4] = told
+        return cls(grid, fields)
 
     def at(self, points: Points) -> npt.NDArray[np.float64]:
         """(n, 5) what the fields are at points (n, 3), grid frame; NaN outside."""
@@ -82,10 +81,11 @@ class Target:
         return found
 
 
-def place(instance: Instance, target: Target) -> Placed:
-    """Bring an instance onto another one."""
-    points = sample(instance)
-    near = [_closest(points, target, turn) for turn in _turns(points, target.points)]
+def place(instance: Instance, usual: Instance, target: Target) -> Placed:
+    """Bring an instance onto another one, whose surface the target is."""
+    points, onto = sample(instance), sample(usual)
+    tree = cKDTree(onto)
+    near = [_closest(points, onto, tree, turn) for turn in _turns(points, onto)]
     near.sort(key=lambda each: each[0])
     tried = [_least_squares(points, start, target) for _, start in near[:2]]
     return max(tried, key=lambda each: each.alike)
@@ -99,26 +99,35 @@ def refit(instance: Instance, target: Target, start: Transform) -> Placed:
 def outline_likeness(instance: Instance, other: Instance, mirrored: bool) -> float:
     """How alike two outlines seen from above are at the best turn: the area that both cover over
     what either does. mirrored: of the first one in a mirror, as it would lie turned over."""
-    points, onto = (sample(each, OUTLINE_SAMPLE) for each in (instance, other))
-    here, there = _centre(points), _centre(onto)
+    points, onto = (sample(each, OUTLINE_SAMPLE)[:, :2] for each in (instance, other))
+    here, there = (_centre(each)[:2] for each in (points, onto))
     spans = [np.linalg.norm(np.ptp(each[:, :2], axis=0)) for each in (points, onto)]
     cell_mm = MAP_MARGIN * float(max(spans)) / MAP_CELLS
-    base = _covered(onto - there, cell_mm)
+    base, points = _covered(onto - there, cell_mm), _sparse(points - here, cell_mm / 2)
     spectrum, best = np.conj(np.fft.rfft2(base)), 0.0
-    flip = np.diag([1.0, -1.0 if mirrored else 1.0, 1.0])
+    flip = np.diag([1.0, -1.0 if mirrored else 1.0])
     for degrees in np.arange(0.0, 360.0, TURN_STEP_DEG):
-        turn = Rotation.from_euler("z", degrees, degrees=True).as_matrix() @ flip
-        covered = _covered((points - here) @ turn.T, cell_mm)
+        turn = Rotation.from_euler("z", degrees, degrees=True).as_matrix()[:2, :2] @ flip
+        covered = _covered(points @ turn.T, cell_mm)
         both = float(np.fft.irfft2(np.fft.rfft2(covered) * spectrum, s=base.shape).max())
         best = max(best, both / (covered.sum() + base.sum() - both))
     return best
 
 
+def _sparse(points: Points, cell_mm: float) -> Points:
+    """The middles of the cells that points (n, 2) lie in, each once."""
+    at = np.floor(points / cell_mm).astype(np.intp)
+    low = at.min(axis=0)
+    shape = tuple((np.ptp(at, axis=0) + 1).tolist())
+    once = np.unique(np.ravel_multi_index(tuple((at - low).T), shape))
+    return np.asarray((np.stack(np.unravel_index(once, shape), axis=-1) + low + 0.5) * cell_mm)
+
+
 def _covered(points: Points, cell_mm: float) -> npt.NDArray[np.float64]:
-    at = np.floor(points[:, :2] / cell_mm + MAP_CELLS / 2).astype(np.intp)
-    mask = np.zeros((MAP_CELLS, MAP_CELLS), np.bool_)
-    mask[tuple(np.clip(at, 0, MAP_CELLS - 1).T)] = True
-    return np.asarray(ndimage.binary_closing(mask), np.float64)
+    at = np.floor(points / cell_mm + MAP_CELLS / 2).astype(np.intp)
+    mask = np.zeros((MAP_CELLS, MAP_CELLS), np.uint8)
+    mask[tuple(np.clip(at, 0, MAP_CELLS - 1).T)] = 1
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, CROSS), np.float64)
 
 
 def _turns(points: Points, target: Points) -> list[Transform]:
@@ -169,16 +178,18 @@ def _heights(points: Points, low_mm: float, cell_mm: float) -> npt.NDArray[np.fl
     return heights.reshape(MAP_CELLS, MAP_CELLS)
 
 
-def _closest(points: Points, target: Target, start: Transform) -> tuple[float, Transform]:
+def _closest(
+    points: Points, onto: Points, tree: cKDTree, start: Transform
+) -> tuple[float, Transform]:
     """Mean distance of the nearer pairs, and where the points lie then."""
     some = points[:: max(1, len(points) // CLOSEST_SAMPLE)]
     moved, cost = start, np.inf
     for _ in range(CLOSEST_STEPS):
         at = apply(moved, some)
-        distance, index = target.tree.query(at)
+        distance, index = tree.query(at)
         near = distance <= np.quantile(distance, CLOSEST_KEPT)
         cost = float(distance[near].mean())
-        moved = _on_the_table(at[near], target.points[index[near]]) @ moved
+        moved = _on_the_table(at[near], onto[index[near]]) @ moved
     return cost, moved
 
 
@@ -200,13 +211,13 @@ def _least_squares(points: Points, start: Transform, target: Target) -> Placed:
     for _ in range(FIT_STEPS):
         at = apply(moved, points)
         here = target.at(at)
-        value, certain = here[:, 0], here[:, 1] > 0.99
+        value, certain = here[:, 0], here[:, 4] > 0.99
         use = certain & (np.abs(value) < 0.95 * grid.reach_mm)
         on = certain & (np.abs(value) < 0.5 * grid.voxel_mm)
         alike = float(on.sum() / max(1, certain.sum()))
         if use.sum() < 50:
             break
-        step, centre = _step(at[use], here[use, 2:], value[use], grid.voxel_mm)
+        step, centre = _step(at[use], here[use, 1:4], value[use], grid.voxel_mm)
         turn = np.eye(4)
         turn[:3, :3] = Rotation.from_rotvec(step[:3]).as_matrix()
         turn[:3, 3] = centre + step[3:] - turn[:3, :3] @ centre

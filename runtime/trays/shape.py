@@ -11,7 +11,7 @@ regular even where it is odd. Waves longer than a few voxels are what good casti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from voxgate.runtime.trays.majority import (
     patch,
     scatter,
 )
+from voxgate.runtime.trays.settling import Common
 from voxgate.runtime.trays.surface import Field, Grid, Mask, Surface
 
 SMOOTH_VOXELS = 1.0
@@ -33,14 +34,12 @@ WAVE_LIMIT_VOXELS = 0.036  # 0.05 mm of the scenes that it was tuned on, a pixel
 WAVE_BELIEVED_VOXELS = 0.22
 # Of 27 regular and 9 odd parts of three types the regular ones reach 10.6 times their scatter, the
 # odd ones 13.3 and more, but one that shows less.
-LIMIT_SCATTERS = 11.7
+LIMIT_SCATTERS = 11.0
 LEAST_SCATTER_VOXELS = 0.0044
 MOST_SCATTER = 2.0  # times what is usual among the instances: who is bent all over has no excuse
 ROUGH_VOXELS = 1.0
 ROUGH_BELIEVED = 0.3  # voxels
 SURE_WEIGHT = 2.5  # views that look squarely at a surface, to believe all of what they say
-LEAST_SETTLED = 100  # voxels of believed surface, to move an instance by
-SETTLE_STEPS = 5
 SHEET = 0.4  # share of a Gaussian that lies within a voxel of a plane
 
 
@@ -63,15 +62,17 @@ class Difference:
 
 def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ...]:
     """Every instance, at least three, against the others."""
-    common = _common(surfaces)
-    surfaces = settled(surfaces, common, grid)
+    common = median(np.stack([each.distance_mm for each in surfaces]))
+    agreed = Common.of(common, grid)
+    surfaces = [agreed.settled(each) for each in surfaces]
     belief = _belief(common, grid)
     fields = np.stack([each.distance_mm for each in surfaces])
     believed = np.stack([each.steady for each in surfaces])
     weights = np.stack([each.weight for each in surfaces])
+    off = [majority(fields, believed, index) for index in range(len(surfaces))]
     deviations = [
-        belief * _deviation(majority(fields, believed, index), _sureness(weights, index), grid)
-        for index in range(len(surfaces))
+        belief * _deviation(raw, _sureness(weights, index, np.isfinite(raw)), grid)
+        for index, raw in enumerate(off)
     ]
     scatters = [scatter(each) for each in deviations]
     usual = float(np.median(scatters))
@@ -92,11 +93,6 @@ def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ..
     )
 
 
-def _common(surfaces: Sequence[Surface]) -> Field:
-    """The median of all; NaN where nobody knows."""
-    return median(np.stack([each.distance_mm for each in surfaces]))
-
-
 def _belief(common: Field, grid: Grid) -> Field:
     """0 to 1: how much of a deviation is believed. Along an edge a pixel sees two surfaces, and a
     little misplacement is a deviation: how far the common surface leaves its own smooth copy."""
@@ -104,37 +100,6 @@ def _belief(common: Field, grid: Grid) -> Field:
     leaves = np.nan_to_num(np.abs(smooth - common), nan=0.0)
     rough = ndimage.maximum_filter(leaves, 3) / grid.voxel_mm
     return np.asarray(1 / np.hypot(1, rough / ROUGH_BELIEVED), np.float32)
-
-
-def settled(surfaces: Sequence[Surface], common: Field, grid: Grid) -> list[Surface]:
-    """Each moved, to first order, to where it fits the median of all: they were placed on one of
-    them, whose own scatter pulled them all."""
-    slope = np.stack([*np.gradient(common, grid.voxel_mm)], axis=-1).astype(np.float32)
-    return [_settled(each, common, slope, grid) for each in surfaces]
-
-
-def _settled(surface: Surface, common: Field, slope: Field, grid: Grid) -> Surface:
-    near = np.abs(common) < grid.reach_mm
-    known = near & np.isfinite(slope).all(axis=-1) & np.isfinite(surface.distance_mm)
-    use = surface.steady[known] & (np.abs(common[known]) < grid.voxel_mm)
-    if use.sum() < LEAST_SETTLED:
-        return surface
-    points = grid.centres_mm(np.argwhere(known))
-    normal = slope[known].astype(np.float64)
-    centre = points[use].mean(axis=0)
-    rows = np.concatenate([np.cross(points[use] - centre, normal[use]), normal[use]], axis=1)
-    left = (surface.distance_mm - common)[known][use].astype(np.float64)
-    motion = np.zeros(6)
-    for _ in range(SETTLE_STEPS):
-        apart = left - rows @ motion
-        scale = max(1e-6, 1.4826 * float(np.median(np.abs(apart))))
-        weight = 1 / (1 + np.square(apart / (2 * scale))) ** 2
-        weighted = rows * weight[:, None]
-        motion = np.linalg.solve(weighted.T @ rows + 1e-6 * np.eye(6), weighted.T @ left)
-    moved = surface.distance_mm.copy()
-    along = np.cross(motion[:3], points - centre) + motion[3:]
-    moved[known] -= (along * normal).sum(axis=1).astype(np.float32)
-    return replace(surface, distance_mm=moved)
 
 
 def _deviation(raw: Field, sureness: Field, grid: Grid) -> Field:
@@ -147,12 +112,16 @@ def _deviation(raw: Field, sureness: Field, grid: Grid) -> Field:
     return np.asarray(-np.nan_to_num(smooth * lonely * sureness), np.float32)
 
 
-def _sureness(weights: Field, index: int) -> Field:
-    """0 to 1: by the root of how well this one was seen there, and the others, noise shrinks."""
-    own, theirs = weights[index], median(np.delete(weights, index, axis=0))
+def _sureness(weights: Field, index: int, known: Mask) -> Field:
+    """0 to 1: by the root of how well this one was seen there, and the others, noise shrinks; where
+    nothing is known it is 0."""
+    seen_by = weights[:, known]
+    own, theirs = seen_by[index], median(np.delete(seen_by, index, axis=0))
     seen = np.minimum(own, theirs) / SURE_WEIGHT
     as_well = own / np.maximum(theirs, 1e-3)
-    return np.asarray(np.sqrt(np.minimum(seen, 1) * np.minimum(as_well, 1)), np.float32)
+    sure = np.zeros(known.shape, np.float32)
+    sure[known] = np.sqrt(np.minimum(seen, 1) * np.minimum(as_well, 1))
+    return sure
 
 
 def _seen(own: Surface, others: npt.NDArray[np.int64], count: int) -> tuple[float, int]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.transforms import Transform, invert
 from voxgate.runtime.trays.placing import ALIKE, Placed, Target, place, refit, sample
-from voxgate.runtime.trays.surface import VOXEL_PX, Grid, Prepared, Surface, fuse, near
+from voxgate.runtime.trays.surface import VOXEL_PX, Grid, Prepared, fuse, near
 from voxgate.runtime.trays.tray import Instance
 
 MARGIN_VOXELS = 6.0  # around the part compared with: what another one has too much is still seen
@@ -34,21 +34,46 @@ class Standing:
         """world_from_grid of each."""
         return [invert(each.grid_from_world) for each in self.placed]
 
+    def same(self, whole: Sequence[Instance]) -> list[int] | None:
+        """Which of those that stood here each one is that more views have seen since; None: they
+        are not the same, or one of them is not on the grid that was laid round the first."""
+        found = [self._index(each) for each in whole]
+        numbers = [each for each in found if each is not None]
+        if sorted(numbers) != list(range(len(self.whole))):
+            return None
+        return numbers if self._holds(whole[numbers.index(self.first)]) else None
+
+    def of(self, whole: Sequence[Instance]) -> Standing | None:
+        """The same places, of the same instances that more views have seen since; None: they are
+        not the same."""
+        order = self.same(whole)
+        if order is None:
+            return None
+        placed = tuple(self.placed[index] for index in order)
+        return Standing(tuple(whole), order.index(self.first), self.grid, placed)
+
     def start(self, instance: Instance, first: Instance) -> Placed | None:
         """Where an instance that more views have seen since stands on `first`, by this; None: it
         did not stand there."""
-        found = [self._of(each) for each in (instance, first)]
-        if found[0] is None or found[1] is None:
+        here, there = self._index(instance), self._index(first)
+        if here is None or there is None:
             return None
-        here, there = (each.grid_from_world for each in found if each is not None)
-        return Placed(invert(there) @ here, found[0].alike)
+        onto = invert(self.placed[there].grid_from_world)
+        return Placed(onto @ self.placed[here].grid_from_world, self.placed[here].alike)
 
-    def _of(self, instance: Instance) -> Placed | None:
-        for was, placed in zip(self.whole, self.placed, strict=True):
+    def _index(self, instance: Instance) -> int | None:
+        for index, was in enumerate(self.whole):
             off = np.abs(was.box_mm.mean(axis=0) - instance.box_mm.mean(axis=0))
             if (off <= SAME_PLACE * np.ptp(instance.box_mm, axis=0)).all():
-                return placed
+                return index
         return None
+
+    def _holds(self, first: Instance) -> bool:
+        """Whether there is still room around it."""
+        room = self.grid.voxel_mm * MARGIN_VOXELS / 2
+        high = self.grid.origin_mm + np.multiply(self.grid.shape, self.grid.voxel_mm)
+        low = self.grid.origin_mm[:2] + room
+        return bool((first.box_mm[0, :2] > low).all() and (first.box_mm[1] < high - room).all())
 
 
 def stand(
@@ -67,23 +92,12 @@ def stand(
     for first in _most_usual(whole):
         usual = whole[first]
         grid = _grid(usual, table_z_mm, VOXEL_PX * pixel_mm)
-        voxels = near(grid, [sample(usual, CLOUD)])
-        onto = fuse(views, rays, grid, np.eye(4), voxels, crew)
-        target = Target.of(usual, onto, grid)
+        voxels = np.argwhere(near(grid, [sample(usual, CLOUD)])).astype(np.int32)
+        target = Target.of(fuse(views, rays, grid, np.eye(4), voxels, crew), grid)
         placed = _placed(whole, usual, target, crew, before)
         if 2 * sum(each.alike >= ALIKE for each in placed) > len(whole):
             break
     return Standing(tuple(whole), first, grid, tuple(placed))
-
-
-def surfaces(
-    standing: Standing, views: Sequence[Prepared], rays: Rays, crew: Crew
-) -> list[Surface]:
-    """Of each instance, of all voxels that lie near the surface of any."""
-    pairs = zip(standing.whole, standing.placed, strict=True)
-    clouds = [apply(placed.grid_from_world, sample(each, CLOUD)) for each, placed in pairs]
-    voxels = near(standing.grid, clouds)
-    return [fuse(views, rays, standing.grid, world, voxels, crew) for world in standing.worlds]
 
 
 def _placed(
@@ -105,7 +119,7 @@ def _placed_one(
     start = None if before is None else before.start(instance, usual)
     found = None if start is None else refit(instance, target, start.grid_from_world)
     if start is None or found is None or found.alike < start.alike - AS_ALIKE:
-        return place(instance, target)
+        return place(instance, usual, target)
     return found
 
 

@@ -5,17 +5,15 @@ What one view measured of an instance is shifted until it lies best on what all 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.transforms import Transform, apply, invert
-from voxgate.runtime.trays.kernels.fields import sample
+from voxgate.runtime.trays.kernels.fields import add_slopes, shift_onto
 from voxgate.runtime.trays.surface import Grid, Surface
 from voxgate.runtime.trays.tray import Instance
-
-Points = npt.NDArray[np.float64]
 
 POINTS = 400  # of one view on one instance
 LEAST_POINTS = 60
@@ -35,35 +33,25 @@ def shifts_mm(
     worlds: world_from_grid of each instance.
     """
     found = np.full((views, len(instances)), np.nan)
+    scale_mm = SCALE_VOXELS * grid.voxel_mm
+    fields = np.empty((*grid.shape, 4), np.float32)
     for column, (instance, surface, world) in enumerate(
         zip(instances, surfaces, worlds, strict=True)
     ):
-        field = np.where(np.isfinite(surface.average_mm), surface.average_mm, grid.reach_mm)
-        fields = np.stack([field, *np.gradient(field, grid.voxel_mm)], axis=-1, dtype=np.float32)
-        for number in instance.seen_by:
-            points = instance.points[instance.view_of == number]
-            if len(points) >= LEAST_POINTS:
-                some = points[:: max(1, len(points) // POINTS)].astype(np.float64)
-                shift = _shift(apply(invert(world), some), fields, grid)
-                found[number, column] = np.linalg.norm(shift)
+        add_slopes(surface.average_mm, grid.voxel_mm, grid.reach_mm, fields)
+        onto = invert(world)
+        for number, points in _by_view(instance):
+            cells = grid.cells(apply(onto, points))
+            found[number, column] = shift_onto(fields, cells, grid.voxel_mm, scale_mm, STEPS)
     return found
 
 
-def _shift(
-    points: Points,
-    fields: npt.NDArray[np.float32],
-    grid: Grid,
-) -> Points:
-    """(3,) that brings points (n, 3) onto the surface, mm; Geman-McClure weights. fields: (k, m, n,
-    4) distance and its slopes."""
-    shift = np.zeros(3)
-    scale_mm = SCALE_VOXELS * grid.voxel_mm
-    for _ in range(STEPS):
-        here = np.empty((len(points), 4))
-        sample(fields, grid.cells(points + shift), clamp=True, found=here)
-        value, normal = here[:, 0], here[:, 1:]
-        weight = 1 / (1 + np.square(value / (2 * scale_mm))) ** 2
-        weighted = normal * weight[:, None]
-        hessian = weighted.T @ normal + 1e-2 * len(points) * np.eye(3)
-        shift = shift - np.linalg.solve(hessian, weighted.T @ value)
-    return shift
+def _by_view(instance: Instance) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+    """Every view that measured enough of it, and some of those points, world frame."""
+    order = np.argsort(instance.view_of, kind="stable")
+    ends = np.cumsum(np.bincount(instance.view_of))
+    for number in instance.seen_by:
+        own = order[ends[number - 1] if number else 0 : ends[number]]
+        if len(own) >= LEAST_POINTS:
+            some = own[:: max(1, len(own) // POINTS)]
+            yield number, instance.points[some].astype(np.float64)

@@ -23,7 +23,7 @@ from voxgate.runtime.nouns import DepthMap
 from voxgate.runtime.scenes.scene import SceneView
 from voxgate.runtime.transforms import Transform, invert
 from voxgate.runtime.trays.ground import Ground, Heights
-from voxgate.runtime.trays.kernels.surface import add_view, find_steady
+from voxgate.runtime.trays.kernels.surface import add_view, agree, find_steady
 
 Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -98,14 +98,14 @@ def prepare(view: SceneView, up: Heights, rays: Rays, below: Ground) -> Prepared
     return Prepared(view, depth, plane, edge.view(np.uint8))
 
 
-def near(grid: Grid, clouds: Iterable[npt.NDArray[np.float64]]) -> npt.NDArray[np.int32]:
-    """(v, 3) voxels within NEAR_VOXELS of points (n, 3), grid frame, of several instances."""
+def near(grid: Grid, clouds: Iterable[npt.NDArray[np.float64]]) -> Mask:
+    """(k, m, n) voxels within NEAR_VOXELS of points (n, 3), grid frame, of several instances."""
     mark = np.zeros(grid.shape, np.uint8)
     for points in clouds:
         at = np.floor(grid.cells(points) + 0.5).astype(np.intp)
         at = at[((at >= 0) & (at < grid.shape)).all(axis=1)]
         mark[tuple(at.T)] = 1
-    return np.argwhere(ndimage.maximum_filter(mark, 2 * NEAR_VOXELS + 1)).astype(np.int32)
+    return np.asarray(ndimage.maximum_filter(mark, 2 * NEAR_VOXELS + 1).astype(np.bool_))
 
 
 def fuse(
@@ -118,6 +118,21 @@ def fuse(
 ) -> Surface:
     """What all views say of these voxels (v, 3) of a grid that stands at world_from_grid."""
     sums = np.zeros((4, len(voxels)), np.float32)
+    add_views(sums, views, rays, grid, world_from_grid, voxels, crew)
+    return agreed(sums, voxels, grid, len(views))
+
+
+def add_views(
+    sums: npt.NDArray[np.float32],
+    views: Sequence[Prepared],
+    rays: Rays,
+    grid: Grid,
+    world_from_grid: Transform,
+    voxels: npt.NDArray[np.int32],
+    crew: Crew,
+) -> None:
+    """Add what these views say to sums (4, v): of distances, their squares, weights, and of how
+    often a ray passed by."""
     poses = [invert(each.view.world_from_camera) @ world_from_grid for each in views]
 
     def part(index: int) -> None:
@@ -137,40 +152,28 @@ def fuse(
             )
 
     crew.run(part)
-    return _agreed(sums, voxels, grid, STEADY_SHARE * len(views))
 
 
-def _agreed(
-    sums: npt.NDArray[np.float32], voxels: npt.NDArray[np.int32], grid: Grid, least_weight: float
+def agreed(
+    sums: npt.NDArray[np.float32], voxels: npt.NDArray[np.int32], grid: Grid, views: int
 ) -> Surface:
-    total, square, weight, free = sums
-    at = tuple(voxels.T)
+    """The surface by the sums (4, v) of so many views."""
+    least_weight = STEADY_SHARE * views
     fields = np.full((2, *grid.shape), np.nan, np.float32)
-    fields[0][at], fields[1][at] = _mean(total, square, weight, free, grid)
     dense = np.zeros((2, *grid.shape), np.float32)
-    dense[0][at], dense[1][at] = weight, weight + FREE_WEIGHT * free
     steady, asked = (np.zeros(grid.shape, np.bool_) for _ in range(2))
-    find_steady(voxels, fields[0], dense[0], grid.voxel_mm, *SLOPE, least_weight, steady)
-    asked[at] = True
-    return Surface(fields[0], fields[1], steady, dense[1], asked)
-
-
-def _mean(
-    total: Field, square: Field, weight: Field, free: Field, grid: Grid
-) -> tuple[Field, Field]:
-    """Mean distance where views agree, and whether they do or not.
-
-    What passed by counts where it has the majority: a surface is not smeared into free space.
-    """
-    passed = FREE_WEIGHT * free
-    passed[passed <= weight] = 0
-    every = weight + passed
-    told = every > LEAST_WEIGHT
-    every = np.where(told, every, 1)
-    mean = (total + grid.reach_mm * passed) / every
-    spread = np.sqrt(np.maximum((square + grid.reach_mm**2 * passed) / every - mean**2, 0))
-    agreed = told & (spread <= CONTRADICTED_VOXELS * grid.voxel_mm)
-    return (
-        np.where(agreed, mean, np.nan).astype(np.float32),
-        np.where(told, mean, np.nan).astype(np.float32),
+    agree(
+        voxels,
+        sums,
+        grid.reach_mm,
+        FREE_WEIGHT,
+        LEAST_WEIGHT,
+        CONTRADICTED_VOXELS * grid.voxel_mm,
+        fields[0],
+        fields[1],
+        dense[0],
+        dense[1],
+        asked,
     )
+    find_steady(voxels, fields[0], dense[0], grid.voxel_mm, *SLOPE, least_weight, steady)
+    return Surface(fields[0], fields[1], steady, dense[1], asked)

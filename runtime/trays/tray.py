@@ -112,9 +112,9 @@ def _separate(
     shape = tuple((at.max(axis=0) + 2).tolist())
     flat = np.ravel_multi_index((at[:, 0], at[:, 1]), shape)
     counts = np.zeros(int(np.prod(shape)), np.int32)
-    for number in range(views):
+    for own in np.split(flat, np.flatnonzero(np.diff(view_of)) + 1):  # each view's are together
         seen = np.zeros(len(counts), np.bool_)
-        seen[flat[view_of == number]] = True
+        seen[own] = True
         counts += seen
     counts = counts.reshape(shape)
     labels, _ = ndimage.label(counts >= min(VIEWS_PER_CELL, views), np.ones((3, 3)))

@@ -21,17 +21,17 @@ def blur(values, weights, share, mean):
     slabs = np.zeros((2, k, m, n), np.float32)
     for a in range(k):
         for b in range(m):
-            some = False
+            low, high = n, 0  # of what this line reaches: all else stays 0
             for c in range(n):
                 value = values[a, b, c]
                 if value == value:
-                    some = True
+                    low, high = min(low, max(c - reach, 0)), min(c + reach + 1, n)
                     _spread(lines[0, a, b], lines[1, a, b], c, value, weights, reach)
-            if some:
+            if low < high:
                 for at in (b, -1 - b, 2 * m - 1 - b):
                     for row in range(max(at - reach, 0), min(at + reach + 1, m)):
                         weight = weights[row - at + reach]
-                        for c in range(n):
+                        for c in range(low, high):
                             slabs[0, a, row, c] += weight * lines[0, a, b, c]
                             slabs[1, a, row, c] += weight * lines[1, a, b, c]
     for a in range(k):

@@ -85,6 +85,44 @@ def add_view(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def agree(
+    voxels,
+    sums,
+    reach,
+    free_weight,
+    least,
+    contradicted,
+    distance,
+    average,
+    weight,
+    every,
+    asked,
+):
+    """Write what the sums (4, v) say of the voxels (v, 3) into fields (k, m, n): the mean distance
+    where views agree, the average also where they do not, how much weight stands behind a surface
+    and behind all that was said, and that they were asked.
+
+    What passed by counts where it has the majority: a surface is not smeared into free space.
+    """
+    for row in range(len(voxels)):
+        a, b, c = voxels[row]
+        own, passed = sums[2, row], np.float32(free_weight) * sums[3, row]
+        weight[a, b, c] = own
+        every[a, b, c] = own + passed
+        asked[a, b, c] = True
+        if passed <= own:
+            passed = np.float32(0.0)
+        told = own + passed
+        if not told > least:
+            continue
+        mean = (sums[0, row] + reach * passed) / told
+        spread = (sums[1, row] + reach * reach * passed) / told - mean * mean
+        average[a, b, c] = mean
+        if np.sqrt(max(spread, 0.0)) <= contradicted:
+            distance[a, b, c] = mean
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def find_steady(voxels, distance, weight, voxel, low, high, least, steady):
     """Mark the voxels (v, 3) that a surface passes: within a voxel of it, where the distance grows
     by low to high a millimetre, and seen by least weight. distance, weight (k, m, n) float32."""
