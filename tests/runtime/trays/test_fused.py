@@ -11,8 +11,9 @@ from tests.kits.tray_of_parts import Tray, regular, write
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.scenes.open_scene import open_scene
 from voxgate.runtime.scenes.scene import Scene
-from voxgate.runtime.transforms import apply
+from voxgate.runtime.transforms import apply, invert
 from voxgate.runtime.trays import fused as fused_module
+from voxgate.runtime.trays import surface as surface_module
 from voxgate.runtime.trays.fused import Fused
 from voxgate.runtime.trays.ground import Above, first_ground
 from voxgate.runtime.trays.judge import TrayJudge
@@ -47,7 +48,7 @@ def test_what_was_fused_as_it_came_is_another_surface(scene: Scene) -> None:
         assert now is not None
         found = fused.surfaces(now)
         for surface, placed in zip(found, now.placed, strict=True):
-            world = np.linalg.inv(placed.grid_from_world)
+            world = invert(placed.grid_from_world)
             voxels = _voxels(
                 now.grid,
                 [
@@ -79,7 +80,7 @@ def test_the_robot_waits_until_all_views_are_fused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work: list[int] = []
-    plain = fused_module.add_views
+    plain = surface_module.add_views
 
     def counted(sums, views, rays, grid, world, voxels, crew) -> None:  # type: ignore[no-untyped-def]
         work.append(len(views) * len(voxels))
