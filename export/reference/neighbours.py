@@ -71,6 +71,7 @@ class ExampleTray:
         """A recorded scan, or a scene. Raises VoxGateError."""
         if is_scene(folder):
             scene = open_scene(folder)
+            scene.check_measured()
             known = scene_calibration(scene, part or PART)
             colours = [each.colour for each in scene.views]
             views = zip(views_of(scene), colours, strict=True)

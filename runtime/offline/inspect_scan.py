@@ -132,6 +132,7 @@ def open_tray_inspector(
 ) -> TrayInspector:
     """Of scenes by this camera. Raises VoxGateError."""
     recipe = Recipe.load(recipe_folder)
+    scene.check_measured()
     if not recipe.of_trays:
         raise RecipeError(
             f"{scene.folder}: a scene of several parts needs a recipe of trays (voxgate export "

@@ -14,7 +14,6 @@ from voxgate.runtime.scenes.scene import Scene
 
 DEPTH_UNIT_MM = 0.05
 TICK_HZ = 1_000_000_000
-DISTORTION = (0.0,) * 5
 PART = "tray"
 """What a scene shows, where nobody names it."""
 
@@ -42,7 +41,7 @@ def calibration_text(
 def scene_calibration_text(scene: Scene, part: str = PART) -> str:
     """Of a scene's camera."""
     height, width = scene.views[0].image.shape
-    return calibration_text(part, width, height, scene.camera_matrix, DISTORTION)
+    return calibration_text(part, width, height, scene.camera_matrix, scene.distortion)
 
 
 def scene_calibration(scene: Scene, part: str = PART) -> Calibration:

@@ -1,4 +1,5 @@
 """Scenes as ToysAD-8K and PartsAD-15K publish them: scene3d.metadata.json, RGB/, depth_exr/.
+Without depth_exr/ it is judged by the visual hull.
 
 Lengths are taken for metres. The poses map the world to the camera; depth runs along the optical
 axis, and its largest value is the background (VICO-UoE/OddOneOutAD, data/sample_scene_data).
@@ -18,13 +19,16 @@ import OpenEXR
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import DepthMap
-from voxgate.runtime.scenes.scene import Scene, SceneView
+from voxgate.runtime.scenes.hull import scene_by_hull
+from voxgate.runtime.scenes.scene import NO_DISTORTION, Scene, SceneView
 from voxgate.runtime.scenes.scene_file import read_picture
-from voxgate.runtime.transforms import invert, rigid
+from voxgate.runtime.scenes.silhouettes import Picture
+from voxgate.runtime.transforms import Transform, invert, rigid
 
 METADATA = "scene3d.metadata.json"
 PICTURES, DEPTH = "RGB", "depth_exr"
 MM_PER_UNIT = 1000.0
+TABLE_Z_MM = 0.0  # where no depth tells it
 
 
 def read(folder: Path) -> Scene:
@@ -42,6 +46,12 @@ def read(folder: Path) -> Scene:
     if not pictures or len(pictures) != len(poses):
         raise ScanError(f"{folder}: {len(pictures)} pictures in {PICTURES} and {len(poses)} poses")
     size = _size(pictures[0])
+    if not (folder / DEPTH).is_dir():
+        seen = [
+            Picture(number, *read_picture(picture, size), _pose(folder, number, poses[number]))
+            for number, picture in enumerate(pictures)
+        ]
+        return scene_by_hull(folder, matrix, NO_DISTORTION, seen, TABLE_Z_MM)
     return Scene(
         folder,
         matrix,
@@ -56,14 +66,19 @@ def read(folder: Path) -> Scene:
 def _view(
     folder: Path, number: int, picture: Path, camera_from_world: Any, size: tuple[int, int]
 ) -> SceneView:
+    pose = _pose(folder, number, camera_from_world)
+    depth = folder / DEPTH / f"{picture.stem}.exr"
+    image, colour = read_picture(picture, size)
+    return SceneView(number, image, _depth_mm(depth, size), pose, colour)
+
+
+def _pose(folder: Path, number: int, camera_from_world: Any) -> Transform:
     try:
         pose = invert(rigid(camera_from_world))
     except ValueError as error:
         raise ScanError(f"{folder / METADATA}: pose {number}: {error}") from error
     pose[:3, 3] *= MM_PER_UNIT
-    depth = folder / DEPTH / f"{picture.stem}.exr"
-    image, colour = read_picture(picture, size)
-    return SceneView(number, image, _depth_mm(depth, size), pose, colour)
+    return pose
 
 
 def _size(picture: Path) -> tuple[int, int]:

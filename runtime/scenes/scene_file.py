@@ -1,4 +1,4 @@
-"""A scene as a folder with scene.json: camera matrix, poses, pictures and depth."""
+"""A scene as a folder with scene.json: camera matrix, poses, pictures, and depth or silhouettes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from pydantic import BaseModel, Field, ValidationError
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage
-from voxgate.runtime.scenes.scene import Scene, SceneView
-from voxgate.runtime.transforms import rigid
+from voxgate.runtime.scenes.hull import scene_by_hull
+from voxgate.runtime.scenes.scene import NO_DISTORTION, Scene, SceneView
+from voxgate.runtime.scenes.silhouettes import Picture
+from voxgate.runtime.transforms import Transform, rigid
 
 SCENE = "scene.json"
 Row3 = Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -28,7 +30,8 @@ class _Size(BaseModel):
 
 class _View(BaseModel):
     image: str
-    depth: str
+    depth: str | None = None
+    mask: str | None = None
     T_world_cam: Annotated[list[Row4], Field(min_length=4, max_length=4)]
 
 
@@ -37,7 +40,7 @@ class _Scene(BaseModel):
     image_size: _Size
     K: Annotated[list[Row3], Field(min_length=3, max_length=3)]
     distortion: list[float] = Field(default_factory=list)
-    depth_unit_mm: float = Field(gt=0)
+    depth_unit_mm: float | None = Field(default=None, gt=0)
     table_z_mm: float | None = None
     views: Annotated[list[_View], Field(min_length=1)]
 
@@ -53,30 +56,61 @@ def read(folder: Path) -> Scene:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise ScanError(f"{path}: {where}: {one_line(first['msg'])}") from error
-    if any(said.distortion):
-        raise ScanError(f"{path}: distortion is not zero: undistort pictures and depth first")
+    depths = sum(view.depth is not None for view in said.views)
+    if depths not in (0, len(said.views)):
+        raise ScanError(f"{path}: {depths} of {len(said.views)} views have depth: all or none do")
+    return _measured(folder, said) if depths else _pictured(folder, said)
+
+
+def _measured(folder: Path, said: _Scene) -> Scene:
+    if said.depth_unit_mm is None:
+        raise ScanError(f"{folder / SCENE}: depth_unit_mm is missing: mm of one count of depth")
     size = said.image_size.height, said.image_size.width
-    return Scene(
-        folder,
-        np.array(said.K, np.float64),
-        tuple(
-            _view(folder, number, view, size, said.depth_unit_mm)
-            for number, view in enumerate(said.views)
-        ),
-        said.table_z_mm,
+    views = tuple(
+        _view(folder, number, view, size, said.depth_unit_mm)
+        for number, view in enumerate(said.views)
     )
+    matrix = np.array(said.K, np.float64)
+    return Scene(folder, matrix, views, said.table_z_mm, _distortion(folder, said))
 
 
 def _view(
     folder: Path, number: int, view: _View, size: tuple[int, int], unit_mm: float
 ) -> SceneView:
+    image, colour = read_picture(folder / view.image, size)
+    depth_mm = _depth_mm(folder / str(view.depth), size, unit_mm)
+    return SceneView(number, image, depth_mm, _pose(folder, number, view), colour)
+
+
+def _pictured(folder: Path, said: _Scene) -> Scene:
+    """Without depth: by the visual hull."""
+    if said.table_z_mm is None:
+        raise ScanError(f"{folder / SCENE}: without depth it must say table_z_mm")
+    size = said.image_size.height, said.image_size.width
+    pictures = [
+        Picture(
+            number,
+            *read_picture(folder / view.image, size),
+            _pose(folder, number, view),
+            None if view.mask is None else read_picture(folder / view.mask, size)[0] > 0,
+        )
+        for number, view in enumerate(said.views)
+    ]
+    matrix = np.array(said.K, np.float64)
+    return scene_by_hull(folder, matrix, _distortion(folder, said), pictures, said.table_z_mm)
+
+
+def _distortion(folder: Path, said: _Scene) -> tuple[float, ...]:
+    if len(said.distortion) not in (0, len(NO_DISTORTION)):
+        raise ScanError(f"{folder / SCENE}: distortion must be k1 k2 p1 p2 k3, or absent")
+    return tuple(said.distortion) or NO_DISTORTION
+
+
+def _pose(folder: Path, number: int, view: _View) -> Transform:
     try:
-        pose = rigid(view.T_world_cam)
+        return rigid(view.T_world_cam)
     except ValueError as error:
         raise ScanError(f"{folder / SCENE}: views.{number}.T_world_cam: {error}") from error
-    image, colour = read_picture(folder / view.image, size)
-    depth_mm = _depth_mm(folder / view.depth, size, unit_mm)
-    return SceneView(number, image, depth_mm, pose, colour)
 
 
 def read_picture(path: Path, size: tuple[int, int]) -> tuple[GreyImage, ColourImage | None]:

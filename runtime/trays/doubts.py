@@ -29,6 +29,12 @@ MOST_UNSEEN_VOXELS = 24
 OFF_VOXELS = 0.75
 OFF_TIMES = 5.0
 
+NO_DEPTH = Note(
+    Reason.DEPTH_MISSING,
+    "without depth parts are compared by their outlines: none differs there, but hollows are in "
+    "no outline",
+)
+
 
 def views(seen: Sequence[SceneView], instances: Sequence[Instance]) -> Iterator[Note]:
     """Whether there are enough, of their own, and from all around."""

@@ -60,8 +60,10 @@ class Difference:
     unseen_voxels: int
 
 
-def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ...]:
-    """Every instance, at least three, against the others."""
+def differences(
+    surfaces: Sequence[Surface], grid: Grid, slack: float = 1.0
+) -> tuple[Difference, ...]:
+    """Every instance, at least three, against the others. slack: times the usual limits."""
     common = median(np.stack([each.distance_mm for each in surfaces]))
     agreed = Common.of(common, grid)
     surfaces = [agreed.settled(each) for each in surfaces]
@@ -78,7 +80,7 @@ def differences(surfaces: Sequence[Surface], grid: Grid) -> tuple[Difference, ..
     usual = float(np.median(scatters))
     floor = LEAST_SCATTER_VOXELS * grid.voxel_mm
     limits = [
-        LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), floor))
+        slack * LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), floor))
         for each in scatters
     ]
     steady = believed.sum(axis=0)

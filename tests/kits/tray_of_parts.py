@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 Array = npt.NDArray[np.float64]
 
 WIDTH_PX, HEIGHT_PX, FOCAL_PX = 160, 120, 200.0
+MATRIX = np.array([[FOCAL_PX, 0, WIDTH_PX / 2], [0, FOCAL_PX, HEIGHT_PX / 2], [0, 0, 1]])
 VIEWS = 12
 DISTANCE_MM = 360.0
 NOISE_MM = 0.05
@@ -91,6 +92,7 @@ class Tray:
     around_deg: float = 360.0
     sent_again: int | None = None
     light: tuple[float, float, float] = LIGHT
+    distortion: tuple[float, ...] = ()
 
 
 def with_box(part: Part, box: Box) -> Part:
@@ -141,13 +143,28 @@ def write(tray: Tray, folder: Path) -> Path:
     scene = {
         "units": "mm",
         "image_size": {"width": WIDTH_PX, "height": HEIGHT_PX},
-        "K": [[FOCAL_PX, 0, WIDTH_PX / 2], [0, FOCAL_PX, HEIGHT_PX / 2], [0, 0, 1]],
+        "K": MATRIX.tolist(),
+        "distortion": list(tray.distortion),
         "depth_unit_mm": UNIT_MM,
         "table_z_mm": 0.0,
         "views": views,
     }
     (folder / "scene.json").write_text(json.dumps(scene), "utf-8")
     return folder
+
+
+def _rays(distortion: tuple[float, ...]) -> Array:
+    """(h, w, 3) where each pixel looks, z = 1."""
+    v, u = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX].astype(np.float64)
+    bent = np.stack([(u - WIDTH_PX / 2) / FOCAL_PX, (v - HEIGHT_PX / 2) / FOCAL_PX], axis=-1)
+    x, y = np.moveaxis(bent, -1, 0)
+    k1, k2, p1, p2, k3 = distortion or (0.0,) * 5
+    for _ in range(60):
+        r2 = x**2 + y**2
+        stretch = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
+        aside = 2 * p1 * x * y + p2 * (r2 + 2 * x**2), p1 * (r2 + 2 * y**2) + 2 * p2 * x * y
+        x, y = (bent[..., 0] - aside[0]) / stretch, (bent[..., 1] - aside[1]) / stretch
+    return np.stack([x, y, np.ones(u.shape)], axis=-1)
 
 
 def _parts(tray: Tray, view: int) -> list[Part]:
@@ -189,10 +206,7 @@ def _within(
 def _render(
     parts: list[Part], world_from_camera: Array, tray: Tray, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
-    v, u = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX]
-    ray = np.stack(
-        [(u - WIDTH_PX / 2) / FOCAL_PX, (v - HEIGHT_PX / 2) / FOCAL_PX, np.ones(u.shape)], axis=-1
-    )
+    ray = _rays(tray.distortion)
     way = ray @ world_from_camera[:3, :3].T
     eye = world_from_camera[:3, 3]
     depth = np.where(way[..., 2] < 0, -eye[2] / np.minimum(way[..., 2], -1e-9), np.inf)

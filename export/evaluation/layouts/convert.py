@@ -20,13 +20,13 @@ from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.pixels.picture import encode_png
 from voxgate.runtime.scenes.camera_alone import (
     DEPTH_UNIT_MM,
-    DISTORTION,
     TICK_HZ,
     calibration_text,
     scene_calibration_text,
     views_of,
 )
 from voxgate.runtime.scenes.open_scene import open_scene
+from voxgate.runtime.scenes.scene import NO_DISTORTION
 from voxgate.runtime.volume.grid import GridSpec
 
 EVERY_S = 1.0  # between two made-up exposures
@@ -63,6 +63,7 @@ def convert_scene(folder: Path, out: Path) -> int:
     if out.exists():
         raise ScanError(f"{out}: exists, choose another folder")
     scene = open_scene(folder)
+    scene.check_measured()
     write_scan(out, list(views_of(scene)), scene_calibration_text(scene))
     return len(scene.views)
 
@@ -77,7 +78,7 @@ def convert_posed(folder: Path, part: str, out: Path, mm_per_unit: float) -> int
     views = posed.posed_views(folder, mm_per_unit)
     height, width = views[0].image.shape
     camera = posed.camera_matrix(folder, (height, width))
-    write_scan(out, views, calibration_text(part, width, height, camera, DISTORTION))
+    write_scan(out, views, calibration_text(part, width, height, camera, NO_DISTORTION))
     return len(views)
 
 
@@ -134,7 +135,7 @@ def _from_mvtec3d(folder: Path, part: str, out: Path) -> int:
     assert picture.camera_matrix is not None
     height, width = picture.image.shape[:2]
     pose = lifted(picture.depth_mm)
-    text = calibration_text(part, width, height, picture.camera_matrix, DISTORTION)
+    text = calibration_text(part, width, height, picture.camera_matrix, NO_DISTORTION)
     image, colour = grey_and_colour(picture.image)
     write_scan(out, [View(0, image, pose, 0.0, picture.depth_mm, colour=colour)], text)
     return 1

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import OpenEXR
 import pytest
@@ -37,7 +38,7 @@ SPOILT: dict[str, tuple[Callable[[Said], object], str]] = {
     "metres": (lambda said: said.update(units="m"), "units"),
     "no matrix": (lambda said: said.pop("K"), "K"),
     "no views": (lambda said: said.update(views=[]), "views"),
-    "distorted": (lambda said: said.update(distortion=[0.1, 0, 0, 0, 0]), "undistort"),
+    "distorted": (lambda said: said.update(distortion=[0.1, 0]), "k1 k2 p1 p2 k3"),
     "mirrored": (
         lambda said: said["views"][1]["T_world_cam"].__setitem__(0, [-1, 0, 0, 0]),
         "views.1.T_world_cam",
@@ -100,3 +101,19 @@ def test_the_command_exits_with_another_code_than_its_outcome(tmp_path: Path) ->
     assert picture.read_bytes().startswith(b"\x89PNG")
     wrong = CliRunner().invoke(app, ["scene", str(tmp_path / "gone"), "--json"])
     assert wrong.exit_code != 0
+
+
+def test_a_distorted_scene_is_looked_at_as_if_its_lens_were_straight(folder: Path) -> None:
+    lens = [-0.2, 0.05, 0.001, -0.002, 0.01]
+    _spoil(folder, lambda said: said.update(distortion=lens))
+    scene = open_scene(folder)
+    rays = scene.rays()
+    seen = np.stack([rays.x, rays.y, np.ones_like(rays.x)], axis=-1).astype(np.float64)
+    eye, still = np.zeros(3), np.zeros(3)
+    pixels, _ = cv2.projectPoints(
+        seen.reshape(-1, 3), eye, still, scene.camera_matrix, np.array(lens)
+    )
+    v, u = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX]
+    np.testing.assert_allclose(
+        pixels.reshape(-1, 2), np.stack([u, v], -1).reshape(-1, 2), atol=2e-3
+    )

@@ -86,6 +86,13 @@ AT_NIGHT = [
         Tray([with_mark(replace(part, boxes=ANGLE), LINE) for part in FIVE], seed=6),
         Outcome.PASS,
     ),
+    Row(
+        "something on one, seen through a lens that bends",
+        Tray([*FIVE[:3], bumpy(FIVE[3])], distortion=(-0.2, 0.05, 0.001, -0.001, 0.0)),
+        Outcome.FAIL,
+        [Reason.ODD],
+        (3,),
+    ),
     Row("four printed parts", Tray(PRINTED[:4], seed=3), Outcome.PASS),
     Row(
         "one of the prints is missing",
