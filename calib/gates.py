@@ -60,7 +60,7 @@ HANDEYE = {
     # what no cell is like: board and robot in another unit agree with each other all the same
     "distance_min_mm": Limit(60, "mm", "the board's distance from the camera", at_least=True),
     "distance_max_mm": Limit(10_000, "mm", "the board's distance from the camera"),
-    "reach_min_mm": Limit(100, "mm", "the flange's largest distance from the base", at_least=True),
+    "reach_min_mm": Limit(200, "mm", "the flange's largest distance from the base", at_least=True),
     "reach_max_mm": Limit(10_000, "mm", "the flange's largest distance from the base"),
     "travel_min_mm": Limit(10, "mm", "the way of the flange between poses", at_least=True),
     "camera_max_mm": Limit(2000, "mm", "the camera's distance from what carries it"),

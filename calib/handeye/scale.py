@@ -14,7 +14,8 @@ from voxgate.calib.numerics.lengths import Length, unit_of_ratio
 from voxgate.calib.numerics.twist import inverse
 
 NEAREST_MM, FARTHEST_MM = 60.0, 10_000.0  # from a camera to the board that it can focus on
-LEAST_REACH_MM, MOST_REACH_MM = 100.0, 10_000.0  # no flange is inside its robot's foot
+# smaller arms than this one's are toys, and an arm of two metres written in cm is no larger
+LEAST_REACH_MM, MOST_REACH_MM = 200.0, 10_000.0
 LEAST_TRAVEL_MM, MOST_TRAVEL_MM = 10.0, 10_000.0
 CLEARLY = 3.0  # times better with another scale
 

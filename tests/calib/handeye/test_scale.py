@@ -46,7 +46,11 @@ def test_board_described_in_metres_is_refused(pitch: float, words: str, tmp_path
         Board.load(tmp_path / "board.json")
 
 
-@pytest.mark.parametrize(("times", "unit"), [(0.1, "cm"), (1 / 25.4, "inches"), (0.001, "in m")])
+@pytest.mark.parametrize(
+    ("times", "unit"),
+    # the second is of a cell a third larger
+    [(0.1, "cm"), (0.13, "cm"), (1 / 25.4, "inches"), (0.001, "in m")],
+)
 def test_cell_that_is_all_in_another_unit_misses_a_limit_and_is_told_which(
     times: float, unit: str
 ) -> None:
