@@ -1,7 +1,8 @@
 """SiM3D: <class>/<class>_real (training), <class>_synth (CAD renderings), other folders a test.
 
 An instance has rgb/<view>_2.png and depth/<view>.npy (h, w) mm, inf where background; synth has
-RGB/<view>_2.png and DEPTH/<view>_depth.exr (or .npy, where OpenCV reads no EXR). A test folder
+RGB/<view>_2.png and DEPTH/<view>_depth.exr (or .npy, where OpenCV reads no EXR). Without depth it
+is rendered from the instance's mesh, of which the table was cut off first (S.4, S.5). A test folder
 with `bad` in its name is anomalous. The names of calibration, poses and ground truth are not
 documented where we could read them; ours are in NAMES, and a `sim3d_layout.json` in the data set's
 folder replaces any of them.
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.evaluation.cases import Dataset
+from voxgate.export.evaluation.layouts.background import TABLE_A, Background, without_background
 from voxgate.export.evaluation.layouts.camera_file import calibration_from
 from voxgate.export.evaluation.layouts.files import (
     any_image,
@@ -28,6 +30,8 @@ from voxgate.export.evaluation.layouts.files import (
     json_object,
     read_picture,
 )
+from voxgate.export.evaluation.layouts.mesh import Mesh, read_ply
+from voxgate.export.evaluation.layouts.mesh_depth import cast_mesh
 from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
 from voxgate.export.evaluation.picture_pose import FLOOR_MM
 from voxgate.runtime.errors import ScanError
@@ -46,6 +50,8 @@ NAMES = {
     "camera": "camera.json",
     "poses": "poses.json",  # per instance: views, 4 x 4 each, aligning v_i to v_1 (section 3.2)
     "ground_truth": "gt.npy",  # per bad instance: (X, Y, Z), the id of each defect, 0 elsewhere
+    "mesh": "mesh.ply",  # per instance, for depth that is not there: in the frame of v_1, mm
+    "background": "background.json",  # per class: tau_mm and alpha_mm; without it, Table A's
     "grid": "grid.json",  # per class: origin_mm, shape, voxel_mm, in the frame of v_1
 }
 OVERRIDE = "sim3d_layout.json"
@@ -67,10 +73,18 @@ class Instance:
 
     @property
     def views(self) -> list[tuple[Path, Path]]:
-        """Picture and depth of every view, by name."""
+        """Picture of every view by name, and its depth, or the mesh that it is rendered from."""
         places = [("depth", ".npy"), ("DEPTH", ".npy"), ("DEPTH", ".exr")]
         depths = next((f for place, end in places if (f := files(self.source / place, end))), [])
-        return [(_picture_of(depth), depth) for depth in depths]
+        if depths or not self.mesh.exists():
+            return [(_picture_of(depth), depth) for depth in depths]
+        pictures = files(self.source / "rgb", ".png")
+        return [(each, self.mesh) for each in pictures if each.stem.endswith(VIEW_SUFFIX)]
+
+    @property
+    def mesh(self) -> Path:
+        """The whole instance's, integrated from all views."""
+        return self.source / dict(self.names)["mesh"]
 
     def calibration(self) -> Calibration:
         """Of the class; the camera's pose itself comes with each view."""
@@ -88,7 +102,8 @@ class Instance:
         """Every view with its pose."""
         for number, ((file, depth), pose) in enumerate(zip(self.views, self._poses(), strict=True)):
             image, colour = grey_and_colour(read_picture(file))
-            yield View(number, image, pose, 0.0, depth_map(depth), colour=colour)
+            seen = self._rendered(pose) if depth == self.mesh else depth_map(depth)
+            yield View(number, image, pose, 0.0, seen, colour=colour)
 
     def truth(self) -> VoxelTruth:
         """Non-empty: what this instance's depth falls into. Bad: the annotated volume."""
@@ -105,21 +120,32 @@ class Instance:
         ijk = np.argwhere(ids > 0).astype(np.int32)
         return VoxelTruth(surface, ijk, ids[tuple(ijk.T)].astype(np.int16))
 
-    def _poses(self) -> list[Transform]:
-        path = self.source / dict(self.names)["poses"]
-        lift_mm = (
+    def _rendered(self, part_from_camera: Transform) -> DepthMap:
+        """The cleaned mesh as the camera sees it."""
+        background = self.source.parent / dict(self.names)["background"]
+        mesh = _cleaned(self.mesh, background, self.part)
+        camera_from_mesh = invert(part_from_camera) @ self._lift
+        return cast_mesh(mesh, camera_from_mesh, _rays(self._camera, self.part))
+
+    @property
+    def _lift(self) -> Transform:
+        """From the frame of v_1."""
+        lift = np.eye(4)
+        lift[2, 3] = (
             self.grid().origin_mm[2] - _grid(self.source.parent / dict(self.names)["grid"])[0][2]
         )
+        return lift
+
+    def _poses(self) -> list[Transform]:
+        path = self.source / dict(self.names)["poses"]
         try:
             poses = [rigid(np.array(pose, np.float64)) for pose in json_object(path)["views"]]
         except (KeyError, ValueError) as error:
             raise ScanError(f"{path}: views must be rigid 4 x 4 matrices ({error})") from error
         if len(poses) != len(self.views):
             raise ScanError(f"{path}: {len(poses)} poses for {len(self.views)} views")
-        lift = np.eye(4)
-        lift[2, 3] = lift_mm
         sensor_from_camera = invert(_camera_from_sensor(self._camera))
-        return [lift @ pose @ sensor_from_camera for pose in poses]
+        return [self._lift @ pose @ sensor_from_camera for pose in poses]
 
     @property
     def _camera(self) -> Path:
@@ -190,7 +216,7 @@ def _picture_of(depth: Path) -> Path:
 def _gaps(instance: Instance, names: dict[str, str]) -> list[str]:
     place = instance.source
     views = instance.views
-    lacking = [] if views else ["depth/*.npy"]
+    lacking = [] if views else [f"depth/*.npy and no {names['mesh']}"]
     lacking += [f"{p.parent.name}/{p.name}" for p, _ in views if not p.exists()]
     lacking += [] if (place / names["poses"]).exists() else [names["poses"]]
     if "bad" in place.name and not (place / names["ground_truth"]).exists():
@@ -237,6 +263,19 @@ def _lifted_grid(path: Path) -> GridSpec:
 @lru_cache(maxsize=2)
 def _rays(camera: Path, part: str) -> Rays:
     return Rays.from_calibration(calibration_from(camera, part))
+
+
+@lru_cache(maxsize=1)
+def _cleaned(path: Path, background: Path, part: str) -> Mesh:
+    """Without the table, where the class has one."""
+    mesh, told = read_ply(path), TABLE_A.get(part)
+    if background.exists():
+        fields = json_object(background)
+        try:
+            told = Background(float(fields["tau_mm"]), float(fields["alpha_mm"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ScanError(f"{background}: needs tau_mm and alpha_mm ({error})") from error
+    return mesh if told is None else without_background(mesh, told)
 
 
 def _camera_from_sensor(path: Path) -> Transform:
