@@ -34,7 +34,12 @@ def demo(
 
 
 def play(
-    scan: Annotated[list[Path], typer.Argument(help="Folders of recorded scans, one part each.")],
+    scan: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders of recorded scans, one part each, or of scenes, one tray each."
+        ),
+    ],
     config: CellFile,
     fault: Annotated[
         list[str] | None, typer.Option(help="Misbehave: drop:view=3, delay:frames=20ms, ...")
@@ -51,6 +56,7 @@ def play(
     """
     from voxgate.runtime.config.cell import load_cell
     from voxgate.runtime.offline.inspect_scan import EXIT_CODES
+    from voxgate.runtime.scans.posed_scan import as_scans
     from voxgate.sim.cell_wires import wires_from_config
     from voxgate.sim.field.faults import fault_from_text
     from voxgate.sim.virtual_cell import VirtualCell
@@ -59,10 +65,13 @@ def play(
         for text in fault or ():
             fault_from_text(text)
         loaded = load_cell(config)
-        with VirtualCell(wires_from_config(loaded.config, key)) as cell:
+        with (
+            as_scans(scan) as scans,
+            VirtualCell(wires_from_config(loaded.config, key)) as cell,
+        ):
             cell.wait_for_box(on_nobody=lambda: _say_nobody_serves(config))
             cell.wait_until_ready()
-            reports = [cell.play(each, faults=tuple(fault or ()), speed=speed) for each in scan]
+            reports = [cell.play(each, faults=tuple(fault or ()), speed=speed) for each in scans]
         verdicts = [_verdict(report) for report in reports]
     if as_json:
         told = [verdict.model_dump_json() for verdict in verdicts]

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from voxgate.benchmarks.speed.enlarged import depth_at, grey_at, resized
-from voxgate.export.evaluation.layouts.convert import write_scan
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.nouns import View
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.part_files import CALIBRATION, GRID, above
 from voxgate.runtime.scans.placed import views_of
+from voxgate.runtime.scans.posed_scan import write_scan
 from voxgate.runtime.scenes.camera_alone import DEPTH_UNIT_MM, TICK_HZ
 from voxgate.runtime.volume.grid import GridSpec
 

@@ -87,9 +87,9 @@ def _converted(source: Path, out: Path, voxel_mm: float | None) -> dict[str, obj
 
 
 def _scene(source: Path, out: Path) -> dict[str, object]:
-    from voxgate.export.evaluation.layouts.convert import convert_scene
+    from voxgate.runtime.scans.posed_scan import scene_as_scan
 
-    return {"views": convert_scene(source, out)}
+    return {"views": scene_as_scan(source, out)}
 
 
 def _trained(

@@ -12,10 +12,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from tests.kits import scene
-from voxgate.export.evaluation.layouts.convert import write_scan
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
+from voxgate.runtime.scans.posed_scan import write_scan
 from voxgate.runtime.scenes.camera_alone import DEPTH_UNIT_MM, calibration_text
 from voxgate.runtime.transforms import Transform
 

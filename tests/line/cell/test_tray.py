@@ -12,11 +12,11 @@ from tests.kits import virtual
 from tests.kits.cell_kit import CLOCK_REASONS
 from tests.kits.tray_of_parts import Box as Block
 from tests.kits.tray_of_parts import Part, Tray, regular, with_box, without, write
-from voxgate.export.evaluation.layouts.convert import convert_scene
 from voxgate.export.reference.neighbours import export_neighbours
 from voxgate.runtime.nouns import Reason
 from voxgate.runtime.offline.replay import replay_file
 from voxgate.runtime.report.job_report import report
+from voxgate.runtime.scans.posed_scan import scene_as_scan
 from voxgate.sim.box import Box
 from voxgate.sim.demo.demo import play_in_time
 from voxgate.sim.job_report import JobReport
@@ -68,7 +68,7 @@ ROWS = [
 
 def scan_of(tray: Tray, folder: Path, name: str) -> Path:
     """As a line records it."""
-    convert_scene(write(tray, folder / f"{name}-scene"), folder / name)
+    scene_as_scan(write(tray, folder / f"{name}-scene"), folder / name)
     return folder / name
 
 

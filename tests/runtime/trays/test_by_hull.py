@@ -21,11 +21,11 @@ from tests.kits.tray_of_parts import (
     without,
     write,
 )
-from voxgate.export.evaluation.layouts.convert import convert_scene
 from voxgate.export.reference.neighbours import export_neighbours
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import Outcome
+from voxgate.runtime.scans.posed_scan import scene_as_scan
 from voxgate.runtime.scenes.open_scene import open_scene
 from voxgate.runtime.trays.judge import SceneVerdict, judge
 
@@ -106,7 +106,7 @@ def test_a_stain_is_not_told_without_depth(tmp_path: Path) -> None:
 def test_a_hull_is_taken_for_measured_depth_by_a_line_or_a_recipe(tmp_path: Path) -> None:
     folder = without_depth(write(Tray(FOUR[:1], views=2), tmp_path / "tray"), masks=False)
     with pytest.raises(ScanError, match="no depth"):
-        convert_scene(folder, tmp_path / "scan")
+        scene_as_scan(folder, tmp_path / "scan")
     with pytest.raises(ScanError, match="no depth"):
         export_neighbours(folder, tmp_path / "recipe")
 
