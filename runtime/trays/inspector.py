@@ -7,6 +7,7 @@ goes wrong on the way becomes a note, and a verdict with such a note is never PA
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -75,13 +76,15 @@ class TrayInspector:
     ) -> TrayInspector:
         """Proven by the recipe's own tray; a network was when its graphs were opened. Raises
         RecipeError."""
-        made = cls(recipe, calibration, limits, threads, now_ns, graphs)
-        try:
+        with ExitStack() as undo:
+            if graphs is not None:
+                undo.callback(graphs.close)
+            made = cls(recipe, calibration, limits, threads, now_ns, graphs)
+            undo.pop_all()
+            undo.callback(made.close)
             if graphs is None:
                 prove(recipe, made._rays, made._crew)
-        except RecipeError:
-            made.close()
-            raise
+            undo.pop_all()
         return made
 
     @property

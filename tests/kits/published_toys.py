@@ -16,17 +16,17 @@ from tests.kits.tray_of_parts import PART, Box, Part, Tray, regular, write
 from voxgate.runtime.scenes.open_scene import open_scene
 from voxgate.runtime.transforms import invert
 
-OTHER = (Box((0, 0, 20), (12, 12, 20)),)
-"""A post: no plate, no tower."""
+OTHER = (Box((0, 0, 20), (28, 24, 20)),)
+"""A block: no plate, no tower."""
 LEAST_HEIGHT_MM = 1.0
-TYPES = {"plate.blend": PART, "post-odd.blend": OTHER}
+TYPES = {"plate.blend": PART, "block-odd.blend": OTHER}
 
 
 def write_published(folder: Path, seed: int, views: int, parts: int = 4) -> Path:
     """One scene."""
     rng = np.random.default_rng(seed)
     odd = int(rng.integers(parts))
-    names = ["post-odd.blend" if n == odd else "plate.blend" for n in range(parts)]
+    names = ["block-odd.blend" if n == odd else "plate.blend" for n in range(parts)]
     placed = [
         Part(
             part.x + rng.uniform(-10, 10),

@@ -5,6 +5,8 @@ What is expected is computed here again, voxel by voxel and by the definitions.
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -164,7 +166,7 @@ def test_the_view_that_comes_first_decides() -> None:
         found = network(pictures, cameras)
         other = network(pictures[order], cameras[:, order])
     torch.testing.assert_close(found, other, atol=1e-5, rtol=1e-5)
-    assert found.shape == (1, 1, 1 + TOY.width, 24 * 24 * 8)
+    assert found.shape == (1, 1, 1 + TOY.width, prod(TOY.voxels))
 
 
 def test_a_volume_is_full_before_anything_was_learnt() -> None:
@@ -182,7 +184,7 @@ def test_a_box_that_is_none_is_called_odd() -> None:
     boxes = torch.zeros(1, 1, TOY.most, 6)
     boxes[0, 0, :3] = torch.tensor([[1.0, 1, 1, 9, 9, 5], [9, 1, 1, 19, 9, 5], [1, 9, 1, 9, 19, 5]])
     with torch.no_grad():
-        odd = network(torch.randn(1, 1, 1 + TOY.width, 24 * 24 * 8), boxes)[0, 0, 0]
+        odd = network(torch.randn(1, 1, 1 + TOY.width, prod(TOY.voxels)), boxes)[0, 0, 0]
     assert (odd[:3] > 0).all()
     assert (odd[3:] == 0).all()
 

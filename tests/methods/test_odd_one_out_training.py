@@ -86,7 +86,7 @@ def test_a_ray_goes_elsewhere_than_its_pixel_looks(scene: Shown) -> None:
 
 
 def test_an_object_stands_elsewhere_than_its_mask(scene: Shown) -> None:
-    """Boxes in voxels, projected, lie on what the masks show; and the odd one is the post."""
+    """Boxes in voxels, projected, lie on what the masks show; and the odd one is the block."""
     assert scene.odd.sum() == 1
     tall = scene.boxes[:, 5] - scene.boxes[:, 2]
     assert int(tall.argmax()) == int(scene.odd.argmax())
@@ -192,7 +192,7 @@ def test_two_types_of_parts_are_not_learnt_to_be_told_apart(tmp_path: Path) -> N
     write_split(tmp_path / "toys", {"train": 8, "test": 8}, views=8)
     model = tmp_path / "m.pth"
     words = ["train", "odd-one-out", "--data", str(tmp_path / "toys"), "--out", str(model)]
-    words += ["--size", "toy", "--epochs", "10", "--views", "4", "--batch", "2", "--rate", "1e-3"]
+    words += ["--size", "toy", "--epochs", "7", "--views", "4", "--batch", "1", "--rate", "1e-3"]
     done = CliRunner().invoke(app, [*words, "--json"])
     assert done.exit_code == 0, done.output + str(done.exception)
     told = read_trained(model).record["figures"]["test"]

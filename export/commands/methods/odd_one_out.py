@@ -41,9 +41,6 @@ def odd_one_out(
     grey: Annotated[
         bool, typer.Option("--grey", help="Pictures come without colour, as in the training.")
     ] = False,
-    geometry: Annotated[
-        bool, typer.Option(help="What depth tells by comparing the parts scores too.")
-    ] = False,
     threshold: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Likelihood from which a part is odd.")
     ] = 0.5,
@@ -74,7 +71,6 @@ def odd_one_out(
             part=part,
             calibration=calibration,
             grey=grey,
-            geometry=geometry,
             threshold=threshold,
             check=graph_check(check_tensorrt),
         )

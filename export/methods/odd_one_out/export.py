@@ -56,9 +56,8 @@ LIKELY = 0.5  # an instance that is odd as likely as not is at the threshold
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """tray: a recorded scan, or a scene. grey: pictures without colour. geometry: whether depth's
-    own comparison scores too. threshold: likelihood that becomes 1.0. check: whether TensorRT
-    builds a graph."""
+    """tray: a recorded scan, or a scene. grey: pictures without colour. threshold: likelihood that
+    becomes 1.0. check: whether TensorRT builds a graph."""
 
     tray: Path
     out: Path
@@ -67,7 +66,6 @@ class Options:
     part: str | None = None
     calibration: Path | None = None
     grey: bool = False
-    geometry: bool = False
     threshold: float = LIKELY
     check: GraphCheck = check
 
@@ -130,7 +128,7 @@ def _manifest(
         part=tray.calibration.part,
         method=METHOD,
         detector="scene",
-        geometry=options.geometry,
+        geometry=True,
         created_utc=utc_now(),
         tools=made,
         provenance=provenance,

@@ -18,7 +18,7 @@ from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest
 from voxgate.runtime.scenes.scene import SceneView
 from voxgate.runtime.trays.judge import SceneVerdict
-from voxgate.runtime.trays.network.boxes import Boxes, boxes_of, density_of, in_front
+from voxgate.runtime.trays.network.boxes import Boxes, Field, boxes_of, density_of, in_front
 from voxgate.runtime.trays.network.graphs import Graphs
 from voxgate.runtime.trays.network.judge import NetworkJudge
 from voxgate.runtime.trays.network.pictures import Seen
@@ -54,32 +54,31 @@ def prove(
     most = halves[1].source.inputs[1].shape[2]
     original, graphs = original_of(halves, most), Graphs(*engines, most)
     first: dict[str, Tensor] = {"pictures": seen.pictures, "cameras": seen.picture_from_voxel}
-    field, row = _held("before the boxes", original.before, engines[0], first)
-    shape = manifest.grid.shape
-    was, now = (boxes_of(density_of(g.field(seen), shape)) for g in (original, graphs))
+    fields, row = _held("before the boxes", original.before, engines[0], first)
+    was, now = (boxes_of(density_of(each, manifest.grid.shape)) for each in fields)
     if not np.array_equal(was, now):
         raise EngineError(f"the graph finds {len(now)} boxes, the network {len(was)} others")
-    second: dict[str, Tensor] = {"volume": field, "boxes": in_front(instances[:most], most)}
-    odd, other = _held("after the boxes", original.after, engines[1], second)
+    second: dict[str, Tensor] = {"volume": fields[1], "boxes": in_front(instances[:most], most)}
+    (_, odd), other = _held("after the boxes", original.after, engines[1], second)
     verdicts = [_verdict(g, views, rays, manifest, crew) for g in (original, graphs)]
     _check_verdicts(*verdicts)
     rows = [row | {"boxes": len(was)}, other | {"instances": len(instances)}]
-    probes = Probe(first, field[0, 0]), Probe(second, odd[0, 0])
+    probes = Probe(first, fields[1][0, 0]), Probe(second, odd[0, 0])
     return Proof(rows, probes, verdicts[1])
 
 
 def _held(
     what: str, original: Engine, engine: Engine, given: dict[str, Tensor]
-) -> tuple[Any, dict[str, Any]]:
-    """What the graph gives, and how far that is from what the network does."""
-    now = engine.run(given)
-    worst = deviation(now, original.run(given))
+) -> tuple[tuple[Field, Field], dict[str, Any]]:
+    """What the network gives and what its graph does, and how far apart they are."""
+    was, now = original.run(given), engine.run(given)
+    worst = deviation(now, was)
     if not worst <= LIMITS["fp32"]:
         raise EngineError(
             f"{what}: the graph differs from the network by {worst:.2g}, at most "
             f"{LIMITS['fp32']:g} is allowed"
         )
-    return now, {"graph": what, "on": engine.backend, "relative_error": worst}
+    return (was, now), {"graph": what, "on": engine.backend, "relative_error": worst}
 
 
 def _verdict(

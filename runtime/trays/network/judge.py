@@ -2,9 +2,10 @@
 
     views -> volume -> density -> boxes -> scores          (Bhunia, Li and Bilen 2024)
     views -> what stands on the table, and what speaks against deciding on it   (by depth)
-    both -> each instance that both see alike has the network's score -> PASS, FAIL or INDETERMINATE
+    both -> each instance that both see alike, with the higher score -> PASS, FAIL or INDETERMINATE
 
-The network alone would pass a tray of which it does not see a part; depth shows what stands there.
+The network alone would pass a tray of which it does not see a part, or two that touch as one; depth
+shows what stands there and whose shape is another one's. What parts look like is the network's.
 """
 
 from __future__ import annotations
@@ -28,8 +29,6 @@ from voxgate.runtime.trays.network.graphs import Graphs
 from voxgate.runtime.trays.network.pictures import Eye
 
 SAME_BOX = 0.5  # intersection over union from which the paper counts a box as found
-BY_COMPARISON = (Reason.NO_MAJORITY, Reason.TURNED_OVER)
-"""What depth tells by comparing parts, not by looking at them: of no concern to the network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +40,7 @@ class Found:
 
 
 class NetworkJudge:
-    """Judges one tray; owned and called by one thread; as TrayJudge.
-
-    Where the manifest says geometry, depth's own comparison scores too: the higher one counts.
-    """
+    """Judges one tray; owned and called by one thread; as TrayJudge."""
 
     def __init__(
         self,
@@ -68,13 +64,13 @@ class NetworkJudge:
     def finish(self) -> SceneVerdict:
         """Which are odd, by everything that was added."""
         by_depth = self._by_depth.finish()
-        kept = [each for each in by_depth.doubts if self._counts(each)]
+        kept = [each for each in by_depth.doubts if each.reason is not Reason.NO_MAJORITY]
         try:
             found = self._found()
         except (EngineError, ValueError) as error:
             kept.append(Note(Reason.ENGINE_FAILED, str(error)))
             return SceneVerdict(Outcome.INDETERMINATE, tuple(kept), _unscored(by_depth.judged))
-        judged, against = matched(by_depth.judged, found, self._manifest.geometry)
+        judged, against = matched(by_depth.judged, found)
         odd = sum(bool(each.odd) for each in judged)
         compared = sum(each.score is not None for each in judged)
         notes = [*kept, *against, *self._untrained(), *doubts.no_majority(odd, 0, compared)]
@@ -82,9 +78,6 @@ class NetworkJudge:
             notes += doubts.too_few(compared, len(judged))
         outcome = Outcome.FAIL if odd else Outcome.PASS
         return SceneVerdict(Outcome.INDETERMINATE if notes else outcome, tuple(notes), judged)
-
-    def _counts(self, note: Note) -> bool:
-        return self._manifest.geometry or note.reason not in BY_COMPARISON
 
     def _found(self) -> Found:
         """Raises EngineError, or ValueError for views that the network does not take."""
@@ -110,15 +103,12 @@ def spread(views: Sequence[SceneView], planned: int) -> list[SceneView]:
     return [views[int(i)] for i in np.linspace(0, len(views) - 1, planned).round()]
 
 
-def matched(
-    judged: Sequence[Judged], found: Found, geometry: bool
-) -> tuple[tuple[Judged, ...], list[Note]]:
-    """Each instance with the score of the network's box around it, and what has no counterpart."""
+def matched(judged: Sequence[Judged], found: Found) -> tuple[tuple[Judged, ...], list[Note]]:
+    """Each instance with the score of the network's box around it, or of its shape, and what has no
+    counterpart."""
     likeness = overlaps(np.array([each.instance.box_mm for each in judged]), found.boxes_mm)
     own = likeness >= SAME_BOX
-    scored = tuple(
-        _scored(each, found.scores[row], geometry) for each, row in zip(judged, own, strict=True)
-    )
+    scored = tuple(_scored(each, found.scores[row]) for each, row in zip(judged, own, strict=True))
     notes = [
         Note(
             Reason.COVERAGE,
@@ -149,14 +139,13 @@ def overlaps(
     return np.asarray(shared / np.maximum(sizes[0] + sizes[1] - shared, 1e-9))
 
 
-def _scored(judged: Judged, own: Density, geometry: bool) -> Judged:
+def _scored(judged: Judged, own: Density) -> Judged:
     """None where depth did not compare it, or the network does not see it."""
     if judged.score is None or not len(own):
         return replace(judged, score=None, oddities=())
-    score = float(own.max())
-    if not geometry:
-        return replace(judged, score=score, oddities=())
-    return replace(judged, score=max(score, judged.score))
+    by_shape = tuple(each for each in judged.oddities if each.deviation_mm is not None)
+    score = max([float(own.max()), *(each.score for each in by_shape)])
+    return replace(judged, score=score, oddities=by_shape)
 
 
 def _unscored(judged: Sequence[Judged]) -> tuple[Judged, ...]:

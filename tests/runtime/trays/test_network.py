@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from contextlib import closing
 from functools import cache
 from itertools import product
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.kits.tray_of_parts import Tray, regular, write
+from tests.kits.tray_of_parts import Part, Tray, regular, write
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.engine import Tensor
@@ -57,7 +58,7 @@ MANIFEST = Manifest.model_validate(
         "part": "tray",
         "method": "odd-one-out",
         "detector": "scene",
-        "geometry": False,
+        "geometry": True,
         "created_utc": "2026-01-01T00:00:00Z",
         "tools": {},
         "provenance": {},
@@ -124,10 +125,15 @@ def scene(parts: int) -> Scene:
 
 
 @cache
-def places(parts: int) -> Corners:
+def places(count: int) -> Corners:
+    """(n, 2, 3) of the first of the four."""
+    return standing(FOUR[:count])
+
+
+def standing(parts: Sequence[Part]) -> Corners:
     """(n, 2, 3) where parts stand, told by hand: the plate's outline, turned."""
     found = []
-    for part in FOUR[:parts]:
+    for part in parts:
         corners = [np.add(b.centre, np.multiply(b.half, s)) for b in part.boxes for s in SIGNS]
         world = np.array(corners) @ part.world_from_part()[:3, :3].T + part.world_from_part()[:3, 3]
         found.append([world.min(axis=0), world.max(axis=0)])
@@ -140,7 +146,10 @@ SIGNS = list(product((-1, 1), repeat=3))
 def judged(
     engine: Engine, parts: int = 4, manifest: Manifest = MANIFEST, views: int = VIEWS
 ) -> SceneVerdict:
-    seen = scene(parts)
+    return judged_by(engine, scene(parts), manifest, views)
+
+
+def judged_by(engine: Engine, seen: Scene, manifest: Manifest, views: int) -> SceneVerdict:
     graphs = Graphs(engine, engine, MOST)
     with Crew(2) as crew:
         judge = NetworkJudge(graphs, manifest, seen.rays(), views, 0.0, crew)
@@ -205,6 +214,28 @@ def test_more_odd_than_regular_ones_fail() -> None:
     found = judged(Engine(places(4), [0.1, 1.2, 1.3, 1.4]))
     assert found.outcome is Outcome.INDETERMINATE
     assert Reason.NO_MAJORITY in found.reasons
+
+
+SPOILT = {
+    "a view from elsewhere": Tray(FOUR, views=VIEWS, wrong_pose=(4, 8.0)),
+    "one moved between views": Tray(FOUR, views=VIEWS, moved=(1, 4, 6.0)),
+    "two touch": Tray([*FOUR[:3], Part(70, 75, 300), Part(76, 118, 10)], views=VIEWS),
+    "one half out of sight": Tray([*FOUR[:3], Part(170, 125, 300)], views=VIEWS),
+    "one alone": Tray(FOUR[:1], views=VIEWS),
+    "a view sent twice": Tray(FOUR, views=VIEWS, sent_again=2),
+}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_spoilt_tray_passes_by_a_network_that_finds_all_regular(
+    name: str, tmp_path: Path
+) -> None:
+    """Whatever the network says of a tray that depth shows to be no such thing."""
+    tray = SPOILT[name]
+    engine = Engine(standing(tray.parts), [0.1] * len(tray.parts))
+    found = judged_by(engine, open_scene(write(tray, tmp_path)), MANIFEST, VIEWS)
+    assert found.outcome is (Outcome.FAIL if name == "two touch" else Outcome.INDETERMINATE)
 
 
 @pytest.mark.parametrize(
