@@ -26,7 +26,13 @@ def evaluate(
     layout: Annotated[
         str | None, typer.Option(help="scans, sim3d, mvtec3d, mad, odd-one-out; default: look.")
     ] = None,
-    part: Annotated[list[str] | None, typer.Option(help="Only this part type. Repeatable.")] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this part type; one alone is judged by one recipe, whatever that calls it. "
+            "Repeatable."
+        ),
+    ] = None,
     work: Annotated[
         Path, typer.Option(help="Where results are kept; a second run goes on from there.")
     ] = Path("out/evaluation"),

@@ -16,10 +16,10 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     small = save_checkpoint(folder / "small.ckpt", "resnet18", 64)
     full = save_checkpoint(folder / "full.ckpt", "wide_resnet50_2", 256)
     return [
-        Case("supersimplenet", ("supersimplenet", "--checkpoint", str(small), *at(0.9))),
+        Case("supersimplenet", ("supersimplenet", "--checkpoint", str(small), *at(0.5))),
         Case(
             "supersimplenet WRN-50",
-            ("supersimplenet", "--checkpoint", str(full), *at(0.9)),
+            ("supersimplenet", "--checkpoint", str(full), *at(0.5)),
             small=False,
             source="anomalib checkpoint",
         ),

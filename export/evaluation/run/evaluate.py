@@ -107,9 +107,14 @@ def _sources(plan: Plan, dataset: Dataset) -> tuple[dict[str, tuple[Path, str]],
     if not holds_recipes(plan.source):
         return {part: (plan.source, SCORES) for part in wanted}, []
     shelf = recipes_in(plan.source)
+    if len(shelf) == len(plan.parts) == 1:
+        shelf = {plan.parts[0]: next(iter(shelf.values()))}  # whatever the recipe calls it
     known = {part: (shelf[part], _digest(shelf[part])) for part in wanted if part in shelf}
     if not known:
-        raise ScanError(f"{plan.source}: recipes for {sorted(shelf)}, but the scans are {wanted}")
+        raise ScanError(
+            f"{plan.source}: recipes for {sorted(shelf)}, but the scans are {wanted}: name the "
+            "one that a recipe is for with --part"
+        )
     return known, [
         f"{part}: no recipe for it in {plan.source}" for part in wanted if part not in shelf
     ]

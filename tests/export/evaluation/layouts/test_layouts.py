@@ -31,7 +31,7 @@ from voxgate.export.evaluation.layouts.open_dataset import LAYOUTS, open_dataset
 from voxgate.export.evaluation.layouts.sim3d import Instance, depth_map
 from voxgate.export.evaluation.run.evaluate import Plan, evaluate
 from voxgate.export.golden.golden import load_golden
-from voxgate.export.packing.package import recipe_of
+from voxgate.export.packing.package import recipe_of, write_recipe
 from voxgate.runtime.cli import app
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.errors import RecipeError, ScanError
@@ -402,3 +402,13 @@ def test_a_recipe_that_compares_cannot_be_judged_on_a_camera_that_stands() -> No
     alone = replace(recipe, plan=replace(recipe.plan, views=recipe.plan.views[:1]))
     found = model_inputs(recipe.manifest, picture, "bagel", Standing.of(alone))
     np.testing.assert_array_equal(found["reference"][0, 0], recipe.reference[0].image)
+
+
+def test_a_recipe_that_calls_the_part_otherwise_cannot_be_judged(tmp_path: Path) -> None:
+    folder, recipe = write_mvtec3d(tmp_path / "mvtec"), tmp_path / "recipe"
+    write_recipe(recipe, tiny_parts())
+    with pytest.raises(ScanError, match=r"recipes for \['tiny'\].*--part"):
+        evaluate(Plan(source=recipe, folder=folder, store=tmp_path / "store"))
+    named = Plan(source=recipe, folder=folder, store=tmp_path / "store", parts=("bagel",))
+    with pytest.raises(ScanError, match="bagel/good/000: recipe tiny wants"):
+        evaluate(named)
