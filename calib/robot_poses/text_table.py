@@ -16,7 +16,9 @@ SEPARATORS = ";,\t"
 AROUND = " \t[](){}"
 COMMA = re.compile(r"(?<=\d),(?=\d)")
 COMMENT = re.compile(r"#|^\s*(?:%|//)")
-ASSIGNED = re.compile(r"(?m)^\s*\w+\s*=\s*(?=\[)")
+ASSIGNED = re.compile(r"(?m)^[ \t]*(?:\w+\s*=\s*)?(?:[\w.]+\(\s*)?(?=\[)")
+NESTED = re.compile(r"\[\s*\[")
+INNERMOST = re.compile(r"\[[^\[\]]*\]")
 CLOCK = re.compile(r"\d+[-/.:]\d+[-/.:]\d+")
 QUATERNION_ENDS = 4
 SIDE = 4  # numbers in a row of a matrix
@@ -61,6 +63,8 @@ def with_points(text: str, least: int = min(POSE_SIZES)) -> str:
 
 def _plain_text(text: str) -> str:
     """Without quotes and the names of variables, with decimal points."""
+    if NESTED.search(text):  # a row that was too long for its line goes on in the next
+        text = INNERMOST.sub(lambda found: found[0].replace("\n", " "), text)
     return with_points(ASSIGNED.sub("", text.replace('"', "")))
 
 

@@ -129,6 +129,8 @@ TEXTS: dict[str, Callable[[], str]] = {
         "tcp.rotation.x,tcp.rotation.y,tcp.rotation.z,tcp.rotation.w\n" + lines(ROS)
     ),
     "matlab.m": lambda: "T = [ " + ";\n".join(lines(row[None], " ").strip() for row in WPR) + " ];",
+    "code.txt": lambda: "".join(f"T = np.array({pose.tolist()})\n" for pose in POSES),
+    "code_of_blocks.txt": lambda: "".join(f"{pose!r}\n" for pose in POSES),
     "three_by_four.txt": lambda: "\n".join(lines(pose[:3], " ") for pose in POSES),
     "printed.txt": lambda: "\n".join(str(pose) for pose in POSES),
     "blocks_with_names.txt": lambda: "".join(
