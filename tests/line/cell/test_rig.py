@@ -22,7 +22,8 @@ from voxgate.sim.virtual_cell import VirtualCell
 
 SPEED = 4.0
 STANDING = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.2))
-GOOD, BAD = "good", "boltless"
+GOOD, BAD, MOVED = "good", "boltless", "moved"
+HALF_A_MM = scene.offset((0.5, 0.0, 0.0), (0.0, 0.0, 0.0))
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,11 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
     export_reference_recipe(golden, folder / "recipes/boxes/1")
     rig.write(folder / GOOD, rig.ring(part_from_instance=STANDING))
     rig.write(folder / BAD, rig.ring(scene.PART[:2], STANDING))
+    moved = [
+        rig.look(pose, scene.PART, STANDING, number, sensor_bumped=HALF_A_MM)
+        for number, pose in enumerate(rig.POSES)
+    ]
+    rig.write(folder / MOVED, moved)
     return folder
 
 
@@ -83,6 +89,13 @@ def test_a_fault_of_one_half_passes(
     assert report.outcome == "INDETERMINATE", report.reasons
     assert report.verdict is not None
     assert reason in {said.reason for said in report.verdict.reasons}
+    assert not report.may_pass
+
+
+def test_a_sensor_that_moved_half_a_millimetre_passes(part: Path, cell: VirtualCell) -> None:
+    report = play_in_time(cell, part / MOVED, speed=SPEED)
+    assert report.outcome in ("INDETERMINATE", "FAIL")
+    assert report.reasons
     assert not report.may_pass
 
 
