@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import timm
 import torch
-from timm.layers import set_fused_attn
 from timm.models import eva, vision_transformer
 from torch import nn
 
@@ -18,9 +16,6 @@ from voxgate.export.features.backbones.positions import with_published_positions
 from voxgate.export.features.checkpoint import State, load_state, load_weights
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PYRAMID_LAYERS = {"layer1": 1, "layer2": 2, "layer3": 3, "layer4": 4}  # of a ResNet in timm
 HEADS = ("fc.", "head.", "classifier.", "conv_head.", "bn2.")  # behind the features; not needed
@@ -62,8 +57,8 @@ def tokens_of(name: str, state: State, path: Path, size_px: tuple[int, int]) -> 
     The position embedding is brought to this size once, here. path: of the file that the layers
     come from, for what is said of them. Raises EngineError.
     """
-    with _plain_attention():
-        network = _created(name, img_size=size_px, num_classes=0, global_pool="")
+    # attention is traced as matrix products and a softmax, and computed here without their matrices
+    network = _created(name, img_size=size_px, num_classes=0, global_pool="")
     _check_patches(name, network, size_px)
     if _is_plain_dinov2(name, network):
         state = with_published_positions(state, network.patch_embed.grid_size)
@@ -130,13 +125,3 @@ def _check_patches(name: str, network: nn.Module, size_px: tuple[int, int]) -> N
             f"backbone {name} sees patches of {height} x {width} px: choose an input size that is "
             f"a multiple, not {size_px[0]} x {size_px[1]}"
         )
-
-
-@contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Attention as matrix products and a softmax, which every engine builds."""
-    set_fused_attn(False)
-    try:
-        yield
-    finally:
-        set_fused_attn(True)
