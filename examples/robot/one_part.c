@@ -26,6 +26,17 @@ static void *say_where_we_stand(void *box) { /* a real robot says where it is */
   return NULL;
 }
 
+/* Of a tray: whom to pick out, and where it stands. */
+static void say_odd(const voxgate_box *box) {
+  static voxgate_instance found[VOXGATE_MOST_INSTANCES];
+  unsigned count = voxgate_instances(box, found, VOXGATE_MOST_INSTANCES);
+  for (unsigned part = 0; part < count; part++) {
+    const double *at = found[part].centre_base_mm;
+    if (found[part].oddity != VOXGATE_REGULAR)
+      printf(" ODD %d at %.1f %.1f %.1f mm", found[part].id, at[0], at[1], at[2]);
+  }
+}
+
 int main(int count, char **given) {
   char why[512] = "the job was not started", line[16];
   voxgate_answer answer = VOXGATE_NOT_PASSED;
@@ -52,7 +63,9 @@ int main(int count, char **given) {
   }
   standing = 0;
   pthread_join(poses, NULL);
+  printf("%s %s", answer == VOXGATE_PASSED ? "PASSED" : "NOT PASSED", why);
+  say_odd(box);
+  printf("\n");
   voxgate_close(box);
-  printf("%s %s\n", answer == VOXGATE_PASSED ? "PASSED" : "NOT PASSED", why);
   return answer == VOXGATE_PASSED ? 0 : 1;
 }

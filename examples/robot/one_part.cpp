@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <iomanip>
 #include <iostream>
 #include <thread>
 
@@ -21,6 +22,16 @@ voxgate::Answer one_part(voxgate::Box& box, const std::string& job, const std::s
   std::string line;
   if (!std::getline(std::cin, line)) return {false, "nobody said that the last exposure is over"};
   return box.stop(job, 30000);
+}
+
+// Of a tray: whom to pick out, and where it stands.
+void say_odd(const voxgate::Box& box) {
+  std::cout << std::fixed << std::setprecision(1);
+  for (const auto& part : box.instances()) {
+    const auto* at = part.centre_base_mm;
+    if (part.oddity != VOXGATE_REGULAR)
+      std::cout << " ODD " << part.id << " at " << at[0] << ' ' << at[1] << ' ' << at[2] << " mm";
+  }
 }
 
 int run(char** given, bool encrypted) {
@@ -46,7 +57,9 @@ int run(char** given, bool encrypted) {
   const auto answer = one_part(box, given[5], given[6], given[7]);
   standing = false;
   poses.join();
-  std::cout << (answer.passed ? "PASSED " : "NOT PASSED ") << answer.why << std::endl;
+  std::cout << (answer.passed ? "PASSED " : "NOT PASSED ") << answer.why;
+  say_odd(box);
+  std::cout << std::endl;
   return answer.passed ? 0 : 1;
 }
 

@@ -104,7 +104,11 @@ class Box:
             and self.alive()
         )
         why = json.dumps(result.get("reasons", reply.get("detail", "no answer")))
-        return passed, f"{why}{''.join(f' ODD {each}' for each in odd_places(result))}"
+        odd = (
+            " ODD {} at {:.1f} {:.1f} {:.1f} mm".format(number, *centre)
+            for number, centre in odd_places(result)
+        )
+        return passed, why + "".join(odd)
 
     def close(self) -> None:
         """Disconnect."""

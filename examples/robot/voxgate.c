@@ -20,6 +20,8 @@ struct voxgate_box {
   uint64_t run, requests; /* `run` tells our requests from those of the program before */
   int64_t beat_ns, period_ns;
   int accept_simulated;
+  unsigned instances;
+  voxgate_instance instance[VOXGATE_MOST_INSTANCES]; /* of the last verdict */
 };
 
 /* --- JSON: as much of it as the box's messages need -------------------------------------------- */
@@ -78,6 +80,34 @@ static int is_text(const char *value, const char *text) {
 }
 
 static int is_true(const char *value) { return value && !strncmp(value, "true", 4); }
+
+/* Not strtod: it reads numbers as the program's language writes them. NULL, or no number: 0. */
+static double number(const char *value) {
+  double found = 0, unit = 1, ten = 10;
+  int sign = 1, power = 0;
+  if (!value) return 0;
+  if (*value == '-') sign = -1, value++;
+  for (; isdigit((unsigned char)*value); value++) found = 10 * found + (*value - '0');
+  if (*value == '.')
+    for (value++; isdigit((unsigned char)*value); value++) found += (*value - '0') * (unit /= 10);
+  if (*value == 'e' || *value == 'E') {
+    if (*++value == '-') ten = 0.1, value++;
+    if (*value == '+') value++;
+    for (; isdigit((unsigned char)*value) && power < 400; value++) power = 10 * power + (*value - '0');
+    while (power--) found *= ten;
+  }
+  return sign * found;
+}
+
+/* The first value of the array at `array`, or the one behind `before`; NULL when there is none. */
+static const char *element(const char *array, const char *before) {
+  const char *at = before ? skip_value(before) : array && *array == '[' ? array + 1 : NULL;
+  if (!at) return NULL;
+  at = skip_space(at);
+  if (before && *at++ != ',') return NULL;
+  at = skip_space(at);
+  return *at && *at != ']' ? at : NULL;
+}
 
 static int is_id(const char *text) {
   size_t length = text ? strlen(text) : 0;
@@ -272,6 +302,31 @@ static voxgate_answer judged(voxgate_box *box, const char *job_id, char *why, un
   return VOXGATE_PASSED;
 }
 
+static voxgate_instance instance_of(const char *part) {
+  voxgate_instance found = {0, {0, 0, 0}, 0, VOXGATE_NOT_COMPARED};
+  const char *odd = member(part, "odd"), *centre = member(part, "centre_base_mm"), *at = NULL;
+  found.id = (int)number(member(part, "id"));
+  found.score = number(member(part, "score"));
+  for (int axis = 0; axis < 3 && (at = element(centre, at)); axis++) found.centre_base_mm[axis] = number(at);
+  if (is_true(odd)) found.oddity = VOXGATE_ODD;
+  if (odd && !strncmp(odd, "false", 5)) found.oddity = VOXGATE_REGULAR;
+  return found;
+}
+
+/* The parts of the tray of this job, as long as box->message holds its verdict. */
+static void remember(voxgate_box *box, const char *job_id) {
+  const char *result = member(box->message, "result"), *parts = member(result, "instances"), *part = NULL;
+  if (!is_text(member(result, "job_id"), job_id)) return;
+  while (box->instances < VOXGATE_MOST_INSTANCES && (part = element(parts, part)))
+    box->instance[box->instances++] = instance_of(part);
+}
+
+unsigned voxgate_instances(const voxgate_box *box, voxgate_instance *found, unsigned room) {
+  unsigned count = room < box->instances ? room : box->instances;
+  memcpy(found, box->instance, count * sizeof *found);
+  return box->instances;
+}
+
 /* The robot has heard the verdict; that it was acknowledged changes nothing for the part. */
 static void acknowledge(voxgate_box *box) {
   char fields[128];
@@ -286,11 +341,13 @@ voxgate_answer voxgate_stop(voxgate_box *box, const char *job_id, int timeout_ms
                             unsigned size) {
   char fields[128];
   voxgate_answer answer;
+  box->instances = 0;
   snprintf(why, size, "the box did not answer");
   if (!is_id(job_id)) return VOXGATE_NOT_PASSED;
   snprintf(fields, sizeof fields, ",\"job_id\":\"%s\"", job_id);
   if (asked(box, "stop_job", fields, timeout_ms)) return VOXGATE_NOT_PASSED;
   answer = judged(box, job_id, why, size);
+  remember(box, job_id);
   acknowledge(box);
   if (answer == VOXGATE_PASSED && !voxgate_alive(box)) {
     snprintf(why, size, "no heartbeat");

@@ -56,6 +56,22 @@ int voxgate_start(voxgate_box *box, const char *job_id, const char *part_id, con
 voxgate_answer voxgate_stop(voxgate_box *box, const char *job_id, int timeout_ms, char *why,
                             unsigned size);
 
+/* Of a tray of several parts: whom to pick out, and where it stands. Not compared is not regular. */
+typedef enum { VOXGATE_REGULAR = 0, VOXGATE_ODD = 1, VOXGATE_NOT_COMPARED = 2 } voxgate_oddity;
+
+typedef struct {
+  int id;                   /* from 1 */
+  double centre_base_mm[3]; /* in the robot's base */
+  double score;             /* 1.0 is the threshold; 0 where it was not compared */
+  voxgate_oddity oddity;
+} voxgate_instance;
+
+#define VOXGATE_MOST_INSTANCES 256
+
+/* The parts of the tray that the last voxgate_stop answered for: writes up to `room` of them and
+ * returns how many there are; 0: a single part, or no answer. They never make a part pass. */
+unsigned voxgate_instances(const voxgate_box *box, voxgate_instance *found, unsigned room);
+
 #ifdef __cplusplus
 }
 #endif

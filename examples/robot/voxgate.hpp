@@ -7,6 +7,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "voxgate.h"
 
@@ -42,6 +43,12 @@ class Box {
     std::array<char, 512> why{};
     const auto answer = voxgate_stop(box_.get(), job_id.c_str(), timeout_ms, why.data(), why.size());
     return {answer == VOXGATE_PASSED, why.data()};
+  }
+  // Of a tray, the parts that the last stop answered for.
+  std::vector<voxgate_instance> instances() const {
+    std::vector<voxgate_instance> found(VOXGATE_MOST_INSTANCES);
+    found.resize(voxgate_instances(box_.get(), found.data(), VOXGATE_MOST_INSTANCES));
+    return found;
   }
 
  private:
