@@ -43,7 +43,7 @@ padding: 0 1em; }
 color: #fff; }
 .PASS { background: #1b7f3b; } .FAIL { background: #b3261e; }
 .INDETERMINATE { background: #f2c94c; color: #222; }
-table { border-collapse: collapse; margin: .6em 0; }
+table { border-collapse: collapse; margin: .6em 0; } .scroll { overflow-x: auto; }
 td, th { padding: .2em .8em .2em 0; text-align: left; vertical-align: top;
 border-bottom: 1px solid var(--line); }
 .views { display: grid; grid-template-columns: repeat(auto-fill, minmax(22em, 1fr)); gap: 1em; }
@@ -190,12 +190,12 @@ def _origin(verdict: VerdictMessage) -> Iterator[str]:
 
 
 def _table(head: tuple[str, ...] | None, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    yield "<table>"
+    yield "<div class=scroll><table>"
     if head is not None:
         yield "<tr>" + "".join(f"<th>{escape(word)}</th>" for word in head) + "</tr>"
     for row in rows:
         yield "<tr>" + "".join(f"<td>{escape(word)}</td>" for word in row) + "</tr>"
-    yield "</table>"
+    yield "</table></div>"
 
 
 def _jpeg(picture: Picture) -> str:

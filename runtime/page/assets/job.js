@@ -40,6 +40,20 @@ function defects(job, viewer) {
   $("#defects tbody").replaceChildren(...(rows.length ? [head, ...rows] : [element("tr", {}, element("td", {}, words.none))]));
 }
 
+function parts(job) {
+  const found = job.verdict ? job.verdict.instances : [];
+  const state = (odd) => odd === null ? words.not_compared : odd ? words.odd : words.regular;
+  const differs = (each) => each.deviation_mm !== null
+    ? `${each.deviation_mm > 0 ? "+" : ""}${each.deviation_mm.toFixed(2)} mm`
+    : each.brighter === null ? score(each.score) : `${(100 * Math.abs(each.brighter)).toFixed(0)} % ${each.brighter > 0 ? words.brighter : words.darker}`;
+  $("#parts").hidden = found.length === 0;
+  $("#parts tbody").replaceChildren(
+    element("tr", {}, ...["", "", words.place_base_mm, words.score, words.defects].map((word) => element("th", {}, word))),
+    ...found.map((each) => element("tr", {}, element("th", { scope: "row" }, `${each.id}`), element("td", {}, state(each.odd)),
+      element("td", {}, mm(each.centre_base_mm)), element("td", {}, score(each.score)),
+      element("td", {}, each.defects.map((one) => `${differs(one)}: ${mm(one.centre_base_mm)}`).join("; ")))));
+}
+
 async function volume(job) {
   $("#volume").hidden = !job.has_volume;
   if (!job.has_volume) return null;
@@ -117,7 +131,7 @@ try {
   const job = { ...(await (await ask(api)).json()), may_judge: me.role !== "operator" };
   $("#report").href = `/jobs/${encodeURIComponent(job_id)}/report`;
   $("#print").addEventListener("click", () => print());
-  facts(job); reasons(job); views(job); judge(job); compare(job);
+  facts(job); reasons(job); parts(job); views(job); judge(job); compare(job);
   defects(job, await volume(job));
 } catch (error) { $("#said").textContent = error.message; }
 document.body.dataset.ready = "yes";
