@@ -46,7 +46,8 @@ color: #fff; }
 table { border-collapse: collapse; margin: .6em 0; } .scroll { overflow-x: auto; }
 td, th { padding: .2em .8em .2em 0; text-align: left; vertical-align: top;
 border-bottom: 1px solid var(--line); }
-.views { display: grid; grid-template-columns: repeat(auto-fill, minmax(22em, 1fr)); gap: 1em; }
+.views { display: grid; gap: 1em;
+grid-template-columns: repeat(auto-fill, minmax(min(22em, 100%), 1fr)); }
 figure { margin: 0; break-inside: avoid; } img { width: 100%; }
 @media print {
 @page { size: A4; margin: 10mm; }
