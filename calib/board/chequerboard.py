@@ -43,7 +43,9 @@ def find_chequerboard(
     across, down = grid
     for corners in _by_sectors(image, grid, EXHAUSTIVE) if exhaustively else _found(image, grid):
         pixels = corners.reshape(down, across, 2)
-        if not _goes_on(image, pixels):
+        usual = usual_crossing(image, pixels)
+        passed_over = any(leaves_out(image, pixels, axis, usual) for axis in (0, 1))
+        if not passed_over and not _goes_on(image, pixels):
             return pixels
     return None
 
@@ -107,6 +109,21 @@ def _goes_on(image: Grey, pixels: Array) -> bool:
         if seen.sum() >= 2 and (crossing[seen] > CROSSED * usual).mean() > CONTINUES:
             return True
     return False
+
+
+def leaves_out(
+    image: Grey, corners: Array, axis: int, usual: float, parts: tuple[int, ...] = (2, 3)
+) -> bool:
+    """Whether squares cross also between the rows (axis 0) or columns of corners (r, c, 2), at the
+    first of so many equal parts: then these are every second or third row of a larger board."""
+    way = corners if axis == 0 else corners.swapaxes(0, 1)
+    step, along = np.diff(way, axis=0), np.gradient(way, axis=1)
+    beside = (along[1:] + along[:-1]) / 2
+    return any(
+        (crossing_at(image, way[:-1] + step / part, step / part, beside) > CROSSED * usual).mean()
+        > CONTINUES
+        for part in parts
+    )
 
 
 def usual_crossing(image: Grey, pixels: Array) -> float:

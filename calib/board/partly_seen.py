@@ -23,6 +23,7 @@ from voxgate.calib.board.chequerboard import (
     Grey,
     crossing_at,
     grey_at,
+    leaves_out,
     refined_corners,
 )
 from voxgate.calib.board.lattice import alike, grown, mean, seen, steps
@@ -104,7 +105,7 @@ def _checked(image: Grey, block: Array) -> Array | None:
     if not (even and (crossing > CROSSED * crossing.max()).all()):
         return None
     for axis in (0, 1):
-        if _leaves_out(image, corners, axis, crossing.max()):
+        if leaves_out(image, corners, axis, crossing.max(), (2,)):
             return _checked(image, _between(corners, axis))
     return corners if _are_squares(image, corners, crossing.max()) else None
 
@@ -121,16 +122,6 @@ def _are_squares(image: Grey, corners: Array, usual: float) -> bool:
         for v in INSIDE
     ]
     return bool((np.ptp(grey, axis=0) < (1 - CROSSED) * usual).all())
-
-
-def _leaves_out(image: Grey, corners: Array, axis: int, usual: float) -> bool:
-    """Whether squares cross also halfway between the rows (axis 0) or columns: then the finder
-    passed over every other one."""
-    way = corners if axis == 0 else corners.swapaxes(0, 1)
-    step, along = np.diff(way, axis=0) / 2, np.gradient(way, axis=1)
-    beside = (along[1:] + along[:-1]) / 2
-    crossing = crossing_at(image, way[:-1] + step, step, beside)
-    return bool((crossing > CROSSED * usual).mean() > CONTINUES)
 
 
 def _between(corners: Array, axis: int) -> Array:

@@ -12,6 +12,7 @@ import pytest
 from tests.kits.calib_kit import BOARDS, lens_found, pose, refused, rows, shot
 from voxgate.benchmarks.calibration.calib_cell import Camera, lens
 from voxgate.calib.board.board import DICTIONARIES, Board, Kind
+from voxgate.calib.board.chequerboard import leaves_out, usual_crossing
 from voxgate.calib.board.detect import find_board
 from voxgate.calib.board.partly_seen import find_part
 from voxgate.calib.board.why_blank import why_blank
@@ -57,6 +58,17 @@ def test_chequerboard_on_a_dark_surround_is_found(roll_deg: float) -> None:
 def test_part_of_a_larger_board_is_not_taken_for_a_smaller_one(columns: int, count: int) -> None:
     picture = render(CHEQUERED, pose("chequerboard", 0.0, 10.0))
     assert find_board(picture, Board(Kind.CHEQUERBOARD, columns, count, 25), "x") is None
+
+
+@pytest.mark.parametrize("every", [2, 3])
+def test_every_other_row_of_a_board_is_not_taken_for_a_smaller_one(every: int) -> None:
+    at = pose("chequerboard", 30.0, 20.0)
+    picture = render(CHEQUERED, at)
+    corners = lens().project(apply(at, CHEQUERED.points_mm)).reshape(6, 9, 2)
+    usual = usual_crossing(picture, corners)
+    assert not any(leaves_out(picture, corners, axis, usual) for axis in (0, 1))
+    assert leaves_out(picture, corners[::every], 0, usual)
+    assert leaves_out(picture, corners[:, ::every], 1, usual)
 
 
 @pytest.mark.parametrize(
