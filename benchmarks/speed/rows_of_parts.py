@@ -1,7 +1,8 @@
 """A scan of the rig as a larger one: parts in a row, each seen from all the places, more pixels.
 
 Every picture gets noise of its own, so that no two are the same; what lies between pixels of one
-surface is put between them.
+surface is put between them. Edges stay as coarse as the recorded pixels: memory and time are of
+such a rig, but a good part may FAIL by specks of one view at its edges.
 """
 
 from __future__ import annotations
