@@ -36,7 +36,7 @@ GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
 .PHONY: demo test real-time computing quick quick-tests pure style types test-export test-opencv4 test-viewers test-tensorrt test-gpu check nightly \
-	bench bench-export bench-opencv4 bench-gpu docs release wheelhouse format lock audit clean
+	bench bench-export bench-opencv4 bench-gpu docs release deb wheelhouse format lock audit clean
 
 # What runs in real time and mostly waits; beside it, out of its way, what computes, a process for
 # each of two cores. A file stays in one process: what its tests share is made once. Where every
@@ -134,6 +134,10 @@ PY ?= 3.11
 WITH ?= rtx
 wheelhouse: $(READY)
 	.ci/wheelhouse requirements-$(WITH).lock $(PY) $(FOR) out/wheelhouse-$(WITH)-$(FOR)-py$(PY)
+
+# The same as a package of Debian 12; Ubuntu 22.04 on a Jetson: make deb FOR=aarch64 PY=3.10
+deb: $(READY) $(SBOM_READY)
+	packaging/deb/build requirements-box.lock $(PY) $(FOR) out/deb
 
 # What goes to a box: the wheel, its lock, the installer, what it is made of (CycloneDX), their sums
 release: $(READY) $(SBOM_READY)

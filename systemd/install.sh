@@ -25,23 +25,14 @@ units=$root/etc/systemd/system
 python=${PYTHON:-python3}
 wheels=${WHEELS:-}
 with=
-services=(voxgate.service 'voxgate@*.service' 'voxgate-page@*.service' 'voxgate-mqtt@*.service'
-  'voxgate-opcua@*.service')
+. "$here/maintain.sh"
 
 say() { printf 'voxgate: %s\n' "$*"; }
 die() { printf 'voxgate: %s\n' "$*" >&2; exit 2; }
-live() { [[ -z $root && -d /run/systemd/system ]]; }
 
 point() { # point LINK VERSION: in one step
   ln -sfn "$2" "$opt/.$1.new"
   mv -T "$opt/.$1.new" "$opt/$1"
-}
-
-restart_running() {
-  live || return 0
-  systemctl daemon-reload
-  systemctl try-restart voxgate-camera.socket
-  systemctl try-restart "${services[@]}"
 }
 
 home() { # home FOLDER WAS IS: the scripts of a venv name their interpreter by its full path
@@ -90,13 +81,13 @@ check_with() { # check_with PYTHON: before anything is current, for a box that s
 }
 
 compile_kernels() { # compile_kernels VERSION: by root, for its place; the service may only read them
-  rm -rf "${opt:?}/$1/kernels"
-  mkdir -m 755 "$opt/$1/kernels" # also an empty one: then none is kept that the service could write
   if [[ -n $root ]]; then
+    rm -rf "${opt:?}/$1/kernels"
+    mkdir -m 755 "$opt/$1/kernels"
     say "kernels are for a place and a processor: until install.sh has run on the box, each start compiles them"
     return
   fi
-  (umask 022 && NUMBA_CACHE_DIR="$opt/$1/kernels" "$opt/$1/bin/python" -I -m voxgate.runtime.inspection.warm_up) ||
+  kernels_of "$opt/$1" ||
     say "kernels of $1 could not be compiled: each start takes half a minute more"
 }
 
@@ -155,38 +146,20 @@ enabled() { # the links that start a unit or one of its instances at boot
     -o -name 'voxgate-mqtt@*.service' -o -name 'voxgate-opcua@*.service' \)
 }
 
-remove_accounts() {
-  if [[ -z $root ]]; then
-    for own in voxgate-page voxgate-mqtt voxgate-opcua voxgate; do
-      userdel "$own" 2>/dev/null || true # its group goes with it, unless others are in it
-      groupdel "$own" 2>/dev/null || true
-    done
-    return
-  fi
-  for file in passwd shadow group gshadow; do
-    if [[ -f $root/etc/$file ]]; then sed -i '/^voxgate\(-page\|-mqtt\|-opcua\)\?:/d' "$root/etc/$file"; fi
-  done
-}
-
 uninstall() {
-  if live; then
-    systemctl stop "${services[@]}" 2>/dev/null || true
-    systemctl stop voxgate-camera.socket 'voxgate-camera@*.service' 2>/dev/null || true
-  fi
+  stop_services
   enabled | xargs -r rm -f
   rm -f "$units/voxgate.service" "$units/voxgate@.service" \
     "$units/voxgate-camera.socket" "$units/voxgate-camera@.service" "$units/voxgate-page@.service" \
     "$units/voxgate-mqtt@.service" "$units/voxgate-opcua@.service" \
     "$root/etc/sysusers.d/voxgate.conf" "$root/etc/tmpfiles.d/voxgate.conf"
   rm -rf "$opt"
-  if live; then
+  if is_live; then
     systemctl daemon-reload
-    systemctl reset-failed "${services[@]}" 2>/dev/null || true
+    of_services reset-failed 2>/dev/null || true
   fi
   if [[ ${1:-} == --purge ]]; then
-    rm -rf "$root/etc/voxgate" "$root"/var/{lib,cache}/voxgate "$root"/var/{lib,cache}/voxgate@* \
-      "$root/var/lib/voxgate-page" \
-      "$units"/voxgate.service.d "$units"/voxgate@*.service.d "$units"/voxgate-camera@.service.d
+    purge_records
     remove_accounts
     say "removed, with configuration, keys, recipes, records and the user"
   else
