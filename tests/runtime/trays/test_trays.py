@@ -30,6 +30,7 @@ from voxgate.runtime.trays.judge import SceneVerdict, judge
 
 FIVE = regular(5)
 BUMP = Box((5, -8, 12), (4, 4, 3))
+PIN = Box((14, -12, 15), (2.5, 2.5, 5))
 ANGLE = (Box((0, 0, 6), (35, 12, 6)), Box((-25, 14, 6), (10, 20, 6)))
 STAIN = Mark(Box((12, -10, 10), (4, 4, 1)), 75)
 PRINT = (Mark(Box((5, -10, 10), (6, 2, 1)), 60), Mark(Box((-16, -12, 22), (5, 1, 5)), 230))
@@ -128,6 +129,13 @@ AT_NIGHT = [
         Outcome.FAIL,
         [Reason.ODD],
         (1,),
+    ),
+    Row(
+        "a thin pin is missing",
+        Tray([*(with_box(part, PIN) for part in FIVE[:3]), FIVE[3]]),
+        Outcome.FAIL,
+        [Reason.ODD],
+        (3,),
     ),
     Row(
         "two of five are odd alike",
