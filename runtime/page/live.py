@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from threading import Lock, Thread
 
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.page.screen import Screen, Watcher
 from voxgate.runtime.remote.client import Said
 from voxgate.runtime.wire.published import HeartbeatMessage
+
+log = logging.getLogger(__name__)
 
 Viewer = tuple[asyncio.AbstractEventLoop, "asyncio.Queue[Screen | None]"]
 WAITING_SCREENS = 4  # for a viewer that is slow: the newest ones
@@ -18,12 +22,12 @@ WAITING_SCREENS = 4  # for a viewer that is slow: the newest ones
 class Live:
     """Of one cell."""
 
-    def __init__(self, watcher: Watcher, said: Iterator[Said | None]) -> None:
+    def __init__(self, watcher: Watcher, listen: Callable[[], Iterator[Said | None]]) -> None:
         self._watcher = watcher
         self._lock = Lock()
         self._screen = watcher.screen()
         self._viewers: set[Viewer] = set()
-        Thread(target=self._follow, args=(said,), name="follow", daemon=True).start()
+        Thread(target=self._follow, args=(listen,), name="follow", daemon=True).start()
 
     @property
     def screen(self) -> Screen:
@@ -53,11 +57,23 @@ class Live:
         """Every stream ends; who looks is told by its browser."""
         self._tell(None)
 
-    def _follow(self, said: Iterator[Said | None]) -> None:
-        for each in said:
-            screen = self._watcher.hear(each)
-            self._screen = screen
-            self._tell(screen)
+    def _follow(self, listen: Callable[[], Iterator[Said | None]]) -> None:
+        while not self._hears_all(listen()):  # the next message may be one that is understood
+            self._show(None)
+
+    def _hears_all(self, said: Iterator[Said | None]) -> bool:
+        """False: there is one that is not understood, and perhaps more behind it."""
+        try:
+            for each in said:
+                self._show(each)
+        except ValueError as error:
+            log.warning("the box says what is not understood: %s", one_line(error))
+            return False
+        return True
+
+    def _show(self, said: Said | None) -> None:
+        self._screen = self._watcher.hear(said)
+        self._tell(self._screen)
 
     def _tell(self, screen: Screen | None) -> None:
         with self._lock:

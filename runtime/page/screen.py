@@ -72,13 +72,14 @@ class Watcher:
                 self._strip.append(_decided(job.verdict))
 
     def hear(self, said: Said | None) -> Screen:
-        """None: nothing was heard for three heartbeats."""
+        """None: nothing was heard for three heartbeats, or what was is not understood. A verdict
+        may have been missed, so the one before it stands no longer."""
         if isinstance(said, VerdictMessage):
             self._verdict = said
             self._strip.append(_decided(said))
         else:
             self._beat = said
-            if said is not None and said.state is State.EXECUTING and self._is_another(said):
+            if said is None or (said.state is State.EXECUTING and self._is_another(said)):
                 self._verdict = None
         return self.screen()
 

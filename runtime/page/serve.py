@@ -47,7 +47,7 @@ def serve(config: CellConfig, key: Path | None = None) -> None:
     with Client(config, key) as client:
         watcher = Watcher(config.cell)
         _remember(watcher, config)
-        live = Live(watcher, client.listen())
+        live = Live(watcher, client.listen)
         archive = Archive(config, marks_file(config.journal.path))
         rooms = [*quality_routes(archive, door), *upkeep_routes(config, live, door)]
         app = app_of(live, door, rooms, (*HERE, *page.names))

@@ -63,6 +63,13 @@ def test_a_pass_is_green_on_a_box_that_is_gone(passed: Watcher) -> None:
     assert Watcher("c").screen().light is Light.SILENT, "nothing was ever heard"
 
 
+def test_a_pass_is_green_again_after_a_silence_in_which_another_part_may_have_failed(
+    passed: Watcher,
+) -> None:
+    passed.hear(None)
+    assert passed.hear(beat(State.READY)).light is Light.WAITING
+
+
 def test_what_is_not_pass_says_neither_why_nor_what_to_do(passed: Watcher) -> None:
     screen = passed.hear(failing("j2"))
     assert screen.light is Light.INDETERMINATE
