@@ -6,7 +6,8 @@ was begun and lost is the same again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,15 +66,28 @@ def learn(learner: Learner, plan: Plan, now_s: Callable[[], float], on_epoch: On
     """Every epoch that is still missing; now_s: since the command began. Raises EngineError for a
     kept file of another training."""
     history = _restored(learner, plan)
-    while len(history.epochs) < learner.epochs and not _is_over(plan, now_s()):
-        number = len(history.epochs)
-        torch.manual_seed(plan.seed * learner.epochs + number)
-        losses = learner.epoch(number, np.random.default_rng([plan.seed, number]))
-        _check_finite(losses, number)
-        history.epochs.append(losses)
-        _keep(learner, plan, history)
-        on_epoch(number + 1, learner.epochs, losses)
+    with _reproducible():
+        while len(history.epochs) < learner.epochs and not _is_over(plan, now_s()):
+            number = len(history.epochs)
+            torch.manual_seed(plan.seed * learner.epochs + number)
+            losses = learner.epoch(number, np.random.default_rng([plan.seed, number]))
+            _check_finite(losses, number)
+            history.epochs.append(losses)
+            _keep(learner, plan, history)
+            on_epoch(number + 1, learner.epochs, losses)
     return history
+
+
+@contextmanager
+def _reproducible() -> Iterator[None]:
+    """Sums in one order: two threads that add as they come end with other last bits. Where a device
+    has no such way, torch warns."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def _is_over(plan: Plan, gone_s: float) -> bool:
