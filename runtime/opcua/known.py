@@ -33,10 +33,11 @@ class Known:
 
     @property
     def open_job(self) -> str | None:
-        """What `Stop` stops."""
-        if self.beat is None or self.verdict is not None:
+        """What `Stop` stops: the last one heard of, which has no verdict yet."""
+        awaited = self._awaited
+        if self.beat is None or awaited is None or not self._is_news(awaited):
             return None
-        return self._awaited
+        return awaited
 
     def hear(self, said: Said | None) -> None:
         """None: three heartbeats are missing. What was known of a part is no longer believed."""

@@ -93,6 +93,8 @@ class Methods:
 
     @guarded
     async def stop(self, cause: Any, description: Any) -> Answer:
+        if self._known.verdict is not None:  # a job decides itself once every view has come
+            return [_int(0)]
         job_id = self._known.open_job
         if job_id is None:
             return [_int(ERRORS[RefusalCode.WRONG_STATE])]

@@ -68,6 +68,14 @@ def test_a_box_that_was_silent_still_stands_by_its_pass(passed: Known) -> None:
     assert passed.verdict is None
 
 
+def test_a_stop_after_a_silence_asks_for_the_pass_of_a_part_that_is_long_gone(
+    passed: Known,
+) -> None:
+    passed.hear(None)
+    passed.hear(beat())
+    assert passed.open_job is None
+
+
 @pytest.mark.parametrize("reason", [Reason.ABORTED, Reason.CRASHED, Reason.POSE_GAP])
 def test_a_part_that_was_not_judged_is_a_completed_result(reason: Reason) -> None:
     notes = (ReasonMessage(reason=reason, detail="said"),)
