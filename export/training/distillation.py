@@ -23,7 +23,7 @@ from voxgate.export.features.anomalib_preprocessing import Preprocess
 from voxgate.export.features.published_steps import in_colour, picture_planes, published_picture
 from voxgate.export.methods.efficientad.normalisation import Normalisation
 from voxgate.export.methods.efficientad.public import QUANTILES
-from voxgate.export.training.loop import DEVICE, Losses
+from voxgate.export.training.loop import DEVICE, Losses, restore_states, states
 from voxgate.runtime.errors import EngineError
 
 STEPS, STEPS_AN_EPOCH = 1000, 50
@@ -162,12 +162,11 @@ class EfficientAdLearner:
 
     def state(self) -> dict[str, Any]:
         """Networks that learn, optimiser and schedule."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
+        return states(**self._parts())
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """As `Learner`."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+        restore_states(state, **self._parts())
 
     def _parts(self) -> dict[str, Any]:
         return {

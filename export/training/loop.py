@@ -44,6 +44,17 @@ class Learner(Protocol):
         ...
 
 
+def states(**parts: Any) -> dict[str, Any]:
+    """Of networks and optimisers, by their names."""
+    return {name: part.state_dict() for name, part in parts.items()}
+
+
+def restore_states(state: Mapping[str, Any], **parts: Any) -> None:
+    """What `states` gave, back into the same parts."""
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+
+
 @dataclass(slots=True)
 class History:
     """Losses of each epoch that was finished, in order."""

@@ -29,7 +29,7 @@ from voxgate.export.golden.inputs import golden_inputs, size_px
 from voxgate.export.methods.cfm.model_file import METHOD, TrainedMappings, write_mappings
 from voxgate.export.methods.cfm.network import LAYERS
 from voxgate.export.progress import Progress
-from voxgate.export.training.loop import DEVICE, Losses
+from voxgate.export.training.loop import DEVICE, Losses, restore_states, states
 from voxgate.export.training.samples import held_back
 from voxgate.export.training.train import Course
 from voxgate.runtime.errors import EngineError
@@ -98,12 +98,11 @@ class CfmLearner:
 
     def state(self) -> dict[str, Any]:
         """Mappings and optimiser."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
+        return states(**self._parts())
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """As `Learner`."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+        restore_states(state, **self._parts())
 
     def _parts(self) -> dict[str, Any]:
         names = ("to_shape", "to_picture", "optimizer")

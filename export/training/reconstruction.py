@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from voxgate.export.methods.mvtec.networks import Stack, decoder, encoder
-from voxgate.export.training.loop import DEVICE, Losses
+from voxgate.export.training.loop import DEVICE, Losses, restore_states, states
 from voxgate.export.training.samples import Samples
 
 EPOCHS = 50
@@ -74,11 +74,11 @@ class Autoencoder:
 
     def state(self) -> dict[str, Any]:
         """Networks and optimiser."""
-        return _states(encoder=self.encoder, decoder=self.decoder, optimizer=self.optimizer)
+        return states(encoder=self.encoder, decoder=self.decoder, optimizer=self.optimizer)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """As `Learner`."""
-        _restore(state, encoder=self.encoder, decoder=self.decoder, optimizer=self.optimizer)
+        restore_states(state, encoder=self.encoder, decoder=self.decoder, optimizer=self.optimizer)
 
 
 class Anogan:
@@ -153,11 +153,11 @@ class Anogan:
 
     def state(self) -> dict[str, Any]:
         """Networks and optimisers."""
-        return _states(**self._parts())
+        return states(**self._parts())
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """As `Learner`."""
-        _restore(state, **self._parts())
+        restore_states(state, **self._parts())
 
     def _parts(self) -> dict[str, Any]:
         names = ("encoder", "decoder", "critic", "of_generator", "of_critic", "of_encoder")
@@ -182,12 +182,3 @@ def _ziz(found: list[tuple[float, float]]) -> Losses:
 
 def _all(*networks: Stack) -> list[nn.Parameter]:
     return [parameter for network in networks for parameter in network.parameters()]
-
-
-def _states(**parts: Any) -> dict[str, Any]:
-    return {name: part.state_dict() for name, part in parts.items()}
-
-
-def _restore(state: Mapping[str, Any], **parts: Any) -> None:
-    for name, part in parts.items():
-        part.load_state_dict(state[name])

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from voxgate.export.methods.odd_one_out.network import OddOneOut
-from voxgate.export.training.loop import Losses
+from voxgate.export.training.loop import Losses, restore_states, states
 from voxgate.export.training.odd_one_out.losses import (
     RENDER_WEIGHT,
     Rendering,
@@ -89,9 +89,8 @@ class OddOneOutLearner:
 
     def state(self) -> dict[str, Any]:
         """Network and optimiser."""
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return states(network=self.network, optimizer=self.optimizer)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """As `Learner`."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_states(state, network=self.network, optimizer=self.optimizer)
