@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.kits.cell_kit import until
+from tests.kits.ports import listens
 
 USER, PASSWORD = "cell-4", "seven red valves"
 
@@ -61,15 +61,7 @@ def mosquitto(folder: Path, port: int, tls: Path | None = None) -> Iterator[Brok
     configuration.write_text("\n".join([*lines, ""]))
     with subprocess.Popen(["mosquitto", "-c", str(configuration)]) as process:
         try:
-            until(lambda: _listens(port), "a broker")
+            until(lambda: listens(port), "a broker")
             yield Broker(port, options)
         finally:
             process.terminate()
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.kits.cell_kit import PATIENCE_S, until
+from tests.kits.ports import listens
 from voxgate.sim.box import voxgate
 
 OWN, STANDARD = "urn:voxgate:opcua", "http://opcfoundation.org/UA/MachineVision"
@@ -113,18 +113,10 @@ def door(cell: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     command = voxgate("opcua", "-c", str(cell))
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            until(lambda: process.poll() is not None or _listens(port), "a door")
+            until(lambda: process.poll() is not None or listens(port), "a door")
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
             _, said = process.communicate(timeout=PATIENCE_S)
             print(said)  # noqa: T201
     assert process.returncode == 0
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True

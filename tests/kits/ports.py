@@ -23,3 +23,12 @@ def free_ports(count: int) -> list[int]:
         for each in taken:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in taken]
+
+
+def listens(port: int) -> bool:
+    """Whether somebody answers there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
