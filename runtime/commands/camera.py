@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,8 @@ from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import CameraError, ConfigError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from voxgate.runtime.cameras.genicam.probe import FeatureRow
     from voxgate.runtime.cameras.settings import CameraSettings, NodeSetting
     from voxgate.runtime.config.cameras import GenicamCamera
@@ -180,14 +182,23 @@ def _node(text: str) -> NodeSetting:
         return NodeSetting(name, value)
 
 
-def _save(frame: Frame, out: Path) -> dict[str, object]:
+def _put(pixels: npt.NDArray[Any], out: Path) -> None:
     import cv2
+
+    stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    try:
+        _, content = cv2.imencode(out.suffix, stored)
+        out.write_bytes(content.tobytes())
+    except cv2.error as error:
+        raise CameraError(f"{out}: is no kind of picture; name a .png") from error
+    except OSError as error:
+        raise CameraError(f"{out}: cannot be written: {error.strerror}") from error
+
+
+def _save(frame: Frame, out: Path) -> dict[str, object]:
     import numpy as np
 
-    colour = frame.image.ndim == 3
-    stored = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR) if colour else frame.image
-    if not cv2.imwrite(str(out), stored):
-        raise CameraError(f"{out}: cannot be written; name a .png in a folder that exists")
+    _put(frame.image, out)
     told: dict[str, object] = {
         "image": str(out),
         "width_px": frame.image.shape[1],
@@ -199,7 +210,7 @@ def _save(frame: Frame, out: Path) -> dict[str, object]:
     if frame.depth_mm is not None:
         depth_file = out.with_name(f"{out.stem}_depth.png")
         counts = np.nan_to_num(frame.depth_mm / DEPTH_UNIT_MM, nan=0.0)
-        cv2.imwrite(str(depth_file), np.clip(np.rint(counts), 0, 65_535).astype(np.uint16))
+        _put(np.clip(np.rint(counts), 0, 65_535).astype(np.uint16), depth_file)
         seen = np.isfinite(frame.depth_mm)
         median = round(float(np.nanmedian(frame.depth_mm)), 2) if seen.any() else None
         told |= {

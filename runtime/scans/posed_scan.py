@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -98,7 +97,7 @@ def _frame(folder: Path, number: int, view: View) -> str:
             f"to {MOST_COUNTS * DEPTH_UNIT_MM:.0f}"
         )
     (folder / image).write_bytes(encode_png(view.picture))
-    cv2.imwrite(str(folder / depth), counts.astype(np.uint16))
+    (folder / depth).write_bytes(encode_png(counts.astype(np.uint16)))
     line = {
         "frame_id": number,
         "view": number,

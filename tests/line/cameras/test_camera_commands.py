@@ -27,6 +27,7 @@ from voxgate.sim.gentl.spec import INTERFACES
 from voxgate.sim.gentl.virtual_camera import VirtualCamera
 from voxgate.sim.serve import Showcase
 
+WITH_DEPTH = ("ComponentSelector=Range", "ComponentEnable=true", "PixelFormat=Coord3D_C16")
 PARENT = """
 import subprocess, sys
 made = subprocess.Popen(sys.argv[1:])
@@ -113,8 +114,7 @@ def test_a_feature_is_hidden(camera: VirtualCamera) -> None:
 @needs_c_compiler
 def test_a_picture_is_not_what_the_camera_sees(camera: VirtualCamera, tmp_path: Path) -> None:
     file = tmp_path / "picture.png"
-    on = ("ComponentSelector=Range", "ComponentEnable=true", "PixelFormat=Coord3D_C16")
-    sets = [word for setting in on for word in ("--set", setting)]
+    sets = [word for setting in WITH_DEPTH for word in ("--set", setting)]
     told = _json("snapshot", virtual.cti(), "--serial", camera.spec.serial, "--out", file, *sets)
     assert (told["width_px"], told["height_px"]) == (virtual.WIDTH_PX, virtual.HEIGHT_PX)
     image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
@@ -125,6 +125,15 @@ def test_a_picture_is_not_what_the_camera_sees(camera: VirtualCamera, tmp_path: 
     counts = virtual.depth(0)
     assert np.abs(depth.astype(float) - counts * 0.5).max() <= 0.5 + 1e-3
     assert told["depth_seen"] == pytest.approx((counts > 0).mean(), abs=1e-3)
+
+
+@needs_c_compiler
+def test_depth_is_lost_on_a_full_disk_in_silence(camera: VirtualCamera, tmp_path: Path) -> None:
+    (tmp_path / "seen_depth.png").symlink_to("/dev/full")
+    of = ("--serial", camera.spec.serial, "--out", tmp_path / "seen.png")
+    sets = [word for setting in WITH_DEPTH for word in ("--set", setting)]
+    said = _refusal("snapshot", virtual.cti(), *of, *sets)
+    assert "seen_depth.png: cannot be written: No space left on device" in said
 
 
 @needs_c_compiler
