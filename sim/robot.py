@@ -20,13 +20,18 @@ from dataclasses import dataclass
 import zmq
 
 from voxgate.runtime.errors import VoxGateError
+from voxgate.runtime.wire.asking import ask
 from voxgate.runtime.wire.commands import Command
-from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic, verdict_topic
-from voxgate.runtime.wire.replies import Reply, parse_reply
+from voxgate.runtime.wire.published import (
+    MISSED_HEARTBEATS,
+    HeartbeatMessage,
+    heartbeat_topic,
+    verdict_topic,
+)
+from voxgate.runtime.wire.replies import Reply
 from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.field.wires import Wires
 
-MISSED_HEARTBEATS = 3  # so many in a row missing: the box is not there
 NS_PER_MS = 1_000_000
 
 
@@ -58,7 +63,6 @@ class Robot:
             socket.setsockopt(zmq.LINGER, 0)
             socket.connect(endpoint)
         self._ids = (f"r{number}" for number in itertools.count(1))
-        self._replies: dict[str | None, Reply] = {}
         self._beat: HeartbeatMessage | None = None
         self._beat_ns = 0
         self.verdicts: dict[str, Heard] = {}
@@ -69,16 +73,12 @@ class Robot:
 
     def ask(self, command: Command, timeout_ms: int = 5000) -> Reply:
         """Send a command and wait for its own answer. Raises RobotError when there is none."""
-        self._replies.clear()  # of commands nobody waits for any more
-        self._commands.send(command.to_json())
-        deadline_ns = time.monotonic_ns() + timeout_ms * NS_PER_MS
-        while command.request_id not in self._replies:
-            if time.monotonic_ns() > deadline_ns:
-                raise RobotError(
-                    f"no answer to {command.command} within {timeout_ms} ms: is the box running?"
-                )
-            self.listen(20)
-        return self._replies.pop(command.request_id)
+        reply = ask(self._commands, command, timeout_ms, self._news, self._hear)
+        if reply is None:
+            raise RobotError(
+                f"no answer to {command.command} within {timeout_ms} ms: is the box running?"
+            )
+        return reply
 
     def may_pass(self, verdict: VerdictMessage | None, job_id: str) -> bool:
         """Whether the part may go on: PASS of this very job, and the box is still there."""
@@ -100,20 +100,19 @@ class Robot:
         return self._beat
 
     def listen(self, timeout_ms: int, also: int | None = None) -> None:
-        """Read what has arrived; return at once if something had, or when `also` is readable."""
+        """Hear what is published; return at once if something was, or when `also` is readable."""
         poller = zmq.Poller()
-        poller.register(self._commands, zmq.POLLIN)
         poller.register(self._news, zmq.POLLIN)
         if also is not None:
             poller.register(also, zmq.POLLIN)
-        ready = dict(poller.poll(timeout_ms))
+        poller.poll(timeout_ms)
+        self._hear()
+
+    def _hear(self) -> None:
         now_ns = time.monotonic_ns()
-        while self._news in ready and self._news.poll(0):
+        while self._news.poll(0):
             topic, body = self._news.recv_multipart()
             self._topics[topic](body, now_ns)
-        while self._commands in ready and self._commands.poll(0):
-            reply = parse_reply(self._commands.recv())
-            self._replies[reply.request_id] = reply
 
     def _hear_verdict(self, body: bytes, now_ns: int) -> None:
         verdict = VerdictMessage.model_validate_json(body)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from threading import Lock, Thread
 
-from voxgate.runtime.common.text import one_line
 from voxgate.runtime.page.screen import Screen, Watcher
 from voxgate.runtime.remote.client import Said
 from voxgate.runtime.wire.published import HeartbeatMessage
-
-log = logging.getLogger(__name__)
 
 Viewer = tuple[asyncio.AbstractEventLoop, "asyncio.Queue[Screen | None]"]
 WAITING_SCREENS = 4  # for a viewer that is slow: the newest ones
@@ -58,18 +54,11 @@ class Live:
         self._tell(None)
 
     def _follow(self, listen: Callable[[], Iterator[Said | None]]) -> None:
-        while not self._hears_all(listen()):  # the next message may be one that is understood
-            self._show(None)
-
-    def _hears_all(self, said: Iterator[Said | None]) -> bool:
-        """False: there is one that is not understood, and perhaps more behind it."""
         try:
-            for each in said:
-                self._show(each)
-        except ValueError as error:
-            log.warning("the box says what is not understood: %s", one_line(error))
-            return False
-        return True
+            for said in listen():
+                self._show(said)
+        finally:
+            self._show(None)  # whatever ended it: what was known is known no longer
 
     def _show(self, said: Said | None) -> None:
         self._screen = self._watcher.hear(said)

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 import zmq
 
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.errors import ConfigError, ServiceError
+from voxgate.runtime.wire.asking import ask
 from voxgate.runtime.wire.commands import CommandMessage
-from voxgate.runtime.wire.curve import load_key_pair, public_key_of
-from voxgate.runtime.wire.published import HeartbeatMessage, heartbeat_topic, verdict_topic
-from voxgate.runtime.wire.replies import Refused, Reply, parse_reply
+from voxgate.runtime.wire.curve import peer_context, public_key_of
+from voxgate.runtime.wire.fields import MalformedMessage
+from voxgate.runtime.wire.published import (
+    MISSED_HEARTBEATS,
+    HeartbeatMessage,
+    heartbeat_topic,
+    verdict_topic,
+)
+from voxgate.runtime.wire.replies import Refused, Reply
 from voxgate.runtime.wire.verdict import VerdictMessage
 
-NS_PER_MS = 1_000_000
-MISSED_HEARTBEATS = 3  # of which a robot takes the part for not passed
+log = logging.getLogger(__name__)
+
 ANSWER_MS = 5_000  # the box answers within milliseconds, or is not there
 ANYWHERE = ("//*:", "//0.0.0.0:", "//[::]:")
 Said = HeartbeatMessage | VerdictMessage
+Kinds = Mapping[bytes, type[HeartbeatMessage] | type[VerdictMessage]]
+"""By topic."""
 
 
 class RemoteError(ServiceError):
@@ -45,12 +57,9 @@ class Client:
 
     def __init__(self, config: CellConfig, key: Path | None = None) -> None:
         self._config = config
-        shown = _keys(config, key)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._context.setsockopt(zmq.IPV6, "[" in config.sockets.commands)
-        self._context.setsockopt(zmq.LINGER, 0)
-        for option, value in shown.items():
-            self._context.setsockopt(option, value)
+        self._context = peer_context(
+            key, _box_key(config, key), is_ipv6="[" in config.sockets.commands
+        )
 
     def __enter__(self) -> Client:
         return self
@@ -72,31 +81,35 @@ class Client:
         endpoint = reachable(self._config.sockets.commands)
         with self._context.socket(zmq.DEALER) as socket:
             socket.connect(endpoint)
-            socket.send(command.to_json())
-            deadline_ns = time.monotonic_ns() + answer_ms * NS_PER_MS
-            while (left_ms := (deadline_ns - time.monotonic_ns()) // NS_PER_MS) > 0:
-                if not socket.poll(left_ms):
-                    break
-                reply = parse_reply(socket.recv())
-                if reply.request_id == command.request_id:
-                    return _granted(reply)
-        raise RemoteError(f"no answer at {endpoint}: {self._why_silent()}")
+            try:
+                reply = ask(socket, command, answer_ms)
+            except MalformedMessage as error:
+                raise RemoteError(
+                    f"{endpoint} answers what is not understood: {error}: is it of another version?"
+                ) from error
+        if reply is None:
+            raise RemoteError(f"no answer at {endpoint}: {self._why_silent()}")
+        return _granted(reply)
 
     def listen(self) -> Iterator[Said | None]:
-        """Heartbeats and verdicts as they come, without end; None: three heartbeats are missing."""
+        """Heartbeats and verdicts as they come, to the client's end. None: nobody knows how it
+        stands, for three heartbeats are missing, or what came is not understood, as of a newer box.
+        """
         cell = self._config.cell
+        kinds: Kinds = {
+            heartbeat_topic(cell): HeartbeatMessage,
+            verdict_topic(cell): VerdictMessage,
+        }
         most_ms = MISSED_HEARTBEATS * self._config.sockets.heartbeat_ms
         with self._context.socket(zmq.SUB) as socket:
-            for topic in (heartbeat_topic(cell), verdict_topic(cell)):
+            for topic in kinds:
                 socket.subscribe(topic)
             socket.connect(reachable(self._config.sockets.verdicts))
-            while True:
-                if not socket.poll(most_ms):
-                    yield None
-                    continue
-                topic, body = socket.recv_multipart()
-                kind = VerdictMessage if topic == verdict_topic(cell) else HeartbeatMessage
-                yield kind.model_validate_json(body)
+            while not socket.closed:
+                heard = None
+                with _until_closed(socket):
+                    heard = socket.recv_multipart() if socket.poll(most_ms) else None
+                yield None if heard is None else _understood(heard, kinds)
 
     def _why_silent(self) -> str:
         if self._config.security is None:
@@ -111,23 +124,38 @@ def reachable(endpoint: str) -> str:
     return endpoint
 
 
-def _keys(config: CellConfig, key: Path | None) -> dict[int, bytes]:
-    """Socket options: who asks, and who must answer."""
+@contextmanager
+def _until_closed(socket: zmq.Socket[bytes]) -> Iterator[None]:
+    """Another thread may end the client, and every socket with it."""
+    try:
+        yield
+    except zmq.ZMQError:
+        if not socket.closed:
+            raise
+
+
+def _understood(message: list[bytes], kinds: Kinds) -> Said | None:
+    """One that was published; None where it is none of these, and the log says why."""
+    try:
+        topic, body = message
+        return kinds[topic].model_validate_json(body)
+    except (ValueError, KeyError) as error:
+        log.warning("the box says what is not understood: %s", one_line(error))
+        return None
+
+
+def _box_key(config: CellConfig, key: Path | None) -> bytes | None:
+    """Who must answer; None: whoever does."""
     if config.security is None:
         if key is not None:
             raise ConfigError("the cell has plain sockets: leave --key out")
-        return {}
+        return None
     if key is None:
         raise ConfigError(
             "the cell asks its peers for keys: --key FILE of `voxgate keys peer`, "
             "with the roles commands and verdicts"
         )
-    own, box = load_key_pair(key), public_key_of(Path(config.security.secret_key), beside=key)
-    return {
-        zmq.CURVE_PUBLICKEY: own.public,
-        zmq.CURVE_SECRETKEY: own.secret,
-        zmq.CURVE_SERVERKEY: box,
-    }
+    return public_key_of(Path(config.security.secret_key), beside=key)
 
 
 def _granted(reply: Reply) -> Reply:

@@ -17,7 +17,7 @@ from voxgate.runtime.remote.rows import HEADINGS, Row, beat_line, verdict_row
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 LAST = 15  # verdicts that are shown
-SILENT = "silent: no heartbeat; is it served?"
+SILENT = "silent, or not understood: is it served, by this version?"
 COLOURS = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INDETERMINATE: "yellow"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import zmq
 import zmq.auth
 
 from voxgate.runtime.common.trusted.secret_file import refuse_shared
@@ -20,6 +21,24 @@ class KeyPair:
 
     public: bytes
     secret: bytes
+
+
+def peer_context(
+    peer: Path | None, box: bytes | None, is_ipv6: bool
+) -> zmq.Context[zmq.Socket[bytes]]:
+    """Every socket made of it shows the key in the file `peer` to the box, and to no other.
+
+    box: its public key (Z85); one of them None: plain sockets. Raises KeyFileError.
+    """
+    own = None if peer is None or box is None else load_key_pair(peer)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    context.setsockopt(zmq.IPV6, is_ipv6)
+    context.setsockopt(zmq.LINGER, 0)
+    if own is not None and box is not None:
+        context.setsockopt(zmq.CURVE_PUBLICKEY, own.public)
+        context.setsockopt(zmq.CURVE_SECRETKEY, own.secret)
+        context.setsockopt(zmq.CURVE_SERVERKEY, box)
+    return context
 
 
 def load_key_pair(path: Path) -> KeyPair:

@@ -22,6 +22,8 @@ from voxgate.runtime.wire.fields import (
 )
 from voxgate.runtime.wire.verdict import VerdictMessage
 
+MISSED_HEARTBEATS = 3  # so many in a row missing: the box is not there, a part is not passed
+
 
 class HeartbeatMessage(Message):
     """Topic `heartbeat.<cell>`. A robot that misses three of them treats the part as not passed."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import zmq
 
-from voxgate.runtime.wire.curve import load_key_pair
+from voxgate.runtime.wire.curve import peer_context
 
 
 class Further(NamedTuple):
@@ -56,11 +56,6 @@ class Wires:
 
 def context_for(wires: Wires) -> zmq.Context[zmq.Socket[bytes]]:
     """Every socket made of it shows the peer's key. Raises KeyFileError."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    context.setsockopt(zmq.IPV6, "[" in wires.commands)
-    if wires.key is not None and wires.box_key is not None:
-        own = load_key_pair(Path(wires.key))
-        context.setsockopt(zmq.CURVE_PUBLICKEY, own.public)
-        context.setsockopt(zmq.CURVE_SECRETKEY, own.secret)
-        context.setsockopt(zmq.CURVE_SERVERKEY, wires.box_key.encode())
-    return context
+    key = None if wires.key is None else Path(wires.key)
+    box = None if wires.box_key is None else wires.box_key.encode()
+    return peer_context(key, box, is_ipv6="[" in wires.commands)
