@@ -4,6 +4,10 @@
 # While one writes: make quick
 # The exporters of trained models need a workstation's libraries, several GB, in a place of their own:
 #   make test-export
+
+# Compiled once, not again by each of the hundreds of processes that tests start
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 
@@ -145,6 +146,7 @@ def run(names: list[str], quick: bool = False) -> None:
     suites = SUITES | LONG_SUITES | GPU_SUITES | WORKSTATION_SUITES | OPENCV4_SUITES
     if unknown := set(names) - set(suites):
         raise VoxGateError(f"no suite {sorted(unknown)}, choose from {', '.join(suites)}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a box that is installed has it compiled
     console = Console()
     console.print(machine(), highlight=False)
     for name in names or SUITES:
