@@ -117,7 +117,7 @@ class Box:
 def _content(
     calibration: Path, recipes: Path, recipe: str | None, journal: Path, producer: Path | None
 ) -> dict[str, Any]:
-    poses, commands, verdicts, frames, metrics, sensed = _free_ports(6)
+    poses, commands, verdicts, pictures, frames, metrics, sensed = free_ports(7)
     has_sensor = Calibration.load(calibration).sensor is not None
     of_camera = {"Intensity": "Mono8"} if has_sensor else BOTH
     beside = (
@@ -137,6 +137,7 @@ def _content(
             "poses": f"tcp://127.0.0.1:{poses}",
             "commands": f"tcp://127.0.0.1:{commands}",
             "verdicts": f"tcp://127.0.0.1:{verdicts}",
+            "pictures": f"tcp://127.0.0.1:{pictures}",
             "heartbeat_ms": 200,
         },
         "journal": {"path": str(journal.resolve())},
@@ -145,7 +146,7 @@ def _content(
 
 
 def _further(further: Mapping[str, Path], producer: Path | None) -> list[dict[str, Any]]:
-    ports = _free_ports(len(further))
+    ports = free_ports(len(further))
     return [
         {
             **(_network(port, name) if producer is None else _genicam(producer, BOTH, name)),
@@ -185,7 +186,8 @@ def _in_colour(camera: dict[str, Any]) -> dict[str, Any]:
     return {**camera, "colour": True, "setup": {**camera["setup"], "components": components}}
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """TCP ports of this machine that nobody has; another program may take them meanwhile."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in sockets:

@@ -28,6 +28,7 @@ class RoleName(str, Enum):
     COMMANDS = "commands"
     VERDICTS = "verdicts"
     FRAMES = "frames"
+    PICTURES = "pictures"
 
 
 @app.command()

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Role = Literal["poses", "commands", "verdicts", "frames"]
+Role = Literal["poses", "commands", "verdicts", "frames", "pictures"]
 
 
-ROLES: tuple[Role, ...] = ("poses", "commands", "verdicts", "frames")
+ROLES: tuple[Role, ...] = ("poses", "commands", "verdicts", "frames", "pictures")
 
 
 Right = Literal["operate", "recipes", "maintain"]

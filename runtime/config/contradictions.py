@@ -165,6 +165,8 @@ def _bound(config: CellConfig) -> Iterator[tuple[Key, str]]:
     yield ("sockets", "poses"), config.sockets.poses
     yield ("sockets", "commands"), config.sockets.commands
     yield ("sockets", "verdicts"), config.sockets.verdicts
+    if config.sockets.pictures is not None:
+        yield ("sockets", "pictures"), config.sockets.pictures
     for key, camera in config.devices_at():
         if isinstance(camera, NetworkCamera):
             yield (*key, "endpoint"), camera.endpoint

@@ -12,7 +12,7 @@ from voxgate.runtime.common.labels import NAME as RECIPE_NAME
 from voxgate.runtime.config.fields import NAME as CELL_NAME
 from voxgate.runtime.errors import ConfigError
 
-FRAMES_PORT, METRICS_PORT = 3, 9  # behind the first port, which poses have
+FRAMES_PORT, PICTURES_PORT, METRICS_PORT = 3, 4, 9  # behind the first port, which poses have
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,11 @@ class NewCell:
 
     def _rest(self) -> Iterator[str]:
         yield ""
-        yield "sockets:   # the box binds all three; the robot connects"
+        yield "sockets:   # the box binds them; the robot connects"
         for behind, name in enumerate(("poses", "commands", "verdicts")):
             yield f"  {name}: {self.endpoint(behind)}"
+        port = self.first_port + PICTURES_PORT
+        yield f"  pictures: tcp://127.0.0.1:{port}   # of the cameras, for `voxgate page`"
         yield ""
         yield "job:"
         yield "  deadline_ms: 30000   # start_job to verdict; later is INDETERMINATE"

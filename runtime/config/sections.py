@@ -69,11 +69,15 @@ class Recipes(Section):
 
 
 class Sockets(Section):
-    """The three sockets the box binds."""
+    """The sockets the box binds."""
 
     poses: Annotated[Endpoint, about("Poses", "SUB; the robot's PUB connects")]
     commands: Annotated[Endpoint, about("Commands", "ROUTER; the robot's REQ or DEALER connects")]
     verdicts: Annotated[Endpoint, about("Verdicts", "PUB; anyone's SUB connects")]
+    pictures: Annotated[
+        Endpoint | None,
+        about("Pictures", "PUB; who looks on (the page) connects: two small pictures a second"),
+    ] = None
     heartbeat_ms: Annotated[
         int, about("Heartbeat period", "time between heartbeats", unit="ms", low=50, high=10000)
     ] = 500

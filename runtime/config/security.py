@@ -38,7 +38,7 @@ class Peer(Section):
     roles: Annotated[
         tuple[Role, ...],
         Field(min_length=1, max_length=len(ROLES)),
-        about("Roles", "poses: may send them; commands; verdicts: may listen; frames: may send"),
+        about("Roles", "poses, frames: may send them; commands; verdicts, pictures: may listen"),
     ]
     may: Annotated[
         tuple[Right, ...],

@@ -168,6 +168,8 @@ def _endpoints(config: CellConfig) -> Iterator[tuple[Key, str]]:
     yield ("sockets", "poses"), sockets.poses
     yield ("sockets", "commands"), sockets.commands
     yield ("sockets", "verdicts"), sockets.verdicts
+    if sockets.pictures is not None:
+        yield ("sockets", "pictures"), sockets.pictures
     for key, camera in config.devices_at():
         if isinstance(camera, NetworkCamera):
             yield (*key, "endpoint"), camera.endpoint

@@ -80,6 +80,12 @@ class Job:
         """Frames that are neither placed nor rejected: for a pose, or their other half."""
         return self.frames - self.placed - self.rejected
 
+    @property
+    def is_deciding(self) -> bool:
+        """The last frame has come, or stop_job: somebody waits for the verdict."""
+        came = self.frames >= self.planned_frames
+        return came or self.stopped_ns is not None or self.finishing
+
     def next_step(self, now_ns: int) -> Step:
         """What to do at `now_ns`."""
         if now_ns >= self.expires_ns:

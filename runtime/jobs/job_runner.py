@@ -194,6 +194,11 @@ class JobRunner:
         decided = against(verdict, *forgotten) if forgotten else verdict
         self._decide(entry, decided, now_ns, self._inspection.call)
 
+    @property
+    def is_deciding(self) -> bool:
+        """Whether the verdict of the open job is waited for."""
+        return self.job is not None and self.job.is_deciding
+
     def declare(self, note: Note, now_ns: int) -> None:
         """End the job without asking the inspector: INDETERMINATE."""
         entry = self._entry

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
+JPEG = "image/jpeg"
 OURS = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
 REPORT = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 SEALED = "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

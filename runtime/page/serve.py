@@ -21,6 +21,7 @@ from voxgate.runtime.page.live import Live
 from voxgate.runtime.page.quality.archive import Archive
 from voxgate.runtime.page.quality.routes import quality_routes
 from voxgate.runtime.page.screen import STRIP, Watcher
+from voxgate.runtime.page.upkeep.live_pictures import LivePictures
 from voxgate.runtime.page.upkeep.routes import upkeep_routes
 from voxgate.runtime.remote.client import Client
 from voxgate.runtime.remote.history import last_jobs
@@ -48,8 +49,9 @@ def serve(config: CellConfig, key: Path | None = None) -> None:
         watcher = Watcher(config.cell)
         _remember(watcher, config)
         live = Live(watcher, client.listen)
+        seen = LivePictures(client.look)
         archive = Archive(config, marks_file(config.journal.path))
-        rooms = [*quality_routes(archive, door), *upkeep_routes(config, live, door)]
+        rooms = [*quality_routes(archive, door), *upkeep_routes(config, live, seen, door)]
         app = app_of(live, door, rooms, (*HERE, *page.names))
         settings = uvicorn.Config(
             app,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import zmq
 
@@ -18,11 +19,13 @@ from voxgate.runtime.errors import ConfigError, ServiceError
 from voxgate.runtime.wire.asking import ask
 from voxgate.runtime.wire.commands import CommandMessage
 from voxgate.runtime.wire.curve import peer_context, public_key_of
-from voxgate.runtime.wire.fields import MalformedMessage
+from voxgate.runtime.wire.fields import MalformedMessage, Message
 from voxgate.runtime.wire.published import (
     MISSED_HEARTBEATS,
     HeartbeatMessage,
+    PictureMessage,
     heartbeat_topic,
+    picture_topic,
     verdict_topic,
 )
 from voxgate.runtime.wire.replies import Refused, Reply
@@ -32,9 +35,9 @@ log = logging.getLogger(__name__)
 
 ANSWER_MS = 5_000  # the box answers within milliseconds, or is not there
 ANYWHERE = ("//*:", "//0.0.0.0:", "//[::]:")
+LOOK_MS = 1_000
 Said = HeartbeatMessage | VerdictMessage
-Kinds = Mapping[bytes, type[HeartbeatMessage] | type[VerdictMessage]]
-"""By topic."""
+Published = TypeVar("Published", bound=Message)
 
 
 class RemoteError(ServiceError):
@@ -95,16 +98,32 @@ class Client:
         """Heartbeats and verdicts as they come, to the client's end. None: nobody knows how it
         stands, for three heartbeats are missing, or what came is not understood, as of a newer box.
         """
-        cell = self._config.cell
-        kinds: Kinds = {
+        cell, sockets = self._config.cell, self._config.sockets
+        kinds: dict[bytes, type[HeartbeatMessage] | type[VerdictMessage]] = {
             heartbeat_topic(cell): HeartbeatMessage,
             verdict_topic(cell): VerdictMessage,
         }
-        most_ms = MISSED_HEARTBEATS * self._config.sockets.heartbeat_ms
+        return self._hear(sockets.verdicts, kinds, MISSED_HEARTBEATS * sockets.heartbeat_ms)
+
+    def look(self) -> Iterator[PictureMessage | None]:
+        """What the cameras see, as it comes, to the client's end; None: a while there was nothing.
+
+        Raises ConfigError for a cell that publishes no pictures.
+        """
+        endpoint = self._config.sockets.pictures
+        if endpoint is None:
+            raise ConfigError("the cell publishes no pictures: give sockets.pictures in its YAML")
+        kinds = {picture_topic(self._config.cell): PictureMessage}
+        return self._hear(endpoint, kinds, LOOK_MS)
+
+    def _hear(
+        self, endpoint: str, kinds: Mapping[bytes, type[Published]], most_ms: int
+    ) -> Iterator[Published | None]:
+        """Messages of these topics; None: so long there was none, or one is not understood."""
         with self._context.socket(zmq.SUB) as socket:
             for topic in kinds:
                 socket.subscribe(topic)
-            socket.connect(reachable(self._config.sockets.verdicts))
+            socket.connect(reachable(endpoint))
             while not socket.closed:
                 heard = None
                 with _until_closed(socket):
@@ -134,7 +153,7 @@ def _until_closed(socket: zmq.Socket[bytes]) -> Iterator[None]:
             raise
 
 
-def _understood(message: list[bytes], kinds: Kinds) -> Said | None:
+def _understood(message: list[bytes], kinds: Mapping[bytes, type[Published]]) -> Published | None:
     """One that was published; None where it is none of these, and the log says why."""
     try:
         topic, body = message

@@ -8,15 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-import cv2
-
-from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.report.advice import meaning_of
-from voxgate.runtime.report.view_picture import Picture
+from voxgate.runtime.report.view_picture import Picture, jpeg
 from voxgate.runtime.wire.verdict import DefectMessage, InstanceMessage, VerdictMessage
 
-JPEG_QUALITY = 85
 SIGNS = {Outcome.PASS: "&#10003;", Outcome.FAIL: "&#10007;", Outcome.INDETERMINATE: "?"}
 DEFECT_HEADINGS = (
     "no.",
@@ -200,7 +196,4 @@ def _table(head: tuple[str, ...] | None, rows: Sequence[tuple[str, ...]]) -> Ite
 
 
 def _jpeg(picture: Picture) -> str:
-    done, content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not done:
-        raise ScanError("a picture of the report cannot be written")
-    return base64.b64encode(content.tobytes()).decode()
+    return base64.b64encode(jpeg(picture)).decode()

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Picture as Seen
 from voxgate.runtime.report.recorded_volume import ScoredPoints
@@ -17,6 +18,7 @@ from voxgate.runtime.wire.verdict import DefectMessage
 
 Picture = npt.NDArray[np.uint8]  # (h, w, 3) BGR
 LARGEST_PX = 1000  # of a picture on the page
+JPEG_QUALITY = 85
 WARM = 0.5  # of the threshold: below it nothing is drawn
 HIDDEN_VOXELS = 2.0  # behind what stands in front of it
 OPACITY = 0.55
@@ -62,6 +64,14 @@ def in_bgr(image: Seen) -> Picture:
     if image.ndim == 2:
         return np.repeat(image[:, :, None], 3, axis=2)
     return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def jpeg(picture: Picture) -> bytes:
+    """As a file, for a page."""
+    done, content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not done:
+        raise ScanError("a picture cannot be written")
+    return content.tobytes()
 
 
 def _heat(picture: Picture, seeing: Seeing, scored: ScoredPoints) -> None:

@@ -13,6 +13,7 @@ from voxgate.runtime.jobs.job_runner import JobRunner
 from voxgate.runtime.jobs.verdict_book import VerdictBook
 from voxgate.runtime.service.doors import Doors
 from voxgate.runtime.service.heart import Heart
+from voxgate.runtime.service.pictures import Pictures
 from voxgate.runtime.station.desk import Desk
 from voxgate.runtime.station.reoffer import Offers, Reoffer
 from voxgate.runtime.station.state import Event
@@ -52,6 +53,7 @@ class Assembly:
             good=doors.journal.good_recipes(),
             clock=believed,
         )
+        self.pictures = Pictures(config.cell, doors.sockets)
         self.heart = Heart(self.station, self.intake, doors, self.faults)
         self.desk = Desk(
             self.station, doors.sockets.reply, metrics, self.heart.count_open, believed

@@ -13,6 +13,7 @@ import zmq
 from voxgate.runtime.common.clock import Clock
 from voxgate.runtime.common.timings import NS_PER_MS
 from voxgate.runtime.errors import ServiceError
+from voxgate.runtime.nouns import Frame
 from voxgate.runtime.records.chain import Event, Kind
 from voxgate.runtime.records.evidence_store import Written
 from voxgate.runtime.service.assembly import Assembly
@@ -91,6 +92,7 @@ class Loop:
         parts.station.tick(self._now_ns())
         if sockets.verdicts in ready and sockets.subscribed(self._offers):
             parts.reoffer.again(self._now_ns())
+        parts.pictures.tick(now_ns, parts.runner.is_deciding)
         parts.reoffer.tick(self._now_ns())
         parts.heart.tick(now_ns)
         self._due_ns = min(
@@ -150,6 +152,8 @@ class Loop:
         self._next_camera_ns = beat_ns if abs(beat_ns - next_ns) < CAMERA_POLL_NS // 2 else next_ns
         for event in self._doors.cameras.poll(now_ns):
             self._parts.station.camera_event(event, now_ns)
+            if isinstance(event, Frame):
+                self._parts.pictures.seen(event, now_ns)
 
     def _take_events(self) -> None:
         for event in self._doors.relay.take():

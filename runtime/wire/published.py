@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ from voxgate.runtime.wire.fields import (
 )
 from voxgate.runtime.wire.verdict import VerdictMessage
 
+LARGEST_PICTURE_PX = 400
+PicturePx = Annotated[int, Field(ge=1, le=LARGEST_PICTURE_PX)]
 MISSED_HEARTBEATS = 3  # so many in a row missing: the box is not there, a part is not passed
 
 
@@ -93,6 +95,29 @@ class FaultMessage(Message):
     detail: Detail
     camera: Annotated[str, Field(max_length=32)] | None = None
     job_id: Identifier | None = None
+
+
+class PictureMessage(Message):
+    """Topic `picture.<cell>` of the socket `pictures`: what a camera saw, small, for people.
+
+    At most two a second of each camera, none while a verdict is being made. Who looks is shown what
+    there is; who decides, decides by the verdict.
+    """
+
+    camera: Annotated[str, Field(max_length=32)]
+    frame_id: Annotated[int, Field(ge=0, lt=2**64, description="the camera's own count")]
+    t_host_ns: Stamp = Field(description="host monotonic clock, when the frame had come")
+    width_px: PicturePx
+    height_px: PicturePx
+    channels: Literal[1, 3] = Field(description="1: grey; 3: red, green, blue")
+    pixels: Annotated[str, Field(max_length=4 * LARGEST_PICTURE_PX**2)] = Field(
+        description="base64 of uint8, rows from the top, channels together"
+    )
+
+
+def picture_topic(cell: str) -> bytes:
+    """`picture.<cell>`."""
+    return f"picture.{cell}".encode()
 
 
 def verdict_topic(cell: str) -> bytes:

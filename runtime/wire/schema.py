@@ -19,7 +19,12 @@ from voxgate.runtime.wire.commands import (
 )
 from voxgate.runtime.wire.fields import Message
 from voxgate.runtime.wire.poses import PoseMessage
-from voxgate.runtime.wire.published import FaultMessage, HeartbeatMessage, OfferMessage
+from voxgate.runtime.wire.published import (
+    FaultMessage,
+    HeartbeatMessage,
+    OfferMessage,
+    PictureMessage,
+)
 from voxgate.runtime.wire.replies import Done, Refused, ResultReply, StateReply
 from voxgate.runtime.wire.verdict import VerdictMessage
 
@@ -27,7 +32,7 @@ _PUBLISHED: tuple[type[Message], ...] = (
     PoseMessage,
     *(PrepareRecipe, Rollback, StartJob, StopJob, Abort, Reset, GetState, GetResult, Acknowledge),
     *(Done, StateReply, ResultReply, Refused),
-    *(VerdictMessage, OfferMessage, HeartbeatMessage, FaultMessage),
+    *(VerdictMessage, OfferMessage, HeartbeatMessage, FaultMessage, PictureMessage),
 )
 
 

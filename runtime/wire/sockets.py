@@ -1,4 +1,4 @@
-"""The three sockets the box binds, made in this one file: time-outs, queues, batches."""
+"""The sockets the box binds, made in this one file: time-outs, queues, batches."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ MOST_PARTS = 64  # of a command; proxies put some before it
 POSES_WAITING = 2000  # 2 s at 1 kHz; the loop takes them as they come
 COMMANDS_WAITING = 100
 VERDICTS_WAITING = 1000  # per subscriber; who does not read loses, PUB is a mirror
+PICTURES_WAITING = 2  # per subscriber: an old picture is worth nothing
 LINGER_MS = 300  # the last verdict leaves before the process does
 KEEPALIVE_IDLE_S = 10
 KEEPALIVE_PROBES, PROBE_S = 3, 5  # a peer that says nothing 25 s long is gone, not quiet
@@ -86,7 +87,11 @@ class CellSockets:
         self._context.linger = LINGER_MS
         self._bound: list[str] = []
         self._keyed = access is not None
-        self._subscriptions = Subscriptions()
+        self._subscriptions: dict[Role, Subscriptions] = {
+            "verdicts": Subscriptions(),
+            "pictures": Subscriptions(),
+        }
+        self._looks: set[bytes] = set()
         self._door: Door | None = None
         try:
             self._door = Door(self._context, access, on_denied)
@@ -94,6 +99,11 @@ class CellSockets:
             self.commands = self._bind(zmq.ROUTER, sockets.commands, "commands")
             # a PUB that hears who subscribes
             self.verdicts = self._bind(zmq.XPUB, sockets.verdicts, "verdicts")
+            self.pictures = (
+                None
+                if sockets.pictures is None
+                else self._bind(zmq.XPUB, sockets.pictures, "pictures")
+            )
         except VoxGateError:
             self._end(linger_ms=0)
             raise
@@ -187,20 +197,38 @@ class CellSockets:
 
         A batch of what subscribers said is taken at most; who says too much is cut off.
         """
-        for _, name in () if self._door is None else self._door.take_gone():
-            self._subscriptions.gone(name)
-        found = False
+        return any([asks_for(told, topic) for told in self._told(self.verdicts, "verdicts")])
+
+    def is_looked_at(self, topic: bytes) -> bool:
+        """Whether anybody listens to `topic` of the pictures, as far as a batch tells."""
+        if self.pictures is None:
+            return False
+        for told in self._told(self.pictures, "pictures"):
+            if asks_for(told, topic):
+                self._looks.add(told[1:])
+            else:
+                self._looks.discard(told[1:])  # said by XPUB when the last one has gone
+        return bool(self._looks)
+
+    def show(self, topic: bytes, payload: bytes) -> None:
+        """A picture for everyone who looks; who is slow loses it."""
+        if self.pictures is not None:
+            self.pictures.send_multipart([topic, payload], zmq.NOBLOCK)
+
+    def _told(self, socket: zmq.Socket[bytes], role: Role) -> Iterator[bytes]:
+        """What subscribers say, a batch at most; who says too much is cut off."""
+        for of, name in () if self._door is None else self._door.take_gone():
+            if of in self._subscriptions:
+                self._subscriptions[of].gone(name)
         for _ in range(SUBSCRIPTION_BATCH):
             try:
-                frame = self.verdicts.recv(zmq.NOBLOCK, copy=False)
+                frame = socket.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                break
-            told = frame.bytes
+                return
             who = _property(frame, USER_ID if self._keyed else PEER_ADDRESS)
-            if who is not None and not self._subscriptions.heard(who, told):
-                self._cut("verdicts", who, Cause.SUBSCRIPTIONS)
-            found = found or asks_for(told, topic)
-        return found
+            if who is not None and not self._subscriptions[role].heard(who, frame.bytes):
+                self._cut(role, who, Cause.SUBSCRIPTIONS)
+            yield frame.bytes
 
     def _cut(self, role: Role, who: int | str, cause: Cause) -> None:
         if self._door is not None:
@@ -228,7 +256,7 @@ class CellSockets:
             # a robot that always says the same name must not wait for its own dead connection
             socket.set(zmq.ROUTER_HANDOVER, 1)
         else:
-            socket.sndhwm = VERDICTS_WAITING
+            socket.sndhwm = VERDICTS_WAITING if role == "verdicts" else PICTURES_WAITING
             socket.maxmsgsize = MAX_HANDSHAKE_BYTES if self._keyed else MAX_TOPIC_BYTES
             socket.set(zmq.XPUB_VERBOSE, 1)  # also of a topic that somebody else has already
         try:

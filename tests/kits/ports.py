@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import socket
-from contextlib import ExitStack
 
-SHOWN = re.compile(r"\b(?:556[0-3]|9464)\b")
+from voxgate.sim.box import free_ports
+
+__all__ = ["free_ports", "listens", "with_free_ports"]
+SHOWN = re.compile(r"\b(?:556[0-6]|9464)\b")
 
 
 def with_free_ports(page: str) -> str:
@@ -14,15 +16,6 @@ def with_free_ports(page: str) -> str:
     shown = sorted(set(SHOWN.findall(page)))
     free = dict(zip(shown, map(str, free_ports(len(shown))), strict=True))
     return SHOWN.sub(lambda found: free[found[0]], page)
-
-
-def free_ports(count: int) -> list[int]:
-    """So many that nobody has now."""
-    with ExitStack() as stack:
-        taken = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in taken:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in taken]
 
 
 def listens(port: int) -> bool:

@@ -104,6 +104,8 @@ class Sockets:
         self.asked: deque[Request] = deque()
         self.replies: deque[Reply] = deque()
         self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.looked_at = False
+        self.shown: list[dict[str, Any]] = []
 
     def take_pose(self) -> bytes:
         return self.sent.popleft()
@@ -125,6 +127,12 @@ class Sockets:
 
     def take_cut(self) -> list[CutOff]:
         return []
+
+    def is_looked_at(self, topic: bytes) -> bool:
+        return self.looked_at
+
+    def show(self, topic: bytes, payload: bytes) -> None:
+        self.shown.append(json.loads(payload))
 
     def publish(self, topic: bytes, payload: bytes) -> None:
         self.heard.append((topic.decode(), json.loads(payload)))

@@ -1,5 +1,6 @@
 // How the cell and its machine stand: asked again every second while somebody looks.
 import { $, ask, begin, change, element, words } from "/assets/common.js";
+import { look } from "/assets/live.js";
 
 const SIGNS = { green: "\u2713", yellow: "!", red: "\u2717", off: "\u2013" };
 const PERIOD_MS = 1000;
@@ -36,7 +37,7 @@ async function pictures() {
   const job = await (await ask(api)).json();
   const link = element("a", { href: `/jobs/${encodeURIComponent(last)}` }, last);
   const shown = job.views.map((each, at) => element("img", { src: `${api}/seen/${at}`, alt: each.caption, loading: "lazy" }));
-  $("#pictures").replaceChildren(element("p", { class: "quiet" }, `${words.last_seen} `, link), ...shown);
+  $("#last").replaceChildren(element("p", { class: "quiet" }, `${words.last_seen} `, link), ...shown);
 }
 
 async function calibration() {
@@ -69,6 +70,7 @@ await begin();
 document.title = `VoxGate: ${words.page_maintenance}`;
 $("#examine").addEventListener("click", examine);
 await follow();
+look();
 for (const part of [pictures, calibration]) {
   try { await part(); } catch (error) { $("#said").textContent = error.message; }
 }

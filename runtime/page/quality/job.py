@@ -15,10 +15,9 @@ from voxgate.runtime.page.quality.archive import Archive
 from voxgate.runtime.remote.marks import marks_in
 from voxgate.runtime.report.advice import meaning_of
 from voxgate.runtime.report.recorded_views import RecordedViews
-from voxgate.runtime.report.view_picture import LARGEST_PX, in_bgr
+from voxgate.runtime.report.view_picture import LARGEST_PX, in_bgr, jpeg
 from voxgate.runtime.wire.verdict import VerdictMessage
 
-JPEG_QUALITY = 85
 MOST_POINTS = 2_000_000  # 32 MB to a browser
 
 
@@ -46,7 +45,7 @@ def seen_picture(archive: Archive, job_id: str, number: int) -> bytes:
     views = archive.views(job_id)
     if number >= len(views.seen):
         raise ScanError(f"{job_id}: has {len(views.seen)} views")
-    return _jpeg(views.picture(views.seen[number]))
+    return jpeg(views.picture(views.seen[number]))
 
 
 def golden_picture(archive: Archive, job_id: str, number: int) -> bytes:
@@ -59,7 +58,7 @@ def golden_picture(archive: Archive, job_id: str, number: int) -> bytes:
     images = archive.golden(views.verdict).images.get(view.frame.camera, ())
     if planned >= len(images):
         raise ScanError(f"{views.verdict.recipe}: keeps no golden views")
-    return _jpeg(_small(in_bgr(images[planned])))
+    return jpeg(_small(in_bgr(images[planned])))
 
 
 def volume(archive: Archive, job_id: str) -> bytes:
@@ -123,10 +122,3 @@ def _small(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return image
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _jpeg(picture: npt.NDArray[np.uint8]) -> bytes:
-    done, content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not done:
-        raise ScanError("a picture cannot be written")
-    return content.tobytes()

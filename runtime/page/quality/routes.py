@@ -18,11 +18,11 @@ from voxgate.runtime.page.quality import job, search
 from voxgate.runtime.page.quality.archive import Archive
 from voxgate.runtime.page.quality.asked import is_identifier
 from voxgate.runtime.page.quality.second_opinion import second_opinion
-from voxgate.runtime.page.sealed import REPORT, html, raw, told
+from voxgate.runtime.page.sealed import JPEG, REPORT, html, raw, told
 from voxgate.runtime.remote.marks import Judged, Mark, put_mark
 from voxgate.runtime.report.job_report import report
 
-JPEG, POINTS = "image/jpeg", "application/octet-stream"
+POINTS = "application/octet-stream"
 Picture = Callable[[Archive, str, int], bytes]
 
 

@@ -17,9 +17,10 @@ from voxgate.runtime.page.assets_folder import asset
 from voxgate.runtime.page.door.door import Door, Said
 from voxgate.runtime.page.door.visitor import Visitor
 from voxgate.runtime.page.live import Live
-from voxgate.runtime.page.sealed import html, told
+from voxgate.runtime.page.sealed import JPEG, html, raw, told
 from voxgate.runtime.page.upkeep.calibration import calibration_report
 from voxgate.runtime.page.upkeep.figures import figures
+from voxgate.runtime.page.upkeep.live_pictures import LivePictures
 from voxgate.runtime.recipe.store import stored
 from voxgate.runtime.remote.history import last_jobs
 
@@ -27,7 +28,7 @@ SEEN_BY_THE_PAGE = ("calibration", "recipes", "evidence")
 """Rows of the cell that need neither its keys nor its ports."""
 
 
-def upkeep_routes(config: CellConfig, live: Live, door: Door) -> list[Route]:
+def upkeep_routes(config: CellConfig, live: Live, seen: LivePictures, door: Door) -> list[Route]:
     """Of one cell."""
     one_at_a_time = Lock()
 
@@ -42,6 +43,12 @@ def upkeep_routes(config: CellConfig, live: Live, door: Door) -> list[Route]:
 
     def calibration(request: Request, visitor: Visitor) -> Response:
         return told(calibration_report(*config.calibrations.values()))
+
+    def pictures(request: Request, visitor: Visitor) -> Response:
+        return told({"cameras": seen.ages()})
+
+    def picture(request: Request, visitor: Visitor) -> Response:
+        return raw(seen.jpeg(request.path_params["camera"]), JPEG)
 
     def last_seen(request: Request, visitor: Visitor) -> Response:
         found = last_jobs(config.journal.path, 1)
@@ -59,6 +66,8 @@ def upkeep_routes(config: CellConfig, live: Live, door: Door) -> list[Route]:
         Route("/maintenance", door.shows(Role.MAINTENANCE, page, is_page=True)),
         Route("/api/state", door.shows(Role.MAINTENANCE, state)),
         Route("/api/calibration", door.shows(Role.MAINTENANCE, calibration)),
+        Route("/api/pictures", door.shows(Role.MAINTENANCE, pictures)),
+        Route("/api/pictures/{camera}/{number:int}", door.shows(Role.MAINTENANCE, picture)),
         Route("/api/last", door.shows(Role.MAINTENANCE, last_seen)),
         Route("/api/examine", door.changes(Role.MAINTENANCE, examined), methods=["POST"]),
     ]

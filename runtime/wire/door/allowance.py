@@ -25,13 +25,15 @@ class Allowance:
     looks: int = 3
 
 
+# some topics at the beginning, then only the pings of its socket
+_LISTENS = Allowance(64 * KIB, 4 * KIB, unread_bytes=4 * KIB, looks=1)
 ALLOWANCES: Mapping[Role, Allowance] = {
     # a robot at 1 kHz sends 270 kB/s; after a stall its queue of some seconds comes at once
     "poses": Allowance(1024 * KIB, 512 * KIB),
     # a command is at most 4 KiB, and is answered before the next one makes sense
     "commands": Allowance(128 * KIB, 64 * KIB),
-    # some topics at the beginning, then only the pings of its socket
-    "verdicts": Allowance(64 * KIB, 4 * KIB, unread_bytes=4 * KIB, looks=1),
+    "verdicts": _LISTENS,
+    "pictures": _LISTENS,
 }
 """Of what the service binds; frames are as large as the camera's, see cameras.network."""
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.browser import browser
 from tests.kits.good_part import passes_next
 from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import PageProcess, page_process
 from tests.kits.robot_kit import Robot
+from voxgate.benchmarks.line.browser import browser
 from voxgate.runtime.page.words import WORDS
 
 PHONE = (360, 640)  # pixels

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.browser import browser
 from tests.kits.cell_kit import write_cell
 from tests.kits.certificate import certificate_in
 from tests.kits.journalled import passing_verdict, record
 from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import Answer, PageProcess, page_process
+from voxgate.benchmarks.line.browser import browser
 from voxgate.runtime.common.people.accounts import put_account
 from voxgate.runtime.common.people.role import Role
 from voxgate.runtime.config.cell import check_config, load_cell

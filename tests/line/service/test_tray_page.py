@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.browser import Page, browser
 from tests.kits.cell_kit import until
 from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import page_process
 from tests.kits.tray_of_parts import Box as Block
 from tests.kits.tray_of_parts import Tray, regular, with_box, write
+from voxgate.benchmarks.line.browser import Page, browser
 from voxgate.export.reference.neighbours import export_neighbours
 from voxgate.runtime.records.evidence_folder import kept_in
 from voxgate.runtime.report.job_report import report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from voxgate.runtime.wire.poses import TOPIC_POSE
 from voxgate.runtime.wire.sockets import MAX_IN_BYTES, CellSockets, Envelope, Request
 
 Connect = Callable[[int, str], "zmq.Socket[bytes]"]
+TOPIC = b"picture.c"
 
 
 def endpoints(folder: Path, **changes: object) -> Sockets:
@@ -120,3 +122,65 @@ def test_topic_that_only_begins_like_pose_is_no_pose(
 def _poses(sockets: CellSockets) -> list[bytes]:
     """What the poller tells of, as the service's loop takes it."""
     return [sockets.take_pose()] if sockets.poses.poll(10) else []
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_pictures(folder: Path) -> Iterator[CellSockets]:
+    sockets = CellSockets(endpoints(folder, pictures=f"ipc://{folder}/pictures"))
+    yield sockets
+    sockets.close()
+
+
+def test_nobody_is_shown_pictures_or_who_left_still_is(
+    with_pictures: CellSockets, connect: Connect
+) -> None:
+    sockets = with_pictures
+    assert not sockets.is_looked_at(TOPIC)
+    lookers = [connect(zmq.SUB, "pictures") for _ in range(2)]
+    for looker in lookers:
+        looker.subscribe(TOPIC)
+    until(lambda: sockets.is_looked_at(TOPIC), "somebody who looks")
+    lookers[0].close(linger=0)
+    sockets.show(TOPIC, b"picture")
+    assert lookers[1].recv_multipart() == [TOPIC, b"picture"]
+    assert sockets.is_looked_at(TOPIC), "the other one still looks"
+    lookers[1].unsubscribe(TOPIC)
+    until(lambda: not sockets.is_looked_at(TOPIC), "nobody who looks")
+
+
+def test_who_looks_for_something_else_has_pictures_made(
+    with_pictures: CellSockets, connect: Connect
+) -> None:
+    looker = connect(zmq.SUB, "pictures")
+    looker.subscribe(b"picture.other")
+    looker.subscribe(TOPIC)
+    until(lambda: with_pictures.is_looked_at(TOPIC), "somebody who looks")
+    looker.unsubscribe(TOPIC)
+    until(lambda: not with_pictures.is_looked_at(TOPIC), "nobody who looks")
+
+
+def test_who_does_not_read_is_kept_pictures_or_holds_the_box_up(
+    with_pictures: CellSockets, connect: Connect
+) -> None:
+    """A hundred of 1 MB: none of them is waited for, few of them are kept."""
+    looker = connect(zmq.SUB, "pictures")
+    looker.rcvhwm = 1
+    looker.subscribe(TOPIC)
+    until(lambda: with_pictures.is_looked_at(TOPIC), "somebody who looks")
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(100):
+        with_pictures.show(TOPIC, bytes(1_000_000))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 50_000
+    display = connect(zmq.SUB, "verdicts")
+    display.subscribe(b"verdict.c")
+    until(lambda: with_pictures.subscribed(b"verdict.c"), "a display")
+    with_pictures.publish(b"verdict.c", b"PASS")
+    assert display.recv_multipart() == [b"verdict.c", b"PASS"]
+
+
+def test_a_cell_without_that_socket_shows_pictures(sockets: CellSockets) -> None:
+    sockets.show(TOPIC, b"picture")
+    assert not sockets.is_looked_at(TOPIC)

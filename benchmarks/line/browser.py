@@ -9,14 +9,16 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.kits.cell_kit import until
+from voxgate.runtime.errors import ServiceError
 
 TO_BROWSER, FROM_BROWSER = 3, 4  # descriptors that --remote-debugging-pipe reads and writes
+PATIENCE_S, PERIOD_S = 60.0, 0.01
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe")
 
 
@@ -49,14 +51,17 @@ class Page:
 
     def value(self, expression: str) -> Any:
         """What this JavaScript is there."""
-        said = self._ask(
-            "Runtime.evaluate", self._session, expression=expression, returnByValue=True
-        )
+        asked = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        said = self._ask("Runtime.evaluate", self._session, **asked)
         return said["result"].get("value")
 
     def wait_for(self, expression: str) -> None:
-        """Until it is true there."""
-        until(lambda: self.value(f"Boolean({expression})"), expression)
+        """Until it is true there. Raises TimeoutError."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not self.value(f"Boolean({expression})"):
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"{expression}: not within {PATIENCE_S:g} s")
+            time.sleep(PERIOD_S)
 
     def press(self, key: str) -> None:
         """A key, as a person without a mouse does."""
@@ -97,7 +102,8 @@ class Page:
 def browser(profile: Path, *more: str) -> Iterator[Page]:
     """A tab of a fresh browser; profile: an empty folder; more: options of its own."""
     chromium = shutil.which("chromium")
-    assert chromium is not None
+    if chromium is None:
+        raise ServiceError("no browser: apt-get install chromium")
     theirs_read, write_fd = os.pipe()
     read_fd, theirs_write = os.pipe()
     script = f'exec "$@" {TO_BROWSER}<&{theirs_read} {FROM_BROWSER}>&{theirs_write}'
