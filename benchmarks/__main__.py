@@ -79,6 +79,10 @@ SUITES = {
         "line.floods",
         "heartbeat, verdict and memory while a peer floods, and at 960 denied handshakes a second",
     ),
+    "page": Suite(
+        "line.page",
+        "the page: first paint with 100,000 jobs, a job's 3D view, what it costs, ten viewers",
+    ),
     "switch": Suite(
         "line.switch",
         "another recipe beside live jobs: what it costs the verdict, how long a change takes",
