@@ -19,7 +19,7 @@ import numpy.typing as npt
 from voxgate.export.packing.package import RecipeParts, ReferenceViews, recipe_of
 from voxgate.export.progress import Bar
 from voxgate.export.reference.filter_bank import UNSTEADY
-from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.expected import SPREAD_UNIT_MM, ExpectedView
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.fusion.host import Described
@@ -28,7 +28,6 @@ from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import GreyImage, Note, Outcome, Picture, Verdict, View
 from voxgate.runtime.pixels.colour import grey_and_colour
-from voxgate.runtime.recipe.contents import SPREAD_UNIT_MM
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import lost_frames, views_of
 from voxgate.runtime.transforms import Transform, apply
@@ -65,6 +64,7 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
     most = _none_of(parts.reference)
     calibration = open_scan(scans[0]).calibration
     with closing(Inspector.open(recipe_of(parts), calibration, DEFAULTS.limits)) as inspector:
+        inspector.keeps_shape = True
         for scan in scans:
             bar.say(f"learn from {scan.name}")
             verdict = inspector.inspect(_arrivals(scan))

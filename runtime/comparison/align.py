@@ -155,7 +155,7 @@ def _voting(pairs: Sequence[_Pair], rays: Rays) -> list[_Pair]:
 def _normals(golden: ExpectedView, points_part_mm: Matrix, rays: Rays) -> Matrix:
     """(n, 3) of the golden surface where points (n, 3) of a part in its place fall; part frame."""
     pixels = np.rint(rays.project(apply(invert(golden.part_from_camera), points_part_mm)))
-    height, width = golden.measured.shape
+    height, width = golden.depth_mm.shape
     i, j = np.clip(pixels, 0, (width - 1, height - 1)).astype(np.int64).T
     return np.asarray(golden.plane[j, i, :3] @ golden.part_from_camera[:3, :3].T)
 

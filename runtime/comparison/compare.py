@@ -122,12 +122,9 @@ def compare(
             expected.gloss,
             expected.depth_mm,
             expected.plane,
-            expected.measured,
-            expected.shown,
-            expected.near_part,
-            expected.steady,
+            expected.known,
             expected.rough_mm,
-            expected.spread_mm,
+            expected.spread,
             STEADY_BELIEVED_MM,
             VANISHED_MM,
             reference,
@@ -213,7 +210,7 @@ def explain(
             t = _rows(invert(other.part_from_camera) @ reference_from_camera)
             explain_elsewhere(
                 *(span, found.doubtful, depth, rx, ry, t, lens),
-                *(other.plane, other.farthest_mm, deviation),
+                *(other.plane, other.depth_mm, deviation),
             )
 
     crew.run(part)

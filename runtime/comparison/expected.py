@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -21,6 +22,14 @@ STEADY_MM = 0.2  # four sigma of the sensor; fillets and edges bend by more
 ROUGH_PX = 5  # an edge reaches two pixels further, as the window does that planes are fitted in
 LEAST_PX = 3  # of a window against an edge: it flickers by a pixel at any resolution
 FREE_MM = 3.5  # edges flicker by a pixel, and a shift of the part moves them by three
+SPREAD_UNIT_MM = 0.01  # of a count in a byte: up to 2.5 mm
+
+# What is known of a pixel, as bits: the sensor had a return; one from the part; none, but the
+# picture shows the part, and the depth is as other views tell it, good enough to compare pictures;
+# it lies on the part or in a rim around it; the planes around continue each other, no edge is here.
+RETURNED, MEASURED, SHOWN, NEAR, STEADY = 1, 2, 4, 8, 16
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,17 +39,12 @@ class ExpectedView:
     image: (h, w) uint8, distorted like every image.
     gloss: (h, w) uint8, grey levels by which this surface point changes from view to view.
     plane: (h, w, 4) float32 (n, d) with n . X = d for surface points X, golden camera frame, mm;
-        n points at the camera; n = 0 and d = -inf, infinitely far, where no surface is known.
+        n points at the camera, and is 0 where no surface is known.
     depth_mm: (h, w) float32, complete: where the sensor had no return, that of the nearest pixel.
-    farthest_mm: (h, w) float32, the most of it within a pixel around.
-    returned, measured: (h, w) bool, where the sensor had a return at all, and from the part.
-    shown: (h, w) bool, where the picture shows the part and the sensor had no return; the depth is
-        as other views tell it, good enough to compare pictures.
-    near_part: (h, w) uint8, 1 on the part and in a rim around it.
-    free_mm: (h, w) float32, depth up to which the ray and its neighbours met nothing; 0 unknown.
-    steady: (h, w) uint8, 1 where the planes around continue each other: no edge is here.
-    spread_mm: (h, w) float32, what the shape of good parts may differ by, in full, to score less
-        than the threshold; 0 where nobody taught it.
+    known: (h, w) uint8, what is known of each pixel: RETURNED, MEASURED, SHOWN, NEAR, STEADY.
+    measured_px: how many are MEASURED.
+    spread: (h, w) uint8, what the shape of good parts may differ by, in full, to score less than
+        the threshold, in SPREAD_UNIT_MM; 0 where nobody taught it.
     rough_mm: (h, w) float32, by how much the surface leaves the planes around, so that a little
         misplacement shows as a deviation; infinite beside what has no plane.
     pixel_mm: what a pixel spans on the part, where it stands square to the view; the median.
@@ -53,15 +57,10 @@ class ExpectedView:
     gloss: GreyImage
     plane: npt.NDArray[np.float32]
     depth_mm: DepthMap
-    farthest_mm: DepthMap
-    returned: npt.NDArray[np.bool_]
-    measured: npt.NDArray[np.bool_]
-    shown: npt.NDArray[np.bool_]
-    near_part: npt.NDArray[np.uint8]
-    free_mm: DepthMap
-    steady: npt.NDArray[np.uint8]
+    known: npt.NDArray[np.uint8]
+    measured_px: int
     rough_mm: npt.NDArray[np.float32]
-    spread_mm: npt.NDArray[np.float32]
+    spread: npt.NDArray[np.uint8]
     pixel_mm: float
     part_from_camera: Transform
     table_z_mm: float
@@ -78,6 +77,26 @@ class ExpectedView:
         """By which shape is judged."""
         return self if self.sensed is None else self.sensed
 
+    @property
+    def returned(self) -> Mask:
+        """(h, w) where the sensor had a return."""
+        return (self.known & RETURNED) > 0
+
+    @property
+    def measured(self) -> Mask:
+        """(h, w) where it had one from the part."""
+        return (self.known & MEASURED) > 0
+
+    @property
+    def shown(self) -> Mask:
+        """(h, w) where the picture alone shows the part."""
+        return (self.known & SHOWN) > 0
+
+    @property
+    def free_radius_px(self) -> int:
+        """Of the window in which all rays must have passed a point to prove it free."""
+        return odd_px(FREE_MM, self.pixel_mm, LEAST_PX) // 2
+
 
 def expect(
     picture: Picture,
@@ -87,7 +106,7 @@ def expect(
     table_z_mm: float,
     gloss: GreyImage | None = None,
     shown_mm: DepthMap | None = None,
-    spread_mm: npt.NDArray[np.float32] | None = None,
+    spread: npt.NDArray[np.uint8] | None = None,
 ) -> ExpectedView:
     """Fit the planes of one golden view, grey or in colour; offline or at load, some 50 ms.
 
@@ -106,7 +125,6 @@ def expect(
     if not measured.any():
         raise ValueError("the golden view has no depth on the part")
     plane = np.zeros((*depth.shape, 4), np.float32)
-    plane[..., 3] = -np.inf
     fit_planes(depth, measured, rays.x, rays.y, plane)
     rough_mm = np.full(depth.shape, np.inf, np.float32)
     measure_roughness(plane, rays.x, rays.y, rough_mm)
@@ -115,22 +133,19 @@ def expect(
     pixel_mm = float(np.median(depth[measured]) / rays.lens[0])
     rim_px = 2 * window_px(SURROUND_MM, pixel_mm) + 1
     rim = np.ones((rim_px, rim_px), np.uint8)
-    complete = nearest_known(np.where(shown, silent, depth))
+    near = cv2.dilate((measured | shown).view(np.uint8), rim) > 0
+    said = {RETURNED: depth > 0, MEASURED: measured, SHOWN: shown, NEAR: near}
+    said[STEADY] = rough_mm <= STEADY_MM
     return ExpectedView(
         image=np.require(image, np.uint8, ["C", "W"]),
         gloss=np.require(np.zeros_like(image) if gloss is None else gloss, np.uint8, ["C", "W"]),
         plane=plane,
-        depth_mm=complete,
-        farthest_mm=np.asarray(cv2.dilate(complete, np.ones((3, 3), np.uint8)), np.float32),
-        returned=depth > 0,
-        measured=measured,
-        shown=shown,
-        free_mm=_free(depth, odd_px(FREE_MM, pixel_mm, LEAST_PX)),
-        steady=(rough_mm <= STEADY_MM).view(np.uint8),
+        depth_mm=nearest_known(np.where(shown, silent, depth)),
+        known=_together(said, depth.shape),
+        measured_px=int(np.count_nonzero(measured)),
         rough_mm=_reaching(rough_mm),
-        spread_mm=np.zeros_like(rough_mm) if spread_mm is None else _own(spread_mm),
+        spread=np.zeros(depth.shape, np.uint8) if spread is None else _own(spread),
         pixel_mm=pixel_mm,
-        near_part=np.asarray(cv2.dilate((measured | shown).view(np.uint8), rim), np.uint8),
         part_from_camera=part_from_camera,
         table_z_mm=table_z_mm,
         colour=None if colour is None else np.require(colour, np.uint8, ["C", "W"]),
@@ -146,21 +161,21 @@ def height_mm(
     return height
 
 
-def _own(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return np.require(plane, np.float32, ["C", "W"])
+def _own(counts: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.require(counts, np.uint8, ["C", "W"])
+
+
+def _together(said: Mapping[int, Mask], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """(h, w) the bits that are set where their masks are."""
+    known = np.zeros(shape, np.uint8)
+    for bit, mask in said.items():
+        known[mask] |= bit
+    return known
 
 
 def _reaching(rough_mm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The most within ROUGH_PX."""
     return np.asarray(cv2.dilate(rough_mm, np.ones((ROUGH_PX, ROUGH_PX), np.uint8)), np.float32)
-
-
-def _free(depth_mm: DepthMap, size_px: int) -> DepthMap:
-    """The least depth in a window around each pixel; 0 where one of them had no return."""
-    window = np.ones((size_px, size_px), np.uint8)
-    known = np.nan_to_num(depth_mm, nan=0.0)
-    free = cv2.erode(known, window, borderType=cv2.BORDER_CONSTANT, borderValue=0.0)
-    return np.asarray(free, np.float32)
 
 
 def nearest_known(depth_mm: DepthMap) -> DepthMap:

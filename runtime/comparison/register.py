@@ -20,9 +20,10 @@ from voxgate.runtime.comparison.compare import (
     surface_points,
 )
 from voxgate.runtime.comparison.expected import LEAST_PX, STEADY_MM, ExpectedView, expect
-from voxgate.runtime.comparison.register_kernels import GONE, LOST, SHOWN
+from voxgate.runtime.comparison.register_kernels import GONE, LOST, UNMEASURED
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.comparison.strangers import add_strangers
+from voxgate.runtime.comparison.strangers import warm_up as warm_up_strangers
 from voxgate.runtime.comparison.surface_score import SCORE_MAX, surface_score
 from voxgate.runtime.geometry.brought import as_seen
 from voxgate.runtime.geometry.rays import Rays
@@ -137,7 +138,7 @@ def _shape(
         lost=_whole(lost, found),
         lost_weight=np.where(missed[lost], weight, 0).astype(np.float32),
         moved_mm=refined.moved_mm,
-        blind=float(silent.sum() / expected.measured.sum()),
+        blind=float(silent.sum() / expected.measured_px),
         unknown_mm2=unknown_mm2,
         pixel_mm=pixel_mm,
         colour=found.colour,
@@ -196,7 +197,7 @@ def _lost(silent: Mask, cut: Found, expected: ExpectedView, asked: Asked) -> tup
     missed = silent if asked.narrow else opened(silent, expected.pixel_mm)
     if not asked.shown:
         return missed, missed
-    unseen = silent | (cut.kind == SHOWN)
+    unseen = silent | (cut.kind == UNMEASURED)
     wide = unseen if asked.narrow else opened(unseen, expected.pixel_mm)
     return missed, wide | _off_edges(silent, cut, expected)
 
@@ -267,3 +268,4 @@ def warm_up(crew: Crew) -> None:
     golden = expect(image, depth, rays, np.eye(4), 0.0)
     view = View(0, image, np.eye(4), 0.0, depth + np.float32(1.0))
     register(view, 0, (golden, golden), rays, np.eye(4), crew)
+    warm_up_strangers(golden, rays)

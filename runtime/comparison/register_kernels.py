@@ -7,6 +7,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from voxgate.runtime.comparison.expected import (
+    MEASURED,
+    NEAR,
+    RETURNED,
+    SHOWN,
+    SPREAD_UNIT_MM,
+    STEADY,
+)
 from voxgate.runtime.comparison.row_kernels import find_part, map_point, map_row
 
 # A deviation within the sensor's noise (three sigma) is believed at once. A larger one is looked
@@ -19,17 +27,20 @@ HIDDEN_MM = 2.0  # a point this far behind what another view saw is hidden from 
 SURELY_HIDDEN_MM = 5.0  # whatever the slope of what hides it: no plane there says a word about it
 SAME_DEPTH_MM = 2.0  # moves a point by less than a hundredth of a pixel
 EDGE_ON = 0.3  # cosine between ray and normal: 73 degrees
+SPREAD_MM = np.float32(SPREAD_UNIT_MM)
 # kinds of pixels
 LOST = 1  # the golden scan had a return, this view has none
 GONE = 2  # another surface is seen, far behind the expected one
-SHOWN = 3  # neither had a return; both have pictures
+UNMEASURED = 3  # neither had a return; both have pictures
+FAR, NOT_FREE = np.float32(np.inf), np.float32(0.0)
 NOWHERE = np.float32(-2.0)  # of a pixel's place in the golden picture: it is compared with none
 
 
 @njit(inline="always")
 def _distance(plane, j, i, x, y, z):
     """Signed distance of a point to the plane of one golden pixel; infinite where there is none."""
-    return plane[j, i, 0] * x + plane[j, i, 1] * y + plane[j, i, 2] * z - plane[j, i, 3]
+    along = plane[j, i, 0] * x + plane[j, i, 1] * y + plane[j, i, 2] * z
+    return along - plane[j, i, 3] if plane[j, i, 2] != 0.0 else FAR
 
 
 @njit(inline="always")
@@ -54,6 +65,19 @@ def _edge_on(plane, j, i, x, y, z):
     plane like that is near every point of the ray, and says nothing of how deep it lies."""
     facing = -(plane[j, i, 0] * x + plane[j, i, 1] * y + plane[j, i, 2] * z)
     return plane[j, i, 2] != 0.0 and facing < np.float32(EDGE_ON) * np.sqrt(x * x + y * y + z * z)
+
+
+@njit(inline="always")
+def _surely_hidden(golden_depth, j, i, z):
+    """Whether a point at depth z lies behind all that a golden view met within a pixel around."""
+    if not z > golden_depth[j, i] + SURELY_HIDDEN_MM:
+        return False
+    height, width = golden_depth.shape
+    for b in range(max(int(j) - 1, 0), min(int(j) + 2, height)):
+        for a in range(max(int(i) - 1, 0), min(int(i) + 2, width)):
+            if not z > golden_depth[b, a] + SURELY_HIDDEN_MM:
+                return False
+    return True
 
 
 @njit(inline="always")
@@ -136,10 +160,7 @@ def compare_view(
     golden_gloss,
     golden_depth,
     plane,
-    measured,
-    shown,
-    near_part,
-    steady,
+    known,
     rough,
     spreads,
     steady_mm,
@@ -162,8 +183,8 @@ def compare_view(
     part_t, table_t: golden_from_test, three rows as one tuple, for the part, which moved, and the
     table, which did not. part_up, golden_up: z in the part frame of a point of the test / golden
     camera, as tuples; tuples, because numbers of an array would be read again for every pixel.
-    steady: golden pixels without an edge near them (see plane_kernels): a small deviation there
-    is the surface's own, and nothing explains it away.
+    known: what is known of the golden pixels, as bits (see ExpectedView): a small deviation where
+    it is STEADY is the surface's own, and nothing explains it away. spreads: in SPREAD_UNIT_MM.
     Written: reference and gloss (uint8; the image itself and 0 where there is nothing to compare
     with), deviation (mm, else NaN), roughness and spread (mm, of the golden surface there, else
     infinite and 0), kind or 0; and under a kind, pixel (golden pixel number) and same_view: the
@@ -189,10 +210,10 @@ def compare_view(
             sampled[y] = NOWHERE
         find_part(depth[y], rx[y], ry[y], part_up, table_z, on_part)
         lo = 0
-        while lo < width and not (on_part[lo] or near_part[y, lo]):
+        while lo < width and not (on_part[lo] or known[y, lo] & NEAR):
             lo += 1
         hi = width
-        while hi > lo and not (on_part[hi - 1] or near_part[y, hi - 1]):
+        while hi > lo and not (on_part[hi - 1] or known[y, hi - 1] & NEAR):
             hi -= 1
         bounds[y, 0] = lo
         bounds[y, 1] = hi
@@ -226,10 +247,11 @@ def compare_view(
                     sampled[y, x, 1] = v
             else:
                 # no return, or the table where the part may have been
-                if near_part[y, x] == 0:
+                own = known[y, x]
+                if own & NEAR == 0:
                     continue
                 d = depth[y, x]
-                if d > 0.0 and not (measured[y, x] and d > golden_depth[y, x] + TABLE_BEHIND_MM):
+                if d > 0.0 and not (own & MEASURED and d > golden_depth[y, x] + TABLE_BEHIND_MM):
                     continue
                 there_u, there_v = _expected_pixel(
                     x, y, rx, ry, lens, part_t, table_t, golden_up, table_z, golden_depth
@@ -238,7 +260,8 @@ def compare_view(
                 if not _inside(u, v, width, height):
                     continue
                 j, i = _pixel(v), _pixel(u)
-                if not (measured[j, i] or (shown[j, i] and not d > 0.0)):
+                there = known[j, i]
+                if not (there & MEASURED or (there & SHOWN and not d > 0.0)):
                     continue
                 reference[y, x] = _sample(golden_image, u, v)
                 gloss[y, x] = golden_gloss[j, i]
@@ -247,13 +270,13 @@ def compare_view(
                     sampled[y, x, 1] = v
                 if not d > 0.0:
                     pixel[y, x] = j * width + i
-                    kind[y, x] = LOST if measured[j, i] else SHOWN
+                    kind[y, x] = LOST if there & MEASURED else UNMEASURED
                     continue
                 at_x, at_y, at_z, _, _ = map_point(part_t, rx[y, x], ry[y, x], d, lens)
                 px, py, pz = np.float32(at_x), np.float32(at_y), np.float32(at_z)
             j, i = _pixel(v), _pixel(u)
             distance = _distance(plane, j, i, px, py, pz)
-            doubted = not abs(distance) <= (steady_mm if steady[j, i] else BELIEVED_MM)
+            doubted = not abs(distance) <= (steady_mm if known[j, i] & STEADY else BELIEVED_MM)
             if doubted:
                 distance = _nearest(plane, j, i, px, py, pz, distance)
             if on_part[x] and abs(distance) > BELIEVED_MM:
@@ -264,8 +287,8 @@ def compare_view(
                 if on_part[x]:
                     deviation[y, x] = distance
                     roughness[y, x] = rough[j, i]
-                    spread[y, x] = spreads[j, i]
-                if distance < -vanished_mm and measured[j, i]:
+                    spread[y, x] = np.float32(spreads[j, i]) * SPREAD_MM
+                if distance < -vanished_mm and known[j, i] & MEASURED:
                     kind[y, x] = GONE
                     pixel[y, x] = j * width + i
                     same_view[y, x] = distance
@@ -276,11 +299,10 @@ def compare_view(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, farthest, deviation):
+def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, golden_depth, deviation):
     """Lower the deviation of chosen pixels (flat numbers) that another golden view explains.
 
-    t (4, 4) other_golden_from_test; depth, rx, ry, deviation are flat. farthest (h, w): the most
-    that the golden view's depth is within a pixel around, mm.
+    t (4, 4) other_golden_from_test; depth, rx, ry, deviation are flat; golden_depth (h, w).
     """
     height, width = plane.shape[0], plane.shape[1]
     for n in range(span[0], span[1]):
@@ -291,7 +313,7 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, farthest, dev
         x, y, z, u, v = map_point(t, rx[p], ry[p], depth[p], lens)
         if z > 0.0 and _inside(u, v, width, height):
             j, i = _pixel(v), _pixel(u)
-            if z > farthest[j, i] + SURELY_HIDDEN_MM:
+            if _surely_hidden(golden_depth, j, i, z):
                 continue
             px, py, pz = np.float32(x), np.float32(y), np.float32(z)
             if _edge_on(plane, j, i, px, py, pz):
@@ -301,3 +323,26 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, farthest, dev
                 there = _nearest(plane, j, i, px, py, pz, np.float32(np.inf))
             if np.isfinite(there) and there > -HIDDEN_MM and not abs(there) >= abs(best):
                 deviation[p] = there
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def free_behind(rows, columns, z, inside, golden_depth, known, radius_px, least_mm, free):
+    """Write how far behind points (n,) of a golden view, at depth z, all its rays of the window
+    around met nothing, where that is more than least_mm; free (n,) float32 is left as it is
+    elsewhere, as where one of them had no return or lies outside the picture."""
+    height, width = golden_depth.shape
+    for n in range(rows.size):
+        j, i = int(rows[n]), int(columns[n])
+        if not inside[n] or min(i, j) < radius_px:
+            continue
+        if i >= width - radius_px or j >= height - radius_px:
+            continue
+        nearest = golden_depth[j, i]
+        for b in range(j - radius_px, j + radius_px + 1):
+            for a in range(i - radius_px, i + radius_px + 1):
+                if nearest - z[n] > least_mm:
+                    nearest = (
+                        min(nearest, golden_depth[b, a]) if known[b, a] & RETURNED else NOT_FREE
+                    )
+        if nearest - z[n] > least_mm:
+            free[n] = nearest - z[n]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.comparison.compare import FloatMap, Found, Mask, opened
 from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.register_kernels import free_behind
 from voxgate.runtime.comparison.surface_score import SCORE_MAX
 from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
@@ -74,7 +75,18 @@ def _before_golden(
 def _free_mm(
     golden: ExpectedView, points_mm: npt.NDArray[np.float64], rays: Rays
 ) -> npt.NDArray[np.float32]:
-    """(n,) float32: free way behind each point (n, 3), reference frame, in one golden view."""
+    """(n,) float32: free way behind each point (n, 3), reference frame, in one golden view; 0 where
+    it is no more than STRANGER_MM."""
     at = project_into(points_mm, golden.part_from_camera, rays)
-    free_mm = golden.free_mm[at.rows, at.columns] - at.depth_mm
-    return np.where(at.inside, free_mm, 0).astype(np.float32)
+    rows, columns, z = (np.ascontiguousarray(each) for each in (at.rows, at.columns, at.depth_mm))
+    free_mm = np.zeros(len(points_mm), np.float32)
+    free_behind(
+        *(rows, columns, z, at.inside),
+        *(golden.depth_mm, golden.known, golden.free_radius_px, STRANGER_MM, free_mm),
+    )
+    return free_mm
+
+
+def warm_up(golden: ExpectedView, rays: Rays) -> None:
+    """Compile (or load) the kernel of this file."""
+    _free_mm(golden, np.ones((1, 3)), rays)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Protocol
 
@@ -42,6 +42,14 @@ class Described:
     inputs: dict[str, Tensor] | None
     registered: Registered | None
     further: Mapping[str, dict[str, Tensor]] = field(default_factory=dict)
+
+    def kept(self, shape: bool) -> Described:
+        """As it is remembered: with the shape, or without what a sensor beside the camera measured
+        and is said of that, which is in the volume, and several times as large as the picture."""
+        if shape or self.registered is None or self.registered.sensed is None:
+            return self
+        view = replace(self.view, sensed=None, sensed_at=None)
+        return replace(self, view=view, registered=replace(self.registered, sensed=None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.expected import MEASURED, ExpectedView
 from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Defect, DepthMap
@@ -62,7 +62,9 @@ def _witnesses(
     looks = (
         squarely(place, view.depth_mm, view.part_from_camera, rays, reach_mm) for view in golden
     )
-    return sum(bool(view.measured[at].any()) for view, at in zip(golden, looks, strict=True))
+    return sum(
+        bool((view.known[at] & MEASURED).any()) for view, at in zip(golden, looks, strict=True)
+    )
 
 
 def squarely(

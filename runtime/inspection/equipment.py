@@ -104,7 +104,7 @@ class Equipment:
         shapes = [each.shape for each in golden]
         sight = Sight(shapes, rays.shape, surface, recipe.grid) if manifest.rendered else None
         return cls(
-            *(recipe, calibration, rays, golden, models, whole, describe),
+            *(recipe.at_work, calibration, rays, golden, models, whole, describe),
             *(crew, watch, surface, sight),
         )
 
@@ -224,7 +224,7 @@ class Equipment:
 
     def blind(self, planned: int, registered: Registered) -> Blind:
         """Where the view had no return of what the golden one saw."""
-        each_share = 1.0 / float(self.golden[planned].shape.measured.sum())
+        each_share = 1.0 / self.golden[planned].shape.measured_px
         shape = registered.shape
         lost_mm = shape.lost_mm[shape.lost_weight > 0]
         return Blind(planned, shape.blind, lost_mm, each_share)
@@ -338,7 +338,7 @@ def _expected_view(golden: ReferenceView, rays: Rays, table_z_mm: float) -> Expe
         table_z_mm,
         golden.gloss,
         golden.shown_mm,
-        golden.spread_mm,
+        golden.spread,
     )
     if golden.sensed is None:
         return expected

@@ -66,7 +66,7 @@ class Inspector:
         golden_too: bool = False,
     ) -> None:
         self._golden_too = golden_too
-        self.recipe = recipe
+        self.recipe = recipe.at_work
         self.limits = limits
         self.equipment = Equipment.of(
             recipe, calibration, {MODEL: engine, **further}, threads, now_ns
@@ -74,6 +74,7 @@ class Inspector:
         self.engine = engine
         self.volume = self.equipment.empty_volume()
         self.scorer_score: float | None = None  # of the last part, 1.0 = threshold
+        self.keeps_shape = False  # of the last part's views, what a sensor beside the camera said
         self._watch = self.equipment.watch
         self._gauges = Gauges(self.equipment.rays)
         self._looked = self.equipment.looked_at()
@@ -149,7 +150,7 @@ class Inspector:
         return self._part.described
 
     def take_timings(self) -> tuple[Timing, ...]:
-        """How long each stage took since the last call; `start` forgets what nobody took."""
+        """How long each stage took since the last call."""
         return self._watch.take()
 
     def add(self, view: View) -> None:
@@ -169,8 +170,7 @@ class Inspector:
             doubts.missing(self._part.planned, len(self.recipe.plan.views)),
             None if self._golden_too else doubts.golden_again(self._part.golden_again),
         )
-        findings = self._findings()
-        self.scorer_score = findings.scorer
+        self.scorer_score = (findings := self._findings()).scorer
         return verdict_on(findings, self.limits, self._part.reports)
 
     def add_reduced(self, view: View) -> None:
@@ -254,7 +254,7 @@ class Inspector:
                     planned, view, registered, self._part.reference_from_part
                 )
             self.fusion.add(described)
-            self._part.described[planned] = described
+            self._part.described[planned] = described.kept(self.keeps_shape)
         except EngineError as error:
             self.reject(doubts.engine_failed(planned, error))
             return

@@ -109,7 +109,9 @@ def inspect_folder(
         return _inspect_scene(folder, recipe_folder, settings)
     scan = open_part_scan(folder, calibration)
     recipe = Recipe.load(recipe_folder)
-    with closing(open_any(recipe, recipe_folder, scan.calibrations, settings)) as inspector:
+    opened = open_any(recipe, recipe_folder, scan.calibrations, settings)
+    recipe = opened.recipe  # its golden views as they were taken are asked for no more
+    with closing(opened) as inspector:
         verdict = inspect_scan(scan, inspector, on_progress, settings.max_gap_ns)
         message = verdict_message(verdict, offline_header(folder, inspector, settings))
         if isinstance(inspector, TrayInspector):

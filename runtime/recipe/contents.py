@@ -15,7 +15,6 @@ from voxgate.runtime.nouns import DepthMap, GreyImage, Picture
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.transforms import Transform, rigid
 
-SPREAD_UNIT_MM = 0.01  # of a count in a byte: up to 2.5 mm
 SENSED = "sensed_depth_counts"
 MAX_VIEWS = 64  # a bound on memory; a ring of viewpoints has a dozen
 
@@ -24,21 +23,34 @@ MAX_VIEWS = 64  # a bound on memory; a ring of viewpoints has a dozen
 class ReferenceView:
     """One view of the golden scan, as it was taken.
 
-    gloss: (h, w) uint8, grey levels by which this surface point changes from view to view, or more
-        where further good parts differed. spread_mm: (h, w) float32, what their shape differed by.
-    shown_mm: (h, w) float32, depth of the surface that the picture shows where there was no return,
-        as other views tell it; NaN elsewhere.
-    sensed: what a sensor beside the camera measured; its picture is blank.
     image: (h, w) uint8, or (h, w, 3) of a recipe that sees colour.
+    depth_counts: (h, w) uint16 of depth_unit_mm each, 0 where there was no return.
+    gloss: (h, w) uint8, grey levels by which this surface point changes from view to view, or more
+        where further good parts differed. spread: (h, w) uint8, what their shape differed by, in
+        SPREAD_UNIT_MM.
+    shown_counts: (h, w) uint16, depth of the surface that the picture shows where there was no
+        return, as other views tell it; 0 elsewhere.
+    sensed: what a sensor beside the camera measured; its picture is blank.
     """
 
     image: Picture
-    depth_mm: DepthMap
+    depth_counts: npt.NDArray[np.uint16]
+    depth_unit_mm: float
     part_from_camera: Transform
     gloss: GreyImage
-    shown_mm: DepthMap
-    spread_mm: DepthMap
+    shown_counts: npt.NDArray[np.uint16]
+    spread: npt.NDArray[np.uint8]
     sensed: ReferenceView | None = None
+
+    @property
+    def depth_mm(self) -> DepthMap:
+        """(h, w) float32, NaN where there was no return."""
+        return _depth_mm(self.depth_counts, self.depth_unit_mm)
+
+    @property
+    def shown_mm(self) -> DepthMap:
+        """(h, w) float32, NaN where the picture alone shows nothing."""
+        return _depth_mm(self.shown_counts, self.depth_unit_mm)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,47 +117,34 @@ def reference_of(content: bytes | None, count: int) -> tuple[ReferenceView, ...]
             f"reference.npz: {len(arrays['image'])} views, but the view plan has {count}"
         )
     unit_mm = float(arrays["depth_unit_mm"])
-    depth_mm = _depth_mm(arrays["depth_counts"], unit_mm)
     # recipes of 0.1 do not say
     shown = arrays.get("shown_counts", np.zeros_like(arrays["depth_counts"]))
-    shown_mm = _depth_mm(shown, unit_mm)
-    nothing = np.zeros_like(arrays["gloss"])
-    spread_mm = arrays.get("spread_counts", nothing) * np.float32(SPREAD_UNIT_MM)
-    sensed = _sensed(arrays) if SENSED in arrays else [None] * count
+    spread = arrays.get("spread_counts", np.zeros_like(arrays["gloss"]))
+    sensed = _sensed(arrays, unit_mm) if SENSED in arrays else [None] * count
     return tuple(
-        ReferenceView(
-            np.ascontiguousarray(image),
-            depth,
-            rigid(pose),
-            np.ascontiguousarray(gloss),
-            shown,
-            spread,
-            of_sensor,
-        )
-        for image, depth, pose, gloss, shown, spread, of_sensor in zip(
+        ReferenceView(image, depth, unit_mm, rigid(pose), gloss, only_shown, own, of_sensor)
+        for image, depth, pose, gloss, only_shown, own, of_sensor in zip(
             arrays["image"],
-            depth_mm,
+            arrays["depth_counts"],
             arrays["part_from_camera"],
             arrays["gloss"],
-            shown_mm,
-            spread_mm.astype(np.float32),
+            shown,
+            spread,
             sensed,
             strict=True,
         )
     )
 
 
-def _sensed(arrays: Mapping[str, npt.NDArray[Any]]) -> list[ReferenceView | None]:
+def _sensed(arrays: Mapping[str, npt.NDArray[Any]], unit_mm: float) -> list[ReferenceView | None]:
     """Of a sensor beside the camera, which has no picture."""
-    depth_mm = _depth_mm(arrays[SENSED], float(arrays["depth_unit_mm"]))
-    blank = np.zeros(depth_mm.shape[1:], np.uint8)
-    silent = np.full(blank.shape, np.nan, np.float32)
-    spread = arrays.get("sensed_spread_counts", np.zeros(depth_mm.shape, np.uint8))
-    spread_mm = (spread * np.float32(SPREAD_UNIT_MM)).astype(np.float32)
-    poses = arrays["part_from_sensor"]
+    counts = arrays[SENSED]
+    blank = np.zeros(counts.shape[1:], np.uint8)
+    silent = np.zeros(counts.shape[1:], np.uint16)
+    spread = arrays.get("sensed_spread_counts", np.zeros(counts.shape, np.uint8))
     return [
-        ReferenceView(blank, depth, rigid(pose), blank, silent, own)
-        for depth, pose, own in zip(depth_mm, poses, spread_mm, strict=True)
+        ReferenceView(blank, depth, unit_mm, rigid(pose), blank, silent, own)
+        for depth, pose, own in zip(counts, arrays["part_from_sensor"], spread, strict=True)
     ]
 
 

@@ -118,6 +118,11 @@ class Recipe:
         return f"{self.label} ({of})" if of else self.label
 
     @property
+    def at_work(self) -> Recipe:
+        """Without the golden views as they were taken: who inspects has made his own of them."""
+        return replace(self, reference=(), beside=tuple(each.at_work for each in self.beside))
+
+    @property
     def cameras(self) -> dict[str, Recipe]:
         """Of each camera a recipe of its own, the first one first; "": it is of one camera."""
         if not self.manifest.cameras:
@@ -288,7 +293,7 @@ def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
         return _of_trays(manifest, content)
     grid = manifest.grid
     plan = plan_of(content["viewplan.json"])
-    zones = _zones(content.get(ZONES_FILE), grid.voxel_mm)
+    zones = content.get(ZONES_FILE)
     recipe = Recipe(
         manifest=manifest,
         model=content["model.onnx"],
@@ -298,7 +303,7 @@ def _from_files(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
         reference=reference_of(content.get(REFERENCE_FILE), len(plan.views)),
         probes=probes_of(content["probe.npz"]),
         threshold=json.loads(content["threshold.json"]),
-        zones=zones,
+        zones=None if zones is None else read_zones(arrays_of(zones), grid.voxel_mm),
         further=tuple(_detector(each, content) for each in manifest.detectors),
     )
     further = tuple(_of_camera(manifest, each, content) for each in manifest.cameras[1:])
@@ -334,10 +339,6 @@ def _of_trays(manifest: Manifest, content: Mapping[str, bytes]) -> Recipe:
 def _detector(section: DetectorSection, content: Mapping[str, bytes]) -> Detector:
     model, probes = section.files
     return Detector(section, content[model], probes_of(content[probes]))
-
-
-def _zones(content: bytes | None, voxel_mm: float) -> Zones | None:
-    return None if content is None else read_zones(arrays_of(content), voxel_mm)
 
 
 def _scorer(content: bytes | None, recipe: Recipe) -> Scorer | None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.expected import RETURNED, ExpectedView
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.geometry.lens import SIZE
 from voxgate.runtime.geometry.rays import Rays
@@ -78,9 +78,8 @@ def _passed_by(
         raise ValueError(f"frame {view.frame_id}: carving needs depth")
     passed = np.zeros(len(points_mm), np.bool_)
     depth, camera_from_part = view.depth_mm, invert(view.part_from_camera)
-    add_passed(
-        points_mm, camera_from_part, rays.lens, depth, depth > 0, EDGE_RADIUS_PX, by_mm, passed
-    )
+    known = np.where(depth > 0, np.uint8(RETURNED), np.uint8(0))
+    add_passed(points_mm, camera_from_part, rays.lens, depth, known, EDGE_RADIUS_PX, by_mm, passed)
     return passed
 
 
@@ -99,7 +98,7 @@ def _was_free(
             golden_from_part,
             rays.lens,
             view.depth_mm,
-            view.returned,
+            view.known,
             GOLDEN_RADIUS_PX,
             PASSED_MM,
             passed,
@@ -124,4 +123,5 @@ def warm_up() -> None:
     cells_between(one, 3 * one, one[:, 0], np.zeros(3), 1.0, np.full(3, 4, np.int64))
     depth = np.ones((4, 4), np.float32)
     passed = np.zeros(1, np.bool_)
-    add_passed(np.ones((1, 3)), np.eye(4), np.zeros(SIZE), depth, depth > 0, 1, 1.0, passed)
+    known = np.ones((4, 4), np.uint8)
+    add_passed(np.ones((1, 3)), np.eye(4), np.zeros(SIZE), depth, known, 1, 1.0, passed)

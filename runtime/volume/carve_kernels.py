@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from voxgate.runtime.comparison.expected import RETURNED
 from voxgate.runtime.geometry.rays import project_point
 from voxgate.runtime.volume.voxel_hash import bits_for, slot_of
 
@@ -44,11 +45,12 @@ def cells_between(start_mm, end_mm, score, origin_mm, cell_mm, shape):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_passed(points_mm, t, lens, depth_mm, returned, radius_px, by_mm, passed):
+def add_passed(points_mm, t, lens, depth_mm, known, radius_px, by_mm, passed):
     """Set `passed` (n,) of the points (n, 3) that the rays of one view passed by more than by_mm:
     all rays of the window around a point returned, and from behind it.
 
-    t: (4, 4) camera_from_points; depth_mm, returned: (h, w).
+    t: (4, 4) camera_from_points; depth_mm (h, w) float32, known (h, w) uint8, with RETURNED where
+    depth is (see ExpectedView).
     """
     height, width = depth_mm.shape
     for n in range(points_mm.shape[0]):
@@ -68,14 +70,14 @@ def add_passed(points_mm, t, lens, depth_mm, returned, radius_px, by_mm, passed)
             and v < height - radius_px - 0.5
         ):
             i, j = int(u + 0.5), int(v + 0.5)
-            passed[n] = _all_behind(depth_mm, returned, i, j, radius_px, z + by_mm)
+            passed[n] = _all_behind(depth_mm, known, i, j, radius_px, z + by_mm)
 
 
 @njit(inline="always")
-def _all_behind(depth_mm, returned, i, j, radius_px, z):
+def _all_behind(depth_mm, known, i, j, radius_px, z):
     for y in range(j - radius_px, j + radius_px + 1):
         for x in range(i - radius_px, i + radius_px + 1):
-            if not (returned[y, x] and depth_mm[y, x] > z):
+            if not (known[y, x] & RETURNED and depth_mm[y, x] > z):
                 return False
     return True
 

@@ -30,7 +30,7 @@ class CellInspector:
     """
 
     def __init__(self, recipe: Recipe, inspectors: Mapping[str, Inspector], limits: Limits) -> None:
-        self.recipe = recipe
+        self.recipe = recipe.at_work
         self._inspectors = dict(inspectors)
         self._limits = limits
         counts = (len(each.recipe.plan.views) for each in inspectors.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import cv2
@@ -23,6 +23,8 @@ from voxgate.runtime.recipe.recipe import Recipe
 
 STANDING = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.2))
 NO_BOLT = scene.PART[:2]
+BLANK = ("image", "gloss")  # one for all views: the sensor has no picture
+MOST_BYTES = 27  # a pixel
 LUMP = (*scene.PART, ((-5.0, 15.0, 25.0), (3.0, 23.0, 28.0)))
 
 pytestmark = pytest.mark.slow
@@ -140,6 +142,28 @@ def test_a_sensor_that_moved_half_a_millimetre_passes(
         for number, pose in enumerate(rig.POSES)
     )
     assert verdict.outcome is not Outcome.PASS
+
+
+def test_golden_view_of_a_large_sensor_fills_the_box(inspector: Inspector) -> None:
+    """36 of two million pixels are to leave room for a job in 4 GB."""
+    for view in inspector.equipment.golden:
+        sensed = view.sensed
+        assert sensed is not None
+        own = [getattr(sensed, each.name) for each in fields(sensed) if each.name not in BLANK]
+        held = sum(each.nbytes for each in own if isinstance(each, np.ndarray) and each.ndim > 1)
+        assert held / sensed.image.size < MOST_BYTES
+    assert inspector.recipe.reference == ()
+
+
+def test_inspected_views_of_a_job_keep_what_the_sensor_measured(
+    inspector: Inspector, good: tuple[View, ...]
+) -> None:
+    inspector.inspect(good)
+    assert len(inspector.described) == len(good)
+    for described in inspector.described.values():
+        assert described.view.sensed is None
+        assert described.registered is not None
+        assert described.registered.sensed is None
 
 
 def test_surface_that_no_picture_showed_is_a_doubt_whatever_the_sensor_measured(

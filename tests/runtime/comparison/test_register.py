@@ -12,7 +12,14 @@ import pytest
 
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.comparison.expected import ExpectedView, expect, height_mm
+from voxgate.runtime.comparison.expected import (
+    MEASURED,
+    NEAR,
+    STEADY,
+    ExpectedView,
+    expect,
+    height_mm,
+)
 from voxgate.runtime.comparison.register import register, warm_up
 from voxgate.runtime.comparison.register_kernels import explain_elsewhere
 from voxgate.runtime.comparison.registered import Registered
@@ -283,7 +290,7 @@ def test_what_hangs_where_another_golden_view_saw_through_is_a_stranger(crew: Cr
     ball: scene.Box = ((-5.0, 60.0, 60.0), (5.0, 70.0, 70.0))
     clear = _golden()[0]
     # this viewpoint's golden scan had no return there: the table is too far for the sensor
-    out_of_range = replace(clear, free_mm=np.zeros_like(clear.free_mm))
+    out_of_range = replace(clear, known=clear.known & np.uint8(MEASURED | NEAR | STEADY))
     golden = [out_of_range, *_golden()[1:]]
     seen = scene.look(POSES[0], (*scene.PART, ball), seed=1)
     on_ball = _within(_points(seen), ball, 0.5)

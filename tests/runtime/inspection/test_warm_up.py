@@ -42,6 +42,7 @@ KERNELS = (
     align_kernels.point_to_plane,
     register_kernels.compare_view,
     register_kernels.explain_elsewhere,
+    register_kernels.free_behind,
     surface_score_kernels.frame_deviation,
     surface_score_kernels.score_on_surface,
     carve_kernels.cells_between,
