@@ -54,6 +54,8 @@ def _said(parameter: Parameter) -> str:
     said = [sentence(parameter.help)]
     if parameter.required:
         said.append("**Must be given.**")
+    if parameter.variable is not None:
+        said.append(f"Or `{parameter.variable}` of the environment.")
     if parameter.repeatable and "epeatable" not in parameter.help:
         said.append("Repeatable.")
     if parameter.default is not None:

@@ -24,6 +24,7 @@ class Parameter:
 
     names: of an option, such as ("--config", "-c"); of an argument its name in capitals.
     takes: what follows an option, "" for a switch. default: None where nothing is the default.
+    variable: of the environment, which says it where nobody types it.
     """
 
     names: tuple[str, ...]
@@ -33,6 +34,7 @@ class Parameter:
     required: bool
     repeatable: bool
     is_option: bool
+    variable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def _parameter(
         required,
         repeatable,
         is_option,
+        info.envvar if isinstance(info.envvar, str) else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from voxgate.export.commands.recipe_options import NewRecipe, NewVersion
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import at_work
 from voxgate.runtime.commands.options import AsJson
 
 
@@ -29,7 +29,7 @@ def combine(
     """Put the models of several recipes into one: what any of them fails, it fails."""
     from voxgate.export.packing.combine import combined_by_camera
 
-    with errors_as_json(as_json):
+    with at_work("combining", as_json):
         written = combined_by_camera(recipes, out, version, called or (), name or "")
     summary = {
         "recipe": str(out),

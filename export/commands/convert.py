@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from voxgate.export.commands.recipe_options import VoxelMm
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import at_work
 from voxgate.runtime.commands.options import AsJson
 
 
@@ -49,7 +49,7 @@ def convert(
     """
     from voxgate.runtime.scenes.open_scene import is_scene
 
-    with errors_as_json(as_json):
+    with at_work("writing the scan", as_json):
         if part is None and is_scene(source):
             said = _scene(source, out)
         elif (posed := _posed_folder(source, part)) is not None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from voxgate.export.commands.recipe_options import GoldenScan
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import at_work
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
 
 
@@ -27,7 +27,7 @@ def locate(
     from voxgate.export.golden.locate import Locator
     from voxgate.runtime.pixels.colour import grey_and_colour
 
-    with errors_as_json(as_json):
+    with at_work("looking for the place", as_json):
         grey, _ = grey_and_colour(read_picture(picture))
         found = Locator(load_golden(scan, calibration, whole=True)).locate(grey)
     pose = found.part_from_camera.tolist()

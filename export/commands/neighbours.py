@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from voxgate.export.commands.recipe_options import NewRecipe, RecipeName, RecipeVersion
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import at_work
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
 
 
@@ -27,7 +27,7 @@ def neighbours(
     """From one tray of several parts, no weights: a recipe that compares them with each other."""
     from voxgate.export.reference.neighbours import export_neighbours
 
-    with errors_as_json(as_json):
+    with at_work("making the recipe", as_json):
         said = export_neighbours(
             tray, out, name=name, version=version, part=part, calibration=calibration
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, stdout_console
+from voxgate.runtime.commands.console import at_work, stdout_console
 from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.errors import CameraError, ConfigError
 
@@ -47,7 +47,7 @@ def list_all(source: Source, as_json: AsJson = False) -> None:
 
     from voxgate.runtime.cameras.genicam.probe import list_cameras
 
-    with errors_as_json(as_json):
+    with at_work("looking for cameras", as_json):
         found = list_cameras(_producer(source))
     if as_json:
         typer.echo(json.dumps({"cameras": [asdict(camera) for camera in found]}))
@@ -69,7 +69,7 @@ def probe(
     """Every feature of a camera: access, value, and what it may be set to."""
     from voxgate.runtime.cameras.genicam.probe import probe_camera, remarks
 
-    with errors_as_json(as_json):
+    with at_work("asking the camera", as_json):
         rows = probe_camera(
             _producer(source), _serial(source, serial), _interface(source, interface)
         )
@@ -100,7 +100,7 @@ def snapshot(
     """One picture. A cell's YAML sets the camera as on the line; a wrong value is named."""
     from voxgate.runtime.cameras.genicam.probe import snapshot as take_snapshot
 
-    with errors_as_json(as_json):
+    with at_work("taking a picture", as_json):
         settings = _settings(source, serial, interface, [_node(text) for text in setting or ()])
         frame = take_snapshot(settings, timeout_s)
         told = _save(frame, out)

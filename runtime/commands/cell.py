@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, stdout_console
+from voxgate.runtime.commands.console import at_work, stdout_console
 from voxgate.runtime.commands.options import CONFIG_VARIABLE, AsJson
 
 EXIT_WRONG_INPUT = 2
@@ -47,7 +47,8 @@ def check(
 
     problems = check_config(config)
     if not problems and not quick:
-        problems = _unmet(config)
+        with at_work("checking", as_json):
+            problems = _unmet(config)
     if as_json:
         typer.echo(json.dumps({"ok": not problems, "problems": problems}))
     else:
@@ -92,7 +93,7 @@ def doctor(
     from voxgate.runtime.commands.doctor import as_object, as_table, run_doctor, to_type
     from voxgate.runtime.doctor.rows import healthy
 
-    with errors_as_json(as_json):
+    with at_work("examining", as_json):
         rows = run_doctor(config)
     ok = healthy(rows)
     if as_json:

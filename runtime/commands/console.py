@@ -57,6 +57,14 @@ def task_on(progress: Progress, name: str) -> Shown:
 
 
 @contextmanager
+def at_work(on: str, as_json: bool = False) -> Iterator[None]:
+    """As `errors_as_json`, of what takes seconds: a bar moves meanwhile, nobody knows how long."""
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        progress.add_task(on, total=None)
+        yield
+
+
+@contextmanager
 def errors_as_json(as_json: bool) -> Iterator[None]:
     """With --json stdout holds one object in every case, also when the input is refused."""
     try:

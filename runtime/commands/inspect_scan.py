@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from voxgate.runtime.commands.console import errors_as_json, progress_bar, stdout_console, task_on
-from voxgate.runtime.commands.options import AsJson, CalibrationFile
+from voxgate.runtime.commands.options import CONFIG_VARIABLE, AsJson, CalibrationFile
 
 
 def inspect(
@@ -22,6 +22,7 @@ def inspect(
         Path | None,
         typer.Option(
             *("--config", "-c"),
+            envvar=CONFIG_VARIABLE,
             help="A cell's YAML: inspect by its limits, longest pose gap and engine.",
         ),
     ] = None,

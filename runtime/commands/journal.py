@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json
+from voxgate.runtime.commands.console import at_work
 from voxgate.runtime.commands.options import AsJson, CellFile, MaybeCellFile
 from voxgate.runtime.common.text import legible
 from voxgate.runtime.errors import ServiceError
@@ -40,7 +40,7 @@ def backup(
     from voxgate.runtime.config.cell import load_cell
     from voxgate.runtime.records.journal_copy import copy_journal
 
-    with errors_as_json(as_json):
+    with at_work("copying", as_json):
         copied = copy_journal(load_cell(config).config.journal.path, out)
     if as_json:
         typer.echo(json.dumps({"file": str(out), **asdict(copied)}))
@@ -66,7 +66,7 @@ def verify(
     from voxgate.runtime.config.cell import load_cell
     from voxgate.runtime.records.journal_verify import verify as verified
 
-    with errors_as_json(as_json):
+    with at_work("proving the journal", as_json):
         cell = None if config is None else load_cell(config).config
         if file is None and cell is None:
             raise ServiceError("which journal? give --config CELL.yaml, or --file")
@@ -111,6 +111,7 @@ def audit(
     cell = load_cell(config).config
     span = [each.replace(tzinfo=timezone.utc) for each in (begin, end)]
     folder = None if cell.evidence is None else cell.evidence.folder
-    found = write_report(cell.journal.path, span[0], span[1], out, folder)
+    with at_work("proving the journal"):
+        found = write_report(cell.journal.path, span[0], span[1], out, folder)
     typer.echo(f"{out}: {len(found.wrong)} things are wrong" if found.wrong else f"{out}: whole")
     raise typer.Exit(1 if found.wrong else 0)

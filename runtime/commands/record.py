@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, stdout_console
+from voxgate.runtime.commands.console import at_work, errors_as_json, stdout_console
 from voxgate.runtime.commands.options import CONFIG_VARIABLE, AsJson, CellFile, MaybeCellFile
 from voxgate.runtime.common.text import legible
 from voxgate.runtime.errors import ScanError
@@ -53,7 +53,7 @@ def replay(
     from voxgate.runtime.offline.inspect_scan import EXIT_CODES
     from voxgate.runtime.offline.replay import EXIT_DIFFERS, replay_file
 
-    with errors_as_json(as_json):
+    with at_work("replaying", as_json):
         found = replay_file(scan, recipe, None if config is None else load_cell(config))
     if as_json:
         recorded = None if found.recorded is None else json.loads(found.recorded.to_json())
@@ -83,7 +83,8 @@ def report(
     from voxgate.runtime.report.pdf import pdf_of
 
     recording = _recording(job, config)
-    page = html_of(recording)
+    with at_work("drawing"):
+        page = html_of(recording)
     try:
         out.write_bytes(pdf_of(page) if out.suffix.lower() == ".pdf" else page.encode())
     except OSError as error:

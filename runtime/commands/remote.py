@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, stdout_console
+from voxgate.runtime.commands.console import at_work, errors_as_json, stdout_console
 from voxgate.runtime.commands.options import AsJson, CellFile, PeerKey
 
 if TYPE_CHECKING:
@@ -162,6 +162,6 @@ def _say(
     answer_ms: int = 0,
     **said: str,
 ) -> None:
-    with errors_as_json(as_json):
+    with at_work("waiting for its answer", as_json):
         reply = _ask(config, key, kind, answer_ms, **said)
     typer.echo(reply.model_dump_json() if as_json else f"done; it is {reply.state.value}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.runtime.commands.console import errors_as_json, stdout_console
+from voxgate.runtime.commands.console import at_work, stdout_console
 from voxgate.runtime.commands.options import AsJson
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def scene(
     from voxgate.runtime.report.tray_words import rows
     from voxgate.runtime.scenes.open_scene import open_scene
 
-    with errors_as_json(as_json):
+    with at_work("judging the tray", as_json):
         shown = open_scene(folder)
         verdict = _judged(shown, recipe)
         if picture is not None:
