@@ -53,6 +53,12 @@ def beat_line(beat: HeartbeatMessage) -> str:
     return ", ".join(said) + ("" if beat.error is None else f": {beat.error}")
 
 
+def camera_line(beat: HeartbeatMessage) -> str:
+    """All of them, and how they stand."""
+    said = ", ".join(f"{camera.name} {camera.standing.value}" for camera in beat.cameras)
+    return f"cameras: {said}" if said else ""
+
+
 def verdict_row(verdict: VerdictMessage) -> Row:
     """Under HEADINGS."""
     latency = verdict.timing_ms.get(LATENCY)

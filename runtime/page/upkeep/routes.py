@@ -19,9 +19,9 @@ from voxgate.runtime.page.door.visitor import Visitor
 from voxgate.runtime.page.live import Live
 from voxgate.runtime.page.sealed import JPEG, html, raw, told
 from voxgate.runtime.page.upkeep.calibration import calibration_report
-from voxgate.runtime.page.upkeep.figures import figures
 from voxgate.runtime.page.upkeep.live_pictures import LivePictures
 from voxgate.runtime.recipe.store import stored
+from voxgate.runtime.remote.figures import figures
 from voxgate.runtime.remote.history import last_jobs
 
 SEEN_BY_THE_PAGE = ("calibration", "recipes", "evidence")
