@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.comparison.expected import ExpectedView
+from voxgate.runtime.comparison.expected import ExpectedView, expect
 from voxgate.runtime.geometry.brought import with_depth
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, Picture, View
@@ -51,6 +51,19 @@ def disturbed(picture: Picture, rng: np.random.Generator) -> Picture:
         levels = cv2.cvtColor(levels, cv2.COLOR_RGB2BGR)
     stored = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     return decode_picture(stored.tobytes(), picture.shape[1], picture.shape[0])
+
+
+def surface_of(view: View, rays: Rays, table_z_mm: float) -> ExpectedView:
+    """What a view tells of its part, for `seen_again`; of a sensor beside the camera too.
+
+    Raises ValueError for a view without depth, or without the part.
+    """
+    if view.depth_mm is None:
+        raise ValueError(f"frame {view.frame_id} has no depth to see again")
+    own = expect(view.picture, view.depth_mm, rays, view.part_from_camera, table_z_mm)
+    if view.sensed is None:
+        return own
+    return replace(own, sensed=surface_of(view.sensed, rays.shape, table_z_mm))
 
 
 def seen_again(

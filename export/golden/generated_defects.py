@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.golden.gloss import part_points
+from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.geometry.brought import with_depth
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.pixels.colour import with_picture
@@ -24,6 +26,7 @@ from voxgate.runtime.transforms import apply, invert
 
 Kind = Literal["blur", "rectangle", "thin rectangle", "bump", "dent"]
 KINDS: tuple[Kind, ...] = ("blur", "rectangle", "thin rectangle", "bump", "dent")
+SHAPES: tuple[Kind, ...] = ("bump", "dent")
 SIZE_MM = (3.0, 10.0)
 THIN = 0.15  # width of a thin rectangle over its length
 HEIGHT_MM = (0.6, 2.0)
@@ -65,7 +68,14 @@ def draw_defect(
 
 
 def with_defect(view: View, defect: GeneratedDefect, rays: Rays) -> View:
-    """The view with the defect on it; the view itself where the defect is out of sight."""
+    """The view with the defect on it; the view itself where the defect is out of sight.
+
+    Shape that a sensor beside the camera measured changes there, and is brought into the camera.
+    """
+    if view.sensed is not None and defect.kind in SHAPES:
+        with Crew(1) as crew:
+            sensed = with_defect(view.sensed, defect, rays.shape)
+            return with_depth(replace(view, sensed=sensed), rays, crew)
     centre = apply(invert(view.part_from_camera), np.array([defect.centre_mm]))[0]
     if centre[2] <= 0 or view.depth_mm is None:
         return view
@@ -77,7 +87,7 @@ def with_defect(view: View, defect: GeneratedDefect, rays: Rays) -> View:
         return view  # hidden behind the part, or no return
     half_px = max(LEAST_PX, 0.5 * defect.size_mm * float(rays.lens[0]) / centre[2])
     mask = _shape((height, width), (int(u), int(v)), half_px, defect)
-    if defect.kind in ("bump", "dent"):
+    if defect.kind in SHAPES:
         return replace(view, depth_mm=_moved(view.depth_mm, mask, defect))
     weight = mask if view.colour is None else mask[..., None]
     return with_picture(view, _marked(view.picture, weight, defect))

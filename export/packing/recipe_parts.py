@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate import __version__
+from voxgate.export.golden.disturbance import surface_of
 from voxgate.export.golden.gloss import Gloss
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.strange import MARK_OF_HEIGHT
@@ -21,7 +22,6 @@ from voxgate.export.progress import Bar
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.comparison.expected import ExpectedView, expect
 from voxgate.runtime.engines.engine import Engine, Tensor, raw_scores
-from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import GridSection, Manifest, TensorSpec
 
@@ -37,16 +37,11 @@ def expected_views(golden: Golden, flicker: Gloss, bar: Bar) -> tuple[ExpectedVi
         assert view.depth_mm is not None  # load_golden refuses a scan without
         pose, table = view.part_from_camera, golden.table_z_mm
         one = expect(view.picture, view.depth_mm, golden.rays, pose, table, shine, shown)
-        found.append(one if view.sensed is None else replace(one, sensed=_sensed(view, golden)))
+        if view.sensed is not None:
+            one = replace(one, sensed=surface_of(view.sensed, golden.rays.shape, table))
+        found.append(one)
         bar.step()
     return tuple(found)
-
-
-def _sensed(view: View, golden: Golden) -> ExpectedView:
-    own = view.shape
-    assert own.depth_mm is not None  # load_golden refuses a scan without
-    pose, table = own.part_from_camera, golden.table_z_mm
-    return expect(own.image, own.depth_mm, golden.rays.shape, pose, table)
 
 
 def reference_views(golden: Golden, flicker: Gloss, manifest: Manifest) -> ReferenceViews:

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voxgate.export.golden.disturbance import placement, seen_again
-from voxgate.runtime.comparison.expected import ExpectedView, expect
+from voxgate.export.golden.disturbance import placement, seen_again, surface_of
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.inspection.inspector import Inspector
@@ -35,7 +34,8 @@ OnScan = Callable[[str], None]
 class PartScores:
     """One inspection: the highest score in every zone, in units of the recipe's own threshold.
 
-    repeat: 0 as recorded, else the how-manieth time the scan was seen again, without view left_out.
+    repeat: 0 as recorded, else the how-manieth time the scan was seen again, without view left_out;
+    the one view of a camera that stands is never left out.
     """
 
     scan: str
@@ -81,9 +81,10 @@ class PartReader:
     ) -> Iterator[PartScores]:
         """The scan disturbed `times` times. Raises ScanError when the part is not recognised."""
         views = [view for view in self.arrivals(folder) if isinstance(view, View)]
-        known = [self._expected(view) for view in views]
+        known = [surface_of(view, self.rays, self.table_z_mm) for view in views]
         for repeat in range(1, times + 1):
-            moved, left_out = placement(rng), (repeat - 1) % len(views)
+            moved = placement(rng)
+            left_out = (repeat - 1) % len(views) if len(views) > 1 else None
             again = [
                 seen_again(view, expected, self.rays, moved, rng)
                 for number, (view, expected) in enumerate(zip(views, known, strict=True))
@@ -97,16 +98,13 @@ class PartReader:
 
     def arrivals(self, folder: Path) -> list[View | Note]:
         """Every view of a recorded scan, at the recipe's resolution, and what else became of its
-        frames."""
+        frames. Raises RecipeError for a scan that another calibration took."""
         scan = scan_by(self.inspector.recipe.camera, folder)
+        self.inspector.recipe.check_calibration(scan.calibration)
         reduced = self.inspector.equipment.reduced
         found = replay(scan, Synchronizer(scan.calibration, self._max_gap_ns, float("inf")))
         placed = [reduced(each) if isinstance(each, View) else each.note for each in found]
         return [*lost_frames(scan), *placed]
-
-    def _expected(self, view: View) -> ExpectedView:
-        assert view.depth_mm is not None  # the inspector has refused a scan without
-        return expect(view.image, view.depth_mm, self.rays, view.part_from_camera, self.table_z_mm)
 
     def _maxima(self, verdict: Verdict) -> dict[str, float]:
         found = verdict.alignment

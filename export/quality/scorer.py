@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.evaluation.metrics.detection import classification_auroc
-from voxgate.export.golden.disturbance import placement, seen_again
+from voxgate.export.golden.disturbance import placement, seen_again, surface_of
 from voxgate.export.golden.generated_defects import draw_defect, with_defect
 from voxgate.export.quality.forests import grown, read_booster
 from voxgate.export.quality.parts_seen import PartReader
-from voxgate.runtime.comparison.expected import expect
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import EngineError, ScanError
 from voxgate.runtime.nouns import Note, Outcome, View
@@ -165,10 +164,8 @@ class _Rows:
     def _disturbed(
         self, view: View, moved: npt.NDArray[np.float64], rng: np.random.Generator
     ) -> View:
-        assert view.depth_mm is not None  # the inspector has refused a scan without
-        table_z_mm, rays = self.reader.table_z_mm, self.reader.rays
-        known = expect(view.image, view.depth_mm, rays, view.part_from_camera, table_z_mm)
-        return seen_again(view, known, rays, moved, rng)
+        rays = self.reader.rays
+        return seen_again(view, surface_of(view, rays, self.reader.table_z_mm), rays, moved, rng)
 
     def _add(
         self, arrivals: Sequence[View | Note], bad: bool, name: str, whole: bool = False

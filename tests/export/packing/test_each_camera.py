@@ -142,3 +142,48 @@ def test_a_review_of_several_cameras_is_refused_or_of_one(work: Path, tmp_path: 
     said = {Path(row["scan"]).name: row["said"][0]["outcome"] for row in told["scans"]}
     assert said == {"good": "PASS", "bad": "FAIL"}
     assert all(row["same"] for row in told["scans"])
+
+
+def test_a_threshold_of_several_cameras_is_written_for_one_or_another(
+    work: Path, tmp_path: Path
+) -> None:
+    own = ("--extrapolate", "--again", 10, "--false-rejects", 0.06, "--bad", work / "test/bad")
+    written = ("--out", tmp_path / "2", "--version", 2, "--json")
+    told = json.loads(_cli("threshold", work / "recipe", work / "test/good", *own, *written))
+    assert list(told["cameras"]) == list(NAMES)
+    shares = [each["target"]["rate"] for each in told["cameras"].values()]
+    assert shares == [pytest.approx(0.02)] * 3  # of the part's false rejects a third each
+    served = Recipe.load(tmp_path / "2")
+    for name, recipe in served.cameras.items():
+        (zone,) = told["cameras"][name]["zones"]
+        assert recipe.zones is not None
+        assert recipe.zones.thresholds.tolist() == [pytest.approx(zone["threshold"])]
+    again = json.loads(_cli("threshold", tmp_path / "2", "--check", "--json"))
+    assert list(again["cameras"]) == list(NAMES)
+    assert inspect_folder(work / "test/good", tmp_path / "2").verdict.outcome is Outcome.PASS
+    assert inspect_folder(work / "test/bad", tmp_path / "2").verdict.outcome is Outcome.FAIL
+
+
+@pytest.mark.nightly
+def test_a_classifier_of_several_cameras_hears_one_of_them(work: Path, tmp_path: Path) -> None:
+    samples = ("--good", work / "test/good", "--bad", work / "test/bad", "--generated", 6)
+    written = ("--out", tmp_path / "2", "--version", 2, "--json")
+    told = json.loads(_cli("scorer", work / "recipe", *samples, *written))
+    assert {name: each["rows"] for name, each in told["cameras"].items()} == dict.fromkeys(
+        NAMES, 14
+    )
+    served = Recipe.load(tmp_path / "2")
+    assert all(own.scorer is not None for own in served.cameras.values())
+    assert inspect_folder(work / "test/good", tmp_path / "2").verdict.outcome is Outcome.PASS
+    assert inspect_folder(work / "test/bad", tmp_path / "2").verdict.outcome is Outcome.FAIL
+
+
+def test_a_scan_whose_cameras_were_exchanged_teaches(work: Path, tmp_path: Path) -> None:
+    crossed = tmp_path / "crossed"
+    shutil.copytree(work / "test/good", crossed)
+    for name, other in (("wrist", "right"), ("right", "wrist")):
+        shutil.rmtree(crossed / "cameras" / name)
+        shutil.copytree(work / "test/good/cameras" / other, crossed / "cameras" / name)
+    scans = map(str, (work / "test/good", crossed))
+    result = CliRunner().invoke(app, ["threshold", str(work / "recipe"), *scans])
+    assert "camera wrist: recipe boxes/1 was made with another calib" in str(result.exception)

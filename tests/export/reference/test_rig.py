@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from tests.kits import rig, scene
+from voxgate.export.golden.generated_defects import SHAPES, GeneratedDefect, Kind, with_defect
+from voxgate.export.quality.parts_seen import scores_of
 from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.errors import RecipeError
@@ -20,6 +22,7 @@ from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.zones import Zones
 
 STANDING = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.2))
 NO_BOLT = scene.PART[:2]
@@ -142,6 +145,29 @@ def test_a_sensor_that_moved_half_a_millimetre_passes(
         for number, pose in enumerate(rig.POSES)
     )
     assert verdict.outcome is not Outcome.PASS
+
+
+def test_one_good_part_of_a_rig_is_no_tail_to_fit(
+    recipe: Path, good: tuple[View, ...], tmp_path: Path
+) -> None:
+    """Seen again, camera and sensor look at the part where it stands then."""
+    scan, own = rig.write(tmp_path / "part", list(good)), Recipe.load(recipe)
+    zones = Zones.whole(1.0, own.grid.voxel_mm)
+    scores = [each.zones["rest"] for each in scores_of(own, zones, [scan], again=3)]
+    assert len(set(scores)) == 4
+    assert all(0 < score < 1 for score in scores)
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_generated_dent_is_not_where_the_sensor_measures(
+    inspector: Inspector, good: tuple[View, ...], kind: Kind
+) -> None:
+    reduced = [inspector.equipment.reduced(view) for view in good]
+    dent = GeneratedDefect(kind, (2.0, -15.0, 25.0), 6.0, 1.5, 40.0, 0.0)
+    rays = inspector.equipment.rays
+    verdict = inspector.inspect([with_defect(view, dent, rays) for view in reduced], reduced=True)
+    assert _said(verdict) == (Outcome.FAIL, (Reason.DEFECT,))
+    assert np.abs(np.subtract(verdict.defects[0].centroid_part_mm, dent.centre_mm)).max() < 4.0
 
 
 def test_golden_view_of_a_large_sensor_fills_the_box(inspector: Inspector) -> None:
