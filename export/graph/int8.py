@@ -20,6 +20,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from voxgate.export.graph.strips import layer_of
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
 
@@ -92,7 +93,8 @@ def _quantised(model: onnx.ModelProto, keep: Sequence[str]) -> list[str]:
         and constants.get(node.input[1], FLAT + 1) <= FLAT
         and not node.name.startswith(scopes)
     ]
-    return found[1:-1]
+    layers = list(dict.fromkeys(layer_of(name) for name in found))
+    return [name for name in found if layer_of(name) in layers[1:-1]]
 
 
 def _drop_foreign_opsets(model: onnx.ModelProto) -> None:

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from voxgate.export.graph.attention import in_pieces
 from voxgate.export.graph.fold import folded
 from voxgate.export.graph.onnx_graph import OPSET
+from voxgate.export.graph.strips import in_strips
 from voxgate.export.source import Source
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import OUTPUT
@@ -35,6 +36,7 @@ def trace(source: Source) -> onnx.ModelProto:
     if source.network is None:
         assert source.graph is not None  # a source has one of the two
         in_pieces(source.graph)
+        in_strips(source.graph)
         return source.graph
     _check_size(source.method, source.network)
     try:
@@ -46,6 +48,7 @@ def trace(source: Source) -> onnx.ModelProto:
         ) from error
     _unique_names(model.graph)
     in_pieces(model)
+    in_strips(model)
     model.ir_version = IR_VERSION
     model.producer_name = "voxgate"
     model.producer_version = ""
