@@ -31,6 +31,7 @@ class Source:
     original: the library's own forward on the same arrays; the parity gate holds `network` to it.
     keep_float32: dotted prefixes of submodules of `network` that no precision may touch.
     bound: the largest raw score there can be; None: not known.
+    input_px: side of the square that the network sees, where --input-px chooses it.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Source:
     tools: Mapping[str, str] = field(default_factory=dict)
     graph: onnx.ModelProto | None = None
     bound: float | None = None
+    input_px: int | None = None
 
     @property
     def in_colour(self) -> bool:

@@ -88,6 +88,12 @@ class Common:
         float | None,
         typer.Option(min=0.0, help="Most one run may take on this machine; default: anything."),
     ] = None
+    gpu_mb: Annotated[
+        int,
+        typer.Option(
+            min=16, help="Most that one run may need of a GPU's memory, weights included."
+        ),
+    ] = 4096
     check_tensorrt: CheckTensorRT = False
     calibration: CalibrationFile = None
     as_json: AsJson = False
@@ -130,6 +136,7 @@ def export_recipe(load: Load, common: Common) -> None:
                 geometry=common.geometry,
                 smallest_mm=common.smallest_mm,
                 most_ms=common.most_ms,
+                gpu_mb=common.gpu_mb,
                 calibration=common.calibration,
                 check=graph_check(common.check_tensorrt),
             )

@@ -75,16 +75,21 @@ class PictureFeatures(nn.Module):
     def __init__(self, eye: Eye, kind: Kind) -> None:
         super().__init__()
         self.picture, self.backbone = eye.picture(kind), eye.backbone
-        with torch.no_grad():
-            maps = self._maps(torch.zeros(1, 1, *eye.size))
-        self.grid: Size = maps[0].shape[-2], maps[0].shape[-1]
+        sizes = [eye.backbone.grid] if eye.transformer else self._sizes(eye)
+        self.grid: Size = sizes[0]
         self.embed: nn.Module = Embed(pooled=not eye.transformer)
         if eye.patches is not None and not eye.transformer:
             self.grid = eye.patches, eye.patches
-            self.embed = AveragedEmbed([(m.shape[-2], m.shape[-1]) for m in maps], self.grid)
+            self.embed = AveragedEmbed(sizes, self.grid)
 
     def forward(self, plane: torch.Tensor) -> torch.Tensor:
         return self.embed(self._maps(plane))
+
+    def _sizes(self, eye: Eye) -> list[Size]:
+        """Of the maps: a pyramid says them of a picture alone."""
+        with torch.no_grad():
+            maps = self._maps(torch.zeros(1, 1, *eye.size))
+        return [(m.shape[-2], m.shape[-1]) for m in maps]
 
     def _maps(self, plane: torch.Tensor) -> list[torch.Tensor]:
         found = self.backbone(self.picture(plane))

@@ -18,6 +18,7 @@ from voxgate.export.graph.fold import static_shapes, with_shapes
 
 MOST_BYTES = 256 << 20  # of one matrix of scores; a smaller one costs more launches
 FLOAT32_BYTES = 4
+PIECE = "/piece_"
 BETWEEN = frozenset({"Mul", "Div", "Add"})  # scale and mask, between product and softmax
 
 Shapes = dict[str, tuple[int, ...]]
@@ -45,6 +46,11 @@ def in_pieces(model: onnx.ModelProto, most_bytes: int = MOST_BYTES) -> int:
     for each in large:
         _split(graph, each, math.ceil(each.nbytes / most_bytes))
     return len(large)
+
+
+def is_in_pieces(model: onnx.ModelProto) -> bool:
+    """Whether an attention of it was split."""
+    return any(PIECE in node.name for node in model.graph.node)
 
 
 def _attentions(graph: onnx.GraphProto, shapes: Shapes) -> Iterator[_Attention]:
@@ -124,7 +130,7 @@ def _piece(
     graph: onnx.GraphProto, attention: _Attention, number: int, span: tuple[int, int], axis: int
 ) -> list[onnx.NodeProto]:
     """The same steps for some of the queries."""
-    mark = f"/piece_{number}"
+    mark = f"{PIECE}{number}"
     bounds = [f"{attention.query}{mark}/{what}" for what in ("first", "end", "axis")]
     for name, value in zip(bounds, (*span, axis), strict=True):
         graph.initializer.append(numpy_helper.from_array(np.array([value], np.int64), name))

@@ -83,6 +83,7 @@ def load_btf(golden: Golden, options: BtfOptions, on_progress: Progress) -> Sour
         },
         keep_float32=("score", "features.parts.0.picture", "features.parts.1"),
         fpfh=senses.fpfh,
+        input_px=options.input_px,
         tools=versions("timm"),
     )
 

@@ -141,6 +141,7 @@ def load_m3dm(golden: Golden, options: M3dmOptions, on_progress: Progress) -> So
             "picture_score", "shape_score", "svm", "picture.picture", "shape.picture", "shape.pool",
         ),
         fpfh=senses.fpfh,
+        input_px=options.input_px,
         tools=versions("timm", "scikit-learn"),
     )  # fmt: skip
 

@@ -128,5 +128,6 @@ def load_omnipose(golden: Golden, options: OmniposeOptions) -> Source:
         original=original,
         provenance={"weights_sha256": sha256_of(options.weights), "input_px": list(side)},
         keep_float32=("picture", "distance"),
+        input_px=options.input_px,
         tools=versions("timm"),
     )

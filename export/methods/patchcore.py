@@ -190,6 +190,7 @@ def _from_golden(
         keep_float32=tuple(
             f"branches.{kind}.{part}" for kind in kinds for part in ("score", "features.picture")
         ),
+        input_px=options.input_px,
         tools=versions("timm"),
     )
 

@@ -8,8 +8,6 @@ Every step is the same for all methods; what differs is `export.source.Source`.
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -38,6 +36,7 @@ from voxgate.export.packing.package import (
 from voxgate.export.packing.recipe_parts import expected_views, manifest_of, reference_views, tools
 from voxgate.export.progress import Bar, Progress, silent
 from voxgate.export.source import Source
+from voxgate.export.trained.budget import GPU_MB, check_memory, check_time
 from voxgate.export.trained.parity import LIMITS, ParityTable, Precision, gate
 from voxgate.export.trained.probes import proving_probes
 from voxgate.export.trained.raw_threshold import (
@@ -58,7 +57,6 @@ from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
 
 THREADS = 2
-RUNS = 3
 # the same graph on another CPU differs by 1e-5, on a GPU by its precision
 PROBE_TOLERANCE: dict[Precision, float] = {
     "fp32": 1e-3,
@@ -78,6 +76,7 @@ class Options:
     verify: scans whose verdicts must be the source model's, besides the golden and the good ones.
     smallest_mm: the smallest defect, across: pictures are reduced to what shows it; None: whole.
     most_ms: what one run of the graph may take on this machine's processor; None: anything.
+    gpu_mb: what one run of it in FP32 may need of a GPU's memory, weights included.
     check: whether TensorRT builds a graph.
     """
 
@@ -92,6 +91,7 @@ class Options:
     geometry: bool = False
     smallest_mm: float | None = None
     most_ms: float | None = None
+    gpu_mb: int = GPU_MB
     calibration: Path | None = None
     check: GraphCheck = check
 
@@ -105,6 +105,7 @@ class Exported:
     threshold: Threshold
     parity: ParityTable
     ms: float  # one run of the graph on this machine's processor
+    memory_mb: int  # of one run in FP32, nothing fused
 
     @property
     def megabytes(self) -> float:
@@ -116,7 +117,8 @@ class Exported:
         """For people, one line."""
         return (
             f"recipe written: {self.folder} ({self.megabytes:.1f} MB, {self.ms:.0f} ms a run on "
-            f"{THREADS} threads here); raw score {self.threshold.raw:.4g} is the threshold 1.0"
+            f"{THREADS} threads here, {self.memory_mb:,} MB of a GPU); raw score "
+            f"{self.threshold.raw:.4g} is the threshold 1.0"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -132,6 +134,7 @@ class Exported:
             "parity": self.parity.to_json(),
             "megabytes": round(self.megabytes, 3),
             "ms": round(self.ms, 1),
+            "memory_mb": self.memory_mb,
         }
 
 
@@ -153,17 +156,17 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
         golden = golden.in_grey()
     bar.say("trace the graph")
     raw = trace(source)
+    memory_mb = check_memory(raw, source.method, source.input_px, options.gpu_mb)
     options.check(raw, source.method)
     nominal = _see_again(golden, source, bar)
     bar.say("find the threshold")
-    draft = _Draft(golden, source, nominal.flicker, options, name)
+    draft = _Draft(golden, source, nominal.flicker, options, name, memory_mb)
     threshold = _threshold(draft, raw, nominal.seen)
     bar.say("convert and compare with the source")
     graphs = _graphs(scaled(raw, threshold.raw), source, nominal.seen, options.precision)
     for kind, graph in graphs.items():
         options.check(graph, f"{source.method} {kind}")
-    ms = _run_ms(graphs[options.precision], nominal.seen.runs[0][0])
-    _check_budget(ms, options.most_ms)
+    ms = _timed(graphs[options.precision], nominal.seen.runs[0][0], options.most_ms)
     parity = _proven(draft, graphs, threshold, nominal.seen)
     graph = graphs[options.precision]
     probes = _probes(graph, source, nominal.seen)
@@ -171,7 +174,7 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     bar.say("write the recipe")
     write_recipe(options.out, parts)
     bar.end()
-    return Exported(options.out, parts.manifest, threshold, parity, ms)
+    return Exported(options.out, parts.manifest, threshold, parity, ms, memory_mb)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,6 +194,7 @@ class _Draft:
     flicker: Gloss
     options: Options
     name: str
+    memory_mb: int
 
     def parts(
         self,
@@ -223,6 +227,7 @@ class _Draft:
             output=_output(source, self.golden),
             provenance={
                 **source.provenance,
+                "memory_mb": self.memory_mb,
                 "parity": [] if parity is None else parity.to_json(),
             },
             tolerance_mm=TOLERANCE_MM,
@@ -297,23 +302,9 @@ def _graphs(
     return graphs
 
 
-def _run_ms(graph: onnx.ModelProto, sample: Sample) -> float:
-    """Median time of one run; what a larger bank or input costs shows here first."""
-    times = []
+def _timed(graph: onnx.ModelProto, sample: Sample, most_ms: float | None) -> float:
     with closing(_engine(graph)) as engine:
-        for _ in range(RUNS):
-            begun = time.perf_counter()
-            engine.run(dict(sample.inputs))
-            times.append((time.perf_counter() - begun) * 1e3)
-    return statistics.median(times)
-
-
-def _check_budget(ms: float, most_ms: float | None) -> None:
-    if most_ms is not None and ms > most_ms:
-        raise EngineError(
-            f"a run takes {ms:.0f} ms on {THREADS} threads here, at most {most_ms:g} are allowed: "
-            "choose a smaller bank (--coreset) or input (--input-px), or a larger --most-ms"
-        )
+        return check_time(engine, sample, THREADS, most_ms)
 
 
 def _proven(

@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.kits.graph_memory import memory_of
 from voxgate.benchmarks.workstation.seeded.weights import SEED, save_backbone
 from voxgate.export.golden.golden import Golden
+from voxgate.export.graph.memory import memory_of
 from voxgate.export.graph.real_tensorrt import check_by_building
 from voxgate.export.graph.tracing import trace
 from voxgate.export.methods.btf import BtfOptions, load_btf

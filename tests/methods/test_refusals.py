@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 import torch
 from anomalib.models import EfficientAd, Patchcore
 
-from tests.methods.agreement import refused
+from tests.methods.agreement import exported, refused
+from voxgate.benchmarks.workstation.case import at
 from voxgate.benchmarks.workstation.seeded import cfm, padim, patchcore
 from voxgate.benchmarks.workstation.seeded.onnx import contrast
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_PYRAMID, save_backbone
@@ -85,6 +87,18 @@ def test_a_model_over_its_time_is_not_written(small_scans: Path, tmp_path: Path)
     words = refused(small_scans, tmp_path / "out", *slow)
     assert "at most 0 are allowed" in words
     assert "--most-ms" in words
+
+
+def test_a_model_that_no_box_can_run_says_which_input_would_fit(
+    small_scans: Path, tmp_path: Path
+) -> None:
+    weights = save_backbone(SMALL_PYRAMID, tmp_path / "w.pth")
+    own = ("patchcore", "--backbone", SMALL_PYRAMID, "--weights", str(weights), "--gpu-mb", "60")
+    own += ("--coreset", "0.001")
+    words = refused(small_scans, tmp_path / "out", *own, "--input-px", "672")
+    (side,) = re.findall(r"--input-px (\d+) fits, or a larger --gpu-mb", words)
+    said = exported((*own, "--input-px", side, *at(1.0)), small_scans, tmp_path / "out")
+    assert 30 < said["memory_mb"] <= 60
 
 
 def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ import tensorrt_rtx_bindings as trt
 from typer.testing import CliRunner
 
 from tests.kits import several
-from tests.kits.graph_memory import memory_of
 from tests.kits.nets import SAMPLES, graph, small_net
 from tests.kits.small_scan import small_bracket
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized
+from voxgate.export.graph.memory import memory_of
 from voxgate.export.graph.real_tensorrt import CARDS, check_by_building
 from voxgate.export.reference.colour_bank import colour_bank
 from voxgate.export.reference.filter_bank import filter_bank

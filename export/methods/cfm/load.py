@@ -100,6 +100,7 @@ def load_cfm(golden: Golden, options: CfmOptions) -> Source:
         },
         keep_float32=("distance", "picture.picture", "shape.picture", "shape.pool"),
         fpfh=senses.fpfh,
+        input_px=None if "training" in opened.origin else options.input_px,
         tools=versions("timm", "anomalib"),
         bound=FARTHEST**2,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anomalib.models import EfficientAd
@@ -76,6 +76,7 @@ def _from_anomalib(golden: Golden, path: Path, options: EfficientAdOptions) -> S
     )
     model = filled(model, read)
     network = AnomalibNetwork(model, read.preprocess, size_px(golden))
-    return anomalib_source(
+    source = anomalib_source(
         METHOD, model, read, golden, network=network, keep_float32=("model.ae.decoder",)
     )
+    return replace(source, input_px=read.preprocess.resize_px[0])

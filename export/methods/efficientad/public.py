@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def public_source(
         "sha256": {role: sha256_of(file) for role, file in zip(ROLES, files, strict=True)},
         "normalisation": "golden scan" if normalisation is None else "file",
     }
-    return _source(golden, networks, published, scale, origin)
+    return replace(_source(golden, networks, published, scale, origin), input_px=side)
 
 
 def trained_source(golden: Golden, path: Path) -> Source:

@@ -1,0 +1,1 @@
+"""Budgets and what follows a trained model's graph."""
