@@ -16,8 +16,7 @@ from voxgate.runtime.comparison.expected import height_mm
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
-from voxgate.runtime.pixels.reduce import MAX_BLOCK_PX
-from voxgate.runtime.recipe.manifest import SMALLEST_VOXELS, WorkingSection
+from voxgate.runtime.recipe.manifest import MAX_BLOCK_PX, SMALLEST_VOXELS, WorkingSection
 
 PIXELS_ACROSS = 4.0  # of the smallest defect, at the resolution that is chosen
 LEAST_PIXELS_ACROSS = 2.0  # of a defect that may be promised

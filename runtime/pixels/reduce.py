@@ -20,7 +20,6 @@ from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage, View
 from voxgate.runtime.pixels.colour import luma
 from voxgate.runtime.pixels.reduce_kernels import mean_of_blocks, sample_of_blocks
 
-MAX_BLOCK_PX = 64
 # A surface that falls by four times what a block spans is seen at 76 degrees: beyond, a sensor has
 # no return, and what differs more is two surfaces.
 STEEPEST = 4.0

@@ -17,7 +17,6 @@ from pydantic import (
 
 from voxgate.runtime.common.labels import MAX_CAMERAS, Name, Version
 from voxgate.runtime.pixels.colour import COLOURS
-from voxgate.runtime.pixels.reduce import MAX_BLOCK_PX
 from voxgate.runtime.recipe.cameras import CameraSection, Digest, check_sections
 
 SCHEMA_VERSIONS = (1, 2, 3)
@@ -42,6 +41,7 @@ PICTURE_INPUTS = frozenset(("image", "reference", "pictures"))
 """What a graph may take in colour: of one channel or of three, as its own input says."""
 DEPTH_INPUTS = frozenset(("depth_mm", "fpfh"))
 """What shows a model what the 3D sensor measured."""
+MAX_BLOCK_PX = 64  # of the camera's, across, that are inspected as one
 MAX_DETECTORS = 4  # besides the first: a bound on memory and on the time of a view
 MAX_PLANS = 64  # five models for every kind of card there is
 DetectorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]

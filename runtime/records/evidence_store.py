@@ -26,10 +26,8 @@ from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.records.believed_time import BelievedTime
 from voxgate.runtime.records.descriptor_reserve import Reserve
 from voxgate.runtime.records.evidence_folder import DiskFullError, Shelf, quota_of
-from voxgate.runtime.scans.job_writer import write_job
 from voxgate.runtime.scans.part_files import PartFiles
 from voxgate.runtime.scans.recording import FusedVolume, JobHeader, Recording
-from voxgate.runtime.volume.smooth import smooth
 from voxgate.runtime.wire.verdict import EvidenceStatus, VerdictMessage
 
 log = logging.getLogger(__name__)
@@ -283,6 +281,10 @@ class EvidenceStore:
             self._show()
 
     def _put(self, job: _Job) -> tuple[Path, str]:
+        # a quarter of a second that no start waits for: the first recording does, in this thread
+        from voxgate.runtime.scans.job_writer import write_job
+        from voxgate.runtime.volume.smooth import smooth
+
         volume = None if job.slot is None else job.slot.wait()
         if volume is not None:
             volume = replace(volume, voxels=smooth(volume.voxels, volume.grid))
