@@ -44,6 +44,7 @@ from voxgate.runtime.recipe.manifest import MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.carve import carve
+from voxgate.runtime.volume.coverage import REACH_VOXELS
 from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
 
@@ -236,8 +237,10 @@ class Equipment:
 
     def looked_at(self) -> LookedAt:
         """What asks whether all of the surface was seen."""
-        through = self.recipe.manifest.geometry and bool(self.golden)
-        return LookedAt(self.surface, self.recipe.grid, self.rays, self.golden, through)
+        manifest, grid = self.recipe.manifest, self.recipe.grid
+        through = manifest.geometry and bool(self.golden)
+        score = min(REACH_VOXELS * grid.voxel_mm / manifest.tolerance_mm, SCORE_MAX)
+        return LookedAt(self.surface, grid, self.rays, self.golden, through, score, self.crew)
 
     def empty_volume(self) -> Volume:
         """Of the recipe's grid."""

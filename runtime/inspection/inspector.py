@@ -259,7 +259,7 @@ class Inspector:
             self.reject(doubts.engine_failed(planned, error))
             return
         with self._watch.time(Work.COVERAGE):
-            self._looked.add(view, registered, self._part.reference_from_part)
+            self._looked.add(planned, view, registered, self._part.reference_from_part)
         with self._watch.time(Work.DRIFT):
             self._gauges.add(view, registered)
         if registered is not None:
@@ -286,6 +286,7 @@ class Inspector:
 
     def _findings(self) -> Findings:
         scorer = self._scored_by_zones()
+        self._looked.fuse_vanished(self.volume, self._part.reference_from_part)
         if self.recipe.zones is not None:
             with self._watch.time(Work.SEGMENT):
                 self.recipe.zones.rescale(self.volume, self._part.reference_from_part)
@@ -315,11 +316,8 @@ class Inspector:
             picture_drift=beside,
             scorer=scorer,
             contradicted=contradicted(
-                defects,
-                self.equipment.golden,
-                self.equipment.rays,
-                self._part.reference_from_part,
-                self.recipe.grid.voxel_mm,
+                *(defects, self.equipment.golden, self.equipment.rays),
+                *(self._part.reference_from_part, self.recipe.grid.voxel_mm),
                 heard=heard.doubted,
             ),
         )

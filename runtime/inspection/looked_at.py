@@ -8,15 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
-from voxgate.runtime.transforms import Transform
+from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.volume.coverage import Coverage, Looked
 from voxgate.runtime.volume.grid import GridSpec
+from voxgate.runtime.volume.lift import lift_points
+from voxgate.runtime.volume.segment import label
 from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
+
+# Surface is gone where so many views passed through it and none met it. Good parts have no such
+# piece, whatever flickers at edges; a chip at a ridge has one or two.
+PASSED_VIEWS = 2
+LEAST_PIECES = 3  # that hang together
 
 Mask = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float32]
@@ -42,7 +50,15 @@ class LookedAt:
         rays: Rays,
         golden: Sequence[ExpectedView],
         through: bool,
+        gone_score: float,
+        crew: Crew,
     ) -> None:
+        """through: whether what has vanished has a score; gone_score: of what no view met."""
+        self._surface = surface
+        self._through = through
+        self._gone_score = gone_score
+        self._crew = crew
+        self._passed: dict[int, Mask] = {}
         self._shape = Looked(surface, grid, rays.shape, through)
         self._picture = None
         if rays.sensed is not None and golden:
@@ -53,18 +69,42 @@ class LookedAt:
     def clear(self) -> None:
         """Forget the last part."""
         self._shape.clear()
+        self._passed.clear()
         self._alone_mm.clear()
         if self._picture is not None:
             self._picture.clear()
 
     def add(
-        self, view: View, registered: Registered | None, reference_from_part: Transform
+        self,
+        planned: int,
+        view: View,
+        registered: Registered | None,
+        reference_from_part: Transform,
     ) -> None:
         """One more view of it. Raises ValueError when the view has no depth."""
-        self._shape.add(view.shape, reference_from_part)
+        self._passed[planned] = self._shape.add(view.shape, reference_from_part)
         if self._picture is not None and registered is not None:
             self._picture.add(view, reference_from_part)
             self._alone_mm.append(registered.lost_mm)  # compared where golden views know the depth
+
+    def fuse_vanished(self, volume: Volume, reference_from_part: Transform) -> None:
+        """Put what all views passed through and none met into the volume: a wire that is too thin
+        for one view to tell its absence from an edge's flicker. After the last view."""
+        gone = self._vanished()
+        for planned, passed in self._passed.items() if gone.any() else ():
+            places = self._surface.points_mm[gone & passed]
+            points_mm = apply(invert(reference_from_part), places).astype(np.float32)
+            score = np.full(len(points_mm), self._gone_score, np.float32)
+            lift_points(volume, points_mm, score, planned, self._crew)
+
+    def _vanished(self) -> Mask:
+        """(n,) of the surface: PASSED_VIEWS passed through it, none met it, in LEAST_PIECES."""
+        times = np.sum([np.zeros(len(self._surface.ijk)), *self._passed.values()], axis=0)
+        gone: Mask = (times >= PASSED_VIEWS) & ~self._shape.met & self._through
+        count, labels = label(self._surface.ijk[gone])
+        if count:
+            gone[gone] = np.bincount(labels)[labels] >= LEAST_PIECES
+        return gone
 
     def seen(
         self,

@@ -52,22 +52,30 @@ class Looked:
         self._grid = grid
         self._rays = rays
         self._through = through
+        self._met: Mask = np.zeros(len(surface.ijk), np.bool_)
         self._seen: Mask = np.zeros(len(surface.ijk), np.bool_)
 
     def clear(self) -> None:
         """Forget the last part."""
-        self._seen[:] = False
+        self._met[:] = self._seen[:] = False
 
     @property
     def seen(self) -> Mask:
         """(n,) bool, of the surface's pieces."""
         return np.array(self._seen)
 
-    def add(self, view: View, reference_from_part: Transform) -> None:
-        """One more view of it. Raises ValueError when the view has no depth."""
+    @property
+    def met(self) -> Mask:
+        """(n,) bool, those of them that a ray met."""
+        return np.array(self._met)
+
+    def add(self, view: View, reference_from_part: Transform) -> Mask:
+        """One more view of it; (n,) the pieces that it passed through, met by no view until now.
+        Raises ValueError when the view has no depth."""
         if view.depth_mm is None:
             raise ValueError(f"frame {view.frame_id}: coverage needs depth")
         reference_from_camera = reference_from_part @ view.part_from_camera
+        passed = np.empty_like(self._met)
         look(
             self._surface.points_mm,
             self._surface.normals,
@@ -78,8 +86,11 @@ class Looked:
             HALF_VOXELS * self._grid.voxel_mm,
             REACH_VOXELS * self._grid.voxel_mm,
             self._through,
+            self._met,
             self._seen,
+            passed,
         )
+        return passed
 
     def coverage(
         self,

@@ -14,8 +14,10 @@ GRAZING = 0.08  # cosine: flatter rays return noise
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def look(points, normals, t, eye, lens, depth, half_mm, reach_mm, through, seen):
-    """Set seen (n,) where a ray of this view met surface (n, 3) points, or passed through them.
+def look(points, normals, t, eye, lens, depth, half_mm, reach_mm, through, met, seen, passed):
+    """Set met (n,) where a ray of this view met surface (n, 3) points; seen (n,) there, and where
+    one passed through them; passed (n,) where every ray that returned did, written for all that no
+    view has met.
 
     t (4, 4): camera from the points' frame; eye (3,): the camera there; depth (h, w), NaN without
     a return. A piece reaches half_mm to its sides. A ray that ends more than reach_mm before the
@@ -25,7 +27,8 @@ def look(points, normals, t, eye, lens, depth, half_mm, reach_mm, through, seen)
     """
     height, width = depth.shape
     for n in range(points.shape[0]):
-        if seen[n]:
+        passed[n] = False
+        if met[n]:
             continue
         px, py, pz = points[n, 0], points[n, 1], points[n, 2]
         ax, ay, az = eye[0] - px, eye[1] - py, eye[2] - pz
@@ -46,11 +49,16 @@ def look(points, normals, t, eye, lens, depth, half_mm, reach_mm, through, seen)
         u, v = project_point(x, y, z, lens)
         # a tilted piece is foreshortened: no farther to its sides than it looks
         side = int(side_mm * facing * lens[0] / z + 0.5)
-        nearest = z - away_mm / facing
-        farthest = np.inf if through else z + away_mm / facing
+        nearest, farthest = z - away_mm / facing, z + away_mm / facing
+        before, behind = 0, 0
         for b in range(-1, 2):
             for a in range(-1, 2):
                 i = int(np.floor(u + a * side + 0.5))
                 j = int(np.floor(v + b * side + 0.5))
-                if 0 <= i < width and 0 <= j < height and nearest < depth[j, i] < farthest:
-                    seen[n] = True
+                if not (0 <= i < width and 0 <= j < height):
+                    continue
+                met[n] |= nearest < depth[j, i] < farthest
+                before += depth[j, i] <= nearest
+                behind += depth[j, i] >= farthest
+        seen[n] |= met[n] or (through and behind > 0)
+        passed[n] = behind > 0 and before == 0 and not met[n]

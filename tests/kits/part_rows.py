@@ -208,6 +208,7 @@ def _golden_played(views: list[View], stage: Stage) -> list[View]:
 # --- what is gone ---------------------------------------------------------------------------------
 
 CUT_MM = 112.0  # above it stands the upper end of the bracket's upright
+SLIT_MM, SLIT_AXIS = 3.0, 1
 
 
 def _cut(proving: range) -> Spoil:
@@ -219,9 +220,15 @@ def _cut(proving: range) -> Spoil:
     return spoil
 
 
-def _without_top(view: View, stage: Stage, behind: bool) -> View:
+def _slit(views: list[View], stage: Stage) -> list[View]:
+    """A slit of SLIT_MM through the upper end: two pixels of each view, which flicker at edges."""
+    return [_without_top(view, stage, True, SLIT_MM) for view in views]
+
+
+def _without_top(view: View, stage: Stage, behind: bool, wide_mm: float = np.inf) -> View:
     pose, rays = view.part_from_camera, stage.rays
-    gone = _points(view, stage)[..., 2] >= CUT_MM
+    points = _points(view, stage)
+    gone = (points[..., 2] >= CUT_MM) & (np.abs(points[..., SLIT_AXIS]) < wide_mm / 2)
     slope = pose[2, 0] * rays.x + pose[2, 1] * rays.y + pose[2, 2]
     table = (-pose[2, 3] / slope).astype(np.float32) if behind else np.float32(np.nan)
     return replace(
@@ -271,5 +278,6 @@ ROWS = {
     "two neighbours exchanged": Row(_exchanged(3, 4), (FAIL, INDETERMINATE), tuple(Reason)),
     "the golden scan played": Row(_golden_played, (INDETERMINATE,), (Reason.DUPLICATE_VIEW,)),
     "a piece gone, which some views prove": Row(_cut(range(1, 9)), (FAIL,), (Reason.DEFECT,)),
+    "a piece gone, thinner than what flickers at edges": Row(_slit, (FAIL,), (Reason.DEFECT,)),
     "a piece gone, which none proves": Row(_cut(range(0)), (INDETERMINATE,), (Reason.COVERAGE,)),
 }
