@@ -11,24 +11,27 @@ from voxgate.runtime.nouns import ColourImage, GreyImage
 from voxgate.runtime.pixels import luma_chroma
 from voxgate.runtime.pixels.bayer import SECOND_LINE, colours_from_mosaic, luma_from_mosaic
 from voxgate.runtime.pixels.luma_chroma import colours_from_422, luma_from_422
-from voxgate.runtime.pixels.packing import Packing, Values, lines_of_values, packing_of
+from voxgate.runtime.pixels.packing import Values, lines_of_values, packing_of
 
-_MONO = ("8", "10", "10p", "10Packed", "12", "12p", "12Packed", "14", "16")
-_BAYER = ("8", "10", "10p", "10Packed", "12", "12p", "12Packed", "16")
-# where red, green and blue stand, and bytes per pixel
+_PLAIN = ("8", "10", "10p", "12", "12p", "14", "14p", "16")
+_MOSAICS = (*_PLAIN, "10Packed", "12Packed")
+# where red, green and blue stand, and values per pixel
+_ORDERS = {"RGB": (0, 1, 2, 3), "BGR": (2, 1, 0, 3), "RGBa": (0, 1, 2, 4), "BGRa": (2, 1, 0, 4)}
 _COLOUR = {
-    "RGB8": (0, 1, 2, 3),
-    "BGR8": (2, 1, 0, 3),
-    "RGBa8": (0, 1, 2, 4),
-    "BGRa8": (2, 1, 0, 4),
+    f"{order}{packing}": (places, packing_of(packing))
+    for order, places in _ORDERS.items()
+    for packing in _PLAIN
 }
 READABLE = (
-    *(f"Mono{packing}" for packing in _MONO),
-    *(f"Bayer{pattern}{packing}" for pattern in SECOND_LINE for packing in _BAYER),
+    *(f"Mono{packing}" for packing in _MOSAICS),
+    *(f"Bayer{pattern}{packing}" for pattern in SECOND_LINE for packing in _MOSAICS),
     *_COLOUR,
     *luma_chroma.FORMATS,
 )
-COLOURED = "BayerRG8 to 16 (BG, GR, GB), also p or Packed, RGB8, BGR8, YUV422_8 or YCbCr422_8"
+COLOURED = (
+    "BayerRG8 to 16 (BG, GR, GB), also p or Packed, RGB8 or BGR8 to 16, also p, YUV422_8 or "
+    "YCbCr422_8"
+)
 IN_WORDS = f"Mono8 to Mono16, also p or Packed, {COLOURED}"
 _MOSAIC = re.compile(r"(?:Mono|Bayer(..))(.+)")
 
@@ -61,9 +64,7 @@ def colours_from_bytes(
     if pixel_format in luma_chroma.FORMATS:
         return colours_from_422(pixel_format, data, width, height, padding)
     if pixel_format in _COLOUR:
-        *places, _ = _COLOUR[pixel_format]
-        pixels = _pixels(pixel_format, data, width, height, padding)
-        return np.stack([pixels[:, :, place] for place in places], axis=-1)
+        return np.stack(_channels(pixel_format, data, width, height, padding), axis=-1)
     match = _MOSAIC.fullmatch(pixel_format)
     assert match is not None
     pattern, packing = match.group(1), packing_of(match.group(2))
@@ -88,18 +89,18 @@ def _luma(
     pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int, padding: int
 ) -> GreyImage:
     """ITU-R BT.601 weights in 1/256."""
-    red, green, blue, _ = _COLOUR[pixel_format]
-    pixels = _pixels(pixel_format, data, width, height, padding)
-    grey: npt.NDArray[np.uint16] = pixels[:, :, red] * np.uint16(77)
-    grey += pixels[:, :, green] * np.uint16(150)
-    grey += pixels[:, :, blue] * np.uint16(29)
+    red, green, blue = _channels(pixel_format, data, width, height, padding)
+    grey: npt.NDArray[np.uint16] = red * np.uint16(77)
+    grey += green * np.uint16(150)
+    grey += blue * np.uint16(29)
     return (grey >> 8).astype(np.uint8)
 
 
-def _pixels(
+def _channels(
     pixel_format: str, data: npt.NDArray[np.uint8], width: int, height: int, padding: int
-) -> npt.NDArray[np.uint8]:
-    """(h, w, 3 or 4), as they lie there."""
-    size = _COLOUR[pixel_format][-1]
-    lines = lines_of_values(pixel_format, Packing(8, 8, ""), data, width * size, height, padding)
-    return np.asarray(lines, np.uint8).reshape(height, width, size)
+) -> list[GreyImage]:
+    """Red, green and blue, (h, w) each; the high 8 bits of deeper ones."""
+    (*places, size), packing = _COLOUR[pixel_format]
+    lines = lines_of_values(pixel_format, packing, data, width * size, height, padding)
+    pixels = lines.reshape(height, width, size)
+    return [_high_bits(pixels[:, :, place], packing.bits) for place in places]

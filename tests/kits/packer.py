@@ -26,6 +26,7 @@ PACKINGS = {
     "16": Packing(16, "words"),
     "10p": Packing(10, "stream"),
     "12p": Packing(12, "stream"),
+    "14p": Packing(14, "stream"),
     "10Packed": Packing(10, "pairs"),
     "12Packed": Packing(12, "pairs"),
 }

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.kits.packer import PACKINGS, packed_image
 from voxgate.runtime.pixels.bayer import SECOND_LINE
 from voxgate.runtime.pixels.luma_chroma import FORMATS
 from voxgate.runtime.pixels.pixel_format import colours_from_bytes, grey_from_bytes
@@ -81,13 +82,15 @@ def _packed(deep: npt.NDArray[np.uint16], suffix: str, bits: int) -> npt.NDArray
 
 
 @pytest.mark.parametrize(
-    ("pixel_format", "places"),
-    [("RGB8", (0, 1, 2)), ("BGR8", (2, 1, 0)), ("RGBa8", (0, 1, 2, 2)), ("BGRa8", (2, 1, 0, 1))],
+    ("order", "places"),
+    [("RGB", (0, 1, 2)), ("BGR", (2, 1, 0)), ("RGBa", (0, 1, 2, 2)), ("BGRa", (2, 1, 0, 1))],
 )
-def test_red_is_not_taken_for_blue(pixel_format: str, places: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("packing", ["8", "10", "10p", "12", "12p", "14", "14p", "16"])
+def test_red_is_not_taken_for_blue(order: str, places: tuple[int, ...], packing: str) -> None:
     scene = _scene()
-    lines = np.pad(scene[..., places].reshape(HEIGHT, -1), ((0, 0), (0, 5)))
-    found = colours_from_bytes(pixel_format, lines.reshape(-1), WIDTH, HEIGHT, padding=5)
+    lines = scene[..., places].reshape(HEIGHT, -1).astype(int) << (PACKINGS[packing].bits - 8)
+    data = np.frombuffer(packed_image(lines.tolist(), packing, padding := 5), np.uint8)
+    found = colours_from_bytes(f"{order}{packing}", data, WIDTH, HEIGHT, padding)
     np.testing.assert_array_equal(found, scene)
 
 

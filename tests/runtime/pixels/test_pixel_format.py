@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from tests.kits.packer import PACKINGS, packed_image
-from voxgate.runtime.pixels.pixel_format import READABLE, grey_from_bytes
+from voxgate.runtime.pixels.pixel_format import READABLE, colours_from_bytes, grey_from_bytes
 
 # those with half their hue are held against OpenCV in test_colour_formats
 MONO_AND_COLOUR = [name for name in READABLE if not name.startswith("Bayer") and "422" not in name]
+Read = Callable[[str, npt.NDArray[np.uint8], int, int], npt.NDArray[np.uint8]]
 GREY = np.array([[0, 64, 128], [192, 250, 255]], dtype=np.uint8)
 
 
 def _encoded(pixel_format: str) -> bytes:
-    if pixel_format in ("RGB8", "BGR8"):
-        return np.repeat(GREY[..., None], 3, axis=2).tobytes()
-    if pixel_format in ("RGBa8", "BGRa8"):
-        opaque = np.full(GREY.shape, 255, np.uint8)
-        return np.dstack([GREY, GREY, GREY, opaque]).tobytes()
-    packing = pixel_format.removeprefix("Mono")
+    kind, packing = re.fullmatch(r"(Mono|RGBa?|BGRa?)(.+)", pixel_format).groups()  # type: ignore[union-attr]
+    channels = [GREY] * (1 if kind == "Mono" else 3)
+    if kind.endswith("a"):
+        channels.append(np.full(GREY.shape, 255, np.uint8))
     bits = PACKINGS[packing].bits
-    values = [[int(value) << (bits - 8) for value in line] for line in GREY]
-    return packed_image(values, packing)
+    lines = np.dstack(channels).astype(int).reshape(2, -1) << (bits - 8)
+    return packed_image(lines.tolist(), packing)
 
 
 @pytest.mark.parametrize("pixel_format", MONO_AND_COLOUR)
@@ -48,9 +50,14 @@ def test_a_short_buffer_is_read_beyond_its_end(pixel_format: str) -> None:
         grey_from_bytes(pixel_format, np.zeros(5, dtype=np.uint8), 3, 2)
 
 
-def test_an_unknown_format_is_guessed() -> None:
-    with pytest.raises(ValueError, match="YUV411_8_UYYVYY cannot be read; choose"):
-        grey_from_bytes("YUV411_8_UYYVYY", np.zeros(99, dtype=np.uint8), 3, 2)
+@pytest.mark.parametrize(
+    "pixel_format",
+    ["YUV411_8_UYYVYY", "YCbCr411_8", "YUV8_UYV", "RGB8_Planar", "RGB10p32", "RGB565p", "Mono1p"],
+)
+@pytest.mark.parametrize("read", [grey_from_bytes, colours_from_bytes])
+def test_an_unknown_format_is_guessed(read: Read, pixel_format: str) -> None:
+    with pytest.raises(ValueError, match=f"{pixel_format} cannot be read; choose"):
+        read(pixel_format, np.zeros(99, dtype=np.uint8), 3, 2)
 
 
 def test_line_padding_ends_up_in_the_image() -> None:
@@ -103,7 +110,7 @@ def test_a_colour_filter_s_pattern_is_left_in_the_image(
 
 
 @pytest.mark.parametrize("pattern", ["RG", "BG", "GR", "GB"])
-@pytest.mark.parametrize("packing", ["10", "10p", "10Packed", "12", "12p", "12Packed", "16"])
+@pytest.mark.parametrize("packing", ["10", "10p", "10Packed", "12", "12p", "12Packed", "14p", "16"])
 def test_a_packed_mosaic_is_misread(pattern: str, packing: str) -> None:
     """The same scene through every packing as through 8 bits."""
     scene = np.random.default_rng(3).integers(0, 256, (6, 9, 3))
