@@ -68,6 +68,7 @@ needs_boot = needs(
     f"systemd, python3-venv, {NAMESPACES} systemd python3-venv iproute2",
 )
 needs_chromium = needs(has("chromium"), "chromium: apt-get install chromium")
+needs_wapiti = needs(has("wapiti"), "wapiti: apt-get install wapiti")
 needs_mosquitto = needs(
     has("mosquitto", "mosquitto_sub"),
     "mosquitto: apt-get install mosquitto mosquitto-clients",

@@ -13,7 +13,7 @@ function svg(tag, attributes, ...children) {
 
 function frame(height, label, most, first, last) {
   const y = (value) => height - FOOT - (Math.min(value, most) / most) * (height - FOOT - TOP);
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label });
+  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "group", "aria-label": label });
   picture.append(svg("text", { x: LEFT, y: TOP - 2 }, label));
   for (const value of [0, most / 2, most]) {
     picture.append(svg("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value) }),
