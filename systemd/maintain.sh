@@ -26,6 +26,26 @@ stop_services() {
   systemctl stop voxgate-camera.socket 'voxgate-camera@*.service' 2>/dev/null || true
 }
 
+kept=/run/voxgate-upgrade # the services that ran before an upgrade, a line each
+
+keep_running() {
+  is_live || return 0
+  set -f
+  # shellcheck disable=SC2086
+  systemctl list-units --plain --no-legend --state=active,activating,reloading $services | cut -d' ' -f1 >$kept
+  set +f
+}
+
+start_kept() { # also what was started by hand; what does not start does not keep a package from being installed
+  is_live || return 0
+  systemctl daemon-reload
+  [ -f $kept ] || return 0
+  while read -r unit; do
+    systemctl start "$unit" </dev/null || echo "voxgate: $unit did not start: journalctl -u $unit" >&2
+  done <$kept
+  rm -f $kept
+}
+
 kernels_of() { # kernels_of HOME: by root, for its place and this processor; services only read them
   rm -rf "${1:?}/kernels"
   mkdir -m 755 "$1/kernels" # also an empty one: then none is kept that the service could write
@@ -36,7 +56,7 @@ purge_records() { # configuration, keys, recipes, records, drop-ins
   units=${root:-}/etc/systemd/system
   rm -rf "${root:-}/etc/voxgate" "${root:-}"/var/lib/voxgate "${root:-}"/var/cache/voxgate \
     "${root:-}"/var/lib/voxgate@* "${root:-}"/var/cache/voxgate@* "${root:-}/var/lib/voxgate-page" \
-    "$units"/voxgate.service.d "$units"/voxgate@*.service.d "$units"/voxgate-camera@.service.d
+    "$units"/voxgate.service.d "$units"/voxgate@*.service.d "$units"/voxgate-*@*.service.d
 }
 
 remove_accounts() {

@@ -45,11 +45,17 @@ def power(disk: Path) -> Iterator[Power]:
 
 
 @pytest.fixture(scope="module")
-def installed(power: Power, disk: Path) -> InstalledBox:
+def release(disk: Path) -> Release:
+    """What is installed."""
+    return Release.make(disk / "release")
+
+
+@pytest.fixture(scope="module")
+def installed(power: Power, release: Release) -> InstalledBox:
     """Installed, configured, enabled and READY."""
     power.on()
-    box = InstalledBox(power, Release.make(disk / "release"))
-    box.install()
+    box = InstalledBox(power)
+    box.install(release)
     box.configure()
     for unit in ("voxgate", "voxgate@cam"):
         box.machine.run("systemctl", "enable", "--now", unit)
@@ -195,10 +201,10 @@ def test_a_sealed_key_signs_on_and_lies_nowhere_open(box: InstalledBox) -> None:
     assert box.voxgate("journal", "verify", "-c", f"{ETC}/voxgate.yaml").returncode == 0
 
 
-def test_an_upgrade_serves_on_and_a_rollback_too(box: InstalledBox) -> None:
+def test_an_upgrade_serves_on_and_a_rollback_too(box: InstalledBox, release: Release) -> None:
     for arguments in ((), ("--rollback",)):
         before = _main(box.machine)
-        box.install(*arguments)
+        box.install(release, *arguments)
         assert _main(box.machine) not in (0, before)
         _until_active(box.machine)
         assert box.play("good") == "PASS"
@@ -213,8 +219,8 @@ def test_a_power_cut_costs_no_verdict(box: InstalledBox, power: Power) -> None:
     assert told.returncode == 0, told.stdout + told.stderr
 
 
-def test_a_purge_leaves_nothing(box: InstalledBox) -> None:
-    box.install("--uninstall", "--purge")
+def test_a_purge_leaves_nothing(box: InstalledBox, release: Release) -> None:
+    box.install(release, "--uninstall", "--purge")
     machine = box.machine
     units = machine.says("systemctl", "list-units", "--all", "--no-legend", "voxgate*")
     assert units == ""

@@ -1,18 +1,18 @@
 #!/bin/sh
 # Starts systemd as the first process of a machine of its own: new namespaces, this machine's files
-# below a layer that is thrown away, no network but its own.
+# (or a tree's) below a layer that is thrown away, no network but its own.
 #
-#   boot.sh FOLDER CGROUP    FOLDER: empty, for the layer; CGROUP: this process's, the machine's root
+#   boot.sh FOLDER CGROUP [TREE]   FOLDER: empty, for the layer; CGROUP: this process's, the machine's root
 set -eu
 folder=$1
 echo $$ > "$2/cgroup.procs"
 exec unshare --mount --propagation private --uts --ipc --net --cgroup --pid --fork --kill-child \
   sh -eu -c '
-  folder=$1
+  folder=$1 tree=$2
   first=
   [ -d "$folder/layer" ] || first=yes
   mkdir -p "$folder/layer" "$folder/work" "$folder/root"
-  mount -t overlay -o "lowerdir=/,upperdir=$folder/layer,workdir=$folder/work" overlay "$folder/root"
+  mount -t overlay -o "lowerdir=$tree,upperdir=$folder/layer,workdir=$folder/work" overlay "$folder/root"
   cd "$folder/root"
   mount -t proc proc proc
   mount -t sysfs sysfs sys
@@ -38,4 +38,4 @@ exec unshare --mount --propagation private --uts --ipc --net --cgroup --pid --fo
   mount --make-rshared / # as who starts a container does: credentials are mounts
   exec env -i container=voxgate-test PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin \
     /lib/systemd/systemd systemd.unit=multi-user.target < /dev/null > /dev/null 2>&1
-' sh "$folder"
+' sh "$folder" "${3:-/}"

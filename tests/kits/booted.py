@@ -3,8 +3,9 @@
     with Power(folder) as power:
         power.on().run("systemctl", "start", "voxgate")
 
-As root. What it writes goes into a layer in `folder` and is gone with it. Its network is its own,
-with nobody else on it: loopback, and LAN, which reaches it as an address of its own does anywhere.
+As root; `Power(folder, tree)` boots a tree's files instead. What it writes goes into a layer in
+`folder` and is gone with it. Its network is its own, with nobody else on it: loopback, and LAN,
+which reaches it as an address of its own does anywhere.
 """
 
 from __future__ import annotations
@@ -45,6 +46,15 @@ class Machine:
         """Write a file."""
         self.run("tee", file, stdin=text)
 
+    def take(self, source: Path, folder: str) -> None:
+        """Copy a file or a folder of this machine into a folder of that one, as root's."""
+        self.run("mkdir", "-p", folder)
+        packed = ("tar", "-C", str(source.parent), "--owner=0", "--group=0", "-c", source.name)
+        inside = ("nsenter", "--target", str(self.first), "--all", "--root", "--wd")
+        with subprocess.Popen(packed, stdout=subprocess.PIPE) as sent:
+            subprocess.run([*inside, "tar", "-C", folder, "-x"], stdin=sent.stdout, check=True)
+        assert sent.returncode == 0, f"{source} could not be read"
+
     def says(self, *command: str) -> str:
         """What it prints."""
         return self.run(*command).stdout.strip()
@@ -56,9 +66,10 @@ class Machine:
 
 @dataclass(slots=True)
 class Power:
-    """A machine's switch. folder: empty, for all that the machine writes."""
+    """A machine's switch. folder: empty, for all that it writes; tree: whose files it sees."""
 
     folder: Path
+    tree: Path = Path("/")
     _cgroup: Path | None = None
     _outside: subprocess.Popen[bytes] | None = None
     _machine: Machine | None = None
@@ -86,7 +97,8 @@ class Power:
 
     def on(self) -> Machine:
         """Boot; what it wrote before is there again."""
-        self._outside = subprocess.Popen(["sh", str(SCRIPT), str(self.folder), str(self._cgroup)])
+        told = map(str, (SCRIPT, self.folder, self._cgroup, self.tree))
+        self._outside = subprocess.Popen(["sh", *told])
         self._machine = Machine(_first_process(self._outside))
         until(lambda: _is_up(self.machine), "a boot")
         self._machine.run("ip", "address", "add", f"{LAN}/24", "dev", "lo")

@@ -1,4 +1,4 @@
-"""VoxGate as systemd/install.sh leaves it on a booted machine: two cells, their recipe, their play.
+"""VoxGate as it is installed on a booted machine: two cells, their recipe, their play.
 
 `voxgate` is the example's bracket with frames by network; `voxgate@cam` has a camera of the GenTL
 simulator, in its own process, and no recipe.
@@ -51,26 +51,30 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class InstalledBox:
-    """Commands of the installed VoxGate, and what systemd says of its units."""
+    """Commands of the installed VoxGate, and what systemd says of its units.
+
+    home: its own Python's; example: where that machine has the bracket's scans.
+    """
 
     power: Power
-    release: Release
+    home: str = CURRENT
+    example: str = str(BRACKET)
 
     @property
     def machine(self) -> Machine:
         """As it is on now: another one after a power cut."""
         return self.power.machine
 
-    def install(self, *arguments: str) -> str:
+    def install(self, release: Release, *arguments: str) -> str:
         """systemd/install.sh; without arguments the release."""
         script = str(ROOT / "systemd/install.sh")
-        chosen = arguments or (str(self.release.wheel),)
-        own = (f"WHEELS={self.release.wheels}", f"PYTHON={PYTHON}")
+        chosen = arguments or (str(release.wheel),)
+        own = (f"WHEELS={release.wheels}", f"PYTHON={PYTHON}")
         return self.machine.says("env", *own, "bash", script, *chosen)
 
     def voxgate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """As root, whatever it exits with."""
-        return self.machine.run(f"{CURRENT}/bin/voxgate", *arguments, check=False)
+        return self.machine.run(f"{self.home}/bin/voxgate", *arguments, check=False)
 
     def play(self, part: str) -> str:
         """The outcome of a part of the example, played to the cell that is served; again where
@@ -79,7 +83,7 @@ class InstalledBox:
         verdict = {"outcome": ""}
         for _ in range(TRIES):
             done = self.voxgate(
-                "play", str(BRACKET / part), "--config", config, "--speed", "2", "--json"
+                "play", f"{self.example}/{part}", "--config", config, "--speed", "2", "--json"
             )
             assert done.stdout, done.stderr
             verdict = json.loads(done.stdout)
@@ -101,8 +105,8 @@ class InstalledBox:
         exported = export_once(BRACKET / "golden", ROOT / "out/recipes")
         with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # its /tmp is its own
             copied = copy_as(exported, Path(folder), RECIPE)
-            self.machine.run("cp", "-r", str(copied.parent), f"{ETC}/recipes")
-        self.machine.run("cp", str(BRACKET / "calibration.json"), f"{ETC}/calibration.json")
+            self.machine.take(copied.parent, f"{ETC}/recipes")
+        self.machine.take(BRACKET / "calibration.json", ETC)
         camera = {"name": "cam0", "source": "network", "endpoint": "tcp://127.0.0.1:5563"}
         self._write("voxgate", camera, default=RECIPE)
         self._write("voxgate@cam", self._simulated_camera(), first_port=5570)
@@ -136,7 +140,7 @@ class InstalledBox:
         return {
             "name": "cam0",
             "source": "genicam",
-            "producer": self.machine.says("find", "/opt/voxgate/", "-name", Path(CTI).name),
+            "producer": self.machine.says("find", "-L", self.home, "-name", Path(CTI).name),
             "serial_number": SERIALS["red"],
             "nodes": [{"name": node.name, "value": node.value} for node in nodes(20.0, depth=True)],
             "timestamp": "arrival",
