@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from voxgate.runtime.nouns import Note, Reason
 from voxgate.runtime.scenes.scene import SceneView
+from voxgate.runtime.trays.neighbours.shape import Difference
 from voxgate.runtime.trays.placing import ALIKE, outline_likeness
-from voxgate.runtime.trays.shape import Difference
 from voxgate.runtime.trays.tray import Instance
 
 LEAST_VIEWS = 6  # round a part: fewer leave sides that nobody saw

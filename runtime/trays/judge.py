@@ -24,9 +24,9 @@ from voxgate.runtime.transforms import Transform, apply
 from voxgate.runtime.trays import doubts
 from voxgate.runtime.trays.fused import Fused
 from voxgate.runtime.trays.ground import Above, Ground, first_ground, ground
-from voxgate.runtime.trays.look import LookDifference, look_differences
-from voxgate.runtime.trays.majority import patches
-from voxgate.runtime.trays.shape import Difference, differences
+from voxgate.runtime.trays.neighbours.look import LookDifference, look_differences
+from voxgate.runtime.trays.neighbours.majority import patches
+from voxgate.runtime.trays.neighbours.shape import Difference, differences
 from voxgate.runtime.trays.standing import Standing, stand
 from voxgate.runtime.trays.steadiness import shifts_mm
 from voxgate.runtime.trays.surface import Field, Grid, Prepared, Surface, prepare

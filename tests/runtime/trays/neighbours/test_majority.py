@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from voxgate.runtime.trays.majority import TRUNCATE, gaussian, majority, median, patch
+from voxgate.runtime.trays.neighbours.majority import TRUNCATE, gaussian, majority, median, patch
 
 
 def some_known(share: float = 0.06) -> np.typing.NDArray[np.float32]:

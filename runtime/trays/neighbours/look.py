@@ -17,7 +17,7 @@ import numpy.typing as npt
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.trays.kernels.look import add_look
-from voxgate.runtime.trays.majority import (
+from voxgate.runtime.trays.neighbours.majority import (
     LEAST_OTHERS,
     gaussian,
     majority,

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from voxgate.runtime.trays.majority import (
+from voxgate.runtime.trays.neighbours.majority import (
     LEAST_OTHERS,
     gaussian,
     majority,
@@ -25,7 +25,7 @@ from voxgate.runtime.trays.majority import (
     patch,
     scatter,
 )
-from voxgate.runtime.trays.settling import Common
+from voxgate.runtime.trays.neighbours.settling import Common
 from voxgate.runtime.trays.surface import Field, Grid, Mask, Surface
 
 SMOOTH_VOXELS = 1.0

@@ -1,0 +1,1 @@
+"""Each part of a tray against what its neighbours agree on: shape and look."""
