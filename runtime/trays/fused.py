@@ -16,10 +16,17 @@ from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.transforms import apply
 from voxgate.runtime.trays.placing import sample
 from voxgate.runtime.trays.standing import Standing
-from voxgate.runtime.trays.surface import Mask, Prepared, Surface, add_views, agreed, near
+from voxgate.runtime.trays.surface import (
+    SUMS,
+    Mask,
+    Prepared,
+    Surface,
+    add_views,
+    agreed,
+    near,
+)
 
 CLOUD = 20_000  # points of an instance, to tell which voxels lie near it
-SUMS = 4  # of a voxel: distance, its square, weight, and rays that passed by
 
 
 class Fused:

@@ -25,7 +25,8 @@ from voxgate.runtime.trays import doubts
 from voxgate.runtime.trays.fused import Fused
 from voxgate.runtime.trays.ground import Above, Ground, first_ground, ground
 from voxgate.runtime.trays.neighbours.look import LookDifference, look_differences
-from voxgate.runtime.trays.neighbours.majority import patches
+from voxgate.runtime.trays.neighbours.majority import PATCH_VOXELS, patches
+from voxgate.runtime.trays.neighbours.passage import LIMIT, PIECE_VOXELS, Passage, passages
 from voxgate.runtime.trays.neighbours.shape import Difference, differences
 from voxgate.runtime.trays.standing import Standing, stand
 from voxgate.runtime.trays.steadiness import shifts_mm
@@ -209,21 +210,31 @@ class TrayJudge:
         shifts = shifts_mm(whole, fused, worlds, grid, self._numbered)
         found = [*doubts.disagreeing(shifts, whole, grid.voxel_mm)]
         compared = {}
-        shapes, looks = self._crew.both(
-            lambda: differences(fused, grid, 1.0 if self._measured else HULL_SLACK),
+        (shapes, passed), looks = self._crew.both(
+            lambda: self._by_depth(fused, grid),
             lambda: look_differences(fused, worlds, self._views, self._rays, grid),
         )
-        for instance, stands, world, shape, seen in zip(
-            whole, standing.placed, worlds, shapes, looks, strict=True
+        for instance, stands, world, shape, through, seen in zip(
+            whole, standing.placed, worlds, shapes, passed, looks, strict=True
         ):
-            compared[instance.label] = _judged(instance, world, shape, seen, grid)
-            if shape.score >= ODD_FROM:
+            compared[instance.label] = _judged(instance, world, shape, through, seen, grid)
+            if max(shape.score, through.score) >= ODD_FROM:
                 found += doubts.turned_over(instance, whole[standing.first], stands.alike)
             found += doubts.coverage(instance, shape)
             found += doubts.dim(instance, seen.compared)
         odd = sum(bool(each.odd) for each in compared.values())
         by_look = sum(each.score >= ODD_FROM for each in looks)
         return compared, [*found, *doubts.no_majority(odd, by_look, len(compared))]
+
+    def _by_depth(
+        self, surfaces: list[Surface], grid: Grid
+    ) -> tuple[tuple[Difference, ...], tuple[Passage, ...]]:
+        """Of a hull no ray is known to have passed anything."""
+        if self._measured:
+            return differences(surfaces, grid), passages(surfaces)
+        return differences(surfaces, grid, HULL_SLACK), tuple(
+            Passage.unknown(grid) for _ in surfaces
+        )
 
 
 def judge(scene: Scene, crew: Crew) -> SceneVerdict:
@@ -259,18 +270,48 @@ def _own(
 
 
 def _judged(
-    instance: Instance, world: Transform, shape: Difference, seen: LookDifference, grid: Grid
+    instance: Instance,
+    world: Transform,
+    shape: Difference,
+    passed: Passage,
+    seen: LookDifference,
+    grid: Grid,
 ) -> Judged:
-    by_shape = [
-        _oddity(voxels, score, world, shape.deviation_mm, grid)
-        for voxels, score in patches(shape.deviation_mm, shape.limit_mm)
+    by_depth = [
+        *_oddities(shape.deviation_mm, shape.limit_mm, shape.deviation_mm, world, grid),
+        *_oddities(passed.closed, LIMIT, passed.deviation_mm(grid), world, grid, PIECE_VOXELS),
     ]
-    by_look = [
-        _in_grey(_oddity(voxels, score, world, seen.deviation, grid))
-        for voxels, score in patches(seen.deviation, seen.limit)
+    by_look = _oddities(seen.deviation, seen.limit, seen.deviation, world, grid)
+    found = [*_once(by_depth), *map(_in_grey, by_look)]
+    score = max(shape.score, passed.score, seen.score)
+    return Judged(0, instance, score, tuple(sorted(found, key=lambda each: -each.score)))
+
+
+def _oddities(
+    off: Field,
+    limit: float,
+    deviation: Field,
+    world: Transform,
+    grid: Grid,
+    least: int = PATCH_VOXELS,
+) -> list[Oddity]:
+    """Of every patch of at least so many voxels that is off by more than the limit."""
+    return [
+        _oddity(voxels, score, world, deviation, grid)
+        for voxels, score in patches(off, limit, least)
     ]
-    found = sorted([*by_shape, *by_look], key=lambda each: -each.score)
-    return Judged(0, instance, max(shape.score, seen.score), tuple(found))
+
+
+def _once(found: list[Oddity]) -> list[Oddity]:
+    """Without what lies in the box of a worse one."""
+    kept: list[Oddity] = []
+    for each in sorted(found, key=lambda each: -each.score):
+        inside = [
+            ((each.centre_mm >= worse.box_mm[0]) & (each.centre_mm <= worse.box_mm[1])).all()
+            for worse in kept
+        ]
+        kept += [] if any(inside) else [each]
+    return kept
 
 
 def _oddity(

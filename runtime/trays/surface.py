@@ -35,6 +35,8 @@ FREE_WEIGHT = 0.5  # of a ray that passed by
 CONTRADICTED_VOXELS = 0.45  # standard deviation of what the views say of a voxel
 STEADY_SHARE = 0.13  # of the views that look squarely at a voxel whose surface is believed
 SLOPE = (0.6, 1.4)  # a distance grows by a millimetre a millimetre, or it is none
+SUMS = 6  # of a voxel: distance, its square, weight, rays that passed by, that passed, that ended
+DOUBT_RAYS = 4  # half of them pass: so much weighs that nothing is known before a ray comes
 NEAR_VOXELS = 5  # from any surface: what lies farther off, no comparison looks at
 EDGE_SHARE = 0.012  # of the depth: a larger step from pixel to pixel is an edge
 EDGE_MM = 4.0
@@ -76,13 +78,15 @@ class Prepared:
 class Surface:
     """Fields on the grid: distance_mm, NaN where nothing is said; average_mm: the same where views
     contradict each other too; steady: (k, m, n) bool, where the surface passes and is believed;
-    weight: of one view that looks squarely at it, how many saw a voxel, or past it; asked: where
-    the views were asked at all."""
+    weight: of one view that looks squarely at it, how many saw a voxel, or past it; open_share: of
+    the rays that came that far how many went on behind it, nearer to a half the fewer they are, NaN
+    where none came; asked: where the views were asked at all."""
 
     distance_mm: Field
     average_mm: Field
     steady: Mask
     weight: Field
+    open_share: Field
     asked: Mask
 
 
@@ -117,7 +121,7 @@ def fuse(
     crew: Crew,
 ) -> Surface:
     """What all views say of these voxels (v, 3) of a grid that stands at world_from_grid."""
-    sums = np.zeros((4, len(voxels)), np.float32)
+    sums = np.zeros((SUMS, len(voxels)), np.float32)
     add_views(sums, views, rays, grid, world_from_grid, voxels, crew)
     return agreed(sums, voxels, grid, len(views))
 
@@ -131,8 +135,8 @@ def add_views(
     voxels: npt.NDArray[np.int32],
     crew: Crew,
 ) -> None:
-    """Add what these views say to sums (4, v): of distances, their squares, weights, and of how
-    often a ray passed by."""
+    """Add what these views say to sums (SUMS, v): of distances, their squares, weights, of how
+    often a ray passed by, and how many passed and ended."""
     poses = [invert(each.view.world_from_camera) @ world_from_grid for each in views]
 
     def part(index: int) -> None:
@@ -157,14 +161,14 @@ def add_views(
 def agreed(
     sums: npt.NDArray[np.float32], voxels: npt.NDArray[np.int32], grid: Grid, views: int
 ) -> Surface:
-    """The surface by the sums (4, v) of so many views."""
+    """The surface by the sums (SUMS, v) of so many views."""
     least_weight = STEADY_SHARE * views
     fields = np.full((2, *grid.shape), np.nan, np.float32)
     dense = np.zeros((2, *grid.shape), np.float32)
     steady, asked = (np.zeros(grid.shape, np.bool_) for _ in range(2))
     agree(
         voxels,
-        sums,
+        sums[:4],
         grid.reach_mm,
         FREE_WEIGHT,
         LEAST_WEIGHT,
@@ -176,4 +180,13 @@ def agreed(
         asked,
     )
     find_steady(voxels, fields[0], dense[0], grid.voxel_mm, *SLOPE, least_weight, steady)
-    return Surface(fields[0], fields[1], steady, dense[1], asked)
+    return Surface(fields[0], fields[1], steady, dense[1], _open_share(sums, voxels, grid), asked)
+
+
+def _open_share(sums: npt.NDArray[np.float32], voxels: npt.NDArray[np.int32], grid: Grid) -> Field:
+    share = np.full(grid.shape, np.nan, np.float32)
+    passed, rays = sums[4], sums[4] + sums[5]
+    share[tuple(voxels.T)] = np.where(
+        rays > 0, (passed + DOUBT_RAYS / 2) / (rays + DOUBT_RAYS), np.nan
+    )
+    return share

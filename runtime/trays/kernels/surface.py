@@ -12,6 +12,7 @@ from voxgate.runtime.geometry.rays import project_point
 GRAZING = 0.2  # least cosine between ray and normal: flatter, a plane says little
 EDGE_WEIGHT = 0.3  # a plane beside a step in depth is fitted to half a window
 BEHIND = 3.0  # reaches behind a surface: there a view says nothing
+BEYOND = 1.25  # voxels behind one that a ray ends at when it has passed it
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -31,13 +32,16 @@ def add_view(
     square,
     weight,
     free,
+    passed,
+    ended,
 ):
     """Add what one view says of voxels[first:last], (v, 3) int32.
 
     total, square, weight (v,) float32: weighted distance to the planes of the pixels that the
     voxels fall on, its square, and the weight; distances beyond reach in front count as reach.
-    free (v,): how often a ray passed by without a plane to tell how near. edge (h, w) uint8, 1
-    beside a step in depth.
+    free (v,): how often a ray passed by without a plane to tell how near. passed, ended (v,): how
+    many rays went on by more than BEYOND voxels, and how many ended before that. edge (h, w) uint8,
+    1 beside a step in depth.
     """
     height, width = depth.shape
     t00, t01, t02, t03 = camera_from_grid[0]  # a kernel that stores cannot keep what it loads
@@ -66,6 +70,10 @@ def add_view(
         d = depth[j, i]
         if not d > 0.0 or d - z < -BEHIND * reach:  # a NaN is not
             continue
+        if d - z > BEYOND * voxel:
+            passed[n] += np.float32(1.0)
+        else:
+            ended[n] += np.float32(1.0)
         nx, ny, nz = plane[j, i, 0], plane[j, i, 1], plane[j, i, 2]
         distance = nx * x + ny * y + nz * z - plane[j, i, 3]
         if d - z > reach and (nz == 0.0 or distance > reach):

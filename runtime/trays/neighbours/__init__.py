@@ -1,1 +1,1 @@
-"""Each part of a tray against what its neighbours agree on: shape and look."""
+"""Each instance of a tray against what its neighbours agree on: shape, free space, look."""

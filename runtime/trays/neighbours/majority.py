@@ -58,23 +58,26 @@ def scatter(deviation: Field) -> float:
     return float(np.median(said)) if said.size else 0.0
 
 
-def patch(size: Field) -> float:
-    """What PATCH_VOXELS that hang together reach, the most."""
+def patch(size: Field, voxels: int = PATCH_VOXELS) -> float:
+    """What so many voxels that hang together reach, the most."""
     flat = np.ascontiguousarray(size, np.float32).reshape(-1)
     some = np.flatnonzero(flat > 0)
     order = some[np.argsort(-flat[some], kind="stable")]
-    return float(largest_common(flat.reshape(size.shape), order, PATCH_VOXELS))
+    return float(largest_common(flat.reshape(size.shape), order, voxels))
 
 
-def patches(deviation: Field, limit: float) -> list[tuple[npt.NDArray[np.intp], float]]:
-    """Voxels (n, 3) of every patch over the limit, with its score, the worst first."""
+def patches(
+    deviation: Field, limit: float, least: int = PATCH_VOXELS
+) -> list[tuple[npt.NDArray[np.intp], float]]:
+    """Voxels (n, 3), at least so many, of every patch over the limit, with its score, the worst
+    first."""
     over = np.abs(deviation) / limit
     if not (over > DEFECT_FROM).any():
         return []
     labels, count = ndimage.label(over > DEFECT_FROM, np.ones((3, 3, 3)))
     found = []
     for at in ndimage.value_indices(labels, ignore_value=0).values() if count else ():
-        if len(at[0]) >= PATCH_VOXELS:
-            score = float(np.sort(over[at])[-PATCH_VOXELS])
+        if len(at[0]) >= least:
+            score = float(np.sort(over[at])[-least])
             found.append((np.stack(at, axis=-1), score))
     return sorted(found, key=lambda each: -each[1])

@@ -40,10 +40,6 @@ MOST_SCATTER = 2.0  # times what is usual among the instances: who is bent all o
 ROUGH_VOXELS = 1.0
 ROUGH_BELIEVED = 0.3  # voxels
 SURE_WEIGHT = 2.5  # views that look squarely at a surface, to believe all of what they say
-# Of 15 regular parts eight voxels that hang together are off by up to 0.83, where a pin is missing
-# by 0.90.
-GROSS_VOXELS = 0.87
-GROSS_SEEN = 1.5  # views that look squarely, or three that see past
 SHEET = 0.4  # share of a Gaussian that lies within a voxel of a plane
 
 
@@ -81,12 +77,6 @@ def differences(
         for index, raw in enumerate(off)
     ]
     scatters = [scatter(each) for each in deviations]
-    if slack == 1:  # not of a hull, whose distances are no measurements
-        deviations = [
-            np.where(gross == 0, each, gross)
-            for index, each in enumerate(deviations)
-            for gross in (_gross(fields, weights, index, grid),)
-        ]
     usual = float(np.median(scatters))
     floor = LEAST_SCATTER_VOXELS * grid.voxel_mm
     limits = [
@@ -122,15 +112,6 @@ def _deviation(raw: Field, sureness: Field, grid: Grid) -> Field:
     # the mean of few neighbours is as noisy as they are few
     lonely = np.sqrt(np.minimum(share / (SHEET / SMOOTH_VOXELS), 1))
     return np.asarray(-np.nan_to_num(smooth * lonely * sureness), np.float32)
-
-
-def _gross(fields: Field, weights: Field, index: int, grid: Grid) -> Field:
-    """What is off by so much that it needs no steady surface: of thin pins no view sees enough for
-    one, but that one is missing all of them see. As a deviation, 0 elsewhere."""
-    raw = majority(fields, np.ones(fields.shape, np.bool_), index)
-    seen = np.minimum(weights[index], median(weights)) > GROSS_SEEN
-    far = seen & (np.abs(np.nan_to_num(raw)) > GROSS_VOXELS * grid.voxel_mm)
-    return np.where(far, -raw, 0).astype(np.float32)
 
 
 def _sureness(weights: Field, index: int, known: Mask) -> Field:

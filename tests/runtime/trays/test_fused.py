@@ -105,7 +105,8 @@ def test_views_that_contradict_each_other_make_a_surface() -> None:
     mean = rng.uniform(-REACH_MM, REACH_MM, len(voxels))
     square = mean**2 + rng.uniform(0, 1.2, len(voxels)) ** 2
     free = rng.integers(0, 6, len(voxels))
-    sums = np.stack([mean * weight, square * weight, weight, free]).astype(np.float32)
+    rays = rng.integers(0, 5, (2, len(voxels)))
+    sums = np.stack([mean * weight, square * weight, weight, free, *rays]).astype(np.float32)
     found = agreed(sums, voxels, grid, 8)
     at = tuple(voxels.T)
     passed = np.where(0.5 * free > weight, 0.5 * free, 0)
@@ -118,6 +119,8 @@ def test_views_that_contradict_each_other_make_a_surface() -> None:
     np.testing.assert_allclose(found.average_mm[at], np.where(told, expected, np.nan), atol=1e-4)
     np.testing.assert_allclose(found.distance_mm[at], np.where(agree, expected, np.nan), atol=1e-4)
     np.testing.assert_allclose(found.weight[at], weight + 0.5 * free, atol=1e-5)
+    share = np.where(rays.sum(axis=0) > 0, (rays[0] + 2) / (rays.sum(axis=0) + 4), np.nan)
+    np.testing.assert_allclose(found.open_share[at], share, rtol=1e-6)
     assert np.isnan(np.delete(found.average_mm.ravel(), np.ravel_multi_index(at, grid.shape))).all()
 
 

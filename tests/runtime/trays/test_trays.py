@@ -31,6 +31,7 @@ from voxgate.runtime.trays.judge import SceneVerdict, judge
 FIVE = regular(5)
 BUMP = Box((5, -8, 12), (4, 4, 3))
 PIN = Box((14, -12, 15), (2.5, 2.5, 5))
+LONG_PIN, SHORT_PIN = Box((14, -12, 17), (1.8, 1.8, 7)), Box((14, -12, 14), (1.8, 1.8, 4))
 ANGLE = (Box((0, 0, 6), (35, 12, 6)), Box((-25, 14, 6), (10, 20, 6)))
 STAIN = Mark(Box((12, -10, 10), (4, 4, 1)), 75)
 PRINT = (Mark(Box((5, -10, 10), (6, 2, 1)), 60), Mark(Box((-16, -12, 22), (5, 1, 5)), 230))
@@ -73,6 +74,13 @@ BY_DAY = [
     Row(
         "a stain without height",
         Tray([*FIVE[:3], with_mark(FIVE[3], STAIN)], seed=8),
+        Outcome.FAIL,
+        [Reason.ODD],
+        (3,),
+    ),
+    Row(
+        "a pin two pixels thick is six millimetres too short",
+        Tray([*(with_box(part, LONG_PIN) for part in FIVE[:3]), with_box(FIVE[3], SHORT_PIN)]),
         Outcome.FAIL,
         [Reason.ODD],
         (3,),
