@@ -12,7 +12,8 @@ import onnx
 
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.pixels.colour import COLOURS
-from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, FpfhSection, TensorSpec, VoxelSection
+from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, TensorSpec, VoxelSection
+from voxgate.runtime.recipe.shape_sections import ShapeSection
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,7 @@ class Source:
     network: forward(*inputs) -> raw score, float32 (1, 1, h, w) or (1, 1, n, n, n); traced. None
         when the model came as a graph.
     original: the library's own forward on the same arrays; the parity gate holds `network` to it.
+    section: how the box describes the shape that the graph takes; None: it takes none.
     keep_float32: dotted prefixes of submodules of `network` that no precision may touch.
     bound: the largest raw score there can be; None: not known.
     input_px: side of the square that the network sees, where --input-px chooses it.
@@ -41,7 +43,7 @@ class Source:
     provenance: Mapping[str, Any]
     detector: Literal["view", "volume"] = "view"
     keep_float32: tuple[str, ...] = ()
-    fpfh: FpfhSection | None = None
+    section: ShapeSection | None = None
     voxels: VoxelSection | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     graph: onnx.ModelProto | None = None

@@ -10,12 +10,15 @@ import typer
 
 from voxgate.export.commands.common import workstation
 from voxgate.export.commands.methods.options import (
+    CrossmodalShape,
     Fit,
     FitName,
     FpfhStepPx,
+    PointGroups,
+    PointGroupSize,
+    PointsWeights,
     Representation,
     RepresentationName,
-    ShapeName,
     Transformer,
     TransformerPx,
     TransformerShape,
@@ -101,10 +104,13 @@ def train_cfm(
     weights: TransformerWeights,
     out: Model,
     backbone: Transformer = "dinov2_vitb14",
-    shape: TransformerShape = ShapeName.DEPTH,
+    shape: TransformerShape = CrossmodalShape.DEPTH,
     input_px: TransformerPx = 518,
     fit: Fit = FitName.PAD,
     fpfh_step_px: FpfhStepPx = 4,
+    points_weights: PointsWeights = None,
+    point_groups: PointGroups = 1024,
+    point_group_size: PointGroupSize = 128,
     epochs: Epochs = 50,
     seed: Seed = 0,
     minutes: Minutes = None,
@@ -113,13 +119,15 @@ def train_cfm(
 ) -> None:
     """CFM's two mappings as SiM3D learns them; the model holds its backbone too."""
     with errors_as_json(as_json), workstation("train cfm"):
+        from voxgate.export.features.point_mae.options import PointsOptions
         from voxgate.export.training.mapping import MappingTraining
         from voxgate.export.training.train import Training
-        from voxgate.runtime.recipe.manifest import FpfhSection
+        from voxgate.runtime.recipe.shape_sections import FpfhSection
 
         section = FpfhSection(step_px=fpfh_step_px)
+        points = PointsOptions(points_weights, point_groups, point_group_size)
         course = MappingTraining(
-            weights, backbone, shape.value, input_px, fit.value, section, epochs
+            weights, backbone, shape.value, input_px, fit.value, section, epochs, points
         )
         training = Training("cfm", tuple(scan), out, seed, minutes, calibration)
         _train(training, course.open, as_json)

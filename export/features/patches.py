@@ -36,8 +36,10 @@ from voxgate.export.features.published_steps import (
 )
 from voxgate.runtime.engines.engine import Tensor
 
-Kind = Literal["image", "depth", "fpfh"]
-INPUT_OF: dict[Kind, str] = {"image": "image", "depth": "depth_mm", "fpfh": "fpfh"}
+Kind = Literal["image", "depth", "fpfh", "points"]
+INPUT_OF: dict[Kind, str] = {
+    "image": "image", "depth": "depth_mm", "fpfh": "fpfh", "points": "points",
+}  # fmt: skip
 POOL = 3  # px; published code takes 3 x 3 means of shape features too
 
 

@@ -19,13 +19,22 @@ from voxgate.export.features.patches import (
     features_from,
     published_patches,
 )
+from voxgate.export.features.point_mae.features import (
+    FeaturesOnCells,
+    PointFeatures,
+    PointSense,
+    published_on_cells,
+    published_points,
+)
 from voxgate.export.features.preprocessing import Fit, Size
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import spec
 from voxgate.runtime.engines.engine import Tensor
-from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
+from voxgate.runtime.recipe.manifest import TensorSpec
+from voxgate.runtime.recipe.shape_sections import FpfhSection, ShapeSection
 
-Shape = Literal["fpfh", "depth"]
+Shape = Literal["fpfh", "depth", "point-mae"]
+KIND_OF: dict[Shape, Kind] = {"fpfh": "fpfh", "depth": "depth", "point-mae": "points"}
 
 
 class SensesOptions(Protocol):
@@ -47,27 +56,40 @@ class SensesOptions(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureAndShape:
-    """kinds, inputs: of the picture, then of the shape. fpfh: None when shape is the depth."""
+    """kinds, inputs: of the picture, then of the shape. patches, grid: (h, w) of the backbone's
+    tokens, and of the vectors that both give. section: how the shape is described, None when it is
+    the depth. points: Point-MAE, where it sees the shape."""
 
     eye: Eye
     kinds: tuple[Kind, Kind]
     inputs: tuple[TensorSpec, TensorSpec]
-    picture: PictureFeatures
+    picture: nn.Module
     shape: nn.Module
-    fpfh: FpfhSection | None
+    patches: Size
+    grid: Size
+    section: ShapeSection | None
+    points: PointSense | None = None
 
     @property
-    def grid(self) -> Size:
-        """(h, w) patches."""
-        return self.picture.grid
+    def picture_is_enlarged(self) -> bool:
+        """Whether its vectors are not the patches' own."""
+        return isinstance(self.picture, FeaturesOnCells)
 
     def published(self, given: Mapping[str, Tensor]) -> list[torch.Tensor]:
-        """The patches of both, (n, d) each, by the libraries' own functions."""
-        return [published_patches(self.eye, kind, self.grid, given) for kind in self.kinds]
+        """The vectors of both, (n, d) each, by the libraries' own functions."""
+        picture = published_patches(self.eye, "image", self.patches, given)
+        if self.points is None:
+            return [picture, published_patches(self.eye, self.kinds[1], self.grid, given)]
+        if self.picture_is_enlarged:
+            picture = published_on_cells(picture, self.patches, self.grid, self.points.padded)
+        return [picture, published_points(self.points, self.grid, given)]
 
 
 def open_picture_and_shape(
-    golden: Golden, asked: SensesOptions, patches: int | None = None
+    golden: Golden,
+    asked: SensesOptions,
+    patches: int | None = None,
+    points: PointSense | None = None,
 ) -> PictureAndShape:
     """As `open_eye`. Raises EngineError."""
     eye = open_eye(
@@ -78,14 +100,23 @@ def open_picture_and_shape(
         fit=asked.fit,
         patches=patches,
     )
-    return picture_and_shape(golden, eye, asked.shape, asked.fpfh)
+    return picture_and_shape(golden, eye, asked.shape, asked.fpfh, points)
 
 
-def picture_and_shape(golden: Golden, eye: Eye, shape: Shape, fpfh: FpfhSection) -> PictureAndShape:
-    """Both senses of an open eye. fpfh: how descriptors are made, where shape is one."""
-    section = fpfh if shape == "fpfh" else None
-    inputs = spec(INPUT_OF["image"], golden, section), spec(INPUT_OF[shape], golden, section)
-    picture = PictureFeatures(eye, "image").eval()
-    shape_px = inputs[1].shape[2], inputs[1].shape[3]
-    features = features_from(eye, shape, picture.grid, shape_px)
-    return PictureAndShape(eye, ("image", shape), inputs, picture, features, section)
+def picture_and_shape(
+    golden: Golden, eye: Eye, shape: Shape, fpfh: FpfhSection, points: PointSense | None = None
+) -> PictureAndShape:
+    """Both senses of an open eye. fpfh, points: how the shape is described, where it is one."""
+    section = {"fpfh": fpfh, "depth": None, "point-mae": points and points.section}[shape]
+    kinds: tuple[Kind, Kind] = ("image", KIND_OF[shape])
+    inputs = spec(INPUT_OF["image"], golden, section), spec(INPUT_OF[kinds[1]], golden, section)
+    seen = PictureFeatures(eye, "image").eval()
+    if points is None:
+        shape_px = inputs[1].shape[2], inputs[1].shape[3]
+        features = features_from(eye, kinds[1], seen.grid, shape_px)
+        return PictureAndShape(eye, kinds, inputs, seen, features, seen.grid, seen.grid, section)
+    grid = seen.grid if points.cells is None else (points.cells, points.cells)
+    own = grid == seen.grid and not points.padded
+    picture = seen if own else FeaturesOnCells(seen, grid, points.padded).eval()
+    features = PointFeatures(points, grid).eval()
+    return PictureAndShape(eye, kinds, inputs, picture, features, seen.grid, grid, section, points)

@@ -8,21 +8,21 @@ import numpy as np
 
 from voxgate.export.golden.golden import Golden
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.descriptors.describe import description, shape_of
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.inspection.fpfh import fpfh
 from voxgate.runtime.nouns import View
 from voxgate.runtime.pixels.colour import in_front
-from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, FpfhSection, TensorSpec
+from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, TensorSpec
+from voxgate.runtime.recipe.shape_sections import ShapeSection, name_of
 
 THREADS = 2
-FPFH_CHANNELS = 33
 DEPTH_MARGIN = 0.02  # of the golden range on either side: another part stands a little elsewhere
 UINT8_INPUTS = ("image", "reference", "gloss")
 
 
 def golden_inputs(
-    golden: Golden, names: Sequence[str], section: FpfhSection | None = None
+    golden: Golden, names: Sequence[str], section: ShapeSection | None = None
 ) -> Iterator[dict[str, Tensor]]:
     """One dictionary per golden view: its own picture is its reference, and nothing flickers."""
     with Crew(THREADS) as crew:
@@ -36,7 +36,7 @@ def view_inputs(
     rays: Rays,
     names: Sequence[str],
     crew: Crew,
-    section: FpfhSection | None = None,
+    section: ShapeSection | None = None,
 ) -> dict[str, Tensor]:
     """The named inputs of one view; reference and gloss as where there is nothing to compare."""
     assert view.depth_mm is not None  # load_golden refuses a scan without
@@ -46,8 +46,8 @@ def view_inputs(
             found[name] = np.nan_to_num(view.depth_mm, nan=0.0)[None, None]
         elif name == "view":
             found[name] = np.full((1, 1, 1, 1), planned, np.uint8)
-        elif name == "fpfh":
-            found[name] = fpfh(view.depth_mm, rays, section or FpfhSection(), crew)[None]
+        elif section is not None and name == name_of(section):
+            found[name] = description(view.depth_mm, rays, section, crew)
         elif name == "gloss":
             found[name] = np.zeros_like(view.image)[None, None]
         else:
@@ -61,13 +61,11 @@ def size_px(golden: Golden) -> tuple[int, int]:
     return height, width
 
 
-def spec(name: str, golden: Golden, section: FpfhSection | None = None) -> TensorSpec:
+def spec(name: str, golden: Golden, section: ShapeSection | None = None) -> TensorSpec:
     """The tensor that the runtime hands over under this name: pictures as the golden scan's are."""
     height, width = size_px(golden)
-    if name == "fpfh":
-        step = (section or FpfhSection()).step_px
-        shape = (1, FPFH_CHANNELS, -(-height // step), -(-width // step))
-        return TensorSpec(name=name, dtype="float32", shape=shape)
+    if section is not None and name == name_of(section):
+        return TensorSpec(name=name, dtype="float32", shape=shape_of(section, height, width))
     if name == "view":
         return TensorSpec(name=name, dtype="uint8", shape=(1, 1, 1, 1))
     dtype = "uint8" if name in UINT8_INPUTS else "float32"

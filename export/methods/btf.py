@@ -26,7 +26,8 @@ from voxgate.export.progress import Progress
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
+from voxgate.runtime.recipe.manifest import TensorSpec
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 
 METHOD = "btf"
 
@@ -55,7 +56,7 @@ def load_btf(golden: Golden, options: BtfOptions, on_progress: Progress) -> Sour
     if options.saved is not None:
         bank = load_bank(options.saved)
     else:
-        views = golden_inputs(golden, [INPUT_OF[kind] for kind in senses.kinds], senses.fpfh)
+        views = golden_inputs(golden, [INPUT_OF[kind] for kind in senses.kinds], senses.section)
         bank = build_bank(features_of(features, views), options.bank, on_progress)
     _check_width(bank.shape[1], features, senses.inputs, options)
 
@@ -82,7 +83,7 @@ def load_btf(golden: Golden, options: BtfOptions, on_progress: Progress) -> Sour
             "depth_range_mm": list(senses.eye.range_mm),
         },
         keep_float32=("score", "features.parts.0.picture", "features.parts.1"),
-        fpfh=senses.fpfh,
+        section=senses.section,
         input_px=options.input_px,
         tools=versions("timm"),
     )

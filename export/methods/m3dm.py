@@ -1,10 +1,10 @@
 """Multi-3D-Memory (Wang et al., CVPR 2023) as SiM3D runs it (S.6): no fusion module.
 
-Two banks, of DINO picture features and of shape features (FPFH, or DINO on depth), both in units of
-the picture features' deviation, as the published code standardises them. The two maps of distances,
-weighted 1 and 0.1, become one by a linear one-class SVM, which is a convolution of one pixel in the
-graph. A second SVM gives the paper's score of a picture; here the part's score is the largest of
-the volume, so that one is kept in the provenance only.
+Two banks, of DINO picture features and of shape features (FPFH, Point-MAE, or DINO on depth), both
+in units of the picture features' deviation, as the published code standardises them. The two maps
+of distances, weighted 1 and 0.1, become one by a linear one-class SVM, which is a convolution of
+one pixel in the graph. A second SVM gives the paper's score of a picture; here the part's score is
+the largest of the volume, so that one is kept in the provenance only.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from voxgate.export.features.bank import (
 )
 from voxgate.export.features.bank_score import BankScore, published_score
 from voxgate.export.features.checkpoint import UNREADABLE, sha256_of
-from voxgate.export.features.patches import INPUT_OF, PictureFeatures
+from voxgate.export.features.patches import INPUT_OF
 from voxgate.export.features.picture_and_shape import Shape, open_picture_and_shape
+from voxgate.export.features.point_mae.features import PointSense
+from voxgate.export.features.point_mae.options import PointsOptions
 from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
@@ -41,7 +43,7 @@ from voxgate.export.source import RawScore, Source
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.manifest import FpfhSection
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 
 METHOD = "m3dm"
 MAP_WEIGHTS = (1.0, 0.1)  # of the picture's and the shape's distances (S.6)
@@ -63,6 +65,7 @@ class M3dmOptions:
     fit: Fit = "pad"
     bank: BankOptions = field(default_factory=BankOptions)
     fpfh: FpfhSection = field(default_factory=lambda: FpfhSection(step_px=4))
+    points: PointsOptions = field(default_factory=PointsOptions)
 
 
 class M3dmNetwork(nn.Module):
@@ -72,7 +75,8 @@ class M3dmNetwork(nn.Module):
 
     def __init__(
         self,
-        features: tuple[PictureFeatures, nn.Module],
+        features: tuple[nn.Module, nn.Module],
+        grid: Size,
         banks: tuple[UnitBank, UnitBank],
         coefficients: npt.NDArray[np.float64],
         size: Size,
@@ -80,7 +84,6 @@ class M3dmNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.picture, self.shape = features
-        grid = self.picture.grid
         self.picture_score = BankScore(banks[0].rows, grid, NO_REWEIGHTING, banks[0].unit)
         self.shape_score = BankScore(banks[1].rows, grid, NO_REWEIGHTING, banks[1].unit)
         self.svm = nn.Conv2d(2, 1, 1, bias=False)
@@ -98,10 +101,10 @@ class M3dmNetwork(nn.Module):
 
 def load_m3dm(golden: Golden, options: M3dmOptions, on_progress: Progress) -> Source:
     """Raises EngineError for files that do not fit together."""
-    senses = open_picture_and_shape(golden, options)
+    senses = open_picture_and_shape(golden, options, points=_points(options))
     features, grid = (senses.picture, senses.shape), senses.grid
     saved = (options.picture_bank, options.shape_bank)
-    views = [list(golden_inputs(golden, [INPUT_OF[k]], senses.fpfh)) for k in senses.kinds]
+    views = [list(golden_inputs(golden, [INPUT_OF[k]], senses.section)) for k in senses.kinds]
     banks = _banks(features, views, saved, options, on_progress)
 
     def distances(given: Mapping[str, Tensor]) -> npt.NDArray[np.float64]:
@@ -124,7 +127,7 @@ def load_m3dm(golden: Golden, options: M3dmOptions, on_progress: Progress) -> So
     return Source(
         method=METHOD,
         inputs=senses.inputs,
-        network=M3dmNetwork(features, banks, coefficients, size_px(golden), options.fit),
+        network=M3dmNetwork(features, grid, banks, coefficients, size_px(golden), options.fit),
         original=original,
         provenance={
             "backbone": options.backbone,
@@ -140,10 +143,14 @@ def load_m3dm(golden: Golden, options: M3dmOptions, on_progress: Progress) -> So
         keep_float32=(
             "picture_score", "shape_score", "svm", "picture.picture", "shape.picture", "shape.pool",
         ),
-        fpfh=senses.fpfh,
+        section=senses.section,
         input_px=options.input_px,
         tools=versions("timm", "scikit-learn"),
     )  # fmt: skip
+
+
+def _points(options: M3dmOptions) -> PointSense | None:
+    return options.points.open(options.fit) if options.shape == "point-mae" else None
 
 
 def _banks(

@@ -16,8 +16,8 @@ from voxgate.export.graph.fold import STANDARD
 from voxgate.runtime.engines.engine import INPUTS
 from voxgate.runtime.errors import EngineError
 
-SERVED = tuple(name for name in INPUTS if name not in ("fpfh", "occupied", "grey"))
-"""fpfh and voxels need settings that an ONNX file does not carry."""
+SERVED = tuple(name for name in INPUTS if name not in ("fpfh", "points", "occupied", "grey"))
+"""fpfh, points and voxels need settings that an ONNX file does not carry."""
 HALF = ".half"
 
 

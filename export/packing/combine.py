@@ -283,6 +283,7 @@ def _section(source: _Source) -> DetectorSection:
         output=manifest.output,
         probe_tolerance=manifest.probe_tolerance,
         fpfh=manifest.fpfh,
+        points=manifest.points,
         narrow=manifest.narrow,
         tools=manifest.tools,
         provenance=manifest.provenance,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.forest import LEAF, Forest
+from voxgate.runtime.recipe.classifier.forest import LEAF, Forest
 
 ROUNDS = {"brf": 10, "rf": 1, "bt": 2000}
 TREES = {"brf": 200, "rf": 2000, "bt": 1}

@@ -23,9 +23,9 @@ from voxgate.export.quality.parts_seen import PartReader
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import EngineError, ScanError
 from voxgate.runtime.nouns import Note, Outcome, View
+from voxgate.runtime.recipe.classifier.zone_statistics import feature_names, features
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.scorer import Scorer, chance
-from voxgate.runtime.recipe.zone_statistics import feature_names, features
 from voxgate.runtime.recipe.zones import Zones
 
 SEED = 17

@@ -18,7 +18,7 @@ from voxgate.export.evaluation.metrics.detection import classification_auroc
 from voxgate.export.quality.forests import FOREST_KINDS, grown, margins
 from voxgate.export.quality.scorer import Table
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.zone_statistics import LARGEST
+from voxgate.runtime.recipe.classifier.zone_statistics import LARGEST
 
 ALL = "All AD"
 FOLDS = 5

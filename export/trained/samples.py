@@ -148,7 +148,7 @@ class _Maker:
 
     def _view(self, again: Again, planned: int) -> Sample:
         names = [spec.name for spec in self.source.inputs]
-        rays, section = self.golden.rays, self.source.fpfh
+        rays, section = self.golden.rays, self.source.section
         offered = view_inputs(again.view, planned, rays, names, self.crew, section)
         offered.update({name: again.inputs[name] for name in names if name in again.inputs})
         return Sample(offered, self.expected[planned].measured, planned)

@@ -55,6 +55,7 @@ from voxgate.runtime.engines.onnxruntime_engine import open_cpu
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
+from voxgate.runtime.recipe.shape_sections import shape_fields
 
 THREADS = 2
 # the same graph on another CPU differs by 1e-5, on a GPU by its precision
@@ -237,7 +238,7 @@ class _Draft:
             geometry=options.geometry,
             smallest_mm=options.smallest_mm,
             probe_tolerance=PROBE_TOLERANCE[options.precision],
-            fpfh=source.fpfh,
+            **shape_fields(source.section),
             voxels=source.voxels,
         )
 

@@ -23,6 +23,7 @@ from voxgate.export.features.checkpoint import load_weights, sha256_of
 from voxgate.export.features.eye import eye_of
 from voxgate.export.features.patches import INPUT_OF
 from voxgate.export.features.picture_and_shape import PictureAndShape, Shape, picture_and_shape
+from voxgate.export.features.point_mae.options import PointsOptions, kept
 from voxgate.export.features.preprocessing import Fit
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px
@@ -33,7 +34,7 @@ from voxgate.export.training.loop import DEVICE, Losses, restore_states, states
 from voxgate.export.training.samples import held_back
 from voxgate.export.training.train import Course
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.manifest import FpfhSection
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 
 EPOCHS, RATE = 50, 1e-3
 LEAST_NORMS = 1e-6  # torch.nn.CosineSimilarity's, as the published code sets it
@@ -115,7 +116,7 @@ def _apart(mapped: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True, slots=True)
 class MappingTraining:
-    """What a person may choose; weights: of the backbone."""
+    """What a person may choose; weights: of the backbone; points: of shape "point-mae"."""
 
     weights: Path
     backbone: str = "dinov2_vitb14"
@@ -124,6 +125,7 @@ class MappingTraining:
     fit: Fit = "pad"
     fpfh: FpfhSection = field(default_factory=lambda: FpfhSection(step_px=4))
     epochs: int = EPOCHS
+    points: PointsOptions = field(default_factory=PointsOptions)
 
     def open(self, goldens: Sequence[Golden], seed: int, on_progress: Progress) -> Course:
         """See every view once. Raises EngineError for weights that do not fit the backbone."""
@@ -133,10 +135,11 @@ class MappingTraining:
         eye = eye_of(
             goldens[0], self.backbone, state, self.weights, input_px=self.input_px, fit=self.fit
         )
+        sense = self.points.open(self.fit) if self.shape == "point-mae" else None
         views: list[SeenView] = []
         for golden in goldens:
             of_camera = replace(eye, size=size_px(golden))
-            senses = picture_and_shape(golden, of_camera, self.shape, self.fpfh)
+            senses = picture_and_shape(golden, of_camera, self.shape, self.fpfh, sense)
             views += _seen(golden, senses, on_progress)
         back = held_back(len(views), np.random.default_rng(seed))
         learnt = [view for number, view in enumerate(views) if number not in back]
@@ -157,6 +160,7 @@ class MappingTraining:
                     to_shape={n: t.cpu() for n, t in learner.to_shape.state_dict().items()},
                     to_picture={n: t.cpu() for n, t in learner.to_picture.state_dict().items()},
                     record=record,
+                    points=None if sense is None else kept(sense),
                 ),
             )
 
@@ -183,7 +187,7 @@ def _seen(golden: Golden, senses: PictureAndShape, on_progress: Progress) -> lis
     names = [INPUT_OF[kind] for kind in senses.kinds]
     networks = [part.to(DEVICE) for part in (senses.picture, senses.shape)]
     found = []
-    for number, given in enumerate(golden_inputs(golden, names, senses.fpfh)):
+    for number, given in enumerate(golden_inputs(golden, names, senses.section)):
         on_progress(number, len(golden.views), "look at the golden views")
         with torch.no_grad():
             picture, shape = (

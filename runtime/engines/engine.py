@@ -31,6 +31,7 @@ INPUTS = {
     "view": "uint8",  # (1, 1, 1, 1), number of the planned viewpoint
     "depth_mm": "float32",  # (1, 1, h, w), 0 = no return: NaN does not survive every engine
     "fpfh": "float32",  # (1, 33, h', w'), shape around each point, 0 = no point
+    "points": "float32",  # (1, 1, n, 3), groups of points and who is near them (point_groups.py)
     "occupied": "uint8",  # (1, 1, n, n, n), 1 where a point was measured
     "grey": "float32",  # (1, 1, n, n, n), mean grey level 0..255 of the points there
     "pictures": "uint8",  # (m, c, s, s), of a tray: all its views, c 1 or 3

@@ -6,14 +6,15 @@ import numpy as np
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.registered import Registered
+from voxgate.runtime.descriptors.describe import description
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.fusion.host import Described
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.inspection.fpfh import fpfh
 from voxgate.runtime.nouns import Picture, View
 from voxgate.runtime.pixels.colour import in_front
-from voxgate.runtime.recipe.manifest import DetectorSection, FpfhSection, Manifest, TensorSpec
+from voxgate.runtime.recipe.manifest import DetectorSection, Manifest, TensorSpec, described_by
+from voxgate.runtime.recipe.shape_sections import ShapeSection, name_of
 from voxgate.runtime.transforms import Transform
 
 DEPTH = "depth_mm"
@@ -58,7 +59,7 @@ class ViewInputs:
         if registered is not None:
             self._pictures |= {"reference": registered.reference, "gloss": registered.gloss}
             self._coloured["reference"] = registered.reference_picture
-        self._described: dict[FpfhSection, Tensor] = {}
+        self._described: dict[ShapeSection, Tensor] = {}
 
     def of(self, model: Manifest | DetectorSection) -> dict[str, Tensor]:
         """What this model takes.
@@ -67,8 +68,8 @@ class ViewInputs:
         described.
         """
         inputs = {spec.name: t for spec in model.inputs if (t := self._offer(spec)) is not None}
-        if model.fpfh is not None and self._view.depth_mm is not None:
-            inputs["fpfh"] = self._described_by(model.fpfh)
+        if self._view.depth_mm is not None:
+            inputs |= {name_of(each): self._description(each) for each in described_by(model)}
         if missing := {spec.name for spec in model.inputs} - set(inputs):
             raise EngineError(
                 f"the model wants {sorted(missing)}, the recipe holds no golden views"
@@ -88,12 +89,12 @@ class ViewInputs:
         pictures = self._pictures if channels == GREY else self._coloured
         return in_front(pictures[name]) if name in pictures else None
 
-    def _described_by(self, section: FpfhSection) -> Tensor:
+    def _description(self, section: ShapeSection) -> Tensor:
         assert self._view.depth_mm is not None
         if section not in self._described:
             try:
-                found = fpfh(self._view.depth_mm, self._rays, section, self._crew)
+                found = description(self._view.depth_mm, self._rays, section, self._crew)
             except ValueError as error:
                 raise EngineError(f"no shape descriptors: {error}") from error
-            self._described[section] = found[None]
+            self._described[section] = found
         return self._described[section]

@@ -36,7 +36,7 @@ from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.inspection.witnesses import Heard
 from voxgate.runtime.nouns import Defect, Note, Reason, Verdict, View
 from voxgate.runtime.plans.plan_cache import PlanCache
-from voxgate.runtime.recipe.manifest import MODEL
+from voxgate.runtime.recipe.manifest import MODEL, described_by
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
 from voxgate.runtime.volume.lift import outside_fraction
@@ -121,7 +121,7 @@ class Inspector:
 
     def warm_up(self) -> None:
         """Compile or load every kernel, so that the first part is inspected as fast as the next."""
-        describes = any(each.manifest.fpfh is not None for each in self.recipe.models)
+        describes = any(described_by(each.manifest) for each in self.recipe.models)
         warm_up(self.equipment.crew, describes=describes)
 
     def start(self) -> None:

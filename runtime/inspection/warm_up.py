@@ -8,8 +8,9 @@ from numba.core import registry
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison import align, register
+from voxgate.runtime.descriptors import fpfh, point_groups
 from voxgate.runtime.geometry import brought, drift
-from voxgate.runtime.inspection import blind_spots, fpfh
+from voxgate.runtime.inspection import blind_spots
 from voxgate.runtime.pixels import reduce
 from voxgate.runtime.volume import carve, coverage, lift, segment, smooth, surface
 
@@ -39,7 +40,7 @@ def warm_up(crew: Crew, describes: bool = False) -> None:
     _half(crew)
     _other_half(crew)
     if describes:
-        fpfh.warm_up(crew)
+        _describing(crew)
 
 
 def _half(crew: Crew) -> None:
@@ -61,6 +62,11 @@ def _other_half(crew: Crew) -> None:
     drift.warm_up()
 
 
+def _describing(crew: Crew) -> None:
+    fpfh.warm_up(crew)
+    point_groups.warm_up()
+
+
 def main() -> None:
     """Compile them all, for processes that start side by side would each do it; said `1` or `2`, a
     half of them, for two cores."""
@@ -70,7 +76,7 @@ def main() -> None:
             _half(crew)
         if which != "1":
             _other_half(crew)
-            fpfh.warm_up(crew)
+            _describing(crew)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from math import pi, prod
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ from pydantic import (
 from voxgate.runtime.common.labels import MAX_CAMERAS, Name, Version
 from voxgate.runtime.pixels.colour import COLOURS
 from voxgate.runtime.recipe.cameras import CameraSection, Digest, check_sections
+from voxgate.runtime.recipe.shape_sections import FpfhSection, PointsSection, ShapeSection
 
 SCHEMA_VERSIONS = (1, 2, 3)
 """2 is for recipes of several models, 3 for those of several cameras: who reads 1 alone must not
@@ -39,7 +41,7 @@ MODEL, GEOMETRY = "model", "geometry"
 SMALLEST_VOXELS = 2.0  # across: what the volume resolves
 PICTURE_INPUTS = frozenset(("image", "reference", "pictures"))
 """What a graph may take in colour: of one channel or of three, as its own input says."""
-DEPTH_INPUTS = frozenset(("depth_mm", "fpfh"))
+DEPTH_INPUTS = frozenset(("depth_mm", "fpfh", "points"))
 """What shows a model what the 3D sensor measured."""
 MAX_BLOCK_PX = 64  # of the camera's, across, that are inspected as one
 MAX_DETECTORS = 4  # besides the first: a bound on memory and on the time of a view
@@ -81,27 +83,6 @@ class GridSection(_Section):
     table_z_mm: Millimetres = Field(description="what lies below is the table, not the part")
 
 
-class FpfhSection(_Section):
-    """How the box describes the shape around each point: FPFH, as SiM3D (S.6) takes it.
-
-    Normals from points within normal_radius_mm, features from points within feature_radius_mm, at
-    most so many nearest ones; a descriptor at every step_px-th pixel of both directions.
-    """
-
-    normal_radius_mm: Annotated[float, Field(gt=0, le=100)] = 4.0
-    normal_neighbours: Annotated[int, Field(ge=3, le=1000)] = 30
-    feature_radius_mm: Annotated[float, Field(gt=0, le=200)] = 10.0
-    feature_neighbours: Annotated[int, Field(ge=3, le=1000)] = 100
-    step_px: Annotated[int, Field(ge=1, le=64)] = 1
-
-    @model_validator(mode="after")
-    def _normals_look_no_farther(self) -> FpfhSection:
-        farther = self.normal_radius_mm > self.feature_radius_mm
-        if farther or self.normal_neighbours > self.feature_neighbours:
-            raise ValueError("normals are taken from the neighbours that features are taken from")
-        return self
-
-
 class VoxelSection(_Section):
     """The cube of voxels that a volume detector sees, in the frame of the golden part."""
 
@@ -136,6 +117,7 @@ class DetectorSection(_Section):
     output: TensorSpec
     probe_tolerance: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
     fpfh: FpfhSection | None = None
+    points: PointsSection | None = None
     narrow: bool = Field(
         default=False,
         description="whether it speaks also where narrow edges gave no return: it saw the picture "
@@ -153,8 +135,12 @@ class DetectorSection(_Section):
     def _has_what_it_needs(self) -> DetectorSection:
         if self.name in (MODEL, GEOMETRY):
             raise ValueError(f"a detector is not called {self.name}: that is a channel already")
-        _check_inputs(self.inputs, self.output, self.fpfh, dimensions=4)
+        _check_inputs(self, dimensions=4)
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(write(self), ["points"] if self.points is None else [])
 
 
 class PlanSection(_Section):
@@ -227,6 +213,7 @@ class Manifest(_Section):
         default=None, description="weights drawn by chance, to try out: never PASS"
     )
     fpfh: FpfhSection | None = None
+    points: PointsSection | None = None
     voxels: VoxelSection | None = None
     detectors: tuple[DetectorSection, ...] = Field(
         default=(), max_length=MAX_DETECTORS, description="further models; schema_version 2"
@@ -289,7 +276,7 @@ class Manifest(_Section):
         if volume != (self.voxels is not None):
             raise ValueError(f"a {self.detector} detector {'needs' if volume else 'has no'} voxels")
         dimensions = {"view": 4, "volume": 5}.get(self.detector)
-        _check_inputs(self.inputs, self.output, self.fpfh, dimensions)
+        _check_inputs(self, dimensions)
         return self
 
     @model_validator(mode="after")
@@ -324,26 +311,30 @@ class Manifest(_Section):
     def _one_model_as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A recipe of one model is read by every VoxGate, also by one that knows no other."""
         written: dict[str, Any] = write(self)
-        for several in ("detectors", "plans", "cameras"):
-            if not written.get(several):
-                written.pop(several, None)
-        for later in ("smallest_mm", "working", "untrained"):
-            if written.get(later) is None:
-                written.pop(later, None)
-        return written
+        several = [n for n in ("detectors", "plans", "cameras") if not written.get(n)]
+        later = [
+            n for n in ("smallest_mm", "working", "untrained", "points") if written.get(n) is None
+        ]
+        return _without(written, [*several, *later])
 
 
-def _check_inputs(
-    inputs: tuple[TensorSpec, ...],
-    output: TensorSpec,
-    fpfh: FpfhSection | None,
-    dimensions: int | None,
-) -> None:
-    if (fpfh is not None) != any(spec.name == "fpfh" for spec in inputs):
-        raise ValueError("fpfh says how the input fpfh is made: both or neither")
-    for spec in inputs:
+def _without(written: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in written.items() if name not in names}
+
+
+def _check_inputs(model: DetectorSection | Manifest, dimensions: int | None) -> None:
+    names = {spec.name for spec in model.inputs}
+    for name, section in (("fpfh", model.fpfh), ("points", model.points)):
+        if (section is not None) != (name in names):
+            raise ValueError(f"{name} says how the input {name} is made: both or neither")
+    for spec in model.inputs:
         if spec.name in PICTURE_INPUTS and spec.shape[1] not in (1, COLOURS):
             raise ValueError(f"{spec}: a picture has 1 channel or {COLOURS}")
-    for spec in (*inputs, output) if dimensions else ():
+    for spec in (*model.inputs, model.output) if dimensions else ():
         if len(spec.shape) != dimensions:
             raise ValueError(f"tensor {spec} must have {dimensions} dimensions")
+
+
+def described_by(model: DetectorSection | Manifest) -> tuple[ShapeSection, ...]:
+    """How the box describes a depth map to this model: nothing, FPFH, groups of points."""
+    return tuple(each for each in (model.fpfh, model.points) if each is not None)

@@ -268,7 +268,7 @@ class Recipe:
 
 def _alone(first: Recipe, detector: Detector) -> Recipe:
     section = detector.section
-    own = ("method", "precision", "inputs", "output", "probe_tolerance", "fpfh")
+    own = ("method", "precision", "inputs", "output", "probe_tolerance", "fpfh", "points")
     manifest = first.manifest.model_copy(update={name: getattr(section, name) for name in own})
     return replace(
         first,

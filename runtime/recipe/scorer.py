@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.npz import typed
-from voxgate.runtime.recipe.forest import Forest
-from voxgate.runtime.recipe.zone_statistics import feature_names, features
+from voxgate.runtime.recipe.classifier.forest import Forest
+from voxgate.runtime.recipe.classifier.zone_statistics import feature_names, features
 from voxgate.runtime.recipe.zones import Zones
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.volume import Volume

@@ -11,12 +11,12 @@ import onnx
 from onnx import TensorProto, helper
 
 from voxgate.export.packing.package import RecipeParts, ReferenceViews
+from voxgate.runtime.recipe.classifier.forest import Forest
+from voxgate.runtime.recipe.classifier.zone_statistics import feature_names
 from voxgate.runtime.recipe.contents import Probe
-from voxgate.runtime.recipe.forest import Forest
 from voxgate.runtime.recipe.manifest import GridSection, Manifest, TensorSpec
 from voxgate.runtime.recipe.scorer import Scorer
 from voxgate.runtime.recipe.viewplan import ViewPlan
-from voxgate.runtime.recipe.zone_statistics import feature_names
 from voxgate.runtime.recipe.zones import Zones
 
 SHAPE = (1, 1, 24, 32)

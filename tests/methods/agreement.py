@@ -29,7 +29,7 @@ from voxgate.runtime.recipe.recipe import Recipe
 def agree(source: Source, golden: Golden) -> float:
     """Largest error of the graph's map, of the map's maximum."""
     names = [tensor.name for tensor in source.inputs]
-    inputs = next(iter(golden_inputs(golden, names, source.fpfh)))
+    inputs = next(iter(golden_inputs(golden, names, source.section)))
     session = ort.InferenceSession(trace(source).SerializeToString())
     (found,) = session.run([RAW], inputs)
     want = source.original(inputs)

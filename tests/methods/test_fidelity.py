@@ -42,7 +42,7 @@ Map = npt.NDArray[Any]
 def first_view(golden: Golden, source: Source) -> tuple[dict[str, Any], Map]:
     """What the graph is given for the first golden view, and its map (h, w)."""
     names = [tensor.name for tensor in source.inputs]
-    given = next(iter(golden_inputs(golden, names, source.fpfh)))
+    given = next(iter(golden_inputs(golden, names, source.section)))
     session = ort.InferenceSession(trace(source).SerializeToString())
     (found,) = session.run([RAW], given)
     return given, found[0, 0]

@@ -12,9 +12,9 @@ from scipy.spatial import cKDTree
 from tests.kits.repository import BRACKET
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.descriptors.fpfh import fpfh
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.inspection.fpfh import fpfh
-from voxgate.runtime.recipe.manifest import FpfhSection
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 
 o3d = pytest.importorskip(
     "open3d", reason="open3d needs the system's libusb-1.0", exc_type=ImportError

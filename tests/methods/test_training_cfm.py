@@ -12,6 +12,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from tests.methods.agreement import agree, refused
+from voxgate.benchmarks.workstation.seeded.cfm import save_points
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone
 from voxgate.export.golden.golden import Golden
 from voxgate.export.methods.cfm.load import CfmOptions, load_cfm
@@ -19,19 +20,24 @@ from voxgate.export.training.mapping import CfmLearner, SeenView
 from voxgate.runtime.cli import app
 
 
-@pytest.mark.parametrize("shape", ["depth", "fpfh"])
+@pytest.mark.parametrize("shape", ["depth", "fpfh", "point-mae"])
 def test_a_trained_cfm_needs_its_backbone_named_again(
     shape: str, small_scans: Path, small_golden: Golden, tmp_path: Path
 ) -> None:
     weights = save_backbone(SMALL_VIT, tmp_path / "w.pth")
     out = tmp_path / "cfm.pth"
     words = ["--backbone", SMALL_VIT, "--weights", str(weights), "--input-px", "96"]
+    points = save_points(tmp_path)
+    if shape == "point-mae":
+        words += ["--points-weights", str(points), "--point-groups", "24"]
+        words += ["--point-group-size", "8"]
     asked = [*words, "--shape", shape, "--epochs", "3", "--scan", str(small_scans / "golden")]
     done = CliRunner().invoke(app, ["train", "cfm", *asked, "--out", str(out), "--json"])
     assert done.exit_code == 0, done.output + str(done.exception)
     losses = json.loads(done.stdout)["losses"]
     assert losses["held back"] < 2.0  # two vectors by chance
     weights.unlink()
+    points.unlink()
     source = load_cfm(small_golden, CfmOptions(checkpoint=out))
     assert agree(source, small_golden) < 1e-3
     assert source.provenance["shape"] == shape

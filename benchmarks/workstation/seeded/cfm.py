@@ -9,8 +9,9 @@ from anomalib.models.image.cfm.components import FeatureProjectionMLP
 
 from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SEED, SMALL_VIT, save_backbone
+from voxgate.export.features.point_mae.weights import seeded_points
 
-FPFH_CHANNELS = 33
+FPFH_CHANNELS, POINT_MAE = 33, 1152
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:
@@ -21,6 +22,23 @@ def cases(folder: Path, scan: Path) -> list[Case]:
         Case(
             "cfm FPFH",
             (*tiny, "--shape", "fpfh", "--fpfh-step-px", "1", *_pair(folder, 192, FPFH_CHANNELS)),
+        ),
+        Case(
+            "cfm Point-MAE",
+            (
+                *tiny,
+                "--shape",
+                "point-mae",
+                "--points-weights",
+                str(save_points(folder)),
+                "--point-groups",
+                "48",
+                "--point-group-size",
+                "16",
+                "--cells",
+                "20",
+                *_pair(folder, 192, POINT_MAE),
+            ),
         ),
         Case("cfm depth", (*tiny, *_pair(folder, 192, 192))),
         Case("cfm anomalib", (*tiny, "--checkpoint", str(save_checkpoint(folder, 192, 192)))),
@@ -41,6 +59,13 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     ]
 
 
+def save_points(folder: Path) -> Path:
+    """Point-MAE's weights by chance, in the form they are published in."""
+    path = folder / "point-mae.pth"
+    torch.save(seeded_points(SEED), path)
+    return path
+
+
 def save_checkpoint(folder: Path, picture: int, shape: int) -> Path:
     """The layers of an anomalib checkpoint that CFM trains, with mappings of these widths."""
     torch.manual_seed(SEED)
@@ -58,15 +83,20 @@ def save_checkpoint(folder: Path, picture: int, shape: int) -> Path:
     return path
 
 
-def _pair(folder: Path, picture: int, shape: int) -> tuple[str, ...]:
-    """Linear layers, as the public implementation saves them."""
+def save_pair(folder: Path, picture: int, shape: int) -> tuple[Path, Path]:
+    """Linear layers, as the public implementation saves them: to shape, and back."""
     torch.manual_seed(SEED)
-    arguments: list[str] = []
-    widths = {"picture-to-shape": (picture, shape), "shape-to-picture": (shape, picture)}
-    for name, (given, found) in widths.items():
-        state = FeatureProjectionMLP(given, found).state_dict()
-        flat = {n: t[:, :, 0, 0] if t.ndim == 4 else t for n, t in state.items()}
-        path = folder / f"{name}-{given}-{found}.pth"
-        torch.save(flat, path)
-        arguments += [f"--{name}", str(path)]
-    return tuple(arguments)
+    return _saved(folder / "there.pth", picture, shape), _saved(folder / "back.pth", shape, picture)
+
+
+def _saved(path: Path, given: int, found: int) -> Path:
+    state = FeatureProjectionMLP(given, found).state_dict()
+    flat = {n: t[:, :, 0, 0] if t.ndim == 4 else t for n, t in state.items()}
+    path = path.with_stem(f"{path.stem}-{given}-{found}")
+    torch.save(flat, path)
+    return path
+
+
+def _pair(folder: Path, picture: int, shape: int) -> tuple[str, ...]:
+    there, back = save_pair(folder, picture, shape)
+    return "--picture-to-shape", str(there), "--shape-to-picture", str(back)

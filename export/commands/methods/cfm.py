@@ -9,10 +9,13 @@ import typer
 
 from voxgate.export.commands.common import Common, export_recipe, with_common
 from voxgate.export.commands.methods.options import (
+    CrossmodalShape,
     Fit,
     FitName,
     FpfhStepPx,
-    ShapeName,
+    PointGroups,
+    PointGroupSize,
+    PointsWeights,
     Transformer,
     TransformerPx,
     TransformerShape,
@@ -40,16 +43,29 @@ def cfm(
         ),
     ] = None,
     backbone: Transformer = "dinov2_vitb14",
-    shape: TransformerShape = ShapeName.DEPTH,
+    shape: TransformerShape = CrossmodalShape.DEPTH,
     input_px: TransformerPx = 518,
     fit: Fit = FitName.PAD,
     fpfh_step_px: FpfhStepPx = 4,
+    points_weights: PointsWeights = None,
+    point_groups: PointGroups = 1024,
+    point_group_size: PointGroupSize = 128,
+    cells: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Side of the grid that --shape point-mae is mapped on; default: of its pixels, "
+            "224, as published: 64 times the work of 28 x 28.",
+        ),
+    ] = None,
     *,
     common: Common,
 ) -> None:
-    """CFM as SiM3D runs it: DINO features and FPFH, or DINO on pictures and on depth."""
+    """CFM: DINO features and Point-MAE as published, FPFH, or DINO on depth as SiM3D runs it."""
+    from voxgate.export.features.point_mae.options import PointsOptions
     from voxgate.export.methods.cfm.load import CfmOptions, load_cfm
-    from voxgate.runtime.recipe.manifest import FpfhSection
+    from voxgate.runtime.recipe.shape_sections import FpfhSection
 
     options = CfmOptions(
         weights=weights,
@@ -61,5 +77,6 @@ def cfm(
         input_px=input_px,
         fit=fit.value,
         fpfh=FpfhSection(step_px=fpfh_step_px),
+        points=PointsOptions(points_weights, point_groups, point_group_size, cells=cells),
     )
     export_recipe(lambda golden, progress: load_cfm(golden, options), common)

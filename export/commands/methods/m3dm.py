@@ -10,10 +10,13 @@ import typer
 from voxgate.export.commands.common import Common, export_recipe, with_common
 from voxgate.export.commands.methods.options import (
     Coreset,
+    CrossmodalShape,
     Fit,
     FitName,
     FpfhStepPx,
-    ShapeName,
+    PointGroups,
+    PointGroupSize,
+    PointsWeights,
     Transformer,
     TransformerPx,
     TransformerShape,
@@ -25,7 +28,7 @@ from voxgate.export.commands.methods.options import (
 def m3dm(
     weights: TransformerWeights,
     backbone: Transformer = "dinov2_vitb14",
-    shape: TransformerShape = ShapeName.DEPTH,
+    shape: TransformerShape = CrossmodalShape.DEPTH,
     picture_bank: Annotated[
         Path | None, typer.Option(help="Saved bank of pictures (.npz with `bank`, or .pt).")
     ] = None,
@@ -40,6 +43,9 @@ def m3dm(
     fit: Fit = FitName.PAD,
     coreset: Coreset = 0.1,
     fpfh_step_px: FpfhStepPx = 4,
+    points_weights: PointsWeights = None,
+    point_groups: PointGroups = 1024,
+    point_group_size: PointGroupSize = 128,
     bank_mb: Annotated[
         float, typer.Option(min=1, help="Most each bank may take in the recipe.")
     ] = 512.0,
@@ -49,8 +55,9 @@ def m3dm(
 ) -> None:
     """M3DM as SiM3D runs it: two banks and a one-class SVM, without the fusion module."""
     from voxgate.export.features.bank import BankOptions
+    from voxgate.export.features.point_mae.options import PointsOptions
     from voxgate.export.methods.m3dm import M3dmOptions, load_m3dm
-    from voxgate.runtime.recipe.manifest import FpfhSection
+    from voxgate.runtime.recipe.shape_sections import FpfhSection
 
     options = M3dmOptions(
         weights=weights,
@@ -63,5 +70,6 @@ def m3dm(
         fit=fit.value,
         bank=BankOptions(coreset, seed, bank_mb),
         fpfh=FpfhSection(step_px=fpfh_step_px),
+        points=PointsOptions(points_weights, point_groups, point_group_size),
     )
     export_recipe(lambda golden, progress: load_m3dm(golden, options, progress), common)

@@ -23,6 +23,14 @@ class ShapeName(str, Enum):
     DEPTH = "depth"
 
 
+class CrossmodalShape(str, Enum):
+    """What CFM and M3DM take the shape from."""
+
+    FPFH = "fpfh"
+    DEPTH = "depth"
+    POINT_MAE = "point-mae"
+
+
 class RepresentationName(str, Enum):
     """What MVTec 3D-AD's methods see."""
 
@@ -48,8 +56,16 @@ Transformer = Annotated[
     ),
 ]
 TransformerShape = Annotated[
-    ShapeName, typer.Option(help="FPFH of the cloud, or the transformer on depth.")
+    CrossmodalShape,
+    typer.Option(help="FPFH of the cloud, the transformer on depth, or Point-MAE on points."),
 ]
+PointsWeights = Annotated[
+    Path | None, typer.Option(help="Weights of Point-MAE, as published, for --shape point-mae.")
+]
+PointGroups = Annotated[
+    int, typer.Option(min=3, max=4096, help="Groups of points that Point-MAE sees.")
+]
+PointGroupSize = Annotated[int, typer.Option(min=1, max=1024, help="Points of a group.")]
 BackbonePx = Annotated[
     int, typer.Option(min=32, help="Side of the square the backbone sees (SiM3D: 1540).")
 ]

@@ -7,7 +7,7 @@ it was seen to have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,14 @@ import numpy.typing as npt
 from voxgate.export.evaluation.cases import Picture
 from voxgate.export.evaluation.judges.backproject import pinhole_rays
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.descriptors.describe import description
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.inspection.fpfh import fpfh
 from voxgate.runtime.nouns import Picture as Pixels
 from voxgate.runtime.pixels.colour import by_channels
 from voxgate.runtime.recipe.contents import ReferenceView
-from voxgate.runtime.recipe.manifest import FpfhSection, Manifest, TensorSpec
+from voxgate.runtime.recipe.manifest import Manifest, TensorSpec, described_by
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.shape_sections import ShapeSection, name_of
 
 THREADS = 2
 INSTEAD = {
@@ -54,7 +55,7 @@ def model_inputs(
     picture cannot give, or of another size."""
     needed = {spec.name: spec for spec in manifest.inputs}
     shown = {"image": picture.image}
-    offered: Inputs = _shapes(picture, manifest.fpfh)
+    offered: Inputs = _shapes(picture, described_by(manifest))
     if standing is not None:
         offered["view"] = np.zeros((1, 1, 1, 1), np.uint8)
     if standing is not None and standing.golden is not None:
@@ -86,12 +87,13 @@ def _pictures(needed: Mapping[str, TensorSpec], shown: Mapping[str, Pixels]) -> 
     return found
 
 
-def _shapes(picture: Picture, section: FpfhSection | None) -> Inputs:
+def _shapes(picture: Picture, sections: Sequence[ShapeSection]) -> Inputs:
     if picture.depth_mm is None:
         return {}
     found: Inputs = {"depth_mm": np.nan_to_num(picture.depth_mm, nan=0.0)[None, None]}
-    if section is not None and picture.camera_matrix is not None:
+    if sections and picture.camera_matrix is not None:
         rays = pinhole_rays(picture.camera_matrix, picture.depth_mm.shape)
         with Crew(THREADS) as crew:
-            found["fpfh"] = fpfh(picture.depth_mm, rays, section, crew)[None]
+            for each in sections:
+                found[name_of(each)] = description(picture.depth_mm, rays, each, crew)
     return found

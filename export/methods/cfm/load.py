@@ -1,8 +1,9 @@
 """Crossmodal feature mapping (Costanzino et al., CVPR 2024) as SiM3D runs it (S.6).
 
-Picture features (DINO tokens) and shape features (FPFH, or DINO on depth) of each patch; two small
-networks map one to the other. The score is the product of the two distances between what is seen
-and what is mapped, both normalised. A patch without shape scores 0: nothing was measured there.
+Picture features (DINO tokens) and shape features of each patch (FPFH, or DINO on depth), or of each
+pixel of 224 (Point-MAE, as first published); two small networks map one to the other. The score is
+the product of the two distances between what is seen and what is mapped, both normalised. A patch
+without shape scores 0: nothing was measured there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from voxgate.export.features.picture_and_shape import (
     Shape,
     picture_and_shape,
 )
+from voxgate.export.features.point_mae.features import PointSense
+from voxgate.export.features.point_mae.options import PointsOptions, as_kept
 from voxgate.export.features.preprocessing import Fit, Size
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
@@ -36,7 +39,7 @@ from voxgate.export.methods.from_anomalib import versions
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.manifest import FpfhSection
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 
 FARTHEST = 2.0  # two vectors of length 1 are no farther apart
 
@@ -44,9 +47,10 @@ FARTHEST = 2.0  # two vectors of length 1 are no farther apart
 @dataclass(frozen=True, slots=True)
 class CfmOptions:
     """Two mappings as state dicts, or both in one checkpoint; weights: of the backbone, which a
-    checkpoint of `voxgate train` holds, with all that follows."""
+    checkpoint of `voxgate train` holds, with all that follows. points: of shape "point-mae"."""
 
     weights: Path | None = None
+    points: PointsOptions = field(default_factory=PointsOptions)
     picture_to_shape: Path | None = None
     shape_to_picture: Path | None = None
     checkpoint: Path | None = None
@@ -63,6 +67,7 @@ class _Opened:
 
     options: CfmOptions
     eye: Eye
+    points: PointSense | None
     files: Files
     states: tuple[State, State]
     origin: Mapping[str, Any]
@@ -72,7 +77,7 @@ def load_cfm(golden: Golden, options: CfmOptions) -> Source:
     """Raises EngineError for files that do not fit together."""
     opened = _opened(golden, options)
     options = opened.options
-    senses = picture_and_shape(golden, opened.eye, options.shape, options.fpfh)
+    senses = picture_and_shape(golden, opened.eye, options.shape, options.fpfh, opened.points)
     widths = _width(senses.picture, senses, 0), _width(senses.shape, senses, 1)
     to_shape, to_picture = filled_mappings(opened.states, opened.files, widths)
 
@@ -89,21 +94,27 @@ def load_cfm(golden: Golden, options: CfmOptions) -> Source:
     return Source(
         method=METHOD,
         inputs=senses.inputs,
-        network=CfmNetwork(features, (to_shape, to_picture), size_px(golden), options.fit),
+        network=CfmNetwork(
+            features, (to_shape, to_picture), senses.grid, size_px(golden), options.fit
+        ),
         original=original,
         provenance={
             "backbone": options.backbone,
             "shape": options.shape,
             "input_px": list(senses.eye.side),
+            "cells": list(senses.grid),
             "depth_range_mm": list(senses.eye.range_mm),
             **opened.origin,
         },
-        keep_float32=("distance", "picture.picture", "shape.picture", "shape.pool"),
-        fpfh=senses.fpfh,
+        keep_float32=(
+            "distance", "picture.picture", "picture.features.picture", "shape.picture",
+            "shape.pool",
+        ),
+        section=senses.section,
         input_px=None if "training" in opened.origin else options.input_px,
         tools=versions("timm", "anomalib"),
         bound=FARTHEST**2,
-    )
+    )  # fmt: skip
 
 
 def _opened(golden: Golden, options: CfmOptions) -> _Opened:
@@ -118,8 +129,17 @@ def _opened(golden: Golden, options: CfmOptions) -> _Opened:
         golden, options.backbone, options.weights, input_px=options.input_px, fit=options.fit
     )
     hashes = [sha256_of(file) for file in dict.fromkeys(files)]
-    origin = {"weights_sha256": sha256_of(options.weights), "mappings_sha256": hashes}
-    return _Opened(options, eye, files, saved_states(files), origin)
+    origin: dict[str, Any] = {
+        "weights_sha256": sha256_of(options.weights),
+        "mappings_sha256": hashes,
+    }
+    points = None
+    if options.shape == "point-mae":
+        # each of the two published trainings took its means in its own way
+        padded = files[0] == files[1]
+        points = options.points.open(options.fit, per_pixel=True, padded=padded)
+        origin |= options.points.origin()
+    return _Opened(options, eye, points, files, saved_states(files), origin)
 
 
 def _as_trained(golden: Golden, options: CfmOptions, path: Path) -> _Opened:
@@ -141,7 +161,9 @@ def _as_trained(golden: Golden, options: CfmOptions, path: Path) -> _Opened:
         "mappings_sha256": [sha256_of(path)],
         "training": dict(trained.record),
     }
-    return _Opened(options, eye, (path, path), (trained.to_shape, trained.to_picture), origin)
+    states = trained.to_shape, trained.to_picture
+    points = None if trained.points is None else as_kept(trained.points, path)
+    return _Opened(options, eye, points, (path, path), states, origin)
 
 
 def _width(features: nn.Module, senses: PictureAndShape, number: int) -> int:

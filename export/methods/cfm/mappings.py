@@ -62,8 +62,8 @@ def _mapping(state: State, path: Path, given: int, found: int) -> nn.Module:
     if (weight.shape[1], last.shape[0]) != (given, found):
         raise EngineError(
             f"{path}: maps {weight.shape[1]} features to {last.shape[0]}, but {given} and {found} "
-            "are seen: choose the backbone and --shape it was trained with (Point-MAE is no graph: "
-            "train on FPFH or on depth instead: voxgate train cfm)"
+            "are seen: choose the backbone and --shape it was trained with (1152 is Point-MAE's: "
+            "--shape point-mae)"
         )
     mapping = FeatureProjectionMLP(given, found)
     shaped = {n: t[:, :, None, None] if t.ndim == 2 else t for n, t in state.items()}

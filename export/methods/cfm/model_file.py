@@ -11,7 +11,7 @@ from voxgate.export.features.checkpoint import State, read_content
 from voxgate.export.features.model_file import is_model, read_model, write_model
 from voxgate.export.features.picture_and_shape import Shape
 from voxgate.export.features.preprocessing import Fit
-from voxgate.runtime.recipe.manifest import FpfhSection
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 
 FORMAT, METHOD = "voxgate-cfm-1", "cfm"
 _AS_THEY_ARE = (
@@ -21,7 +21,8 @@ _AS_THEY_ARE = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedMappings:
-    """weights: of the backbone. range_mm: 0 and 1 of a depth picture. record: of the training."""
+    """weights: of the backbone. range_mm: 0 and 1 of a depth picture. record: of the training.
+    points: of Point-MAE, where it sees the shape: its weights, section and cells."""
 
     backbone: str
     weights: State
@@ -34,6 +35,7 @@ class TrainedMappings:
     to_shape: State
     to_picture: State
     record: Mapping[str, Any]
+    points: Mapping[str, Any] | None = None
 
 
 def write_mappings(path: Path, trained: TrainedMappings) -> None:
@@ -45,6 +47,7 @@ def write_mappings(path: Path, trained: TrainedMappings) -> None:
         "fpfh": trained.fpfh.model_dump(),
         "range_mm": list(trained.range_mm),
         "record": dict(trained.record),
+        "points": None if trained.points is None else dict(trained.points),
     }
     write_model(path, FORMAT, METHOD, content)
 
@@ -64,5 +67,6 @@ def read_mappings(path: Path) -> TrainedMappings:
         to_picture=content["to_picture"],
         fpfh=FpfhSection.model_validate(content["fpfh"]),
         range_mm=(float(near_mm), float(far_mm)),
+        points=content.get("points"),
         **{name: content[name] for name in _AS_THEY_ARE},
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from voxgate.export.features.patches import PictureFeatures
 from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 
 LAYERS = ("input", "projection", "output")  # of a mapping, in every published form
@@ -17,8 +16,9 @@ class CfmNetwork(nn.Module):
 
     def __init__(
         self,
-        features: tuple[PictureFeatures, nn.Module],
+        features: tuple[nn.Module, nn.Module],
         mappings: tuple[nn.Module, nn.Module],
+        grid: Size,
         size: Size,
         fit: Fit,
     ) -> None:
@@ -26,7 +26,7 @@ class CfmNetwork(nn.Module):
         self.picture, self.shape = features
         self.to_shape, self.to_picture = (_as_linear(mapping) for mapping in mappings)
         self.distance = MappingDistance()
-        self.grid = self.picture.grid
+        self.grid = grid
         self.map = ToCamera(self.grid, size, fit)
 
     def forward(self, image: torch.Tensor, shape_input: torch.Tensor) -> torch.Tensor:

@@ -21,8 +21,9 @@ from voxgate.runtime.fusion.voxels import section_around
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.recipe.contents import Probe
-from voxgate.runtime.recipe.manifest import FpfhSection, Manifest, TensorSpec, VoxelSection
+from voxgate.runtime.recipe.manifest import Manifest, TensorSpec, VoxelSection
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan
@@ -196,7 +197,7 @@ def test_descriptors_that_cannot_be_made_are_never_a_pass(
     def crowded(*_: object) -> None:
         raise ValueError("too many points")
 
-    monkeypatch.setattr("voxgate.runtime.inspection.inputs.fpfh", crowded)
+    monkeypatch.setattr("voxgate.runtime.inspection.inputs.description", crowded)
     shape = TensorSpec(name="fpfh", dtype="float32", shape=(1, 33, 75, 100))
     changes = {"inputs": (shape,), "fpfh": FpfhSection(step_px=8)}
     asked = replace(recipe, manifest=recipe.manifest.model_copy(update=changes))

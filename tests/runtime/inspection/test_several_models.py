@@ -34,9 +34,10 @@ from voxgate.runtime.inspection.inputs import ViewInputs
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.offline.inspect_scan import inspect_folder
-from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
+from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.scorer import write_scorer
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.volume.volume import Volume
@@ -279,9 +280,9 @@ def test_shape_is_described_once_for_all_models_that_ask_for_the_same(
 
     def counted(depth_mm: object, rays: Rays, section: FpfhSection, crew: Crew) -> object:
         asked.append(section)
-        return np.zeros((33, 4, 4), np.float32)
+        return np.zeros((1, 33, 4, 4), np.float32)
 
-    monkeypatch.setattr("voxgate.runtime.inspection.inputs.fpfh", counted)
+    monkeypatch.setattr("voxgate.runtime.inspection.inputs.description", counted)
     coarse, fine = FpfhSection(step_px=4), FpfhSection(step_px=2)
     spec = (TensorSpec(name="fpfh", dtype="float32", shape=(1, 33, 4, 4)),)
     rays = Rays.from_calibration(open_scan(scans / "good").calibration)

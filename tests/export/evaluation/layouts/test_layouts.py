@@ -34,11 +34,12 @@ from voxgate.export.golden.golden import load_golden
 from voxgate.export.packing.package import recipe_of, write_recipe
 from voxgate.runtime.cli import app
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.descriptors.fpfh import fpfh
 from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.inspection.fpfh import fpfh
 from voxgate.runtime.nouns import View
-from voxgate.runtime.recipe.manifest import FpfhSection, TensorSpec
+from voxgate.runtime.recipe.manifest import TensorSpec
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 
 WRITERS = {
     "sim3d": write_sim3d,

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import kurtosis, skew
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.recipe.zone_statistics import feature_names, features
+from voxgate.runtime.recipe.classifier.zone_statistics import feature_names, features
 from voxgate.runtime.recipe.zones import Zones
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift_points

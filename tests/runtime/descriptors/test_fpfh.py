@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.descriptors.fpfh import _Neighbours, _points, fpfh
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.inspection.fpfh import _Neighbours, _points, fpfh
-from voxgate.runtime.recipe.manifest import FpfhSection
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from voxgate.export.quality.forests import FOREST_KINDS, grown, read_booster
-from voxgate.runtime.recipe.forest import Forest
+from voxgate.runtime.recipe.classifier.forest import Forest
 from voxgate.runtime.recipe.scorer import Scorer, chance, read_scorer, write_scorer
 
 COLUMNS = 24

@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.inspection.fpfh_kernels import (
+from voxgate.runtime.descriptors.fpfh_kernels import (
     CHANNELS,
     find_neighbours,
     fit_normals,
     point_histograms,
     weighted_histograms,
 )
+from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap
-from voxgate.runtime.recipe.manifest import FpfhSection
+from voxgate.runtime.recipe.shape_sections import FpfhSection
 
 Descriptors = npt.NDArray[np.float32]
 

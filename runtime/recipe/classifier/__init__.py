@@ -1,0 +1,1 @@
+"""A classifier over zones: its trees, and what they are told of each zone."""
