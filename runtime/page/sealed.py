@@ -18,7 +18,6 @@ def sealed(policy: str = OURS) -> dict[str, str]:
         "Content-Security-Policy": policy + SEALED,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-        "X-XSS-Protection": "0",  # OWASP: old browsers' own filter was a hole itself
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",

@@ -10,15 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.good_part import passes_next
+from tests.kits.cell_kit import write_cell
+from tests.kits.good_part import passes_next, stop
 from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import PageProcess, page_process
 from tests.kits.robot_kit import Robot
+from tests.kits.screenshots import screenshot
 from voxgate.benchmarks.line.browser import browser
+from voxgate.runtime.config.sections import Sockets
 from voxgate.runtime.page.words import WORDS
 
 PHONE = (360, 640)  # pixels
+SCREENS = ((320, 640), (480, 270), (1280, 720), (3840, 2160))
 NOT_PASSED = WORDS["en"]["not_passed"]
+
+
+@pytest.fixture
+def cell(folder: Path) -> Path:
+    """At the usual heartbeat: a machine that stalls for 0.2 s has not fallen silent."""
+    usual = Sockets.model_fields["heartbeat_ms"].default
+    return write_cell(folder, sockets={"heartbeat_ms": usual})
 
 
 @pytest.fixture
@@ -86,6 +97,33 @@ def test_what_a_browser_shows_is_not_what_the_box_says(
         tab.open(f"{page.url}/", *PHONE)
         tab.wait_for("document.querySelector('h1').textContent == 'PASS'")
         assert tab.value("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+@needs_chromium
+def test_an_outcome_does_not_fill_the_screen(
+    robot: Robot, page: PageProcess, tmp_path: Path
+) -> None:
+    """Read from five metres: sign and word are a third of the screen's height, on a phone a fifth."""
+    high = "document.querySelector({!r}).offsetHeight"
+    large = f"{high.format('.sign')} + {high.format('h1')}"
+    passed = passes_next(robot, "job-1")
+    with browser(tmp_path) as tab:
+        for wanted, word, language in (
+            ("PASS", WORDS["en"]["PASS"], "en"),
+            ("INDETERMINATE", WORDS["de"]["INDETERMINATE"], "de"),
+        ):
+            for width_px, height_px in SCREENS:
+                tab.open("about:blank")
+                tab.open(f"{page.url}/?lang={language}", width_px, height_px)
+                tab.wait_for(f"document.body?.dataset.light == {wanted!r}")
+                assert tab.value("document.querySelector('h1').textContent") == word
+                assert tab.value("document.documentElement.scrollWidth") <= width_px
+                assert tab.value(large) > height_px / (3 if width_px > height_px else 5)
+                screenshot(tab, f"page-{wanted.lower()}-{width_px}-{language}.png")
+            if wanted == "PASS":
+                robot.start_job("of-nothing")
+                assert stop(robot, "of-nothing").outcome.value == "INDETERMINATE"
+    assert passed.outcome.value == "PASS"
 
 
 @needs_chromium

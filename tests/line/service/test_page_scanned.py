@@ -23,11 +23,12 @@ JOB = "/jobs/job-1"
 PAGES = ("/", "/quality", "/maintenance", JOB, "/login")
 SHOWN = "document.body.dataset.ready || document.querySelector('.sign')?.textContent"
 ATTACKS = (
-    *("crlf", "csp", "http_headers", "csrf", "cookieflags", "exec", "file", "sql", "blindsql"),
+    *("crlf", "csp", "csrf", "cookieflags", "exec", "file", "sql", "blindsql"),
     *("xss", "permanentxss", "backup", "buster", "htaccess", "shellshock", "redirect", "methods"),
     "nikto",
 )
-"""All that Wapiti has without a server of its makers."""
+"""All that Wapiti has without a server of its makers, but its look at headers (test_page_beyond has
+them): it asks for the one that switches old browsers' own filter on, which OWASP advises against."""
 SCAN_MINUTES, SCAN_S = 5, 800
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.kits.cell_kit import until
 from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import PageProcess, page_process
 from tests.kits.repository import ROOT
+from tests.kits.screenshots import screenshot
 from tests.kits.small_scan import small_bracket
 from voxgate.benchmarks.line.browser import Page, browser
 from voxgate.runtime.cli import app
@@ -84,13 +86,6 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield tab
 
 
-def _shown(tab: Page, name: str) -> None:
-    """A picture for the pages, where somebody asks for it: VOXGATE_SCREENSHOTS=docs."""
-    folder = os.environ.get("VOXGATE_SCREENSHOTS")
-    if folder:
-        tab.picture(Path(folder) / name)
-
-
 def _open(tab: Page, page: PageProcess, path: str, width_px: int = 1280) -> None:
     tab.open(page.url + path, width_px, SCREENS[width_px])
     tab.wait_for(f"location.href.endsWith({path!r}) && {READY}")
@@ -107,7 +102,7 @@ def test_a_part_is_not_found_by_what_is_known_of_it(
     assert tab.value("document.querySelectorAll('#chart a').length") >= len(PARTS)
     assert tab.value("document.querySelectorAll('#chart .drift').length") == 1
     _open(tab, page, "/quality")
-    _shown(tab, "page-quality.png")
+    screenshot(tab, "page-quality.png")
     _open(tab, page, "/quality?part=nobody")
     assert tab.value("document.querySelector('#said').textContent") == WORDS["en"]["nothing_found"]
 
@@ -124,11 +119,11 @@ def test_a_defect_is_nowhere_on_the_part(
     assert f"{x_mm:.1f}" in tab.value("document.querySelector('#defects').textContent")
     assert tab.value(_red_pixels()) > 0
     tab.value("document.querySelector('#volume').scrollIntoView()")
-    _shown(tab, "page-job.png")
-    shown = "document.querySelector('#over').textContent"
-    before = tab.value(shown)
+    screenshot(tab, "page-job.png")
+    over = "document.querySelector('#over').textContent"
+    before = tab.value(over)
     tab.value(_moved("threshold", "0.1"))
-    tab.wait_for(f"parseInt({shown}) > parseInt({before!r})")
+    tab.wait_for(f"parseInt({over}) > parseInt({before!r})")
 
 
 def _red_pixels() -> str:
@@ -197,6 +192,7 @@ def test_a_screen_is_too_small_or_too_dark_to_read(
     tab.likes(scheme)
     for path in ("/quality", "/maintenance", f"/jobs/{jobs['bad']}"):
         _open(tab, page, f"{path}?lang={language}", width_px)
+        screenshot(tab, f"page-{path.split('/')[1]}-{width_px}-{scheme}-{language}.png")
         assert tab.value("document.documentElement.scrollWidth") <= width_px
         text, back = (_luminance(tab.value(_colour(each))) for each in ("color", "backgroundColor"))
         light, dark = max(text, back), min(text, back)
@@ -314,8 +310,29 @@ def test_a_camera_a_clock_or_a_recipe_is_not_looked_after(
     tab.wait_for("document.querySelectorAll('#recipes tr').length > 0")
     assert RECIPE in tab.value(text.format("#recipes"))
     assert "processor" in tab.value(text.format("#rows"))
-    tab.value("window.scrollTo(0, 0)")
-    _shown(tab, "page-maintenance.png")
+
+
+@pytest.mark.nightly
+@needs_chromium
+def test_a_real_part_is_not_seen_while_it_is_scanned(
+    box: Box, page: PageProcess, tab: Page, jobs: dict[str, str]
+) -> None:
+    _open(tab, page, "/maintenance")
+    picture = "document.querySelector('#live img')"
+    with VirtualCell(wires_from_config(box.config)) as cell, ThreadPoolExecutor(1) as robot:
+        wait_until_ready(box, cell)
+        job = robot.submit(cell.play, small_bracket() / "good", speed=1.0)
+        tab.wait_for(f"{picture}?.naturalWidth == {small_width_px()}")
+        first = tab.value(f"{picture}.src")
+        tab.wait_for(f"{picture}.src != {first!r} && {picture}.complete")
+        screenshot(tab, "page-maintenance.png")
+        job.result()
+
+
+def small_width_px() -> int:
+    """Of the pictures of `small_bracket`, which no page thins."""
+    said = json.loads((small_bracket() / "calibration.json").read_text())
+    return int(said["image_size"]["width"])
 
 
 def test_the_doctor_is_called_by_whoever_writes_an_address(page: PageProcess) -> None:

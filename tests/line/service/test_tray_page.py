@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from tests.kits.cell_kit import until
 from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import page_process
+from tests.kits.screenshots import screenshot
 from tests.kits.tray_of_parts import Box as Block
 from tests.kits.tray_of_parts import Tray, regular, with_box, write
 from voxgate.benchmarks.line.browser import Page, browser
@@ -61,12 +61,6 @@ def _odd_job(box: Box, scan: Path) -> str:
     raise AssertionError("the tray was never told")
 
 
-def _picture(tab: Page, name: str) -> None:
-    folder = os.environ.get("VOXGATE_SCREENSHOTS")
-    if folder:
-        tab.picture(Path(folder) / name)
-
-
 @pytest.mark.parametrize(("width_px", "scheme"), SCREENS)
 def test_the_odd_part_is_not_on_the_page_of_its_job(
     shown: tuple[Page, str, Path], width_px: int, scheme: str
@@ -80,7 +74,7 @@ def test_the_odd_part_is_not_on_the_page_of_its_job(
     assert len(said) == len(ODD)
     assert sum("odd" in row for row in said) == 1
     assert not tab.value(WIDER)
-    _picture(tab, f"tray-job-{width_px}-{scheme}.png")
+    screenshot(tab, f"tray-job-{width_px}-{scheme}.png")
 
 
 @pytest.mark.parametrize(("width_px", "scheme"), SCREENS)
@@ -93,4 +87,4 @@ def test_the_odd_part_is_not_in_the_report(
     tab.wait_for("document.readyState === 'complete' && document.querySelector('figure')")
     assert "ODD at" in tab.value("document.body.innerText")
     assert not tab.value(WIDER)
-    _picture(tab, f"tray-report-{width_px}-{scheme}.png")
+    screenshot(tab, f"tray-report-{width_px}-{scheme}.png")
