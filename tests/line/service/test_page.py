@@ -103,7 +103,7 @@ def test_what_a_browser_shows_is_not_what_the_box_says(
 def test_an_outcome_does_not_fill_the_screen(
     robot: Robot, page: PageProcess, tmp_path: Path
 ) -> None:
-    """Read from five metres: sign and word are a third of the screen's height, on a phone a fifth."""
+    """Read from five metres: sign and word are a third of its height, on a phone a fifth."""
     high = "document.querySelector({!r}).offsetHeight"
     large = f"{high.format('.sign')} + {high.format('h1')}"
     passed = passes_next(robot, "job-1")

@@ -27,8 +27,8 @@ ATTACKS = (
     *("xss", "permanentxss", "backup", "buster", "htaccess", "shellshock", "redirect", "methods"),
     "nikto",
 )
-"""All that Wapiti has without a server of its makers, but its look at headers (test_page_beyond has
-them): it asks for the one that switches old browsers' own filter on, which OWASP advises against."""
+"""All that Wapiti has without a server of its makers, but its look at headers (test_page_beyond):
+it asks for the one that switches old browsers' own filter on, which OWASP advises against."""
 SCAN_MINUTES, SCAN_S = 5, 800
 
 
