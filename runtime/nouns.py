@@ -282,7 +282,8 @@ class Drift:
 
     drift_mm, drift_px: rms over the measured surface. residual_mm: robust spread of the distance
     between two views' surfaces after that motion. camera_from_before: the motion itself, to be
-    multiplied from the right to flange_from_camera. compared: points that two views saw.
+    multiplied from the right to flange_from_camera. compared: points that two views saw. Where the
+    views tell of some motions only, it is of those: the camera may have moved further.
     """
 
     drift_mm: float

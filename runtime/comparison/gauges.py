@@ -28,8 +28,9 @@ class Gauges:
             self._pictures.add(view, registered)
 
     def measure(self) -> Drift | None:
-        """Of what measures depth against the robot; None: the views overlap too little to tell."""
-        return self._depth.measure()
+        """Of what measures depth against the robot, as far as the views tell; None: they overlap
+        too little to tell of any motion."""
+        return self._depth.measure(partly=True)
 
     def measure_pictures(self) -> Drift | None:
         """Of the camera against the sensor beside it; None: too little texture to tell, or one."""

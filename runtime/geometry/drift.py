@@ -83,15 +83,23 @@ class DriftGauge:
         self._views.append(sampled)
         self._spread += spread(displacements(sampled.points.astype(np.float64)))
 
-    def measure(self) -> Drift | None:
-        """The drift; None when the views overlap too little to tell."""
+    def measure(self, partly: bool = False) -> Drift | None:
+        """The drift; None when the views overlap too little to tell.
+
+        partly: also of the motions alone that they do tell, where they do not tell all: views from
+        one height around an axis say nothing of a turn about it, but all of a shift across it. The
+        camera may have moved further then.
+        """
         rows = self._rows[:, : self._compared]
         if self._compared < MIN_ROWS:
             return None
         points = np.concatenate([view.points for view in self._views]).astype(np.float64)
         twist, covariance = _solve(self._rows, self._compared)
         if sigma_mm(self._spread, len(points), covariance) > MAX_SIGMA_MM:
-            return None
+            told = _told(twist, covariance, self._spread / len(points)) if partly else None
+            if told is None:
+                return None
+            twist = told
         moved = self._rays.project(points + np.cross(twist[:3], points) + twist[3:])
         left = rows[0] + twist @ rows[1:]
         return Drift(
@@ -177,6 +185,17 @@ def _solve(rows: Array, count: int) -> tuple[Array, Array]:
         slope = information * system[:, 6] + prior @ twist
         twist = twist - np.linalg.solve(hessian, slope)
     return twist, np.asarray(np.linalg.inv(hessian))
+
+
+def _told(twist: Array, covariance: Array, squares: Array) -> Array | None:
+    """(6,) of a motion that part which is known to MAX_SIGMA_MM, rms over the points that it moves
+    by `squares` (6, 6); None: no part is."""
+    root = np.linalg.cholesky(squares)
+    variances, ways = np.linalg.eigh(root.T @ covariance @ root)
+    known = ways[:, np.cumsum(variances) <= MAX_SIGMA_MM**2]
+    if not known.size:
+        return None
+    return np.asarray(np.linalg.solve(root.T, known @ (known.T @ (root.T @ twist))))
 
 
 def displacements(points: Array) -> Array:

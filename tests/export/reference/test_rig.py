@@ -145,6 +145,10 @@ def test_a_sensor_that_moved_half_a_millimetre_passes(
         for number, pose in enumerate(rig.POSES)
     )
     assert verdict.outcome is not Outcome.PASS
+    assert verdict.drift is not None
+    if shift_mm[1] == 0.0:  # along the ring the pictures tell it, where they can be compared
+        assert Reason.CALIBRATION_DRIFT in verdict.reasons
+        assert 0.3 < verdict.drift.drift_mm < 0.55
 
 
 def test_one_good_part_of_a_rig_is_no_tail_to_fit(

@@ -30,11 +30,11 @@ def scan(noise_mm: float = 0.03) -> tuple[View, ...]:
     return tuple(look(pose, noise_mm=noise_mm, seed=n) for n, pose in enumerate(RING))
 
 
-def measured(views: list[View]) -> Drift | None:
+def measured(views: list[View], partly: bool = False) -> Drift | None:
     gauge = DriftGauge(rays())
     for view in views:
         gauge.add(view)
-    return gauge.measure()
+    return gauge.measure(partly)
 
 
 def bumped(views: tuple[View, ...], moved: Transform) -> list[View]:
@@ -47,6 +47,19 @@ def test_honest_scan_shows_no_drift() -> None:
     assert found is not None
     assert found.drift_mm < 0.05
     assert found.residual_mm < 0.1
+
+
+def test_views_around_one_axis_say_nothing_or_more_than_they_can() -> None:
+    """They tell a shift across it, and neither a turn about it nor a shift along it."""
+    ring = tuple(look(camera(azimuth), seed=azimuth) for azimuth in range(0, 360, 60))
+    across = bumped(ring, offset((0.5, 0, 0), (0, 0, 0)))
+    assert measured(across) is None
+    found = measured(across, partly=True)
+    assert found is not None
+    assert found.drift_mm == pytest.approx(0.5, abs=0.05)
+    honest = measured(list(ring), partly=True)
+    assert honest is not None
+    assert honest.drift_mm < 0.05
 
 
 BUMPS = {
