@@ -93,11 +93,11 @@ def test_a_model_that_no_box_can_run_says_which_input_would_fit(
     small_scans: Path, tmp_path: Path
 ) -> None:
     weights = save_backbone(SMALL_PYRAMID, tmp_path / "w.pth")
-    own = ("patchcore", "--backbone", SMALL_PYRAMID, "--weights", str(weights), "--gpu-mb", "60")
-    own += ("--coreset", "0.001")
-    words = refused(small_scans, tmp_path / "out", *own, "--input-px", "672")
+    own = ("patchcore", "--backbone", SMALL_PYRAMID, "--weights", str(weights))
+    within = (*own, "--coreset", "0.001", "--gpu-mb", "60")
+    words = refused(small_scans, tmp_path / "out", *within, "--input-px", "672")
     (side,) = re.findall(r"--input-px (\d+) fits, or a larger --gpu-mb", words)
-    said = exported((*own, "--input-px", side, *at(1.0)), small_scans, tmp_path / "out")
+    said = exported((*within, "--input-px", side, *at(1.0)), small_scans, tmp_path / "out")
     assert 30 < said["memory_mb"] <= 60
 
 
