@@ -12,13 +12,16 @@ import pytest
 import tensorrt_rtx_bindings as trt
 from typer.testing import CliRunner
 
+from tests.export.graph.test_strips import described, padded
+from tests.export.graph.test_strips import model as model_of_maps
 from tests.kits import several
-from tests.kits.nets import SAMPLES, graph, small_net
+from tests.kits.nets import SAMPLES, Build, graph, small_net
 from tests.kits.small_scan import small_bracket
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized
 from voxgate.export.graph.memory import memory_of
-from voxgate.export.graph.real_tensorrt import CARDS, check_by_building
+from voxgate.export.graph.real_tensorrt import CARDS, builds, check_by_building
+from voxgate.export.graph.strips import in_strips
 from voxgate.export.reference.colour_bank import colour_bank
 from voxgate.export.reference.filter_bank import filter_bank
 from voxgate.runtime.cli import app
@@ -39,6 +42,14 @@ PRECISIONS: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_convolutional_graph_is_not_built_in(precision: str) -> None:
     check_by_building(PRECISIONS[precision](small_net()), precision)
+
+
+@pytest.mark.parametrize("build", [described, padded])
+def test_a_convolution_in_strips_is_not_built(build: Build) -> None:
+    split = model_of_maps(build)
+    assert in_strips(split, memory_of(split).largest // 5) == 1
+    for sm in CARDS:
+        builds(split, "strips", sm)
 
 
 @pytest.mark.parametrize("size", [(60, 80), (600, 800)])
