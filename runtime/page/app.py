@@ -21,6 +21,7 @@ from voxgate.runtime.page.assets_folder import ASSETS, asset
 from voxgate.runtime.page.door.door import LOGIN, Door
 from voxgate.runtime.page.door.visitor import Visitor
 from voxgate.runtime.page.live import Live
+from voxgate.runtime.page.reasons import reasons_in
 from voxgate.runtime.page.sealed import html, sealed
 from voxgate.runtime.page.words import WORDS, language_of
 
@@ -58,7 +59,8 @@ def _door_routes(door: Door) -> list[BaseRoute]:
     def words(request: Request) -> Response:
         asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
         language = language_of(asked)
-        return JSONResponse({"language": language, "words": WORDS[language]}, headers=sealed())
+        said = {"language": language, "words": WORDS[language], "reasons": reasons_in(language)}
+        return JSONResponse(said, headers=sealed())
 
     return [
         Route("/words", words),

@@ -13,7 +13,6 @@ from enum import Enum
 
 from voxgate.runtime.remote.client import Said
 from voxgate.runtime.remote.history import PastJob
-from voxgate.runtime.report.advice import meaning_of
 from voxgate.runtime.wire.fields import State
 from voxgate.runtime.wire.published import HeartbeatMessage
 from voxgate.runtime.wire.verdict import VerdictMessage
@@ -44,13 +43,14 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One moment. why, remedy: one sentence each, "" where there is nothing to say."""
+    """One moment. reason: why it is not PASS, "" where there is nothing to say; why: the box's own
+    words about it."""
 
     light: Light = Light.SILENT
     part: str = ""
     job_id: str = ""
     why: str = ""
-    remedy: str = ""
+    reason: str = ""
     recipe: str = ""
     is_simulated: bool = False
     strip: tuple[Decided, ...] = ()
@@ -114,8 +114,7 @@ def _of_verdict(verdict: VerdictMessage, known: Screen) -> Screen:
     if not verdict.reasons:
         return shown
     first = verdict.reasons[0]
-    meaning, remedy = meaning_of(first.reason)
-    return replace(shown, why=first.detail or meaning, remedy=remedy)
+    return replace(shown, reason=first.reason.value, why=first.detail)
 
 
 def _decided(verdict: VerdictMessage) -> Decided:

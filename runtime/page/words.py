@@ -1,4 +1,4 @@
-"""Every word of the page, in the languages that it speaks. Reasons and remedies are the box's."""
+"""Every word of the page, in the languages that it speaks; reasons.py has those of verdicts."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 export const SIGNS = { PASS: "\u2713", FAIL: "\u2717", INDETERMINATE: "?" };
 export const $ = (name) => document.querySelector(name);
 export const words = {};
+export const reasons = {}; // each with its meaning and its remedy
 let token = "";
 
 /** An element with attributes and children; text is never HTML. */
@@ -40,6 +41,7 @@ export async function begin({ needsLogin = true } = {}) {
   const asked = new URLSearchParams(location.search).get("lang") || "";
   const said = await (await fetch(`/words?lang=${encodeURIComponent(asked)}`)).json();
   Object.assign(words, said.words);
+  Object.assign(reasons, said.reasons);
   document.documentElement.lang = said.language;
   for (const each of document.querySelectorAll("[data-word]")) each.textContent = words[each.dataset.word];
   for (const each of document.querySelectorAll("[data-label]"))

@@ -1,5 +1,5 @@
 // One job: what was decided and why, its volume, its views beside the golden ones, what people say.
-import { $, ask, begin, change, element, outcome, score, when, words } from "/assets/common.js";
+import { $, ask, begin, change, element, outcome, reasons, score, when, words } from "/assets/common.js";
 import { Viewer } from "/assets/viewer.js";
 
 const job_id = decodeURIComponent(location.pathname.split("/")[2]);
@@ -21,11 +21,11 @@ function facts(job) {
   document.title = verdict ? `${verdict.part_id}: ${words[verdict.outcome]}` : job.job_id;
 }
 
-function reasons(job) {
+function why(job) {
   $("#reasons").hidden = job.reasons.length === 0;
   $("#reasons tbody").replaceChildren(...job.reasons.map((each) => element("tr", {},
     element("th", { scope: "row" }, each.times > 1 ? `${each.reason} (${each.times}\u00d7)` : each.reason),
-    element("td", {}, each.detail), element("td", {}, each.meaning), element("td", {}, each.remedy))));
+    element("td", {}, each.detail), element("td", {}, reasons[each.reason].meaning), element("td", {}, reasons[each.reason].remedy))));
 }
 
 function defects(job, viewer) {
@@ -131,7 +131,7 @@ try {
   const job = { ...(await (await ask(api)).json()), may_judge: me.role !== "operator" };
   $("#report").href = `/jobs/${encodeURIComponent(job_id)}/report`;
   $("#print").addEventListener("click", () => print());
-  facts(job); reasons(job); parts(job); views(job); judge(job); compare(job);
+  facts(job); why(job); parts(job); views(job); judge(job); compare(job);
   defects(job, await volume(job));
 } catch (error) { $("#said").textContent = error.message; }
 document.body.dataset.ready = "yes";

@@ -6,7 +6,9 @@ const SIGNS = { PASS: "\u2713", FAIL: "\u2717", INDETERMINATE: "?", SCANNING: "\
   WAITING: "\u25cb", DOWN: "!", SILENT: "\u26a0" };
 const SILENCE_MS = 5000;
 const $ = (name) => document.querySelector(name);
+const language = new URLSearchParams(location.search).get("lang") || "";
 let words = {};
+let reasons = {};
 let timer = 0;
 let shown = "";
 let beats = 0;
@@ -19,9 +21,9 @@ function show(screen) {
   $(".sign").textContent = SIGNS[screen.light];
   $("h1").textContent = words[screen.light] || screen.light;
   $(".part").textContent = screen.part ? `${words.part} ${screen.part}` : "";
-  $(".why").textContent = silent ? words.silent || "" : screen.why;
+  $(".why").textContent = silent ? words.silent || "" : why(screen);
   $(".remedy").textContent = silent || screen.light === "DOWN" ? words.not_passed || ""
-    : passed ? "" : screen.remedy;
+    : passed ? "" : reasons[screen.reason]?.remedy || "";
   $(".recipe").textContent = screen.recipe ? `${words.recipe} ${screen.recipe}` : "";
   $(".simulated").hidden = !screen.is_simulated;
   $(".simulated").textContent = words.simulated || "";
@@ -33,9 +35,16 @@ function show(screen) {
   $(".strip").replaceChildren(...[...screen.strip].reverse().map(item));
 }
 
+/** In one sentence; the box's own words are English. */
+function why(screen) {
+  const meaning = reasons[screen.reason]?.meaning || "";
+  if (!meaning || (screen.why && document.documentElement.lang === "en")) return screen.why;
+  return screen.why ? `${meaning} (${screen.why})` : meaning;
+}
+
 function item(decided) {
   const link = document.createElement("a");
-  link.href = `/jobs/${encodeURIComponent(decided.job_id)}`;
+  link.href = `/jobs/${encodeURIComponent(decided.job_id)}${language ? `?lang=${encodeURIComponent(language)}` : ""}`;
   link.className = decided.outcome;
   link.textContent = `${SIGNS[decided.outcome]} ${decided.part}`;
   link.title = words.why || "";
@@ -45,7 +54,7 @@ function item(decided) {
 }
 
 function lost() {
-  show({ light: "SILENT", part: "", why: "", remedy: "", recipe: "", is_simulated: false, strip: [] });
+  show({ light: "SILENT", part: "", why: "", reason: "", recipe: "", is_simulated: false, strip: [] });
 }
 
 function heard(event) {
@@ -56,9 +65,8 @@ function heard(event) {
 }
 
 async function begin() {
-  const asked = new URLSearchParams(location.search).get("lang") || "";
-  const said = await (await fetch(`/words?lang=${encodeURIComponent(asked)}`)).json();
-  words = said.words;
+  const said = await (await fetch(`/words?lang=${encodeURIComponent(language)}`)).json();
+  ({ words, reasons } = said);
   document.documentElement.lang = said.language;
   lost();
   const stream = new EventSource("/stream");

@@ -13,7 +13,6 @@ from voxgate.runtime.errors import ScanError, VoxGateError
 from voxgate.runtime.nouns import Reason
 from voxgate.runtime.page.quality.archive import Archive
 from voxgate.runtime.remote.marks import marks_in
-from voxgate.runtime.report.advice import meaning_of
 from voxgate.runtime.report.recorded_views import RecordedViews
 from voxgate.runtime.report.view_picture import LARGEST_PX, in_bgr, jpeg
 from voxgate.runtime.wire.verdict import VerdictMessage
@@ -104,15 +103,8 @@ def _reasons(verdict: VerdictMessage) -> list[dict[str, object]]:
     others = (each for each in verdict.reasons if each.reason is not Reason.DEFECT)
     told = Counter((r.reason, r.detail) for r in (others if verdict.defects else verdict.reasons))
     return [
-        {
-            "reason": reason.value,
-            "detail": detail,
-            "times": times,
-            "meaning": meaning,
-            "remedy": remedy,
-        }
+        {"reason": reason.value, "detail": detail, "times": times}
         for (reason, detail), times in told.items()
-        for meaning, remedy in [meaning_of(reason)]
     ]
 
 

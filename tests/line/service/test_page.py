@@ -18,10 +18,11 @@ from tests.kits.robot_kit import Robot
 from tests.kits.screenshots import screenshot
 from voxgate.benchmarks.line.browser import browser
 from voxgate.runtime.config.sections import Sockets
+from voxgate.runtime.page.reasons import reasons_in
 from voxgate.runtime.page.words import WORDS
 
 PHONE = (360, 640)  # pixels
-SCREENS = ((320, 640), (480, 270), (1280, 720), (3840, 2160))
+SCREENS = ((320, 640), (800, 450), (1280, 720), (3840, 2160))
 NOT_PASSED = WORDS["en"]["not_passed"]
 
 
@@ -106,7 +107,7 @@ def test_an_outcome_does_not_fill_the_screen(
     """Read from five metres: sign and word are a third of its height, on a phone a fifth."""
     high = "document.querySelector({!r}).offsetHeight"
     large = f"{high.format('.sign')} + {high.format('h1')}"
-    passed = passes_next(robot, "job-1")
+    passes_next(robot, "job-1")
     with browser(tmp_path) as tab:
         for wanted, word, language in (
             ("PASS", WORDS["en"]["PASS"], "en"),
@@ -118,12 +119,19 @@ def test_an_outcome_does_not_fill_the_screen(
                 tab.wait_for(f"document.body?.dataset.light == {wanted!r}")
                 assert tab.value("document.querySelector('h1').textContent") == word
                 assert tab.value("document.documentElement.scrollWidth") <= width_px
+                assert tab.value("document.querySelector('main').scrollHeight") <= tab.value(
+                    "document.querySelector('main').clientHeight"
+                ), "words are cut off"
                 assert tab.value(large) > height_px / (3 if width_px > height_px else 5)
                 screenshot(tab, f"page-{wanted.lower()}-{width_px}-{language}.png")
             if wanted == "PASS":
                 robot.start_job("of-nothing")
-                assert stop(robot, "of-nothing").outcome.value == "INDETERMINATE"
-    assert passed.outcome.value == "PASS"
+                doubtful = stop(robot, "of-nothing")
+        first = doubtful.reasons[0]
+        words = reasons_in("de")[first.reason.value]
+        why = f"{words['meaning']} ({first.detail})"
+        assert tab.value("document.querySelector('.why').textContent") == why
+        assert tab.value("document.querySelector('.remedy').textContent") == words["remedy"]
 
 
 @needs_chromium

@@ -9,6 +9,7 @@ import pytest
 from tests.kits.journalled import passing_verdict
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.page.assets_folder import ASSETS
+from voxgate.runtime.page.reasons import reasons_in
 from voxgate.runtime.page.screen import STRIP, Light, Watcher
 from voxgate.runtime.page.words import WORDS, language_of
 from voxgate.runtime.remote.history import PastJob
@@ -74,7 +75,18 @@ def test_what_is_not_pass_says_neither_why_nor_what_to_do(passed: Watcher) -> No
     screen = passed.hear(failing("j2"))
     assert screen.light is Light.INDETERMINATE
     assert screen.why == "80 ms between two poses"
-    assert "robot's stream" in screen.remedy
+    assert "robot's stream" in reasons_in("en")[screen.reason]["remedy"]
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_reason_is_told_in_another_language_or_not_at_all(language: str) -> None:
+    told, english = reasons_in(language), reasons_in("en")
+    assert told.keys() == {reason.value for reason in Reason}
+    for reason, said in told.items():
+        for word in ("meaning", "remedy"):
+            assert said[word].endswith((".", "?")), said
+            assert "`" not in said[word]
+            assert language == "en" or said[word] != english[reason][word]
 
 
 def test_yesterdays_part_fills_the_screen() -> None:
