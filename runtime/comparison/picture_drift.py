@@ -63,6 +63,8 @@ class PictureGauge:
         if registered.sensed is None or view.depth_mm is None:
             return
         known = np.abs(registered.deviation_mm) <= BELIEVED_MM  # a NaN is not
+        if not known.any():
+            return
         box = _around(known)
         difference, across, down = _slopes(view.image[box], registered.reference[box])
         rows, columns = _steepest(np.hypot(across, down), known[box])
@@ -124,7 +126,7 @@ def _around(known: Mask) -> tuple[slice, slice]:
     """Rows and columns of the picture in which something was compared, with room for light."""
     room = int(2 * LIGHT_PX)
     rows, columns = (
-        slice(max(int(at[0]) - room, 0), int(at[-1]) + 1 + room) if at.size else slice(0, 1)
+        slice(max(int(at[0]) - room, 0), int(at[-1]) + 1 + room)
         for at in (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
     )
     return rows, columns

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from tests.kits import scene
+from tests.kits import rig, scene
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
@@ -84,6 +84,14 @@ def on_robot_and_above() -> Cell:
 
 
 @cache
+def with_a_sensor() -> Cell:
+    """The same, and a 3D sensor beside the robot's camera."""
+    made = on_robot_and_above()
+    beside = replace(made.cameras["wrist"], document=rig.document())
+    return replace(made, cameras={**made.cameras, "wrist": beside})
+
+
+@cache
 def part_on_robot() -> Cell:
     """Two standing cameras of different lenses, before which the robot turns the part."""
     turns = tuple(_turned(angle) for angle in range(0, 360, 90))
@@ -135,15 +143,25 @@ def look(
     """What every camera sees of a part."""
     seen = {}
     for number, (name, camera) in enumerate(cell.cameras.items()):
-        rays = Rays.from_calibration(camera.calibration)
         shots = (
-            scene.look(
-                pose, tuple(boxes), part_from_instance, seed=seed + 100 * number + n, through=rays
-            )
+            _shot(camera, pose, tuple(boxes), part_from_instance, seed + 100 * number + n)
             for n, pose in enumerate(camera.poses)
         )
         seen[name] = [replace(view, frame_id=n) for n, view in enumerate(shots)]
     return seen
+
+
+def _shot(
+    camera: Camera,
+    pose: Transform,
+    boxes: tuple[scene.Box, ...],
+    part_from_instance: Transform | None,
+    seed: int,
+) -> View:
+    if "sensor" in camera.document:
+        return rig.look(pose, boxes, part_from_instance, seed)
+    rays = Rays.from_calibration(camera.calibration)
+    return scene.look(pose, boxes, part_from_instance, seed=seed, through=rays)
 
 
 def write(folder: Path, cell: Cell, seen: Mapping[str, Sequence[View]]) -> Path:

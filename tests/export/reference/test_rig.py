@@ -101,6 +101,15 @@ def test_view_without_its_half_of_the_sensor_is_named(
     assert {Reason.DEPTH_MISSING, Reason.MISSING_VIEW} <= set(verdict.reasons)
 
 
+def test_exposure_of_the_sensor_without_any_return_ends_the_job(
+    inspector: Inspector, good: tuple[View, ...]
+) -> None:
+    dark = replace(good[0].shape, depth_mm=np.full_like(scene.depth(good[0].shape), np.nan))
+    verdict = inspector.inspect([replace(good[0], sensed=dark), *good[1:]])
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert "view 0" in verdict.notes[0].detail
+
+
 def test_depth_on_the_pictures_pixels_is_not_taken_for_the_sensors(
     inspector: Inspector, good: tuple[View, ...]
 ) -> None:

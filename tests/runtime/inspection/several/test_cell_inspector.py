@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.kits import cameras, scene
+from tests.kits import cameras, rig, scene
 from tests.kits.cameras import Cell
 from voxgate.export.packing.cameras import of_each_camera
 from voxgate.export.reference.reference import export_reference_recipe
@@ -171,3 +172,29 @@ def test_a_view_is_shown_beside_another_cameras_golden_one(work: Path) -> None:
     assert shown == {"wrist": {(240, 320)}, "left": {(300, 400)}, "right": {(240, 360)}}
     assert [len(own) for own in golden.images.values()] == [6, 1, 1]
     assert len(golden.points_mm)
+
+
+@pytest.mark.nightly
+def test_a_sensor_beside_one_of_several_cameras_is_not_heard(tmp_path: Path) -> None:
+    """Depth of the robot's camera is its sensor's; the standing ones bring their own."""
+    cell = cameras.with_a_sensor()
+    golden = cameras.write(tmp_path / "golden", cell, cameras.look(cell))
+    of_each_camera(golden, tmp_path / "recipe", "1", None, export_reference_recipe)
+    good = cameras.look(cell, scene.PART, PUT, seed=5)
+    bad = cameras.look(cell, (*scene.PART, cameras.LUMP), PUT, seed=7)
+    dark = np.full(rig.rays().shape.x.shape, np.nan, np.float32)
+    first, *rest = good["wrist"]
+    silent = replace(first, sensed=replace(first.shape, depth_mm=dark))
+    parts = {
+        "good": good,
+        "by the sensor": good | {"wrist": bad["wrist"]},
+        "half a view": good | {"wrist": [silent, *rest]},
+    }
+    said = {
+        name: _verdict(tmp_path, cameras.write(tmp_path / name, cell, seen))
+        for name, seen in parts.items()
+    }
+    assert said["good"].outcome is Outcome.PASS, said["good"].notes
+    assert said["by the sensor"].outcome is Outcome.FAIL
+    assert said["half a view"].outcome is Outcome.INDETERMINATE
+    assert all(note.detail.startswith("camera wrist") for note in said["half a view"].notes)
