@@ -210,13 +210,13 @@ def test_surface_that_no_picture_showed_is_a_doubt_whatever_the_sensor_measured(
 ) -> None:
     """The camera looks past the part; the sensor beside it does not."""
     looked = inspector.equipment.looked_at()
-    for view in good:
+    for planned, view in enumerate(good):
         reduced = inspector.equipment.reduced(view)
         blind = replace(reduced, depth_mm=np.full_like(scene.depth(reduced), np.nan))
         registered = inspector.equipment.register(0, reduced, np.eye(4))
         assert registered is not None
         nothing = np.empty((0, 3), np.float32)
-        looked.add(blind, replace(registered, lost_mm=nothing), np.eye(4))
+        looked.add(planned, blind, replace(registered, lost_mm=nothing), np.eye(4))
     volume = inspector.equipment.empty_volume()
     seen = looked.seen(volume, np.eye(4), np.empty((0, 3), np.float32), None)
     assert seen.shape.fraction > 0.95
