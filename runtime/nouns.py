@@ -267,13 +267,18 @@ class ViewReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """How this instance stands on the fixture, against the instance the recipe was made from."""
+    """How this instance stands on the fixture, against the instance the recipe was made from.
+
+    lift_mm: how much higher over the table, at that corner of its foot where it is most; None where
+    no table is seen.
+    """
 
     reference_from_part: Transform
     shift_mm: float  # of the part's centre
     rotation_deg: float
     residual_mm: float  # robust spread of measured depth about the expected surface
     inliers: float  # fraction of compared points that agree
+    lift_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from voxgate.runtime.comparison.align_kernels import point_to_plane
 from voxgate.runtime.comparison.expected import ExpectedView, height_mm
 from voxgate.runtime.comparison.patches import votes
+from voxgate.runtime.comparison.standing import lift_mm
 from voxgate.runtime.geometry.lens import SIZE
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Alignment, Note, Reason, View
@@ -82,13 +83,18 @@ def align(
     found = sum(len(pair.points) for pair in pairs)
     if found < MIN_POINTS:
         return _failed(f"only {found} points on the part in {len(pairs)} views, need {MIN_POINTS}")
-    centre = np.concatenate(
+    points_mm = np.concatenate(
         [apply(pair.part_from_camera, pair.points.astype(np.float64)) for pair in pairs]
-    ).mean(axis=0)
+    )
+    centre = points_mm.mean(axis=0)
     sigma = _sigma(PLACEMENT_MM, PLACEMENT_DEG)
     voted = _fit(_voting(pairs, rays), np.eye(4), centre, sigma, VOTED_SCALES_MM, rays)
     offset = _fit(pairs, np.eye(4), centre, sigma, SCALES_MM, rays, voted)
-    return _judge(pairs, _rigid(offset, centre), centre, rays)
+    stands = _judge(pairs, _rigid(offset, centre), centre, rays)
+    if isinstance(stands, Note):
+        return stands
+    shapes = [view.shape for view in views], [expected.shape for expected in golden]
+    return replace(stands, lift_mm=lift_mm(*shapes, rays, stands.reference_from_part, points_mm))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

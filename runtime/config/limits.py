@@ -46,6 +46,15 @@ class Limits(Section):
     rotation_max_deg: Annotated[
         float, about("Largest rotation", "part on its fixture", unit="deg", low=0.05, high=45)
     ] = 1.5
+    lift_max_mm: Annotated[
+        float,
+        about(
+            *("Largest lift", "of the part off its table, or by which it is another height"),
+            unit="mm",
+            low=0.05,
+            high=50,
+        ),
+    ] = 0.4  # three views tell it to 0.2
     uncertainty_max_voxels: Annotated[
         float,
         about(

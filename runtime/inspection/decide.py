@@ -173,7 +173,7 @@ def _alignment_note(alignment: Alignment | None, limits: Limits) -> Note | None:
         return None  # the recipe knows no surface to align to; a failed estimate left its own note
     if alignment.shift_mm <= limits.shift_max_mm:
         if alignment.rotation_deg <= limits.rotation_max_deg:
-            return None
+            return _lift_note(alignment.lift_mm, limits.lift_max_mm)
         return Note(
             Reason.MISALIGNED,
             f"part turned by {alignment.rotation_deg:.2f} deg, "
@@ -183,6 +183,16 @@ def _alignment_note(alignment: Alignment | None, limits: Limits) -> Note | None:
         Reason.MISALIGNED,
         f"part shifted by {alignment.shift_mm:.2f} mm, "
         f"at most {limits.shift_max_mm:.2f}: seat it on the fixture",
+    )
+
+
+def _lift_note(lift_mm: float | None, lift_max_mm: float) -> Note | None:
+    if lift_mm is None or abs(lift_mm) <= lift_max_mm:
+        return None
+    return Note(
+        Reason.MISALIGNED,
+        f"part stands {lift_mm:+.2f} mm off where the golden one stood over the table, at most "
+        f"{lift_max_mm:.2f}: clean table and foot, or it is another height",
     )
 
 

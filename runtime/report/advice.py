@@ -71,8 +71,9 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Something in the way? The part, its place, the calibration.",
     ),
     "misaligned": (
-        "The part stands too far off, or moved during the scan.",
-        "Seat it; is the fixture clean?",
+        "The part stands too far off, higher or lower over its table than the golden one did, or "
+        "moved during the scan.",
+        "Seat it; is the fixture clean? If it is, the part is of another height.",
     ),
     "alignment_failed": ("The part was not recognised.", "Is it this recipe's part? Seat it."),
     "views_disagree": (

@@ -22,6 +22,7 @@ from voxgate.runtime.volume.grid import GridSpec
 Point = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 DARK, BRIGHT = 10, 245
+LIFT_MM = 0.6
 LEAST_PX = 3  # of a mark in a view that sees its place
 FAIL, INDETERMINATE = Outcome.FAIL, Outcome.INDETERMINATE
 
@@ -99,6 +100,19 @@ def _coin(views: list[View], stage: Stage) -> list[View]:
     """A disc of 24 mm, 2 mm high, on the table beside the part."""
     at = np.array([0.0, stage.grid.origin_mm[1] + 14.0, 0.0])
     return [_raised(view, _near(view, stage, at, 12.0), 2.0, stage) for view in views]
+
+
+def _lifted(views: list[View], stage: Stage) -> list[View]:
+    """All but the table stands LIFT_MM higher, as on a chip, and as a part does that is taller."""
+    return [_table_left(view, stage) for view in views]
+
+
+def _table_left(view: View, stage: Stage) -> View:
+    table = _points(view, stage)[..., 2] < 1.0
+    up = np.eye(4)
+    up[2, 3] = LIFT_MM
+    lifted = replace(view, part_from_camera=up @ view.part_from_camera)
+    return _raised(lifted, table, -LIFT_MM, stage)
 
 
 # --- marks ----------------------------------------------------------------------------------------
@@ -255,6 +269,7 @@ ROWS = {
     ),
     "a ball on the part": Row(_balls(_on_the_surface, 4.0), (FAIL,), (Reason.DEFECT,)),
     "a coin beside the part": Row(_coin, (FAIL, INDETERMINATE), (Reason.DEFECT, Reason.COVERAGE)),
+    "a part that stands on something": Row(_lifted, (INDETERMINATE,), (Reason.MISALIGNED,)),
     "a dark mark": Row(_mark(DARK, 4.0), (FAIL,), (Reason.DEFECT,)),
     "a bright mark": Row(_mark(BRIGHT, 4.0, place=1), (FAIL,), (Reason.DEFECT,)),
     "a dark mark that is also high": Row(_mark(DARK, 4.0, 2.0), (FAIL,), (Reason.DEFECT,)),

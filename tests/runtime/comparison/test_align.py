@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
@@ -74,6 +75,33 @@ def test_one_large_face_that_has_moved_does_not_lead_the_part(moved_mm: float) -
     golden = scene.golden(POSES, boxes(40.0))
     views = [scene.look(pose, boxes(40.0 + moved_mm), seed=n) for n, pose in enumerate(POSES)]
     assert _corner_error_mm(align(views, golden, scene.rays()), np.eye(4)) < 0.1
+
+
+@pytest.mark.parametrize("taller_mm", [0.5, -0.5, 1.0])
+def test_a_part_that_is_taller_all_over_is_thought_to_stand_lower(taller_mm: float) -> None:
+    def up(box: scene.Box) -> scene.Box:
+        (x0, y0, z0), (x1, y1, z1) = box
+        return (x0, y0, z0 + taller_mm if z0 else 0.0), (x1, y1, z1 + taller_mm)
+
+    found = _aligned(tuple(up(box) for box in scene.PART), np.eye(4))
+    assert isinstance(found, Alignment)
+    assert found.lift_mm == pytest.approx(taller_mm, abs=0.15)
+
+
+def test_a_part_that_was_moved_on_the_table_is_lifted() -> None:
+    found = _aligned(scene.PART, scene.offset((0.5, -0.4, 0.0), (0.0, 0.0, 0.4)))
+    assert isinstance(found, Alignment)
+    assert found.lift_mm == pytest.approx(0.0, abs=0.1)
+
+
+def test_a_part_without_a_table_around_it_is_lifted() -> None:
+    held = [
+        replace(view, depth_mm=np.where(view.measured, view.depth_mm, 900.0).astype(np.float32))
+        for view in scene.golden(POSES)
+    ]
+    found = align([scene.look(pose) for pose in POSES], held, scene.rays())
+    assert isinstance(found, Alignment)
+    assert found.lift_mm is None
 
 
 def test_what_is_reported_is_the_offset_of_the_parts_middle() -> None:

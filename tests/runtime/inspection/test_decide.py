@@ -25,8 +25,10 @@ DEFECT = Defect(
 )
 
 
-def _alignment(shift_mm: float = 0.3, rotation_deg: float = 0.2) -> Alignment:
-    return Alignment(np.eye(4), shift_mm, rotation_deg, residual_mm=0.03, inliers=0.9)
+def _alignment(
+    shift_mm: float = 0.3, rotation_deg: float = 0.2, lift_mm: float | None = None
+) -> Alignment:
+    return Alignment(np.eye(4), shift_mm, rotation_deg, 0.03, inliers=0.9, lift_mm=lift_mm)
 
 
 GOOD = Findings(
@@ -118,10 +120,22 @@ def test_a_nan_fraction_is_not_within_a_limit(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "alignment", [_alignment(shift_mm=float("nan")), _alignment(rotation_deg=float("nan"))]
+    "alignment",
+    [
+        _alignment(shift_mm=float("nan")),
+        _alignment(rotation_deg=float("nan")),
+        _alignment(lift_mm=float("nan")),
+    ],
 )
 def test_a_nan_alignment_is_not_within_a_limit(alignment: Alignment) -> None:
     assert decide(replace(GOOD, alignment=alignment), LIMITS)[0] is Outcome.INDETERMINATE
+
+
+@pytest.mark.parametrize("lift_mm", [LIMITS.lift_max_mm + 0.01, -LIMITS.lift_max_mm - 0.01])
+def test_a_part_that_is_another_height_is_within_a_limit(lift_mm: float) -> None:
+    outcome, (note,) = decide(replace(GOOD, alignment=_alignment(lift_mm=lift_mm)), LIMITS)
+    assert (outcome, note.reason) == (Outcome.INDETERMINATE, Reason.MISALIGNED)
+    assert f"{lift_mm:+.2f} mm" in note.detail
 
 
 def test_only_one_combination_of_facts_is_pass() -> None:
