@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -44,7 +44,8 @@ def _operator_routes(live: Live, door: Door) -> list[BaseRoute]:
         return html(asset("operator.html"))
 
     def stream(request: Request, visitor: Visitor) -> Response:
-        return StreamingResponse(_events(live), media_type="text/event-stream", headers=sealed())
+        events = _events(live, lambda: door.visitor(request) is not None)
+        return StreamingResponse(events, media_type="text/event-stream", headers=sealed())
 
     return [
         Route("/", door.shows(Role.OPERATOR, operator, is_page=True)),
@@ -80,6 +81,9 @@ class _Assets(StaticFiles):
         return response
 
 
-async def _events(live: Live) -> AsyncIterator[str]:
+async def _events(live: Live, may_look: Callable[[], bool]) -> AsyncIterator[str]:
+    """Until who looks has logged out, or has to log in again."""
     async for screen in live.screens():
+        if not may_look():
+            return
         yield f"data: {json.dumps(asdict(screen))}\n\n"

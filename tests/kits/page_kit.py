@@ -61,6 +61,15 @@ class PageProcess:
                 found = {name.lower(): value for name, value in answer.headers.items()}
                 return Answer(answer.status, found, answer.read())
 
+    @contextmanager
+    def stream(self, path: str, **headers: str) -> Iterator[Iterator[str]]:
+        """Lines of an answer that goes on, without the empty ones."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with closing(self._connected()) as connection:
+            connection.request("GET", path, None, named)
+            with connection.getresponse() as answer:
+                yield (line for raw in answer if (line := raw.decode().strip()))
+
     def post(self, path: str, said: object, **headers: str) -> Answer:
         """As our own scripts do it; headers that are given stand instead."""
         ours = {"Origin": self.url, "Content_Type": "application/json"}

@@ -57,6 +57,12 @@ function lost() {
   show({ light: "SILENT", part: "", why: "", reason: "", recipe: "", is_simulated: false, strip: [] });
 }
 
+async function ended() {
+  lost();
+  const answer = await fetch("/me").catch(() => null);
+  if (answer?.status === 401) location.replace("/login");
+}
+
 function heard(event) {
   beats += 1;
   clearTimeout(timer);
@@ -71,7 +77,7 @@ async function begin() {
   lost();
   const stream = new EventSource("/stream");
   stream.onmessage = heard;
-  stream.onerror = lost;
+  stream.onerror = ended;
 }
 
 begin();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from voxgate.runtime.records.job_record import JobRecord
 from voxgate.runtime.records.journal import Journal
 from voxgate.runtime.wire.verdict import ReasonMessage
 
+MOST_BEATS = 50  # that may be on their way, in some seconds
 PASSWORD = "correct horse battery"
 EVIL = "<img src=x onerror=document.title='owned'>"
 EVERYTHING = {
@@ -136,6 +138,15 @@ def test_a_session_goes_on_after_its_end(page: PageProcess) -> None:
     token = page.token(Cookie=cookie)
     assert page.post("/session/end", {}, Cookie=cookie, X_VoxGate_Token=token).status == 200
     assert page.ask("/me", Cookie=cookie).status == 401
+
+
+def test_who_has_logged_out_looks_on(page: PageProcess) -> None:
+    cookie = _new_cookie(page, Role.OPERATOR)
+    with page.stream("/stream", Cookie=cookie) as lines:
+        assert "SILENT" in next(lines)
+        token = page.token(Cookie=cookie)
+        assert page.post("/session/end", {}, Cookie=cookie, X_VoxGate_Token=token).status == 200
+        assert sum(1 for _ in islice(lines, MOST_BEATS)) < MOST_BEATS, "it never ends"
 
 
 def test_a_password_is_guessed_as_often_as_one_likes(cell: Path, certificate: Path) -> None:
