@@ -7,6 +7,8 @@
 #     --with none           neither; without --with an upgrade keeps what there was
 #     --wheelhouse DIR      wheels from a folder (make wheelhouse), no index is asked
 #   sudo systemd/install.sh --rollback   the version before, at once
+#   sudo systemd/install.sh --rebuild-plans   after an upgrade of JetPack or the driver: what of the
+#                                        cells' recipes had a TensorRT plan gets one again; never unasked
 #   sudo systemd/install.sh --uninstall  everything that was installed; configuration, keys, recipes
 #                                        and records stay (--purge takes them too)
 #
@@ -179,6 +181,18 @@ rollback() {
   say "back to $before; $now is kept"
 }
 
+rebuild_plans() { # of every cell, also when one fails
+  local cell failed=
+  [[ -L $opt/current ]] || die "nothing is installed in $opt: first $0"
+  for cell in "$root"/etc/voxgate/voxgate.yaml "$root"/etc/voxgate/voxgate@*.yaml; do
+    [[ -f $cell ]] || continue
+    "$opt/current/bin/python" -I "$opt/current/bin/voxgate" build --rebuild -c "$cell" || failed+=" $cell"
+  done
+  restart_running
+  [[ -z $failed ]] || die "not built:$failed; what serves by its plan does not serve until it is"
+  say "plans are those of what is here; a cell that was down: systemctl restart voxgate"
+}
+
 [[ -n $root || $(id -u) == 0 ]] || die "needs root: sudo $0"
 while [[ ${1:-} == --with || ${1:-} == --wheelhouse ]]; do
   [[ -n ${2:-} ]] || die "$1 needs a value: see $0 --help"
@@ -188,7 +202,8 @@ done
 case ${1:-} in
   --uninstall) uninstall "${2:-}" ;;
   --rollback) rollback ;;
-  -*) sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  --rebuild-plans) rebuild_plans ;;
+  -*) sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
   *)
     source=${1:-$(ls "$here"/../voxgate-*.whl 2>/dev/null || echo "$here/..")} # a release, or a checkout
     [[ -e $source ]] || die "$source: no such wheel or checkout"

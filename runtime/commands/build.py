@@ -15,6 +15,7 @@ from voxgate.runtime.commands.options import AsJson
 from voxgate.runtime.plans.flavour import FLAVOURS, Name
 
 if TYPE_CHECKING:
+    from voxgate.runtime.engines.build import Outcome
     from voxgate.runtime.engines.builder import BuildOptions
 
 
@@ -26,7 +27,9 @@ class FlavourName(str, Enum):
 
 
 def build(
-    recipe: Annotated[Path, typer.Argument(help="Folder of the recipe, or name/version with -c.")],
+    recipe: Annotated[
+        Path | None, typer.Argument(help="Folder of the recipe, or name/version with -c.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="A cell's YAML: its recipes and plans.")
     ] = None,
@@ -67,6 +70,14 @@ def build(
         FlavourName | None,
         typer.Option(help="Which TensorRT; default: the cell's backend, or the one installed."),
     ] = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="After an upgrade of JetPack: every recipe of the cell that had a plan, as it was "
+            "built.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -75,6 +86,13 @@ def build(
     from voxgate.runtime.commands.build_plans import build_plans
     from voxgate.runtime.engines.builder import BuildOptions
 
+    if rebuild:
+        if config is None or recipe or plans or cards or out or flavour:
+            raise typer.BadParameter("--rebuild takes a cell: voxgate build --rebuild -c CELL")
+        _again(config, force, as_json)
+        return
+    if recipe is None:
+        raise typer.BadParameter("say which recipe, or --rebuild -c CELL for all that had a plan")
     options = BuildOptions(workspace_mb, level, tf32, dla)
     if cards is not None:
         if config or plans or force or flavour is FlavourName.TENSORRT:
@@ -87,6 +105,18 @@ def build(
         raise typer.BadParameter("--out is for plans that are built ahead: give --for sm_NN")
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         outcomes = build_plans(recipe, config, plans, options, force, _named(flavour), progress)
+    _tell(outcomes, as_json)
+
+
+def _again(config: Path, force: bool, as_json: bool) -> None:
+    from voxgate.runtime.commands.build_plans import rebuild_plans
+
+    with errors_as_json(as_json), progress_bar(as_json) as progress:
+        outcomes = list(rebuild_plans(config, force, progress))
+    _tell(outcomes, as_json)
+
+
+def _tell(outcomes: list[Outcome], as_json: bool) -> None:
     if not as_json:
         lines = ([outcome.sentence, *outcome.left_to_gpu] for outcome in outcomes)
         typer.echo("\n".join(chain.from_iterable(lines)))

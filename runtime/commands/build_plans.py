@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from voxgate.runtime.engines.build import Outcome, build_recipe
 from voxgate.runtime.engines.build_ahead import Ahead, build_ahead
 from voxgate.runtime.engines.builder import BuildOptions
 from voxgate.runtime.engines.tensorrt_module import the_installed
-from voxgate.runtime.errors import EngineError
+from voxgate.runtime.errors import EngineError, PlanError
 from voxgate.runtime.plans.flavour import FLAVOURS, Name
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
@@ -18,6 +19,9 @@ from voxgate.runtime.recipe.signature import ANYBODY, Trust
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from voxgate.runtime.config.sections import CellConfig
+    from voxgate.runtime.plans.plan_key import Sidecar
 
 
 def build_plans(
@@ -40,6 +44,42 @@ def build_plans(
         build_recipe(each, kept, options, _Phases(progress, each.model_name).on_step, force, by)
         for each in loaded.every_model
     ]
+
+
+def rebuild_plans(config: Path, force: bool, progress: Progress) -> Iterator[Outcome]:
+    """One per model of the cell's recipes that had a plan, built as its newest was; one that still
+    fits is proven and stays. Raises VoxGateError: one line with what to do."""
+    from voxgate.runtime.config.cell import load_cell
+    from voxgate.runtime.plans.plan_cache import plans_of
+
+    cell = load_cell(config).config
+    plans = plans_of(cell)
+    had = list(_had_plans(cell, plans))
+    if not had:
+        raise PlanError(
+            f"{plans.folder}: no recipe of this cell had a plan; for the first one type: "
+            f"voxgate build NAME/VERSION -c {config}"
+        )
+    for recipe, before in had:
+        on_step = _Phases(progress, recipe.model_label).on_step
+        yield build_recipe(recipe, plans, _as(before), on_step, force, before.flavour)
+
+
+def _had_plans(cell: CellConfig, plans: PlanCache) -> Iterator[tuple[Recipe, Sidecar]]:
+    """Each model with the sidecar of its newest plan; what the cell would not open has none."""
+    from voxgate.runtime.recipe.store import opened, stored
+
+    for each in stored(cell.recipes):
+        if each.problem is None:
+            for recipe in opened(cell.recipes, each.label).every_model:
+                if sidecars := plans.sidecars(recipe):
+                    yield recipe, max(sidecars, key=lambda sidecar: sidecar.built_utc)
+
+
+def _as(before: Sidecar) -> BuildOptions:
+    return BuildOptions(
+        before.workspace_mb, before.optimisation_level, before.tf32, before.dla_core
+    )
 
 
 def build_for_cards(

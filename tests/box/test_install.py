@@ -38,7 +38,7 @@ def wheel(folder: Path, version: str, says: str = "voxgate", name: str = "voxgat
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
     files = {
-        f"{name}_stub.py": f'def main():\n    print("{says}")\n',
+        f"{name}_stub.py": f'import sys\n\ndef main():\n    print("{says}", *sys.argv[1:])\n',
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}_stub:main\n",
@@ -135,14 +135,22 @@ def test_a_box_from_install_to_uninstall(tmp_path: Path) -> None:
 
     wants = stage / "etc/systemd/system/multi-user.target.wants"
     wants.mkdir()
-    for name in ("voxgate.service", "voxgate@left.service", "other.service"):
-        unit = name if "@" not in name else "voxgate@.service"
+    beside = [f"voxgate-{name}@voxgate.service" for name in ("page", "mqtt", "opcua")]
+    for name in ("voxgate.service", "voxgate@left.service", *beside, "other.service"):
+        unit = name if "@" not in name else f"{name.partition('@')[0]}@.service"
         (wants / name).symlink_to(f"/etc/systemd/system/{unit}")
+        if name != "other.service":
+            (drop_in := stage / f"etc/systemd/system/{unit}.d/own.conf").parent.mkdir(exist_ok=True)
+            drop_in.write_text("[Service]\n")
     strange.add("etc/systemd/system/multi-user.target.wants/other.service")
     config = stage / "etc/voxgate/voxgate.yaml"
     config.write_text("schema_version: 1\n")
     assert install(stage, "--uninstall").returncode == 0
-    assert files(stage) - ACCOUNTS == {"etc/voxgate/voxgate.yaml"} | strange
+    left = files(stage) - ACCOUNTS
+    assert {file for file in left if ".service.d/" not in file} == {
+        "etc/voxgate/voxgate.yaml",
+        *strange,
+    }
     assert not (stage / "opt/voxgate").exists()
     assert install(stage, "--uninstall", "--purge").returncode == 0
     assert files(stage) - ACCOUNTS == strange
@@ -206,6 +214,29 @@ def test_a_box_for_an_rtx_card_is_served_without_its_tensorrt(tmp_path: Path) ->
     assert current(stage) == "1.1.0"
     assert install(stage, "--with", "none", wheel(tmp_path, "1.2.0")).returncode == 0
     assert not (stage / "opt/voxgate/with").exists()
+
+
+@pytest.mark.nightly
+def test_an_upgrade_builds_a_plan_that_nobody_asked_for(tmp_path: Path) -> None:
+    """Of each cell, and of what is current; asked, and only then."""
+    stage = tmp_path / "stage"
+    done = install(stage, "--rebuild-plans")
+    assert done.returncode == 2
+    assert "nothing is installed" in done.stderr
+    done = install(stage, wheel(tmp_path, "1.0.0"))
+    cells = [stage / f"etc/voxgate/voxgate{name}.yaml" for name in ("", "@left")]
+    for cell in cells:
+        cell.write_text("schema_version: 1\n")
+    assert "build" not in done.stdout + install(stage, wheel(tmp_path, "1.1.0")).stdout
+    done = install(stage, "--rebuild-plans")
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stdout.splitlines() if "--rebuild" in line]
+    assert told == [f"voxgate build --rebuild -c {cell}" for cell in cells]
+    (module,) = (stage / "opt/voxgate/1.1.0").glob("lib/*/site-packages/voxgate_stub.py")
+    module.write_text("def main():\n    raise SystemExit(2)\n")
+    done = install(stage, "--rebuild-plans")
+    assert done.returncode == 2
+    assert f"not built: {cells[0]} {cells[1]}" in done.stderr
 
 
 @pytest.mark.nightly

@@ -6,9 +6,11 @@ import json
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 
 from tests.kits import fake_tensorrt, gpu_kit, tiny
+from tests.kits.cell_kit import write_cell
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.cli import main
 from voxgate.runtime.plans.plan_cache import SIDECAR
@@ -73,6 +75,48 @@ def test_plans_for_named_cards_go_into_the_recipe(
     (plan,) = json.loads(out)["plans"]
     assert (plan["sm"], plan["flavour"], plan["tensorrt"]) == (89, "tensorrt-rtx", "1.7.1.116")
     assert (copy / "plan.sm_89.rtx").exists()
+
+
+def test_after_an_upgrade_what_had_a_plan_is_built_as_it_was_and_nothing_else(
+    recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cell = write_cell(tmp_path)
+    other = onnx.load_from_string(tiny.difference_model())
+    other.doc_string = "never built"
+    parts = tiny.parts(manifest=tiny.manifest(version="2"), model=other.SerializeToString())
+    write_recipe(recipe.parent / "2", parts)
+    box = gpu_kit.install(monkeypatch)
+    rebuild = ("build", "--rebuild", "-c", cell)
+    code, _, err = voxgate(monkeypatch, capsys, *rebuild)
+    assert code == 2
+    assert "no recipe of this cell had a plan" in err
+    voxgate(monkeypatch, capsys, "build", "tiny/1", "-c", cell, "--level", 1)
+    fake_tensorrt.install(monkeypatch, box.gpu, "11.4")
+    code, out, _ = voxgate(monkeypatch, capsys, *rebuild, "--json")
+    assert code == 0
+    sidecar = json.loads(out)
+    assert (sidecar["recipe"], sidecar["optimisation_level"]) == ("tiny/1", 1)
+    assert sidecar["tensorrt"].startswith("11.4")
+    code, out, _ = voxgate(monkeypatch, capsys, *rebuild)
+    assert (code, "was there already" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [((), "say which recipe"), (("--rebuild",), "takes a cell"), (("x/1", "--rebuild"), "a cell")],
+)
+def test_what_is_to_be_built_is_not_guessed(
+    words: tuple[str, ...],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = voxgate(monkeypatch, capsys, "build", *words)
+    assert code == 2
+    assert says in " ".join(err.split())
 
 
 @pytest.mark.parametrize(
