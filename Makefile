@@ -110,7 +110,7 @@ check: style types test
 WHOLE := fusion/test_device.py fusion/test_whole.py geometry/test_drift.py \
 	inspection/test_inspector.py inspection/test_witnesses.py offline/test_inspect_scan.py
 
-nightly: $(READY) $(EXPORT_READY) $(OPENCV4_READY) $(TENSORRT_READY) test-viewers
+nightly: $(READY) $(SBOM_READY) $(EXPORT_READY) $(OPENCV4_READY) $(TENSORRT_READY) test-viewers
 	$(BIN)/pytest -q -m nightly --timeout 1800
 	VOXGATE_PICTURES=whole $(BIN)/pytest -q -n 2 --dist loadfile $(WHOLE:%=tests/runtime/%) tests/line/cell/test_line.py
 	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)

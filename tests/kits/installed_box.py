@@ -49,6 +49,29 @@ class Release:
         return cls(wheel, wheels)
 
 
+BY_NETWORK = {"name": "cam0", "source": "network", "endpoint": "tcp://127.0.0.1:5563"}
+
+
+def cell_of(
+    unit: str, camera: dict[str, Any], default: str | None = None, first_port: int = 5560
+) -> dict[str, Any]:
+    """What a cell's YAML says; default: its recipe, None: it has none."""
+    return {
+        "schema_version": 1,
+        "cell": unit.replace("@", "-"),
+        "is_simulated": True,
+        "calibration": "calibration.json" if default else "calibration-cam.json",
+        "recipes": {"folder": "recipes", "default": default, "allow_unsigned": True},
+        "cameras": [camera],
+        "sockets": {
+            name: f"tcp://127.0.0.1:{first_port + number}"
+            for number, name in enumerate(("poses", "commands", "verdicts"))
+        },
+        "journal": {"path": f"/var/lib/{unit}/journal.sqlite"},
+        "metrics": {"port": first_port + 9},
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class InstalledBox:
     """Commands of the installed VoxGate, and what systemd says of its units.
@@ -107,8 +130,7 @@ class InstalledBox:
             copied = copy_as(exported, Path(folder), RECIPE)
             self.machine.take(copied.parent, f"{ETC}/recipes")
         self.machine.take(BRACKET / "calibration.json", ETC)
-        camera = {"name": "cam0", "source": "network", "endpoint": "tcp://127.0.0.1:5563"}
-        self._write("voxgate", camera, default=RECIPE)
+        self._write("voxgate", BY_NETWORK, default=RECIPE)
         self._write("voxgate@cam", self._simulated_camera(), first_port=5570)
         self.machine.run("chown", "-R", "root:voxgate", ETC)
         self.machine.run("chmod", "-R", "u=rwX,g=rX,o=", ETC)
@@ -116,20 +138,7 @@ class InstalledBox:
     def _write(
         self, unit: str, camera: dict[str, Any], default: str | None = None, first_port: int = 5560
     ) -> None:
-        cell = {
-            "schema_version": 1,
-            "cell": unit.replace("@", "-"),
-            "is_simulated": True,
-            "calibration": "calibration.json" if default else "calibration-cam.json",
-            "recipes": {"folder": "recipes", "default": default, "allow_unsigned": True},
-            "cameras": [camera],
-            "sockets": {
-                name: f"tcp://127.0.0.1:{first_port + number}"
-                for number, name in enumerate(("poses", "commands", "verdicts"))
-            },
-            "journal": {"path": f"/var/lib/{unit}/journal.sqlite"},
-            "metrics": {"port": first_port + 9},
-        }
+        cell = cell_of(unit, camera, default, first_port)
         self.put(f"{ETC}/{unit}.yaml", json.dumps(cell))  # JSON is YAML
 
     def _simulated_camera(self) -> dict[str, Any]:
