@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 NICE = 10  # whatever a browser asks for, a verdict comes first
 LAST_WORDS_S = 3  # a replay is not waited for
-AT_ONCE = 32  # connections; beyond it a browser is told to come back
+AT_ONCE = 128  # connections; beyond it a browser is told to come back. One opens six, and a stream
 
 
 def serve(config: CellConfig, key: Path | None = None) -> None:

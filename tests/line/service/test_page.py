@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from voxgate.runtime.page.reasons import reasons_in
 from voxgate.runtime.page.words import WORDS
 
 PHONE = (360, 640)  # pixels
+TEN, CONNECTIONS = 10, 6  # browsers, and what each opens to one server beside its stream
 SCREENS = ((320, 640), (800, 450), (1280, 720), (3840, 2160))
 NOT_PASSED = WORDS["en"]["not_passed"]
 
@@ -57,6 +59,15 @@ def test_the_screen_does_not_follow_the_line(robot: Robot, page: PageProcess) ->
         robot.start_job("job-1")
         scanning = next(screen for screen in screens if screen["light"] == "SCANNING")
         assert scanning["job_id"] == "job-1"
+
+
+def test_ten_browsers_are_told_to_come_back(page: PageProcess) -> None:
+    with ExitStack() as stack:
+        for _ in range(TEN):
+            next(stack.enter_context(page.stream("/stream")))
+            for _ in range(CONNECTIONS):
+                stack.enter_context(socket.create_connection(("127.0.0.1", page.port), 10))
+        assert page.ask("/words").status == 200
 
 
 def test_a_page_of_elsewhere_reads_what_the_box_says(page: PageProcess) -> None:
