@@ -16,7 +16,9 @@ from voxgate.export.features.anomalib_preprocessing import (
     spec_in,
     spec_of,
     transform_of,
+    unproven_border,
     with_size,
+    without_crop,
 )
 from voxgate.export.features.checkpoint import (
     UNREADABLE,
@@ -71,15 +73,28 @@ class AnomalibCheckpoint:
             transform=transform_of(spec, self.path),
         )
 
+    def uncropped(self) -> AnomalibCheckpoint:
+        """The same model on all of the resized picture; only where the network allows it."""
+        return replace(
+            self,
+            preprocess=replace(self.preprocess, crop_px=None),
+            transform=transform_of(without_crop(spec_of(self.transform)), self.path),
+        )
+
 
 def anomalib_checkpoint(
-    path: Path, method: str, default: Callable[[], PreProcessor], prepared_px: int | None = None
+    path: Path,
+    method: str,
+    default: Callable[[], PreProcessor],
+    prepared_px: int | None = None,
+    *,
+    may_crop: bool = False,
 ) -> AnomalibCheckpoint:
     """Read a checkpoint of anomalib 2.x. Raises EngineError, one line.
 
     default: the class's own `configure_pre_processor`, for a checkpoint that says that it had a
     pre-processor and not which. prepared_px: the square that pictures were resized to, for one
-    that does not even say that.
+    that does not even say that. may_crop: the method knows what to do with the border.
     """
     content = read_content(path, f"an anomalib checkpoint of {method}", CONVERT)
     if not isinstance(content, Mapping):
@@ -98,6 +113,8 @@ def anomalib_checkpoint(
         raise EngineError(
             f"{path}: how its pictures were prepared cannot be read: {one_line(error)}"
         ) from error
+    if preprocess.crop_px is not None and not may_crop:
+        raise unproven_border(path, list(preprocess.crop_px))
     return AnomalibCheckpoint(path, dict(built), state, preprocess, transform_of(spec, path))
 
 

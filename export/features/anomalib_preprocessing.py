@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from voxgate.export.features.checkpoint import UNREADABLE
+from voxgate.export.features.preprocessing import INTERPOLATIONS, Interpolation, Size
 from voxgate.export.features.stand_ins import Record
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
@@ -31,12 +32,17 @@ SAY = "say --prepared-px SIDE, the square that they were resized to before they 
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """What the checkpoint's pre-processor does to a picture in 0..1, read from its own words."""
+    """What the checkpoint's pre-processor does to a picture in 0..1, read from its own words.
 
-    resize_px: tuple[int, int]
+    crop_px: the middle of the resized picture that the model sees; None: all of it.
+    """
+
+    resize_px: Size
     antialias: bool
     mean: tuple[float, ...] | None
     std: tuple[float, ...]
+    interpolation: Interpolation = "bilinear"
+    crop_px: Size | None = None
 
 
 def spec_in(
@@ -141,9 +147,16 @@ def with_size(spec: Any, side: tuple[int, int]) -> Any:
     return changed
 
 
+def without_crop(spec: Any) -> Any:
+    """The same steps on all of the resized picture."""
+    steps = [step for step in _steps(spec) if not step["class_path"].endswith(".CenterCrop")]
+    return {"class_path": f"{TRANSFORMS}Compose", "init_args": {"transforms": steps}}
+
+
 def preprocess_of(spec: Any, path: Path) -> Preprocess:
     """The same in our words. Raises EngineError for steps that the graph does not have."""
-    resized: tuple[tuple[int, int], bool] | None = None
+    resized: tuple[Size, bool, Interpolation] | None = None
+    crop_px: Size | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     for step in _steps(spec):
@@ -154,19 +167,26 @@ def preprocess_of(spec: Any, path: Path) -> Preprocess:
                     f"{path}: its pre-processor resizes twice, which the graph does not: train it "
                     "with one Resize"
                 )
-            resized = _size(arguments, path), bool(arguments.get("antialias", True))
+            resized = _resized(arguments, path)
         elif kind == "Normalize":
             mean, std = _normalised_again(mean, std, arguments["mean"], arguments["std"])
         elif kind == "CenterCrop":
-            raise EngineError(
-                f"{path}: its pre-processor crops the picture to {arguments.get('size')}: what "
-                "lies outside would be unproven; train it without the crop"
-            )
+            crop_px = _cropped(arguments, resized and resized[0], path)
         elif kind not in PASSING:
             raise EngineError(f"{path}: its pre-processor does {kind}: Resize and Normalize only")
     if resized is None:
         raise EngineError(f"{path}: its pre-processor does not resize: train it with Resize")
-    return Preprocess(*resized, mean, std)
+    size, antialias, interpolation = resized
+    crop_px = None if crop_px == size else crop_px  # all of it
+    return Preprocess(size, antialias, mean, std, interpolation, crop_px)
+
+
+def unproven_border(path: Path, size: Any) -> EngineError:
+    """For a model that has no word for what lies outside of a crop."""
+    return EngineError(
+        f"{path}: its pre-processor crops the picture to {size}: what lies outside would be "
+        "unproven; train it without the crop"
+    )
 
 
 def _normalised_again(
@@ -185,10 +205,26 @@ def _steps(transform: Any) -> list[dict[str, Any]]:
     return [step for inner in transform["init_args"]["transforms"] for step in _steps(inner)]
 
 
-def _size(arguments: Mapping[str, Any], path: Path) -> tuple[int, int]:
-    size = arguments.get("size")
-    if arguments.get("interpolation", "bilinear") != "bilinear" or arguments.get("max_size"):
-        raise EngineError(f"{path}: its pre-processor resizes other than bilinear to a fixed size")
+def _resized(arguments: Mapping[str, Any], path: Path) -> tuple[Size, bool, Interpolation]:
+    size, interpolation = arguments.get("size"), arguments.get("interpolation", "bilinear")
+    if interpolation not in INTERPOLATIONS or arguments.get("max_size"):
+        raise EngineError(
+            f"{path}: its pre-processor resizes other than bilinear or bicubic to a fixed size"
+        )
     if not (isinstance(size, (list, tuple)) and len(size) == 2):
         raise EngineError(f"{path}: its pre-processor resizes to {size}: height and width needed")
-    return int(size[0]), int(size[1])
+    antialias = bool(arguments.get("antialias", True))
+    return (int(size[0]), int(size[1])), antialias, interpolation
+
+
+def _cropped(arguments: Mapping[str, Any], whole: Size | None, path: Path) -> Size:
+    """The crop of a picture that is `whole` then. Raises EngineError where it is not yet resized,
+    or no larger than the crop."""
+    size = arguments.get("size")
+    sides: list[Any] = [*size] if isinstance(size, (list, tuple)) else [size, size]
+    if whole is None or len(sides) != 2 or not all(isinstance(side, int) for side in sides):
+        raise unproven_border(path, size)
+    crop = int(sides[0]), int(sides[1])
+    if crop[0] > whole[0] or crop[1] > whole[1]:
+        raise EngineError(f"{path}: its pre-processor crops {whole} px to {crop}, which is larger")
+    return crop

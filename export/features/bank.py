@@ -73,6 +73,8 @@ def build_bank(vectors: Iterable[Bank], options: BankOptions, on_progress: Progr
             "the golden scan's features are not finite: are these the weights of this backbone?"
         )
     check_budget(int(len(found) * options.ratio), found.shape[1], options, len(found))
+    if options.ratio == 1.0:
+        return found
     kept = coreset(found, options.ratio, seed=options.seed, on_progress=on_progress)
     return np.ascontiguousarray(found[np.sort(kept)])
 

@@ -51,24 +51,36 @@ class Nearest(nn.Module):
 
     def index(self, queries: torch.Tensor) -> torch.Tensor:
         """(n,) int64 number of the nearest row."""
+        rows = self._candidates(queries, 1)
+        if rows.shape[1] == 1:
+            return rows.reshape(-1)
+        near = self._distance2(queries, rows).argmin(dim=1, keepdim=True)
+        return rows.gather(1, near).reshape(-1)
+
+    def few(self, queries: torch.Tensor, count: int) -> torch.Tensor:
+        """(n, count) squared distances to the nearest rows, the least first."""
+        distance2 = self._distance2(queries, self._candidates(queries, count))
+        return distance2.topk(count, largest=False).values
+
+    def _candidates(self, queries: torch.Tensor, count: int) -> torch.Tensor:
+        """(n, k) numbers of rows among which the `count` nearest are, k at least `count`."""
         scaled = ((queries - self.mean) * self.scale).half().float()
         ones = torch.ones(queries.shape[0], NORM_PARTS)
         extended = torch.cat([scaled, ones], dim=1)
         values, rows = [], []
         for number in range(self.chunks):
             relative = torch.matmul(extended, getattr(self, f"chunk_{number}"))
-            row = relative.argmin(dim=1, keepdim=True)
-            values.append(relative.gather(1, row))
+            value, row = _least(relative, count)
+            values.append(value)
             rows.append(row * self.chunks + number)
-        few = torch.cat(values, dim=1).topk(min(RESCORED, self.chunks), largest=False).indices
-        return self._nearest_of(queries, torch.cat(rows, dim=1).gather(1, few))
+        found = torch.cat(values, dim=1)
+        kept = min(max(RESCORED, 2 * count), found.shape[1])
+        few = found.topk(kept, largest=False).indices
+        return torch.cat(rows, dim=1).gather(1, few)
 
-    def _nearest_of(self, queries: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """(n,) the nearest of a few rows (n, k) each, by their exact distances."""
-        if rows.shape[1] == 1:
-            return rows.reshape(-1)
-        exact = (queries[:, None] - self.bank[rows]).square().sum(dim=2)
-        return rows.gather(1, exact.argmin(dim=1, keepdim=True)).reshape(-1)
+    def _distance2(self, queries: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """(n, k) exact, of each query to rows (n, k) of its own."""
+        return (queries[:, None] - self.bank[rows]).square().sum(dim=2)
 
     def distance(self, queries: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """(n, 1) Euclidean distance of each query to the row of its number."""
@@ -104,6 +116,15 @@ class Reweight(nn.Module):
         around = (patch - support).square().sum(dim=1).sqrt()
         farther = (around - distances[farthest].reshape(-1)) / self.softness
         return 1.0 - 1.0 / farther.exp().sum()
+
+
+def _least(relative: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Values and columns of the least of each row, at most `count`."""
+    if count == 1:
+        column = relative.argmin(dim=1, keepdim=True)
+        return relative.gather(1, column), column
+    found = relative.topk(min(count, relative.shape[1]), largest=False)
+    return found.values, found.indices
 
 
 def nearest_rows(bank: Bank, neighbours: int, block_rows: int = 1024) -> npt.NDArray[np.int64]:

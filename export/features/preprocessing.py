@@ -21,6 +21,8 @@ GREY_LEVELS = 255.0
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 Fit = Literal["stretch", "pad"]
+Interpolation = Literal["bilinear", "bicubic"]
+INTERPOLATIONS = ("bilinear", "bicubic")
 Size = tuple[int, int]
 """(height, width), px."""
 
@@ -43,10 +45,13 @@ class Picture(nn.Module):
         std: tuple[float, ...] = IMAGENET_STD,
         fit: Fit = "stretch",
         antialias: bool = True,
+        interpolation: Interpolation = "bilinear",
         channels: int = 3,
     ) -> None:
         super().__init__()
-        self.resize = Resize(size_px, model_px, fit=fit, antialias=antialias)
+        self.resize = Resize(
+            size_px, model_px, fit=fit, antialias=antialias, interpolation=interpolation
+        )
         self.normalise = Normalise(mean, std, channels)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -115,16 +120,25 @@ def stacked(planes: torch.Tensor, channels: int) -> torch.Tensor:
 
 
 class Resize(nn.Module):
-    """float32 (1, c, *size_px) -> (1, c, *model_px): bilinear, rows then columns as matrices."""
+    """float32 (1, c, *size_px) -> (1, c, *model_px): rows, then columns, as matrices."""
 
     rows: torch.Tensor
     columns: torch.Tensor
 
-    def __init__(self, size_px: Size, model_px: Size, *, fit: Fit, antialias: bool) -> None:
+    def __init__(
+        self,
+        size_px: Size,
+        model_px: Size,
+        *,
+        fit: Fit,
+        antialias: bool,
+        interpolation: Interpolation = "bilinear",
+    ) -> None:
         super().__init__()
+        matrix = resize_matrix if interpolation == "bilinear" else bicubic_matrix
         height, width = fitted_px(size_px, fit)
-        rows = onto_unpadded(resize_matrix(height, model_px[0], antialias), size_px[0])
-        columns = onto_unpadded(resize_matrix(width, model_px[1], antialias), size_px[1])
+        rows = onto_unpadded(matrix(height, model_px[0], antialias), size_px[0])
+        columns = onto_unpadded(matrix(width, model_px[1], antialias), size_px[1])
         self.same = size_px == model_px
         self.register_buffer("rows", torch.from_numpy(np.ascontiguousarray(rows)))
         self.register_buffer("columns", torch.from_numpy(np.ascontiguousarray(columns.T)))
@@ -201,6 +215,35 @@ def resize_matrix(n_in: int, n_out: int, antialias: bool) -> npt.NDArray[np.floa
         centres = np.clip(centres, 0.5, n_in - 0.5)  # the border pixel repeats
     weights = np.maximum(0.0, 1.0 - np.abs(pixels - centres[:, None]) / reach)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def bicubic_matrix(n_in: int, n_out: int, antialias: bool) -> npt.NDArray[np.float32]:
+    """(n_out, n_in): bicubic weights (Keys 1981) with half-pixel centres; each row sums to 1.
+
+    With antialias the kernel is as wide as the step and bends by -0.5, as in PIL and torchvision;
+    without it, four neighbours and -0.75, as in torch.nn.functional.interpolate.
+    """
+    step = n_in / n_out
+    centres = (np.arange(n_out) + 0.5) * step
+    if antialias:
+        apart = (np.arange(n_in) + 0.5 - centres[:, None]) / max(step, 1.0)
+        weights = _keys(apart, -0.5)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    first = np.floor(centres - 0.5).astype(np.int64) - 1
+    taps = first[:, None] + np.arange(4)
+    weights = np.zeros((n_out, n_in))
+    rows = np.broadcast_to(np.arange(n_out)[:, None], taps.shape)
+    inside = np.clip(taps, 0, n_in - 1)  # the border pixel repeats
+    np.add.at(weights, (rows, inside), _keys(taps + 0.5 - centres[:, None], -0.75))
+    return np.asarray(weights, np.float32)
+
+
+def _keys(x: npt.NDArray[np.float64], bend: float) -> npt.NDArray[np.float64]:
+    """Keys' cubic convolution kernel."""
+    x = np.abs(x)
+    near = ((bend + 2.0) * x - (bend + 3.0)) * x * x + 1.0
+    far = bend * (((x - 5.0) * x + 8.0) * x - 4.0)
+    return np.where(x <= 1.0, near, np.where(x < 2.0, far, 0.0))
 
 
 def _per_channel(values: tuple[float, ...]) -> torch.Tensor:

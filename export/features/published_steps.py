@@ -26,7 +26,11 @@ Finish = Callable[[RawScore], RawScore]
 def published_picture(plane: torch.Tensor, steps: Preprocess, fit: Fit = "stretch") -> torch.Tensor:
     """(1, 1 or 3, h, w) in 0..1 -> (1, 3, *resize_px) through torchvision's transforms."""
     picture = squared(in_colour(plane)) if fit == "pad" else in_colour(plane)
-    picture = v2.Resize(list(steps.resize_px), antialias=steps.antialias)(picture)
+    picture = v2.Resize(
+        list(steps.resize_px),
+        v2.InterpolationMode(steps.interpolation),
+        antialias=steps.antialias,
+    )(picture)
     return (
         picture if steps.mean is None else v2.Normalize(list(steps.mean), list(steps.std))(picture)
     )

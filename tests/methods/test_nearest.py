@@ -44,6 +44,16 @@ def test_the_distance_is_the_nearest_rows(
     assert np.abs(found - want).max() <= 1e-4 * want.max() + equally_near
 
 
+@settings(max_examples=15, deadline=None)
+@given(rows=st.integers(5, 700), count=st.integers(2, 5), seed=st.integers(0, 99))
+def test_the_few_nearest_are_others(rows: int, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    bank, queries = (rng.standard_normal((n, 40)).astype(np.float32) for n in (rows, 30))
+    found = Nearest(bank).few(torch.from_numpy(queries), count).sqrt().numpy()
+    apart = torch.cdist(torch.from_numpy(queries).double(), torch.from_numpy(bank).double())
+    assert np.abs(found - apart.sort(dim=1).values[:, :count].numpy()).max() < 1e-3
+
+
 def test_tf32_products_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     bank = np.abs(rng.standard_normal((900, 300))).astype(np.float32)

@@ -9,20 +9,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import v2
 
-from voxgate.export.features.preprocessing import DepthPicture, Picture, ToCamera
+from voxgate.export.features.preprocessing import DepthPicture, Interpolation, Picture, ToCamera
 
 SIDES = st.integers(5, 90)
 
 
-@settings(max_examples=40, deadline=None)
-@given(size=st.tuples(SIDES, SIDES), model=st.tuples(SIDES, SIDES), antialias=st.booleans())
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(SIDES, SIDES),
+    model=st.tuples(SIDES, SIDES),
+    antialias=st.booleans(),
+    interpolation=st.sampled_from(["bilinear", "bicubic"]),
+)
 def test_resizing_is_torchvisions(
-    size: tuple[int, int], model: tuple[int, int], antialias: bool
+    size: tuple[int, int], model: tuple[int, int], antialias: bool, interpolation: Interpolation
 ) -> None:
     image = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (1, 1, *size), np.uint8))
-    found = Picture(size, model, antialias=antialias)(image)
+    found = Picture(size, model, antialias=antialias, interpolation=interpolation)(image)
+    resize = v2.Resize(list(model), v2.InterpolationMode(interpolation), antialias=antialias)
     want = v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])(
-        v2.Resize(list(model), antialias=antialias)((image.float() / 255).repeat(1, 3, 1, 1))
+        resize((image.float() / 255).repeat(1, 3, 1, 1))
     )
     assert (found - want).abs().max() < 1e-4  # of values of some 2; torch rounds its own weights
 
