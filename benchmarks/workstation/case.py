@@ -10,6 +10,8 @@ MODULES = (
     "reverse_distillation",
     "fastflow",
     "supersimplenet",
+    "tokens.dinomaly",
+    "tokens.anomaly_dino",
     "padim",
     "btf",
     "cfm",

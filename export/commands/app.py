@@ -8,19 +8,23 @@ import typer
 
 from voxgate.export.commands.cameras import cameras
 from voxgate.export.commands.methods.anogan import anogan
+from voxgate.export.commands.methods.anomaly_dino import anomaly_dino
 from voxgate.export.commands.methods.autoencoder import autoencoder
 from voxgate.export.commands.methods.btf import btf
 from voxgate.export.commands.methods.cfm import cfm
 from voxgate.export.commands.methods.efficientad import efficientad
-from voxgate.export.commands.methods.fastflow import fastflow
+from voxgate.export.commands.methods.from_anomalib import (
+    dinomaly,
+    fastflow,
+    padim,
+    reverse_distillation,
+    supersimplenet,
+)
 from voxgate.export.commands.methods.m3dm import m3dm
 from voxgate.export.commands.methods.odd_one_out import odd_one_out
 from voxgate.export.commands.methods.omnipose import omnipose
 from voxgate.export.commands.methods.onnx_file import onnx
-from voxgate.export.commands.methods.padim import padim
 from voxgate.export.commands.methods.patchcore import patchcore
-from voxgate.export.commands.methods.reverse_distillation import reverse_distillation
-from voxgate.export.commands.methods.supersimplenet import supersimplenet
 from voxgate.export.commands.methods.variation import variation
 from voxgate.export.commands.neighbours import neighbours
 from voxgate.export.commands.reference import reference
@@ -34,6 +38,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reverse-distillation": reverse_distillation,
     "fastflow": fastflow,
     "supersimplenet": supersimplenet,
+    "dinomaly": dinomaly,
+    "anomaly-dino": anomaly_dino,
     "padim": padim,
     "btf": btf,
     "cfm": cfm,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,14 @@ class AnomalibNetwork(nn.Module):
 
 def picture_of(steps: Preprocess, size: Size) -> Picture:
     """The checkpoint's preprocessing as part of the graph."""
-    return Picture(size, steps.resize_px, mean=steps.mean, std=steps.std, antialias=steps.antialias)
+    return Picture(
+        size,
+        steps.resize_px,
+        mean=steps.mean,
+        std=steps.std,
+        antialias=steps.antialias,
+        interpolation=steps.interpolation,
+    )
 
 
 def anomalib_source(
@@ -53,20 +60,22 @@ def anomalib_source(
     golden: Golden,
     *,
     network: nn.Module | None = None,
+    scored: Callable[[torch.Tensor], torch.Tensor] | None = None,
     finish: nn.Module | None = None,
     published_finish: Finish = at_least_zero,
     keep_float32: tuple[str, ...] = (),
     provenance: Mapping[str, Any] | None = None,
     bound: float | None = None,
 ) -> Source:
-    """A model of anomalib, its weights filled in; `network` where its own does not trace."""
+    """A model of anomalib, its weights filled in; `network` where its own does not trace; `scored`,
+    picture in 0..1 -> map, where there is more to the original than its transform."""
     size, steps = size_px(golden), checkpoint.preprocess
     return Source(
         method=method,
         inputs=(spec("image", golden),),
         network=network or AnomalibNetwork(model, steps, size, finish),
         original=from_picture(
-            lambda picture: model(checkpoint.transform(picture)).anomaly_map,
+            scored or (lambda picture: model(checkpoint.transform(picture)).anomaly_map),
             size,
             published_finish,
         ),

@@ -46,6 +46,14 @@ def load_stages(name: str, weights: Path, stages: tuple[int, ...]) -> nn.Module:
     return _frozen(network)
 
 
+def patch_px(name: str) -> int:
+    """Side of the patches that a transformer sees. Raises EngineError for one that is none."""
+    if not is_transformer(name):
+        raise EngineError(f"backbone {name}: is no vision transformer: {known_names(name)}")
+    with torch.device("meta"):
+        return int(_created(name).patch_embed.patch_size[0])
+
+
 def load_tokens(name: str, weights: Path, size_px: tuple[int, int]) -> nn.Module:
     """As `tokens_of`, from a file. Raises EngineError."""
     return tokens_of(name, load_weights(weights, f"weights of {name}"), weights, size_px)

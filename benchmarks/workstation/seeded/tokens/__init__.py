@@ -1,0 +1,1 @@
+"""Seeded models that look at the tokens of a DINO."""
