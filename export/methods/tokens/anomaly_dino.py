@@ -199,6 +199,7 @@ def _from_golden(
             "bank": list(rows.shape),
             "bank_mb": bank_mb(*rows.shape),
         },
+        input_px=options.input_px,
         keep_float32=("picture", "distance", "finish"),
         tools=versions("timm"),
         bound=LARGEST,
