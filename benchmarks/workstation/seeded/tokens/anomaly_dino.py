@@ -22,7 +22,7 @@ def small_cases(folder: Path, scan: Path) -> list[Case]:
     return [
         Case("anomaly-dino", ("anomaly-dino", "--checkpoint", str(small), *at(0.2)), slow=True),
         Case("anomaly-dino masked", ("anomaly-dino", "--checkpoint", str(masked), *at(0.2))),
-        Case("anomaly-dino golden", ("anomaly-dino", *own, *at(0.1))),
+        Case("anomaly-dino golden", ("anomaly-dino", *own, *at(0.1)), slow=True),
     ]
 
 
