@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 Array = npt.NDArray[np.generic]
 RANDOM = frozenset({"RandomNormal", "RandomUniform", "Bernoulli", "Multinomial"})
 QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})  # on a weight: they say that it is INT8
-
+WEIGHT_BYTES = 4096  # a smaller constant may say a shape, and is not worth to be looked for twice
 STANDARD = ("", "ai.onnx")
 
 
@@ -28,6 +29,7 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     while _fold_shapes(model) + _fold_constants(graph, model.opset_import):
         pass
     _drop_identities(graph)
+    _share_constants(graph)
     _drop_unused(graph)
     typed = with_shapes(model)
     _check_static(typed)
@@ -106,6 +108,19 @@ def _drop_identities(graph: onnx.GraphProto) -> None:
             graph.node.remove(node)
 
 
+def _share_constants(graph: onnx.GraphProto) -> None:
+    """Equal ones become one: a backbone that sees picture and depth is there once."""
+    first: dict[tuple[object, ...], str] = {}
+    shared: dict[str, str] = {}
+    for constant in graph.initializer:
+        if len(constant.raw_data) >= WEIGHT_BYTES:
+            content = hashlib.sha256(constant.raw_data).digest()
+            key = (constant.data_type, tuple(constant.dims), content)
+            shared[constant.name] = first.setdefault(key, constant.name)
+    for node in graph.node:
+        node.input[:] = [shared.get(name, name) for name in node.input]
+
+
 def _drop_unused(graph: onnx.GraphProto) -> None:
     """Nodes that lead to no output, then constants that nobody reads."""
     needed = {output.name for output in graph.output}
@@ -138,7 +153,24 @@ def static_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
 
 
 def with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    """The graph and the shape of every value that follows; of weights, the shapes alone: copied
+    whole, 700 MB of them take seconds each time."""
+    given = model.graph
+    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    graph = light.graph
+    graph.name = given.name
+    graph.node.extend(given.node)
+    graph.input.extend(given.input)
+    graph.output.extend(given.output)
+    graph.value_info.extend(given.value_info)
+    known = {value.name for value in given.input}
+    for constant in given.initializer:
+        if len(constant.raw_data) < WEIGHT_BYTES:
+            graph.initializer.append(constant)
+        elif constant.name not in known:
+            kind, shape = constant.data_type, constant.dims
+            graph.input.append(helper.make_tensor_value_info(constant.name, kind, shape))
+    return onnx.shape_inference.infer_shapes(light, strict_mode=True, data_prop=True)
 
 
 def _check_static(model: onnx.ModelProto) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import onnx
 from onnx import helper
 
+from voxgate.export.graph.fold import with_shapes
+
 MB = 1 << 20
 
 
@@ -36,11 +38,11 @@ class GraphMemory:
 
 def memory_of(model: onnx.ModelProto) -> GraphMemory:
     """Of a graph of known shapes; a value whose shape is not known counts nothing."""
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    graph = with_shapes(model).graph
     values = [*graph.value_info, *graph.input, *graph.output]
     size = {value.name: _nbytes(value.type.tensor_type) for value in values}
     last = {name: at for at, node in enumerate(graph.node) for name in node.input}
-    alive = {value.name: size[value.name] for value in graph.input}
+    alive = {value.name: size[value.name] for value in model.graph.input}
     worst = largest = 0
     for at, node in enumerate(graph.node):
         made = {name: size.get(name, 0) for name in node.output if name}
@@ -49,7 +51,8 @@ def memory_of(model: onnx.ModelProto) -> GraphMemory:
         worst = max(worst, sum(alive.values()))
         for name in [name for name in alive if last.get(name, at) <= at]:
             del alive[name]
-    constants = sum(_itemsize(c.data_type) * math.prod(c.dims) for c in graph.initializer)
+    weights = model.graph.initializer
+    constants = sum(_itemsize(c.data_type) * math.prod(c.dims) for c in weights)
     return GraphMemory(constants, worst, largest)
 
 

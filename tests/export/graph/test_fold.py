@@ -43,6 +43,26 @@ def operators(made: onnx.ModelProto) -> list[str]:
     return [node.op_type for node in made.graph.node]
 
 
+def test_weights_that_two_branches_share_are_stored_twice() -> None:
+    weights = np.random.default_rng(3).normal(size=(1, 1, 6, 400)).astype(np.float32)
+    other = weights + 1
+    made = model(
+        helper.make_node("MatMul", ["x", "a"], ["by_a"], name="a"),
+        helper.make_node("MatMul", ["x", "b"], ["by_b"], name="b"),
+        helper.make_node("MatMul", ["x", "c"], ["by_c"], name="c"),
+        helper.make_node("Sum", ["by_a", "by_b", "by_c"], ["sum"], name="sum"),
+        helper.make_node("ReduceMax", ["sum"], ["most"], axes=[3], name="most"),
+        helper.make_node("Mul", ["x", "most"], ["y"], name="y"),
+        a=weights,
+        b=weights.copy(),
+        c=other,
+    )
+    before = run(made)
+    plain = folded(made)
+    assert [constant.name for constant in plain.graph.initializer] == ["a", "c"]
+    assert np.array_equal(run(plain), before)
+
+
 @pytest.mark.parametrize(
     "value",
     [
