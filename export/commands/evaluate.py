@@ -33,6 +33,10 @@ def evaluate(
             "Repeatable."
         ),
     ] = None,
+    golden: Annotated[
+        Path | None,
+        typer.Option(help="The recipe's golden scan: pictures without a robot are located on it."),
+    ] = None,
     work: Annotated[
         Path, typer.Option(help="Where results are kept; a second run goes on from there.")
     ] = Path("out/evaluation"),
@@ -70,6 +74,7 @@ def evaluate(
                 parts=tuple(part or ()),
                 jobs=cores,
                 cluster=cluster,
+                golden=golden,
             )
             found.append(run(plan, task_on(progress, source.name)))
         if report is not None:

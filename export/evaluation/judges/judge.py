@@ -10,6 +10,7 @@ from voxgate.export.evaluation.judges.case_records import Judged
 from voxgate.export.evaluation.judges.picture_judge import PictureJudge, VoxelPictureJudge
 from voxgate.export.evaluation.judges.stored_scores import StoredScores
 from voxgate.export.evaluation.judges.volume_judge import VolumeJudge
+from voxgate.export.evaluation.judges.whereabouts import Whereabouts
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.recipe.recipe import Recipe
@@ -26,9 +27,15 @@ class Judge(Protocol):
 
 
 def judge_for(
-    dataset: Dataset, source: Recipe | Path, settings: Settings, *, rules: bool = True
+    dataset: Dataset,
+    source: Recipe | Path,
+    settings: Settings,
+    *,
+    rules: bool = True,
+    golden: Path | None = None,
 ) -> Judge:
-    """Who judges this data set's cases. Raises RecipeError when the recipe cannot."""
+    """Who judges this data set's cases. golden: the recipe's golden scan, by which pictures are
+    located. Raises RecipeError when the recipe cannot."""
     if isinstance(source, Path):
         return StoredScores(source, dataset.kind)
     if dataset.kind == "volume":
@@ -40,4 +47,4 @@ def judge_for(
         )
     if source.manifest.detector == "volume":
         return VoxelPictureJudge(source, settings)
-    return PictureJudge(source, settings)
+    return PictureJudge(source, settings, golden and Whereabouts.of(golden, source))

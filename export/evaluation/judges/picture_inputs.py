@@ -26,26 +26,31 @@ from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.shape_sections import ShapeSection, name_of
 
 THREADS = 2
+POSELESS = "a picture without a pose has none; --golden SCAN finds one on the recipe's golden scan"
 INSTEAD = {
-    "reference": "which is compared with one golden view: a picture without a pose has none",
-    "gloss": "which is compared with one golden view: a picture without a pose has none",
-    "view": "which tells viewpoints apart: a picture without a pose has none",
+    "reference": f"which is compared with one golden view: {POSELESS}",
+    "gloss": f"which is compared with one golden view: {POSELESS}",
+    "view": f"which tells viewpoints apart: {POSELESS}",
 }
 Inputs = dict[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standing:
-    """A camera that stands: what it saw of the golden part, where the recipe keeps that."""
+    """Where a picture was taken from. shown: what the golden part shows to a camera there, as
+    `reference` and `gloss`; view: the planned viewpoint that it is like."""
 
-    golden: ReferenceView | None
+    shown: Mapping[str, Pixels]
+    view: int = 0
 
     @classmethod
     def of(cls, recipe: Recipe) -> Standing | None:
-        """None for a recipe of several viewpoints: which of them a picture is from, nobody says."""
+        """Of a camera that stands; None for a recipe of several viewpoints: which of them a picture
+        is from, nobody says."""
         if len(recipe.plan.views) != 1:
             return None
-        return cls(recipe.reference[0] if recipe.reference else None)
+        golden = {} if not recipe.reference else _of_golden(recipe.reference[0])
+        return cls(golden)
 
 
 def model_inputs(
@@ -57,9 +62,8 @@ def model_inputs(
     shown = {"image": picture.image}
     offered: Inputs = _shapes(picture, described_by(manifest))
     if standing is not None:
-        offered["view"] = np.zeros((1, 1, 1, 1), np.uint8)
-    if standing is not None and standing.golden is not None:
-        shown |= {"reference": standing.golden.image, "gloss": standing.golden.gloss}
+        offered["view"] = np.full((1, 1, 1, 1), standing.view, np.uint8)
+        shown |= standing.shown
     offered |= _pictures(needed, shown)
     if lacking := [each for each in needed if each not in offered]:
         reason = INSTEAD.get(lacking[0], "choose a method that scores pictures alone")
@@ -74,6 +78,10 @@ def model_inputs(
                 f"{spec.shape[1:]}: export it for pictures of this size and as many channels"
             )
     return {key: offered[key] for key in needed}
+
+
+def _of_golden(view: ReferenceView) -> dict[str, Pixels]:
+    return {"reference": view.image, "gloss": view.gloss}
 
 
 def _pictures(needed: Mapping[str, TensorSpec], shown: Mapping[str, Pixels]) -> Inputs:

@@ -13,6 +13,7 @@ from voxgate.export.evaluation.cases import Case, Picture, PictureCase
 from voxgate.export.evaluation.judges.backproject import pinhole_rays, pixel_scores
 from voxgate.export.evaluation.judges.case_records import Judged, Judgement, judged_picture
 from voxgate.export.evaluation.judges.picture_inputs import Standing, model_inputs
+from voxgate.export.evaluation.judges.whereabouts import Whereabouts
 from voxgate.export.evaluation.picture_pose import lifted
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.engines.engine import (
@@ -32,10 +33,14 @@ from voxgate.runtime.transforms import invert
 
 @dataclass(slots=True)
 class PictureJudge:
-    """A view detector that sees one picture (and depth): its score map, and its maximum."""
+    """A view detector that sees one picture (and depth): its score map, and its maximum.
+
+    whereabouts: tells where pictures were taken, where a recipe of several viewpoints must know.
+    """
 
     recipe: Recipe
     settings: Settings
+    whereabouts: Whereabouts | None = None
     _engines: list[Engine] = field(default_factory=list)
 
     def judge(self, case: Case, key: str) -> Judged:
@@ -45,6 +50,8 @@ class PictureJudge:
         picture_case = cast(PictureCase, case)
         picture = picture_case.picture()
         standing = Standing.of(self.recipe)
+        if standing is None and self.whereabouts is not None:
+            standing = self.whereabouts.standing(picture)
         begun = time.perf_counter()
         maps = [
             score_map(engine, model_inputs(each.manifest, picture, case.name, standing)).score

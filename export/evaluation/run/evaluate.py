@@ -33,7 +33,8 @@ SCORES = "scores"  # in place of a recipe's digest
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to evaluate and how. source: a recipe, a folder of recipes or of scores."""
+    """What to evaluate and how. source: a recipe, a folder of recipes or of scores. golden: the
+    recipe's golden scan, by which pictures without a pose are located."""
 
     source: Path
     folder: Path
@@ -44,6 +45,7 @@ class Plan:
     cluster: str | None = None
     rules: bool = True
     settings: Settings = field(default_factory=lambda: DEFAULTS)
+    golden: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +145,7 @@ def _open_tasks(
             stamp(case.source),
             limits,
             plan.settings.backend,
-            plan.rules,
+            plan.rules if plan.golden is None else f"{plan.rules} {stamp(plan.golden)}",
         )
         if found := store.find(case.name, key):
             records.append(found)
@@ -158,6 +160,7 @@ def _open_tasks(
                 settings=plan.settings,
                 rules=plan.rules,
                 key=key,
+                golden=None if plan.golden is None else str(plan.golden),
             )
         )
     return tasks, records

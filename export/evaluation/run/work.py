@@ -38,6 +38,7 @@ class Task:
     settings: Settings
     rules: bool
     key: str
+    golden: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,14 +112,15 @@ _OPEN: dict[tuple[str, str, bool], Judge] = {}
 
 def _judge(task: Task) -> Judge:
     """The judge of this recipe; a worker keeps one open, for its engine takes seconds to prove."""
-    key = (task.source, repr(task.settings), task.rules)
+    key = (task.source, repr((task.settings, task.golden)), task.rules)
     if key not in _OPEN:
         _close_judge()
         source: Recipe | Path = (
             Recipe.load(Path(task.source)) if task.is_recipe else Path(task.source)
         )
         dataset = _dataset(task.dataset, task.layout)
-        _OPEN[key] = judge_for(dataset, source, task.settings, rules=task.rules)
+        golden = None if task.golden is None else Path(task.golden)
+        _OPEN[key] = judge_for(dataset, source, task.settings, rules=task.rules, golden=golden)
     return _OPEN[key]
 
 
