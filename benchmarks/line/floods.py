@@ -44,6 +44,7 @@ LISTED: dict[str, Role] = {
     "upstream": "verdicts",
     "large": "verdicts",
     "parts up": "verdicts",
+    "looks": "pictures",
     "parts": "commands",
     "commands": "commands",
     "parts of a pose": "poses",

@@ -44,7 +44,8 @@ def keys(folder: Path) -> dict[str, KeyPair]:
 
 @pytest.fixture
 def endpoints(folder: Path) -> dict[str, str]:
-    return dict(zip(ROLES, (f"tcp://127.0.0.1:{port}" for port in free_ports(4)), strict=True))
+    ports = free_ports(len(ROLES))
+    return {role: f"tcp://127.0.0.1:{port}" for role, port in zip(ROLES, ports, strict=True)}
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def served(
     cell = write_cell(
         folder,
         security={"secret_key": "keys/box.key_secret", "peers": peers},
-        sockets={name: endpoints[name] for name in ("poses", "commands", "verdicts")},
+        sockets={name: endpoints[name] for name in ROLES if name != "frames"},
         **changes,
     )
     with_cameras(cell, endpoint=endpoints["frames"])
