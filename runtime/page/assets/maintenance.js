@@ -25,9 +25,10 @@ function state(told) {
   $("#state").textContent = `${told.cell}: ${parts.filter(Boolean).join(", ")}`;
   rows("#cameras", (beat ? beat.cameras : []).map((camera) => [camera.name,
     light(camera.standing === "streaming" ? "green" : camera.standing === "starting" ? "yellow" : "red"),
-    camera.standing, camera.detail, `${camera.restarts} ${words.restarts}`]));
+    words[camera.standing], camera.detail, `${camera.restarts} ${words.restarts}`]));
   $("#why_none").textContent = told.why_none;
-  rows("#figures", told.figures.map((each) => [each.name, each.of, legible(each.name, each.value)]));
+  const figures = told.figures.filter((each) => !each.name.endsWith("_total") || each.value > 0);
+  rows("#figures", figures.map((each) => [words[each.name], each.of, legible(each.name, each.value)]));
 }
 
 async function pictures() {

@@ -1,5 +1,5 @@
 // Jobs looked for, and how one recipe's parts scored over the days.
-import { $, ask, begin, element, outcome, score, when, words } from "/assets/common.js";
+import { $, ask, begin, element, outcome, reasons, score, when, words } from "/assets/common.js";
 import { chart } from "/assets/chart.js";
 
 const OUTCOMES = ["PASS", "FAIL", "INDETERMINATE"];
@@ -10,7 +10,7 @@ function row(job) {
   const link = element("a", { href: job_link(job.job_id) }, job.job_id);
   return element("tr", {}, element("td", {}, when(job.utc)), element("td", {}, outcome(job.outcome)),
     element("td", {}, job.part_id), element("td", { class: "number" }, score(job.score)),
-    element("td", {}, job.why), element("td", {}, job.recipe),
+    element("td", { title: reasons[job.why]?.meaning ?? "" }, job.why), element("td", {}, job.recipe),
     element("td", {}, job.judged ? words[job.judged] : ""), element("td", {}, link));
 }
 

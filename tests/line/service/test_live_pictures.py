@@ -12,9 +12,11 @@ from tests.kits.cell_kit import until, write_cell
 from tests.kits.good_part import passes_next
 from tests.kits.needs import needs_chromium
 from tests.kits.page_kit import PageProcess, page_process
+from tests.kits.ports import free_ports
 from tests.kits.robot_kit import Robot
 from voxgate.benchmarks.line.browser import browser
 from voxgate.runtime.page.words import WORDS
+from voxgate.runtime.remote.figures import SHOWN
 from voxgate.runtime.wire.published import PictureMessage, picture_topic
 
 PICTURE = "document.querySelector('#live img')"
@@ -24,7 +26,9 @@ OLD = "document.querySelectorAll('#live .old').length"
 
 @pytest.fixture
 def cell(folder: Path) -> Path:
-    return write_cell(folder, sockets={"pictures": f"ipc://{folder}/pictures"})
+    (port,) = free_ports(1)
+    metrics = {"enabled": True, "port": port}
+    return write_cell(folder, sockets={"pictures": f"ipc://{folder}/pictures"}, metrics=metrics)
 
 
 @pytest.fixture
@@ -49,6 +53,22 @@ def test_what_a_camera_sees_now_is_not_shown_or_looks_new_for_ever(
         assert "cam0, " in tab.value("document.querySelector('#live figcaption').textContent")
         page.process.terminate()
         tab.wait_for(f"{WHY_NONE} != ''")
+
+
+@needs_chromium
+def test_a_figure_is_told_by_the_name_that_programs_give_it(
+    page: PageProcess, tmp_path: Path
+) -> None:
+    german = WORDS["de"]
+    with browser(tmp_path) as tab:
+        tab.open(f"{page.url}/maintenance?lang=de")
+        tab.wait_for("document.querySelectorAll('#figures tr').length > 4")
+        names = tab.value(
+            "[...document.querySelectorAll('#figures th')].map((cell) => cell.textContent)"
+        )
+        assert german["disk_free_bytes"] in names
+        assert set(names) <= {german[each.removeprefix("voxgate_")] for each in SHOWN}
+        assert german["streaming"] in tab.value("document.querySelector('#cameras').textContent")
 
 
 @needs_chromium

@@ -300,11 +300,11 @@ def test_a_camera_a_clock_or_a_recipe_is_not_looked_after(
 ) -> None:
     _open(tab, page, "/maintenance")
     text = "document.querySelector('{}').textContent"
-    tab.wait_for(f"{text.format('#cameras')}.includes('streaming')")
+    tab.wait_for(f"{text.format('#cameras')}.includes({WORDS['en']['streaming']!r})")
     assert "READY" in tab.value(text.format("#state"))
     figures = tab.value(text.format("#figures"))
     for name in ("clock_residual_seconds", "disk_free_bytes", "calibration_drift_mm"):
-        assert name in figures
+        assert WORDS["en"][name] in figures
     assert "calibration.json" in tab.value(text.format("#of"))
     tab.value("document.querySelector('#examine').click()")
     tab.wait_for("document.querySelectorAll('#recipes tr').length > 0")
