@@ -311,6 +311,7 @@ class Verdict:
     alignment: Alignment | None = None
     drift: Drift | None = None  # None: the views overlap too little to tell
     instances: tuple[InstanceReport, ...] = ()  # of a tray of several parts
+    smallest_mm: float | None = None  # of a tray: as large as that, it would have been found
     timing_ms: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

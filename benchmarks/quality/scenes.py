@@ -26,7 +26,8 @@ from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.scenes.open_scene import open_scene
 from voxgate.runtime.scenes.published import METADATA, MM_PER_UNIT
-from voxgate.runtime.trays.judge import Judged, SceneVerdict, judge
+from voxgate.runtime.trays.judge import judge
+from voxgate.runtime.trays.scene_verdict import Judged, SceneVerdict
 from voxgate.runtime.trays.tray import OUTLINE_PERCENT
 
 FOLDER = "VOXGATE_SCENES"

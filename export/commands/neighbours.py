@@ -21,6 +21,12 @@ def neighbours(
     part: Annotated[
         str | None, typer.Option(help="What stands on a scene's tray; default: tray.")
     ] = None,
+    smallest_mm: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=100, help="Smallest fault to find, every way; else no verdict is PASS."
+        ),
+    ] = None,
     calibration: CalibrationFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -29,7 +35,13 @@ def neighbours(
 
     with at_work("making the recipe", as_json):
         said = export_neighbours(
-            tray, out, name=name, version=version, part=part, calibration=calibration
+            tray,
+            out,
+            name=name,
+            version=version,
+            part=part,
+            smallest_mm=smallest_mm,
+            calibration=calibration,
         )
     typer.echo(
         json.dumps(said)

@@ -40,8 +40,10 @@ from voxgate.runtime.scenes.open_scene import is_scene, open_scene
 from voxgate.runtime.scenes.scene import SceneView
 from voxgate.runtime.sync.synchronizer import Synchronizer
 from voxgate.runtime.transforms import distance_mm
-from voxgate.runtime.trays.judge import SceneVerdict, TrayJudge
+from voxgate.runtime.trays.doubts import too_coarse
+from voxgate.runtime.trays.judge import TrayJudge
 from voxgate.runtime.trays.probe import told
+from voxgate.runtime.trays.scene_verdict import SceneVerdict
 
 METHOD = "neighbours"
 MAX_GAP_NS = 25_000_000  # three lost samples of a robot that reports at 125 Hz
@@ -92,15 +94,19 @@ def export_neighbours(
     name: str | None = None,
     version: str = "1",
     part: str | None = None,
+    smallest_mm: float | None = None,
     calibration: Path | None = None,
 ) -> dict[str, Any]:
-    """Write the recipe; a summary for people. Raises VoxGateError: then nothing is written."""
+    """Write the recipe; a summary for people. Raises VoxGateError: then nothing is written.
+
+    smallest_mm: what must be found; None: nobody said.
+    """
     check_free(out)
     tray = ExampleTray.open(folder, part, calibration)
     if not 1 <= len(tray.views) <= MAX_VIEWS:
         raise ScanError(f"{folder}: {len(tray.views)} views, a recipe plans 1 to {MAX_VIEWS}")
     with Crew(THREADS) as crew:
-        grid, scores = _judged(tray, crew)
+        grid, scores = _judged(tray, crew, smallest_mm)
         probe = _probe(tray, grid.table_z_mm, crew)
     manifest = Manifest(
         schema_version=1,
@@ -118,6 +124,7 @@ def export_neighbours(
         output=NO_PIXELS,
         grid=grid,
         tolerance_mm=grid.voxel_mm,
+        smallest_mm=smallest_mm,
         files={},
     )
     files = _files(tray, probe, scores)
@@ -139,9 +146,14 @@ def judged_example(tray: ExampleTray, crew: Crew) -> tuple[SceneVerdict, TrayJud
     return found, judge
 
 
-def _judged(tray: ExampleTray, crew: Crew) -> tuple[GridSection, list[float | None]]:
-    """Where things stand, and their scores. Raises as `judged_example` does."""
+def _judged(
+    tray: ExampleTray, crew: Crew, smallest_mm: float | None
+) -> tuple[GridSection, list[float | None]]:
+    """Where things stand, and their scores. Raises as `judged_example` does, and RecipeError where
+    the tray's pictures do not prove what is asked for."""
     found, judge = judged_example(tray, crew)
+    for doubt in too_coarse(found.smallest_mm, smallest_mm):
+        raise RecipeError(doubt.detail)
     assert judge.grid is not None  # they were compared
     scores = [None if each.score is None else round(each.score, 3) for each in found.judged]
     boxes = np.stack([each.instance.box_mm for each in found.judged])

@@ -13,7 +13,7 @@ from voxgate.runtime.commands.options import AsJson
 
 if TYPE_CHECKING:
     from voxgate.runtime.scenes.scene import Scene
-    from voxgate.runtime.trays.judge import SceneVerdict
+    from voxgate.runtime.trays.scene_verdict import SceneVerdict
 
 
 def scene(
@@ -23,6 +23,15 @@ def scene(
     ] = None,
     picture: Annotated[
         Path | None, typer.Option(help="Write a picture with every instance marked to this .png.")
+    ] = None,
+    smallest_mm: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=100,
+            help="Smallest fault to find, every way: INDETERMINATE where the pictures prove less; "
+            "default: the recipe's.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,10 +45,12 @@ def scene(
     from voxgate.runtime.report.tray_words import as_json as verdict_json
     from voxgate.runtime.report.tray_words import rows
     from voxgate.runtime.scenes.open_scene import open_scene
+    from voxgate.runtime.trays.doubts import too_coarse
 
     with at_work("judging the tray", as_json):
         shown = open_scene(folder)
         verdict = _judged(shown, recipe)
+        verdict = verdict.doubted(too_coarse(verdict.smallest_mm, smallest_mm))
         if picture is not None:
             save_picture(picture, shown, verdict)
     if as_json:
@@ -50,6 +61,9 @@ def scene(
         for row in rows(verdict):
             table.add_row(*row)
         console.print(table)
+        if verdict.smallest_mm is not None:
+            said = f"what is {verdict.smallest_mm:.1f} mm large every way would have been found"
+            console.print(said, highlight=False)
         for doubt in verdict.doubts:
             console.print(f"{doubt.reason.value}: {doubt.detail}", highlight=False)
     raise typer.Exit(EXIT_CODES[verdict.outcome])

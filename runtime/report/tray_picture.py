@@ -15,7 +15,7 @@ from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.transforms import Transform, apply, invert
-from voxgate.runtime.trays.judge import Judged, SceneVerdict
+from voxgate.runtime.trays.scene_verdict import Judged, SceneVerdict
 from voxgate.runtime.wire.verdict import InstanceMessage
 
 Picture = npt.NDArray[np.uint8]

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.trays.judge import Judged, Oddity, SceneVerdict
+from voxgate.runtime.trays.scene_verdict import Judged, Oddity, SceneVerdict
 
 
 def as_json(verdict: SceneVerdict) -> dict[str, Any]:
-    """outcome, reasons, notes and instances; lengths in mm, world frame; scores 1.0 = threshold."""
+    """For `--json`; lengths in mm, world frame; scores 1.0 = threshold."""
     return {
         "outcome": verdict.outcome.value,
         "reasons": [each.value for each in verdict.reasons],
         "notes": [each.detail for each in verdict.doubts],
+        "smallest_mm": None if verdict.smallest_mm is None else round(verdict.smallest_mm, 2),
         "instances": [_instance(each) for each in verdict.judged],
     }
 

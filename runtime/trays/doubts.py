@@ -170,6 +170,16 @@ def dim(instance: Instance, compared: float) -> Iterator[Note]:
         yield Note(Reason.COVERAGE, words)
 
 
+def too_coarse(proven_mm: float | None, wanted_mm: float | None) -> Iterator[Note]:
+    """Whether what must be found could have been. None: nothing was said of how small it is."""
+    if proven_mm is not None and wanted_mm is not None and proven_mm > wanted_mm:
+        words = (
+            f"these pictures prove nothing smaller than {proven_mm:.1f} mm, and {wanted_mm:.1f} mm "
+            "must be found: go nearer, or take more views"
+        )
+        yield Note(Reason.COVERAGE, words)
+
+
 def no_majority(odd: int, by_look: int, judged: int) -> Iterator[Note]:
     """Whether the regular ones are more than the odd ones, or as many and at least two. by_look: of
     the odd ones those whose look is."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import replace
 
 import numpy as np
 
@@ -19,14 +18,16 @@ from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection import doubts
-from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View, ViewReport
+from voxgate.runtime.nouns import Note, Reason, Verdict, View, ViewReport
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scenes.camera_alone import views_of
 from voxgate.runtime.scenes.scene import Scene, SceneView
-from voxgate.runtime.trays.judge import SceneVerdict, TrayJudge
+from voxgate.runtime.trays import doubts as tray_doubts
+from voxgate.runtime.trays.judge import TrayJudge
 from voxgate.runtime.trays.network.graphs import Graphs
 from voxgate.runtime.trays.network.judge import NetworkJudge
 from voxgate.runtime.trays.probe import prove
+from voxgate.runtime.trays.scene_verdict import SceneVerdict
 from voxgate.runtime.trays.told import verdict_on
 
 BACKEND = "neighbours"
@@ -134,7 +135,7 @@ class TrayInspector:
             return Verdict(notes=(Note(Reason.NO_VIEWS, words), *self._notes))
         missing = doubts.missing(set(self._seen), len(self.recipe.plan.views))
         with self._watch.time(Work.SEGMENT):
-            found = self._judge.finish()
+            found = self._fine_enough(self._judge.finish())
         return verdict_on(
             found,
             self._notes if missing is None else [*self._notes, missing],
@@ -158,12 +159,12 @@ class TrayInspector:
         judging = self._new_judge(len(scene.views), scene.table_z_mm)
         for view in scene.views:
             judging.add(view)
-        found = judging.finish()
+        found = self._fine_enough(judging.finish())
         came, planned = len(scene.views), len(self.recipe.plan.views)
         if came >= planned:
             return found
         few = Note(Reason.MISSING_VIEW, f"{came} views, recipe {self.recipe.label} plans {planned}")
-        return replace(found, outcome=Outcome.INDETERMINATE, doubts=(*found.doubts, few))
+        return found.doubted([few])
 
     def inspect_scene(self, scene: Scene) -> Verdict:
         """The same as a verdict; the world is the part's frame."""
@@ -176,6 +177,10 @@ class TrayInspector:
         self._crew.close()
         if self._graphs is not None:
             self._graphs.close()
+
+    def _fine_enough(self, found: SceneVerdict) -> SceneVerdict:
+        wanted_mm = self.recipe.manifest.smallest_mm
+        return found.doubted(tray_doubts.too_coarse(found.smallest_mm, wanted_mm))
 
     def _new_judge(self, planned: int, table_z_mm: float | None) -> TrayJudge | NetworkJudge:
         if self._graphs is None:

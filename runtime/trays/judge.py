@@ -10,27 +10,32 @@ Nothing is taught and no part is golden. The task is that of Odd-One-Out (Bhunia
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
-import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import Note, Outcome, Reason
+from voxgate.runtime.nouns import Note, Outcome
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.transforms import Transform, apply
 from voxgate.runtime.trays import doubts
 from voxgate.runtime.trays.fused import Fused
 from voxgate.runtime.trays.ground import Above, Ground, first_ground, ground
-from voxgate.runtime.trays.neighbours.look import LookDifference, look_differences
-from voxgate.runtime.trays.neighbours.majority import PATCH_VOXELS, patches
-from voxgate.runtime.trays.neighbours.passage import LIMIT, PIECE_VOXELS, Passage, passages
+from voxgate.runtime.trays.neighbours.look import SPECK_VOXELS, LookDifference, look_differences
+from voxgate.runtime.trays.neighbours.majority import PATCH_VOXELS
+from voxgate.runtime.trays.neighbours.passage import (
+    Passage,
+    passages,
+    smallest_mm,
+)
 from voxgate.runtime.trays.neighbours.shape import Difference, differences
+from voxgate.runtime.trays.oddities import judged_of
+from voxgate.runtime.trays.scene_verdict import ODD_FROM, Judged, SceneVerdict
 from voxgate.runtime.trays.standing import Standing, stand
 from voxgate.runtime.trays.steadiness import shifts_mm
-from voxgate.runtime.trays.surface import Field, Grid, Prepared, Surface, prepare
+from voxgate.runtime.trays.surface import Grid, Prepared, Surface, prepare
 from voxgate.runtime.trays.tray import Instance, Tray, look
 
 PLACED_AT = 0.6  # of the planned views: by then most have been all around
@@ -39,50 +44,6 @@ OWN_VOXELS = 8.0  # from its outline: farther away nothing belongs to an instanc
 # The hull of a regular part differs by how the part stands to the views: of 24 regular ones without
 # depth the worst reaches 2.5 times the limit of measured surfaces.
 HULL_SLACK = 3.0
-ODD_FROM = 1.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Oddity:
-    """Where an instance differs: centre_mm (3,) and box_mm (2, 3), world frame. By shape
-    deviation_mm is the most, + where there is more material than the neighbours have; by look
-    brighter is, 0.1 a tenth brighter than they are, - where it is darker."""
-
-    centre_mm: npt.NDArray[np.float64]
-    box_mm: npt.NDArray[np.float64]
-    score: float
-    deviation_mm: float | None = None
-    brighter: float | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """One instance. score: 1.0 = threshold; None: it was not compared."""
-
-    number: int
-    instance: Instance
-    score: float | None
-    oddities: tuple[Oddity, ...] = ()
-
-    @property
-    def odd(self) -> bool | None:
-        """None: it was not compared."""
-        return None if self.score is None else self.score >= ODD_FROM
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SceneVerdict:
-    """On one tray. Whatever is not proven regular is not PASS."""
-
-    outcome: Outcome
-    doubts: tuple[Note, ...]
-    judged: tuple[Judged, ...]
-
-    @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """Each once; an odd instance is the first."""
-        odd = [Reason.ODD] if any(each.odd for each in self.judged) else []
-        return tuple(dict.fromkeys([*odd, *(each.reason for each in self.doubts)]))
 
 
 class TrayJudge:
@@ -147,7 +108,12 @@ class TrayJudge:
         )
         if not (self._measured or found or any(each.odd for each in judged)):
             found = [doubts.NO_DEPTH]
-        return SceneVerdict(_outcome(judged, found), tuple(found), judged)
+        return SceneVerdict(_outcome(judged, found), tuple(found), judged, self._smallest_mm())
+
+    def _smallest_mm(self) -> float | None:
+        if self.grid is None or not self._measured:
+            return None
+        return smallest_mm(self.grid.voxel_mm, len(self._views))
 
     def _take_waiting(self) -> None:
         if self._ground is None:
@@ -212,12 +178,12 @@ class TrayJudge:
         compared = {}
         (shapes, passed), looks = self._crew.both(
             lambda: self._by_depth(fused, grid),
-            lambda: look_differences(fused, worlds, self._views, self._rays, grid),
+            lambda: self._by_look(fused, worlds, grid),
         )
         for instance, stands, world, shape, through, seen in zip(
             whole, standing.placed, worlds, shapes, passed, looks, strict=True
         ):
-            compared[instance.label] = _judged(instance, world, shape, through, seen, grid)
+            compared[instance.label] = judged_of(instance, world, shape, through, seen, grid)
             if max(shape.score, through.score) >= ODD_FROM:
                 found += doubts.turned_over(instance, whole[standing.first], stands.alike)
             found += doubts.coverage(instance, shape)
@@ -235,6 +201,14 @@ class TrayJudge:
         return differences(surfaces, grid, HULL_SLACK), tuple(
             Passage.unknown(grid) for _ in surfaces
         )
+
+    def _by_look(
+        self, surfaces: list[Surface], worlds: list[Transform], grid: Grid
+    ) -> tuple[LookDifference, ...]:
+        least = (
+            SPECK_VOXELS if self._measured else PATCH_VOXELS
+        )  # a hull's edges are no measurements
+        return look_differences(surfaces, worlds, self._views, self._rays, grid, least)
 
 
 def judge(scene: Scene, crew: Crew) -> SceneVerdict:
@@ -267,67 +241,3 @@ def _own(
         average_mm=np.where(own, surface.average_mm, np.nan).astype(np.float32),
         steady=surface.steady & own,
     )
-
-
-def _judged(
-    instance: Instance,
-    world: Transform,
-    shape: Difference,
-    passed: Passage,
-    seen: LookDifference,
-    grid: Grid,
-) -> Judged:
-    by_depth = [
-        *_oddities(shape.deviation_mm, shape.limit_mm, shape.deviation_mm, world, grid),
-        *_oddities(passed.closed, LIMIT, passed.deviation_mm(grid), world, grid, PIECE_VOXELS),
-    ]
-    by_look = _oddities(seen.deviation, seen.limit, seen.deviation, world, grid)
-    found = [*_once(by_depth), *map(_in_grey, by_look)]
-    score = max(shape.score, passed.score, seen.score)
-    return Judged(0, instance, score, tuple(sorted(found, key=lambda each: -each.score)))
-
-
-def _oddities(
-    off: Field,
-    limit: float,
-    deviation: Field,
-    world: Transform,
-    grid: Grid,
-    least: int = PATCH_VOXELS,
-) -> list[Oddity]:
-    """Of every patch of at least so many voxels that is off by more than the limit."""
-    return [
-        _oddity(voxels, score, world, deviation, grid)
-        for voxels, score in patches(off, limit, least)
-    ]
-
-
-def _once(found: list[Oddity]) -> list[Oddity]:
-    """Without what lies in the box of a worse one."""
-    kept: list[Oddity] = []
-    for each in sorted(found, key=lambda each: -each.score):
-        inside = [
-            ((each.centre_mm >= worse.box_mm[0]) & (each.centre_mm <= worse.box_mm[1])).all()
-            for worse in kept
-        ]
-        kept += [] if any(inside) else [each]
-    return kept
-
-
-def _oddity(
-    voxels: npt.NDArray[np.intp], score: float, world: Transform, deviation: Field, grid: Grid
-) -> Oddity:
-    points = apply(world, grid.centres_mm(voxels))
-    own = deviation[tuple(voxels.T)]
-    return Oddity(
-        points.mean(axis=0),
-        np.stack([points.min(axis=0), points.max(axis=0)]),
-        score,
-        float(own[np.abs(own).argmax()]),
-    )
-
-
-def _in_grey(found: Oddity) -> Oddity:
-    """Its deviation is of the logarithm of the grey value."""
-    assert found.deviation_mm is not None
-    return replace(found, deviation_mm=None, brighter=float(np.expm1(found.deviation_mm)))

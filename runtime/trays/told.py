@@ -12,7 +12,7 @@ from voxgate.runtime.instances import Box, InstanceReport, Point
 from voxgate.runtime.instances import Oddity as OddityReport
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, ViewReport
 from voxgate.runtime.transforms import Transform, apply
-from voxgate.runtime.trays.judge import Judged, Oddity, SceneVerdict
+from voxgate.runtime.trays.scene_verdict import Judged, Oddity, SceneVerdict
 
 Points = npt.NDArray[np.float64]
 
@@ -35,6 +35,7 @@ def verdict_on(
         (*odd, *doubts),
         max(scores, default=None),
         instances=tuple(_instance(each, base_from_part) for each in found.judged),
+        smallest_mm=found.smallest_mm,
         views=tuple(views),
     )
 

@@ -156,6 +156,10 @@ class VerdictMessage(Message):
     instances: tuple[InstanceMessage, ...] = Field(
         default=(), max_length=MAX_INSTANCES, description="of a tray of several parts"
     )
+    smallest_mm: NotNegative | None = Field(
+        default=None,
+        description="of a tray: what is as large as this every way would have been found",
+    )
     views: tuple[ViewMessage, ...] = Field(max_length=1000)
     alignment: AlignmentMessage | None
     drift: DriftMessage | None = Field(

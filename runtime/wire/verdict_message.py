@@ -77,6 +77,7 @@ def _message(verdict: Verdict, header: Header) -> VerdictMessage:
         defects=tuple(_defect(defect) for defect in verdict.defects[:MAX_DEFECTS]),
         defect_count=len(verdict.defects),
         instances=tuple(_instance(each) for each in verdict.instances[:MAX_INSTANCES]),
+        smallest_mm=verdict.smallest_mm,
         views=tuple(
             ViewMessage(
                 view=view.view,

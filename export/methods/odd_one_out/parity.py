@@ -17,11 +17,11 @@ from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest
 from voxgate.runtime.scenes.scene import SceneView
-from voxgate.runtime.trays.judge import SceneVerdict
 from voxgate.runtime.trays.network.boxes import Boxes, Field, boxes_of, density_of, in_front
 from voxgate.runtime.trays.network.graphs import Graphs
 from voxgate.runtime.trays.network.judge import NetworkJudge
 from voxgate.runtime.trays.network.pictures import Seen
+from voxgate.runtime.trays.scene_verdict import SceneVerdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)

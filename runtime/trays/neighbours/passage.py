@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from scipy import ndimage
@@ -18,11 +19,13 @@ from voxgate.runtime.trays.surface import Field, Grid, Surface
 
 SMOOTH_VOXELS = 0.6  # the share of few rays is noise
 SHARE_AROUND = 0.5  # of what lies around a voxel is known where a surface passes it
-# Of 40 regular parts of six types, seen by 8 to 20 views, four voxels that hang together are off by
-# up to 0.34, by 0.28 where twenty see them; where a pin three pixels thick is too short by three,
-# by 0.40 and more where twelve do.
-LIMIT = 0.36
+# Of 50 regular parts of seven types, seen by 8 to 20 views, four voxels that hang together are off
+# by up to 0.37, by 0.28 where twenty see them; where a pin three pixels thick is too short by three
+# twenty see 0.44 and more.
+LIMIT = 0.42
 PIECE_VOXELS = 4
+SMALLEST_VOXELS = 2.8  # three and a half pixels, of what PLENTY views look at
+PLENTY = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +48,12 @@ class Passage:
         deep = ndimage.distance_transform_edt(np.abs(self.closed) > LIMIT)
         thick = np.maximum(2 * deep - 1, 0) * grid.voxel_mm
         return np.asarray(np.sign(self.closed) * thick, np.float32)
+
+
+def smallest_mm(voxel_mm: float, views: int) -> float:
+    """How large a piece must be, every way, to be told for certain where it lacks or is too much:
+    the fewer views, the more voxels it takes."""
+    return SMALLEST_VOXELS * voxel_mm * sqrt(max(1.0, PLENTY / views))
 
 
 def passages(surfaces: Sequence[Surface]) -> tuple[Passage, ...]:

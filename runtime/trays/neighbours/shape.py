@@ -67,7 +67,7 @@ def differences(
     common = median(np.stack([each.distance_mm for each in surfaces]))
     agreed = Common.of(common, grid)
     surfaces = [agreed.settled(each) for each in surfaces]
-    belief = _belief(common, grid)
+    belief = smoothness(common, grid)
     fields = np.stack([each.distance_mm for each in surfaces])
     believed = np.stack([each.steady for each in surfaces])
     weights = np.stack([each.weight for each in surfaces])
@@ -95,7 +95,7 @@ def differences(
     )
 
 
-def _belief(common: Field, grid: Grid) -> Field:
+def smoothness(common: Field, grid: Grid) -> Field:
     """0 to 1: how much of a deviation is believed. Along an edge a pixel sees two surfaces, and a
     little misplacement is a deviation: how far the common surface leaves its own smooth copy."""
     smooth, _ = gaussian(common, ROUGH_VOXELS)

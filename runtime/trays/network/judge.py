@@ -23,10 +23,11 @@ from voxgate.runtime.nouns import Note, Outcome, Reason
 from voxgate.runtime.recipe.manifest import Manifest
 from voxgate.runtime.scenes.scene import SceneView
 from voxgate.runtime.trays import doubts
-from voxgate.runtime.trays.judge import Judged, SceneVerdict, TrayJudge
+from voxgate.runtime.trays.judge import TrayJudge
 from voxgate.runtime.trays.network.boxes import Density, boxes_of, density_of
 from voxgate.runtime.trays.network.graphs import Graphs
 from voxgate.runtime.trays.network.pictures import Eye
+from voxgate.runtime.trays.scene_verdict import Judged, SceneVerdict
 
 SAME_BOX = 0.5  # intersection over union from which the paper counts a box as found
 
@@ -37,6 +38,25 @@ class Found:
 
     boxes_mm: npt.NDArray[np.float64]
     scores: Density
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A recipe's two graphs, looking through one camera at where its volume lies."""
+
+    graphs: Graphs
+    manifest: Manifest
+    rays: Rays
+
+    def found(self, views: Sequence[SceneView]) -> Found:
+        """Raises EngineError, or ValueError for views that the network does not take."""
+        planned, channels, side_px, _ = self.graphs.before.inputs[0].shape
+        some, grid = spread(views, planned), self.manifest.grid
+        seen = Eye(self.rays, grid).seen(some, planned, channels, side_px)
+        field = self.graphs.field(seen)
+        boxes = boxes_of(density_of(field, grid.shape))[: self.graphs.most]
+        corners = boxes.reshape(-1, 2, 3).astype(np.float64) * grid.voxel_mm + grid.origin_mm
+        return Found(corners, self.graphs.odd(field, boxes))
 
 
 class NetworkJudge:
@@ -51,9 +71,8 @@ class NetworkJudge:
         table_z_mm: float | None,
         crew: Crew,
     ) -> None:
-        self._graphs, self._manifest = graphs, manifest
+        self._network = Network(graphs, manifest, rays)
         self._by_depth = TrayJudge(rays, planned, table_z_mm, crew)
-        self._eye = Eye(rays, manifest.grid)
         self._views: list[SceneView] = []
 
     def add(self, view: SceneView) -> None:
@@ -66,7 +85,7 @@ class NetworkJudge:
         by_depth = self._by_depth.finish()
         kept = [each for each in by_depth.doubts if each.reason is not Reason.NO_MAJORITY]
         try:
-            found = self._found()
+            found = self._network.found(self._views)
         except (EngineError, ValueError) as error:
             kept.append(Note(Reason.ENGINE_FAILED, str(error)))
             return SceneVerdict(Outcome.INDETERMINATE, tuple(kept), _unscored(by_depth.judged))
@@ -77,21 +96,11 @@ class NetworkJudge:
         if not notes and compared < doubts.LEAST_ALIKE:
             notes += doubts.too_few(compared, len(judged))
         outcome = Outcome.FAIL if odd else Outcome.PASS
-        return SceneVerdict(Outcome.INDETERMINATE if notes else outcome, tuple(notes), judged)
-
-    def _found(self) -> Found:
-        """Raises EngineError, or ValueError for views that the network does not take."""
-        pictures = self._graphs.before.inputs[0].shape
-        planned, channels, side_px, _ = pictures
-        views = spread(self._views, planned)
-        field = self._graphs.field(self._eye.seen(views, planned, channels, side_px))
-        grid = self._manifest.grid
-        boxes = boxes_of(density_of(field, grid.shape))[: self._graphs.most]
-        corners = boxes.reshape(-1, 2, 3).astype(np.float64) * grid.voxel_mm + grid.origin_mm
-        return Found(corners, self._graphs.odd(field, boxes))
+        outcome = Outcome.INDETERMINATE if notes else outcome
+        return SceneVerdict(outcome, tuple(notes), judged, by_depth.smallest_mm)
 
     def _untrained(self) -> Iterator[Note]:
-        if self._manifest.untrained:
+        if self._network.manifest.untrained:
             words = "the network's weights are drawn by chance: export it from a trained checkpoint"
             yield Note(Reason.SCORE_INVALID, words)
 

@@ -68,6 +68,26 @@ def test_a_tray_that_cannot_be_judged_proves_a_recipe(tmp_path: Path) -> None:
     assert not (tmp_path / "recipe").exists()
 
 
+def test_a_recipe_promises_what_the_pictures_of_its_tray_do_not_prove(
+    tray: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=r"nothing smaller than \d\.\d mm.*go nearer"):
+        export_neighbours(tray, tmp_path / "recipe", smallest_mm=3.0)
+    assert not (tmp_path / "recipe").exists()
+
+
+@pytest.mark.nightly
+def test_a_tray_passes_whose_views_prove_less_than_the_recipe_asks_for(
+    tray: Path, tmp_path: Path
+) -> None:
+    export_neighbours(tray, tmp_path / "recipe", smallest_mm=8.5)
+    assert inspect_folder(tray, tmp_path / "recipe").verdict.outcome is Outcome.PASS
+    found = inspect_folder(write(Tray(FOUR, views=8), tmp_path / "few"), tmp_path / "recipe")
+    assert Reason.COVERAGE in found.verdict.reasons
+    assert found.message.smallest_mm is not None
+    assert found.message.smallest_mm > 8.5
+
+
 @pytest.mark.nightly
 def test_a_recipe_that_tells_its_own_tray_otherwise_serves(
     tray: Path, recipe: Path, tmp_path: Path

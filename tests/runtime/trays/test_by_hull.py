@@ -27,7 +27,8 @@ from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.scans.posed_scan import scene_as_scan
 from voxgate.runtime.scenes.open_scene import open_scene
-from voxgate.runtime.trays.judge import SceneVerdict, judge
+from voxgate.runtime.trays.judge import judge
+from voxgate.runtime.trays.scene_verdict import SceneVerdict
 
 FOUR = regular(4)
 Array = npt.NDArray[np.float64]

@@ -30,11 +30,11 @@ from voxgate.runtime.scenes.camera_alone import scene_calibration, views_of
 from voxgate.runtime.scenes.open_scene import open_scene
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.trays.inspector import TrayInspector
-from voxgate.runtime.trays.judge import SceneVerdict
 from voxgate.runtime.trays.network.boxes import DENSE_FROM, boxes_of, clusters
 from voxgate.runtime.trays.network.graphs import Graphs
 from voxgate.runtime.trays.network.judge import NetworkJudge
 from voxgate.runtime.trays.network.pictures import Eye
+from voxgate.runtime.trays.scene_verdict import SceneVerdict
 from voxgate.runtime.volume.grid import GridSpec
 
 VIEWS, SIDE_PX, MOST = 8, 32, 6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict
-from voxgate.runtime.trays.judge import Judged, Oddity, SceneVerdict
+from voxgate.runtime.trays.scene_verdict import Judged, Oddity, SceneVerdict
 from voxgate.runtime.trays.told import verdict_on
 from voxgate.runtime.trays.tray import Instance
 

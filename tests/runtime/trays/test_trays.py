@@ -26,13 +26,15 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.report.tray_words import rows
 from voxgate.runtime.scenes.open_scene import open_scene
-from voxgate.runtime.trays.judge import SceneVerdict, judge
+from voxgate.runtime.trays.judge import judge
+from voxgate.runtime.trays.scene_verdict import SceneVerdict
 
 FIVE = regular(5)
 BUMP = Box((5, -8, 12), (4, 4, 3))
 PIN = Box((14, -12, 15), (2.5, 2.5, 5))
 LONG_PIN, SHORT_PIN = Box((14, -12, 17), (1.8, 1.8, 7)), Box((14, -12, 14), (1.8, 1.8, 4))
 ANGLE = (Box((0, 0, 6), (35, 12, 6)), Box((-25, 14, 6), (10, 20, 6)))
+SPECK = Mark(Box((12, -10, 10), (1.8, 1.8, 1)), 30)
 STAIN = Mark(Box((12, -10, 10), (4, 4, 1)), 75)
 PRINT = (Mark(Box((5, -10, 10), (6, 2, 1)), 60), Mark(Box((-16, -12, 22), (5, 1, 5)), 230))
 LINE = Mark(Box((0, -4, 12), (12, 2, 1)), 70)
@@ -98,6 +100,13 @@ AT_NIGHT = [
     Row(
         "something on one, seen through a lens that bends",
         Tray([*FIVE[:3], bumpy(FIVE[3])], distortion=(-0.2, 0.05, 0.001, -0.001, 0.0)),
+        Outcome.FAIL,
+        [Reason.ODD],
+        (3,),
+    ),
+    Row(
+        "a dark speck of two pixels",
+        Tray([*FIVE[:3], with_mark(FIVE[3], SPECK)], seed=8),
         Outcome.FAIL,
         [Reason.ODD],
         (3,),
