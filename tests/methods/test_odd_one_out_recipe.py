@@ -13,7 +13,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from tests.kits.published_toys import write_split
 from tests.kits.tray_of_parts import Tray, regular, write
+from voxgate.export.evaluation.run.evaluate import Plan, evaluate
 from voxgate.export.graph.real_tensorrt import CARDS, builds
 from voxgate.export.methods.odd_one_out.checkpoint import by_chance, read_trained, write_trained
 from voxgate.export.methods.odd_one_out.constants import TOY
@@ -69,6 +71,22 @@ def test_tensorrt_builds_one_of_the_two_graphs_only(recipe: Path) -> None:
     for model in models:
         for sm in CARDS:
             builds(onnx.load_from_string(model.model), model.model_label, sm)
+
+
+def test_a_network_is_evaluated_by_other_boxes_than_its_density_gives(
+    recipe: Path, tmp_path: Path
+) -> None:
+    """Weights drawn by chance find boxes where nothing stands: none of them is an object."""
+    toys = write_split(tmp_path / "toys", {"test": 2}, views=8)
+    done = evaluate(Plan(source=recipe, folder=toys, store=tmp_path / "store"))
+    assert not done.failed
+    assert done.types[0].figures["accuracy"] == 0
+    assert done.methods == {"test": "odd-one-out"}
+    for record in done.records:
+        arrays = done.store.arrays(record.name)
+        assert len(arrays["odd"]) == 4
+        assert len(arrays["found"]) == len(arrays["score"])
+        assert ((arrays["score"] >= 0) & (arrays["score"] <= 1)).all()
 
 
 @pytest.mark.parametrize("probe", ["probe.npz", "probe.instances.npz"])

@@ -59,13 +59,18 @@ def judged_picture(
 
 
 def judged_scene(
-    case: SceneCase, key: str, boxes: npt.NDArray[np.float64], score: npt.NDArray[np.float64]
+    case: SceneCase,
+    key: str,
+    boxes: npt.NDArray[np.float64],
+    score: npt.NDArray[np.float64],
+    said: Judgement | None = None,
 ) -> Judged:
-    """Found boxes (m, 6) and their scores (m,). Raises ValueError when they do not fit."""
+    """Found boxes (m, 6) and their scores (m,); said: more than the largest of them. Raises
+    ValueError when they do not fit."""
     truth = case.truth()
     arrays = {"boxes": truth.boxes, "odd": truth.odd, "found": boxes, "score": score}
     scene_of(arrays)  # refuses what does not fit
-    said = Judgement(float(score.max(initial=0.0)))
+    said = said or Judgement(float(score.max(initial=0.0)))
     return _record(case, key, "scene", bool(truth.odd.any()), said), arrays
 
 

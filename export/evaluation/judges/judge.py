@@ -8,6 +8,7 @@ from typing import Protocol
 from voxgate.export.evaluation.cases import Case, Dataset
 from voxgate.export.evaluation.judges.case_records import Judged
 from voxgate.export.evaluation.judges.picture_judge import PictureJudge, VoxelPictureJudge
+from voxgate.export.evaluation.judges.scene_judge import SceneJudge
 from voxgate.export.evaluation.judges.stored_scores import StoredScores
 from voxgate.export.evaluation.judges.volume_judge import VolumeJudge
 from voxgate.export.evaluation.judges.whereabouts import Whereabouts
@@ -38,13 +39,15 @@ def judge_for(
     located. Raises RecipeError when the recipe cannot."""
     if isinstance(source, Path):
         return StoredScores(source, dataset.kind)
+    if (dataset.kind == "scene") != source.of_trays:
+        raise RecipeError(
+            f"{dataset.folder}: scenes of several parts need a recipe of trays (voxgate export "
+            f"neighbours, odd-one-out), and only they do: {source.label} does not fit"
+        )
+    if dataset.kind == "scene":
+        return SceneJudge(source, settings)
     if dataset.kind == "volume":
         return VolumeJudge(source, settings, rules)
-    if dataset.kind == "scene":
-        raise RecipeError(
-            f"{dataset.folder}: scenes need a scene detector, which recipes do not carry yet: name "
-            "a folder of scores (<scene>.npz with boxes and score) in place of the recipe"
-        )
     if source.manifest.detector == "volume":
         return VoxelPictureJudge(source, settings)
     return PictureJudge(source, settings, golden and Whereabouts.of(golden, source))

@@ -111,6 +111,8 @@ def _sources(plan: Plan, dataset: Dataset) -> tuple[dict[str, tuple[Path, str]],
     shelf = recipes_in(plan.source)
     if len(shelf) == len(plan.parts) == 1:
         shelf = {plan.parts[0]: next(iter(shelf.values()))}  # whatever the recipe calls it
+    if len(shelf) == 1 and dataset.kind == "scene":
+        shelf = dict.fromkeys(wanted, next(iter(shelf.values())))  # their parts are the splits
     known = {part: (shelf[part], _digest(shelf[part])) for part in wanted if part in shelf}
     if not known:
         raise ScanError(

@@ -321,7 +321,7 @@ def test_scenes_need_a_scene_detector(tmp_path: Path) -> None:
     from voxgate.runtime.config.settings import DEFAULTS
 
     dataset = open_dataset(write_scenes(tmp_path))
-    with pytest.raises(RecipeError, match="scene detector"):
+    with pytest.raises(RecipeError, match="need a recipe of trays"):
         judge_for(dataset, recipe_of(tiny_parts()), DEFAULTS)
 
 
