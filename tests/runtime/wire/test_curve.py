@@ -24,7 +24,10 @@ from voxgate.runtime.wire.keys import load_signer, make_key_pair, make_signer
 from voxgate.runtime.wire.poses import TOPIC_POSE
 from voxgate.runtime.wire.sockets import CellSockets
 
-KINDS: dict[Role, int] = {"poses": zmq.PUB, "commands": zmq.DEALER, "verdicts": zmq.SUB}
+KINDS: dict[Role, int] = {
+    **{"poses": zmq.PUB, "commands": zmq.DEALER},
+    **{"verdicts": zmq.SUB, "pictures": zmq.SUB},
+}
 HANDSHAKE_MS = 20_000
 
 Knock = Callable[..., "tuple[zmq.Socket[bytes], zmq.Event]"]
@@ -43,7 +46,7 @@ def peers(folder: Path) -> dict[str, KeyPair]:
 
 @pytest.fixture
 def sockets(folder: Path, peers: dict[str, KeyPair], denied: list[Role]) -> Iterator[CellSockets]:
-    """The robot may do everything but listen, the display may only listen."""
+    """The robot may do everything but hear verdicts, the display may hear them and nothing else."""
     robot, display = (peers[name].public.decode() for name in ("robot", "display"))
     access = Access(
         folder / "box.key_secret",
@@ -51,6 +54,7 @@ def sockets(folder: Path, peers: dict[str, KeyPair], denied: list[Role]) -> Iter
             "poses": frozenset({robot}),
             "commands": frozenset({robot}),
             "verdicts": frozenset({display}),
+            "pictures": frozenset({robot}),
         },
     )
     endpoints = {name: f"ipc://{folder}/{name}" for name in KINDS}
@@ -110,7 +114,11 @@ def test_a_stranger_gets_nowhere(
 
 
 @pytest.mark.parametrize(
-    ("name", "role"), [("display", "commands"), ("display", "poses"), ("robot", "verdicts")]
+    ("name", "role"),
+    [
+        *(("display", "commands"), ("display", "poses"), ("display", "pictures")),
+        ("robot", "verdicts"),
+    ],
 )
 def test_a_peer_of_one_role_has_no_other(
     name: str, role: Role, sockets: CellSockets, knock: Knock, denied: list[Role]
