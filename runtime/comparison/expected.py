@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +22,7 @@ from voxgate.runtime.transforms import Transform
 SURROUND_MM = 4.0
 STEADY_MM = 0.2  # four sigma of the sensor; fillets and edges bend by more
 ROUGH_PX = 5  # an edge reaches two pixels further, as the window does that planes are fitted in
+LEAST_ROUGH_MM = np.float32(1e-30)  # its square is 0 beside any other
 LEAST_PX = 3  # of a window against an edge: it flickers by a pixel at any resolution
 FREE_MM = 3.5  # edges flicker by a pixel, and a shift of the part moves them by three
 SPREAD_UNIT_MM = 0.01  # of a count in a byte: up to 2.5 mm
@@ -45,8 +48,8 @@ class ExpectedView:
     measured_px: how many are MEASURED.
     spread: (h, w) uint8, what the shape of good parts may differ by, in full, to score less than
         the threshold, in SPREAD_UNIT_MM; 0 where nobody taught it.
-    rough_mm: (h, w) float32, by how much the surface leaves the planes around, so that a little
-        misplacement shows as a deviation; infinite beside what has no plane.
+    rough_mm: (h, w) float32 > 0, by how much the surface leaves the planes around, so that a little
+        misplacement shows as a deviation; 0 beside what has no plane: nobody can say.
     pixel_mm: what a pixel spans on the part, where it stands square to the view; the median.
     table_z_mm: what lies lower in the part frame is the table.
     sensed: what a sensor beside the camera should measure; its picture is blank.
@@ -124,7 +127,7 @@ def expect(
     measured = height_mm(depth, rays, part_from_camera) >= table_z_mm
     if not measured.any():
         raise ValueError("the golden view has no depth on the part")
-    plane = np.zeros((*depth.shape, 4), np.float32)
+    plane = _zeros((*depth.shape, 4))
     fit_planes(depth, measured, rays.x, rays.y, plane)
     rough_mm = np.full(depth.shape, np.inf, np.float32)
     measure_roughness(plane, rays.x, rays.y, rough_mm)
@@ -143,7 +146,7 @@ def expect(
         depth_mm=nearest_known(np.where(shown, silent, depth)),
         known=_together(said, depth.shape),
         measured_px=int(np.count_nonzero(measured)),
-        rough_mm=_reaching(rough_mm),
+        rough_mm=_where_finite(_reaching(rough_mm)),
         spread=np.zeros(depth.shape, np.uint8) if spread is None else _own(spread),
         pixel_mm=pixel_mm,
         part_from_camera=part_from_camera,
@@ -171,6 +174,24 @@ def _together(said: Mapping[int, Mask], shape: tuple[int, ...]) -> npt.NDArray[n
     for bit, mask in said.items():
         known[mask] |= bit
     return known
+
+
+def _zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """float32; they take memory where something is written, by pages of 4 kB.
+
+    numpy asks for pages of 2 MB: those of a part that fills a fifth of the picture are all of it.
+    """
+    size = 4 * math.prod(shape)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.float32).reshape(shape)
+
+
+def _where_finite(rough_mm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    known, found = np.isfinite(rough_mm), _zeros(rough_mm.shape)
+    found[known] = np.maximum(rough_mm[known], LEAST_ROUGH_MM)
+    return found
 
 
 def _reaching(rough_mm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -241,7 +241,7 @@ def _off_edges(where: Mask, found: Found, expected: ExpectedView) -> Mask:
     """Of the pixels of a kind those on surface without an edge, where nothing flickers."""
     smooth: Mask = np.zeros_like(where)
     rough_mm = expected.rough_mm.reshape(-1)[found.pixel[where]]
-    smooth[where] = rough_mm <= STEADY_MM
+    smooth[where] = (rough_mm > 0) & (rough_mm <= STEADY_MM)
     return smooth
 
 

@@ -286,7 +286,7 @@ def compare_view(
             if np.isfinite(distance):
                 if on_part[x]:
                     deviation[y, x] = distance
-                    roughness[y, x] = rough[j, i]
+                    roughness[y, x] = rough[j, i] if rough[j, i] > 0.0 else FAR
                     spread[y, x] = np.float32(spreads[j, i]) * SPREAD_MM
                 if distance < -vanished_mm and known[j, i] & MEASURED:
                     kind[y, x] = GONE

@@ -50,7 +50,7 @@ def place_mm(plain: Golden) -> npt.NDArray[np.float64]:
     """(3,) part frame: the most even place of the first view."""
     view = plain.views[0]
     known = expect(view.image, depth_of(view), plain.rays, view.part_from_camera, plain.table_z_mm)
-    rough = cv2.blur(np.where(np.isfinite(known.rough_mm), known.rough_mm, 10.0), (7, 7))
+    rough = cv2.blur(np.where(known.rough_mm > 0, known.rough_mm, 10.0), (7, 7))
     row, column = np.unravel_index(int(np.argmin(rough)), rough.shape)
     at = plain.rays.points(depth_of(view))[row, column].astype(np.float64)
     return apply(view.part_from_camera, at)

@@ -27,7 +27,7 @@ from voxgate.runtime.recipe.zones import Zones
 STANDING = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.2))
 NO_BOLT = scene.PART[:2]
 BLANK = ("image", "gloss")  # one for all views: the sensor has no picture
-MOST_BYTES = 27  # a pixel
+MOST_BYTES = 27  # a pixel, 20 of them where the part is
 LUMP = (*scene.PART, ((-5.0, 15.0, 25.0), (3.0, 23.0, 28.0)))
 
 pytestmark = pytest.mark.slow

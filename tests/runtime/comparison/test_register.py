@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import pytest
 
 from tests.kits import scene
@@ -17,6 +18,7 @@ from voxgate.runtime.comparison.expected import (
     NEAR,
     STEADY,
     ExpectedView,
+    _zeros,
     expect,
     height_mm,
 )
@@ -120,9 +122,9 @@ def _pressed(view: View, at: tuple[int, int], width_mm: float, by_mm: float) -> 
 
 def _even_place() -> tuple[int, int]:
     """A pixel of golden view 0 far from every edge."""
-    row, column = np.argwhere(_golden()[0].rough_mm < 0.1).mean(axis=0)
-    near = np.argwhere(_golden()[0].rough_mm < 0.1) - (row, column)
-    found = np.argwhere(_golden()[0].rough_mm < 0.1)[np.hypot(*near.T).argmin()]
+    rough_mm = _golden()[0].rough_mm
+    even = np.argwhere((rough_mm > 0) & (rough_mm < 0.1))
+    found = even[np.hypot(*(even - even.mean(axis=0)).T).argmin()]
     return int(found[0]), int(found[1])
 
 
@@ -338,6 +340,19 @@ def test_planes_of_a_golden_view_lie_on_its_surface() -> None:
     assert np.quantile(np.abs(distance[known]), 0.7) < 0.05  # the others round the boxes' edges
     np.testing.assert_allclose(np.linalg.norm(golden.plane[known][:, :3], axis=1), 1.0, rtol=1e-5)
     assert np.isfinite(golden.depth_mm).all()
+
+
+def test_a_part_in_a_corner_takes_memory_for_the_whole_picture() -> None:
+    """Planes are most of a golden view: of a large one, pages that none lies in are not taken."""
+    plane = _zeros((1230, 1640, 4))
+    before = _resident_mb()
+    assert not plane[300:600].any()  # to look costs nothing
+    plane[:120, :400] = 1.0
+    assert _resident_mb() - before < 0.2 * plane.nbytes / 1e6
+
+
+def _resident_mb() -> float:
+    return float(psutil.Process().memory_info().rss / 1e6)
 
 
 @pytest.mark.parametrize("view", [0, 1, 2])
