@@ -24,6 +24,7 @@ from voxgate.sim.recipes import copy_as, export_once
 
 PLACE = ROOT / "packaging/container"
 UNIT = ROOT / "systemd/voxgate.service"
+CELL = "/etc/voxgate/voxgate.yaml"
 VOXGATE = 990
 OF_A_FILTER = {"clone", "clone3", "setns", "socket", "unshare"}
 UP_S = 300.0
@@ -107,7 +108,14 @@ def played(containers: Containers, part: str) -> str:
     verdict = {"outcome": ""}
     for _ in range(TRIES):
         told = within(
-            containers, "voxgate", "play", f"/srv/bracket/{part}", "--speed", "2", "--json"
+            containers,
+            "voxgate",
+            "play",
+            f"/srv/bracket/{part}",
+            *("-c", CELL),
+            "--speed",
+            "2",
+            "--json",
         )
         assert told.stdout, told.stderr
         verdict = json.loads(told.stdout)
@@ -142,7 +150,7 @@ def a_night(test: Callable[..., None]) -> Callable[..., None]:
 @a_night
 def test_a_cell_in_a_container_tells_a_good_part_from_a_bad_one(cell: Containers) -> None:
     assert [played(cell, part) for part in ("good", "bad")] == ["PASS", "FAIL"]
-    assert within(cell, "voxgate", "journal", "verify").returncode == 0
+    assert within(cell, "voxgate", "journal", "verify", "-c", CELL).returncode == 0
 
 
 @a_night

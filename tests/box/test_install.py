@@ -227,7 +227,7 @@ def test_an_upgrade_builds_a_plan_that_nobody_asked_for(tmp_path: Path) -> None:
     cells = [stage / f"etc/voxgate/voxgate{name}.yaml" for name in ("", "@left")]
     for cell in cells:
         cell.write_text("schema_version: 1\n")
-    assert "build" not in done.stdout + install(stage, wheel(tmp_path, "1.1.0")).stdout
+    assert "--rebuild" not in done.stdout + install(stage, wheel(tmp_path, "1.1.0")).stdout
     done = install(stage, "--rebuild-plans")
     assert done.returncode == 0, done.stderr
     told = [line for line in done.stdout.splitlines() if "--rebuild" in line]
