@@ -25,6 +25,7 @@ ROUGH_PX = 5  # an edge reaches two pixels further, as the window does that plan
 LEAST_ROUGH_MM = np.float32(1e-30)  # its square is 0 beside any other
 LEAST_PX = 3  # of a window against an edge: it flickers by a pixel at any resolution
 FREE_MM = 3.5  # edges flicker by a pixel, and a shift of the part moves them by three
+LEAST_STEADY = 0.15  # of a view's surface without an edge, to say how much of the view is blind
 SPREAD_UNIT_MM = 0.01  # of a count in a byte: up to 2.5 mm
 
 # What is known of a pixel, as bits: the sensor had a return; one from the part; none, but the
@@ -45,7 +46,7 @@ class ExpectedView:
         n points at the camera, and is 0 where no surface is known.
     depth_mm: (h, w) float32, complete: where the sensor had no return, that of the nearest pixel.
     known: (h, w) uint8, what is known of each pixel: RETURNED, MEASURED, SHOWN, NEAR, STEADY.
-    measured_px: how many are MEASURED.
+    measured_px: how many are MEASURED; steady_px: of those how many are STEADY.
     spread: (h, w) uint8, what the shape of good parts may differ by, in full, to score less than
         the threshold, in SPREAD_UNIT_MM; 0 where nobody taught it.
     rough_mm: (h, w) float32 > 0, by how much the surface leaves the planes around, so that a little
@@ -62,6 +63,7 @@ class ExpectedView:
     depth_mm: DepthMap
     known: npt.NDArray[np.uint8]
     measured_px: int
+    steady_px: int
     rough_mm: npt.NDArray[np.float32]
     spread: npt.NDArray[np.uint8]
     pixel_mm: float
@@ -94,6 +96,11 @@ class ExpectedView:
     def shown(self) -> Mask:
         """(h, w) where the picture alone shows the part."""
         return (self.known & SHOWN) > 0
+
+    @property
+    def mostly_edges(self) -> bool:
+        """Whether too little of it is steady for that to stand for all: a bundle of wires."""
+        return self.steady_px < LEAST_STEADY * self.measured_px
 
     @property
     def free_radius_px(self) -> int:
@@ -146,6 +153,7 @@ def expect(
         depth_mm=nearest_known(np.where(shown, silent, depth)),
         known=_together(said, depth.shape),
         measured_px=int(np.count_nonzero(measured)),
+        steady_px=int(np.count_nonzero(measured & said[STEADY])),
         rough_mm=_where_finite(_reaching(rough_mm)),
         spread=np.zeros(depth.shape, np.uint8) if spread is None else _own(spread),
         pixel_mm=pixel_mm,

@@ -19,7 +19,13 @@ from voxgate.runtime.comparison.compare import (
     opened,
     surface_points,
 )
-from voxgate.runtime.comparison.expected import LEAST_PX, STEADY_MM, ExpectedView, expect
+from voxgate.runtime.comparison.expected import (
+    LEAST_PX,
+    STEADY,
+    STEADY_MM,
+    ExpectedView,
+    expect,
+)
 from voxgate.runtime.comparison.register_kernels import GONE, LOST, UNMEASURED
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.comparison.strangers import add_strangers
@@ -138,7 +144,7 @@ def _shape(
         lost=_whole(lost, found),
         lost_weight=np.where(missed[lost], weight, 0).astype(np.float32),
         moved_mm=refined.moved_mm,
-        blind=float(silent.sum() / expected.measured_px),
+        blind=_blind(silent, cut, expected),
         unknown_mm2=unknown_mm2,
         pixel_mm=pixel_mm,
         colour=found.colour,
@@ -235,6 +241,15 @@ def _silent(found: Found, blind_spots: Mask | None) -> Mask:
     if blind_spots is not None:
         silent[silent] = ~blind_spots.reshape(-1)[found.pixel[silent]]
     return silent
+
+
+def _blind(silent: Mask, found: Found, expected: ExpectedView) -> float:
+    """Share of the surface; of that without an edge, where there is enough: many a sensor gives
+    back every second pixel of an edge, another one each time, and is not covered."""
+    if expected.mostly_edges:
+        return float(silent.sum() / expected.measured_px)
+    steady = expected.known.reshape(-1)[found.pixel[silent]] & STEADY
+    return float(np.count_nonzero(steady) / expected.steady_px)
 
 
 def _off_edges(where: Mask, found: Found, expected: ExpectedView) -> Mask:

@@ -28,8 +28,9 @@ class Registered:
         where the picture alone speaks: the golden view had none either, an edge flickers beside
         such a place, or it is narrow and no edge is near.
     moved_mm: how far this view takes the part from its alignment; some 0.1 mm are the robot's.
-    blind: pixels that gave no return where the golden view had one, over the latter's number; where
-        the sensor cannot see (blind_spots) they are no part of it, and not lost either.
+    blind: pixels that gave no return where the golden view had one, over the latter's number, both
+        off edges unless there is little else; where the sensor cannot see (blind_spots) they are no
+        part of it, and not lost either.
     unknown_mm2: measured surface of the part that no golden view makes a statement about, as it
         faces the camera: single pixels at edges are not counted.
     pixel_mm: what a pixel spans on the part.

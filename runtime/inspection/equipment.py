@@ -225,7 +225,8 @@ class Equipment:
 
     def blind(self, planned: int, registered: Registered) -> Blind:
         """Where the view had no return of what the golden one saw."""
-        each_share = 1.0 / self.golden[planned].shape.measured_px
+        golden = self.golden[planned].shape
+        each_share = 1.0 / (golden.measured_px if golden.mostly_edges else golden.steady_px)
         shape = registered.shape
         lost_mm = shape.lost_mm[shape.lost_weight > 0]
         return Blind(planned, shape.blind, lost_mm, each_share)

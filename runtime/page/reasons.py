@@ -65,8 +65,8 @@ GERMAN: Mapping[Reason, tuple[str, str]] = {
         "Ist etwas im Weg? Das Teil, sein Platz, die Kalibrierung.",
     ),
     Reason.MISALIGNED: (
-        "Das Teil steht zu weit daneben, oder bewegte sich während der Aufnahme.",
-        "Das Teil richtig einlegen; ist die Aufnahme sauber?",
+        "Das Teil steht zu weit daneben, zu hoch oder zu tief, oder bewegte sich unterdessen.",
+        "Das Teil richtig einlegen; ist die Auflage sauber? Sonst hat es eine andere Höhe.",
     ),
     Reason.ALIGNMENT_FAILED: (
         "Das Teil wurde nicht erkannt.",
