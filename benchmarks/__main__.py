@@ -131,6 +131,10 @@ WORKSTATION_SUITES = {
         "workstation.exporters",
         "every method from its published form to verdicts: parity, ms per view, size",
     ),
+    "published": Suite(
+        "workstation.published",
+        "models of the papers' sizes at 12 Mpx: memory, and time to build them for a card",
+    ),
     "knn": Suite(
         "workstation.knn",
         "nearest neighbours in the graph against faiss, coreset of a golden scan",

@@ -8,46 +8,60 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
+import torch
+from torch import nn
 
-from voxgate.benchmarks.workstation.seeded.weights import SEED, save_backbone
-from voxgate.export.golden.golden import Golden
-from voxgate.export.graph.memory import memory_of
-from voxgate.export.graph.real_tensorrt import check_by_building
+from voxgate.benchmarks.workstation.published import CASES, Published, traced
+from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone
+from voxgate.export.features.backbones.load import load_tokens
+from voxgate.export.features.bank_score import BankScore
+from voxgate.export.graph.half import to_half
+from voxgate.export.graph.memory import MB, memory_of
+from voxgate.export.graph.real_tensorrt import CARDS, builds, check_by_building
 from voxgate.export.graph.tracing import trace
-from voxgate.export.methods.btf import BtfOptions, load_btf
-from voxgate.export.progress import silent
+from voxgate.export.source import Source
+from voxgate.export.trained.budget import GPU_MB
+from voxgate.runtime.recipe.manifest import TensorSpec
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1800)]
-MB = 1 << 20
-SIM3D_PX, PATCHES = 1540, 28  # S.6: of the picture, and of the grid of patches
-VIEWS, CORESET = 12, 0.1  # of the example, and kept of a golden scan
-FPFH = 33  # numbers of a histogram
+LARGEST_MB = 320  # of one value: pieces and strips are cut at 256, some maps between them are whole
+SIDE_PX = 32
 
 
-def bank(path: Path, patches: int, features: int) -> Path:
-    """As many rows as the paper keeps of a golden scan."""
-    rows = int(VIEWS * patches * CORESET)
-    np.savez(path, bank=np.random.default_rng(SEED).random((rows, features), np.float32))
-    return path
-
-
-def built_within(graph: onnx.ModelProto, most_mb: int) -> None:
-    """By the real TensorRT, and in a memory that a box has."""
-    needed = memory_of(graph)
-    assert needed.total <= most_mb * MB
-    assert needed.largest <= 256 * MB
-    check_by_building(graph, "published size")
-
-
-def test_wide_resnet_101_at_1540_px_needs_more_than_a_box_has(
-    small_golden: Golden, tmp_path: Path
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_model_of_published_size_needs_more_than_a_box_has(
+    case: Published, tmp_path: Path
 ) -> None:
-    options = BtfOptions(
-        save_backbone("wide_resnet101_2", tmp_path / "w.pth"),
-        input_px=SIM3D_PX,
-        patches=PATCHES,
-        saved=bank(tmp_path / "bank.npz", PATCHES**2, 512 + 1024 + FPFH),
-    )
-    built_within(trace(load_btf(small_golden, options, silent)), 1_000)
+    graph = case.graph(tmp_path)
+    needs = memory_of(graph)
+    assert needs.total_mb <= GPU_MB
+    assert needs.largest <= LARGEST_MB * MB
+    check_by_building(graph, str(case))
+    builds(to_half(graph), f"{case}, fp16", CARDS[-1])
+
+
+class Small(nn.Module):
+    """A transformer and a bank, as the large ones have them."""
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        self.tokens = load_tokens(SMALL_VIT, weights, (SIDE_PX, SIDE_PX))
+        bank = np.random.default_rng(0).random((40, 192), np.float32)
+        self.score = BankScore(bank, (2, 2), reweight=3)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.score(self.tokens(image.float()).flatten(2)[0].T)
+        return found
+
+
+def test_a_graph_that_is_traced_by_its_shapes_alone_is_another(tmp_path: Path) -> None:
+    """At published size its products would take minutes; the graph must be the exporter's own."""
+    network = Small(save_backbone(SMALL_VIT, tmp_path / "w.pth")).eval()
+    image = TensorSpec(name="image", dtype="uint8", shape=(1, 3, SIDE_PX, SIDE_PX))
+
+    def original(given: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        raise NotImplementedError
+
+    assert traced(network, image) == trace(Source("small", (image,), network, original, {}))
