@@ -96,7 +96,7 @@ def _measured(graph: onnx.ModelProto) -> list[str]:
     plan = build(load_tensorrt(RTX), content, "typed by the graph", AMPLE, sm=CARDS[0]).plan
     spent = time.process_time() - begun
     counted = (needs.constants, needs.alive, needs.largest, len(plan))
-    return [*(f"{nbytes / MB:,.0f}" for nbytes in counted), f"{spent:.0f}"]
+    return [*(f"{nbytes / MB:,.0f}" for nbytes in counted), f"{spent:.1f}"]
 
 
 # --- what they see --------------------------------------------------------------------------------
