@@ -12,7 +12,7 @@ import onnx
 
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.pixels.colour import COLOURS
-from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, TensorSpec, VoxelSection
+from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, VIEWS, TensorSpec, VoxelSection
 from voxgate.runtime.recipe.shape_sections import ShapeSection
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Source:
     keep_float32: dotted prefixes of submodules of `network` that no precision may touch.
     bound: the largest raw score there can be; None: not known.
     input_px: side of the square that the network sees, where --input-px chooses it.
+    seeing: of a set, what makes (1, 1, n, d) of one view: its own graph, the input `views`.
     """
 
     method: str
@@ -41,7 +42,7 @@ class Source:
     network: torch.nn.Module | None
     original: Callable[[Mapping[str, Tensor]], RawScore]
     provenance: Mapping[str, Any]
-    detector: Literal["view", "volume"] = "view"
+    detector: Literal["view", "volume", "set"] = "view"
     keep_float32: tuple[str, ...] = ()
     section: ShapeSection | None = None
     voxels: VoxelSection | None = None
@@ -49,11 +50,20 @@ class Source:
     graph: onnx.ModelProto | None = None
     bound: float | None = None
     input_px: int | None = None
+    seeing: Source | None = None
+
+    @property
+    def shown(self) -> tuple[TensorSpec, ...]:
+        """What one view gives: the inputs, of a set those of both graphs."""
+        if self.seeing is None:
+            return self.inputs
+        asked = {spec.name: spec for spec in (*self.seeing.inputs, *self.inputs)}
+        return tuple(spec for name, spec in asked.items() if name != VIEWS)
 
     @property
     def in_colour(self) -> bool:
         """Whether it sees colour."""
-        return any(t.name in PICTURE_INPUTS and t.shape[1] == COLOURS for t in self.inputs)
+        return any(t.name in PICTURE_INPUTS and t.shape[1] == COLOURS for t in self.shown)
 
     @property
     def tells_views_apart(self) -> bool:

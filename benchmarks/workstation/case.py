@@ -16,6 +16,7 @@ MODULES = (
     "btf",
     "cfm",
     "m3dm",
+    "sets.modmap",
     "omnipose",
     "variation",
     "autoencoder",

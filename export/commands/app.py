@@ -21,6 +21,7 @@ from voxgate.export.commands.methods.from_anomalib import (
     supersimplenet,
 )
 from voxgate.export.commands.methods.m3dm import m3dm
+from voxgate.export.commands.methods.modmap import modmap
 from voxgate.export.commands.methods.odd_one_out import odd_one_out
 from voxgate.export.commands.methods.omnipose import omnipose
 from voxgate.export.commands.methods.onnx_file import onnx
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "btf": btf,
     "cfm": cfm,
     "m3dm": m3dm,
+    "modmap": modmap,
     "omnipose": omnipose,
     "variation": variation,
     "autoencoder": autoencoder,

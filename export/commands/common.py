@@ -119,7 +119,8 @@ def export_recipe(load: Load, common: Common) -> None:
     """Run the whole export of one method and print what came of it."""
     from voxgate.export.graph.real_tensorrt import graph_check
     from voxgate.export.packing.cameras import of_each_camera, scan_of_camera
-    from voxgate.export.trained.trained import Exported, Options, export_trained
+    from voxgate.export.trained.asked import Exported, Options
+    from voxgate.export.trained.trained import export_trained
 
     with progress_bar(common.as_json) as progress:
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -25,29 +24,23 @@ from voxgate.export.commands.methods.options import (
     TransformerWeights,
 )
 from voxgate.export.commands.train_odd_one_out import odd_one_out
-from voxgate.runtime.commands.console import errors_as_json, progress_bar, task_on
+from voxgate.export.commands.trainings.modmap import train_modmap
+from voxgate.export.commands.trainings.options import (
+    Colour,
+    Epochs,
+    Minutes,
+    Model,
+    Scans,
+    Seed,
+    Turned,
+    run_training,
+)
+from voxgate.runtime.commands.console import errors_as_json
 from voxgate.runtime.commands.options import AsJson, CalibrationFile
-
-if TYPE_CHECKING:
-    from voxgate.export.training.train import Open, Training
-
-Scans = Annotated[
-    list[Path],
-    typer.Option(help="Golden scan; further ones of the same part after it. Repeatable."),
-]
-Model = Annotated[Path, typer.Option(help="The new model; its log is written beside it.")]
-Colour = Annotated[bool, typer.Option(help="Learn the picture too; grey counts thrice.")]
-Epochs = Annotated[int, typer.Option(min=1, max=100000, help="As published: 50.")]
-Turned = Annotated[
-    int, typer.Option(min=0, max=1000, help="Copies of each sample turned by up to 5 degrees.")
-]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")]
-Minutes = Annotated[
-    float | None, typer.Option(min=0.0, help="Begin no epoch after so long; default: all of them.")
-]
 
 app = typer.Typer(help="Train a network on golden scans, or on scenes.", no_args_is_help=True)
 app.command("odd-one-out")(odd_one_out)
+app.command("modmap")(train_modmap)
 
 
 @app.command("autoencoder")
@@ -71,7 +64,7 @@ def train_autoencoder(
         volume = shape is RepresentationName.VOXEL
         course = ReconstructionTraining("autoencoder", volume, colour, epochs, turned)
         training = Training("autoencoder", tuple(scan), out, seed, minutes, calibration)
-        _train(training, course.open, as_json)
+        run_training(training, course.open, as_json)
 
 
 @app.command("anogan")
@@ -95,7 +88,7 @@ def train_anogan(
         volume = shape is RepresentationName.VOXEL
         course = ReconstructionTraining("anogan", volume, colour, epochs, turned)
         training = Training("anogan", tuple(scan), out, seed, minutes, calibration)
-        _train(training, course.open, as_json)
+        run_training(training, course.open, as_json)
 
 
 @app.command("cfm")
@@ -130,7 +123,7 @@ def train_cfm(
             weights, backbone, shape.value, input_px, fit.value, section, epochs, points
         )
         training = Training("cfm", tuple(scan), out, seed, minutes, calibration)
-        _train(training, course.open, as_json)
+        run_training(training, course.open, as_json)
 
 
 @app.command("efficientad")
@@ -168,21 +161,4 @@ def train_efficientad(
 
         course = EfficientAdTraining(teacher, others, input_px, steps, teacher_normalisation)
         training = Training("efficientad", tuple(scan), out, seed, minutes, calibration)
-        _train(training, course.open, as_json)
-
-
-def _train(training: Training, opened: Open, as_json: bool) -> None:
-    from voxgate.export.training.train import train
-
-    with progress_bar(as_json) as progress:
-        found = train(training, opened, task_on(progress, "train"))
-    said = found.to_json()
-    if as_json:
-        typer.echo(json.dumps(said))
-        return
-    out = training.out
-    typer.echo(
-        f"model written: {out} ({said['epochs']} of {said['planned_epochs']} epochs; log: "
-        f"{said['log']}); voxgate export {training.method} --checkpoint {out} "
-        f"--scan {training.scans[0]} --out RECIPE"
-    )
+        run_training(training, course.open, as_json)

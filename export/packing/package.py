@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class ReferenceViews:
 class RecipeParts:
     """Everything a recipe holds; `manifest.files` is filled in when it is written.
 
-    uninspected: a PNG of what is not inspected.
+    uninspected: a PNG of what is not inspected. further: files of further models.
     """
 
     manifest: Manifest
@@ -91,6 +91,7 @@ class RecipeParts:
     probes: Sequence[Probe]
     threshold: Mapping[str, Any]
     uninspected: bytes | None = None
+    further: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def write_recipe(folder: Path, parts: RecipeParts) -> None:
@@ -152,6 +153,7 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
         "expected.npz": as_npz(ijk=parts.expected_ijk),
         "threshold.json": as_json(parts.threshold),
         "probe.npz": as_npz(**probe_arrays(parts.probes)),
+        **parts.further,
     }
     if parts.reference is not None:
         spread = parts.reference.spread_counts

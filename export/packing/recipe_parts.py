@@ -91,7 +91,6 @@ def manifest_of(
     """A manifest whose files are not written yet; `more` are further fields of it."""
     grid = golden.grid
     return Manifest(
-        schema_version=1,
         name=name,
         version=version,
         part=golden.scan.calibration.part,
@@ -114,7 +113,7 @@ def manifest_of(
         tolerance_mm=tolerance_mm,
         working=golden.working.section,
         files={},
-        **{"detector": "view", "tools": tools(), **more},
+        **{"schema_version": 1, "detector": "view", "tools": tools(), **more},
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.pixels.colour import in_front
+from voxgate.runtime.recipe.manifest import VIEWS
 
 THREADS = 2
 VOLUME_REPEATS = 8  # a volume gives one maximum a part where a scan gives one per view
@@ -37,13 +38,15 @@ class Sample:
     """One run of a model.
 
     part: (h, w) bool where the part was measured; None: everywhere. view: the planned viewpoint.
-    strange: what was done to it, see `export.strange`; empty: nothing.
+    strange: what was done to it, see `export.strange`; empty: nothing. shown: of a set, what the
+    view gave from which its place among the `views` comes.
     """
 
     inputs: dict[str, Tensor]
     part: npt.NDArray[np.bool_] | None = None
     view: int = 0
     strange: str = ""
+    shown: Mapping[str, Tensor] = field(default_factory=dict)
 
     def of_part(self, score: RawScore) -> RawScore:
         """The scores that count."""
@@ -119,20 +122,20 @@ class _Maker:
     def samples(self, run: Sequence[Again]) -> list[Sample]:
         if self.source.voxels is not None:
             return [self._volume(run)]
-        return [self._view(again, planned) for planned, again in enumerate(run)]
+        return self._together([self._view(again, planned) for planned, again in enumerate(run)])
 
     def mild(self, run: Sequence[Again], samples: Sequence[Sample]) -> list[Sample]:
         if self.source.voxels is not None:
             cubes = mild_cubes(samples[0].inputs)
             return [Sample(inputs, strange=name) for name, inputs in cubes.items()]
         marks = [self._altered(run, planned, marked) for planned in range(len(run))]
-        return [*marks, *self._some(run, MILD_VIEWS[1:])]
+        return self._beside([*marks, *self._some(run, MILD_VIEWS[1:])], samples)
 
     def wild(self, run: Sequence[Again], samples: Sequence[Sample]) -> list[Sample]:
         if self.source.voxels is not None:
             cubes = wild_cubes(samples[0].inputs, np.random.default_rng(SEED))
             return [Sample(inputs, strange=name) for name, inputs in cubes.items()]
-        return self._some(run, WILD_VIEWS)
+        return self._beside(self._some(run, WILD_VIEWS), samples)
 
     def _some(self, run: Sequence[Again], kinds: Sequence[Alter]) -> list[Sample]:
         chosen = range(0, len(run), -(-len(run) // ALTERED_VIEWS))
@@ -147,11 +150,39 @@ class _Maker:
         return replace(self._view(again, planned), strange=kind.__name__)
 
     def _view(self, again: Again, planned: int) -> Sample:
-        names = [spec.name for spec in self.source.inputs]
+        names = [spec.name for spec in self.source.shown]
         rays, section = self.golden.rays, self.source.section
         offered = view_inputs(again.view, planned, rays, names, self.crew, section)
         offered.update({name: again.inputs[name] for name in names if name in again.inputs})
         return Sample(offered, self.expected[planned].measured, planned)
+
+    def _together(self, samples: list[Sample]) -> list[Sample]:
+        """Of a set: each view beside all others."""
+        if self.source.seeing is None:
+            return samples
+        views = np.stack([self._features(sample) for sample in samples])[None]
+        return [self._of_set(sample, views) for sample in samples]
+
+    def _beside(self, altered: list[Sample], others: Sequence[Sample]) -> list[Sample]:
+        """Of a set: one view altered, the others as they are."""
+        if self.source.seeing is None:
+            return altered
+        found = []
+        for sample in altered:
+            views = np.array(others[sample.view].inputs[VIEWS])
+            views[0, sample.view] = self._features(sample)
+            found.append(self._of_set(sample, views))
+        return found
+
+    def _features(self, sample: Sample) -> Tensor:
+        """(n, d) of one view."""
+        assert self.source.seeing is not None  # the callers looked
+        return self.source.seeing.original(sample.inputs)
+
+    def _of_set(self, sample: Sample, views: Tensor) -> Sample:
+        offered = {**sample.inputs, VIEWS: views}
+        inputs = {spec.name: offered[spec.name] for spec in self.source.inputs}
+        return replace(sample, inputs=inputs, shown=sample.inputs)
 
     def _volume(self, run: Sequence[Again]) -> Sample:
         assert self.source.voxels is not None  # the caller looked

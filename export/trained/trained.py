@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import onnx
@@ -22,8 +21,6 @@ from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.golden.uninspected import picture
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized
-from voxgate.export.graph.real_tensorrt import GraphCheck
-from voxgate.export.graph.tensorrt_rules import check
 from voxgate.export.graph.tracing import raw_as_score, scaled, trace
 from voxgate.export.packing.package import (
     RecipeParts,
@@ -36,8 +33,9 @@ from voxgate.export.packing.package import (
 from voxgate.export.packing.recipe_parts import expected_views, manifest_of, reference_views, tools
 from voxgate.export.progress import Bar, Progress, silent
 from voxgate.export.source import Source
-from voxgate.export.trained.budget import GPU_MB, check_memory, check_time
-from voxgate.export.trained.parity import LIMITS, ParityTable, Precision, gate
+from voxgate.export.trained.asked import THREADS, Exported, Options
+from voxgate.export.trained.budget import check_memory, check_time
+from voxgate.export.trained.parity import LIMITS, ParityTable, Precision, SourceEngine, gate
 from voxgate.export.trained.probes import proving_probes
 from voxgate.export.trained.raw_threshold import (
     Threshold,
@@ -47,6 +45,7 @@ from voxgate.export.trained.raw_threshold import (
 )
 from voxgate.export.trained.reach import check_bound, check_reach
 from voxgate.export.trained.samples import Sample, SeenAgain, compared, seen_again_samples
+from voxgate.export.trained.seeing import Seeing, opened, seeing_of
 from voxgate.export.trained.whole_scans import part_scores, verdicts_of
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.comparison.register import TOLERANCE_MM
@@ -57,86 +56,13 @@ from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
 from voxgate.runtime.recipe.shape_sections import shape_fields
 
-THREADS = 2
 # the same graph on another CPU differs by 1e-5, on a GPU by its precision
 PROBE_TOLERANCE: dict[Precision, float] = {
     "fp32": 1e-3,
     "fp16": LIMITS["fp16"],
     "int8": LIMITS["int8"],
 }
-MB = 1e6
-
 Load = Callable[[Golden, Progress], Source]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a person may choose for any method.
-
-    threshold: raw score that becomes 1.0; None: from the golden part seen again and `good` scans.
-    verify: scans whose verdicts must be the source model's, besides the golden and the good ones.
-    smallest_mm: the smallest defect, across: pictures are reduced to what shows it; None: whole.
-    most_ms: what one run of the graph may take on this machine's processor; None: anything.
-    gpu_mb: what one run of it in FP32 may need of a GPU's memory, weights included.
-    check: whether TensorRT builds a graph.
-    """
-
-    scan: Path
-    out: Path
-    name: str | None = None
-    version: str = "1"
-    precision: Precision = "fp32"
-    threshold: float | None = None
-    good: tuple[Path, ...] = ()
-    verify: tuple[Path, ...] = ()
-    geometry: bool = False
-    smallest_mm: float | None = None
-    most_ms: float | None = None
-    gpu_mb: int = GPU_MB
-    calibration: Path | None = None
-    check: GraphCheck = check
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Exported:
-    """What was written and what it was proven by."""
-
-    folder: Path
-    manifest: Manifest
-    threshold: Threshold
-    parity: ParityTable
-    ms: float  # one run of the graph on this machine's processor
-    memory_mb: int  # of one run in FP32, nothing fused
-
-    @property
-    def megabytes(self) -> float:
-        """Size of the recipe folder."""
-        return sum(file.stat().st_size for file in self.folder.iterdir()) / MB
-
-    @property
-    def summary(self) -> str:
-        """For people, one line."""
-        return (
-            f"recipe written: {self.folder} ({self.megabytes:.1f} MB, {self.ms:.0f} ms a run on "
-            f"{THREADS} threads here, {self.memory_mb:,} MB of a GPU); raw score "
-            f"{self.threshold.raw:.4g} is the threshold 1.0"
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "recipe": str(self.folder),
-            "name": self.manifest.name,
-            "version": self.manifest.version,
-            "method": self.manifest.method,
-            "detector": self.manifest.detector,
-            "precision": self.manifest.precision,
-            "threshold_raw": self.threshold.raw,
-            "parity": self.parity.to_json(),
-            "megabytes": round(self.megabytes, 3),
-            "ms": round(self.ms, 1),
-            "memory_mb": self.memory_mb,
-        }
 
 
 def export_trained(load: Load, options: Options, on_progress: Progress = silent) -> Exported:
@@ -161,7 +87,8 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     options.check(raw, source.method)
     nominal = _see_again(golden, source, bar)
     bar.say("find the threshold")
-    draft = _Draft(golden, source, nominal.flicker, options, name, memory_mb)
+    seeing = seeing_of(source, nominal.seen.runs[0], options.check)
+    draft = _Draft(golden, source, nominal.flicker, options, name, memory_mb, seeing)
     threshold = _threshold(draft, raw, nominal.seen)
     bar.say("convert and compare with the source")
     graphs = _graphs(scaled(raw, threshold.raw), source, nominal.seen, options.precision)
@@ -196,6 +123,7 @@ class _Draft:
     options: Options
     name: str
     memory_mb: int
+    seeing: Seeing | None
 
     def parts(
         self,
@@ -215,10 +143,12 @@ class _Draft:
             probes=probes,
             threshold=threshold.record,
             uninspected=picture(self.golden),
+            further={} if self.seeing is None else self.seeing.files,
         )
 
     def _manifest(self, parity: ParityTable | None) -> Manifest:
         source, options = self.source, self.options
+        made = {**tools("torch"), **source.tools}
         return manifest_of(
             self.golden,
             name=self.name,
@@ -232,7 +162,7 @@ class _Draft:
                 "parity": [] if parity is None else parity.to_json(),
             },
             tolerance_mm=TOLERANCE_MM,
-            tools={**tools("torch"), **source.tools},
+            tools=made,
             detector=source.detector,
             precision=options.precision,
             geometry=options.geometry,
@@ -240,6 +170,7 @@ class _Draft:
             probe_tolerance=PROBE_TOLERANCE[options.precision],
             **shape_fields(source.section),
             voxels=source.voxels,
+            **({} if self.seeing is None else self.seeing.fields(source.method, made)),
         )
 
 
@@ -284,8 +215,8 @@ def _found_threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Th
         return found
     graph = scaled(raw, found.raw)
     recipe = recipe_of(draft.parts(graph, found))
-    with closing(_engine(graph)) as engine:
-        scores = part_scores(options.good, recipe, engine, options.calibration)
+    with closing(_engine(graph)) as engine, opened(draft.seeing) as further:
+        scores = part_scores(options.good, recipe, engine, options.calibration, further)
     return found.raised_to(scores) if options.threshold is None else found.above(scores)
 
 
@@ -319,7 +250,8 @@ def _proven(
     scans = (options.scan, *options.good, *options.verify)
 
     def inspections(engine: Engine) -> Any:
-        return verdicts_of(scans, recipe, engine, options.calibration)
+        with opened(draft.seeing, isinstance(engine, SourceEngine)) as further:
+            return verdicts_of(scans, recipe, engine, options.calibration, further)
 
     samples, strange = compared(seen)
     return gate(draft.source, threshold.raw, graphs, samples, inspections, strange=strange)

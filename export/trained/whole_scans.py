@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -21,22 +22,33 @@ from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 
 THREADS = 2
+NONE: Mapping[str, Engine] = MappingProxyType({})
 
 
 def verdicts_of(
-    folders: Sequence[Path], recipe: Recipe, engine: Engine, calibration: Path | None = None
+    folders: Sequence[Path],
+    recipe: Recipe,
+    engine: Engine,
+    calibration: Path | None = None,
+    further: Mapping[str, Engine] = NONE,
 ) -> list[ScanVerdict]:
-    """What this engine makes of every scan; the engine stays open."""
-    return [_told(folder, _verdict(folder, recipe, engine, calibration)) for folder in folders]
+    """What this engine makes of every scan, beside further ones; the engines stay open."""
+    return [
+        _told(folder, _verdict(folder, recipe, engine, calibration, further)) for folder in folders
+    ]
 
 
 def part_scores(
-    folders: Sequence[Path], recipe: Recipe, engine: Engine, calibration: Path | None = None
+    folders: Sequence[Path],
+    recipe: Recipe,
+    engine: Engine,
+    calibration: Path | None = None,
+    further: Mapping[str, Engine] = NONE,
 ) -> dict[str, float]:
     """Part score of every good scan. Raises ScanError for one that proves nothing."""
     scores = {}
     for folder in folders:
-        verdict = _verdict(folder, recipe, engine, calibration)
+        verdict = _verdict(folder, recipe, engine, calibration, further)
         if verdict.outcome is Outcome.INDETERMINATE or verdict.score is None:
             words = "; ".join(note.detail for note in verdict.notes[:2])
             raise ScanError(f"{folder}: this good scan proves nothing: {words}")
@@ -44,9 +56,18 @@ def part_scores(
     return scores
 
 
-def _verdict(folder: Path, recipe: Recipe, engine: Engine, calibration: Path | None) -> Verdict:
+def _verdict(
+    folder: Path,
+    recipe: Recipe,
+    engine: Engine,
+    calibration: Path | None,
+    further: Mapping[str, Engine],
+) -> Verdict:
     scan = open_scan(folder, calibration)
-    lent = Inspector(recipe, scan.calibration, _Lent(engine), Limits(), THREADS, golden_too=True)
+    others = {name: _Lent(each) for name, each in further.items()}
+    lent = Inspector(
+        recipe, scan.calibration, _Lent(engine), Limits(), THREADS, further=others, golden_too=True
+    )
     with closing(lent) as inspector:
         return inspect_scan(scan, inspector)
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
 from voxgate.export.features.backbones.load import is_transformer
@@ -28,7 +27,7 @@ from voxgate.export.features.preprocessing import Fit
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px
 from voxgate.export.methods.cfm.model_file import METHOD, TrainedMappings, write_mappings
-from voxgate.export.methods.cfm.network import LAYERS
+from voxgate.export.methods.cfm.network import MappingNetwork
 from voxgate.export.progress import Progress
 from voxgate.export.training.loop import DEVICE, Losses, restore_states, states
 from voxgate.export.training.samples import held_back
@@ -48,24 +47,6 @@ class SeenView:
     shape: torch.Tensor
 
 
-class MappingNetwork(nn.Module):
-    """(n, given) -> (n, found): three linear layers, the middle as wide as the mean of both."""
-
-    def __init__(self, given: int, found: int) -> None:
-        super().__init__()
-        middle = (given + found) // 2
-        self.input = nn.Linear(given, middle)
-        self.projection = nn.Linear(middle, middle)
-        self.output = nn.Linear(middle, found)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        *inner, last = (getattr(self, name) for name in LAYERS)
-        for layer in inner:
-            features = functional.gelu(layer(features))
-        mapped: torch.Tensor = last(features)
-        return mapped
-
-
 class CfmLearner:
     """Picture to shape and shape to picture, one step a view."""
 
@@ -75,7 +56,7 @@ class CfmLearner:
         self.to_shape = MappingNetwork(picture, shape).to(DEVICE)
         self.to_picture = MappingNetwork(shape, picture).to(DEVICE)
         both = [*self.to_shape.parameters(), *self.to_picture.parameters()]
-        self.optimizer = torch.optim.Adam(both, RATE)
+        self.optimizer = torch.optim.Adam(both, RATE, fused=True)
 
     def epoch(self, number: int, rng: np.random.Generator) -> Losses:
         """One pass over the views in a new order."""

@@ -66,6 +66,10 @@ class Models:
     looking: frozenset[str]
     vigils: Mapping[str, Vigil]
 
+    def without(self, name: str) -> Models:
+        """Those that score views, where this one only sees for another."""
+        return replace(self, engines={n: e for n, e in self.engines.items() if n != name})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:

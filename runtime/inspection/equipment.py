@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain
@@ -19,13 +18,14 @@ from voxgate.runtime.comparison.register import register
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.comparison.surface_score import SCORE_MAX
 from voxgate.runtime.config.limits import Limits
-from voxgate.runtime.engines.engine import Engine, open_engine, open_further, score_map
+from voxgate.runtime.engines.engine import Engine, score_map
 from voxgate.runtime.engines.gpu_memory import taken
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
 from voxgate.runtime.engines.vigil import Vigil, looks
 from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.fusion.device import DeviceFusion
 from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Models, Plane
+from voxgate.runtime.fusion.together import SetFusion, of_each_view
 from voxgate.runtime.fusion.whole import Whole, WholeFusion
 from voxgate.runtime.geometry.brought import with_depth
 from voxgate.runtime.geometry.calibration import Calibration
@@ -38,9 +38,8 @@ from voxgate.runtime.inspection.witnesses import Hearing
 from voxgate.runtime.nouns import Note, Picture, Reason, View, ViewReport
 from voxgate.runtime.pixels.colour import by_channels
 from voxgate.runtime.pixels.reduce import reduced_view
-from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.contents import ReferenceView
-from voxgate.runtime.recipe.manifest import MODEL
+from voxgate.runtime.recipe.manifest import FEATURES, MODEL
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.carve import carve
@@ -95,7 +94,7 @@ class Equipment:
         with Crew(threads) as loading:
             golden = _expected_views(recipe, rays, loading)
         crew = Crew(threads)
-        whole, describe = None, ViewDescriber(manifest, rays, crew).describe
+        whole, describe = None, ViewDescriber(of_each_view(manifest), rays, crew).describe
         if manifest.voxels is not None:
             whole = Whole(manifest.voxels, rays, manifest.grid.table_z_mm)
             describe = whole.describe
@@ -154,7 +153,7 @@ class Equipment:
 
     @property
     def camera_px(self) -> tuple[int, int]:
-        """(height, width) of the pictures that arrive; the rays are of those that are inspected."""
+        """(height, width) of pictures that arrive; the rays are of those inspected."""
         return self.calibration.height_px, self.calibration.width_px
 
     def reduced(self, view: View) -> View:
@@ -164,10 +163,10 @@ class Equipment:
         return with_depth(reduced, self.rays, self.crew)
 
     def hearing(self, described: Mapping[int, Described]) -> Hearing:
-        """Of a part's views against each other; of none where no model has a say on one view, or
-        thresholds are not 1."""
-        heard = {} if self.whole is not None or self.recipe.zones is not None else described
-        return Hearing(heard, self.scores_of, self.rays)
+        """Of a part's views against each other; of none where no model has a say on one view alone,
+        or thresholds are not 1."""
+        mute = self.whole is not None or self.recipe.of_sets or self.recipe.zones is not None
+        return Hearing({} if mute else described, self.scores_of, self.rays)
 
     def scores_of(self, described: Described, picture: Picture) -> Plane:
         """(h, w) what the models say of a view if this were its picture. Raises EngineError."""
@@ -264,10 +263,13 @@ class Equipment:
     def on_host(self, kind: type[OnHost], volume: Volume, channels: Mapping[str, Volume]) -> OnHost:
         """Each view into the volume at once, on the CPU."""
         geometry = self.recipe.manifest.geometry
-        return kind(self.models, volume, self.rays, geometry, self.crew, self.watch, channels)
+        models = self.models.without(FEATURES) if self.recipe.of_sets else self.models
+        return kind(models, volume, self.rays, geometry, self.crew, self.watch, channels)
 
     def whole_last(self, views: HostFusion, volume: Volume) -> Fusion:
-        """With the word of a volume detector after all views, where the recipe has one."""
+        """With the word of a detector of the whole part after all views, where there is one."""
+        if self.recipe.of_sets:
+            return SetFusion(views, self.models, len(self.recipe.plan.views), self.watch)
         if self.whole is None:
             return views
         return WholeFusion(self.whole, views, self.models, volume, self.crew, self.watch)
@@ -279,28 +281,6 @@ class Equipment:
         )
 
 
-@contextmanager
-def open_engines(
-    recipe: Recipe,
-    calibration: Calibration,
-    backend: str,
-    threads: int,
-    plans: PlanCache | None,
-) -> Iterator[dict[str, Engine]]:
-    """Every model's engine by name, proven; none is left open when one of them, or what is built
-    around them, refuses. Raises RecipeError, EngineError or CalibrationError."""
-    recipe.check_calibration(calibration)  # before the seconds that a proof takes
-    recipe.check_detector()
-    with ExitStack() as undo:
-        first = open_engine(recipe, backend, threads, plans)
-        undo.callback(first.close)
-        further = open_further(recipe, backend, threads, plans, first)
-        for each in further.values():
-            undo.callback(each.close)
-        yield {MODEL: first, **further}
-        undo.pop_all()
-
-
 def _watched(recipe: Recipe, engines: Mapping[str, Engine]) -> Models:
     narrow = {each.name for each in recipe.manifest.detectors if each.narrow}
     if recipe.manifest.narrow:
@@ -309,7 +289,8 @@ def _watched(recipe: Recipe, engines: Mapping[str, Engine]) -> Models:
         name: Vigil(each, own.probes, own.manifest.probe_tolerance)
         for (name, each), own in zip(engines.items(), recipe.models, strict=True)
     }
-    looking = {name for name, each in engines.items() if looks(each.inputs)}
+    judging = [name for name in engines if not (recipe.of_sets and name == FEATURES)]
+    looking = {name for name in judging if looks(engines[name].inputs)}
     return Models(engines, frozenset(narrow), frozenset(looking), vigils)
 
 

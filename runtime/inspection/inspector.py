@@ -30,7 +30,8 @@ from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.inspection import doubts
 from voxgate.runtime.inspection.agreement import contradicted
 from voxgate.runtime.inspection.decide import Findings, verdict_on
-from voxgate.runtime.inspection.equipment import Equipment, open_engines
+from voxgate.runtime.inspection.equipment import Equipment
+from voxgate.runtime.inspection.open_engines import open_engines
 from voxgate.runtime.inspection.part import Part
 from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.inspection.witnesses import Heard

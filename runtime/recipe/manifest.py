@@ -38,6 +38,8 @@ UNINSPECTED_FILE = "not_inspected.png"
 """The golden views, with what is not inspected, or by its look alone, in colour: for people."""
 MODEL, GEOMETRY = "model", "geometry"
 """Channels of every recipe: its first model, and the deviation from the golden surface."""
+FEATURES, VIEWS = "features", "views"
+"""Where views are scored together: the further model that sees each, and the first one's input."""
 SMALLEST_VOXELS = 2.0  # across: what the volume resolves
 PICTURE_INPUTS = frozenset(("image", "reference", "pictures"))
 """What a graph may take in colour: of one channel or of three, as its own input says."""
@@ -178,8 +180,9 @@ class Manifest(_Section):
     version: Version
     part: Annotated[str, Field(min_length=1, max_length=1000)]
     method: Annotated[str, Field(min_length=1, max_length=64)]
-    detector: Literal["view", "volume", "scene"] = Field(
-        description="what it scores: a view, the part's voxels, or a scene of several parts"
+    detector: Literal["view", "volume", "scene", "set"] = Field(
+        description="what it scores: a view, the part's voxels, a scene of several parts, or each "
+        "view beside all others of the part"
     )
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     geometry: bool = Field(
@@ -275,7 +278,9 @@ class Manifest(_Section):
         volume = self.detector == "volume"
         if volume != (self.voxels is not None):
             raise ValueError(f"a {self.detector} detector {'needs' if volume else 'has no'} voxels")
-        dimensions = {"view": 4, "volume": 5}.get(self.detector)
+        if (self.detector == "set") != any(spec.name == VIEWS for spec in self.inputs):
+            raise ValueError(f"a set, and nothing else, takes the input {VIEWS}")
+        dimensions = {"view": 4, "set": 4, "volume": 5}.get(self.detector)
         _check_inputs(self, dimensions)
         return self
 
@@ -290,6 +295,8 @@ class Manifest(_Section):
         check_sections(self.cameras, self.calibration_digest)
         if self.detectors and self.detector == "volume":
             raise ValueError("further detectors stand beside a view detector, not volume")
+        if self.detector == "set" and [each.name for each in self.detectors] != [FEATURES]:
+            raise ValueError(f"a set needs one further model, called {FEATURES}")
         names = [each.name for each in self.detectors]
         if len(set(names)) < len(names):
             raise ValueError(f"detectors need names of their own, got {', '.join(names)}")

@@ -48,12 +48,10 @@ from voxgate.runtime.recipe.manifest import (
 )
 from voxgate.runtime.recipe.scorer import Scorer, read_scorer
 from voxgate.runtime.recipe.signature import ANYBODY, Signature, Trust, verified
+from voxgate.runtime.recipe.size import check_size
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.recipe.zones import Zones, read_zones
 from voxgate.runtime.volume.grid import GridSpec
-
-PICTURES = ("image", "reference", "gloss", "depth_mm", "score")
-"""Tensors of the size of the pictures that are inspected."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +105,11 @@ class Recipe:
         return self.manifest.detector == "scene"
 
     @property
+    def of_sets(self) -> bool:
+        """Whether it scores each view beside all others of the part."""
+        return self.manifest.detector == "set"
+
+    @property
     def label(self) -> str:
         """`name/version`, as robots and people call it."""
         return f"{self.manifest.name}/{self.manifest.version}"
@@ -149,7 +152,8 @@ class Recipe:
     def channels(self) -> tuple[str, ...]:
         """Whoever can have a volume of its own, for a classifier to hear."""
         shape = (GEOMETRY,) if self.manifest.geometry and self.reference else ()
-        return (MODEL, *shape, *(each.section.name for each in self.further))
+        further = () if self.of_sets else self.further
+        return (MODEL, *shape, *(each.section.name for each in further))
 
     @property
     def models(self) -> tuple[Recipe, ...]:
@@ -253,17 +257,8 @@ class Recipe:
             )
         worked = calibration.reduced(self.manifest.block_px)
         size = (worked.height_px, worked.width_px)
-        for each in () if self.of_trays else self.models:
-            for tensor in (*each.manifest.inputs, each.manifest.output):
-                if (
-                    tensor.name in PICTURES
-                    and self.manifest.voxels is None
-                    and tensor.shape[2:] != size
-                ):
-                    raise RecipeError(
-                        f"recipe {each.model_label}: {tensor} does not fit the camera's pictures, "
-                        f"inspected at {size}: export it again for this camera"
-                    )
+        for each in () if self.of_trays or self.manifest.voxels is not None else self.models:
+            check_size(each.model_label, each.manifest, size)
 
 
 def _alone(first: Recipe, detector: Detector) -> Recipe:

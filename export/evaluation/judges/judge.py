@@ -48,6 +48,11 @@ def judge_for(
         return SceneJudge(source, settings)
     if dataset.kind == "volume":
         return VolumeJudge(source, settings, rules)
+    if source.of_sets:
+        raise RecipeError(
+            f"recipe {source.label} scores each view beside all others of a part, a picture of "
+            f"{dataset.folder} stands alone: choose a method that scores views"
+        )
     if source.manifest.detector == "volume":
         return VoxelPictureJudge(source, settings)
     return PictureJudge(source, settings, golden and Whereabouts.of(golden, source))

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 
 LAYERS = ("input", "projection", "output")  # of a mapping, in every published form
 LEAST_NORM = 1e-12  # torch.nn.functional.normalize's
+
+
+class MappingNetwork(nn.Module):
+    """(n, given) -> (n, found): three linear layers, the middle as wide as the mean of both."""
+
+    def __init__(self, given: int, found: int) -> None:
+        super().__init__()
+        middle = (given + found) // 2
+        self.input = nn.Linear(given, middle)
+        self.projection = nn.Linear(middle, middle)
+        self.output = nn.Linear(middle, found)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        *inner, last = (getattr(self, name) for name in LAYERS)
+        for layer in inner:
+            features = functional.gelu(layer(features))
+        mapped: torch.Tensor = last(features)
+        return mapped
 
 
 class CfmNetwork(nn.Module):

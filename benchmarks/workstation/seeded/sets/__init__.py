@@ -1,0 +1,1 @@
+"""Seeded models of the methods that score views together."""

@@ -1,0 +1,1 @@
+"""ModMap: crossmodal mapping between all pairs of views, its two graphs, its trained file."""
