@@ -5,10 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context
 from threading import Thread
 
 PERIOD_S = 0.5  # of the maintenance page's scripts
@@ -19,13 +20,12 @@ NICE = 10  # their machines are others
 @contextmanager
 def viewers(port: int, operators: int, keepers: int) -> Iterator[None]:
     """So many at the operator's screen and at the maintenance page, in a process of their own."""
-    process = get_context("spawn").Process(target=_look, args=(port, operators, keepers))
-    process.start()
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.join()
+    words = (str(each) for each in (port, operators, keepers))
+    with subprocess.Popen([sys.executable, "-m", __name__, *words]) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 def _look(port: int, operators: int, keepers: int) -> None:
@@ -59,3 +59,7 @@ def _got(connection: http.client.HTTPConnection, path: str) -> bytes:
     connection.request("GET", path)
     with connection.getresponse() as answer:
         return answer.read()
+
+
+if __name__ == "__main__":
+    _look(*map(int, sys.argv[1:]))
