@@ -60,3 +60,20 @@ def test_a_spike_is_a_patch() -> None:
     size[5:7, 5:7, 5:7] = 2.0
     assert patch(size) == 2.0
     assert patch(np.where(size > 2, size, 0)) == 0.0
+
+
+@pytest.mark.parametrize("voxels", [4, 8])
+def test_the_worst_patch_of_a_whole_grid_is_another(voxels: int) -> None:
+    """By the pieces that are left at every height."""
+    size = np.random.default_rng(3).random((18, 18, 18)).astype(np.float32)
+    heights = np.sort(size.ravel())[::-1]
+    pieces = (ndimage.label(size >= height, np.ones((3, 3, 3)))[0] for height in heights)
+    counts = (np.bincount(piece.ravel())[1:].max() for piece in pieces)
+    expected = next(h for h, n in zip(heights, counts, strict=True) if n >= voxels)
+    assert patch(size, voxels) == pytest.approx(float(expected))
+
+
+def test_thousands_of_spikes_hide_what_hangs_together() -> None:
+    size = np.full((31, 31, 31), 0.5, np.float32)
+    size[::2, ::2, ::2] = 5.0  # none touches another
+    assert patch(size) == 0.5
