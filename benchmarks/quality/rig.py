@@ -37,7 +37,7 @@ from voxgate.runtime.scans.placed import views_of
 RIG_VARIABLE = "VOXGATE_RIG"
 APART_MOST = 0.02  # of V-AUPRO@1%
 MOVED_MM = 0.5
-REPEATS = 10
+REPEATS = 60  # a busy machine leaves some of them alone
 AUPRO = "V-AUPRO@1%"
 
 
