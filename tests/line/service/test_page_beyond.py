@@ -30,7 +30,9 @@ EVIL = "<img src=x onerror=document.title='owned'>"
 EVERYTHING = {
     Role.OPERATOR: ("/", "/stream", "/me", "/jobs/job-1", "/api/jobs/job-1"),
     Role.QUALITY: ("/quality", "/api/jobs", "/api/scores"),
-    Role.MAINTENANCE: ("/maintenance", "/api/state", "/api/calibration", "/api/last"),
+    Role.MAINTENANCE: (
+        *("/maintenance", "/api/state", "/api/pictures", "/api/calibration", "/api/last"),
+    ),
 }
 
 
@@ -47,7 +49,11 @@ def cell(certificate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for role in Role:
         put_account(folder / "accounts", role.value, role, PASSWORD)
     tls = {"certificate": str(certificate), "key": str(certificate.with_name("key.pem"))}
-    made = write_cell(folder, page={"host": "127.0.0.1", "tls": tls, "accounts": "accounts"})
+    made = write_cell(
+        folder,
+        page={"host": "127.0.0.1", "tls": tls, "accounts": "accounts"},
+        sockets={"pictures": f"ipc://{folder}/pictures"},
+    )
     journal = Journal(folder / "journal.sqlite")
     journal.open_job(record("job-1"))
     why = (ReasonMessage(reason=Reason.POSE_GAP, detail=EVIL),)
