@@ -33,8 +33,8 @@ def compiler() -> str | None:
 def build(folder: Path, extra: Sequence[str] = ()) -> Path:
     """The producer in `folder`, compiled unless the same sources were by the same compiler.
 
-    Returns the absolute path of the .cti. Raises VoxGateError without a compiler, or with the
-    compiler's first line.
+    Returns the absolute path of the .cti. Raises VoxGateError without a compiler, with its first
+    line of complaint, or when it takes too long.
     """
     found = compiler()
     if found is None:
@@ -47,14 +47,16 @@ def build(folder: Path, extra: Sequence[str] = ()) -> Path:
     unfinished = made.with_name(f"{NAME}.{os.getpid()}")
     sources = sorted(file.name for file in SOURCES.glob("*.c"))
     # in the sources' folder: the descriptions are embedded by name
-    done = subprocess.run(
-        [found, *flags, *sources, "-o", str(unfinished), *LIBRARIES],
-        cwd=SOURCES,
-        capture_output=True,
-        text=True,
-        timeout=BUILD_S,
-        check=False,
-    )
+    command = [found, *flags, *sources, "-o", str(unfinished), *LIBRARIES]
+    try:
+        done = subprocess.run(
+            command, cwd=SOURCES, capture_output=True, text=True, timeout=BUILD_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise VoxGateError(
+            f"{found} took more than {BUILD_S:g} s to compile the producer: is this machine busy? "
+            "try again, or set CC to another compiler"
+        ) from error
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
         raise VoxGateError(f"{found} cannot compile the producer: {lines[0][:300]}")
