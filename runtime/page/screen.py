@@ -14,7 +14,7 @@ from enum import Enum
 from voxgate.runtime.remote.client import Said
 from voxgate.runtime.remote.history import PastJob
 from voxgate.runtime.wire.fields import State
-from voxgate.runtime.wire.published import HeartbeatMessage
+from voxgate.runtime.wire.published import MISSED_HEARTBEATS, HeartbeatMessage
 from voxgate.runtime.wire.verdict import VerdictMessage
 
 STRIP = 12  # parts
@@ -44,7 +44,8 @@ class Decided:
 @dataclass(frozen=True, slots=True)
 class Screen:
     """One moment. reason: why it is not PASS, "" where there is nothing to say; why: the box's own
-    words about it."""
+    words about it. patience_ms: without another one for so long nothing of it is known any more.
+    """
 
     light: Light = Light.SILENT
     part: str = ""
@@ -54,6 +55,7 @@ class Screen:
     recipe: str = ""
     is_simulated: bool = False
     strip: tuple[Decided, ...] = ()
+    patience_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -93,7 +95,13 @@ class Watcher:
         beat, strip = self._beat, tuple(self._strip)
         if beat is None:
             return Screen(strip=strip)
-        known = Screen(Light.WAITING, "", "", "", "", beat.recipe or "", beat.is_simulated, strip)
+        known = Screen(
+            Light.WAITING,
+            recipe=beat.recipe or "",
+            is_simulated=beat.is_simulated,
+            strip=strip,
+            patience_ms=MISSED_HEARTBEATS * beat.heartbeat_ms,
+        )
         if beat.state is State.EXECUTING and self._verdict is None:
             return replace(known, light=Light.SCANNING, job_id=beat.job_id or "")
         if beat.state not in (State.READY, State.EXECUTING):

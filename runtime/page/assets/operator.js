@@ -66,8 +66,9 @@ async function ended() {
 function heard(event) {
   beats += 1;
   clearTimeout(timer);
-  timer = setTimeout(lost, SILENCE_MS);
-  show(JSON.parse(event.data));
+  const screen = JSON.parse(event.data);
+  timer = setTimeout(lost, Math.max(SILENCE_MS, screen.patience_ms)); // a slow heart is no silence
+  show(screen);
 }
 
 async function begin() {

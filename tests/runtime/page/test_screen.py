@@ -47,6 +47,12 @@ def test_a_pass_is_green_for_the_next_part(passed: Watcher) -> None:
     assert passed.hear(beat(State.READY)).light is Light.WAITING, "its verdict did not come here"
 
 
+def test_a_box_whose_heart_beats_slowly_is_silent_between_two_beats() -> None:
+    screen = Watcher("c").hear(beat(State.READY, heartbeat_ms=10_000))
+    assert screen.patience_ms == 30_000
+    assert Watcher("c").screen().patience_ms == 0
+
+
 def test_a_heartbeat_from_before_the_verdict_hides_it(passed: Watcher) -> None:
     assert passed.hear(beat(State.EXECUTING, "j1")).light is Light.PASS
 
