@@ -16,6 +16,7 @@ from voxgate.export.packing.cameras import of_each_camera
 from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.nouns import Reason
 from voxgate.runtime.offline.replay import replay_file
+from voxgate.runtime.wire.fields import State
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
@@ -89,6 +90,37 @@ def test_a_camera_that_died_passes_or_has_no_name(part: Path, cell: VirtualCell)
     assert report.verdict is not None
     missed = [said.detail for said in report.verdict.reasons if said.reason is Reason.MISSING_VIEW]
     assert any("camera right" in detail for detail in missed), missed
+
+
+@pytest.mark.nightly  # by day, of a recorded part: test_cell_inspector.py
+def test_exchanged_cables_of_two_cameras_pass(part: Path, box: Box) -> None:
+    own = wires_from_config(box.config)
+    left, right = own.further
+    crossed = (left._replace(frames=right.frames), right._replace(frames=left.frames))
+    with VirtualCell(replace(own, further=crossed)) as exchanged:
+        wait_until_ready(box, exchanged)
+        report = play_in_time(exchanged, part / "good", speed=SPEED)
+    assert report.outcome == "INDETERMINATE"
+    assert not report.may_pass
+    assert report.verdict is not None
+    said = [(each.reason.value, each.detail) for each in report.verdict.reasons]
+    assert any("camera left" in detail for reason, detail in said if reason == "frame_invalid"), (
+        said
+    )
+
+
+@pytest.mark.nightly
+def test_a_cell_whose_calibrations_were_exchanged_serves(part: Path) -> None:
+    own = part / "golden/cameras"
+    swapped = dict(zip(FURTHER, reversed(FURTHER), strict=True))
+    started = Box.start(
+        *(part / "swapped", own / "cam0/calibration.json", part / "recipes", "boxes/1"),
+        further={name: own / other / "calibration.json" for name, other in swapped.items()},
+    )
+    with started as box:
+        virtual.wait_until(lambda: "were they swapped" in box.last_words(), PATIENCE_S)
+        with VirtualCell(wires_from_config(box.config)) as cell:
+            assert cell.state().state is not State.READY
 
 
 @pytest.mark.nightly
