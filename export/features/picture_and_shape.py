@@ -107,7 +107,11 @@ def picture_and_shape(
     golden: Golden, eye: Eye, shape: Shape, fpfh: FpfhSection, points: PointSense | None = None
 ) -> PictureAndShape:
     """Both senses of an open eye. fpfh, points: how the shape is described, where it is one."""
-    section = {"fpfh": fpfh, "depth": None, "point-mae": points and points.section}[shape]
+    of_points = None if points is None else points.section
+    sections: dict[Shape, ShapeSection | None] = {
+        "fpfh": fpfh, "depth": None, "point-mae": of_points,
+    }  # fmt: skip
+    section = sections[shape]
     kinds: tuple[Kind, Kind] = ("image", KIND_OF[shape])
     inputs = spec(INPUT_OF["image"], golden, section), spec(INPUT_OF[kinds[1]], golden, section)
     seen = PictureFeatures(eye, "image").eval()

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.descriptors.fpfh import CHANNELS, fpfh
+from voxgate.runtime.descriptors.fpfh import fpfh
+from voxgate.runtime.descriptors.fpfh_kernels import CHANNELS
 from voxgate.runtime.descriptors.point_groups import point_groups
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap

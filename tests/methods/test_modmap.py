@@ -30,7 +30,7 @@ from voxgate.runtime.cli import app
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.inspection.inspector import Inspector
-from voxgate.runtime.nouns import Outcome, Reason, Verdict
+from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
@@ -73,7 +73,8 @@ def test_the_map_of_a_view_is_not_the_published_one(small_golden: Golden, tmp_pa
     views = np.stack([sees.run([RAW], shown)[0][0, 0] for shown in given])[None]
     network = load_tokens(SMALL_VIT, tmp_path / "w.pth", (SIDE, SIDE))
     near, far = golden_range_mm(small_golden)
-    pictures, depths = [], []
+    pictures: list[np.ndarray] = []
+    depths: list[np.ndarray] = []
     for shown in given:
         depth = shown["depth_mm"][0, 0].astype(np.float64)
         scaled = np.clip((depth - near) / (far - near), 0, 1) * (depth > 0)
@@ -173,7 +174,7 @@ def test_a_trained_modmap_is_served_by_fewer_views(small_scans: Path, tmp_path: 
 
 def verdict_of(recipe: Recipe, scan: Scan, leave_out: int | None) -> Verdict:
     with closing(Inspector.open(recipe, scan.calibration, Limits())) as inspector:
-        arrivals = list(views_of(scan, DEFAULTS.max_gap_ns, 1.0))
+        arrivals = [v for v in views_of(scan, DEFAULTS.max_gap_ns, 1.0) if isinstance(v, View)]
         return inspector.inspect(a for number, a in enumerate(arrivals) if number != leave_out)
 
 

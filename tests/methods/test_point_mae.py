@@ -104,7 +104,7 @@ def test_a_published_mapping_to_point_mae_says_something_else(
     weights, points = save_backbone(SMALL_VIT, tmp_path / "w.pth"), save_points(tmp_path)
     there, back = save_pair(tmp_path, 192, 1152)
     padded = form == "one checkpoint"
-    files = (
+    files: dict[str, Any] = (
         {"checkpoint": save_checkpoint(tmp_path, 192, 1152)}
         if padded
         else {"picture_to_shape": there, "shape_to_picture": back}

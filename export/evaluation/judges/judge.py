@@ -55,4 +55,5 @@ def judge_for(
         )
     if source.manifest.detector == "volume":
         return VoxelPictureJudge(source, settings)
-    return PictureJudge(source, settings, golden and Whereabouts.of(golden, source))
+    whereabouts = None if golden is None else Whereabouts.of(golden, source)
+    return PictureJudge(source, settings, whereabouts)

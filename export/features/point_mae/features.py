@@ -141,5 +141,6 @@ def _enlarged(patches: int, cells: int, padded: bool) -> Matrix:
 def _means_of_three(n: int) -> Matrix:
     """(n, n): a third of each and of its neighbours; beside the border there are zeros."""
     ones = np.ones(n, np.float32)
-    found: Matrix = np.diag(ones) + np.diag(ones[1:], 1) + np.diag(ones[1:], -1)
-    return found / np.float32(POOL)
+    summed = np.diag(ones) + np.diag(ones[1:], 1) + np.diag(ones[1:], -1)
+    found: Matrix = summed / np.float32(POOL)
+    return found

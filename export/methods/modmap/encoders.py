@@ -44,7 +44,9 @@ class Encoders:
                 f"the picture's encoder sees {seen[0].grid} patches, the depth's {seen[1].grid}: "
                 "choose --input-px and --depth-px so that they are as many"
             )
-        return ViewFeatures(*seen).eval()
+        features = ViewFeatures(*seen)
+        features.eval()
+        return features
 
 
 def read_encoder(backbone: str, weights: Path, input_px: int) -> Encoder:

@@ -235,7 +235,8 @@ def turned(image: Tensor, angle_deg: float) -> Tensor:
     height, width = planes.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, 1.0)
     found = cv2.warpAffine(planes, matrix, (width, height), borderMode=cv2.BORDER_DEFAULT)
-    return np.asarray(found).reshape(height, width, -1).transpose(2, 0, 1)[None]
+    planes_first: Tensor = np.asarray(found).reshape(height, width, -1).transpose(2, 0, 1)[None]
+    return planes_first
 
 
 def _unit(tokens: Bank) -> Bank:

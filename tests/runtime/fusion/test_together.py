@@ -74,7 +74,7 @@ class BesideEngine:
         score = np.zeros((1, 1, *SIZE), np.float32)
         score[0, 0, 0, 0] = 0.25 + view / 1000  # the same everywhere, or in two views, is a doubt
         if view == self.odd:
-            score[inputs["depth_mm"] > 0] = 2.0
+            score[np.asarray(inputs["depth_mm"], np.float32) > 0] = 2.0
         return score
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ def test_the_part_before_is_seen_beside_this_one(recipe: Recipe) -> None:
     further = {"features": features}
     inspector = Inspector(recipe, scan.calibration, beside, Limits(), further=further)
     try:
-        arrivals = list(views_of(scan, DEFAULTS.max_gap_ns, 1.0))
+        arrivals = [v for v in views_of(scan, DEFAULTS.max_gap_ns, 1.0) if isinstance(v, View)]
         inspector.inspect(arrivals[:5])
         assert not beside.asked
         inspector.inspect(arrivals)

@@ -43,7 +43,7 @@ def test_a_picture_is_compared_with_the_golden_part_from_elsewhere(golden: Golde
     drawn, plain = given["reference"][0, 0], golden.views[2].image
     part, _ = part_points(other, golden.rays, golden.table_z_mm + 5.0)
 
-    def apart(reference: np.ndarray) -> float:  # type: ignore[type-arg]
+    def apart(reference: np.ndarray) -> float:
         return float(np.abs(reference[part].astype(float) - other.image[part]).mean())
 
     assert apart(drawn) < apart(plain)  # it stood a little elsewhere: drawn from there it fits
