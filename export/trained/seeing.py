@@ -14,6 +14,7 @@ from voxgate.export.graph.tracing import raw_as_score, trace
 from voxgate.export.packing.package import as_npz, probe_arrays
 from voxgate.export.packing.recipe_parts import probes_of
 from voxgate.export.source import Source
+from voxgate.export.trained.budget import check_memory
 from voxgate.export.trained.parity import LIMITS, SourceEngine
 from voxgate.export.trained.samples import Sample
 from voxgate.runtime.engines.engine import Engine, deviation, raw_scores
@@ -59,12 +60,15 @@ class Seeing:
             yield {FEATURES: engine}
 
 
-def seeing_of(source: Source, samples: Sequence[Sample], check: GraphCheck) -> Seeing | None:
-    """None where `source` scores no set. samples: of one run. Raises EngineError where graph and
-    model differ, or TensorRT does not build it."""
+def seeing_of(
+    source: Source, samples: Sequence[Sample], check: GraphCheck, most_mb: int
+) -> Seeing | None:
+    """None where `source` scores no set. samples: of one run; most_mb: of a GPU's memory. Raises
+    EngineError where graph and model differ, or TensorRT does not build it."""
     if source.seeing is None:
         return None
     graph = raw_as_score(trace(source.seeing))
+    check_memory(graph, source.seeing.method, source.seeing.input_px, most_mb)
     check(graph, source.seeing.method)
     content = graph.SerializeToString()
     with closing(open_cpu(content, THREADS)) as engine:

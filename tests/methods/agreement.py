@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> 
 
 
 def built_by_tensorrt(folder: Path) -> None:
-    """The recipe's graph, and its reductions, by the real builder: no GPU is needed.
+    """The recipe's graphs, and the first one's reductions, by the real builder: no GPU is needed.
 
     FP32 for two kinds of card, each reduced one for one of them.
     """
@@ -56,8 +57,8 @@ def built_by_tensorrt(folder: Path) -> None:
     recipe = Recipe.load(folder)
     graph, samples = onnx.load_from_string(recipe.model), [p.inputs for p in recipe.probes]
     oldest, newest = CARDS
-    for sm in CARDS:
-        builds(graph, f"{folder.name} fp32", sm)
+    for sm, model in product(CARDS, recipe.models):
+        builds(onnx.load_from_string(model.model), f"{folder.name} {model.model_name} fp32", sm)
     builds(to_half(graph, samples=samples), f"{folder.name} fp16", oldest)
     if _quantised(graph, ()):  # volumes stay float: the export refuses INT8 for them
         builds(quantized(graph, samples), f"{folder.name} int8", newest)

@@ -43,6 +43,28 @@ def cases(folder: Path, scan: Path) -> list[Case]:
         Case("cfm depth", (*tiny, *_pair(folder, 192, 192))),
         Case("cfm anomalib", (*tiny, "--checkpoint", str(save_checkpoint(folder, 192, 192)))),
         Case(
+            "cfm DINO B/8 + Point-MAE",
+            (
+                "cfm",
+                "--backbone",
+                "dino_vitb8",
+                "--weights",
+                str(_dino(folder)),
+                "--input-px",
+                "224",
+                "--shape",
+                "point-mae",
+                "--cells",
+                "28",
+                *at(1.5),
+                "--points-weights",
+                str(save_points(folder)),
+                *_pair(folder, 768, POINT_MAE),
+            ),
+            small=False,
+            source="CVLAB's two mappings, or anomalib's; DINO's and Point-MAE's weights",
+        ),
+        Case(
             "cfm DINOv2 B/14 + depth",
             (
                 "cfm",
@@ -57,6 +79,10 @@ def cases(folder: Path, scan: Path) -> list[Case]:
             source="two mappings, or anomalib's; backbone weights",
         ),
     ]
+
+
+def _dino(folder: Path) -> Path:
+    return save_backbone("vit_base_patch8_224.dino", folder / "dino.pth")
 
 
 def save_points(folder: Path) -> Path:

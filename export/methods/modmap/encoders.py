@@ -96,6 +96,7 @@ def view_source(golden: Golden, encoders: Encoders) -> tuple[Source, Size, int]:
         provenance={},
         keep_float32=("picture.picture", "shape.picture"),
         tools=versions("timm"),
+        input_px=encoders.picture.input_px,
     )
     with torch.no_grad():
         width = int(network.picture(torch.zeros(source.inputs[0].shape)).shape[1])
