@@ -90,7 +90,8 @@ def cell(containers: Containers, disk: Path) -> Iterator[Containers]:
     for path in (state, *config.rglob("*"), config, *recipes.rglob("*"), recipes):
         os.chown(path, VOXGATE, VOXGATE)
     words = ("env", "NETWORK=none", PLACE / "run", config, recipes, state)
-    containers.run(*words, "--detach", f"--volume={BRACKET}:/srv/bracket:ro")
+    own = ("--ulimit=nproc=4096:4096", f"--volume={BRACKET}:/srv/bracket:ro")
+    containers.run(*words, "--detach", *own)
     try:
         until(lambda: within(containers, "voxgate", "status").returncode == 0, "READY", UP_S)
         yield containers
@@ -107,16 +108,7 @@ def played(containers: Containers, part: str) -> str:
     """The outcome of a part of the example; again where this machine stalled the clocks."""
     verdict = {"outcome": ""}
     for _ in range(TRIES):
-        told = within(
-            containers,
-            "voxgate",
-            "play",
-            f"/srv/bracket/{part}",
-            *("-c", CELL),
-            "--speed",
-            "2",
-            "--json",
-        )
+        told = within(containers, "voxgate", "play", f"/srv/bracket/{part}", "-c", CELL, "--json")
         assert told.stdout, told.stderr
         verdict = json.loads(told.stdout)
         if not CLOCK_REASONS & {note["reason"] for note in verdict["reasons"]}:

@@ -25,7 +25,6 @@ events_logger = "file"
 [containers]
 cgroups = "disabled"
 log_driver = "k8s-file"
-default_ulimits = ["nproc=4096:4096"]
 """
 STORAGE = '[storage]\ndriver = "overlay"\ngraphroot = "{0}/store"\nrunroot = "{0}/run"\n'
 POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}\n'
