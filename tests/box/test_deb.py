@@ -339,9 +339,9 @@ def _until_active(machine: Machine, unit: str = "voxgate") -> None:
 
 
 def _written(machine: Machine) -> str:
-    """What a person wrote, by its content, owner and rights."""
+    """Every file that a person wrote, by its content, owner and rights."""
     script = (
-        f"find {ETC} -printf '%p %M %u %g\\n' | sort; find {ETC} -type f | sort | xargs sha256sum"
+        f"find {ETC} -type f | sort | xargs ls -ln; find {ETC} -type f | sort | xargs sha256sum"
     )
     return machine.says("sh", "-c", script)
 

@@ -65,7 +65,8 @@ def later(package: Path, folder: Path, version: str) -> Path:
     said = re.sub(r"^Version: .*", f"Version: {version}", control.read_text("utf-8"), flags=re.M)
     control.write_text(said, "utf-8")
     (own,) = root.glob("usr/lib/voxgate/lib/python3.*/site-packages/voxgate/__init__.py")
-    own.write_text(f'"""VoxGate."""\n\n__version__ = "{version}"\n', "utf-8")
+    text = own.read_text("utf-8")
+    own.write_text(re.sub(r"__version__ = .*", f'__version__ = "{version}"', text), "utf-8")
     made = folder / f"voxgate_{version}_amd64.deb"
     command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(root), str(made)]
     subprocess.run(command, check=True, capture_output=True)
