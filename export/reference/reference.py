@@ -98,10 +98,10 @@ class Detector:
     full_scale: float
     probes: tuple[Probe, ...]
 
-    @property
-    def tolerance_mm(self) -> float:
-        """Deviation that scores 1.0: the usual one, or what this sensor's noise demands."""
-        return TOLERANCE_MM * max(1.0, self.scores.expected_deviation)
+    def tolerance_mm(self, rendered: bool) -> float:
+        """Deviation that scores 1.0: the usual one, or what this sensor's noise demands; steps at
+        which the views of a rendering differ say nothing of a sensor."""
+        return TOLERANCE_MM if rendered else TOLERANCE_MM * max(1.0, self.scores.expected_deviation)
 
 
 def export_reference_recipe(
@@ -193,7 +193,7 @@ def build_parts(
     detector = _detector(golden, expected, flicker, model_of, full_scale, bar)
     manifest = _manifest(golden, detector, name, version, backbone, rendered, smallest_mm)
     judged = {"unmeasured_mm2": round(unmeasured_mm2(golden), 1)}
-    record = detector.scores.record(detector.full_scale, detector.tolerance_mm)
+    record = detector.scores.record(detector.full_scale, detector.tolerance_mm(rendered))
     return RecipeParts(
         manifest=manifest,
         model=detector.model,
@@ -321,7 +321,7 @@ def _manifest(
         provenance={"backbone": None if backbone is None else _described(backbone)},
         inputs=tuple(spec(name, golden) for name in detector.inputs),
         output=TensorSpec(name="score", dtype="float32", shape=(1, 1, *golden.rays.x.shape)),
-        tolerance_mm=detector.tolerance_mm,
+        tolerance_mm=detector.tolerance_mm(rendered),
         rendered=rendered,
         smallest_mm=smallest_mm,
     )

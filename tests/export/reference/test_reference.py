@@ -13,9 +13,9 @@ from tests.kits.repository import ROOT
 from voxgate.export.golden.disturbance import SHIFT_MM, TURN_DEG, placement, seen_again
 from voxgate.export.golden.gloss import gloss
 from voxgate.export.golden.golden import SURE_HITS, Golden, load_golden
-from voxgate.export.golden.seen_again import FALSE_REJECTS, part_quantile
+from voxgate.export.golden.seen_again import FALSE_REJECTS, NominalScores, part_quantile
 from voxgate.export.reference.filter_bank import FULL_SCALE
-from voxgate.export.reference.reference import export_reference_recipe
+from voxgate.export.reference.reference import Detector, export_reference_recipe
 from voxgate.runtime.comparison.expected import expect
 from voxgate.runtime.engines.engine import open_engine
 from voxgate.runtime.errors import RecipeError, ScanError
@@ -85,6 +85,16 @@ def test_nominal_scores_stay_below_the_threshold(exported: Exported) -> None:
     assert len(threshold["left_out"]["geometry"]) == VIEWS
     assert min(threshold["left_out"]["geometry"]) > 0  # each is held against something
     assert threshold["cannot_prove"]
+
+
+@pytest.mark.parametrize(("rendered", "tolerance_mm"), [(False, 0.6), (True, 0.3)])
+def test_steps_of_a_rendering_loosen_what_a_real_part_is_held_by(
+    rendered: bool, tolerance_mm: float
+) -> None:
+    quiet, noisy = np.full(12, 0.1), np.full(12, 1.9)
+    scores = NominalScores(quiet, quiet, noisy, views=12)
+    found = Detector(b"", (), scores, 1.0, ()).tolerance_mm(rendered)
+    assert found == pytest.approx(tolerance_mm, rel=0.15)
 
 
 def test_the_summary_is_json(exported: Exported) -> None:
