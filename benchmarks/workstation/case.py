@@ -11,6 +11,8 @@ MODULES = (
     "fastflow",
     "supersimplenet",
     "tokens.dinomaly",
+    "tokens.inp_former",
+    "uninet",
     "tokens.anomaly_dino",
     "padim",
     "btf",

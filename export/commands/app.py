@@ -16,9 +16,11 @@ from voxgate.export.commands.methods.efficientad import efficientad
 from voxgate.export.commands.methods.from_anomalib import (
     dinomaly,
     fastflow,
+    inp_former,
     padim,
     reverse_distillation,
     supersimplenet,
+    uninet,
 )
 from voxgate.export.commands.methods.m3dm import m3dm
 from voxgate.export.commands.methods.modmap import modmap
@@ -40,6 +42,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "fastflow": fastflow,
     "supersimplenet": supersimplenet,
     "dinomaly": dinomaly,
+    "inp-former": inp_former,
+    "uninet": uninet,
     "anomaly-dino": anomaly_dino,
     "padim": padim,
     "btf": btf,

@@ -15,6 +15,9 @@ from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
 
 
+BY_NIGHT = ("uninet",)
+
+
 def is_quick(case: Case) -> bool:
     return case.small and not case.slow
 
@@ -24,6 +27,8 @@ def is_quick(case: Case) -> bool:
 def test_a_recipes_verdicts_are_the_source_models(
     module: str, small_scans: Path, tmp_path: Path
 ) -> None:
+    if module in BY_NIGHT:
+        pytest.skip("its smallest model takes minutes: the night has it")
     seeded = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}")
     cases = getattr(seeded, "small_cases", seeded.cases)
     quick: list[Case] = [c for c in cases(tmp_path, small_scans / "golden") if is_quick(c)]

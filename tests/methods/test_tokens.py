@@ -14,7 +14,7 @@ from timm.models import vision_transformer
 
 from tests.methods.agreement import agree, refused
 from voxgate.benchmarks.workstation.seeded import patchcore
-from voxgate.benchmarks.workstation.seeded.tokens import anomaly_dino, dinomaly
+from voxgate.benchmarks.workstation.seeded.tokens import anomaly_dino, dinomaly, inp_former
 from voxgate.benchmarks.workstation.seeded.tokens.small_dino import WITH_REGISTERS
 from voxgate.export.features.anomalib_checkpoint import anomalib_checkpoint
 from voxgate.export.features.bank import BankOptions
@@ -27,6 +27,7 @@ from voxgate.export.methods.tokens.anomaly_dino import (
 from voxgate.export.methods.tokens.dinomaly import load_dinomaly
 from voxgate.export.methods.tokens.encoder import as_in_anomalib, placed, shallow
 from voxgate.export.methods.tokens.foreground import Foreground, published_foreground
+from voxgate.export.methods.tokens.inp_former import load_inp_former
 from voxgate.export.methods.tokens.whole_picture import WholePicture
 from voxgate.export.progress import silent
 from voxgate.runtime.errors import EngineError
@@ -134,10 +135,9 @@ def test_turned_views_are_not_remembered(small_golden: Golden, tmp_path: Path) -
 
 def test_another_models_checkpoint_is_taken(small_scans: Path, tmp_path: Path) -> None:
     other = Path(patchcore.cases(tmp_path, small_scans / "golden")[0].arguments[2])
-    for method, words in (("dinomaly", "lacks"), ("anomaly-dino", "lacks")):
+    for method in ("dinomaly", "inp-former", "uninet", "anomaly-dino"):
         said = refused(small_scans, tmp_path / "out", method, "--checkpoint", str(other))
-        assert words in said
-        assert "another model" in said
+        assert "another model" in said, method
 
 
 def test_an_unfitted_memory_is_a_recipe(small_golden: Golden, tmp_path: Path) -> None:
@@ -166,3 +166,11 @@ def test_an_encoder_of_earlier_releases_is_taken_for_todays(
     torch.save({"state_dict": layers, "hyper_parameters": said}, tmp_path / "c.ckpt")
     with pytest.raises(EngineError, match=r"before 2\.7"):
         load_dinomaly(small_golden, tmp_path / "c.ckpt")
+
+
+def test_a_picture_that_is_no_square_ends_in_torchs_words(
+    small_golden: Golden, tmp_path: Path
+) -> None:
+    path = inp_former.save_checkpoint(tmp_path / "c.ckpt", WITH_REGISTERS, (84, 98), 84)
+    with pytest.raises(EngineError, match="train it on a square"):
+        load_inp_former(small_golden, path)

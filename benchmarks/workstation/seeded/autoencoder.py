@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from voxgate.benchmarks.workstation.case import Case
-from voxgate.benchmarks.workstation.seeded.reconstruction import pair_cases, small_pair_cases
+from voxgate.benchmarks.workstation.seeded.mvtec.reconstruction import pair_cases, small_pair_cases
 
 
 def cases(folder: Path, scan: Path) -> list[Case]:

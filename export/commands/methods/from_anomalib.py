@@ -52,3 +52,19 @@ def dinomaly(checkpoint: Checkpoint, prepared_px: PreparedPx = None, *, common: 
     from voxgate.export.methods.tokens.dinomaly import load_dinomaly
 
     export_recipe(lambda golden, progress: load_dinomaly(golden, checkpoint, prepared_px), common)
+
+
+@with_common
+def inp_former(checkpoint: Checkpoint, prepared_px: PreparedPx = None, *, common: Common) -> None:
+    """INP-Former, from an anomalib checkpoint."""
+    from voxgate.export.methods.tokens.inp_former import load_inp_former
+
+    export_recipe(lambda golden, progress: load_inp_former(golden, checkpoint, prepared_px), common)
+
+
+@with_common
+def uninet(checkpoint: Checkpoint, prepared_px: PreparedPx = None, *, common: Common) -> None:
+    """UniNet, from an anomalib checkpoint."""
+    from voxgate.export.methods.uninet import load_uninet
+
+    export_recipe(lambda golden, progress: load_uninet(golden, checkpoint, prepared_px), common)

@@ -1,0 +1,1 @@
+"""What the seeded networks of MVTec 3D-AD share."""
