@@ -126,6 +126,61 @@ def train_cfm(
         run_training(training, course.open, as_json)
 
 
+@app.command("dinomaly")
+def train_dinomaly(
+    scan: Scans,
+    weights: TransformerWeights,
+    out: Model,
+    backbone: Transformer = "dinov2_vitb14_reg",
+    input_px: Annotated[
+        int, typer.Option(min=28, max=4096, help="Side of the square that the encoder sees.")
+    ] = 448,
+    steps: Annotated[int, typer.Option(min=1, max=1000000, help="As published: 5000.")] = 5000,
+    batch: Annotated[int, typer.Option(min=1, max=1024, help="Views a step.")] = 16,
+    seed: Seed = 0,
+    minutes: Minutes = None,
+    calibration: CalibrationFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Dinomaly's decoder, by anomalib's engine; 50 steps are an epoch."""
+    with errors_as_json(as_json), workstation("train dinomaly"):
+        from voxgate.export.training.by_anomalib import DinomalyTraining
+        from voxgate.export.training.train import Training
+
+        course = DinomalyTraining(weights, backbone, input_px, steps, batch)
+        training = Training("dinomaly", tuple(scan), out, seed, minutes, calibration)
+        run_training(training, course.open, as_json)
+
+
+@app.command("supersimplenet")
+def train_supersimplenet(
+    scan: Scans,
+    weights: Annotated[Path, typer.Option(help="State dict of the backbone.")],
+    out: Model,
+    backbone: Annotated[
+        str, typer.Option(help="wide_resnet50_2, or another ResNet of timm.")
+    ] = "wide_resnet50_2",
+    input_px: Annotated[
+        int, typer.Option(min=128, max=4096, help="Side of the square that the backbone sees.")
+    ] = 256,
+    epochs: Annotated[
+        int, typer.Option(min=1, max=100000, help="Over all views; as published: 300.")
+    ] = 300,
+    seed: Seed = 0,
+    minutes: Minutes = None,
+    calibration: CalibrationFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """SuperSimpleNet's adaptor and head, by anomalib's engine; ten passes are told together."""
+    with errors_as_json(as_json), workstation("train supersimplenet"):
+        from voxgate.export.training.by_anomalib import SupersimplenetTraining
+        from voxgate.export.training.train import Training
+
+        course = SupersimplenetTraining(weights, backbone, input_px, epochs)
+        training = Training("supersimplenet", tuple(scan), out, seed, minutes, calibration)
+        run_training(training, course.open, as_json)
+
+
 @app.command("efficientad")
 def train_efficientad(
     scan: Scans,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from anomalib.pre_processing import PreProcessor
 
 ANOMALIB_MODEL = "model."
+TRAINING = "voxgate_training"  # what `voxgate train` puts into a checkpoint of its own
 ONE_TILE = re.compile(r"model\d+_\d+")  # the files of a tiled ensemble
 CONVERT = (
     'where it was trained, and without a network, type: python -c "import torch; '
@@ -49,7 +50,7 @@ class AnomalibCheckpoint:
     """An anomalib 2.x checkpoint: how the model was built, its weights, its preprocessing.
 
     preprocess: for the graph. transform: for parity, anomalib's own, (1, 3, h, w) in 0..1 -> what
-    the model takes.
+    the model takes. training: what `voxgate train` says of it; empty for others.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class AnomalibCheckpoint:
     state: State
     preprocess: Preprocess
     transform: Callable[[torch.Tensor], torch.Tensor]
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -115,7 +117,8 @@ def anomalib_checkpoint(
         ) from error
     if preprocess.crop_px is not None and not may_crop:
         raise unproven_border(path, list(preprocess.crop_px))
-    return AnomalibCheckpoint(path, dict(built), state, preprocess, transform_of(spec, path))
+    transform, training = transform_of(spec, path), content.get(TRAINING) or {}
+    return AnomalibCheckpoint(path, dict(built), state, preprocess, transform, training)
 
 
 def _model_of(layers: Mapping[str, Any], path: Path) -> State:

@@ -83,6 +83,7 @@ def anomalib_source(
             "checkpoint": checkpoint.path.name,
             "checkpoint_sha256": checkpoint.sha256,
             "input_px": list(steps.resize_px),
+            **({"training": dict(checkpoint.training)} if checkpoint.training else {}),
             **(provenance or {}),
         },
         keep_float32=("picture", *keep_float32),

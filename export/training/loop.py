@@ -77,12 +77,12 @@ def learn(learner: Learner, plan: Plan, now_s: Callable[[], float], on_epoch: On
     """Every epoch that is still missing; now_s: since the command began. Raises EngineError for a
     kept file of another training."""
     history = _restored(learner, plan)
-    with _reproducible():
-        while len(history.epochs) < learner.epochs and not _is_over(plan, now_s()):
+    with reproducible():
+        while len(history.epochs) < learner.epochs and not is_over(plan, now_s()):
             number = len(history.epochs)
             torch.manual_seed(plan.seed * learner.epochs + number)
             losses = learner.epoch(number, np.random.default_rng([plan.seed, number]))
-            _check_finite(losses, number)
+            check_finite(losses, number)
             history.epochs.append(losses)
             _keep(learner, plan, history)
             on_epoch(number + 1, learner.epochs, losses)
@@ -90,7 +90,7 @@ def learn(learner: Learner, plan: Plan, now_s: Callable[[], float], on_epoch: On
 
 
 @contextmanager
-def _reproducible() -> Iterator[None]:
+def reproducible() -> Iterator[None]:
     """Sums in one order: two threads that add as they come end with other last bits. Where a device
     has no such way, torch warns."""
     before = torch.are_deterministic_algorithms_enabled()
@@ -101,11 +101,13 @@ def _reproducible() -> Iterator[None]:
         torch.use_deterministic_algorithms(before)
 
 
-def _is_over(plan: Plan, gone_s: float) -> bool:
+def is_over(plan: Plan, gone_s: float) -> bool:
+    """Whether no epoch may be begun any more."""
     return plan.most_s is not None and gone_s >= plan.most_s
 
 
-def _check_finite(losses: Losses, number: int) -> None:
+def check_finite(losses: Losses, number: int) -> None:
+    """Raises EngineError for an epoch whose losses are no numbers."""
     if not all(np.isfinite(value) for value in losses.values()):
         raise EngineError(f"epoch {number + 1}: the loss is not a number: {losses}: another --seed")
 
@@ -126,9 +128,14 @@ def _restored(learner: Learner, plan: Plan) -> History:
         identity, history, state = (content[name] for name in ("identity", "history", "state"))
     except UNREADABLE as error:
         raise EngineError(f"{plan.kept}: {one_line(error)}: remove it to begin anew") from error
+    check_identity(identity, plan)
+    learner.restore(state)
+    return History(list(history))
+
+
+def check_identity(identity: str, plan: Plan) -> None:
+    """Raises EngineError for what another training kept."""
     if identity != plan.identity:
         raise EngineError(
             f"{plan.kept}: is of another training: remove it, or choose another --out"
         )
-    learner.restore(state)
-    return History(list(history))

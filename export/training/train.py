@@ -16,7 +16,7 @@ import torch
 from voxgate import __version__
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.progress import Progress, silent
-from voxgate.export.training.loop import History, Learner, Losses, OnEpoch, Plan, learn
+from voxgate.export.training.loop import History, Losses, OnEpoch, Plan, learn
 from voxgate.export.training.page import training_page
 from voxgate.runtime.errors import EngineError
 
@@ -40,11 +40,13 @@ class Training:
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
     """record: what the file and the log say of the training; one that was killed goes on under the
-    same words only. write: puts what was learnt, and the final record, into a file."""
+    same words only. write: puts what was learnt, and the final record, into a file. learn: trains
+    every epoch that is missing; another where a library has an engine of its own."""
 
-    learner: Learner
+    learner: Any
     record: Mapping[str, Any]
     write: Callable[[Path, Mapping[str, Any]], None]
+    learn: Callable[[Any, Plan, Callable[[], float], OnEpoch], History] = learn
 
 
 Open = Callable[[Sequence[Golden], int, Progress], Course]
@@ -82,7 +84,9 @@ def train(training: Training, opened: Open, on_progress: Progress = silent) -> T
     record = _record(training, goldens, course.record)
     training.out.parent.mkdir(parents=True, exist_ok=True)
     plan = _plan(training, record)
-    history = learn(course.learner, plan, lambda: time.monotonic() - begun_s, shown(on_progress))
+    history = course.learn(
+        course.learner, plan, lambda: time.monotonic() - begun_s, shown(on_progress)
+    )
     if not history.epochs:
         raise EngineError("no epoch was begun: give it more --minutes")
     record |= {"epochs": len(history.epochs), "planned epochs": course.learner.epochs}

@@ -14,7 +14,6 @@ from voxgate.runtime.nouns import Outcome
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
 
-
 BY_NIGHT = ("uninet",)
 
 

@@ -70,9 +70,7 @@ def tokens_of(name: str, state: State, path: Path, size_px: tuple[int, int]) -> 
     _check_patches(name, network, size_px)
     if _is_plain_dinov2(name, network):
         state = with_published_positions(state, network.patch_embed.grid_size)
-    family = eva if isinstance(network, eva.Eva) else vision_transformer
-    state = family.checkpoint_filter_fn(dict(state), network)
-    load_state(network, _needed(state, network), path)
+    fill(network, state, path)
     return Tokens(_frozen(network), size_px)
 
 
@@ -89,6 +87,21 @@ class Tokens(nn.Module):
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         tokens = self.network.forward_features(picture)[:, self.skipped :]
         return tokens.transpose(1, 2).reshape(1, -1, *self.grid)
+
+
+def fill(network: nn.Module, state: State, path: Path) -> None:
+    """A network that somebody else built of timm, with weights in timm's or the hub's naming.
+
+    Raises EngineError for weights that do not fit.
+    """
+    if isinstance(network, (eva.Eva, vision_transformer.VisionTransformer)):
+        state = _in_timms_words(network, state)
+    load_state(network, _needed(state, network), path)
+
+
+def _in_timms_words(network: nn.Module, state: State) -> State:
+    family = eva if isinstance(network, eva.Eva) else vision_transformer
+    return dict(family.checkpoint_filter_fn(dict(state), network))
 
 
 def _created(name: str, **options: Any) -> nn.Module:
