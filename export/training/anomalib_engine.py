@@ -115,7 +115,7 @@ class GoldenViews(LightningDataModule):
         good = torch.tensor(0)
         items = [ImageItem(image=view, gt_label=good) for view in self.learner.learnt]
         return DataLoader(
-            items,  # type: ignore[arg-type]
+            items,
             batch_size=self.learner.batch,
             sampler=Order(self.learner, self.seed, lambda: self._round()),
             collate_fn=ImageBatch.collate,
