@@ -20,7 +20,7 @@ from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.settings import Settings
 from voxgate.runtime.engines.engine import Engine, open_engine
 from voxgate.runtime.errors import EngineError, RecipeError
-from voxgate.runtime.inspection import equipment, inspector
+from voxgate.runtime.inspection import inspector, open_engines
 from voxgate.runtime.offline import inspect_scan as offline
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
@@ -215,7 +215,7 @@ def test_no_engine_stays_open_when_the_inspector_refuses(
     def refuse(*arguments: object, **named: object) -> None:
         raise RecipeError("no surface is expected: export it again")
 
-    monkeypatch.setattr(equipment, "open_engine", remembered)
+    monkeypatch.setattr(open_engines, "open_engine", remembered)
     monkeypatch.setattr(inspector.Inspector, "__init__", refuse)
     with pytest.raises(RecipeError, match="export it again"):
         offline.inspect_folder(scan, small_recipe)
