@@ -39,7 +39,10 @@ class Machine:
         inside = ("nsenter", "--target", str(self.first), "--all", "--root", "--wd")
         whole = [*inside, "env", "-i", f"PATH={PATH}", "HOME=/root", *command]
         done = subprocess.run(whole, input=stdin, capture_output=True, text=True, check=False)
-        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        if check and done.returncode != 0:
+            journal = [*inside, "journalctl", "--no-pager", "--lines", "40"]
+            told = subprocess.run(journal, capture_output=True, text=True, check=False).stdout
+            raise AssertionError(f"{command}: {done.stdout}{done.stderr}{told}")
         return done
 
     def put(self, file: str, text: str) -> None:

@@ -146,10 +146,11 @@ class InstalledBox:
         calibration["image_size"] = {"width": SIZE_PX, "height": SIZE_PX}
         calibration["K"] = [[SIZE_PX, 0, SIZE_PX / 2], [0, SIZE_PX, SIZE_PX / 2], [0, 0, 1]]
         self.put(f"{ETC}/calibration-cam.json", json.dumps(calibration))
+        named = ("-name", Path(CTI).name)  # once by lib, once by lib64, which is the same
         return {
             "name": "cam0",
             "source": "genicam",
-            "producer": self.machine.says("find", "-L", self.home, "-name", Path(CTI).name),
+            "producer": self.machine.says("find", "-L", self.home, *named, "-print", "-quit"),
             "serial_number": SERIALS["red"],
             "nodes": [{"name": node.name, "value": node.value} for node in nodes(20.0, depth=True)],
             "timestamp": "arrival",
