@@ -6,8 +6,6 @@ What the other tests of this folder apply by themselves, systemd applies here.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,14 +24,6 @@ JOURNAL = "/var/lib/voxgate/journal.sqlite"
 DROP_INS = "/etc/systemd/system/voxgate.service.d"
 HANGS_S = 90.0  # the watchdog's 30 s, and what a stopped process is given to end by itself
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1800), needs_boot]
-
-
-@pytest.fixture(scope="module")
-def disk() -> Iterator[Path]:
-    """A folder that machines see too: their /tmp is their own."""
-    folder = Path(tempfile.mkdtemp(prefix="voxgate-", dir="/var/tmp"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

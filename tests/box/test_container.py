@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,13 +52,6 @@ def test_a_mistaken_folder_starts_a_container(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert says in done.stderr
-
-
-@pytest.fixture(scope="module")
-def disk() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="voxgate-", dir="/var/tmp"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

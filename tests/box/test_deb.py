@@ -10,7 +10,6 @@ import json
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -106,13 +105,6 @@ def test_debians_own_judge_has_something_to_say(small: Path) -> None:
 
 
 # --- at night: its life on a fresh Debian --------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def disk() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="voxgate-", dir="/var/tmp"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
