@@ -12,11 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import urlopen
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from voxgate.benchmarks.line.latencies import show_latencies
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.sim.box import Box
 from voxgate.sim.cell_wires import wires_from_config
@@ -68,13 +67,7 @@ def _latency(
 
 
 def _show(console: Console, latency: dict[str, list[float]], series: dict[str, float]) -> None:
-    table = Table(title="last exposure to verdict, ms", title_justify="left")
-    for heading in ("evidence", "jobs", "p50", "p90", "max"):
-        table.add_column(heading, justify="right")
-    marks = {label: np.quantile(values, (0.5, 0.9, 1.0)) for label, values in latency.items()}
-    for label, values in latency.items():
-        table.add_row(label, str(len(values)), *(f"{mark:.1f}" for mark in marks[label]))
-    console.print(table)
+    marks = show_latencies(console, "evidence", latency)
     ratio = marks["on"] / marks["off"]
     console.print(f"on / off: p50 {ratio[0]:.2f}, p90 {ratio[1]:.2f}")
     written = max(1.0, series["voxgate_evidence_written_total"])

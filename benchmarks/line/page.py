@@ -22,6 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 from voxgate.benchmarks.line.browser import Page, browser
+from voxgate.benchmarks.line.latencies import show_latencies
 from voxgate.benchmarks.line.viewers import viewers
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.runtime.common.endpoints import refuses
@@ -151,13 +152,7 @@ def _latency(
 
 
 def _show_latency(console: Console, latency: dict[str, list[float]]) -> None:
-    table = Table(title="last exposure to verdict, ms", title_justify="left")
-    for heading in ("who looks", "jobs", "p50", "p90", "max"):
-        table.add_column(heading, justify="right")
-    marks = {label: np.quantile(values, (0.5, 0.9, 1.0)) for label, values in latency.items()}
-    for label, values in latency.items():
-        table.add_row(label, str(len(values)), *(f"{mark:.1f}" for mark in marks[label]))
-    console.print(table)
+    marks = show_latencies(console, "who looks", latency)
     ratio = marks["ten viewers"] / marks["nobody"]
     low, high = _between(latency["ten viewers"], latency["nobody"])
     console.print(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from voxgate.benchmarks.workstation.case import Case, at
-from voxgate.benchmarks.workstation.seeded.cfm import save_points
+from voxgate.benchmarks.workstation.seeded.cfm import few_points
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone, save_bank
 
 FEATURES = 192  # of the small transformer
@@ -20,21 +20,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
     return [
         Case("m3dm FPFH", (*tiny, "--shape", "fpfh", "--fpfh-step-px", "1")),
         Case("m3dm depth", tiny),
-        Case(
-            "m3dm Point-MAE",
-            (
-                *tiny,
-                "--shape",
-                "point-mae",
-                "--points-weights",
-                str(save_points(folder)),
-                "--point-groups",
-                "48",
-                "--point-group-size",
-                "16",
-            ),
-            slow=True,
-        ),
+        Case("m3dm Point-MAE", (*tiny, *few_points(folder)), slow=True),
         Case("m3dm saved banks and SVM", (*tiny, *_saved(folder), *at(8.5))),
         Case(
             "m3dm DINOv2 S/14 + depth",
