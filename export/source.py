@@ -12,7 +12,7 @@ import onnx
 
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.pixels.colour import COLOURS
-from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, VIEWS, TensorSpec, VoxelSection
+from voxgate.runtime.recipe.manifest import ERRORS, PICTURE_INPUTS, TensorSpec, VoxelSection
 from voxgate.runtime.recipe.shape_sections import ShapeSection
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Source:
     keep_float32: dotted prefixes of submodules of `network` that no precision may touch.
     bound: the largest raw score there can be; None: not known.
     input_px: side of the square that the network sees, where --input-px chooses it.
-    seeing: of a set, what makes (1, 1, n, d) of one view: its own graph, the input `views`.
+    together: of a set, what makes (1, 1, n, d) of one view, and (1, 1, k, n) errors of two of
+        these, graphs of their own; the least errors are the input `errors`.
     """
 
     method: str
@@ -50,15 +51,15 @@ class Source:
     graph: onnx.ModelProto | None = None
     bound: float | None = None
     input_px: int | None = None
-    seeing: Source | None = None
+    together: tuple[Source, Source] | None = None
 
     @property
     def shown(self) -> tuple[TensorSpec, ...]:
-        """What one view gives: the inputs, of a set those of both graphs."""
-        if self.seeing is None:
+        """What one view gives: the inputs, of a set with those of the graph that sees it."""
+        if self.together is None:
             return self.inputs
-        asked = {spec.name: spec for spec in (*self.seeing.inputs, *self.inputs)}
-        return tuple(spec for name, spec in asked.items() if name != VIEWS)
+        asked = {spec.name: spec for spec in (*self.together[0].inputs, *self.inputs)}
+        return tuple(spec for name, spec in asked.items() if name != ERRORS)
 
     @property
     def in_colour(self) -> bool:
@@ -68,4 +69,4 @@ class Source:
     @property
     def tells_views_apart(self) -> bool:
         """Whether each viewpoint has constants of its own."""
-        return any(tensor.name == "view" for tensor in self.inputs)
+        return self.together is not None or any(tensor.name == "view" for tensor in self.inputs)

@@ -41,7 +41,7 @@ def probe_samples(engine: Engine, source: Source, seen: SeenAgain) -> list[Sampl
     """
     marked = [sample for sample in seen.mild if sample.strange == "marked"][:MARKED]
     found = marked if _peak(engine, marked) > 1.0 else [*marked, _strangest(engine, seen)]
-    if source.tells_views_apart:
+    if "view" in seen.runs[0][0].inputs:
         found = [*found, *map(_flat, seen.runs[0])]
     return found
 

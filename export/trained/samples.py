@@ -24,9 +24,10 @@ from voxgate.export.source import RawScore, Source
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.fusion.together import Errors, Features, pair_inputs
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.pixels.colour import in_front
-from voxgate.runtime.recipe.manifest import VIEWS
+from voxgate.runtime.recipe.manifest import ERRORS
 
 THREADS = 2
 VOLUME_REPEATS = 8  # a volume gives one maximum a part where a scan gives one per view
@@ -38,8 +39,8 @@ class Sample:
     """One run of a model.
 
     part: (h, w) bool where the part was measured; None: everywhere. view: the planned viewpoint.
-    strange: what was done to it, see `export.strange`; empty: nothing. shown: of a set, what the
-    view gave from which its place among the `views` comes.
+    strange: what was done to it, see `export.strange`; empty: nothing. Of a set, shown: what the
+    view gave; features: (n, d), what was seen of it.
     """
 
     inputs: dict[str, Tensor]
@@ -47,6 +48,7 @@ class Sample:
     view: int = 0
     strange: str = ""
     shown: Mapping[str, Tensor] = field(default_factory=dict)
+    features: Features = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     def of_part(self, score: RawScore) -> RawScore:
         """The scores that count."""
@@ -158,31 +160,34 @@ class _Maker:
 
     def _together(self, samples: list[Sample]) -> list[Sample]:
         """Of a set: each view beside all others."""
-        if self.source.seeing is None:
+        if self.source.together is None:
             return samples
-        views = np.stack([self._features(sample) for sample in samples])[None]
-        return [self._of_set(sample, views) for sample in samples]
+        seen = [self._seen(sample) for sample in samples]
+        return [self._beside_all(sample, seen) for sample in seen]
 
     def _beside(self, altered: list[Sample], others: Sequence[Sample]) -> list[Sample]:
         """Of a set: one view altered, the others as they are."""
-        if self.source.seeing is None:
+        if self.source.together is None:
             return altered
-        found = []
-        for sample in altered:
-            views = np.array(others[sample.view].inputs[VIEWS])
-            views[0, sample.view] = self._features(sample)
-            found.append(self._of_set(sample, views))
-        return found
+        return [self._beside_all(self._seen(sample), others) for sample in altered]
 
-    def _features(self, sample: Sample) -> Tensor:
-        """(n, d) of one view."""
-        assert self.source.seeing is not None  # the callers looked
-        return self.source.seeing.original(sample.inputs)
+    def _seen(self, sample: Sample) -> Sample:
+        assert self.source.together is not None  # the callers looked
+        features = self.source.together[0].original(sample.inputs)
+        return replace(sample, shown=sample.inputs, features=features)
 
-    def _of_set(self, sample: Sample, views: Tensor) -> Sample:
-        offered = {**sample.inputs, VIEWS: views}
-        inputs = {spec.name: offered[spec.name] for spec in self.source.inputs}
-        return replace(sample, inputs=inputs, shown=sample.inputs)
+    def _beside_all(self, sample: Sample, others: Sequence[Sample]) -> Sample:
+        """With the least error that any view finds in it, itself among them."""
+        seen = {each.view: each.features for each in others} | {sample.view: sample.features}
+        found = [self._errors(seen, source, sample.view) for source in seen]
+        offered = {**sample.shown, ERRORS: np.min(found, axis=0)[None, None]}
+        return replace(
+            sample, inputs={spec.name: offered[spec.name] for spec in self.source.inputs}
+        )
+
+    def _errors(self, seen: Mapping[int, Features], source: int, target: int) -> Errors:
+        assert self.source.together is not None  # the callers looked
+        return self.source.together[1].original(pair_inputs(seen, source, target))
 
     def _volume(self, run: Sequence[Again]) -> Sample:
         assert self.source.voxels is not None  # the caller looked

@@ -35,6 +35,7 @@ from voxgate.export.progress import Bar, Progress, silent
 from voxgate.export.source import Source
 from voxgate.export.trained.asked import THREADS, Exported, Options
 from voxgate.export.trained.budget import check_memory, check_time
+from voxgate.export.trained.of_set import OfSet, graphs_of_set
 from voxgate.export.trained.parity import LIMITS, ParityTable, Precision, SourceEngine, gate
 from voxgate.export.trained.probes import proving_probes
 from voxgate.export.trained.raw_threshold import (
@@ -45,7 +46,6 @@ from voxgate.export.trained.raw_threshold import (
 )
 from voxgate.export.trained.reach import check_bound, check_reach
 from voxgate.export.trained.samples import Sample, SeenAgain, compared, seen_again_samples
-from voxgate.export.trained.seeing import Seeing, opened, seeing_of
 from voxgate.export.trained.whole_scans import part_scores, verdicts_of
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.comparison.register import TOLERANCE_MM
@@ -79,6 +79,7 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     name = options.name or name_of(golden.scan.calibration.part)
     check_label(name, options.version)
     source = _loaded(load, golden, on_progress)
+    _check_precision(source, options.precision)
     if not source.in_colour:
         golden = golden.in_grey()
     bar.say("trace the graph")
@@ -87,8 +88,8 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     options.check(raw, source.method)
     nominal = _see_again(golden, source, bar)
     bar.say("find the threshold")
-    seeing = seeing_of(source, nominal.seen.runs[0], options.check, options.gpu_mb)
-    draft = _Draft(golden, source, nominal.flicker, options, name, memory_mb, seeing)
+    of_set = graphs_of_set(source, nominal.seen.runs[0], options.check, options.gpu_mb)
+    draft = _Draft(golden, source, nominal.flicker, options, name, memory_mb, of_set)
     threshold = _threshold(draft, raw, nominal.seen)
     bar.say("convert and compare with the source")
     graphs = _graphs(scaled(raw, threshold.raw), source, nominal.seen, options.precision)
@@ -123,7 +124,7 @@ class _Draft:
     options: Options
     name: str
     memory_mb: int
-    seeing: Seeing | None
+    of_set: OfSet
 
     def parts(
         self,
@@ -143,7 +144,7 @@ class _Draft:
             probes=probes,
             threshold=threshold.record,
             uninspected=picture(self.golden),
-            further={} if self.seeing is None else self.seeing.files,
+            further=self.of_set.files,
         )
 
     def _manifest(self, parity: ParityTable | None) -> Manifest:
@@ -170,7 +171,7 @@ class _Draft:
             probe_tolerance=PROBE_TOLERANCE[options.precision],
             **shape_fields(source.section),
             voxels=source.voxels,
-            **({} if self.seeing is None else self.seeing.fields(source.method, made)),
+            **self.of_set.fields(source.method, made),
         )
 
 
@@ -185,6 +186,15 @@ def _loaded(load: Load, golden: Golden, on_progress: Progress) -> Source:
         raise EngineError(
             f"the model cannot be built from what its files say: {one_line(error)}"
         ) from error
+
+
+def _check_precision(source: Source, precision: Precision) -> None:
+    """Raises EngineError where it would spare nothing: a set's first graph only enlarges."""
+    if source.together is not None and precision != "fp32":
+        raise EngineError(
+            f"{source.method}: what sees the views and holds them against each other stays FP32: "
+            "leave --precision out"
+        )
 
 
 def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
@@ -215,7 +225,7 @@ def _found_threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Th
         return found
     graph = scaled(raw, found.raw)
     recipe = recipe_of(draft.parts(graph, found))
-    with closing(_engine(graph)) as engine, opened(draft.seeing) as further:
+    with closing(_engine(graph)) as engine, draft.of_set.opened() as further:
         scores = part_scores(options.good, recipe, engine, options.calibration, further)
     return found.raised_to(scores) if options.threshold is None else found.above(scores)
 
@@ -250,7 +260,7 @@ def _proven(
     scans = (options.scan, *options.good, *options.verify)
 
     def inspections(engine: Engine) -> Any:
-        with opened(draft.seeing, isinstance(engine, SourceEngine)) as further:
+        with draft.of_set.opened(isinstance(engine, SourceEngine)) as further:
             return verdicts_of(scans, recipe, engine, options.calibration, further)
 
     samples, strange = compared(seen)

@@ -36,7 +36,10 @@ INPUTS = {
     "grey": "float32",  # (1, 1, n, n, n), mean grey level 0..255 of the points there
     "pictures": "uint8",  # (m, c, s, s), of a tray: all its views, c 1 or 3
     "cameras": "float32",  # (1, m, 3, 4), where in each picture a voxel is, its sides being 1
-    "views": "float32",  # (1, m, n, d), what the graph `features` gave of every planned view
+    "source": "float32",  # (1, 1, n, d), what the graph `features` gave of a view
+    "target": "float32",  # (1, 1, n, d), and of another one
+    "pair": "uint8",  # (1, 1, 1, 2), the numbers of both planned viewpoints
+    "errors": "float32",  # (1, 1, k, n), the least of what `pairs` gave of a view and every other
     "volume": "float32",  # (1, 1, d, n), what the graph before gave
     "boxes": "float32",  # (1, 1, k, 6), of instances in voxels, zeros where there is none
 }

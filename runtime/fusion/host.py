@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -66,9 +66,9 @@ class Models:
     looking: frozenset[str]
     vigils: Mapping[str, Vigil]
 
-    def without(self, name: str) -> Models:
-        """Those that score views, where this one only sees for another."""
-        return replace(self, engines={n: e for n, e in self.engines.items() if n != name})
+    def without(self, names: Sequence[str]) -> Models:
+        """Those that score views, where these only see for another."""
+        return replace(self, engines={n: e for n, e in self.engines.items() if n not in names})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

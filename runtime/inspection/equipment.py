@@ -39,7 +39,7 @@ from voxgate.runtime.nouns import Note, Picture, Reason, View, ViewReport
 from voxgate.runtime.pixels.colour import by_channels
 from voxgate.runtime.pixels.reduce import reduced_view
 from voxgate.runtime.recipe.contents import ReferenceView
-from voxgate.runtime.recipe.manifest import FEATURES, MODEL
+from voxgate.runtime.recipe.manifest import MODEL, OF_SETS
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.carve import carve
@@ -263,7 +263,7 @@ class Equipment:
     def on_host(self, kind: type[OnHost], volume: Volume, channels: Mapping[str, Volume]) -> OnHost:
         """Each view into the volume at once, on the CPU."""
         geometry = self.recipe.manifest.geometry
-        models = self.models.without(FEATURES) if self.recipe.of_sets else self.models
+        models = self.models.without(OF_SETS) if self.recipe.of_sets else self.models
         return kind(models, volume, self.rays, geometry, self.crew, self.watch, channels)
 
     def whole_last(self, views: HostFusion, volume: Volume) -> Fusion:
@@ -289,7 +289,7 @@ def _watched(recipe: Recipe, engines: Mapping[str, Engine]) -> Models:
         name: Vigil(each, own.probes, own.manifest.probe_tolerance)
         for (name, each), own in zip(engines.items(), recipe.models, strict=True)
     }
-    judging = [name for name in engines if not (recipe.of_sets and name == FEATURES)]
+    judging = [name for name in engines if not (recipe.of_sets and name in OF_SETS)]
     looking = {name for name in judging if looks(engines[name].inputs)}
     return Models(engines, frozenset(narrow), frozenset(looking), vigils)
 

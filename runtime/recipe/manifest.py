@@ -38,8 +38,10 @@ UNINSPECTED_FILE = "not_inspected.png"
 """The golden views, with what is not inspected, or by its look alone, in colour: for people."""
 MODEL, GEOMETRY = "model", "geometry"
 """Channels of every recipe: its first model, and the deviation from the golden surface."""
-FEATURES, VIEWS = "features", "views"
-"""Where views are scored together: the further model that sees each, and the first one's input."""
+FEATURES, PAIRS, ERRORS = "features", "pairs", "errors"
+"""Where views are scored together: the further models that see each and hold two against each
+other, and the first one's input."""
+OF_SETS = (FEATURES, PAIRS)
 SMALLEST_VOXELS = 2.0  # across: what the volume resolves
 PICTURE_INPUTS = frozenset(("image", "reference", "pictures"))
 """What a graph may take in colour: of one channel or of three, as its own input says."""
@@ -278,8 +280,8 @@ class Manifest(_Section):
         volume = self.detector == "volume"
         if volume != (self.voxels is not None):
             raise ValueError(f"a {self.detector} detector {'needs' if volume else 'has no'} voxels")
-        if (self.detector == "set") != any(spec.name == VIEWS for spec in self.inputs):
-            raise ValueError(f"a set, and nothing else, takes the input {VIEWS}")
+        if (self.detector == "set") != any(spec.name == ERRORS for spec in self.inputs):
+            raise ValueError(f"a set, and nothing else, takes the input {ERRORS}")
         dimensions = {"view": 4, "set": 4, "volume": 5}.get(self.detector)
         _check_inputs(self, dimensions)
         return self
@@ -295,8 +297,8 @@ class Manifest(_Section):
         check_sections(self.cameras, self.calibration_digest)
         if self.detectors and self.detector == "volume":
             raise ValueError("further detectors stand beside a view detector, not volume")
-        if self.detector == "set" and [each.name for each in self.detectors] != [FEATURES]:
-            raise ValueError(f"a set needs one further model, called {FEATURES}")
+        if self.detector == "set" and tuple(each.name for each in self.detectors) != OF_SETS:
+            raise ValueError(f"a set needs two further models, called {' and '.join(OF_SETS)}")
         names = [each.name for each in self.detectors]
         if len(set(names)) < len(names):
             raise ValueError(f"detectors need names of their own, got {', '.join(names)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import closing
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.methods.test_fidelity import enlarged, farthest, imagenet
 from voxgate.benchmarks.workstation.case import at
 from voxgate.benchmarks.workstation.seeded.sets.modmap import save_modmap
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone
+from voxgate.export.evaluation.run.evaluate import Plan, evaluate
 from voxgate.export.features.backbones.load import load_tokens
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, golden_range_mm
@@ -67,8 +69,8 @@ def test_the_map_of_a_view_is_not_the_published_one(small_golden: Golden, tmp_pa
     count = len(small_golden.views)
     asked = options(tmp_path, count)
     source = load_modmap(small_golden, asked)
-    assert source.seeing is not None
-    sees = ort.InferenceSession(trace(source.seeing).SerializeToString())
+    assert source.together is not None
+    sees, pairs = (ort.InferenceSession(trace(s).SerializeToString()) for s in source.together)
     given = list(golden_inputs(small_golden, ["image", "depth_mm"]))
     views = np.stack([sees.run([RAW], shown)[0][0, 0] for shown in given])[None]
     network = load_tokens(SMALL_VIT, tmp_path / "w.pth", (SIDE, SIDE))
@@ -97,12 +99,16 @@ def test_the_map_of_a_view_is_not_the_published_one(small_golden: Golden, tmp_pa
         least[name] = torch.stack(errors).min(dim=0).values.reshape(6, 6).double().numpy()
     want = np.prod([enlarged(small, (200, 200))[25:175] for small in least.values()], axis=0)
     want *= given[TARGET]["depth_mm"][0, 0] > 0
+    found = []
+    for number in range(count):
+        pair = np.array([number, TARGET], np.uint8).reshape(1, 1, 1, 2)
+        two = {"source": views[:1, number][None], "target": views[:1, TARGET][None]}
+        found.append(pairs.run([RAW], {**two, "pair": pair})[0])
     scores = ort.InferenceSession(trace(source).SerializeToString())
-    target = np.full((1, 1, 1, 1), TARGET, np.uint8)
-    shown = {"views": views, "view": target, "depth_mm": given[TARGET]["depth_mm"]}
+    shown = {"errors": np.min(found, axis=0), "depth_mm": given[TARGET]["depth_mm"]}
     assert farthest(scores.run([RAW], shown)[0][0, 0], want) < 1e-3
-    other = {**shown, "view": np.zeros_like(target)}
-    assert farthest(scores.run([RAW], other)[0][0, 0], want) > 1e-2  # views are told apart
+    back = pairs.run([RAW], {**two, "pair": pair[..., ::-1].copy()})[0]
+    assert farthest(back[0, 0], found[-1][0, 0]) > 1e-2  # views are told apart
 
 
 def test_a_step_of_modmap_is_not_the_published_one() -> None:
@@ -143,10 +149,11 @@ def test_a_step_of_modmap_is_not_the_published_one() -> None:
             assert torch.allclose(found, plain[name][layer], atol=1e-6), (name, layer)
 
 
-@pytest.mark.timeout(600)
-def test_a_trained_modmap_is_served_by_fewer_views(small_scans: Path, tmp_path: Path) -> None:
-    weights = save_backbone(SMALL_VIT, tmp_path / "w.pth")
-    out, recipe = tmp_path / "modmap.pth", tmp_path / "recipe"
+@pytest.fixture(scope="module")
+def trained(small_scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of one golden scan, a few epochs; the encoders' files are gone."""
+    folder = tmp_path_factory.mktemp("modmap")
+    weights, out = save_backbone(SMALL_VIT, folder / "w.pth"), folder / "modmap.pth"
     encoders = ("--weights", str(weights), "--depth-weights", str(weights), "--backbone", SMALL_VIT)
     sizes = ("--depth-backbone", SMALL_VIT, "--input-px", "96", "--depth-px", "96")
     asked = ["train", "modmap", *encoders, *sizes, "--epochs", "4"]
@@ -155,12 +162,23 @@ def test_a_trained_modmap_is_served_by_fewer_views(small_scans: Path, tmp_path: 
     assert done.exit_code == 0, done.output + str(done.exception)
     assert json.loads(done.stdout)["losses"]["to shape"] < 1.0  # two vectors by chance
     weights.unlink()
-    # four epochs tell little: the golden part is nearly as strange as anything
-    said = exported(("modmap", "--checkpoint", str(out), *at(0.2)), small_scans, recipe)
+    return out
+
+
+@pytest.fixture(scope="module")
+def served(trained: Path, small_scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its recipe. Four epochs tell little: the golden part is nearly as strange as anything."""
+    recipe = tmp_path_factory.mktemp("served") / "recipe"
+    said = exported(("modmap", "--checkpoint", str(trained), *at(0.2)), small_scans, recipe)
     (row,) = said["parity"]
     assert row["relative_error"] <= 1e-4
     assert row["agreeing"] == row["scans"] == 3
-    loaded = Recipe.load(recipe)
+    return recipe
+
+
+@pytest.mark.timeout(600)
+def test_a_trained_modmap_is_served_by_fewer_views(served: Path, small_scans: Path) -> None:
+    loaded = Recipe.load(served)
     scan = open_scan(small_scans / "bad")
     with_all, with_gap = (verdict_of(loaded, scan, leave_out) for leave_out in (None, 4))
     assert len(with_all.views) == 12
@@ -170,6 +188,34 @@ def test_a_trained_modmap_is_served_by_fewer_views(small_scans: Path, tmp_path: 
     # a set with a gap is none: what it would say there, nobody trained it for
     assert max(view.peak_score for view in with_gap.views) == 0.0
     assert max(view.peak_score for view in with_all.views) > 0.0
+
+
+@pytest.mark.timeout(600)
+def test_a_set_is_evaluated_by_other_scores_than_its_verdicts(
+    served: Path, small_scans: Path, tmp_path: Path
+) -> None:
+    part = tmp_path / "bracket"
+    shutil.copytree(small_scans, part)
+    for name in ("good", "bad"):
+        (part / "test").mkdir(exist_ok=True)
+        (part / name).rename(part / "test" / name)
+    found = evaluate(Plan(source=served, folder=part, store=tmp_path / "store"))
+    assert not found.failed
+    assert len(found.records) == 2
+    loaded = Recipe.load(served)
+    for record in found.records:
+        scan = open_scan(part / "test" / Path(record.name).name)
+        verdict = verdict_of(loaded, scan, None)
+        assert (record.outcome, record.score) == (verdict.outcome.value, verdict.score)
+        # what every view says is heard one by one too: rules of fusion stand beside the runtime's
+        assert record.rules["max"] == record.score > 0
+
+
+def test_a_set_is_exported_at_less_than_full_precision(
+    trained: Path, small_scans: Path, tmp_path: Path
+) -> None:
+    given = ("modmap", "--checkpoint", str(trained), "--precision", "fp16")
+    assert "leave --precision out" in refused(small_scans, tmp_path / "out", *given)
 
 
 def verdict_of(recipe: Recipe, scan: Scan, leave_out: int | None) -> Verdict:

@@ -1,1 +1,1 @@
-"""ModMap: crossmodal mapping between all pairs of views, its two graphs, its trained file."""
+"""ModMap: crossmodal mapping between all pairs of views, its three graphs, its trained file."""

@@ -1,4 +1,4 @@
-"""ModMap as two graphs: what one view shows, and what one view scores beside all others."""
+"""ModMap as three graphs: what one view shows, how wrong one foretells another, a view's score."""
 
 from __future__ import annotations
 
@@ -23,61 +23,52 @@ class ViewFeatures(nn.Module):
         return torch.cat([self.picture(image), self.shape(depth_mm)], dim=1)[None, None]
 
 
-class SetScore(nn.Module):
-    """views (1, m, n, a + b), view (1, 1, 1, 1), depth_mm -> (1, 1, h, w), the score of that view.
+class PairErrors(nn.Module):
+    """source, target (1, 1, n, a + b), pair (1, 1, 1, 2) -> (1, 1, 2, n): what the source foretells
+    wrongly of the target's shape, and of its picture."""
 
-    Of each direction the smallest of what all m sources foretell wrongly, brought to the camera's
-    picture; both multiplied; 0 where nothing was measured.
-    """
-
-    def __init__(
-        self, networks: ModMapNetworks, width: int, grid: Size, size: Size, fit: Fit
-    ) -> None:
+    def __init__(self, networks: ModMapNetworks, width: int) -> None:
         super().__init__()
-        self.width, self.grid = width, grid
+        self.width = width
         self.to_shape = _OneDirection(networks.to_shape)
         self.to_picture = _OneDirection(networks.to_picture)
-        self.map = ToCamera(grid, size, fit)
 
     def forward(
-        self, views: torch.Tensor, view: torch.Tensor, depth_mm: torch.Tensor
+        self, source: torch.Tensor, target: torch.Tensor, pair: torch.Tensor
     ) -> torch.Tensor:
-        target = view.long().reshape(1)
-        picture, shape = views[0, :, :, : self.width], views[0, :, :, self.width :]
-        wrong = self._large(self.to_shape(picture, shape, target))
-        wrong = wrong * self._large(self.to_picture(shape, picture, target))
-        return wrong * (depth_mm > 0).float()
-
-    def _large(self, errors: torch.Tensor) -> torch.Tensor:
-        large: torch.Tensor = self.map(errors.reshape(1, 1, *self.grid))
-        return large
+        views = pair.long().reshape(2)
+        given, wanted = (
+            (v[0, 0, :, : self.width], v[0, 0, :, self.width :]) for v in (source, target)
+        )
+        errors = [
+            self.to_shape(given[0], wanted[1], views),
+            self.to_picture(given[1], wanted[0], views),
+        ]
+        return torch.stack(errors)[None, None]
 
 
 class _OneDirection(nn.Module):
-    """(m, n, given) and (m, n, found) of all views, target (1,) -> (n,) errors: the modulators'
-    words on every pair of views are constants."""
+    """(n, given) of a source, (n, found) of a target, (2,) their numbers -> (n,) errors: the
+    modulator's words on every pair of views are constants."""
 
-    factor: torch.Tensor
-    summand: torch.Tensor
+    words: torch.Tensor
 
     def __init__(self, direction: Direction) -> None:
         super().__init__()
         self.mapping = direction.mapping
-        every = torch.arange(direction.modulator.views)
+        self.views = direction.modulator.views
+        every = torch.arange(self.views)
         with torch.no_grad():
-            both = [direction.modulator(every, torch.full_like(every, t)) for t in every.tolist()]
-        factor, summand = torch.stack(both).unbind(dim=2)
-        self.register_buffer("factor", factor.contiguous())
-        self.register_buffer("summand", summand.contiguous())
+            words = [direction.modulator(torch.full_like(every, s), every) for s in every.tolist()]
+        self.register_buffer("words", torch.cat(words))
         self.distance = CosineError()
 
     def forward(
-        self, given: torch.Tensor, wanted: torch.Tensor, target: torch.Tensor
+        self, given: torch.Tensor, wanted: torch.Tensor, views: torch.Tensor
     ) -> torch.Tensor:
-        factor, summand = self.factor[target][0, :, None], self.summand[target][0, :, None]
-        foretold = self.mapping(given * factor + summand)
-        errors: torch.Tensor = self.distance(foretold, wanted[target])
-        return errors.amin(dim=0)
+        factor, summand = self.words[views[:1] * self.views + views[1:]].unbind(dim=1)
+        errors: torch.Tensor = self.distance(self.mapping(given * factor + summand), wanted)
+        return errors
 
 
 class CosineError(nn.Module):
@@ -86,3 +77,18 @@ class CosineError(nn.Module):
     def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         lengths = [v.square().sum(dim=-1).sqrt().clamp(min=LEAST_NORM) for v in (a, b)]
         return torch.relu(1.0 - (a * b).sum(dim=-1) / (lengths[0] * lengths[1]))
+
+
+class SetScore(nn.Module):
+    """errors (1, 1, 2, n), depth_mm -> (1, 1, h, w), the score of that view: both directions'
+    brought to the camera's picture and multiplied, 0 where nothing was measured."""
+
+    def __init__(self, grid: Size, size: Size, fit: Fit) -> None:
+        super().__init__()
+        self.grid = grid
+        self.map = ToCamera(grid, size, fit)
+
+    def forward(self, errors: torch.Tensor, depth_mm: torch.Tensor) -> torch.Tensor:
+        maps = [self.map(errors[:, :, k].reshape(1, 1, *self.grid)) for k in range(2)]
+        wrong: torch.Tensor = maps[0] * maps[1]
+        return wrong * (depth_mm > 0).float()

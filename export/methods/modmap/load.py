@@ -27,15 +27,16 @@ from voxgate.export.methods.modmap.encoders import (
     read_encoder,
     view_source,
 )
-from voxgate.export.methods.modmap.graphs import SetScore
+from voxgate.export.methods.modmap.graphs import PairErrors, SetScore
 from voxgate.export.methods.modmap.model_file import METHOD, read_modmap, was_trained_here
 from voxgate.export.methods.modmap.networks import PARTS, ModMapNetworks, filled
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.manifest import VIEWS, TensorSpec
+from voxgate.runtime.recipe.manifest import ERRORS, TensorSpec
 
 FARTHEST = 2.0  # one less the cosine of opposite directions
+VIEWS = ("source", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,48 +72,61 @@ def load_modmap(golden: Golden, options: ModMapOptions) -> Source:
             f"{options.checkpoint}: knows {networks.views} views, the golden scan has {planned}: "
             "train it on this scan's plan"
         )
-    seeing, grid, width = view_source(golden, opened.encoders)
-    patches, features = grid[0] * grid[1], width + _shape_width(networks)
+    views, grid, width = view_source(golden, opened.encoders)
+    patches = grid[0] * grid[1]
 
     def original(given: Mapping[str, Tensor]) -> RawScore:
-        views, target = torch.from_numpy(given[VIEWS])[0], int(given["view"].reshape(()))
-        picture, shape = views[..., :width], views[..., width:]
-        with torch.no_grad():
-            errors = [
-                _smallest(networks.to_shape, picture, shape, target),
-                _smallest(networks.to_picture, shape, picture, target),
-            ]
+        errors = torch.from_numpy(np.asarray(given[ERRORS], np.float32))[0, 0]
         maps = [camera_map(each.reshape(1, 1, *grid), size, fit) for each in errors]
         return np.asarray(maps[0] * maps[1] * (given["depth_mm"][0, 0] > 0), np.float32)
 
     return Source(
         method=METHOD,
         inputs=(
-            TensorSpec(name=VIEWS, dtype="float32", shape=(1, planned, patches, features)),
-            spec("view", golden),
+            TensorSpec(name=ERRORS, dtype="float32", shape=(1, 1, 2, patches)),
             spec("depth_mm", golden),
         ),
-        network=SetScore(networks, width, grid, size, fit),
+        network=SetScore(grid, size, fit),
         original=original,
         provenance={**opened.origin, "patches": list(grid)},
         detector="set",
-        keep_float32=("to_shape.distance", "to_picture.distance"),
         tools=versions("timm"),
         bound=FARTHEST**2,
-        seeing=seeing,
+        together=(views, _pairs(networks, width, patches)),
     )
 
 
-def _smallest(
-    direction: torch.nn.Module, given: torch.Tensor, wanted: torch.Tensor, target: int
-) -> torch.Tensor:
-    """(n,) errors as the published code takes them, source by source."""
-    errors = []
-    for source in range(len(given)):
-        pair = torch.tensor([source]), torch.tensor([target])
-        foretold = direction(given[source][None], *pair)[0]
-        errors.append(1 - functional.cosine_similarity(foretold, wanted[target], dim=-1))
-    return torch.stack(errors).min(dim=0).values.clamp(min=0)
+def _pairs(networks: ModMapNetworks, width: int, patches: int) -> Source:
+    """What one view foretells wrongly of another, as the published code takes it."""
+    shape = (1, 1, patches, width + _shape_width(networks))
+
+    def original(given: Mapping[str, Tensor]) -> RawScore:
+        source, target = (torch.from_numpy(np.asarray(given[name]))[0, 0] for name in VIEWS)
+        pair = [torch.tensor([int(number)]) for number in given["pair"].reshape(2)]
+        with torch.no_grad():
+            foretold = [
+                networks.to_shape(source[None, :, :width], *pair)[0],
+                networks.to_picture(source[None, :, width:], *pair)[0],
+            ]
+        wanted = target[:, width:], target[:, :width]
+        errors = [_error(*both) for both in zip(foretold, wanted, strict=True)]
+        return np.asarray(torch.stack(errors).numpy(), np.float32)
+
+    return Source(
+        method=f"{METHOD} pairs",
+        inputs=(
+            *(TensorSpec(name=name, dtype="float32", shape=shape) for name in VIEWS),
+            TensorSpec(name="pair", dtype="uint8", shape=(1, 1, 1, 2)),
+        ),
+        network=PairErrors(networks, width),
+        original=original,
+        provenance={},
+        keep_float32=("to_shape.distance", "to_picture.distance"),
+    )
+
+
+def _error(foretold: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    return (1 - functional.cosine_similarity(foretold, wanted, dim=-1)).clamp(min=0)
 
 
 def _shape_width(networks: ModMapNetworks) -> int:
