@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import timm
@@ -18,9 +19,25 @@ from voxgate.export.features.published_steps import Finish, at_least_zero, from_
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px, spec
 from voxgate.export.source import Source
+from voxgate.runtime.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def anomalib_or_golden(
+    method: str,
+    checkpoint: Path | None,
+    weights: Path | None,
+    of_anomalib: Callable[[Path], Source],
+    of_golden: Callable[[Path], Source],
+) -> Source:
+    """From whichever of the two files is named. Raises EngineError unless it is one."""
+    if checkpoint is not None and weights is None:
+        return of_anomalib(checkpoint)
+    if weights is not None and checkpoint is None:
+        return of_golden(weights)
+    raise EngineError(f"{method} takes either --checkpoint, or --backbone with --weights")
 
 
 class AnomalibNetwork(nn.Module):

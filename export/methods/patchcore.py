@@ -39,7 +39,13 @@ from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px, spec
-from voxgate.export.methods.from_anomalib import anomalib_source, filled, picture_of, versions
+from voxgate.export.methods.from_anomalib import (
+    anomalib_or_golden,
+    anomalib_source,
+    filled,
+    picture_of,
+    versions,
+)
 from voxgate.export.progress import Progress
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.engines.engine import Tensor
@@ -72,12 +78,13 @@ class PatchcoreOptions:
 
 def load_patchcore(golden: Golden, options: PatchcoreOptions, on_progress: Progress) -> Source:
     """Raises EngineError for files that do not fit, or a bank beyond its budget."""
-    if (options.checkpoint is None) == (options.weights is None):
-        raise EngineError("patchcore takes either --checkpoint, or --backbone with --weights")
-    if options.weights is not None:
-        return _from_golden(golden, options, options.weights, on_progress)
-    assert options.checkpoint is not None  # one of the two is there
-    return _from_anomalib(golden, options.checkpoint, options.prepared_px)
+    return anomalib_or_golden(
+        METHOD,
+        options.checkpoint,
+        options.weights,
+        lambda checkpoint: _from_anomalib(golden, checkpoint, options.prepared_px),
+        lambda weights: _from_golden(golden, options, weights, on_progress),
+    )
 
 
 # --- anomalib -----------------------------------------------------------------------------------

@@ -39,6 +39,18 @@ def test_another_methods_checkpoint_is_not_taken(small_scans: Path, tmp_path: Pa
     assert "memory bank" in words
 
 
+@pytest.mark.parametrize("method", ["patchcore", "anomaly-dino"])
+@pytest.mark.parametrize("named", [(), ("--checkpoint", "a.ckpt", "--weights", "w.pth")])
+def test_of_two_origins_one_is_taken_without_a_word(
+    method: str, named: tuple[str, ...], small_scans: Path, tmp_path: Path
+) -> None:
+    files = [str(tmp_path / word) if "." in word else word for word in named]
+    for name in files[1::2]:
+        Path(name).touch()
+    words = refused(small_scans, tmp_path / "out", method, *files)
+    assert words == f"{method} takes either --checkpoint, or --backbone with --weights"
+
+
 def test_another_backbones_weights_name_the_layers(small_scans: Path, tmp_path: Path) -> None:
     weights = save_backbone("resnet34", tmp_path / "w.pth")
     words = refused(

@@ -30,7 +30,13 @@ from voxgate.export.features.preprocessing import IMAGENET_MEAN, IMAGENET_STD, P
 from voxgate.export.features.published_steps import picture_planes, published_picture
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px, spec
-from voxgate.export.methods.from_anomalib import anomalib_source, filled, picture_of, versions
+from voxgate.export.methods.from_anomalib import (
+    anomalib_or_golden,
+    anomalib_source,
+    filled,
+    picture_of,
+    versions,
+)
 from voxgate.export.methods.tokens.encoder import (
     as_in_anomalib,
     check_encoder,
@@ -77,12 +83,13 @@ class AnomalyDinoOptions:
 
 def load_anomaly_dino(golden: Golden, options: AnomalyDinoOptions, on_progress: Progress) -> Source:
     """Raises EngineError for files that do not fit, or a memory beyond its budget."""
-    if (options.checkpoint is None) == (options.weights is None):
-        raise EngineError("anomaly-dino takes either --checkpoint, or --backbone with --weights")
-    if options.weights is not None:
-        return _from_golden(golden, options, options.weights, on_progress)
-    assert options.checkpoint is not None  # one of the two is there
-    return _from_anomalib(golden, options.checkpoint, options.prepared_px)
+    return anomalib_or_golden(
+        METHOD,
+        options.checkpoint,
+        options.weights,
+        lambda checkpoint: _from_anomalib(golden, checkpoint, options.prepared_px),
+        lambda weights: _from_golden(golden, options, weights, on_progress),
+    )
 
 
 # --- anomalib -----------------------------------------------------------------------------------
