@@ -66,7 +66,8 @@ class Box:
         command: of voxgate, the YAML's path is put behind it. further: calibration of each camera
         after the first, whose name is cam0.
 
-        settings: sections of the YAML to change, such as {"job": {"late_frame_ms": 500}}.
+        settings: sections of the YAML to change, such as {"job": {"late_frame_ms": 500}};
+        "cameras" changes each of them.
         producer: the GenTL producer of virtual cameras; None: frames come by network. colour:
         whether the camera sees colour.
         """
@@ -77,7 +78,11 @@ class Box:
             content["cameras"] = [_in_colour(camera) for camera in content["cameras"]]
         content["cameras"] += _further(further, producer)
         for section, values in (settings or {}).items():
-            content[section] = {**content.get(section, {}), **values}
+            content[section] = (
+                [{**camera, **values} for camera in content[section]]
+                if section == "cameras"
+                else {**content.get(section, {}), **values}
+            )
         file.write_text(json.dumps(content, indent=2), encoding="utf-8")  # JSON is YAML
         config = load_cell(file, without=None if command == ("run",) else "recipes").config
         with (folder / LOG_NAME).open("wb") as log:

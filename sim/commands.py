@@ -83,11 +83,14 @@ def play(
 
 def build_camera(
     out: Annotated[Path, typer.Argument(help="Folder; the producer goes into one of its own.")],
+    most_s: Annotated[
+        float, typer.Option(min=1, help="That the compiler may take; emulated, it takes minutes.")
+    ] = 120,
 ) -> None:
     """Compile our GenTL producer of virtual cameras with the system's C compiler."""
     from voxgate.sim.gentl.build import build as build_producer
 
-    typer.echo(build_producer(out))
+    typer.echo(build_producer(out, most_s=most_s))
 
 
 def serve_camera(

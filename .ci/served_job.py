@@ -1,0 +1,47 @@
+"""A served cell takes one good part, on a processor that is slow because it is emulated:
+
+    python .ci/served_job.py RECIPES NAME/VERSION PRODUCER
+
+The service and the cell are those of a line; only what waits for a fixed time waits longer. Exits 0
+if the part is PASS, else 1, and says why.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from voxgate.sim.box import Box
+from voxgate.sim.cell_wires import wires_from_config
+from voxgate.sim.demo.demo import wait_until_ready
+from voxgate.sim.job_report import JobReport
+from voxgate.sim.virtual_cell import VirtualCell
+
+PART = Path("examples/bracket")
+SLOWEST = 0.25
+READY_MS = 1_800_000
+PATIENT = {
+    "sockets": {"heartbeat_ms": 5_000},
+    "job": {"deadline_ms": 600_000, "late_frame_ms": 5_000},
+    "sync": {"max_gap_ms": 200.0},
+    "cameras": {"start_ms": 120_000, "heartbeat_ms": 60_000},
+}
+
+
+def job(recipes: Path, recipe: str, producer: Path, folder: Path) -> JobReport:
+    """Raises VoxGateError where it does not come to a verdict."""
+    box = Box.start(folder, PART / "calibration.json", recipes, recipe, PATIENT, producer)
+    with box, VirtualCell(wires_from_config(box.config)) as cell:
+        wait_until_ready(box, cell, READY_MS)
+        return cell.play(PART / "good", speed=SLOWEST)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        report = job(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(folder))
+    verdict = report.verdict
+    numbers = "" if verdict is None else f"{verdict.score!r} {verdict.coverage!r}"
+    why = report.refused or ", ".join(report.reasons)
+    sys.stdout.write(f"served good {report.outcome} {numbers} {why}\n")
+    sys.exit(0 if report.outcome == "PASS" else 1)
