@@ -6,13 +6,11 @@ real TensorRT builds it, and that hangs on sizes alone.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,8 +18,6 @@ import onnx
 import torch
 from anomalib.models.image.cfm.components import FeatureProjectionMLP
 from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel, EfficientAdModelSize
-from rich.console import Console
-from rich.table import Table
 from timm.models.vision_transformer import Block
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -34,8 +30,6 @@ from voxgate.export.features.bank import Bank, UnitBank
 from voxgate.export.features.bank_score import BankNetwork, BankScore
 from voxgate.export.features.eye import PYRAMID
 from voxgate.export.features.patches import Eye, JointFeatures, Kind, PictureFeatures, features_from
-from voxgate.export.graph.memory import memory_of
-from voxgate.export.graph.real_tensorrt import AMPLE, CARDS
 from voxgate.export.graph.tracing import trace
 from voxgate.export.methods.cfm.network import CfmNetwork
 from voxgate.export.methods.from_anomalib import AnomalibNetwork
@@ -44,9 +38,6 @@ from voxgate.export.methods.patchcore import PatchcoreNetwork
 from voxgate.export.reference.colour_bank import colour_bank
 from voxgate.export.reference.filter_bank import filter_bank
 from voxgate.export.source import Source
-from voxgate.runtime.engines.builder import build
-from voxgate.runtime.engines.tensorrt_module import load_tensorrt
-from voxgate.runtime.plans.flavour import RTX
 from voxgate.runtime.recipe.manifest import TensorSpec
 
 CAMERA = (3000, 4096)
@@ -56,7 +47,6 @@ RANGE_MM = (300.0, 600.0)
 FPFH = (33, CAMERA[0] // 4, CAMERA[1] // 4)
 DINO, DINO_WIDTH = "vit_base_patch14_dinov2", 768
 WRN, WRN_WIDTH = "wide_resnet101_2", 512 + 1024
-MB = 1 << 20
 ATEN = torch.ops.aten
 PRODUCTS = frozenset(
     {
@@ -68,35 +58,18 @@ PRODUCTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A model and what it sees; graph: of a folder for its files."""
+    """A model and what it sees; graph: of a folder for its files.
+
+    quantised: whether its INT8 form is built too: of one convolutional network and one transformer.
+    """
 
     name: str
     sees: str
     graph: Callable[[Path], onnx.ModelProto]
+    quantised: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}, {self.sees}"
-
-
-def main() -> None:
-    """Trace every one, count its memory, build it for the oldest card, print the table."""
-    shown = Table(title=f"camera of {CAMERA[1]} x {CAMERA[0]} px; MB; nothing fused")
-    for column in ("model", "sees", "weights", "alive", "largest", "plan", "built, CPU s"):
-        shown.add_column(column)
-    with TemporaryDirectory() as folder:
-        for case in CASES:
-            shown.add_row(case.name, case.sees, *_measured(case.graph(Path(folder))))
-    Console().print(shown)
-
-
-def _measured(graph: onnx.ModelProto) -> list[str]:
-    needs = memory_of(graph)
-    begun = time.process_time()
-    content = graph.SerializeToString()
-    plan = build(load_tensorrt(RTX), content, "typed by the graph", AMPLE, sm=CARDS[0]).plan
-    spent = time.process_time() - begun
-    counted = (needs.constants, needs.alive, needs.largest, len(plan))
-    return [*(f"{nbytes / MB:,.0f}" for nbytes in counted), f"{spent:.1f}"]
 
 
 # --- what they see --------------------------------------------------------------------------------
@@ -228,7 +201,12 @@ def efficientad(size: EfficientAdModelSize, side_px: int) -> onnx.ModelProto:
 CASES = (
     Published("reference", "grey, 12 Mpx", lambda folder: filter_bank(CAMERA, 6.0)),
     Published("reference", "colour, 12 Mpx", lambda folder: colour_bank(CAMERA, 6.0)),
-    Published("patchcore DINOv2 B/14", "colour", lambda folder: patchcore(folder, ["image"])),
+    Published(
+        "patchcore DINOv2 B/14",
+        "colour",
+        lambda folder: patchcore(folder, ["image"]),
+        quantised=True,
+    ),
     Published(
         "patchcore DINOv2 B/14",
         "colour, depth",
@@ -238,7 +216,10 @@ CASES = (
     Published("m3dm DINOv2 B/14", "colour, depth", m3dm),
     Published("btf WRN-101 + FPFH", "colour, descriptors", btf),
     Published(
-        "efficientad S", "colour", lambda folder: efficientad(EfficientAdModelSize.S, SIDE_PX)
+        "efficientad S",
+        "colour",
+        lambda folder: efficientad(EfficientAdModelSize.S, SIDE_PX),
+        quantised=True,
     ),
     Published(
         "efficientad M", "colour", lambda folder: efficientad(EfficientAdModelSize.M, SIDE_PX)

@@ -12,11 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from voxgate.benchmarks.workstation.published import CASES, Published, traced
+from voxgate.benchmarks.workstation.published import any_picture
+from voxgate.benchmarks.workstation.published_models import CASES, Published, traced
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone
 from voxgate.export.features.backbones.load import load_tokens
 from voxgate.export.features.bank_score import BankScore
 from voxgate.export.graph.half import to_half
+from voxgate.export.graph.int8 import quantized
 from voxgate.export.graph.memory import MB, memory_of
 from voxgate.export.graph.real_tensorrt import CARDS, builds, check_by_building
 from voxgate.export.graph.tracing import trace
@@ -40,6 +42,8 @@ def test_a_model_of_published_size_needs_more_than_a_box_has(
     assert needs.largest <= LARGEST_MB * MB
     check_by_building(graph, str(case))
     builds(to_half(graph), f"{case}, fp16", CARDS[-1])
+    if case.quantised:
+        builds(quantized(graph, [any_picture(graph)]), f"{case}, int8", CARDS[-1])
 
 
 class Small(nn.Module):

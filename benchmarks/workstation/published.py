@@ -1,0 +1,147 @@
+"""What models of the papers' sizes need of memory, and what the real TensorRT makes of them.
+
+`python -m voxgate.benchmarks.workstation.published [NAME...]` measures those alone whose name has
+these words.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+from rich.console import Console
+from rich.table import Table
+
+from voxgate.benchmarks.workstation.published_models import CASES, Published
+from voxgate.benchmarks.workstation.seeded.weights import SEED
+from voxgate.export.graph.half import to_half
+from voxgate.export.graph.int8 import quantized
+from voxgate.export.graph.memory import MB, memory_of
+from voxgate.export.graph.real_tensorrt import AMPLE, CARDS
+from voxgate.runtime.engines.builder import build
+from voxgate.runtime.engines.engine import Tensor
+from voxgate.runtime.engines.tensorrt_module import load_tensorrt
+from voxgate.runtime.plans.flavour import RTX
+
+COLUMNS = (
+    "model, seen in",
+    "precision",
+    "weights",
+    "alive",
+    "largest",
+    *(column for sm in CARDS for column in (f"sm_{sm}: plan", "scratch", "CPU s")),
+    "peak",
+)
+TENSORRT_LOG = "voxgate.tensorrt"
+SCRATCH = re.compile(r"Total Activation Memory: (\d+) bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Of one card. scratch_mb: what TensorRT says that a run takes beside the weights."""
+
+    plan_mb: float
+    scratch_mb: float
+    cpu_s: float
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return f"{self.plan_mb:,.0f}", f"{self.scratch_mb:,.0f}", f"{self.cpu_s:.1f}"
+
+
+def main(words: Sequence[str] = ()) -> None:
+    """Trace every one, count its memory, build it for two cards, print the table.
+
+    Each in a process of its own, whose peak of memory is told: what the workstation needs.
+    """
+    shown = Table(title="MB; weights and values of a run counted with nothing fused")
+    for column in COLUMNS:
+        shown.add_column(column)
+    for number, case in enumerate(CASES):
+        if all(word in str(case) for word in words):
+            with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+                for row in apart.submit(_rows, number).result():
+                    shown.add_row(*row)
+    Console(width=160).print(shown)
+
+
+def _rows(number: int) -> list[tuple[str, ...]]:
+    return list(_measured(CASES[number]))
+
+
+def _measured(case: Published) -> Iterator[tuple[str, ...]]:
+    with TemporaryDirectory() as folder:
+        graph = case.graph(Path(folder))
+    for precision, model in _reduced(case, graph):
+        needs = memory_of(model)
+        counted = (f"{n / MB:,.0f}" for n in (needs.constants, needs.alive, needs.largest))
+        plans = [cell for sm in CARDS for cell in _plan(model, sm).cells]
+        yield (str(case), precision, *counted, *plans, f"{_peak_mb():,.0f}")
+
+
+def _reduced(case: Published, graph: onnx.ModelProto) -> Iterator[tuple[str, onnx.ModelProto]]:
+    yield "FP32", graph
+    yield "FP16", to_half(graph)
+    if case.quantised:
+        yield "INT8", quantized(graph, [any_picture(graph)])
+
+
+def any_picture(graph: onnx.ModelProto) -> Mapping[str, Tensor]:
+    """Noise, which INT8's scales are taken from: a graph of the same layers, and of no worth."""
+    random = np.random.default_rng(SEED)
+    shapes = {
+        i.name: [d.dim_value for d in i.type.tensor_type.shape.dim] for i in graph.graph.input
+    }
+    return {name: random.integers(0, 255, shape, np.uint8) for name, shape in shapes.items()}
+
+
+def _plan(model: onnx.ModelProto, sm: int) -> Plan:
+    begun = time.process_time()
+    with _tensorrts_words() as said:
+        content = model.SerializeToString()
+        plan = build(load_tensorrt(RTX), content, "typed by the graph", AMPLE, sm=sm).plan
+    spent = time.process_time() - begun
+    scratch = [int(found[1]) for line in said if (found := SCRATCH.search(line))]
+    return Plan(len(plan) / MB, scratch[-1] / MB, spent)
+
+
+@contextmanager
+def _tensorrts_words() -> Iterator[list[str]]:
+    """What its builder says of the plan, which a GPU's driver alone could be asked for."""
+    said: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    log, kept = logging.getLogger(TENSORRT_LOG), Kept()
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    log.addHandler(kept)
+    try:
+        yield said
+    finally:
+        log.removeHandler(kept)
+        log.setLevel(level)
+
+
+def _peak_mb() -> float:
+    """Of this process since it began."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    return int(kilobytes) / 1024
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
