@@ -94,6 +94,10 @@ SUITES = {
 }
 # for a night
 LONG_SUITES = {
+    "located": Suite(
+        "quality.located",
+        "pictures without a robot, located on the golden scan: figures of one in three views",
+    ),
     "made_up": Suite(
         "made_up.made_up",
         "two rendered part types of another kind, on the public cameras",
