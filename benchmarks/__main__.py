@@ -134,6 +134,7 @@ WORKSTATION_SUITES = {
     "exporters": Suite(
         "workstation.exporters",
         "every method from its published form to verdicts: parity, ms per view, size",
+        quick=True,
     ),
     "published": Suite(
         "workstation.published",

@@ -1,15 +1,21 @@
 """Every method from its published form to verdicts: parity, ms per view, size of the recipe.
 
+    python -m voxgate.benchmarks.workstation.exporters [--quick] [METHOD ...]
+
 The weights are seeded, not trained: what is measured is that the recipe says what the source model
 says, and what that costs; how well a method detects depends on the weights of whoever trained it.
+The short form exports and inspects every third view.
 """
 
 from __future__ import annotations
 
 import importlib
+import shutil
 import statistics
 import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +37,7 @@ from voxgate.sim.box import voxgate
 RUNS = 5
 THREADS = 2
 MB = 1e6
+EVERY = 3  # of the views, in the short form
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +52,52 @@ class Row:
     verdicts: str
 
 
-def main() -> None:
+def main(quick: bool = False, methods: Sequence[str] = MODULES) -> None:
     """Export every seeded model, inspect a good and a bad part, print the table."""
     console = Console()
     with TemporaryDirectory() as folder:
-        cases = all_cases(Path(folder))
-        rows = [
-            measure(case, Path(folder) / "recipes" / str(number))
-            for number, case in enumerate(track(cases, "export and inspect", console=console))
-        ]
-    console.print(table(rows))
+        part = fewer_views(BRACKET, Path(folder) / BRACKET.name) if quick else BRACKET
+        cases = all_cases(Path(folder), part, methods)
+        homes = [(case, Path(folder) / "recipes" / str(n)) for n, case in enumerate(cases)]
+        asked = track(homes, "export and inspect", console=console)
+        rows = [row for case, out in asked if (row := told(case, part, out, console))]
+    views = len((BRACKET / "golden" / "frames.jsonl").read_text().splitlines())
+    console.print(table(rows, -(-views // EVERY) if quick else views))
 
 
-def all_cases(folder: Path) -> list[Case]:
-    """Every method's full-size models; a method without one shows its small ones."""
+def fewer_views(part: Path, to: Path) -> Path:
+    """The part's scans with every third view."""
+    shutil.copytree(part, to)
+    for frames in to.glob("*/frames.jsonl"):
+        frames.write_text("\n".join(frames.read_text().splitlines()[::EVERY]) + "\n")
+    return to
+
+
+def all_cases(folder: Path, part: Path, methods: Sequence[str]) -> list[Case]:
+    """The methods' full-size models; a method without one shows its small ones."""
     found: list[Case] = []
-    for name in MODULES:
+    for name in methods:
         home = folder / name
         home.mkdir(parents=True)
         cases = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{name}").cases(
-            home, BRACKET / "golden"
+            home, part / "golden"
         )
         found += [case for case in cases if not case.small] or cases
     return found
 
 
-def measure(case: Case, out: Path) -> Row:
+def told(case: Case, part: Path, out: Path, console: Console) -> Row | None:
+    """None, and why, where nothing was exported: the other rows are worth their hours."""
+    try:
+        return measure(case, part, out)
+    except VoxGateError as error:
+        console.print(str(error), soft_wrap=True, highlight=False)
+        return None
+
+
+def measure(case: Case, part: Path, out: Path) -> Row:
     """Export by the command line, as a user does; then the recipe alone."""
-    scan = ["--scan", str(BRACKET / "golden"), "--out", str(out), "--json"]
+    scan = ["--scan", str(part / "golden"), "--out", str(out), "--json"]
     command = voxgate("export", *case.arguments, *scan)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -84,14 +109,14 @@ def measure(case: Case, out: Path) -> Row:
         parity=list(recipe.manifest.provenance["parity"]),
         ms=_median_ms(recipe),
         recipe_mb=sum(file.stat().st_size for file in out.iterdir()) / MB,
-        verdicts=_verdicts(out),
+        verdicts=_verdicts(out, part),
     )
 
 
-def table(rows: list[Row]) -> Table:
+def table(rows: list[Row], views: int) -> Table:
     """One line per recipe."""
     shown = Table(
-        title="800 x 600 pictures, 12 views, seeded weights; errors against the threshold"
+        title=f"800 x 600 pictures, {views} views, seeded weights; errors against the threshold"
     )
     for column in (
         "method",
@@ -131,6 +156,10 @@ def _median_ms(recipe: Recipe) -> float:
     return statistics.median(times)
 
 
-def _verdicts(recipe: Path) -> str:
-    found = [inspect_folder(BRACKET / scan, recipe).verdict for scan in ("good", "bad")]
+def _verdicts(recipe: Path, part: Path) -> str:
+    found = [inspect_folder(part / scan, recipe).verdict for scan in ("good", "bad")]
     return ", ".join(verdict.outcome.value for verdict in found)
+
+
+if __name__ == "__main__":
+    main("--quick" in sys.argv, [word for word in sys.argv[1:] if word != "--quick"] or MODULES)
