@@ -122,7 +122,7 @@ bench: $(READY)
 	$(BIN)/voxgate bench
 
 bench-export: $(EXPORT_READY)
-	$(EXPORT_BIN)/voxgate bench exporters published knn fpfh
+	$(EXPORT_BIN)/voxgate bench exporters published last_view learnt knn fpfh
 
 bench-opencv4: $(OPENCV4_READY)
 	$(OPENCV4_BIN)/voxgate bench handeye_methods rendered

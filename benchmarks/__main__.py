@@ -140,6 +140,14 @@ WORKSTATION_SUITES = {
         "workstation.published",
         "models of the papers' sizes at 12 Mpx: memory, and time to build them for a card",
     ),
+    "last_view": Suite(
+        "workstation.last_view",
+        "what is left after the last view where views are scored together: CPU ms",
+    ),
+    "learnt": Suite(
+        "workstation.learnt",
+        "autoencoders and f-AnoGANs of one public golden scan beside the reference, figures",
+    ),
     "knn": Suite(
         "workstation.knn",
         "nearest neighbours in the graph against faiss, coreset of a golden scan",

@@ -1,0 +1,123 @@
+"""What networks find that learnt one public golden scan and nothing else, beside the reference.
+
+    python -m voxgate.benchmarks.workstation.learnt [scans] [models]
+
+Depth and voxel autoencoder and f-AnoGAN of MVTec 3D-AD by `voxgate train`, at most so many minutes
+each; models that are there already (PART-METHOD-SHAPE.pth) are not trained again, and a training
+that was killed goes on. The figures are `voxgate evaluate`'s.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from voxgate.benchmarks.quality.detection import scans_folder
+from voxgate.export.evaluation.report.tables import number
+from voxgate.export.evaluation.run.evaluate import Plan, evaluate
+from voxgate.export.evaluation.run.figures import TypeFigures
+from voxgate.export.reference.reference import export_reference_recipe
+from voxgate.runtime.errors import VoxGateError
+from voxgate.sim.box import voxgate
+
+MINUTES = 10.0
+METHODS, SHAPES = ("autoencoder", "anogan"), ("depth", "voxel")
+MODELS = Path("out/learnt")
+FIGURES = ("I-AUROC", "V-AUPRO@1%")
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """epochs: done, of those asked. refused: the export's words, where there is no recipe."""
+
+    model: Path
+    epochs: str
+    refused: str = ""
+
+
+def main(scans: str | None = None, models: str | None = None) -> None:
+    """Train, export, evaluate; print a row a method and part type."""
+    console = Console()
+    try:
+        folder = scans_folder(scans)
+    except FileNotFoundError as error:
+        console.print(f"learnt: skipped, {error}", soft_wrap=True)
+        return
+    parts = sorted(path.parent.parent for path in folder.glob("*/golden/frames.jsonl"))
+    table = Table(title="of one golden scan, a part type each")
+    for column in ("method", "part", "epochs", *FIGURES, "good parts, highest", "bad, lowest"):
+        table.add_column(column)
+    with tempfile.TemporaryDirectory() as work:
+        for part in parts:
+            export_reference_recipe(part / "golden", Path(work) / "reference" / part.name)
+        _rows(table, "reference", {}, _figures(folder, Path(work), "reference"))
+        for method, shape in product(METHODS, SHAPES):
+            name = f"{method}-{shape}"
+            home = Path(models or MODELS)
+            learnt = {p.name: learn(p, method, shape, home, Path(work) / name) for p in parts}
+            _rows(table, f"{method}, {shape}", learnt, _figures(folder, Path(work), name))
+    console.print(table)
+
+
+def learn(part: Path, method: str, shape: str, models: Path, shelf: Path) -> Learnt:
+    """Train on the part's golden scan, export into `shelf`."""
+    model, golden = models / f"{part.name}-{method}-{shape}.pth", str(part / "golden")
+    if not model.exists():
+        _run(
+            "train", method, "--shape", shape, "--scan", golden, "--out", str(model),
+            "--minutes", str(MINUTES),
+        )  # fmt: skip
+    record = torch.load(model, map_location="cpu", weights_only=True)["record"]
+    learnt = Learnt(model, f"{record['epochs']} of {record['planned epochs']}")
+    out = ("--scan", golden, "--out", str(shelf / part.name))
+    try:
+        _run("export", method, "--checkpoint", str(model), *out)
+    except VoxGateError as error:
+        return Learnt(model, learnt.epochs, str(error))
+    return learnt
+
+
+def _run(*words: str) -> None:
+    done = subprocess.run(voxgate(*words), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise VoxGateError(done.stderr.strip() or done.stdout.strip())
+
+
+def _figures(folder: Path, work: Path, name: str) -> Sequence[TypeFigures]:
+    if not (work / name).exists():
+        return ()
+    return evaluate(Plan(source=work / name, folder=folder, store=work / f"{name}-results")).types
+
+
+def _rows(
+    table: Table, method: str, learnt: Mapping[str, Learnt], types: Sequence[TypeFigures]
+) -> None:
+    for each in types:
+        epochs = learnt[each.part].epochs if learnt else ""
+        good, bad = each.outcomes.get("good", {}), each.outcomes.get("bad", {})
+        table.add_row(
+            *(method, each.part, epochs),
+            *(number(each.figures[name]) for name in FIGURES),
+            f"{max(each.good_scores):.2f}; {_said(good)}",
+            f"{min(each.bad_scores):.2f}; {_said(bad)}",
+        )
+    for part, found in learnt.items():
+        if found.refused:
+            table.add_row(method, part, found.epochs, "", "", found.refused, "")
+
+
+def _said(outcomes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
