@@ -48,7 +48,8 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What tests leave behind is looked for again."""
+    """What tests leave behind is looked for again, and not among the thousands themselves."""
+    gc.freeze()
     gc.enable()
 
 

@@ -121,6 +121,7 @@ def reached(said: str) -> set[str]:
     return {f"{line.split()[0]} {Path(line.split()[-1]).name}" for line in found}
 
 
+@pytest.mark.nightly  # .ci/run has it every time
 @in_the_sandbox
 def test_a_hostile_driver_reaches_the_boxs_key_its_records_or_another_cameras_frames(
     state: Path, producer: Path, tmp_path: Path

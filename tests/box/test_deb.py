@@ -1,11 +1,7 @@
-"""The Debian package: what is in it, and the life that it has on a fresh Debian.
-
-By day without the wheels of others; at night as `make deb` builds it.
-"""
+"""The Debian package as `make deb` builds it: the life that it has on a fresh Debian, at night."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import shutil
@@ -20,91 +16,16 @@ from tests.kits.booted import Machine, Power
 from tests.kits.cell_kit import until
 from tests.kits.debian import needs_bill, needs_dpkg, needs_fresh_debian, needs_lintian
 from tests.kits.installed_box import ETC, InstalledBox
-from tests.kits.repository import BRACKET, ROOT
-from voxgate.runtime.cli import COMMANDS
+from tests.kits.repository import BRACKET
 
 HOME = "/usr/lib/voxgate"
 AARCH64 = 183  # e_machine of ELF, elf.h
-MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 DONE_WITHOUT = {
     "libpython3.11.so.1.0",  # genicam's: voxgate.runtime.cameras.genicam loads it without
     "libtbb.so.12",  # one of numba's ways to share work among threads; ours have another
 }
-NOT_WITHOUT_WHEELS = "unused-override"  # of lintian
 night = pytest.mark.nightly
 whole_life = [night, pytest.mark.timeout(3600), needs_bill, needs_fresh_debian]
-
-
-# --- by day: without the wheels of others --------------------------------------------------------
-
-
-def build_small(to: Path) -> Path:
-    """VoxGate alone; quick, and of no use to a box."""
-    (lock := to / "no-wheels.lock").write_text("# nothing\n")
-    (bill := to / "bill.json").write_text("{}\n")
-    return debian.build(to, lock, BILL=str(bill))
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_small(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(scope="module")
-def small_root(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return debian.unpacked(small, tmp_path_factory.mktemp("unpacked") / "root")
-
-
-@needs_dpkg
-def test_the_same_commit_gives_another_package(small: Path, tmp_path: Path) -> None:
-    assert build_small(tmp_path).read_bytes() == small.read_bytes()
-
-
-@needs_dpkg
-def test_a_unit_starts_what_the_package_does_not_bring(small_root: Path) -> None:
-    units = sorted((small_root / "usr/lib/systemd/system").iterdir())
-    assert {unit.name for unit in units} == {
-        *(unit.name for unit in (ROOT / "systemd").glob("voxgate*.service")),
-        *("voxgate@.service", "voxgate-camera.socket"),
-    }
-    for unit in units:
-        text = unit.read_text("utf-8")
-        assert "/opt/" not in text
-        for program in re.findall(r"^Exec\w*=(\S+)", text, re.MULTILINE):
-            assert (small_root / program.lstrip("/")).is_symlink() or (
-                small_root / program.lstrip("/")
-            ).is_file(), f"{unit.name}: {program}"
-
-
-@needs_dpkg
-def test_a_maintainer_script_is_broken(small_root: Path) -> None:
-    for name in MAINTAINER_SCRIPTS:
-        script = small_root / "DEBIAN" / name
-        subprocess.run(["sh", "-n", str(script)], check=True)
-        assert "#MAINTAIN#" not in script.read_text("utf-8")
-
-
-@needs_dpkg
-def test_the_manual_page_misses_a_command(small_root: Path) -> None:
-    page = gzip.decompress((small_root / "usr/share/man/man1/voxgate.1.gz").read_bytes()).decode()
-    for names in COMMANDS.values():
-        for name in names:
-            assert f".B {name.replace('-', chr(92) + '-')}\n" in page
-    completion = small_root / "usr/share/bash-completion/completions/voxgate"
-    assert "complete" in completion.read_text("utf-8")
-
-
-@needs_dpkg
-@needs_lintian
-def test_debians_own_judge_has_something_to_say(small: Path) -> None:
-    judge = ["lintian", "--allow-root", "--info", "--pedantic", "--fail-on", "warning,error"]
-    done = subprocess.run([*judge, str(small)], capture_output=True, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if re.match(r"[EWIPX]: ", line)]
-    assert [line for line in lines if NOT_WITHOUT_WHEELS not in line] == []
-    assert done.returncode == 0
-
-
-# --- at night: its life on a fresh Debian --------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -212,6 +212,7 @@ engine.close()
 """
 
 
+@pytest.mark.nightly  # .ci/run has it every time; by day a whole cell, above
 @needs_seccomp
 @needs_systemd
 @needs_mounts

@@ -22,6 +22,8 @@ from voxgate.sim.cell_wires import wires_from_config
 from voxgate.sim.demo.demo import play_in_time, wait_until_ready
 from voxgate.sim.virtual_cell import VirtualCell
 
+pytestmark = pytest.mark.nightly  # by day without a line: inspection/several/test_cell_inspector.py
+
 SPEED = 4.0
 PATIENCE_S = 180.0
 PUT = scene.offset((0.3, -0.2, 0.0), (0.0, 0.0, 0.2))
@@ -92,7 +94,6 @@ def test_a_camera_that_died_passes_or_has_no_name(part: Path, cell: VirtualCell)
     assert any("camera right" in detail for detail in missed), missed
 
 
-@pytest.mark.nightly  # by day, of a recorded part: test_cell_inspector.py
 def test_exchanged_cables_of_two_cameras_pass(part: Path, box: Box) -> None:
     own = wires_from_config(box.config)
     left, right = own.further
@@ -109,7 +110,6 @@ def test_exchanged_cables_of_two_cameras_pass(part: Path, box: Box) -> None:
     )
 
 
-@pytest.mark.nightly
 def test_a_cell_whose_calibrations_were_exchanged_serves(part: Path) -> None:
     own = part / "golden/cameras"
     swapped = dict(zip(FURTHER, reversed(FURTHER), strict=True))
@@ -123,7 +123,6 @@ def test_a_cell_whose_calibrations_were_exchanged_serves(part: Path) -> None:
             assert cell.state().state is not State.READY
 
 
-@pytest.mark.nightly
 @needs_c_compiler
 def test_two_genicam_cameras_and_a_third_come_to_other_verdicts(part: Path) -> None:
     started = _box(part, "genicam", Path(virtual.cti()))

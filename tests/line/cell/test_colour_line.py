@@ -27,6 +27,8 @@ from voxgate.sim.demo.demo import play_in_time, wait_until_ready
 from voxgate.sim.recipes import export_once
 from voxgate.sim.virtual_cell import VirtualCell
 
+pytestmark = pytest.mark.nightly  # by day without a line: tests/runtime/offline/test_colour_part.py
+
 SPEED = 8.0
 
 
@@ -87,7 +89,6 @@ def test_grey_pictures_pass_where_the_cell_says_colour(cell: VirtualCell) -> Non
     assert "is grey, the cell says `colour: true`" in said
 
 
-@pytest.mark.nightly
 @needs_c_compiler
 def test_a_genicam_camera_in_colour_comes_to_other_verdicts(recipe: Path, tmp_path: Path) -> None:
     with (

@@ -101,6 +101,7 @@ def test_the_demo_says_where_to_start_it_and_refuses_unknown_faults(tmp_path: Pa
         run_demo(tmp_path / "out", EXAMPLES, faults=("melt:view=3",))
 
 
+@pytest.mark.nightly  # two boxes are started
 def test_a_service_that_cannot_start_is_told_with_its_last_words(tmp_path: Path) -> None:
     (tmp_path / "recipes").mkdir()
     calibration = EXAMPLES / "bracket" / "calibration.json"

@@ -50,6 +50,7 @@ def check(told: dict[str, Any], jobs: int) -> None:
     assert "PASS" in heard.values(), "what decides nothing proves nothing"
 
 
+@pytest.mark.nightly  # by day what is lost is chosen: test_line.py
 def test_lost_packets_make_no_bad_part_good() -> None:
     check(lossy(jobs=10, timeout_s=170), 10)
 

@@ -22,6 +22,8 @@ from voxgate.sim.demo.demo import play_in_time
 from voxgate.sim.job_report import JobReport
 from voxgate.sim.virtual_cell import VirtualCell
 
+pytestmark = pytest.mark.nightly  # by day without a line: tests/runtime/trays
+
 SPEED = 4.0
 PATIENCE_S = 180.0
 FOUR = regular(4)
@@ -104,14 +106,12 @@ def _comes_to(cell: VirtualCell, scan: Path, expected: str) -> JobReport:
     return reports[-1]
 
 
-@pytest.mark.nightly
 def test_a_tray_of_regular_parts_does_not_pass(cell: VirtualCell, trays: Path) -> None:
     played = _comes_to(cell, trays / "regular", "PASS")
     assert played.verdict is not None
     assert [each.odd for each in played.verdict.instances] == [False] * 4
 
 
-@pytest.mark.nightly
 def test_a_view_is_missing_and_the_tray_passes(cell: VirtualCell, trays: Path) -> None:
     played = play_in_time(cell, trays / "regular", ("drop:view=3",), SPEED)
     assert played.outcome == "INDETERMINATE"
@@ -119,7 +119,6 @@ def test_a_view_is_missing_and_the_tray_passes(cell: VirtualCell, trays: Path) -
     assert Reason.MISSING_VIEW.value in played.reasons
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name.replace(" ", "-")) for row in ROWS])
 def test_a_tray_passes(row: Row, cell: VirtualCell, tmp_path: Path) -> None:
     played = play_in_time(cell, scan_of(row.tray, tmp_path, "tray"), speed=SPEED)

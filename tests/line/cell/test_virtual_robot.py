@@ -135,6 +135,15 @@ def box() -> Iterator[ListeningBox]:
     listening.close()
 
 
+@pytest.fixture(scope="module")
+def unheard() -> Iterator[tuple[ListeningBox, VirtualCell]]:
+    """For tests of jobs that are not played."""
+    listening = ListeningBox()
+    with VirtualCell(listening.wires) as cell:
+        yield listening, cell
+    listening.close()
+
+
 def test_every_view_of_a_scan_reaches_the_box_with_its_pixels_and_its_place(
     box: ListeningBox,
 ) -> None:
@@ -215,10 +224,11 @@ def test_faults_reach_the_wire(box: ListeningBox) -> None:
     assert any(isinstance(p, list) and math.isnan(p[0]) for p in positions)
 
 
-def test_a_refused_job_is_not_played(box: ListeningBox) -> None:
+def test_a_refused_job_is_not_played(unheard: tuple[ListeningBox, VirtualCell]) -> None:
+    box, cell = unheard
     box.refuse = True
-    with VirtualCell(box.wires) as cell:
-        report = cell.play(GOOD, speed=SPEED)
+    report = cell.play(GOOD, speed=SPEED)
+    box.refuse = False
     assert report.refused == "wrong_state: not READY"
     assert not report.may_pass
     assert not box.frames
@@ -232,20 +242,24 @@ def test_a_pass_without_a_heartbeat_is_not_passed(box: ListeningBox) -> None:
     assert not report.may_pass
 
 
-def test_a_silent_box_is_an_error_and_not_a_hang(box: ListeningBox) -> None:
+def test_a_silent_box_is_an_error_and_not_a_hang(
+    unheard: tuple[ListeningBox, VirtualCell],
+) -> None:
+    box, cell = unheard
     box.answers = False
-    with VirtualCell(box.wires) as cell, pytest.raises(RobotError, match="no answer to prepare"):
+    with pytest.raises(RobotError, match="no answer to prepare"):
         cell.prepare("bracket", timeout_ms=100)
+    box.answers = True
 
 
 def test_a_wrong_fault_or_scan_is_an_error_before_the_job_starts(
-    box: ListeningBox, tmp_path: Path
+    unheard: tuple[ListeningBox, VirtualCell], tmp_path: Path
 ) -> None:
-    with VirtualCell(box.wires) as cell:
-        with pytest.raises(FaultError, match="melt"):
-            cell.play(GOOD, faults=("melt:view=3",))
-        with pytest.raises(RobotError, match="no such folder"):
-            cell.play(tmp_path / "none")
+    box, cell = unheard
+    with pytest.raises(FaultError, match="melt"):
+        cell.play(GOOD, faults=("melt:view=3",))
+    with pytest.raises(RobotError, match="no such folder"):
+        cell.play(tmp_path / "none")
     assert not box.frames
 
 
@@ -255,6 +269,7 @@ def test_the_field_ends_with_its_cell(box: ListeningBox) -> None:
     assert cell.exit_code == 0
 
 
+@pytest.mark.nightly  # by day: the camera's reason, below
 def test_a_box_that_cannot_load_its_recipe_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "recipes" / "bracket" / "9").mkdir(parents=True)  # nothing in it
     calibration = GOOD.parent / "calibration.json"

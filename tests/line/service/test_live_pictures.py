@@ -55,6 +55,7 @@ def test_what_a_camera_sees_now_is_not_shown_or_looks_new_for_ever(
         tab.wait_for(f"{WHY_NONE} != ''")
 
 
+@pytest.mark.nightly  # by day: tests/runtime/page
 @needs_chromium
 def test_a_figure_is_told_by_the_name_that_programs_give_it(
     page: PageProcess, tmp_path: Path
@@ -71,6 +72,7 @@ def test_a_figure_is_told_by_the_name_that_programs_give_it(
         assert german["streaming"] in tab.value("document.querySelector('#cameras').textContent")
 
 
+@pytest.mark.nightly  # the words alone
 @needs_chromium
 def test_why_there_are_no_pictures_is_not_said(robot: Robot, cell: Path, tmp_path: Path) -> None:
     cell.write_text("".join(f"{x}\n" for x in cell.read_text().splitlines() if "pictures" not in x))

@@ -80,6 +80,7 @@ def test_a_mirror_that_died_leaves_a_cell_that_looks_alive(
         broker.says(ONLINE, b"false")
 
 
+@pytest.mark.nightly  # by day the mirror itself dies, above
 def test_a_box_that_fell_silent_looks_alive(folder: Path, cell: Path, broker: Broker) -> None:
     with_broker(cell, broker.port)
     service = ServiceProcess(cell).start()
@@ -95,6 +96,7 @@ def test_a_box_that_fell_silent_looks_alive(folder: Path, cell: Path, broker: Br
         service.kill_if_left()
 
 
+@pytest.mark.nightly
 def test_a_broker_that_was_restarted_knows_nothing(
     robot: Robot, cell: Path, tmp_path: Path
 ) -> None:

@@ -43,6 +43,14 @@ def page(cell: Path, robot: Robot) -> Iterator[PageProcess]:
     assert page.said.count("\n") == 1, page.said  # where it answers, and no complaint
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageProcess]:
+    """Of a cell that nobody serves."""
+    with page_process(write_cell(tmp_path_factory.mktemp("cell"))) as page:
+        yield page
+    assert "Traceback" not in page.said
+
+
 def _screens(port: int) -> Generator[dict[str, object], None, None]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
         connection.request("GET", "/stream")
@@ -61,19 +69,19 @@ def test_the_screen_does_not_follow_the_line(robot: Robot, page: PageProcess) ->
         assert scanning["job_id"] == "job-1"
 
 
-def test_ten_browsers_are_told_to_come_back(page: PageProcess) -> None:
+def test_ten_browsers_are_told_to_come_back(alone: PageProcess) -> None:
     with ExitStack() as stack:
         for _ in range(TEN):
-            next(stack.enter_context(page.stream("/stream")))
+            next(stack.enter_context(alone.stream("/stream")))
             for _ in range(CONNECTIONS):
-                stack.enter_context(socket.create_connection(("127.0.0.1", page.port), 10))
-        assert page.ask("/words").status == 200
+                stack.enter_context(socket.create_connection(("127.0.0.1", alone.port), 10))
+        assert alone.ask("/words").status == 200
 
 
-def test_a_page_of_elsewhere_reads_what_the_box_says(page: PageProcess) -> None:
-    assert page.ask("/", Host="evil.example").status == 400
-    assert page.ask("/stream", Host=f"evil.example:{page.port}").status == 400
-    mine = page.ask("/")
+def test_a_page_of_elsewhere_reads_what_the_box_says(alone: PageProcess) -> None:
+    assert alone.ask("/", Host="evil.example").status == 400
+    assert alone.ask("/stream", Host=f"evil.example:{alone.port}").status == 400
+    mine = alone.ask("/")
     policy = mine.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -81,9 +89,9 @@ def test_a_page_of_elsewhere_reads_what_the_box_says(page: PageProcess) -> None:
     assert "//" not in mine.text.replace("<!doctype", ""), "something of another place is asked for"
 
 
-def test_what_is_not_there_is_a_traceback(page: PageProcess) -> None:
+def test_what_is_not_there_is_a_traceback(alone: PageProcess) -> None:
     for path in ("/jobs/none", "/jobs/..%2f..%2fetc", "/assets/..%2fapp.py", "/x"):
-        answer = page.ask(path)
+        answer = alone.ask(path)
         assert answer.status == 404, path
         assert "Traceback" not in answer.text
 
@@ -111,6 +119,7 @@ def test_what_a_browser_shows_is_not_what_the_box_says(
         assert tab.value("document.documentElement.scrollWidth") <= PHONE[0]
 
 
+@pytest.mark.nightly  # eight screens
 @needs_chromium
 def test_an_outcome_does_not_fill_the_screen(
     robot: Robot, page: PageProcess, tmp_path: Path

@@ -155,6 +155,7 @@ def test_who_has_logged_out_looks_on(page: PageProcess) -> None:
         assert sum(1 for _ in islice(lines, MOST_BEATS)) < MOST_BEATS, "it never ends"
 
 
+@pytest.mark.nightly  # by day without a page: page/test_door.py
 def test_a_password_is_guessed_as_often_as_one_likes(cell: Path, certificate: Path) -> None:
     with page_process(cell, certificate) as page:
         answers = [_log_in(page, Role.OPERATOR, f"wrong {number}") for number in range(8)]
@@ -257,6 +258,7 @@ def test_a_page_is_open_to_the_network_without_tls_and_login(
     assert any("page" in line for line in found), found
 
 
+@pytest.mark.nightly  # by day the policy forbids it, above
 @needs_chromium
 def test_a_browser_runs_what_a_reason_says(page: PageProcess, tmp_path: Path) -> None:
     with browser(tmp_path, "--ignore-certificate-errors") as tab:

@@ -19,6 +19,8 @@ from voxgate.benchmarks.line.browser import Page, browser
 from voxgate.runtime.page.screen import Light
 from voxgate.runtime.records.journal import Journal
 
+pytestmark = pytest.mark.nightly  # axe-core and Wapiti take minutes over all pages
+
 JOB = "/jobs/job-1"
 PAGES = ("/", "/quality", "/maintenance", JOB, "/login")
 SHOWN = "document.body.dataset.ready || document.querySelector('.sign')?.textContent"
@@ -54,10 +56,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @needs_chromium
 @pytest.mark.parametrize(
     ("scheme", "language"),
-    [
-        ("light", "en"),
-        pytest.param("dark", "de", marks=pytest.mark.nightly),
-    ],
+    [("light", "en"), ("dark", "de")],
 )
 def test_who_hears_a_page_or_sees_it_badly_is_kept_out(
     page: PageProcess, tab: Page, scheme: str, language: str
@@ -97,7 +96,6 @@ def _luminance(colour: str) -> float:
     return sum(part * each for part, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-@pytest.mark.nightly
 @pytest.mark.timeout(900)
 @needs_wapiti
 def test_who_comes_to_break_in_finds_a_way(page: PageProcess, tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ from voxgate.sim.demo.demo import play_in_time, wait_until_ready
 from voxgate.sim.recipes import copy_as, export_once
 from voxgate.sim.virtual_cell import VirtualCell
 
+pytestmark = pytest.mark.nightly  # by day: test_page_beyond.py, tests/runtime/page
+
 SPEED = 2.0  # clocks that have just met know 25 ms: the arm has to stand so long
 TRIES = 6
 RECIPE = "bracket/1"
@@ -176,15 +178,7 @@ def test_a_view_stands_without_the_golden_one(
 @needs_chromium
 @pytest.mark.parametrize(
     ("width_px", "scheme", "language"),
-    [
-        (320, "dark", "de"),
-        *(
-            pytest.param(width_px, *liked, marks=pytest.mark.nightly)
-            for width_px in SCREENS
-            for liked in (("light", "en"), ("dark", "de"))
-            if (width_px, *liked) != (320, "dark", "de")
-        ),
-    ],
+    [(width_px, *liked) for width_px in SCREENS for liked in (("light", "en"), ("dark", "de"))],
 )
 def test_a_screen_is_too_small_or_too_dark_to_read(
     page: PageProcess, tab: Page, jobs: dict[str, str], width_px: int, scheme: str, language: str
@@ -254,7 +248,6 @@ def test_a_recipe_is_sought_outside_the_cells_folder(
     assert "no such recipe" in elsewhere.text
 
 
-@pytest.mark.nightly
 def test_another_recipe_is_not_asked_or_says_what_the_line_said(
     page: PageProcess, jobs: dict[str, str]
 ) -> None:
@@ -279,7 +272,6 @@ def _digests(folder: Path) -> dict[str, str]:
     return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in folder.iterdir()}
 
 
-@pytest.mark.nightly
 @needs_chromium
 def test_a_report_cannot_be_sent_as_a_pdf(box: Box, jobs: dict[str, str], tmp_path: Path) -> None:
     out, cell = tmp_path / "x.pdf", str(box.folder / "cell.yaml")
@@ -312,7 +304,6 @@ def test_a_camera_a_clock_or_a_recipe_is_not_looked_after(
     assert "processor" in tab.value(text.format("#rows"))
 
 
-@pytest.mark.nightly
 @needs_chromium
 def test_a_real_part_is_not_seen_while_it_is_scanned(
     box: Box, page: PageProcess, tab: Page, jobs: dict[str, str]
