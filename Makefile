@@ -113,6 +113,7 @@ WHOLE := fusion/test_device.py fusion/test_whole.py geometry/test_drift.py \
 nightly: $(READY) $(SBOM_READY) $(EXPORT_READY) $(OPENCV4_READY) $(TENSORRT_READY) test-viewers
 	$(BIN)/pytest -q -m nightly --timeout 1800
 	VOXGATE_PICTURES=whole $(BIN)/pytest -q -n 2 --dist loadfile $(WHOLE:%=tests/runtime/%) tests/line/cell/test_line.py
+	VOXGATE_EXAMPLES=many $(BIN)/pytest -q -m "hypothesis and not nightly" --timeout 1800
 	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
 	$(OPENCV4_BIN)/pytest -q -m nightly --timeout 1800 $(OPENCV4_TESTS)
 	$(TENSORRT_BIN)/pytest -q -m nightly --timeout 1800 tests/tensorrt

@@ -26,7 +26,7 @@ def picture(name: str, at: Array) -> GreyImage:
     return camera(name).render(at, seed=1)
 
 
-@pytest.mark.parametrize("tilt_deg", [0.0, 35.0])
+@pytest.mark.parametrize("tilt_deg", [pytest.param(0.0, marks=pytest.mark.nightly), 35.0])
 @pytest.mark.parametrize("roll_deg", [0.0, 100.0, 180.0])
 @pytest.mark.parametrize("name", ["charuco", "chequerboard", "dots"])
 def test_points_keep_their_numbers_when_the_board_is_turned(

@@ -74,7 +74,7 @@ def test_every_other_row_of_a_board_is_not_taken_for_a_smaller_one(every: int) -
 @pytest.mark.parametrize(
     ("roll_deg", "x_mm", "y_mm", "count"),
     [
-        (0.0, 150.0, 0.0, 35),
+        pytest.param(0.0, 150.0, 0.0, 35, marks=pytest.mark.nightly),
         pytest.param(270.0, 0.0, 100.0, 36, marks=pytest.mark.nightly),
         pytest.param(200.0, 150.0, 0.0, 34, marks=pytest.mark.nightly),
     ],
@@ -93,7 +93,7 @@ def test_chequerboard_that_the_picture_cuts_off_keeps_its_numbers(
 @pytest.mark.parametrize(
     ("roll_deg", "x_mm", "y_mm", "count"),
     [
-        (229.0, 120.0, -60.0, 43),
+        pytest.param(229.0, 120.0, -60.0, 43, marks=pytest.mark.nightly),
         (141.0, -90.0, 60.0, 46),
         pytest.param(41.0, 130.0, 60.0, 25, marks=pytest.mark.nightly),
     ],
@@ -203,6 +203,7 @@ def test_mirrored_chequerboard_is_told_by_the_robots_ways(
         choose(numbers, asked, eye_in_hand, flip @ data.seen @ flip, data.sightings.points_mm)
 
 
+@pytest.mark.nightly  # by day of chequerboards, above
 def test_mirrored_pictures_are_called_so(tmp_path: Path) -> None:
     for number in range(5):
         picture = render(CHARUCO, pose("charuco", 30.0 * number, 15.0))

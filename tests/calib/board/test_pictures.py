@@ -67,6 +67,7 @@ def test_picture_that_is_shown_turned_is_refused(tmp_path: Path, suffix: str) ->
     assert len(found_in(tmp_path).found) == 1
 
 
+@pytest.mark.nightly
 def test_all_pictures_are_counted_when_the_board_is_on_few(tmp_path: Path) -> None:
     for number in range(2):
         write(tmp_path / f"{number}.png", picture(roll_deg=20.0 * number))

@@ -44,6 +44,7 @@ def handeye(folder: Path, out: Path, *words: object, poses: str = "poses.csv") -
     ]  # fmt: skip
 
 
+@pytest.mark.nightly  # by day the lens itself: tests/calib/lens
 def test_lens_is_written_with_its_proof(folder: Path, cell: CalibCell) -> None:
     found = CalibrationFile.load(folder / "lens.json")
     assert np.abs(found.lens().values[:2] / cell.lens.values[:2] - 1).max() < 0.002
@@ -82,6 +83,7 @@ def test_camera_is_found_from_pictures_and_poses(
     assert "Poses left out" in (tmp_path / "calibration-handeye.html").read_text()
 
 
+@pytest.mark.nightly  # by day: handeye/test_scale.py
 def test_robot_whose_lengths_are_off_is_told_by_how_much(
     folder: Path, cell: CalibCell, tmp_path: Path
 ) -> None:
@@ -103,6 +105,7 @@ def test_wrong_guess_of_the_robot_is_refused(folder: Path, tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.nightly  # by day: robot_poses/test_robot_poses.py
 def test_mixed_up_rows_are_named(folder: Path, cell: CalibCell, tmp_path: Path) -> None:
     poses = cell.reported.copy()
     poses[[2, 9]] = poses[[9, 2]]
@@ -123,6 +126,7 @@ def test_missed_limit_leaves_no_file_and_exits_1(folder: Path, tmp_path: Path) -
     assert "REJECTED" in (tmp_path / "calibration-handeye.html").read_text()
 
 
+@pytest.mark.nightly
 def test_force_writes_it_and_says_so(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "calibration.json"
     words = handeye(folder, out, "--limit", "position_rms_max_mm=0.001", "--robot", "kuka")
@@ -182,6 +186,7 @@ def test_wrong_input_is_one_line(folder: Path, words: list[str], message: str) -
     assert not (folder / "x.json").exists()
 
 
+@pytest.mark.nightly  # by day: board/test_detect.py
 def test_another_board_is_said_to_be_one(folder: Path, tmp_path: Path) -> None:
     calib("board", "--out", tmp_path, "--kind", "dots", "--dpi", 72)
     words = refused("intrinsics", folder / "images", "--board", tmp_path / "board.json")

@@ -77,11 +77,8 @@ OTHERS: dict[str, tuple[Boxes, Boxes, Transform | None, str]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if n < 1 else pytest.mark.nightly)
-     for n, name in enumerate(OTHERS)],
-)  # fmt: skip
+@pytest.mark.nightly  # by day a symmetric part and its own one
+@pytest.mark.parametrize("name", OTHERS)
 def test_another_parts_cad_is_not_written(name: str) -> None:
     scan, drawing, start, limit = OTHERS[name]
     assert limit in missed(place_part(scanned(scan), cad(drawing), start), start is not None)
@@ -95,6 +92,7 @@ def test_symmetric_part_says_by_what_and_asks_which_place_is_meant() -> None:
     assert missed(placed, said=True) == set()
 
 
+@pytest.mark.nightly  # by day a symmetric part, above
 def test_plate_seen_from_above_is_free_to_slide() -> None:
     """One plane leaves three directions open; it ended with a traceback."""
     flat = scanned(PLATE)

@@ -139,6 +139,7 @@ def test_cloud_in_metres_is_noticed() -> None:
         locate_sensor(seen)
 
 
+@pytest.mark.nightly  # its sums are tried by day, its pictures in board/
 def test_sensor_command_from_pictures_and_ply(tmp_path: Path) -> None:
     out, words = _sensor_command(tmp_path)
     summary = calib(*words)

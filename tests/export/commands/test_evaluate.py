@@ -64,6 +64,7 @@ def test_the_rule_of_the_runtime_is_the_maximum(found: Evaluation) -> None:
         assert record.rules["max"] == record.score
 
 
+@pytest.mark.nightly  # by day: tests/export/quality
 def test_zones_hold_for_every_rule(part: Path, recipe: Path, tmp_path: Path) -> None:
     zones = write_zones(Zones.whole(0.8, 2.0))
     rewritten(recipe, tmp_path / "2", "2", {ZONES_FILE: zones})
@@ -96,6 +97,7 @@ def test_a_scan_that_changed_is_inspected_again(
     assert evaluate(Plan(source=recipe, folder=copy, store=store)).reused < 2
 
 
+@pytest.mark.nightly  # by day a scan that changed, above
 def test_a_half_written_result_is_made_again(
     part: Path, recipe: Path, found: Evaluation, store: Path
 ) -> None:
@@ -211,6 +213,7 @@ def test_stored_volumes_are_read_one_at_a_time(found: Evaluation) -> None:
     assert len(volumes[1:]) == 1
 
 
+@pytest.mark.nightly
 def test_a_rendered_recipe_judges_shape_alone_and_says_so(part: Path, tmp_path: Path) -> None:
     summary = export_reference_recipe(part / "golden", tmp_path / "r", rendered=True)
     assert summary["nominal_appearance"] < 0.01

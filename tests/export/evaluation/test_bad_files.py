@@ -118,6 +118,7 @@ def test_a_bad_picture_ends_the_evaluation(data: Path, spoil: Any, place: str) -
     _names_the_one(_evaluated(data))
 
 
+@pytest.mark.nightly  # by day in one process, and test_cluster.py
 @pytest.mark.slow
 def test_a_bad_file_ends_the_other_processes(data: Path) -> None:
     (data / "scores" / f"{BAD}.npz").write_bytes(b"")

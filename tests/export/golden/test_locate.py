@@ -28,6 +28,7 @@ def golden() -> Golden:
     return replace(whole, views=whole.views[:4])
 
 
+@pytest.mark.nightly  # by day of nothing, which no place fits
 def test_a_picture_of_another_part_is_placed_elsewhere_than_by_its_robot(golden: Golden) -> None:
     """The good part stands a little elsewhere: the same little for every one of its pictures."""
     other = load_golden(BRACKET / "good", whole=True)

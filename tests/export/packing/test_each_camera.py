@@ -109,6 +109,7 @@ def test_recipes_of_other_cameras_are_combined(work: Path, tmp_path: Path) -> No
         combined_by_camera([work / "recipe", own["left"]], tmp_path / "2", "2")
 
 
+@pytest.mark.nightly
 def test_models_of_one_camera_are_asked_of_the_views_of_another(work: Path, tmp_path: Path) -> None:
     of_each_camera(work / "golden", tmp_path / "shape", "1", None, _export_shape)
     both = combined_by_camera([work / "recipe", tmp_path / "shape"], tmp_path / "2", "2")
@@ -123,6 +124,7 @@ def test_the_scan_of_a_camera_that_the_recipe_does_not_know_teaches_it(work: Pat
         scan_by("", work / "test/good")
 
 
+@pytest.mark.nightly  # by day of one camera: tests/export/quality
 def test_evaluation_judges_one_camera_alone(work: Path, tmp_path: Path) -> None:
     told = json.loads(
         _cli("evaluate", work / "recipe", work, "--work", tmp_path, "--jobs", 1, "--json")
@@ -135,6 +137,7 @@ def test_evaluation_judges_one_camera_alone(work: Path, tmp_path: Path) -> None:
         assert score == [pytest.approx(verdict.score)]
 
 
+@pytest.mark.nightly  # by day of one camera: tests/export/quality
 def test_a_review_of_several_cameras_is_refused_or_of_one(work: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "recipe", tmp_path / "same")
     recipes = ("--recipe", work / "recipe", "--recipe", tmp_path / "same")
@@ -144,6 +147,7 @@ def test_a_review_of_several_cameras_is_refused_or_of_one(work: Path, tmp_path: 
     assert all(row["same"] for row in told["scans"])
 
 
+@pytest.mark.nightly  # by day of one camera: tests/export/quality
 def test_a_threshold_of_several_cameras_is_written_for_one_or_another(
     work: Path, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ def test_all_detectors_together_beat_each_that_sees_half() -> None:
     assert as_table(tuple(rows.values()), "title").row_count == 3
 
 
+@pytest.mark.nightly
 def test_held_out_rows_are_not_the_ones_that_were_learnt() -> None:
     """Labels that nothing in the rows tells are learnt by heart, and guessed when held out."""
     table = _table(2, 60)

@@ -164,6 +164,7 @@ def test_zones_that_overlap_nothing_are_named(recipe: Path, scans: Path, tmp_pat
     assert "seat" in json.loads(result.stdout)["error"]
 
 
+@pytest.mark.nightly
 def test_review_tells_what_changes_and_what_it_costs(
     scans: Path, recipe: Path, tmp_path: Path
 ) -> None:
@@ -225,6 +226,7 @@ def test_a_classifier_is_trained_served_and_fails_the_bad_part(
     assert good.score < 1.0
 
 
+@pytest.mark.nightly  # by day: quality/test_tail.py
 def test_a_bad_part_named_good_does_not_move_the_threshold(recipe: Path, scans: Path) -> None:
     result = _run("threshold", recipe, scans / "good", scans / "bad", "--again", 0, "--json")
     assert isinstance(result.exception, RecipeError)

@@ -99,6 +99,7 @@ def test_a_part_that_fails_teaches_without_being_forced(scans: Path, tmp_path: P
     assert not (tmp_path / "recipe").exists()
 
 
+@pytest.mark.nightly
 def test_the_golden_scan_itself_teaches(scans: Path, tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="teaches nothing"):
         export_reference_recipe(

@@ -37,6 +37,7 @@ def recipe(tray: Path) -> Path:
     return out
 
 
+@pytest.mark.nightly  # by day without a recipe: tests/runtime/trays
 def test_an_odd_part_is_told_by_the_recipe_and_has_no_place_in_the_base(
     recipe: Path, tmp_path: Path
 ) -> None:
@@ -53,6 +54,7 @@ def test_an_odd_part_is_told_by_the_recipe_and_has_no_place_in_the_base(
     assert [each.id for each in found.message.instances] == [1, 2, 3, 4]
 
 
+@pytest.mark.nightly
 def test_a_tray_is_combined_with_a_model_of_single_parts(recipe: Path, tmp_path: Path) -> None:
     write_recipe(tmp_path / "part", tiny.parts())
     with pytest.raises(RecipeError, match="scene detector"):

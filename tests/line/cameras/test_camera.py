@@ -481,7 +481,8 @@ def test_missing_depth_passes_unnoticed() -> None:
         assert watch.frames["red"] == []
 
 
-@pytest.mark.parametrize("count", [500, pytest.param(5_000, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("count", [500, 5_000])
 def test_memory_or_descriptors_grow_with_the_frames(count: int) -> None:
     """200 Hz with image and cloud: every id accounted for, both processes stay as they were."""
     settings = viky.camera(rate_hz=200.0, depth=True)

@@ -63,7 +63,17 @@ def test_a_moving_camera_is_further_off_than_claimed(
     assert flight.honest
 
 
-@pytest.mark.parametrize("clocking", list(Clocking))
+@pytest.mark.parametrize(
+    "clocking",
+    [
+        Clocking.ARRIVAL,
+        *(
+            pytest.param(each, marks=pytest.mark.nightly)
+            for each in Clocking
+            if each is not Clocking.ARRIVAL
+        ),
+    ],
+)
 def test_a_robot_that_is_too_fast_is_believed(shots: dict[bool, Shots], clocking: Clocking) -> None:
     limit_mm_s = refused_from_mm_s(_fly(shots, clocking, SPEED_MM_S, NO_LIMIT_MM), LIMIT_MM)
     slower = _fly(shots, clocking, 0.98 * limit_mm_s, LIMIT_MM)
@@ -74,6 +84,7 @@ def test_a_robot_that_is_too_fast_is_believed(shots: dict[bool, Shots], clocking
     assert _fly(shots, clocking, 3 * limit_mm_s, LIMIT_MM).refused == FRAMES - SETTLED
 
 
+@pytest.mark.nightly
 def test_better_clocks_allow_no_more_speed(shots: dict[bool, Shots]) -> None:
     ptp, estimated, arrival = (
         refused_from_mm_s(_fly(shots, clocking, SPEED_MM_S, NO_LIMIT_MM), LIMIT_MM)

@@ -49,7 +49,9 @@ def test_a_worker_that_others_started_sends_no_frame(cameras: CameraSupervisor) 
     assert psutil.Process(pid_of(watch)).ppid() != os.getpid()
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.nightly)]
+)
 def test_a_worker_that_others_started_dies_or_hangs_and_is_not_replaced(
     tmp_path: Path, how: signal.Signals
 ) -> None:

@@ -72,6 +72,7 @@ def test_a_function_of_the_standard_is_missing() -> None:
     assert [name for name in names if not hasattr(library, name)] == []
 
 
+@pytest.mark.nightly
 def test_the_producer_is_built_again_for_nothing(tmp_path: Path) -> None:
     first = build(tmp_path)
     made_ns = first.stat().st_mtime_ns

@@ -92,11 +92,11 @@ def test_the_verdict_is_not_that_of_the_part(box: Box, cell: VirtualCell) -> Non
 
 FAULTS = {
     "miss:view=3": Reason.MISSING_VIEW,
-    "stale:view=3": Reason.CLOCK_UNSYNCED,
-    "reboot:view=5": Reason.MISSING_VIEW,
     "swap:view=5": Reason.CAMERA_LOST,
 }
 MORE_FAULTS = {
+    "stale:view=3": Reason.CLOCK_UNSYNCED,
+    "reboot:view=5": Reason.MISSING_VIEW,
     "drop:view=3": Reason.FRAME_LOST,
     "corrupt:image,view=3": Reason.FRAME_INVALID,
     "stall:view=7": Reason.MISSING_VIEW,

@@ -225,6 +225,7 @@ def test_rollback_goes_back_and_forward(folder: Path, keep_mb: int | None) -> No
         assert loaded == (1 if keep_mb == 0 else 2)  # at the start, and again where it was let go
 
 
+@pytest.mark.nightly  # by day without a job, above
 def test_rollback_during_a_job_waits_for_its_end(folder: Path) -> None:
     with serving(folder, recipes={"keep_before_mb": 0}) as (_, robot), Robot(folder) as other:
         assert isinstance(robot.ask(PrepareRecipe, recipe="bracket/4"), Done)
@@ -248,7 +249,7 @@ def test_recipe_that_served_before_the_restart_is_remembered(folder: Path) -> No
         decide_a_part(robot, "job-2", "bracket/1")
 
 
-@pytest.mark.parametrize("allowed", [False, True])
+@pytest.mark.parametrize("allowed", [pytest.param(False, marks=pytest.mark.nightly), True])
 def test_bad_newest_version_falls_back_only_where_that_is_allowed(
     folder: Path, allowed: bool
 ) -> None:

@@ -308,7 +308,7 @@ def _of_evidence(robot: Robot) -> list[dict[str, Any]]:
 
 
 @needs_mounts
-@pytest.mark.parametrize("options", ["size=48k", "ro"])
+@pytest.mark.parametrize("options", ["size=48k", pytest.param("ro", marks=pytest.mark.nightly)])
 def test_a_full_or_read_only_disk_stops_the_line(folder: Path, options: str) -> None:
     """A real file system, too small for the second recording or not to be written at all."""
     cell = write_cell(folder, evidence={"folder": "evidence", "min_free_gb": 0.0})

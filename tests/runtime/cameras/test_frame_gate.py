@@ -78,6 +78,7 @@ def test_a_frame_is_invented_where_16_bit_ids_begin_again(case: str, said_by: st
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # by day its wrap alone, below
 def test_every_16_bit_id_of_a_long_run_is_in_order() -> None:
     gate = FrameGate(SETTINGS, frame_id_bits=16)
     ids = [n % 65_535 + 1 for n in range(70_000)]

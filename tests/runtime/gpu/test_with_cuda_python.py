@@ -12,7 +12,7 @@ import pytest
 from tests.kits.host_kernels import compiled
 from tests.kits.repository import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]  # by day on a stand-in of its binding
 
 DRIVER = ROOT / "tests" / "kits" / "fake_cuda_driver.cpp"
 

@@ -360,7 +360,7 @@ def test_complete_says_when_the_last_planned_view_has_come(
     assert inspector.complete
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
 def test_views_in_another_order_give_the_same_verdict(
     seed: int, inspector: Inspector, good: Views, bad: Views
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_picture_sent_twice_is_a_new_exposure(
     assert Reason.DUPLICATE_VIEW in found.reasons
 
 
+@pytest.mark.nightly  # by day at its own size: test_inspector.py
 def test_the_golden_scan_played_is_a_good_part(folder: Path) -> None:
     found = verdict(BRACKET / "golden", folder)
     assert found.outcome is Outcome.INDETERMINATE
@@ -145,6 +146,7 @@ def test_what_waits_for_the_others_is_kept_whole(
     assert waiting[1].image.shape == (300, 400)
 
 
+@pytest.mark.nightly
 def test_an_evaluation_judges_other_pictures_than_the_line(folder: Path, tmp_path: Path) -> None:
     part = tmp_path / "bracket"
     for name in ("calibration.json", "grid.json"):
@@ -156,6 +158,7 @@ def test_an_evaluation_judges_other_pictures_than_the_line(folder: Path, tmp_pat
     assert (record.outcome, record.score) == (line.outcome.value, line.score)
 
 
+@pytest.mark.nightly
 def test_a_threshold_is_derived_from_other_pictures_than_the_line_has(
     folder: Path, recipe: Recipe
 ) -> None:

@@ -296,6 +296,7 @@ def test_shape_is_described_once_for_all_models_that_ask_for_the_same(
 # --- through the commands ------------------------------------------------------------------------
 
 
+@pytest.mark.nightly  # by day a threshold does
 def test_a_classifier_hears_every_model_apart(recipes: Path, scans: Path, tmp_path: Path) -> None:
     arguments = [
         "scorer", recipes / "both", "--good", scans / "good", "--bad", scans / "bad",

@@ -358,6 +358,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.nightly  # by day: scans/test_scan.py
 def test_the_truth_of_a_scan_is_never_opened_nor_its_folder_listed(small_recipe: Path) -> None:
     command = [sys.executable, "-c", AUDITED, str(small_bracket() / "bad"), str(small_recipe)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

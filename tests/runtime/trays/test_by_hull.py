@@ -104,6 +104,7 @@ def test_a_stain_is_not_told_without_depth(tmp_path: Path) -> None:
     assert np.hypot(*(odd.instance.box_mm.mean(axis=0)[:2] - (FOUR[3].x, FOUR[3].y))) < 12
 
 
+@pytest.mark.nightly
 def test_a_hull_is_taken_for_measured_depth_by_a_line_or_a_recipe(tmp_path: Path) -> None:
     folder = without_depth(write(Tray(FOUR[:1], views=2), tmp_path / "tray"), masks=False)
     with pytest.raises(ScanError, match="no depth"):

@@ -171,6 +171,7 @@ def test_a_tray_of_regular_parts_is_not_passed() -> None:
     assert judged(Engine(places(4), [0.1, 0.2, 0.3, 0.4])).outcome is Outcome.PASS
 
 
+@pytest.mark.nightly  # by day the odd one, above
 def test_weights_drawn_by_chance_pass_a_tray() -> None:
     chance = MANIFEST.model_copy(update={"untrained": True})
     found = judged(Engine(places(4), [0.1, 0.2, 0.3, 0.4]), manifest=chance)
@@ -178,6 +179,7 @@ def test_weights_drawn_by_chance_pass_a_tray() -> None:
     assert Reason.SCORE_INVALID in found.reasons
 
 
+@pytest.mark.nightly  # by day the odd one, above
 def test_a_part_that_the_network_does_not_see_passes() -> None:
     found = judged(Engine(places(4)[:3], [0.1, 0.2, 0.3]))
     assert found.outcome is Outcome.INDETERMINATE
@@ -185,6 +187,7 @@ def test_a_part_that_the_network_does_not_see_passes() -> None:
     assert sum(each.score is None for each in found.judged) == 1
 
 
+@pytest.mark.nightly  # by day the odd one, above
 @pytest.mark.slow
 def test_something_that_only_the_network_sees_passes() -> None:
     """What gives no return: black, or clear."""
@@ -209,6 +212,7 @@ def test_a_broken_engine_passes_a_tray() -> None:
     assert all(each.score is None for each in found.judged)
 
 
+@pytest.mark.nightly  # by day the odd one, above
 @pytest.mark.slow
 def test_more_odd_than_regular_ones_fail() -> None:
     found = judged(Engine(places(4), [0.1, 1.2, 1.3, 1.4]))

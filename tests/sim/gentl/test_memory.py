@@ -61,6 +61,7 @@ def _run(command: list[str | Path], **environment: str) -> subprocess.CompletedP
     return done
 
 
+@pytest.mark.nightly  # by day under valgrind, below
 @pytest.mark.parametrize("mode", ["stream", "registers"])
 def test_memory_is_read_that_is_not_there(camera: VirtualCamera, folder: Path, mode: str) -> None:
     """AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer over producer and consumer."""

@@ -57,6 +57,7 @@ def test_a_picture_of_nothing_is_compared_with_some_view(golden: Golden) -> None
         Whereabouts(golden).standing(Picture(noise))
 
 
+@pytest.mark.nightly
 def test_another_parts_golden_scan_is_taken(small_recipe: Path) -> None:
     with pytest.raises(RecipeError, match="another calibration"):
         Whereabouts.of(BRACKET / "golden", Recipe.load(small_recipe))

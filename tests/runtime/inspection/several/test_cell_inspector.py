@@ -70,6 +70,7 @@ def test_a_lump_that_all_cameras_see_is_passed_or_told_as_several(
     assert [note.reason for note in verdict.notes] == [Reason.DEFECT]
 
 
+@pytest.mark.nightly  # by day all cameras see it, above
 def test_a_lump_that_one_standing_camera_alone_shows_is_passed(work: Path, scan: Path) -> None:
     cell = cameras.on_robot_and_above()
     bad = cameras.look(cell, (*scene.PART, cameras.LUMP), PUT, seed=5)
@@ -152,6 +153,7 @@ def test_a_further_cameras_file_that_was_altered_is_served(
         inspect_folder(work / "good", tmp_path / "recipe")
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_part_in_the_robots_hand_is_judged_where_it_is_not(tmp_path: Path) -> None:
     cell: Cell = cameras.part_on_robot()

@@ -44,6 +44,7 @@ def test_every_margin_is_the_librarys(kind: str) -> None:
     assert np.ptp(theirs) > 0.1  # it learnt something to be compared
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_the_paper_sizes() -> None:
     sizes = {kind: len(read_booster(_booster(kind)).roots) for kind in FOREST_KINDS}
