@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from voxgate.export.training.loop import History, Plan, learn
 from voxgate.export.training.mvtec import ReconstructionTraining
 from voxgate.export.training.reconstruction import CONSTANTS, Anogan, Autoencoder, empty_share
 from voxgate.export.training.samples import Samples, depth_samples
-from voxgate.export.training.train import Training, train
+from voxgate.export.training.train import Training, shown, train
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.rays import Rays
 
@@ -103,6 +104,16 @@ def test_what_an_epoch_depends_on_is_not_all_kept(method: str, tmp_path: Path) -
         assert torch.equal(one, other), name
     with pytest.raises(EngineError, match="of another training"):
         learn(small(method), Plan(tmp_path / "b", "that", 1), lambda: 0.0, lambda *_: None)
+
+
+def test_an_epoch_does_not_say_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, said = iter([0.0, 40.0, 80.0]), list[str]()
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+    show = shown(lambda done, of, words: said.append(words))
+    show(1, 11, {"learnt": 0.5, "held back": 0.25})
+    show(2, 3, {"learnt": 0.4, "held back": 0.25})
+    assert said[0] == "epoch 1 of 11: learnt 0.5, held back 0.25, 7 min left"
+    assert said[1].endswith("40 s left")
 
 
 def test_a_loss_that_is_no_number_becomes_a_model(tmp_path: Path) -> None:
