@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -30,7 +29,7 @@ EVERY = 3  # of the twelve views
 BAD, GOOD = "bad", "good"
 
 
-def main(scans: str | None = None, parts: Sequence[str] = ()) -> None:
+def main(scans: str | None = None, *parts: str) -> None:
     """Print one table per part type."""
     console = Console()
     try:
@@ -89,4 +88,4 @@ def _show(found: Evaluation, console: Console) -> None:
 
 
 if __name__ == "__main__":
-    main(next(iter(sys.argv[1:]), None), sys.argv[2:])
+    main(*sys.argv[1:])

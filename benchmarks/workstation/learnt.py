@@ -1,6 +1,6 @@
 """What networks find that learnt one public golden scan and nothing else, beside the reference.
 
-    python -m voxgate.benchmarks.workstation.learnt [scans] [models]
+    python -m voxgate.benchmarks.workstation.learnt [scans] [models] [PART ...]
 
 Depth and voxel autoencoder and f-AnoGAN of MVTec 3D-AD by `voxgate train`, at most so many minutes
 each; models that are there already (PART-METHOD-SHAPE.pth) are not trained again, and a training
@@ -44,15 +44,16 @@ class Learnt:
     refused: str = ""
 
 
-def main(scans: str | None = None, models: str | None = None) -> None:
-    """Train, export, evaluate; print a row a method and part type."""
+def main(scans: str | None = None, models: str | None = None, *chosen: str) -> None:
+    """Train, export, evaluate; print a row a method and part type, all of them or the chosen."""
     console = Console()
     try:
         folder = scans_folder(scans)
     except FileNotFoundError as error:
         console.print(f"learnt: skipped, {error}", soft_wrap=True)
         return
-    parts = sorted(path.parent.parent for path in folder.glob("*/golden/frames.jsonl"))
+    found = sorted(path.parent.parent for path in folder.glob("*/golden/frames.jsonl"))
+    parts = [part for part in found if not chosen or part.name in chosen]
     table = Table(title="of one golden scan, a part type each")
     for column in ("method", "part", "epochs", *FIGURES, "good parts, highest", "bad, lowest"):
         table.add_column(column)
@@ -120,4 +121,4 @@ def _said(outcomes: Mapping[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:])
