@@ -14,7 +14,7 @@ ODD_FROM = 1.0  # of the score: the threshold
 class Oddity:
     """Where an instance differs from its neighbours, mm. By shape deviation_mm is the most, + where
     there is more material than they have; by look brighter is, 0.1 a tenth brighter than they are,
-    - where it is darker. None: not by this."""
+    - where it is darker. None: not by this; by neither, its hue is another."""
 
     centre_part_mm: Point
     centre_base_mm: Point

@@ -28,6 +28,9 @@ def neighbours(
         ),
     ] = None,
     calibration: CalibrationFile = None,
+    grey: Annotated[
+        bool, typer.Option("--grey", help="Compare no hues: good parts come in any colour.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """From one tray of several parts, no weights: a recipe that compares them with each other."""
@@ -42,6 +45,7 @@ def neighbours(
             part=part,
             smallest_mm=smallest_mm,
             calibration=calibration,
+            grey=grey,
         )
     typer.echo(
         json.dumps(said)

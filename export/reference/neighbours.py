@@ -75,16 +75,18 @@ class ExampleTray:
             scene = open_scene(folder)
             scene.check_measured()
             known = scene_calibration(scene, part or PART)
-            colours = [each.colour for each in scene.views]
-            views = zip(views_of(scene), colours, strict=True)
-            found = tuple(replace(view, colour=colour) for view, colour in views)
-            return cls(known, found, scene.table_z_mm)
+            return cls(known, tuple(views_of(scene)), scene.table_z_mm)
         scan = open_scan(folder, calibration)
         arrivals = list(placed(scan, Synchronizer(scan.calibrations, MAX_GAP_NS)))
         lost = next((each for each in arrivals if isinstance(each, Note)), None)
         if lost is not None:
             raise ScanError(f"{folder}: {lost.detail}: a recipe needs every view of its tray")
         return cls(scan.calibration, tuple(e for e in arrivals if isinstance(e, View)), None)
+
+    @property
+    def in_grey(self) -> ExampleTray:
+        """As a camera without colour would have seen it."""
+        return replace(self, views=tuple(replace(view, colour=None) for view in self.views))
 
 
 def export_neighbours(
@@ -96,13 +98,16 @@ def export_neighbours(
     part: str | None = None,
     smallest_mm: float | None = None,
     calibration: Path | None = None,
+    grey: bool = False,
 ) -> dict[str, Any]:
     """Write the recipe; a summary for people. Raises VoxGateError: then nothing is written.
 
-    smallest_mm: what must be found; None: nobody said.
+    smallest_mm: what must be found; None: nobody said. grey: compare no hues, whatever the pictures
+    are in.
     """
     check_free(out)
     tray = ExampleTray.open(folder, part, calibration)
+    tray = tray.in_grey if grey else tray
     if not 1 <= len(tray.views) <= MAX_VIEWS:
         raise ScanError(f"{folder}: {len(tray.views)} views, a recipe plans 1 to {MAX_VIEWS}")
     with Crew(THREADS) as crew:
@@ -188,7 +193,7 @@ def _probe(tray: ExampleTray, table_z_mm: float, crew: Crew) -> TrayProbe:
     depth = np.stack([view.depth_mm[::stride, ::stride] for view in views])
     stored = counts_of(depth, unit_mm)
     probe = TrayProbe(
-        np.stack([view.image[::stride, ::stride] for view in views]),
+        np.stack([view.picture[::stride, ::stride] for view in views]),
         np.where(stored == 0, np.nan, stored * unit_mm).astype(np.float32),
         np.stack([view.world_from_camera for view in views]),
         stride,

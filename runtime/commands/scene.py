@@ -33,6 +33,9 @@ def scene(
             "default: the recipe's.",
         ),
     ] = None,
+    grey: Annotated[
+        bool, typer.Option("--grey", help="Compare no hues: regular parts come in any colour.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell which part of a tray is odd: exit 0 none, 1 some, 3 INDETERMINATE, 2 wrong input."""
@@ -49,6 +52,7 @@ def scene(
 
     with at_work("judging the tray", as_json):
         shown = open_scene(folder)
+        shown = shown.in_grey if grey else shown
         verdict = _judged(shown, recipe)
         verdict = verdict.doubted(too_coarse(verdict.smallest_mm, smallest_mm))
         if picture is not None:

@@ -63,15 +63,20 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrayProbe:
-    """A tray that was judged at export: image (n, h, w) uint8, depth_mm (n, h, w) float32 with NaN,
-    part_from_camera (n, 4, 4); of every stride_px-th pixel of the camera. score (k,): of each
-    instance, NaN of one that was not compared."""
+    """A tray that was judged at export: image (n, h, w) uint8, (n, h, w, 3) where it is judged in
+    colour, depth_mm (n, h, w) float32 with NaN, part_from_camera (n, 4, 4); of every stride_px-th
+    pixel of the camera. score (k,): of each instance, NaN of one that was not compared."""
 
     image: npt.NDArray[np.uint8]
     depth_mm: npt.NDArray[np.float32]
     part_from_camera: npt.NDArray[np.float64]
     stride_px: int
     score: npt.NDArray[np.float64]
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether hues are compared."""
+        return self.image.ndim == 4
 
 
 def tray_probe_of(content: bytes) -> TrayProbe:

@@ -222,6 +222,11 @@ class Recipe:
         for name, own in self.cameras.items():
             own.check_calibration(calibrations[name] if name else next(iter(calibrations.values())))
 
+    @property
+    def in_colour(self) -> bool:
+        """Whether what is inspected must be in colour."""
+        return self.manifest.in_colour or bool(self.tray_probe and self.tray_probe.in_colour)
+
     def check_pictures(self, in_colour: Mapping[str, bool]) -> None:
         """Raises RecipeError for a recipe that sees colour where a camera's pictures are grey.
 
@@ -230,7 +235,7 @@ class Recipe:
         """
         for name, own in self.cameras.items():
             comes = in_colour[name] if name else all(in_colour.values())
-            if own.manifest.in_colour and not comes:
+            if own.in_colour and not comes:
                 raise RecipeError(
                     f"recipe {own.model_label} was taught in colour, the cell's pictures are grey: "
                     "say `colour: true` at the camera, which must send it, or export one with "

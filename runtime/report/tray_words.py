@@ -75,5 +75,6 @@ def _words(judged: Judged) -> str:
 def _by_how_much(oddity: Oddity) -> str:
     if oddity.deviation_mm is not None:
         return f"{oddity.deviation_mm:+.2f} mm"
-    assert oddity.brighter is not None
+    if oddity.brighter is None:
+        return "of another hue"
     return f"{abs(oddity.brighter):.0%} {'brighter' if oddity.brighter > 0 else 'darker'}"

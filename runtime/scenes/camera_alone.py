@@ -52,4 +52,11 @@ def scene_calibration(scene: Scene, part: str = PART) -> Calibration:
 def views_of(scene: Scene) -> Iterator[View]:
     """As a line would have placed them; the world is the part's frame."""
     for view in scene.views:
-        yield View(view.number, view.image, view.world_from_camera, 0.0, view.depth_mm)
+        yield View(
+            view.number,
+            view.image,
+            view.world_from_camera,
+            0.0,
+            view.depth_mm,
+            colour=view.colour,
+        )

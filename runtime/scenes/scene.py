@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ import numpy.typing as npt
 from voxgate.runtime.errors import CalibrationError, ScanError
 from voxgate.runtime.geometry.lens import BROWN, numbers, pixel, single_valued, undistort
 from voxgate.runtime.geometry.rays import ROUND_TRIP_PX, Rays
-from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage
+from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage, Picture
+from voxgate.runtime.pixels.colour import grey_and_colour
 from voxgate.runtime.transforms import Transform
 
 NO_DISTORTION = (0.0,) * 5
@@ -30,6 +31,19 @@ class SceneView:
     world_from_camera: Transform
     colour: ColourImage | None = None
 
+    @property
+    def picture(self) -> Picture:
+        """All that the camera saw: in colour where it sees colour."""
+        return self.image if self.colour is None else self.colour
+
+
+def scene_view(
+    number: int, picture: Picture, depth_mm: DepthMap, world_from_camera: Transform
+) -> SceneView:
+    """With what is grey and what is colour of the picture."""
+    grey, colour = grey_and_colour(picture)
+    return SceneView(number, grey, depth_mm, world_from_camera, colour)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
@@ -45,6 +59,11 @@ class Scene:
     table_z_mm: float | None
     distortion: tuple[float, ...] = NO_DISTORTION
     measured: bool = True
+
+    @property
+    def in_grey(self) -> Scene:
+        """As a camera without colour would have seen it."""
+        return replace(self, views=tuple(replace(view, colour=None) for view in self.views))
 
     def rays(self) -> Rays:
         """Where every pixel looks. Raises CalibrationError for a lens that folds over."""

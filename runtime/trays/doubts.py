@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from voxgate.runtime.nouns import Note, Reason
 from voxgate.runtime.scenes.scene import SceneView
+from voxgate.runtime.trays.neighbours.look import LEVELS_APART
 from voxgate.runtime.trays.neighbours.shape import Difference
 from voxgate.runtime.trays.placing import ALIKE, outline_likeness
 from voxgate.runtime.trays.tray import Instance
@@ -50,6 +51,14 @@ def views(seen: Sequence[SceneView], instances: Sequence[Instance]) -> Iterator[
     if instances and (gap_deg := _widest_gap_deg(seen, instances)) > WIDEST_GAP_DEG:
         words = f"round the tray {gap_deg:.0f} deg are without a view: views from there are needed"
         yield Note(Reason.MISSING_VIEW, words)
+
+
+def grey(seen: Sequence[SceneView], in_colour: bool) -> Iterator[Note]:
+    """Whether hues could be compared; in_colour: they are to be, even if no view shows any."""
+    without = [view.number for view in seen if view.colour is None]
+    if without and (in_colour or len(without) < len(seen)):
+        words = f"{len(without)} of {len(seen)} pictures are grey: hues were not compared"
+        yield Note(Reason.FRAME_INVALID, words)
 
 
 def _widest_gap_deg(seen: Sequence[SceneView], instances: Sequence[Instance]) -> float:
@@ -188,6 +197,19 @@ def no_majority(odd: int, by_look: int, judged: int) -> Iterator[Note]:
         if 2 * by_look > judged:
             words += " By look alone: does the light cast hard shadows?"
         yield Note(Reason.NO_MAJORITY, words)
+
+
+def two_kinds(levels: Sequence[Sequence[float]]) -> Iterator[Note]:
+    """Whether one half is all brighter, redder or bluer than the other: then no one is nearer to
+    the others than to them."""
+    for level in np.sort(np.array(levels), axis=0).T:
+        middle = len(level) // 2
+        low, high = level[:middle], level[middle:]
+        apart = high[0] - low[-1]
+        if len(low) == len(high) and apart > max(LEVELS_APART, np.ptp(low), np.ptp(high)):
+            words = f"{len(low)} of {len(level)} instances look otherwise all over than the others"
+            yield Note(Reason.NO_MAJORITY, f"{words}: which are the regular ones?")
+            return
 
 
 def _place(instance: Instance) -> str:

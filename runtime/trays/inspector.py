@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 
@@ -125,8 +126,8 @@ class TrayInspector:
         self._seen[planned] = view
         self._shown[doubts.checksum(view.picture)] = view.frame_id
         with self._watch.time(Work.FUSE):
-            pose = view.part_from_camera
-            self._judge.add(SceneView(planned, view.image, view.depth_mm, pose, view.colour))
+            seen = SceneView(planned, view.image, view.depth_mm, view.part_from_camera, view.colour)
+            self._judge.add(self._as_taught(seen))
 
     def finish(self) -> Verdict:
         """The verdict on everything that was added; `start` begins the next tray."""
@@ -158,7 +159,7 @@ class TrayInspector:
         recipe plans, or it is not PASS."""
         judging = self._new_judge(len(scene.views), scene.table_z_mm)
         for view in scene.views:
-            judging.add(view)
+            judging.add(self._as_taught(view))
         found = self._fine_enough(judging.finish())
         came, planned = len(scene.views), len(self.recipe.plan.views)
         if came >= planned:
@@ -178,13 +179,18 @@ class TrayInspector:
         if self._graphs is not None:
             self._graphs.close()
 
+    def _as_taught(self, view: SceneView) -> SceneView:
+        """A recipe that was taught in grey compares no hues."""
+        return view if self.recipe.in_colour else replace(view, colour=None)
+
     def _fine_enough(self, found: SceneVerdict) -> SceneVerdict:
         wanted_mm = self.recipe.manifest.smallest_mm
         return found.doubted(tray_doubts.too_coarse(found.smallest_mm, wanted_mm))
 
     def _new_judge(self, planned: int, table_z_mm: float | None) -> TrayJudge | NetworkJudge:
         if self._graphs is None:
-            return TrayJudge(self._rays, planned, table_z_mm, self._crew)
+            in_colour = self.recipe.in_colour
+            return TrayJudge(self._rays, planned, table_z_mm, self._crew, in_colour=in_colour)
         manifest = self.recipe.manifest
         return NetworkJudge(self._graphs, manifest, self._rays, planned, table_z_mm, self._crew)
 

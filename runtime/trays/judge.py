@@ -23,7 +23,7 @@ from voxgate.runtime.transforms import Transform, apply
 from voxgate.runtime.trays import doubts
 from voxgate.runtime.trays.fused import Fused
 from voxgate.runtime.trays.ground import Above, Ground, first_ground, ground
-from voxgate.runtime.trays.neighbours.look import SPECK_VOXELS, LookDifference, look_differences
+from voxgate.runtime.trays.neighbours.look import SPECK_VOXELS, Look, look_differences
 from voxgate.runtime.trays.neighbours.majority import PATCH_VOXELS
 from voxgate.runtime.trays.neighbours.passage import (
     Passage,
@@ -50,7 +50,8 @@ class TrayJudge:
     """Judges one tray; owned and called by one thread.
 
     planned: views that are to come. table_z_mm: the table's height; None: nobody knows. measured:
-    whether depth was; else it is that of a visual hull.
+    whether depth was; else it is that of a visual hull. in_colour: whether grey pictures speak
+    against the tray.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class TrayJudge:
         table_z_mm: float | None,
         crew: Crew,
         measured: bool = True,
+        in_colour: bool = False,
     ) -> None:
         self._rays = rays
         first = ceil(PLACED_AT * planned)
@@ -68,6 +70,7 @@ class TrayJudge:
         self._told_mm = table_z_mm
         self._crew = crew
         self._measured = measured
+        self._in_colour = in_colour
         self._waiting: list[SceneView] = []
         self._ground: Ground | None = None
         self._views: list[Prepared] = []
@@ -92,8 +95,10 @@ class TrayJudge:
         tray = self._tray()
         self.table_z_mm = tray.table_z_mm
         whole, apart = self._whole(tray)
+        seen = [each.view for each in self._views]
         found = [
-            *doubts.views([each.view for each in self._views], tray.instances),
+            *doubts.views(seen, tray.instances),
+            *doubts.grey(seen, self._in_colour),
             *apart.values(),
             *doubts.small_things(tray.small, tray.instances),
             *doubts.too_few(len(whole), len(tray.instances)),
@@ -188,6 +193,7 @@ class TrayJudge:
                 found += doubts.turned_over(instance, whole[standing.first], stands.alike)
             found += doubts.coverage(instance, shape)
             found += doubts.dim(instance, seen.compared)
+        found += doubts.two_kinds([each.levels for each in looks])
         odd = sum(bool(each.odd) for each in compared.values())
         by_look = sum(each.score >= ODD_FROM for each in looks)
         return compared, [*found, *doubts.no_majority(odd, by_look, len(compared))]
@@ -204,7 +210,7 @@ class TrayJudge:
 
     def _by_look(
         self, surfaces: list[Surface], worlds: list[Transform], grid: Grid
-    ) -> tuple[LookDifference, ...]:
+    ) -> tuple[Look, ...]:
         least = (
             SPECK_VOXELS if self._measured else PATCH_VOXELS
         )  # a hull's edges are no measurements

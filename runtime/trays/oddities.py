@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.transforms import Transform, apply
-from voxgate.runtime.trays.neighbours.look import LookDifference
+from voxgate.runtime.trays.neighbours.look import Look
 from voxgate.runtime.trays.neighbours.majority import PATCH_VOXELS, patches
 from voxgate.runtime.trays.neighbours.passage import LIMIT, PIECE_VOXELS, Passage
 from voxgate.runtime.trays.neighbours.shape import Difference
@@ -22,7 +22,7 @@ def judged_of(
     world: Transform,
     shape: Difference,
     passed: Passage,
-    seen: LookDifference,
+    seen: Look,
     grid: Grid,
 ) -> Judged:
     """What was found of one instance; it has no number yet."""
@@ -30,8 +30,12 @@ def judged_of(
         *_oddities(shape.deviation_mm, shape.limit_mm, shape.deviation_mm, world, grid),
         *_oddities(passed.closed, LIMIT, passed.deviation_mm(grid), world, grid, PIECE_VOXELS),
     ]
-    by_look = _oddities(seen.deviation, seen.limit, seen.deviation, world, grid, seen.least)
-    found = [*_once(by_depth), *map(_in_grey, by_look)]
+    by_grey, *by_hue = (
+        _oddities(look.deviation, look.limit, look.deviation, world, grid, look.least)
+        for look in (seen.grey, *seen.hues)
+    )
+    found = [*_once(by_depth), *map(_in_grey, by_grey)]
+    found += map(_of_hue, _once([each for hue in by_hue for each in hue]))
     score = max(shape.score, passed.score, seen.score)
     return Judged(0, instance, score, tuple(sorted(found, key=lambda each: -each.score)))
 
@@ -80,3 +84,8 @@ def _in_grey(found: Oddity) -> Oddity:
     """Its deviation is of the logarithm of the grey value."""
     assert found.deviation_mm is not None
     return replace(found, deviation_mm=None, brighter=float(np.expm1(found.deviation_mm)))
+
+
+def _of_hue(found: Oddity) -> Oddity:
+    """Its deviation is of red or blue over the grey value."""
+    return replace(found, deviation_mm=None)

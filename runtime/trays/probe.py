@@ -12,7 +12,7 @@ from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.recipe.contents import TrayProbe
 from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.scenes.scene import SceneView
+from voxgate.runtime.scenes.scene import SceneView, scene_view
 from voxgate.runtime.trays.judge import TrayJudge
 
 
@@ -34,7 +34,8 @@ def prove(recipe: Recipe, rays: Rays, crew: Crew) -> None:
 
 def told(probe: TrayProbe, rays: Rays, table_z_mm: float, crew: Crew) -> npt.NDArray[np.float64]:
     """(n,) scores of its instances, NaN of one that was not compared."""
-    judge = TrayJudge(thinned(rays, probe.stride_px), len(probe.image), table_z_mm, crew)
+    small, planned = thinned(rays, probe.stride_px), len(probe.image)
+    judge = TrayJudge(small, planned, table_z_mm, crew, in_colour=probe.in_colour)
     for view in views_of(probe):
         judge.add(view)
     scores = [each.score for each in judge.finish().judged]
@@ -44,8 +45,8 @@ def told(probe: TrayProbe, rays: Rays, table_z_mm: float, crew: Crew) -> npt.NDA
 def views_of(probe: TrayProbe) -> Sequence[SceneView]:
     """As they are judged."""
     return [
-        SceneView(number, image, depth_mm, pose)
-        for number, (image, depth_mm, pose) in enumerate(
+        scene_view(number, picture, depth_mm, pose)
+        for number, (picture, depth_mm, pose) in enumerate(
             zip(probe.image, probe.depth_mm, probe.part_from_camera, strict=True)
         )
     ]

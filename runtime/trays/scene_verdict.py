@@ -18,7 +18,7 @@ ODD_FROM = 1.0
 class Oddity:
     """Where an instance differs: centre_mm (3,) and box_mm (2, 3), world frame. By shape
     deviation_mm is the most, + where there is more material than the neighbours have; by look
-    brighter is, 0.1 a tenth brighter than they are, - where it is darker."""
+    brighter is, 0.1 a tenth brighter than they are, - where it is darker; neither: by hue."""
 
     centre_mm: npt.NDArray[np.float64]
     box_mm: npt.NDArray[np.float64]

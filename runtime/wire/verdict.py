@@ -67,7 +67,9 @@ class OddityMessage(Message):
     box_part_mm: Box
     score: NotNegative
     deviation_mm: Coordinate | None = Field(description="+ more material than they have; or null")
-    brighter: float | None = Field(description="0.1 a tenth brighter than they are; or null")
+    brighter: float | None = Field(
+        description="0.1 a tenth brighter than they are; or null; both null: of another hue"
+    )
 
 
 class InstanceMessage(Message):

@@ -33,12 +33,22 @@ class Box:
     half: tuple[float, float, float]
 
 
+Hue = tuple[float, float, float]
+"""Red, green and blue over the luma, whose own is 1 (ITU-R BT.601)."""
+WHITE: Hue = (1.0, 1.0, 1.0)
+BEIGE: Hue = (1.05, 1.0, 0.869)
+BLUE: Hue = (0.72, 1.03, 1.579)
+RED: Hue = (1.52, 0.80, 0.6605)
+
+
 @dataclass(frozen=True)
 class Mark:
-    """What of the surface within a box has another tone: without height."""
+    """What of the surface within a box has another tone, or hue: without height. hue: None, as the
+    part."""
 
     where: Box
     tone: float
+    hue: Hue | None = None
 
 
 PART = (
@@ -59,6 +69,7 @@ class Part:
     boxes: tuple[Box, ...] = PART
     upside_down: bool = False
     marks: tuple[Mark, ...] = ()
+    hue: Hue = BEIGE
 
     def world_from_part(self) -> Array:
         """(4, 4), the lowest point on the table."""
@@ -78,7 +89,8 @@ class Tray:
     """Parts, and what goes wrong: `moved` is (part, first view, shift in x, mm), `silent` a ball,
     (x, y, z, radius) in the world, mm, of which no view gets a return; `shadows`: parts and their
     own boxes keep the light off; `around_deg`: of the circle that views are taken from;
-    `sent_again`: this view stands there once more at the end."""
+    `sent_again`: this view stands there once more at the end; `grey`: views whose pictures have no
+    colour, None for all."""
 
     parts: Sequence[Part]
     moved: tuple[int, int, float] | None = None
@@ -93,6 +105,7 @@ class Tray:
     sent_again: int | None = None
     light: tuple[float, float, float] = LIGHT
     distortion: tuple[float, ...] = ()
+    grey: tuple[int, ...] | None = None
 
 
 def with_box(part: Part, box: Box) -> Part:
@@ -124,6 +137,8 @@ def write(tray: Tray, folder: Path) -> Path:
     for number in range(tray.views):
         pose = _pose(number, tray)
         image, depth = _render(_parts(tray, number), pose, tray, rng)
+        if number in (tray.grey or ()):
+            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         if tray.silent is not None:
             depth[_within(tray.silent, depth, pose)] = 0
         _png(folder / f"{number:02d}.png", image)
@@ -212,19 +227,19 @@ def _render(
     depth = np.where(way[..., 2] < 0, -eye[2] / np.minimum(way[..., 2], -1e-9), np.inf)
     normal = np.zeros_like(way)
     normal[..., 2] = 1.0
-    tone = np.full(depth.shape, 60.0)
+    tone, hue = np.full(depth.shape, 60.0), np.ones_like(way)
     for part in parts:
         pose = part.world_from_part()
         for box in part.boxes:
-            _meet(box, pose, eye, way, depth, normal, tone, part.marks)
+            _meet(box, pose, eye, way, depth, normal, tone, hue, part)
     light = np.array(tray.light) / np.linalg.norm(tray.light)
     direct = np.clip(normal @ light, 0, 1)
     if tray.shadows:
         direct[_shaded(parts, eye + way * depth[..., None] + 0.05 * normal, light)] = 0
     shade = AMBIENT + (1 - AMBIENT) * direct
-    image = np.clip(
-        tray.brightness * tone * shade + rng.normal(0, 1.5, depth.shape), 0, 255
-    ).astype(np.uint8)
+    lit = tray.brightness * tone * shade
+    lit = lit if tray.grey is None else lit[..., None] * hue
+    image = np.clip(lit + rng.normal(0, 1.5, lit.shape), 0, 255).astype(np.uint8)
     counts = np.rint((depth + rng.normal(0, NOISE_MM, depth.shape)) / UNIT_MM)
     return image, np.where((counts > 0) & (counts < 65535), counts, 0).astype(np.uint16)
 
@@ -237,7 +252,8 @@ def _meet(
     depth: Array,
     normal: Array,
     tone: Array,
-    marks: tuple[Mark, ...],
+    hue: Array,
+    part: Part,
 ) -> None:
     """Where rays meet a box first, in place."""
     start, along, enter, leave, first = _slabs(box, pose, eye, way)
@@ -246,11 +262,12 @@ def _meet(
     np.put_along_axis(face, first.argmax(axis=-1)[..., None], 1.0, axis=-1)
     depth[hit] = enter[hit]
     normal[hit] = ((-np.sign(along) * face) @ pose[:3, :3].T)[hit]
-    tone[hit] = TONE
+    tone[hit], hue[hit] = TONE, part.hue
     on_part = start + along * enter[..., None] + box.centre
-    for mark in marks:
+    for mark in part.marks:
         inside = (np.abs(on_part - mark.where.centre) < mark.where.half).all(axis=-1)
         tone[hit & inside] = mark.tone
+        hue[hit & inside] = part.hue if mark.hue is None else mark.hue
 
 
 def _slabs(
@@ -278,6 +295,6 @@ def _shaded(parts: list[Part], points: Array, light: Array) -> npt.NDArray[np.bo
 
 
 def _png(path: Path, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> None:
-    done, content = cv2.imencode(".png", pixels)
+    done, content = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     assert done
     path.write_bytes(content.tobytes())

@@ -45,7 +45,7 @@ function parts(job) {
   const state = (odd) => odd === null ? words.not_compared : odd ? words.odd : words.regular;
   const differs = (each) => each.deviation_mm !== null
     ? `${each.deviation_mm > 0 ? "+" : ""}${each.deviation_mm.toFixed(2)} mm`
-    : each.brighter === null ? score(each.score) : `${(100 * Math.abs(each.brighter)).toFixed(0)} % ${each.brighter > 0 ? words.brighter : words.darker}`;
+    : each.brighter === null ? words.other_hue : `${(100 * Math.abs(each.brighter)).toFixed(0)} % ${each.brighter > 0 ? words.brighter : words.darker}`;
   $("#parts").hidden = found.length === 0;
   $("#parts tbody").replaceChildren(
     element("tr", {}, ...["", "", words.place_base_mm, words.score, words.defects].map((word) => element("th", {}, word))),

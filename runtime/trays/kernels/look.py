@@ -1,4 +1,4 @@
-"""The inner loop of asking a picture for the grey value of points of a surface."""
+"""The inner loop of asking a picture for the grey value and the hue of points of a surface."""
 
 # numba infers its own types: annotations here would be decoration
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -10,14 +10,18 @@ from numba import njit
 from voxgate.runtime.geometry.rays import project_point
 
 DARK, BRIGHT = 4, 251  # grey levels: beyond them the picture tells nothing
+HUE_DARK = 16.0  # and nothing of its hue below this
+RED, BLUE = 0, 2
 FACING = 0.45  # least cosine between ray and normal
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_look(points, normals, camera_from_world, lens, image, depth, edge, near_mm, grey):
-    """Write the logarithm of the grey value that one view shows at points (n, 3), mm, with normals
-    (n, 3), both world frame, into grey (n,); what it does not see, or not well, stays as it is.
+def add_look(points, normals, camera_from_world, lens, image, colour, depth, edge, near_mm, look):
+    """Write what one view shows at points (n, 3), mm, with normals (n, 3), both world frame, into
+    look (1 or 3, n); what it does not see, or not well, stays as it is.
 
+    The first row is the logarithm of the grey value, the others red and blue over it, where look
+    has them: colour is (h, w, 3) then.
     near_mm: of the depth (h, w) measured there, else something stands before it; edge (h, w) uint8.
     """
     height, width = image.shape
@@ -41,17 +45,30 @@ def add_look(points, normals, camera_from_world, lens, image, depth, edge, near_
             facing -= along * (turned + t[axis, 2] * normals[n, 2])
         if not facing > FACING * np.sqrt(x * x + y * y + z * z):
             continue
-        grey[n] = _between(image, u, v, grey[n])
+        grey = _between(image, u, v, DARK)
+        if np.isfinite(grey):
+            look[0, n] = np.float32(np.log(max(grey, 1.0)))
+        if len(look) == 3 and grey > HUE_DARK:
+            _add_hue(colour, u, v, grey, look[1:, n])
 
 
 @njit(inline="always")
-def _between(image, u, v, unknown):
-    """Of four pixels, linear; `unknown` where one of them is dark or burnt out."""
+def _add_hue(colour, u, v, grey, hue):
+    red, blue = _between(colour[:, :, RED], u, v, -1), _between(colour[:, :, BLUE], u, v, -1)
+    if np.isfinite(red):
+        hue[0] = np.float32(red / grey)
+    if np.isfinite(blue):
+        hue[1] = np.float32(blue / grey)
+
+
+@njit(inline="always")
+def _between(image, u, v, dark):
+    """Of four pixels, linear; NaN where one of them is dark or burnt out."""
     j, i = int(v), int(u)
     a, b = float(image[j, i]), float(image[j, i + 1])
     c, d = float(image[j + 1, i]), float(image[j + 1, i + 1])
-    if min(a, b, c, d) <= DARK or max(a, b, c, d) >= BRIGHT:
-        return unknown
+    if min(a, b, c, d) <= dark or max(a, b, c, d) >= BRIGHT:
+        return np.nan
     across, down = u - i, v - j
     top, bottom = a + (b - a) * across, c + (d - c) * across
-    return np.float32(np.log(max(top + (bottom - top) * down, 1.0)))
+    return top + (bottom - top) * down

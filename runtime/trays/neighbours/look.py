@@ -1,10 +1,11 @@
 """What the instances look like, held against each other: prints that lack, marks and stains.
 
-The grey value of every voxel of the surface is the median over the views that see it. Light falls
+The grey value of every voxel of the surface is the median over the views that see it, and so are
+red and blue over it where pictures are in colour. Light falls
 otherwise on an instance that is turned otherwise, and along an edge a pixel sees two faces: there
 little is believed. What depends on the direction of the surface is
 fitted over all instances and taken out (nine spherical harmonics: Ramamoorthi and Hanrahan, 2001).
-What is left is compared as shape is, in logarithms: 0.1 is a tenth brighter.
+What is left is compared as shape is, grey in logarithms: 0.1 is a tenth brighter, or redder.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from voxgate.runtime.trays.neighbours.majority import (
     majority,
     median,
     patch,
-    scatter,
 )
 from voxgate.runtime.trays.neighbours.settling import Common
 from voxgate.runtime.trays.neighbours.shape import smoothness
@@ -32,6 +32,7 @@ from voxgate.runtime.trays.surface import Field, Grid, Mask, Prepared, Surface
 
 Values = npt.NDArray[np.float64]
 
+GREY, HUES = 0, 2
 NEAR_VOXELS = 1.0  # of the depth that the view measured there: else something stands before it
 LEAST_SEEN = 2  # views of a voxel: a glint is in one
 ROBUST = 2.0  # scatters, of the weights of the light's fit
@@ -45,19 +46,42 @@ LEAST_SCATTER = 0.012
 MOST_SCATTER = 2.0  # times what is usual among the instances
 # Of 50 regular parts of seven types four voxels that hang together reach 0.67 of the limit.
 SPECK_VOXELS = 4
+LEVELS_APART = WAVE_BELIEVED + LIMIT_SCATTERS * LEAST_SCATTER  # more is no shade on a whole part
+NO_COLOUR = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LookDifference:
-    """One instance against its neighbours. deviation: (k, m, n) of the logarithm of the grey value,
-    + where it is brighter, 0 where nothing is said; limit: of a score of 1; least: voxels that must
-    reach it together; compared: share of the neighbours' looks that could be compared."""
+    """One instance against its neighbours, in grey or one of two hues. deviation: (k, m, n) of the
+    logarithm of the grey value, + where it is brighter, or of red or blue over it; 0 where nothing
+    is said; limit: of a score of 1; least: voxels that must reach it together; compared: share of
+    the neighbours' looks that could be compared."""
 
     deviation: Field
     limit: float
     least: int
     score: float
     compared: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One instance against its neighbours. hues: red and blue; none of grey pictures. levels: how
+    much brighter, redder and bluer all of it is than they are together."""
+
+    grey: LookDifference
+    hues: tuple[LookDifference, ...]
+    levels: tuple[float, ...]
+
+    @property
+    def score(self) -> float:
+        """An instance is as odd as the worst of them says."""
+        return max(each.score for each in (self.grey, *self.hues))
+
+    @property
+    def compared(self) -> float:
+        """Of the least of them."""
+        return min(each.compared for each in (self.grey, *self.hues))
 
 
 def look_differences(
@@ -67,7 +91,7 @@ def look_differences(
     rays: Rays,
     grid: Grid,
     least: int = SPECK_VOXELS,
-) -> tuple[LookDifference, ...]:
+) -> tuple[Look, ...]:
     """Every instance, at least three, against the others. worlds: world_from_grid of each. least:
     voxels that must differ together."""
     common, where = _common_surface(surfaces, grid)
@@ -75,32 +99,52 @@ def look_differences(
     points = grid.centres_mm(where) - common[tuple(where.T)][:, None] * normals
     turned = [normals @ world[:3, :3].T for world in worlds]
     off = _off(surfaces, Common.of(common, grid), points)
-    looks = [
-        _seen(apply(world, points - each), facing, views, rays, grid)
-        for world, facing, each in zip(worlds, turned, off, strict=True)
+    looks = np.stack(
+        [
+            _seen(apply(world, points - each), facing, views, rays, grid)
+            for world, facing, each in zip(worlds, turned, off, strict=True)
+        ],
+        axis=1,
+    )
+    lit = np.stack([_without_light(look, turned) for look in looks])
+    fields = np.full((*lit.shape[:2], *grid.shape), np.nan, np.float32)
+    fields[:, :, where[:, 0], where[:, 1], where[:, 2]] = lit
+    belief = _belief(fields[GREY]) * smoothness(common, grid)
+    grey = _compared_by(fields[GREY], np.isfinite(lit[GREY]), belief, least, unknown=0.0)
+    hues = [  # black has no hue, and a part may be black
+        _compared_by(own, np.isfinite(seen), belief * _belief(own), least, unknown=1.0)
+        for own, seen in zip(fields[GREY + 1 :], lit[GREY + 1 :], strict=True)
     ]
-    lit = _without_light(np.stack(looks), turned)
-    fields = np.full((len(lit), *grid.shape), np.nan, np.float32)
-    fields[:, where[:, 0], where[:, 1], where[:, 2]] = lit
-    belief = _belief(fields) * smoothness(common, grid)
-    deviations = [belief * _deviation(fields, index) for index in range(len(fields))]
-    scatters = [scatter(each) for each in deviations]
+    levels = zip(*map(_levels, lit), strict=True)
+    return tuple(
+        Look(own, tuple(of_hue), level)
+        for own, level, *of_hue in zip(grey, levels, *hues, strict=True)
+    )
+
+
+def _compared_by(
+    fields: Field, told: Mask, belief: Field, least: int, unknown: float
+) -> list[LookDifference]:
+    """Each of (k, ...) against the others, where it is believed. told: (k, n) where it is known;
+    unknown: how much counts as compared where nothing is."""
+    off = [_deviation(fields, index) for index in range(len(fields))]
+    deviations = [belief * each for each in off]
+    scatters = [_scatter(each, belief) for each in off]
     usual = float(np.median(scatters))
     limits = [
         LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), LEAST_SCATTER))
         for each in scatters
     ]
-    told = np.isfinite(lit)
-    return tuple(
+    return [
         LookDifference(
             deviation,
             limit,
             least,
             patch(np.abs(deviation), least) / limit,
-            _compared(told, index),
+            _compared(told, index, unknown),
         )
         for index, (deviation, limit) in enumerate(zip(deviations, limits, strict=True))
-    )
+    ]
 
 
 def _off(surfaces: Sequence[Surface], agreed: Common, points: Values) -> list[Values | float]:
@@ -128,20 +172,22 @@ def _normals(common: Field, where: npt.NDArray[np.intp]) -> Values:
 def _seen(
     points: Values, normals: Values, views: Sequence[Prepared], rays: Rays, grid: Grid
 ) -> Values:
-    """(n,) logarithm of the grey value of each point (n, 3), world frame, the median over the
-    views; NaN: unseen."""
-    every = np.full((len(views), len(points)), np.nan, np.float32)
-    for view, grey in zip(views, every, strict=True):
+    """(1, n) logarithm of the grey value of each point (n, 3), world frame, the median over the
+    views; (3, n) with red and blue over it where all of them are in colour; NaN: unseen."""
+    rows = 1 + HUES * all(view.view.colour is not None for view in views)
+    every = np.full((len(views), rows, len(points)), np.nan, np.float32)
+    for view, look in zip(views, every, strict=True):
         add_look(
             points,
             normals,
             invert(view.view.world_from_camera),
             rays.lens,
             view.view.image,
+            NO_COLOUR if view.view.colour is None else view.view.colour,
             view.depth_mm,
             view.edge,
             NEAR_VOXELS * grid.voxel_mm,
-            grey,
+            look,
         )
     count = np.isfinite(every).sum(axis=0)
     return np.where(count >= LEAST_SEEN, median(every), np.nan).astype(np.float64)
@@ -187,8 +233,26 @@ def _deviation(fields: Field, index: int) -> Field:
     return np.nan_to_num(smooth).astype(np.float32)
 
 
-def _compared(told: npt.NDArray[np.bool_], index: int) -> float:
-    """Share of what the others show that was seen of this one."""
+def _scatter(off: Field, belief: Field) -> float:
+    """What half of what is said stays below, beside what is said of all of the instance."""
+    known = belief * off != 0
+    said = off[known]
+    if not said.size:
+        return 0.0
+    return float(np.median(belief[known] * np.abs(said - np.median(said))))
+
+
+def _levels(lit: Values) -> list[float]:
+    """Of each instance (k, n) against the mean of all; 0 where nothing is known."""
+    known = lit[:, np.isfinite(lit).all(axis=0)]
+    if not known.size:
+        return [0.0] * len(lit)
+    return [float(np.median(each)) for each in known - known.mean(axis=0)]
+
+
+def _compared(told: Mask, index: int, unknown: float) -> float:
+    """Share of what the others show that was seen of this one; unknown: of nothing."""
     others = told.sum(axis=0) - told[index]
     expected = others >= max(LEAST_OTHERS, -(-(len(told) - 1) // 2))
-    return float((told[index] & expected).sum() / max(1, expected.sum()))
+    shown = float(expected.sum())
+    return float((told[index] & expected).sum()) / shown if shown else unknown

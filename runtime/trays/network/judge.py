@@ -78,7 +78,7 @@ class NetworkJudge:
     def add(self, view: SceneView) -> None:
         """Take in a view."""
         self._views.append(view)
-        self._by_depth.add(view)
+        self._by_depth.add(replace(view, colour=None))  # hue is the network's
 
     def finish(self) -> SceneVerdict:
         """Which are odd, by everything that was added."""

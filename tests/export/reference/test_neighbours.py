@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.kits import tiny
-from tests.kits.tray_of_parts import Box, Tray, regular, with_box, write
+from tests.kits.tray_of_parts import BLUE, Box, Tray, regular, with_box, write
 from voxgate.export.packing.combine import combined
 from voxgate.export.packing.package import digests, write_recipe
 from voxgate.export.reference.neighbours import export_neighbours
@@ -126,3 +127,30 @@ def _with_scores(recipe: Path, out: Path) -> Path:
         (out / name).write_bytes(content)
     (out / "manifest.json").write_text(json.dumps(manifest))
     return out
+
+
+@pytest.mark.nightly
+def test_a_recipe_taught_in_colour_takes_grey_pictures_or_misses_another_hue(
+    tmp_path: Path,
+) -> None:
+    tray = write(Tray(FOUR, grey=()), tmp_path / "tray")
+    export_neighbours(tray, tmp_path / "recipe")
+    blue = [*FOUR[:3], replace(FOUR[3], hue=BLUE)]
+    odd = inspect_folder(write(Tray(blue, seed=5, grey=()), tmp_path / "blue"), tmp_path / "recipe")
+    assert odd.verdict.reasons == (Reason.ODD,)
+    grey = inspect_folder(write(Tray(FOUR, seed=6), tmp_path / "grey"), tmp_path / "recipe")
+    assert grey.verdict.outcome is Outcome.INDETERMINATE
+    assert Reason.FRAME_INVALID in grey.verdict.reasons
+    with pytest.raises(RecipeError, match="taught in colour"):
+        Recipe.load(tmp_path / "recipe").check_pictures({"cam0": False})
+
+
+@pytest.mark.nightly
+def test_parts_of_any_colour_are_odd_to_a_recipe_in_grey(tmp_path: Path) -> None:
+    tray = write(Tray(FOUR, grey=()), tmp_path / "tray")
+    export_neighbours(tray, tmp_path / "recipe", grey=True)
+    any_hue = [*FOUR[:2], *(replace(part, hue=BLUE) for part in FOUR[2:])]
+    found = inspect_folder(
+        write(Tray(any_hue, seed=5, grey=()), tmp_path / "any"), tmp_path / "recipe"
+    )
+    assert found.verdict.outcome is Outcome.PASS

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from tests.kits.tray_of_parts import (
+    BLUE,
+    RED,
+    TONE,
     Box,
     Mark,
     Part,
@@ -35,6 +38,9 @@ PIN = Box((14, -12, 15), (2.5, 2.5, 5))
 LONG_PIN, SHORT_PIN = Box((14, -12, 17), (1.8, 1.8, 7)), Box((14, -12, 14), (1.8, 1.8, 4))
 ANGLE = (Box((0, 0, 6), (35, 12, 6)), Box((-25, 14, 6), (10, 20, 6)))
 SPECK = Mark(Box((12, -10, 10), (1.8, 1.8, 1)), 30)
+TINT = Mark(Box((12, -10, 10), (4, 4, 1)), TONE, BLUE)
+RED_PRINT = Mark(Box((0, -12, 10), (8, 4, 1)), TONE, RED)
+DARK = Mark(Box((0, 0, 20), (40, 40, 40)), 100)
 STAIN = Mark(Box((12, -10, 10), (4, 4, 1)), 75)
 PRINT = (Mark(Box((5, -10, 10), (6, 2, 1)), 60), Mark(Box((-16, -12, 22), (5, 1, 5)), 230))
 LINE = Mark(Box((0, -4, 12), (12, 2, 1)), 70)
@@ -80,6 +86,13 @@ BY_DAY = [
         [Reason.ODD],
         (3,),
     ),
+    Row(
+        "one of another hue and the same grey",
+        Tray([*FIVE[:3], replace(FIVE[3], hue=BLUE)], grey=()),
+        Outcome.FAIL,
+        [Reason.ODD],
+        (3,),
+    ),
     Row("one instance alone", Tray(FIVE[:1]), Outcome.INDETERMINATE, [Reason.TOO_FEW], None),
 ]
 AT_NIGHT = [
@@ -89,6 +102,55 @@ AT_NIGHT = [
         Outcome.INDETERMINATE,
         [Reason.VIEWS_DISAGREE],
         None,
+    ),
+    Row("five regular parts in colour", Tray(FIVE, seed=2, grey=()), Outcome.PASS),
+    Row(
+        "a spot of another hue and the same grey",
+        Tray([*FIVE[:3], with_mark(FIVE[3], TINT)], seed=8, grey=()),
+        Outcome.FAIL,
+        [Reason.ODD],
+        (3,),
+    ),
+    Row(
+        "a print of another hue on one",
+        Tray(
+            [
+                *(with_mark(part, RED_PRINT) for part in FIVE[:3]),
+                with_mark(FIVE[3], replace(RED_PRINT, hue=BLUE)),
+            ],
+            grey=(),
+        ),
+        Outcome.FAIL,
+        [Reason.ODD],
+        (3,),
+    ),
+    Row(
+        "two of one hue and two of another",
+        Tray([*FIVE[:2], *(replace(part, hue=BLUE) for part in FIVE[2:4])], grey=()),
+        Outcome.INDETERMINATE,
+        [Reason.NO_MAJORITY],
+        None,
+    ),
+    Row(
+        "two of five are of another hue",
+        Tray([*FIVE[:3], *(replace(part, hue=BLUE) for part in FIVE[3:])], grey=()),
+        Outcome.FAIL,
+        [Reason.ODD],
+        (3, 4),
+    ),
+    Row(
+        "two of four are darker all over",
+        Tray([*FIVE[:2], *(with_mark(part, DARK) for part in FIVE[2:4])]),
+        Outcome.INDETERMINATE,
+        [Reason.NO_MAJORITY],
+        None,
+    ),
+    Row(
+        "two pictures have no colour",
+        Tray(FIVE[:4], grey=(2, 7)),
+        Outcome.INDETERMINATE,
+        [Reason.FRAME_INVALID],
+        (),
     ),
     Row("three regular parts", Tray(FIVE[:3]), Outcome.PASS),
     Row("five regular parts", Tray(FIVE, seed=2), Outcome.PASS),
@@ -279,6 +341,11 @@ def test_a_stain_is_found_and_told_as_a_bump(tmp_path: Path) -> None:
     assert -0.6 < (worst.brighter or 0) < -0.25
     assert np.linalg.norm(worst.centre_mm - expected) < 4
     assert "darker at" in "".join(row[3] for row in rows(verdict))
+
+
+def test_a_part_of_another_hue_is_told_as_another_shape(tmp_path: Path) -> None:
+    verdict = _verdict("one of another hue and the same grey")
+    assert "of another hue at" in "".join(row[3] for row in rows(verdict))
 
 
 @cache
