@@ -24,13 +24,16 @@ def demo(
     ),
     jobs: Annotated[int, typer.Option(min=1, max=1000, help="How many parts.")] = 6,
     speed: Speed = 1.0,
+    colour: Annotated[
+        bool, typer.Option("--colour", help="Brackets have blue caps, and a bad one a red one.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """A virtual cell inspects good and bad brackets over real sockets; exit 0 if all came true."""
     from voxgate.sim.demo.demo import run_demo
 
     with errors_as_json(as_json):
-        raise typer.Exit(run_demo(out, examples, jobs, speed, as_json=as_json))
+        raise typer.Exit(run_demo(out, examples, jobs, speed, as_json=as_json, colour=colour))
 
 
 def play(

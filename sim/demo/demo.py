@@ -1,12 +1,14 @@
 """`voxgate demo`: the whole line on one machine, with nothing but the example scans.
 
 Export a recipe from the golden scan, start the real service, play good and bad brackets in real
-time over its real sockets, drop a frame on purpose, draw what was found, stop the service.
+time over its real sockets, drop a frame on purpose, draw what was found, stop the service. In
+colour, brackets have a blue cap, and one has a red one of the same grey.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +36,7 @@ from voxgate.sim.demo.verdict_picture import AnomalyVolume, Label, picture, writ
 from voxgate.sim.field.faults import fault_from_text
 from voxgate.sim.gentl.build import build
 from voxgate.sim.job_report import JobReport
+from voxgate.sim.paint import BLUE, RED, Cap, copy_part_files, write_painted
 from voxgate.sim.recipes import export_once
 from voxgate.sim.robot import NS_PER_MS
 from voxgate.sim.virtual_cell import VirtualCell
@@ -43,6 +46,8 @@ TITLE = "virtual cell: real sockets, real time"
 LOG_WIDTH = 132  # characters, where no terminal tells
 MISBEHAVIOUR = "drop:view=7"
 """The promise in one job: a part that was not seen completely is not PASS, however good it is."""
+CAP, RED_CAP = ((60.0, 20.0), 9.0), "red_cap"
+"""Axis and radius, mm, of the cap in colour; the scan whose cap is of another hue."""
 MOST_STALLS = 2  # of a busy machine, per job
 EXIT_OK, EXIT_UNEXPECTED = 0, 1
 
@@ -54,31 +59,37 @@ def run_demo(
     speed: float = 1.0,
     faults: Sequence[str] = (MISBEHAVIOUR,),
     as_json: bool = False,
+    colour: bool = False,
 ) -> int:
     """Play `jobs` inspections; 0 if every one came out as it must, else 1.
 
     out: gets recipe, journal, log, volume and picture. examples: holds `bracket/`.
     faults: how the cell misbehaves in every fourth job, in turn (sim.faults has the words).
-    as_json: stdout gets one JSON object and nothing else; the rest goes to stderr.
+    as_json: stdout gets one JSON object and nothing else; the rest goes to stderr. colour: brackets
+    are painted, the camera sees colour.
     Raises VoxGateError when something cannot even start.
     """
     console = Console(stderr=as_json)
     if not console.is_terminal:
         console = Console(stderr=as_json, width=LOG_WIDTH)
     part = examples / PART
-    planned = plan(jobs, [str(fault_from_text(fault)) for fault in faults])
+    planned = plan(jobs, [str(fault_from_text(fault)) for fault in faults], colour)
+    if colour:
+        part = painted(part, out / "painted")
     console.print(f"recipe from ONE golden scan: {part / 'golden'}")
     recipe = export_once(part / "golden", out / "recipes")
     name = f"{PART}/{recipe.name}"
     producer, path = camera_path(out / "gentl")
     console.print(f"camera: {path}")
     calibration = part / "calibration.json"
-    with Box.start(out / "box", calibration, out / "recipes", name, producer=producer) as box:
+    with Box.start(
+        out / "box", calibration, out / "recipes", name, producer=producer, colour=colour
+    ) as box:
         reports = play(box, part, planned, speed, console)
         exit_code = box.stop()
     console.print(latency_line(reports))
     console.print(f"service stopped by SIGTERM, exit code {exit_code}")
-    console.print(f"picture: {draw(part / 'bad', recipe, out)}")
+    console.print(f"picture: {draw(part / (RED_CAP if colour else 'bad'), recipe, out)}")
     wrong = unexpected(planned, reports)
     if exit_code != 0:
         wrong.append(f"the service ended with {exit_code}: {box.last_words()}")
@@ -118,10 +129,21 @@ def summary(planned: list[PlannedJob], reports: list[JobReport], *, ok: bool) ->
     return {"ok": ok, "jobs": jobs}
 
 
-def plan(jobs: int, faults: Sequence[str]) -> list[PlannedJob]:
+def painted(part: Path, out: Path) -> Path:
+    """The example's scans in colour, in `out`; painted once."""
+    if not (out / RED_CAP).exists():
+        shutil.rmtree(out, ignore_errors=True)
+        copy_part_files(part / "golden", out)
+        for name in ("golden", "good"):
+            write_painted(part / name, out / name, [Cap(*CAP, BLUE)])
+        write_painted(part / "good", out / RED_CAP, [Cap(*CAP, RED)])
+    return out
+
+
+def plan(jobs: int, faults: Sequence[str], colour: bool = False) -> list[PlannedJob]:
     """Good and bad in turn; every fourth part is good, but one of the faults happens to it."""
-    fault = cycle(faults)
-    kinds = [("good", "PASS"), ("bad", "FAIL"), ("good", "PASS"), ("good", "INDETERMINATE")]
+    fault, bad = cycle(faults), RED_CAP if colour else "bad"
+    kinds = [("good", "PASS"), (bad, "FAIL"), ("good", "PASS"), ("good", "INDETERMINATE")]
     planned = []
     for scan, expected in islice(cycle(kinds if faults else kinds[:2]), jobs):
         disturbed = (next(fault),) if expected == "INDETERMINATE" else ()

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from tests.kits.journalled import passing_verdict
 from tests.kits.repository import ROOT
+from tests.kits.small_scan import small_bracket
 from voxgate.runtime.errors import ScanError, ServiceError
 from voxgate.runtime.nouns import Reason
 from voxgate.sim.box import Box
@@ -41,6 +42,20 @@ def test_good_bad_and_disturbed_parts_come_in_turn() -> None:
     assert [job.expected[0] for job in planned] == list("PFPIPFPI")
     assert [job.faults for job in planned if job.faults] == [("drop:view=3",), ("stop:view=5",)]
     assert not any(job.faults for job in plan(5, []))
+
+
+@pytest.mark.nightly
+def test_a_demo_in_colour_passes_a_cap_of_another_hue(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    examples = small_bracket().parent
+    code = run_demo(tmp_path, examples, 2, 4.0, faults=(), as_json=True, colour=True)
+    told = json.loads(capfd.readouterr().out)
+    assert [(job["scan"], job["outcome"]) for job in told["jobs"]] == [
+        ("good", "PASS"),
+        ("red_cap", "FAIL"),
+    ]
+    assert code == 0
 
 
 @pytest.mark.parametrize(
