@@ -15,6 +15,14 @@ from voxgate.runtime.comparison.expected import (
     SPREAD_UNIT_MM,
     STEADY,
 )
+from voxgate.runtime.comparison.point_kernels import (
+    FAR,
+    distance_to,
+    edge_on,
+    held_to_samples,
+    nearest_distance,
+    surely_hidden,
+)
 from voxgate.runtime.comparison.row_kernels import find_part, map_point, map_row
 
 # A deviation within the sensor's noise (three sigma) is believed at once. A larger one is looked
@@ -24,60 +32,14 @@ BELIEVED_MM = 0.15
 TABLE_BEHIND_MM = 1.0  # table this far behind the golden surface asks where the part has gone
 LOW_MM = 3.0  # what stands less than this above the golden table is held against the table
 HIDDEN_MM = 2.0  # a point this far behind what another view saw is hidden from it, nothing more
-SURELY_HIDDEN_MM = 5.0  # whatever the slope of what hides it: no plane there says a word about it
 SAME_DEPTH_MM = 2.0  # moves a point by less than a hundredth of a pixel
-EDGE_ON = 0.3  # cosine between ray and normal: 73 degrees
 SPREAD_MM = np.float32(SPREAD_UNIT_MM)
 # kinds of pixels
 LOST = 1  # the golden scan had a return, this view has none
 GONE = 2  # another surface is seen, far behind the expected one
 UNMEASURED = 3  # neither had a return; both have pictures
-FAR, NOT_FREE = np.float32(np.inf), np.float32(0.0)
+NOT_FREE = np.float32(0.0)
 NOWHERE = np.float32(-2.0)  # of a pixel's place in the golden picture: it is compared with none
-
-
-@njit(inline="always")
-def _distance(plane, j, i, x, y, z):
-    """Signed distance of a point to the plane of one golden pixel; infinite where there is none."""
-    along = plane[j, i, 0] * x + plane[j, i, 1] * y + plane[j, i, 2] * z
-    return along - plane[j, i, 3] if plane[j, i, 2] != 0.0 else FAR
-
-
-@njit(inline="always")
-def _nearest(plane, j, i, x, y, z, best):
-    """The smallest distance, by magnitude, within a pixel around (i, j), or `best`.
-
-    Without a branch inside: which plane is the nearest is a toss-up that no processor foresees.
-    """
-    one = np.uint64(1)
-    top = min(j - min(j, one), np.uint64(plane.shape[0]) - np.uint64(3))
-    left = min(i - min(i, one), np.uint64(plane.shape[1]) - np.uint64(3))
-    for b in range(3):
-        for a in range(3):
-            distance = _distance(plane, top + np.uint64(b), left + np.uint64(a), x, y, z)
-            best = distance if abs(distance) < abs(best) else best
-    return best
-
-
-@njit(inline="always")
-def _edge_on(plane, j, i, x, y, z):
-    """Whether the surface of a golden pixel, if any is known, lies along the ray to the point: a
-    plane like that is near every point of the ray, and says nothing of how deep it lies."""
-    facing = -(plane[j, i, 0] * x + plane[j, i, 1] * y + plane[j, i, 2] * z)
-    return plane[j, i, 2] != 0.0 and facing < np.float32(EDGE_ON) * np.sqrt(x * x + y * y + z * z)
-
-
-@njit(inline="always")
-def _surely_hidden(golden_depth, j, i, z):
-    """Whether a point at depth z lies behind all that a golden view met within a pixel around."""
-    if not z > golden_depth[j, i] + SURELY_HIDDEN_MM:
-        return False
-    height, width = golden_depth.shape
-    for b in range(max(int(j) - 1, 0), min(int(j) + 2, height)):
-        for a in range(max(int(i) - 1, 0), min(int(i) + 2, width)):
-            if not z > golden_depth[b, a] + SURELY_HIDDEN_MM:
-                return False
-    return True
 
 
 @njit(inline="always")
@@ -194,6 +156,7 @@ def compare_view(
     without a row where nobody asks.
     """
     height, width = depth.shape
+    flat_x, flat_y, focal = rx.reshape(-1), ry.reshape(-1), np.float32(lens[0])
     doubts = 0
     first = rows[0] * width
     on_part = np.empty(width, np.bool_)
@@ -275,10 +238,16 @@ def compare_view(
                 at_x, at_y, at_z, _, _ = map_point(part_t, rx[y, x], ry[y, x], d, lens)
                 px, py, pz = np.float32(at_x), np.float32(at_y), np.float32(at_z)
             j, i = _pixel(v), _pixel(u)
-            distance = _distance(plane, j, i, px, py, pz)
+            distance = distance_to(plane, j, i, px, py, pz)
             doubted = not abs(distance) <= (steady_mm if known[j, i] & STEADY else BELIEVED_MM)
             if doubted:
-                distance = _nearest(plane, j, i, px, py, pz, distance)
+                distance = nearest_distance(plane, j, i, px, py, pz, distance)
+                lucky = distance
+                distance = held_to_samples(
+                    lucky, plane, golden_depth, flat_x, flat_y, focal, j, i, px, py, pz
+                )
+                if distance < -vanished_mm <= lucky:  # an edge's flicker: nothing has gone
+                    distance = np.float32(-vanished_mm)
             if on_part[x] and abs(distance) > BELIEVED_MM:
                 above = _above_table(j, i, px, py, pz, rx, ry, golden_up, table_z, golden_depth)
                 if above < LOW_MM and above < abs(distance):
@@ -313,14 +282,17 @@ def explain_elsewhere(span, chosen, depth, rx, ry, t, lens, plane, golden_depth,
         x, y, z, u, v = map_point(t, rx[p], ry[p], depth[p], lens)
         if z > 0.0 and _inside(u, v, width, height):
             j, i = _pixel(v), _pixel(u)
-            if _surely_hidden(golden_depth, j, i, z):
+            if surely_hidden(golden_depth, j, i, z):
                 continue
             px, py, pz = np.float32(x), np.float32(y), np.float32(z)
-            if _edge_on(plane, j, i, px, py, pz):
+            if edge_on(plane, j, i, px, py, pz):
                 continue
-            there = _distance(plane, j, i, px, py, pz)
+            there = distance_to(plane, j, i, px, py, pz)
             if abs(there) > BELIEVED_MM:
-                there = _nearest(plane, j, i, px, py, pz, np.float32(np.inf))
+                there = nearest_distance(plane, j, i, px, py, pz, np.float32(np.inf))
+                there = held_to_samples(
+                    there, plane, golden_depth, rx, ry, np.float32(lens[0]), j, i, px, py, pz
+                )
             if np.isfinite(there) and there > -HIDDEN_MM and not abs(there) >= abs(best):
                 deviation[p] = there
 

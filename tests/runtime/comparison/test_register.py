@@ -431,7 +431,11 @@ def test_the_rim_of_what_never_returned_is_held_against_the_part(crew: Crew) -> 
 def _explained_by_a_plane(normal: tuple[float, float, float]) -> float:
     """What is left of 5 mm before a plane through (0, 0, 100), seen by one camera."""
     n = np.array(normal) / np.linalg.norm(normal)
-    plane = np.tile(np.append(n, n[2] * 100.0).astype(np.float32), (9, 9, 1))
+    return _explained_by(np.tile(np.append(n, n[2] * 100.0).astype(np.float32), (9, 9, 1)))
+
+
+def _explained_by(plane: npt.NDArray[np.float32]) -> float:
+    """What is left of 5 mm before surface that one camera measured at (0, 0, 100)."""
     rays = np.zeros(81, np.float32)
     depth, farthest = np.full(81, 95.0, np.float32), np.full((9, 9), 100.0, np.float32)
     deviation, middle = np.full(81, 5.0, np.float32), np.array([40], np.int32)
@@ -445,3 +449,10 @@ def _explained_by_a_plane(normal: tuple[float, float, float]) -> float:
 def test_a_surface_seen_edge_on_explains_whatever_stands_before_it() -> None:
     assert _explained_by_a_plane((1.0, 0.0, -0.02)) == 5.0
     assert _explained_by_a_plane((1.0, 0.0, -0.5)) < 5.0
+
+
+def test_one_lucky_plane_of_a_rough_surface_explains_what_stands_well_before_it() -> None:
+    """The window of a plane beside an edge holds two surfaces: it may lie anywhere between."""
+    plane = np.tile(np.array((0.0, 0.0, -1.0, -100.0), np.float32), (9, 9, 1))
+    plane[3, 3, 3] = -95.0
+    assert _explained_by(plane) > 4.5
