@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from voxgate.sim.box import Box
@@ -21,6 +22,7 @@ from voxgate.sim.virtual_cell import VirtualCell
 PART = Path("examples/bracket")
 SLOWEST = 0.25
 READY_MS = 1_800_000
+STALLS = 4  # played again when time alone speaks against it: the emulator was too slow
 PATIENT = {
     "sockets": {"heartbeat_ms": 5_000},
     "job": {"deadline_ms": 600_000, "late_frame_ms": 5_000},
@@ -34,7 +36,11 @@ def job(recipes: Path, recipe: str, producer: Path, folder: Path) -> JobReport:
     box = Box.start(folder, PART / "calibration.json", recipes, recipe, PATIENT, producer)
     with box, VirtualCell(wires_from_config(box.config)) as cell:
         wait_until_ready(box, cell, READY_MS)
-        return cell.play(PART / "good", speed=SLOWEST)
+        report = cell.play(PART / "good", speed=SLOWEST)
+        while report.stalled and report.stalls < STALLS:
+            again = cell.play(PART / "good", speed=SLOWEST)
+            report = replace(again, stalls=report.stalls + 1)
+        return report
 
 
 if __name__ == "__main__":
@@ -43,5 +49,7 @@ if __name__ == "__main__":
     verdict = report.verdict
     numbers = "" if verdict is None else f"{verdict.score!r} {verdict.coverage!r}"
     why = report.refused or ", ".join(report.reasons)
-    sys.stdout.write(f"served good {report.outcome} {numbers} {why}\n")
+    sys.stdout.write(
+        f"served good {report.outcome} {numbers} {why}; stalls before: {report.stalls}\n"
+    )
     sys.exit(0 if report.outcome == "PASS" else 1)

@@ -6,13 +6,12 @@ these words.
 
 from __future__ import annotations
 
-import logging
+import math
 import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,11 +27,8 @@ from voxgate.benchmarks.workstation.seeded.weights import SEED
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized
 from voxgate.export.graph.memory import MB, memory_of
-from voxgate.export.graph.real_tensorrt import AMPLE, CARDS
-from voxgate.runtime.engines.builder import build
+from voxgate.export.graph.real_tensorrt import CARDS, builds
 from voxgate.runtime.engines.engine import Tensor
-from voxgate.runtime.engines.tensorrt_module import load_tensorrt
-from voxgate.runtime.plans.flavour import RTX
 
 COLUMNS = (
     "model, seen in",
@@ -43,8 +39,6 @@ COLUMNS = (
     *(column for sm in CARDS for column in (f"sm_{sm}: plan", "scratch", "CPU s")),
     "peak",
 )
-TENSORRT_LOG = "voxgate.tensorrt"
-SCRATCH = re.compile(r"Total Activation Memory: (\d+) bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,32 +102,9 @@ def any_picture(graph: onnx.ModelProto) -> Mapping[str, Tensor]:
 
 def _plan(model: onnx.ModelProto, sm: int) -> Plan:
     begun = time.process_time()
-    with _tensorrts_words() as said:
-        content = model.SerializeToString()
-        plan = build(load_tensorrt(RTX), content, "typed by the graph", AMPLE, sm=sm).plan
+    built = builds(model, "published size", sm)
     spent = time.process_time() - begun
-    scratch = [int(found[1]) for line in said if (found := SCRATCH.search(line))]
-    return Plan(len(plan) / MB, scratch[-1] / MB, spent)
-
-
-@contextmanager
-def _tensorrts_words() -> Iterator[list[str]]:
-    """What its builder says of the plan, which a GPU's driver alone could be asked for."""
-    said: list[str] = []
-
-    class Kept(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
-
-    log, kept = logging.getLogger(TENSORRT_LOG), Kept()
-    level = log.level
-    log.setLevel(logging.DEBUG)
-    log.addHandler(kept)
-    try:
-        yield said
-    finally:
-        log.removeHandler(kept)
-        log.setLevel(level)
+    return Plan(len(built.plan) / MB, (built.scratch_bytes or math.nan) / MB, spent)
 
 
 def _peak_mb() -> float:

@@ -139,7 +139,7 @@ def export_recipe(load: Load, common: Common) -> None:
                 most_ms=common.most_ms,
                 gpu_mb=common.gpu_mb,
                 calibration=common.calibration,
-                check=graph_check(common.check_tensorrt),
+                check=graph_check(common.check_tensorrt, common.gpu_mb),
             )
             return export_trained(load, options, task_on(progress, "export"))
 

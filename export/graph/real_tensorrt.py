@@ -5,43 +5,79 @@ It has the parser and builder of TensorRT 11; what only an older one refuses is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 
 import onnx
 
+from voxgate.export.graph.memory import MB
 from voxgate.export.graph.tensorrt_rules import check
-from voxgate.runtime.engines.builder import BuildOptions, build
+from voxgate.runtime.engines.builder import BuildOptions, Built, ScratchError, build
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.plans.flavour import RTX
 
+SMALLER = "choose a smaller --input-px or backbone, or a larger --gpu-mb"
 GraphCheck = Callable[[onnx.ModelProto, str], None]
 """Graph and its name. Raises EngineError, with the layer, for one that TensorRT does not build."""
 CARDS = (86, 120)
 """The oldest and the newest RTX cards in industrial PCs: A2000 to A6000, and Blackwell."""
-AMPLE = BuildOptions(workspace_mb=4096)
-"""Whether an operator is built is no question of memory; that is asked where a plan is made."""
+AMPLE_MB = 4096
+"""Whether an operator is built is no question of memory."""
 
 
-def graph_check(by_building: bool) -> GraphCheck:
-    """The rules alone, or the rules and the real TensorRT. Raises TensorRTMissing without one."""
+def graph_check(by_building: bool, most_mb: int | None = None) -> GraphCheck:
+    """The rules alone, or the rules and the real TensorRT. Raises TensorRTMissing without one.
+
+    most_mb: that a run may take of a GPU's memory, weights included, as TensorRT counts it.
+    """
     if not by_building:
         return check
     load_tensorrt(RTX)  # said before the work, not after it
-    return check_by_building
+    return partial(check_by_building, most_mb=most_mb)
 
 
-def check_by_building(model: onnx.ModelProto, where: str) -> None:
-    """Raises EngineError unless the rules hold and TensorRT builds it for two kinds of card."""
+def check_by_building(model: onnx.ModelProto, where: str, most_mb: int | None = None) -> None:
+    """Raises EngineError unless the rules hold and TensorRT builds it for two kinds of card, for
+    runs that take no more than `most_mb`."""
     check(model, where)
     for sm in CARDS:
-        builds(model, where, sm)
+        built = builds(model, where, sm, max(most_mb or 0, AMPLE_MB))
+        if most_mb is not None:
+            check_plan(built, f"{where}, built for sm_{sm}", most_mb)
 
 
-def builds(model: onnx.ModelProto, where: str, sm: int) -> None:
+def builds(model: onnx.ModelProto, where: str, sm: int, workspace_mb: int = AMPLE_MB) -> Built:
     """Raises EngineError unless TensorRT builds it for this kind of card: 86 is 8.6."""
-    content = model.SerializeToString()
+    content, options = model.SerializeToString(), BuildOptions(workspace_mb)
     try:
-        build(load_tensorrt(RTX), content, "typed by the graph", AMPLE, sm=sm)
+        return build(load_tensorrt(RTX), content, "typed by the graph", options, sm=sm)
+    except ScratchError as error:
+        raise EngineError(
+            f"{where}, built for sm_{sm}: TensorRT wants more than {workspace_mb:,} MB of a GPU "
+            f"to run it: {SMALLER}"
+        ) from error
     except EngineError as error:
         raise EngineError(f"{where}, built for sm_{sm}: {error}") from error
+
+
+def check_plan(built: Built, what: str, most_mb: int) -> None:
+    """Raises EngineError for a plan whose runs take more than `most_mb`, with what would fit.
+
+    An engine lays values beside each other, and takes more than a count of the graph does.
+    """
+    scratch, weights = built.scratch_bytes, len(built.plan)
+    if scratch is None or weights + scratch <= most_mb * MB:
+        return
+    share = math.sqrt(max(most_mb * MB - weights, 0) / scratch)  # maps are the width's square
+    percent = math.floor(100 * share)
+    raise EngineError(
+        f"{what}: TensorRT takes {_mb(weights + scratch):,} MB of a GPU to run it, "
+        f"{_mb(weights):,} of them weights, at most {most_mb:,} are allowed: "
+        f"about {percent} % of the picture's width fits; {SMALLER}"
+    )
+
+
+def _mb(nbytes: int) -> int:
+    return -(-nbytes // MB)

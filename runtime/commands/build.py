@@ -134,7 +134,11 @@ def _ahead(
     with errors_as_json(as_json), progress_bar(as_json) as progress:
         made = build_for_cards(recipe, out, cards, options, progress)
     if as_json:
-        found = [ahead.section.model_dump(mode="json") | {"bytes": ahead.nbytes} for ahead in made]
+        found = [
+            ahead.section.model_dump(mode="json")
+            | {"bytes": ahead.nbytes, "needs_mb": ahead.needs and ahead.needs.total_mb}
+            for ahead in made
+        ]
         typer.echo(json.dumps({"plans": found}))
         return
     typer.echo("\n".join(ahead.sentence for ahead in made))

@@ -14,6 +14,7 @@ from typing import Any
 from voxgate import __version__
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.engines.builder import BuildOptions, OnStep, build, check_cards
+from voxgate.runtime.engines.gpu_memory import ModelMemory
 from voxgate.runtime.engines.tensorrt_module import load_tensorrt
 from voxgate.runtime.errors import EngineError, RecipeError
 from voxgate.runtime.plans.flavour import RTX, Edition
@@ -27,20 +28,26 @@ StepsOf = Callable[[str], OnStep]
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """A plan that was built for a card."""
+    """A plan that was built for a card.
+
+    needs: of its memory to run, as TensorRT counts it.
+    """
 
     model: str
     precision: str
     section: PlanSection
     nbytes: int
+    needs: ModelMemory | None = None
 
     @property
     def sentence(self) -> str:
         """For a person."""
         by = Edition(self.section.flavour, self.section.tensorrt)
+        needs = f"{self.needs.total_mb:,} MB of the GPU's memory to run; " if self.needs else ""
         return (
             f"{self.model} for {by}, sm_{self.section.sm}, {self.precision}: "
-            f"{self.nbytes / 1e6:.1f} MB in {self.section.build_s:.0f} s; {self.section.file}"
+            f"{self.nbytes / 1e6:.1f} MB in {self.section.build_s:.0f} s; {needs}"
+            f"{self.section.file}"
         )
 
 
@@ -104,4 +111,6 @@ def _one(
         built_utc=utc_now(),
         voxgate=__version__,
     )
-    return Ahead(model.model_label, precision, section, len(built.plan)), built.plan
+    nbytes, scratch = len(built.plan), built.scratch_bytes
+    needs = None if scratch is None else ModelMemory(nbytes, scratch)
+    return Ahead(model.model_label, precision, section, nbytes, needs), built.plan

@@ -8,6 +8,7 @@ distances lose 13 of their 23 bits in it. A Jetson's DLA is aimed at by choice: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from voxgate.runtime.plans.flavour import RTX, Edition, api_of, flavour_of
 OLDEST_SM = 80  # whose warps add up in one step, as the fusion kernels do
 LISTED = 4  # of what the parser refuses
 NO_BUILDER = "TensorRT's builder cannot start"
+REQUESTED = re.compile(r"Requested size was (\d+) bytes")
+MB = 1 << 20
 LOOK = "voxgate doctor says what is missing"
 
 OnStep = Callable[[str, int, int], None]
@@ -48,12 +51,18 @@ class Built:
     """A plan and what was measured while it was built.
 
     gpu_layers: names of those that a DLA leaves to the GPU.
+    scratch_bytes: that a run takes beside the weights, where TensorRT tells it.
     """
 
     plan: bytes
     timing_cache: bytes
     strongly_typed: bool
     gpu_layers: tuple[str, ...] = ()
+    scratch_bytes: int | None = None
+
+
+class ScratchError(EngineError):
+    """A plan wants more scratch memory than it was granted."""
 
 
 def build(
@@ -72,6 +81,7 @@ def build(
     """
     logger, said = logger_of(tensorrt)
     said.take()
+    said.scratch_bytes = None
     builder = made(NO_BUILDER, said, LOOK, tensorrt.Builder, logger)
     is_rtx = flavour_of(tensorrt).name == RTX  # it times nothing, and keeps no timings
     core, gpu_layers = options.dla_core, tuple[str, ...]()
@@ -94,18 +104,24 @@ def build(
         raise _refusal(said.take(), options.workspace_mb if is_rtx else None)
     del monitor  # alive until here: TensorRT keeps no reference of its own
     timings = b"" if cache is None else bytes(cache.serialize())
-    return Built(bytes(plan), timings, strongly_typed, gpu_layers)
+    return Built(bytes(plan), timings, strongly_typed, gpu_layers, said.scratch_bytes)
 
 
 def _refusal(lines: list[str], limit_mb: int | None) -> EngineError:
     """limit_mb: where nothing is run to be timed, so that no memory but this can be too small."""
     if limit_mb is not None and any("OutOfMemory" in line for line in lines):
-        return EngineError(
+        return ScratchError(
             f"this model needs more scratch memory than --workspace-mb {limit_mb} grants: type "
-            f"--workspace-mb {2 * limit_mb}, or export it for a smaller picture"
+            f"--workspace-mb {_granting(lines, limit_mb)}, or export it for a smaller picture"
         )
     why = explain(lines, "voxgate.tensorrt's log says more")
     return EngineError(f"TensorRT does not build this model: {why}")
+
+
+def _granting(lines: list[str], limit_mb: int) -> int:
+    """What the piece wants that was refused; more may come after it, so twice as much at least."""
+    asked = [int(found[1]) for line in lines if (found := REQUESTED.search(line))]
+    return max([2 * limit_mb, *(-(-nbytes // MB) for nbytes in asked)])
 
 
 def _network(tensorrt: Any, builder: Any, said: Said, strongly_typed: bool) -> Any:

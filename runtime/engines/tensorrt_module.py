@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 import sys
 import threading
 from collections import deque
@@ -16,6 +17,7 @@ from voxgate.runtime.errors import EngineError
 from voxgate.runtime.plans.flavour import FLAVOURS, TENSORRT, Edition, Flavour, Name, version_of
 
 KEPT_LINES = 20
+SCRATCH = re.compile(r"Total Activation Memory: (\d+)")
 REINSTALL = "reinstall it, or take it from JetPack's packages; voxgate doctor"
 
 log = logging.getLogger("voxgate.tensorrt")
@@ -83,11 +85,21 @@ def _module(flavour: Flavour, name: str) -> Any:
 
 
 class Said:
-    """What TensorRT said last, from whichever of its threads."""
+    """What TensorRT said last, from whichever of its threads.
+
+    scratch_bytes: that a run of the plan built last takes beside its weights; told in its log, and
+    else by a loaded plan alone, which takes a GPU.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self.scratch_bytes: int | None = None
+
+    def hear(self, line: str) -> None:
+        """What is no error."""
+        if found := SCRATCH.match(line):
+            self.scratch_bytes = int(found[1])
 
     def add(self, line: str) -> None:
         with self._lock:
@@ -147,6 +159,8 @@ def logger_of(tensorrt: Any) -> tuple[Any, Said]:
             level = levels.get(severity, logging.ERROR)
             if level >= logging.ERROR:
                 said.add(msg)
+            else:
+                said.hear(msg)
             if level > logging.NOTSET:
                 log.log(level, "%s", one_line(str(msg), most=None))
 

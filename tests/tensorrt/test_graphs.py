@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.kits.nets import SAMPLES, Build, graph, small_net
 from tests.kits.small_scan import small_bracket
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized
-from voxgate.export.graph.memory import memory_of
+from voxgate.export.graph.memory import MB, memory_of
 from voxgate.export.graph.real_tensorrt import CARDS, builds, check_by_building
 from voxgate.export.graph.strips import in_strips
 from voxgate.export.reference.colour_bank import colour_bank
@@ -63,6 +64,26 @@ def test_a_model_that_needs_more_scratch_memory_is_told_to_do_with_less() -> Non
     content = colour_bank((600, 800), 6.0).SerializeToString()
     with pytest.raises(EngineError, match=r"than --workspace-mb 16 grants: type --workspace-mb 32"):
         build(trt, content, "fp32", BuildOptions(workspace_mb=16), sm=86)
+
+
+def test_a_plan_takes_other_memory_than_it_is_told_to_take() -> None:
+    """The builder is the judge: with that much it builds, with less it does not."""
+    content = colour_bank((600, 800), 6.0).SerializeToString()
+    scratch = build(trt, content, "fp32", BuildOptions(), sm=86).scratch_bytes
+    assert scratch is not None
+    enough = BuildOptions(workspace_mb=-(-scratch // MB))
+    assert build(trt, content, "fp32", enough, sm=86).scratch_bytes == scratch
+    with pytest.raises(EngineError, match="more scratch memory"):
+        build(trt, content, "fp32", BuildOptions(workspace_mb=scratch // MB), sm=86)
+
+
+@pytest.mark.parametrize("most_mb", [40, 20])
+def test_the_width_that_is_named_does_not_fit_either(most_mb: int) -> None:
+    with pytest.raises(EngineError, match="--gpu-mb") as refused:
+        check_by_building(colour_bank((600, 800), 6.0), "reference", most_mb)
+    (share,) = re.findall(r"about (\d+) % of the picture's width fits", str(refused.value))
+    smaller = 600 * int(share) // 100, 800 * int(share) // 100
+    check_by_building(colour_bank(smaller, 6.0), "reference", most_mb)
 
 
 @pytest.mark.parametrize("sm", cards(trt))
@@ -112,6 +133,7 @@ def test_an_exported_recipe_gets_no_plan_for_a_card(tmp_path: Path) -> None:
     cards = ",".join(f"sm_{sm}" for sm in CARDS)
     said = json.loads(voxgate("build", recipe, "--for", cards, "--json"))
     assert [plan["sm"] for plan in said["plans"]] == list(CARDS)
+    assert all(plan["needs_mb"] > plan["bytes"] / MB for plan in said["plans"])
     for plan in Recipe.load(recipe).plans:
         assert plan.content()[:4] != b"\x00" * 4
         assert len(plan.content()) > 10_000
