@@ -17,6 +17,7 @@ from onnx import helper, numpy_helper
 from voxgate.export.graph.fold import static_shapes, with_shapes
 
 MOST_BYTES = 256 << 20  # of one matrix of scores; a smaller one costs more launches
+SCORES = 3  # product, scaled, softmax: what is held of one piece at once
 FLOAT32_BYTES = 4
 PIECE = "/piece_"
 BETWEEN = frozenset({"Mul", "Div", "Add"})  # scale and mask, between product and softmax

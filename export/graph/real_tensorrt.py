@@ -11,6 +11,7 @@ from functools import partial
 
 import onnx
 
+from voxgate.export.graph.attention import MOST_BYTES, SCORES, is_in_pieces
 from voxgate.export.graph.memory import MB
 from voxgate.export.graph.tensorrt_rules import check
 from voxgate.runtime.engines.builder import BuildOptions, Built, ScratchError, build
@@ -19,6 +20,7 @@ from voxgate.runtime.errors import EngineError
 from voxgate.runtime.plans.flavour import RTX
 
 SMALLER = "choose a smaller --input-px or backbone, or a larger --gpu-mb"
+FIXED_BYTES = 32 * MB  # of scratch memory, at any size: 16 measured, of the default detector
 GraphCheck = Callable[[onnx.ModelProto, str], None]
 """Graph and its name. Raises EngineError, with the layer, for one that TensorRT does not build."""
 CARDS = (86, 120)
@@ -45,7 +47,8 @@ def check_by_building(model: onnx.ModelProto, where: str, most_mb: int | None = 
     for sm in CARDS:
         built = builds(model, where, sm, max(most_mb or 0, AMPLE_MB))
         if most_mb is not None:
-            check_plan(built, f"{where}, built for sm_{sm}", most_mb)
+            what = f"{where}, built for sm_{sm}"
+            check_plan(built, what, most_mb, is_in_pieces(model))
 
 
 def builds(model: onnx.ModelProto, where: str, sm: int, workspace_mb: int = AMPLE_MB) -> Built:
@@ -62,20 +65,22 @@ def builds(model: onnx.ModelProto, where: str, sm: int, workspace_mb: int = AMPL
         raise EngineError(f"{where}, built for sm_{sm}: {error}") from error
 
 
-def check_plan(built: Built, what: str, most_mb: int) -> None:
+def check_plan(built: Built, what: str, most_mb: int, in_pieces: bool = False) -> None:
     """Raises EngineError for a plan whose runs take more than `most_mb`, with what would fit.
 
     An engine lays values beside each other, and takes more than a count of the graph does.
+    in_pieces: whether its attention was split: a piece does not shrink with the picture.
     """
-    scratch, weights = built.scratch_bytes, len(built.plan)
-    if scratch is None or weights + scratch <= most_mb * MB:
+    scratch, weights, most = built.scratch_bytes, len(built.plan), most_mb * MB
+    if scratch is None or weights + scratch <= most:
         return
-    share = math.sqrt(max(most_mb * MB - weights, 0) / scratch)  # maps are the width's square
-    percent = math.floor(100 * share)
+    fixed = FIXED_BYTES + (SCORES * MOST_BYTES if in_pieces else 0)
+    left = max(most - weights - fixed, 0)  # for maps, which grow with the square of the width
+    percent = math.floor(100 * math.sqrt(min(left / max(scratch - fixed, left, 1), 1)))
+    instead = f"{percent} % of the picture's width fits; " if percent else ""
     raise EngineError(
         f"{what}: TensorRT takes {_mb(weights + scratch):,} MB of a GPU to run it, "
-        f"{_mb(weights):,} of them weights, at most {most_mb:,} are allowed: "
-        f"about {percent} % of the picture's width fits; {SMALLER}"
+        f"{_mb(weights):,} of them weights, at most {most_mb:,} are allowed: {instead}{SMALLER}"
     )
 
 

@@ -8,7 +8,7 @@ import time
 
 import onnx
 
-from voxgate.export.graph.attention import MOST_BYTES, is_in_pieces
+from voxgate.export.graph.attention import MOST_BYTES, SCORES, is_in_pieces
 from voxgate.export.graph.memory import MB, GraphMemory, memory_of
 from voxgate.export.trained.samples import Sample
 from voxgate.runtime.engines.engine import Engine
@@ -17,7 +17,6 @@ from voxgate.runtime.errors import EngineError
 RUNS = 3
 GPU_MB = 4096  # half of the smallest Jetson that has a GPU to speak of, an Orin NX of 8 GB
 PATCH_PX = 112  # every side that transformers' patches of 8, 14 and 16 px fill
-SCORES = 3  # product, scaled, softmax: what attention holds of one piece at once
 
 
 def check_memory(graph: onnx.ModelProto, method: str, side_px: int | None, most_mb: int) -> int:

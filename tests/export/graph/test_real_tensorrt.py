@@ -26,16 +26,19 @@ def test_a_plan_that_takes_more_is_let_through() -> None:
         check_plan(built(10, 91), "m3dm", 100)
 
 
-@pytest.mark.parametrize("most_mb", [20, 40, 99])
-def test_the_width_that_is_named_takes_more_too(most_mb: int) -> None:
-    """Weights stay, the rest grows with the square of the width."""
+@pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.parametrize("most_mb", [880, 1100, 2400])
+def test_the_width_that_is_named_takes_more_too(most_mb: int, in_pieces: bool) -> None:
+    """Weights and pieces of attention stay, maps grow with the square of the width."""
+    stays = 12 + 32 + (3 * 256 if in_pieces else 0)
+    maps = 2500 - stays
     with pytest.raises(EngineError) as refused:
-        check_plan(built(12, 360), "m3dm", most_mb)
-    (share,) = re.findall(r"about (\d+) % of the picture's width fits", str(refused.value))
-    check_plan(built(12, int(360 * (int(share) / 100) ** 2)), "m3dm", most_mb)
-    assert 12 + 360 * ((int(share) + 1) / 100) ** 2 > most_mb
+        check_plan(built(12, 2500 - 12), "m3dm", most_mb, in_pieces)
+    (share,) = re.findall(r"(\d+) % of the picture's width fits", str(refused.value))
+    assert stays + maps * (int(share) / 100) ** 2 <= most_mb
+    assert stays + maps * ((int(share) + 1) / 100) ** 2 > most_mb
 
 
-def test_weights_that_are_too_large_are_promised_to_fit() -> None:
-    with pytest.raises(EngineError, match=r"about 0 % of the picture's width fits; .* backbone"):
+def test_a_width_is_named_where_none_fits() -> None:
+    with pytest.raises(EngineError, match=r"at most 11 are allowed: choose a smaller .* backbone"):
         check_plan(built(12, 1), "m3dm", 11)
