@@ -9,7 +9,7 @@ import numpy as np
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.tensorrt_engine import TensorRTEngine
 from voxgate.runtime.fusion.device import DeviceFusion
-from voxgate.runtime.fusion.host import Described
+from voxgate.runtime.fusion.host import Described, Judge
 from voxgate.runtime.fusion.lost_points import Points
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.gpu.device import Device, Moment
@@ -93,9 +93,9 @@ def _described(recipe: Recipe, calibration: Calibration, views: list[View]) -> l
     try:
         add = opened.fusion.add
 
-        def remember(described: Described) -> None:
-            kept.append(described)
-            add(described)
+        def remember(described: Described, judge: Judge) -> Described:
+            kept.append(add(described, judge))
+            return kept[-1]
 
         opened.fusion.add = remember  # type: ignore[method-assign]
         opened.start()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import os
+import threading
+from collections.abc import Callable, Set
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cached_property
 from types import TracebackType
 from typing import TypeVar
 
@@ -14,6 +18,8 @@ import numpy.typing as npt
 Result = TypeVar("Result")
 Other = TypeVar("Other")
 Number = TypeVar("Number", bound=np.generic)
+
+_current_cpu = ctypes.CDLL(None).sched_getcpu
 
 
 class Crew:
@@ -28,23 +34,38 @@ class Crew:
             raise ValueError(f"a crew has at least 1 thread, got {threads}")
         self.threads = threads
         self._scratch: dict[str, npt.NDArray[np.generic]] = {}
-        self._helpers = ThreadPoolExecutor(threads - 1, "crew") if threads > 1 else None
+        self._helpers, self._places = None, _Places()
+        if threads > 1:
+            self._helpers = ThreadPoolExecutor(threads - 1, "crew", self._places.join)
 
     def run(self, part: Callable[[int], Result]) -> list[Result]:
         """`[part(0), ..., part(threads - 1)]`; part 0 runs in the calling thread."""
         if self._helpers is None:
             return [part(0)]
+        self._places.spread()
         others = [self._helpers.submit(part, index) for index in range(1, self.threads)]
         return [part(0), *(other.result() for other in others)]
 
     def both(
         self, first: Callable[[], Result], second: Callable[[], Other]
     ) -> tuple[Result, Other]:
-        """What two different things return, done at the same time if there is a helper."""
+        """What two different things return, done at the same time if there is a helper; what one of
+        them raises waits for the other. The second, which has that helper, may not ask this crew
+        for anything: it has `alone`."""
         if self._helpers is None:
             return first(), second()
+        self._places.spread()
         other = self._helpers.submit(second)
-        return first(), other.result()
+        try:
+            done = first()
+        finally:
+            wait([other])
+        return done, other.result()
+
+    @cached_property
+    def alone(self) -> Crew:
+        """One for what a helper does beside this crew's owner, with memory of its own."""
+        return Crew(1)
 
     def span(self, index: int, length: int) -> tuple[int, int]:
         """The half-open range of `length` items that part `index` owns."""
@@ -79,3 +100,39 @@ class Crew:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class _Places:
+    """Which processors the helpers of one thread run on, which alone asks for `spread`.
+
+    A virtual machine's idle processor looks taken to the machine's own scheduler (the host has put
+    it aside), which then wakes a helper on the processor of whoever asks it, and moves it
+    milliseconds later: two threads take as long as one. So helpers run anywhere but there.
+    """
+
+    def __init__(self) -> None:
+        self._cpus = os.sched_getaffinity(0)
+        self._helpers: list[int] = []
+        self._told: tuple[int, int] | None = None  # how many of them, away from which processor
+
+    def join(self) -> None:
+        """Called by each helper once."""
+        self._helpers.append(threading.get_native_id())
+
+    def spread(self) -> None:
+        """Keep the helpers off the processor that the caller runs on, where there is another."""
+        here, count = _current_cpu(), len(self._helpers)
+        elsewhere = self._cpus - {here}
+        if not elsewhere or self._told == (count, here):
+            return
+        self._told = count, here
+        if not all(_bind(helper, elsewhere) for helper in self._helpers[:count]):
+            self._cpus = os.sched_getaffinity(0)  # the machine's processors were shared out anew
+
+
+def _bind(thread: int, cpus: Set[int]) -> bool:
+    try:
+        os.sched_setaffinity(thread, cpus)
+    except OSError:
+        return False
+    return True

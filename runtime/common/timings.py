@@ -16,7 +16,8 @@ class Work(str, Enum):
 
     REDUCE = "reduce"  # once a view: to the recipe's resolution
     ALIGN = "align"  # once a part
-    REGISTER = "register"  # once a view, as the three below
+    REGISTER = "register"  # once a view, as the four below
+    JUDGE = "judge"  # how far the surface is off, beside the engine
     DESCRIBE = "describe"  # what the model gets beside the picture: shape descriptors, voxels
     ENGINE = "engine"  # for a volume detector once a part
     FUSE = "fuse"
@@ -34,7 +35,8 @@ class Timing:
 
 
 class Stopwatch:
-    """Times pieces of work by `now_ns`, a monotonic clock; used by one thread."""
+    """Times pieces of work by `now_ns`, a monotonic clock; taken by one thread, which waits for
+    those that it has work done beside it."""
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns

@@ -6,7 +6,7 @@ pinned memory; `finish` waits, and fetches the occupied blocks only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from voxgate.runtime.common.timings import Stopwatch, Work
 from voxgate.runtime.engines.gpu_memory import check_room
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
 from voxgate.runtime.fusion.device_volume import DeviceVolume
-from voxgate.runtime.fusion.host import NOT_FINITE, Described, Fused
+from voxgate.runtime.fusion.host import NOT_FINITE, Described, Fused, Judge
 from voxgate.runtime.fusion.lost_points import Plane, Points
 from voxgate.runtime.fusion.proof import hold_against_cpu
 from voxgate.runtime.geometry.rays import Rays
@@ -63,12 +63,14 @@ class DeviceFusion:
         rays: Rays,
         geometry: bool,
         views: int,
+        crew: Crew,
         watch: Stopwatch,
     ) -> None:
         self._engine = engine
         self._device = device = engine.device
         self._volume = volume
         self._geometry = geometry
+        self._crew = crew
         self._watch = watch
         self._pixels = rays.x.size
         needed = DeviceVolume.bytes_of(volume) + PLANES * 4 * self._pixels
@@ -100,7 +102,7 @@ class DeviceFusion:
         watch: Stopwatch,
     ) -> DeviceFusion:
         """Held against the CPU's fusion first. Raises EngineError when one bit differs."""
-        fusion = cls(engine, volume, rays, geometry, views, watch)
+        fusion = cls(engine, volume, rays, geometry, views, crew, watch)
         hold_against_cpu(fusion, volume, rays, crew)
         return fusion
 
@@ -114,12 +116,12 @@ class DeviceFusion:
         self._memory.clear()
         self._clean = True
 
-    def add(self, described: Described) -> None:
+    def add(self, described: Described, judge: Judge) -> Described:
         assert described.inputs is not None  # detectors of whole parts are fused on the host
         assert described.view.depth_mm is not None
         with self._watch.time(Work.ENGINE):
             self._engine.enqueue(described.inputs, self._staging)
-        registered = described.registered
+        registered = judge(self._crew)  # while the GPU computes
         with self._watch.time(Work.FUSE):
             score = self._engine.address_of("score")
             depth = self._engine.address_of("depth_mm")  # 0 is no return there, NaN in ours
@@ -137,6 +139,7 @@ class DeviceFusion:
                 count,
             )
         self._added.append(_Added(described.planned, described.view, count))
+        return replace(described, registered=registered)
 
     def finish(self) -> Fused:
         if not self._clean:

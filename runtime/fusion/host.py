@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from voxgate.runtime.volume.lift import LiftCounts, lift, lift_points
 from voxgate.runtime.volume.volume import LOST_SCORE, Volume
 
 Plane = npt.NDArray[np.float32]
+Scored = TypeVar("Scored")
+Judge = Callable[[Crew], Registered | None]
+"""Judges the shape of a view with this crew; None where there is nothing to compare it with."""
 NOT_FINITE = "the model on {backend} gave no score: it must be finite"
 
 
@@ -33,15 +36,16 @@ class Described:
 
     inputs: for the model; None where a detector of the whole part scores later, and the view only
         says what was seen.
-    registered: None where the recipe compares with no golden view.
     further: name -> inputs of each further model.
+    registered: what its shape is judged to be; None before that, and where the recipe compares with
+        no golden view.
     """
 
     planned: int
     view: View
     inputs: dict[str, Tensor] | None
-    registered: Registered | None
     further: Mapping[str, dict[str, Tensor]] = field(default_factory=dict)
+    registered: Registered | None = None
 
     def kept(self, shape: bool) -> Described:
         """As it is remembered: with the shape, or without what a sensor beside the camera measured
@@ -103,8 +107,11 @@ class Fusion(Protocol):
     def start(self) -> None:
         """Forget the last part."""
 
-    def add(self, described: Described) -> None:
-        """Score and fuse, now or in the background. Raises EngineError; the view is lost then."""
+    def add(self, described: Described, judge: Judge) -> Described:
+        """Score and fuse, now or in the background, and judge the view's shape meanwhile.
+
+        Returns it as it was judged. Raises EngineError; the view is lost then.
+        """
 
     def finish(self) -> Fused:
         """Wait until everything is in the volume. Raises EngineError when the part is lost."""
@@ -146,8 +153,12 @@ class HostFusion:
     def start(self) -> None:
         self._reports, self._counts, self._unplaced = [], [], []
 
-    def add(self, described: Described) -> None:
-        planes = self._score(described)  # all before any is fused: a view is lost as a whole
+    def add(self, described: Described, judge: Judge) -> Described:
+        # all before any is fused: a view is lost as a whole
+        planes, described = self.beside(lambda: self._score(described), described, judge)
+        registered = described.registered
+        if registered is not None and registered.sensed is None:
+            planes[GEOMETRY] = registered.geometry
         with self._watch.time(Work.FUSE):
             said = self._together(described, planes)
             self.fuse(described, said)
@@ -156,6 +167,15 @@ class HostFusion:
         self._reports.append(
             ViewReport(described.planned, view.frame_id, view.uncertainty_mm, peak)
         )
+        return described
+
+    def beside(
+        self, score: Callable[[], Scored], described: Described, judge: Judge
+    ) -> tuple[Scored, Described]:
+        """What the models say, and the view with its shape judged: a model on onnxruntime or a GPU
+        leaves a core to that."""
+        scored, registered = self._crew.both(score, lambda: judge(self._crew.alone))
+        return scored, replace(described, registered=registered)
 
     def finish(self) -> Fused:
         return Fused(tuple(self._reports), tuple(self._counts), unplaced=tuple(self._unplaced))
@@ -164,14 +184,11 @@ class HostFusion:
         self.start()
 
     def _score(self, described: Described) -> dict[str, Plane]:
-        """(h, w) what each detector says, by channel. Raises EngineError when one of them fails."""
+        """(h, w) what each model says, by channel. Raises EngineError when one of them fails."""
         planes = {MODEL: np.zeros(described.view.image.shape, np.float32)}
         if described.inputs is not None:
             with self._watch.time(Work.ENGINE):
                 planes = {name: self._map(name, described) for name in self._models.engines}
-        registered = described.registered
-        if registered is not None and registered.sensed is None:
-            planes[GEOMETRY] = registered.geometry
         return planes
 
     def _peak(self, described: Described, said: Said) -> float:

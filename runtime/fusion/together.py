@@ -19,7 +19,7 @@ from voxgate.runtime.common.timings import Stopwatch, Work
 from voxgate.runtime.engines.engine import Tensor, of_detector, raw_scores
 from voxgate.runtime.engines.vigil import Seen, seen_by
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.fusion.host import Described, Fused, HostFusion, Models
+from voxgate.runtime.fusion.host import Described, Fused, HostFusion, Judge, Models
 from voxgate.runtime.recipe.manifest import ERRORS, FEATURES, MODEL, PAIRS, Manifest
 
 Features = npt.NDArray[np.float32]
@@ -62,11 +62,10 @@ class SetFusion:
         self._forget()
         self._views.start()
 
-    def add(self, described: Described) -> None:
-        with self._watch.time(Work.ENGINE):
-            self._seen[described.planned] = self._features(described)
-            self._hold_against_all(described.planned)
-        self._waiting.append(described)
+    def add(self, described: Described, judge: Judge) -> Described:
+        _, judged = self._views.beside(lambda: self._hold(described), described, judge)
+        self._waiting.append(judged)
+        return judged
 
     def finish(self) -> Fused:
         words = [(each.planned, self._fuse(each)) for each in self._waiting]
@@ -82,6 +81,12 @@ class SetFusion:
         self._waiting: list[Described] = []
         self._seen: dict[int, Features] = {}
         self._errors: dict[int, Errors] = {}
+
+    def _hold(self, described: Described) -> None:
+        """What it shows, and what that says beside every view that is here."""
+        with self._watch.time(Work.ENGINE):
+            self._seen[described.planned] = self._features(described)
+            self._hold_against_all(described.planned)
 
     def _hold_against_all(self, new: int) -> None:
         """The least of what every view here finds wrong in every other, with the new one."""
@@ -107,7 +112,8 @@ class SetFusion:
     def _fuse(self, described: Described) -> str | None:
         """What the engine says where it loses the view."""
         try:
-            self._views.add(replace(described, inputs=self._inputs(described)))
+            asked = replace(described, inputs=self._inputs(described))
+            self._views.add(asked, lambda crew: described.registered)
         except EngineError as error:
             return str(error)
         return None

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Stopwatch, Work
-from voxgate.runtime.comparison.registered import Registered
+from voxgate.runtime.comparison.rerendered import Rerendered
 from voxgate.runtime.engines.engine import score_volume
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.fusion.host import Described, Fused, HostFusion, Models
+from voxgate.runtime.fusion.host import Described, Fused, HostFusion, Judge, Models
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Note, Reason, View
@@ -44,13 +44,13 @@ class Whole:
         self,
         planned: int,
         view: View,
-        registered: Registered | None,
+        rerendered: Rerendered | None,
         reference_from_part: Transform,
     ) -> Described:
         """Take in one view's points, moved to where the golden part stands."""
         self.reference_from_part = reference_from_part
         self.voxels.add(view, self._rays, reference_from_part, self._table_z_mm)
-        return Described(planned, view, None, registered)
+        return Described(planned, view, None)
 
 
 class WholeFusion:
@@ -77,8 +77,8 @@ class WholeFusion:
         self._whole.clear()
         self._views.start()
 
-    def add(self, described: Described) -> None:
-        self._views.add(described)
+    def add(self, described: Described, judge: Judge) -> Described:
+        return self._views.add(described, judge)
 
     def finish(self) -> Fused:
         fused = self._views.finish()

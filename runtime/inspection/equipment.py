@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.common.timings import Stopwatch
+from voxgate.runtime.common.timings import Stopwatch, Work
+from voxgate.runtime.comparison.align import align
 from voxgate.runtime.comparison.expected import ExpectedView, expect
-from voxgate.runtime.comparison.register import register
+from voxgate.runtime.comparison.register import Asked, judge
 from voxgate.runtime.comparison.registered import Registered
+from voxgate.runtime.comparison.rerendered import Rerendered, rerender
 from voxgate.runtime.comparison.surface_score import SCORE_MAX
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.engine import Engine, score_map
@@ -35,7 +37,7 @@ from voxgate.runtime.inspection.looked_at import LookedAt
 from voxgate.runtime.inspection.part import Blind
 from voxgate.runtime.inspection.sight import Sight
 from voxgate.runtime.inspection.witnesses import Hearing
-from voxgate.runtime.nouns import Note, Picture, Reason, View, ViewReport
+from voxgate.runtime.nouns import Alignment, Note, Picture, Reason, View, ViewReport
 from voxgate.runtime.pixels.colour import by_channels
 from voxgate.runtime.pixels.reduce import reduced_view
 from voxgate.runtime.recipe.contents import ReferenceView
@@ -48,8 +50,8 @@ from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
 
 OnHost = TypeVar("OnHost", bound=HostFusion)
-Describe = Callable[[int, View, Registered | None, Transform], Described]
-"""planned, view, registered, reference_from_part -> with what the detectors get of the view."""
+Describe = Callable[[int, View, Rerendered | None, Transform], Described]
+"""planned, view, rerendered, reference_from_part -> with what the detectors get of the view."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,10 +181,16 @@ class Equipment:
             said.append(score_map(engine, inputs).score)
         return reduce(np.maximum, said)
 
-    def find_projector(self, waiting: Sequence[tuple[int, View]]) -> None:
-        """What the sensor that takes these views can see of a part that was rendered."""
+    def place(self, waiting: Sequence[tuple[int, View]]) -> Alignment | Note | None:
+        """How the part of these views, by viewpoint, stands against the golden one; None: nothing
+        to tell by. Of a part that was rendered also what the sensor that takes them can see."""
+        if not self.golden or not waiting:
+            return None
+        expected = [self.golden[planned] for planned, _ in waiting]
+        found = align([view for _, view in waiting], expected, self.rays)
         if self.sight is not None:
             self.sight.find(waiting)
+        return found
 
     @property
     def within_sight(self) -> npt.NDArray[np.bool_] | None:
@@ -190,31 +198,33 @@ class Equipment:
         that were taken by the sensor itself show its blind spots as they are."""
         return None if self.sight is None else self.sight.pieces
 
-    def register(
-        self,
-        planned: int,
-        view: View,
-        reference_from_part: Transform,
-    ) -> Registered | None:
+    def rerender(
+        self, planned: int, view: View, reference_from_part: Transform
+    ) -> Rerendered | None:
         """The golden view as this view would have seen it; None when the recipe has none."""
         if not self.golden:
             return None
-        registered = register(
-            view,
-            planned,
-            self.golden,
-            self.rays,
-            reference_from_part,
-            self.crew,
+        return rerender(view, planned, self.golden, self.rays, reference_from_part, self.crew)
+
+    def judge(
+        self, seen: Rerendered | None, reference_from_part: Transform, crew: Crew
+    ) -> Registered | None:
+        """What that says of the view's shape; None when the recipe has no golden views."""
+        if seen is None:
+            return None
+        asked = Asked(
             self.recipe.manifest.tolerance_mm,
             narrow=bool(self.models.narrow),
             shown=bool(self.models.looking),
-            blind_spots=None if self.sight is None else self.sight.blind_spots(planned),
+            blind_spots=None if self.sight is None else self.sight.blind_spots(seen.planned),
         )
-        shapes, grid = [each.shape for each in self.golden], self.recipe.grid
-        carved = carve(
-            view.shape, registered.shape, shapes, self.rays.shape, reference_from_part, grid
-        )
+        with self.watch.time(Work.JUDGE):
+            registered = judge(seen, self.golden, self.rays, reference_from_part, crew, asked)
+            shapes, grid = [each.shape for each in self.golden], self.recipe.grid
+            carved = carve(
+                *(seen.view.shape, registered.shape, shapes),
+                *(self.rays.shape, reference_from_part, grid),
+            )
         return registered.with_shape(carved)
 
     def is_golden(self, planned: int, view: View) -> bool:

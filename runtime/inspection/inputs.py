@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.comparison.registered import Registered
+from voxgate.runtime.comparison.rerendered import Rerendered
 from voxgate.runtime.descriptors.describe import description
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
@@ -33,20 +33,20 @@ class ViewDescriber:
         self,
         planned: int,
         view: View,
-        registered: Registered | None,
+        rerendered: Rerendered | None,
         reference_from_part: Transform,  # they look at the part as it stands
     ) -> Described:
         """With the inputs of every model. Raises EngineError."""
-        inputs = ViewInputs(planned, view, registered, self._rays, self._crew)
+        inputs = ViewInputs(planned, view, rerendered, self._rays, self._crew)
         further = {each.name: inputs.of(each) for each in self._manifest.detectors}
-        return Described(planned, view, inputs.of(self._manifest), registered, further)
+        return Described(planned, view, inputs.of(self._manifest), further)
 
 
 class ViewInputs:
     """The inputs of view detectors, batch and channel in front (see engine.INPUTS)."""
 
     def __init__(
-        self, planned: int, view: View, registered: Registered | None, rays: Rays, crew: Crew
+        self, planned: int, view: View, rerendered: Rerendered | None, rays: Rays, crew: Crew
     ) -> None:
         self._view = view
         self._rays = rays
@@ -56,9 +56,9 @@ class ViewInputs:
         self._offered: dict[tuple[str, int], Tensor] = {
             ("view", GREY): np.full((1, 1, 1, 1), planned, np.uint8)
         }
-        if registered is not None:
-            self._pictures |= {"reference": registered.reference, "gloss": registered.gloss}
-            self._coloured["reference"] = registered.reference_picture
+        if rerendered is not None:
+            self._pictures |= {"reference": rerendered.reference, "gloss": rerendered.gloss}
+            self._coloured["reference"] = rerendered.reference_picture
         self._described: dict[ShapeSection, Tensor] = {}
 
     def of(self, model: Manifest | DetectorSection) -> dict[str, Tensor]:

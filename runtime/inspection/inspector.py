@@ -9,8 +9,8 @@ one of them does not prove good is not PASS. One that fails takes its view with 
 detector scores the part as a whole: its views only fill the volume, it speaks at the end.
 
 What is open stands in equipment.py, what may be doubted in doubts.py, the truth table in decide.py.
-No thread, socket, clock or file in here: live service, offline inspection and replay run the same
-lines. What goes wrong on the way becomes a note, and a verdict with such a note is never PASS.
+No socket, clock or file in here: live service, offline inspection and replay run the same lines.
+What goes wrong on the way becomes a note, and a verdict with such a note is never PASS.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.timings import Timing, Work
-from voxgate.runtime.comparison.align import align
-from voxgate.runtime.comparison.gauges import Gauges
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.engines.backends import DEFAULT_BACKEND
 from voxgate.runtime.engines.engine import Engine
@@ -31,11 +31,13 @@ from voxgate.runtime.inspection import doubts
 from voxgate.runtime.inspection.agreement import contradicted
 from voxgate.runtime.inspection.decide import Findings, verdict_on
 from voxgate.runtime.inspection.equipment import Equipment
+from voxgate.runtime.inspection.gauges import Gauges
+from voxgate.runtime.inspection.looked_at import Seen
 from voxgate.runtime.inspection.open_engines import open_engines
 from voxgate.runtime.inspection.part import Part
 from voxgate.runtime.inspection.warm_up import warm_up
 from voxgate.runtime.inspection.witnesses import Heard
-from voxgate.runtime.nouns import Defect, Note, Reason, Verdict, View
+from voxgate.runtime.nouns import Defect, Drift, Note, Reason, Verdict, View
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.manifest import MODEL, described_by
 from voxgate.runtime.recipe.recipe import Recipe
@@ -50,8 +52,7 @@ class Inspector:
     """Inspects one part after the other; owned and called by one thread.
 
     now_ns: the clock that times the stages; without one every timing is 0. further: name -> engine
-    of each further model of the recipe. golden_too: whether the golden scan itself may be decided,
-    as an exporter asks when it holds two engines against each other; it is no part.
+    of each further model. golden_too: whether the golden scan, which is no part, may be decided.
     Raises RecipeError when recipe, engines and calibration do not belong together.
     """
 
@@ -234,41 +235,38 @@ class Inspector:
 
     def _place(self) -> None:
         """Estimate how this part stands against the golden one, from the views at hand."""
-        golden, waiting = self.equipment.golden, self._part.waiting
-        if not golden or not waiting:
-            return
-        views, expected = [view for _, view in waiting], [golden[planned] for planned, _ in waiting]
         with self._watch.time(Work.ALIGN):
-            found = align(views, expected, self.equipment.rays)
-            self.equipment.find_projector(waiting)
+            found = self.equipment.place(self._part.waiting)
         if isinstance(found, Note):
             self.reject(found)
         else:
             self._part.alignment = found
 
     def _inspect(self, planned: int, view: View) -> None:
+        place = self._part.reference_from_part
         with self._watch.time(Work.REGISTER):
-            registered = self.equipment.register(planned, view, self._part.reference_from_part)
+            seen = self.equipment.rerender(planned, view, place)
+
+        def judge(crew: Crew) -> Registered | None:  # while a model looks at the picture
+            registered = self.equipment.judge(seen, place, crew)
+            with self._watch.time(Work.DRIFT):
+                self._gauges.add(view, registered)
+            return registered
+
         try:
             with self._watch.time(Work.DESCRIBE):
-                described = self.equipment.describe(
-                    planned, view, registered, self._part.reference_from_part
-                )
-            self.fusion.add(described)
+                described = self.equipment.describe(planned, view, seen, place)
+            described = self.fusion.add(described, judge)
             self._part.described[planned] = described.kept(self.keeps_shape)
         except EngineError as error:
             self.reject(doubts.engine_failed(planned, error))
             return
         with self._watch.time(Work.COVERAGE):
-            self._looked.add(planned, view, registered, self._part.reference_from_part)
-        with self._watch.time(Work.DRIFT):
-            self._gauges.add(view, registered)
-        if registered is not None:
+            self._looked.add(planned, view, described.registered, place)
+        if (registered := described.registered) is not None:
             self._part.hold(doubts.moved(planned, registered, self.limits.moved_max_mm))
             self._part.golden_again += self.equipment.is_golden(planned, view)
-            self._part.gone_mm.append(registered.shape.vanished_mm)
-            self._part.unknown_mm2 = max(self._part.unknown_mm2, registered.unknown_mm2)
-            self._part.blind.append(self.equipment.blind(planned, registered))
+            self._part.judged(registered, self.equipment.blind(planned, registered))
 
     def _take_fused(self) -> None:
         """Wait for the views that are still on their way into the volume."""
@@ -291,17 +289,9 @@ class Inspector:
         if self.recipe.zones is not None:
             with self._watch.time(Work.SEGMENT):
                 self.recipe.zones.rescale(self.volume, self._part.reference_from_part)
-        with self._watch.time(Work.COVERAGE):
-            seen = self._looked.seen(
-                self.volume,
-                self._part.reference_from_part,
-                self._part.all_gone_mm,
-                self.equipment.within_sight,
-            )
+        (seen, defects), (drift, beside) = self.equipment.crew.both(self._seen, self._drift)
         with self._watch.time(Work.SEGMENT):
-            heard, defects = self._heard(self._segmented())
-        with self._watch.time(Work.DRIFT):
-            drift, beside = self._gauges.measure(), self._gauges.measure_pictures()
+            heard, defects = self._heard(defects)
         return Findings(
             score=self.volume.peak,
             defects=defects,
@@ -322,6 +312,17 @@ class Inspector:
                 heard=heard.doubted,
             ),
         )
+
+    def _seen(self) -> tuple[Seen, tuple[Defect, ...]]:
+        place, gone_mm = self._part.reference_from_part, self._part.all_gone_mm
+        with self._watch.time(Work.COVERAGE):
+            seen = self._looked.seen(self.volume, place, gone_mm, self.equipment.within_sight)
+        with self._watch.time(Work.SEGMENT):
+            return seen, self._segmented()
+
+    def _drift(self) -> tuple[Drift | None, Drift | None]:
+        with self._watch.time(Work.DRIFT):
+            return self._gauges.measure(), self._gauges.measure_pictures()
 
     def _segmented(self) -> tuple[Defect, ...]:
         return segment(self.volume, self.equipment.calibration.mounting.part)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.fusion.host import Described
 from voxgate.runtime.inspection import doubts
 from voxgate.runtime.nouns import Alignment, Note, View, ViewReport
@@ -69,6 +70,12 @@ class Part:
     def all_gone_mm(self) -> npt.NDArray[np.float32]:
         """(n, 3) float32: what any view proves gone, part frame, mm."""
         return np.concatenate([np.empty((0, 3), np.float32), *self.gone_mm])
+
+    def judged(self, registered: Registered, blind: Blind) -> None:
+        """What one view says of the shape."""
+        self.gone_mm.append(registered.shape.vanished_mm)
+        self.unknown_mm2 = max(self.unknown_mm2, registered.unknown_mm2)
+        self.blind.append(blind)
 
     def blindness(self, blind_max: float, grid: GridSpec) -> Iterator[Note | None]:
         """Of each view, once it is known what all of them together prove gone."""

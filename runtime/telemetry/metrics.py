@@ -57,6 +57,7 @@ class Stage(str, Enum):
     REDUCE = "reduce"  # the picture at the recipe's resolution
     ALIGN = "align"  # how the part stands
     REGISTER = "register"  # the golden view as this view would have seen it
+    JUDGE = "judge"  # how far its surface is off, while the engine looks at its picture
     DESCRIBE = "describe"  # what the model gets: shape descriptors, voxels
     ENGINE = "engine"
     FUSE = "fuse"  # lift into the volume

@@ -214,7 +214,8 @@ def test_surface_that_no_picture_showed_is_a_doubt_whatever_the_sensor_measured(
     for planned, view in enumerate(good):
         reduced = inspector.equipment.reduced(view)
         blind = replace(reduced, depth_mm=np.full_like(scene.depth(reduced), np.nan))
-        registered = inspector.equipment.register(0, reduced, np.eye(4))
+        beside = inspector.equipment.rerender(0, reduced, np.eye(4))
+        registered = inspector.equipment.judge(beside, np.eye(4), inspector.equipment.crew)
         assert registered is not None
         nothing = np.empty((0, 3), np.float32)
         looked.add(planned, blind, replace(registered, lost_mm=nothing), np.eye(4))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
-from voxgate.runtime.comparison.register import register
+from voxgate.runtime.comparison.register import Asked, register
 from voxgate.runtime.inspection.blind_spots import (
     Projector,
     blind_spots,
@@ -100,7 +100,7 @@ def test_what_lies_in_the_projectors_shadow_is_no_blindness(crew: Crew, number: 
     golden, view = scene.golden(POSES, TOWERS), _seen()[number]
     spots = blind_spots(golden[number], scene.rays(), PROJECTOR)
     plain = register(view, number, golden, scene.rays(), np.eye(4), crew)
-    told = register(view, number, golden, scene.rays(), np.eye(4), crew, blind_spots=spots)
+    told = register(view, number, golden, scene.rays(), np.eye(4), crew, Asked(blind_spots=spots))
     assert told.blind < 0.02 < plain.blind
     assert len(told.lost_mm) < 0.2 * len(plain.lost_mm)
 
@@ -112,5 +112,5 @@ def test_a_sensor_that_is_covered_is_blind_all_the_same(crew: Crew) -> None:
     view = _without(view, covered)
     seen = [(scene.depth(each), golden[n]) for n, each in enumerate((view, *_seen()[1:]))]
     spots = blind_spots(golden[0], scene.rays(), find_projector(seen, scene.rays()))
-    found = register(view, 0, golden, scene.rays(), np.eye(4), crew, blind_spots=spots)
+    found = register(view, 0, golden, scene.rays(), np.eye(4), crew, Asked(blind_spots=spots))
     assert found.blind > 0.2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,11 +16,13 @@ from tests.kits.moody_engine import MoodyEngine, Output
 from tests.kits.remembering_engine import RememberingEngine
 from tests.kits.small_scan import px, small_bracket
 from voxgate.runtime.comparison.expected import height_mm
+from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.engines.engine import Tensor, open_engine
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.inspection.equipment import Equipment
 from voxgate.runtime.inspection.inspector import ALIGNMENT_VIEWS, Inspector
 from voxgate.runtime.nouns import Note, Outcome, Reason, Verdict, View
 from voxgate.runtime.recipe.manifest import TensorSpec
@@ -529,3 +533,37 @@ def test_the_golden_scan_played_as_a_part_proves_nothing(inspector: Inspector) -
     assert verdict.outcome is Outcome.INDETERMINATE
     assert verdict.reasons == (Reason.DUPLICATE_VIEW,)
     assert "golden scan's own" in verdict.notes[0].detail
+
+
+class LookingEngine(SpotEngine):
+    """A model that looks until somebody judges the shape."""
+
+    def __init__(self, judged: threading.Event) -> None:
+        super().__init__(0.5)
+        self._judged = judged
+
+    def run(self, inputs: dict[str, Tensor]) -> Output:
+        assert self._judged.wait(60), "the shape waits until the model has looked"
+        self._judged.clear()
+        return super().run(inputs)
+
+
+def test_the_shape_is_judged_while_a_model_looks(
+    recipe: Recipe, good_scan: Scan, good: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, the last view's verdict is a third later."""
+    image_only = tuple(spec for spec in recipe.manifest.inputs if spec.name == "image")
+    manifest = recipe.manifest.model_copy(update={"inputs": image_only})
+    judged, judge = threading.Event(), Equipment.judge
+
+    def telling(*of: Any) -> Registered | None:
+        judged.set()
+        return judge(*of)
+
+    monkeypatch.setattr(Equipment, "judge", telling)
+    looking = replace(recipe, manifest=manifest)
+    inspector = Inspector(looking, good_scan.calibration, LookingEngine(judged), Limits())
+    try:
+        assert _inspect(inspector, good).outcome is Outcome.PASS
+    finally:
+        inspector.close()

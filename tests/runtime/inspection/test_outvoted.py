@@ -40,7 +40,7 @@ def views(crew: Crew) -> Views:
     for number, pose in enumerate(POSES):
         view = scene.look(pose, seed=number)
         registered = register(view, number, golden, scene.rays(), np.eye(4), crew)
-        found[number] = Described(number, view, {}, registered)
+        found[number] = Described(number, view, {}, registered=registered)
     return found
 
 
