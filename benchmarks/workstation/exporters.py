@@ -10,6 +10,7 @@ The short form exports and inspects every third view.
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 import statistics
 import subprocess
@@ -69,7 +70,9 @@ def fewer_views(part: Path, to: Path) -> Path:
     """The part's scans with every third view."""
     shutil.copytree(part, to)
     for frames in to.glob("*/frames.jsonl"):
-        frames.write_text("\n".join(frames.read_text().splitlines()[::EVERY]) + "\n")
+        kept = [json.loads(line) for line in frames.read_text().splitlines()[::EVERY]]
+        numbered = [json.dumps(frame | {"frame_id": n}) for n, frame in enumerate(kept)]
+        frames.write_text("\n".join(numbered) + "\n")  # a gap would be a lost frame
     return to
 
 

@@ -19,7 +19,7 @@ def cases(folder: Path, scan: Path) -> list[Case]:
         Case("supersimplenet", ("supersimplenet", "--checkpoint", str(small), *at(0.5))),
         Case(
             "supersimplenet WRN-50",
-            ("supersimplenet", "--checkpoint", str(full), *at(0.5)),
+            ("supersimplenet", "--checkpoint", str(full), *at(0.4)),
             small=False,
             source="anomalib checkpoint",
         ),
