@@ -16,7 +16,8 @@ CheckTensorRT = Annotated[
     bool,
     typer.Option(
         "--check-tensorrt",
-        help="Also build the graph for two RTX cards, by a real TensorRT: no GPU is needed.",
+        help="Also build the graph for two RTX cards, by a real TensorRT: no GPU is needed. What "
+        "it takes to run is held against --gpu-mb.",
     ),
 ]
 VoxelMm = Annotated[

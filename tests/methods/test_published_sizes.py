@@ -40,7 +40,7 @@ def test_a_model_of_published_size_needs_more_than_a_box_has(
     needs = memory_of(graph)
     assert needs.total_mb <= GPU_MB
     assert needs.largest <= LARGEST_MB * MB
-    check_by_building(graph, str(case))
+    check_by_building(graph, str(case), GPU_MB)
     builds(to_half(graph), f"{case}, fp16", CARDS[-1])
     if case.quantised:
         builds(quantized(graph, [any_picture(graph)]), f"{case}, int8", CARDS[-1])
