@@ -25,6 +25,7 @@ from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.nouns import Picture
 from voxgate.runtime.pixels.colour import grey_and_colour
+from voxgate.runtime.recipe.contents import ReferenceView
 from voxgate.runtime.recipe.folder import MANIFEST_FILE, sha256
 from voxgate.runtime.recipe.manifest import (
     GEOMETRY,
@@ -206,12 +207,22 @@ def _same_plan(first: Recipe, other: Recipe) -> bool:
 def _same_reference(first: Recipe, other: Recipe) -> bool:
     """Also when one of them holds no golden views: then the other's serve both."""
     return not (first.reference and other.reference) or all(
+        _same_view(one, two) for one, two in zip(first.reference, other.reference, strict=True)
+    )
+
+
+def _same_view(one: ReferenceView, two: ReferenceView) -> bool:
+    """What a sensor beside the camera measured too."""
+    alike = (
         _same_picture(one.image, two.image)
         and np.array_equal(one.depth_mm, two.depth_mm, equal_nan=True)
         and np.array_equal(one.part_from_camera, two.part_from_camera)
         and np.array_equal(one.gloss, two.gloss)
-        for one, two in zip(first.reference, other.reference, strict=True)
+        and np.array_equal(one.spread, two.spread)
     )
+    if one.sensed is None or two.sensed is None:
+        return alike and one.sensed is two.sensed
+    return alike and _same_view(one.sensed, two.sensed)
 
 
 def _same_picture(one: Picture, two: Picture) -> bool:

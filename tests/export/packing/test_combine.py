@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tests.kits import several, tiny
 from voxgate.export.packing.combine import combined
-from voxgate.export.packing.package import RecipeParts, write_recipe
+from voxgate.export.packing.package import RecipeParts, SensedViews, write_recipe
 from voxgate.export.packing.rewrite import rewritten
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import RecipeError
@@ -36,6 +36,15 @@ def _other_views() -> RecipeParts:
     assert parts.reference is not None
     darker = replace(parts.reference, image=parts.reference.image // 2)
     return replace(parts, reference=darker)
+
+
+def _with_sensor(parts: RecipeParts, count: int) -> RecipeParts:
+    """The golden views as a sensor beside the camera would have filled them up."""
+    reference = parts.reference
+    assert reference is not None
+    depth = np.full_like(reference.depth_counts, count)
+    sensed = SensedViews(depth, reference.part_from_camera)
+    return replace(parts, reference=replace(reference, sensed=sensed))
 
 
 STRANGERS: dict[str, tuple[RecipeParts, str]] = {
@@ -78,6 +87,17 @@ def test_recipes_that_do_not_belong_together_are_refused(stranger: str, tmp_path
     with pytest.raises(RecipeError, match=told):
         combined([tmp_path / "a", tmp_path / "b"], tmp_path / "out", "2")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("count", [4001, None])
+def test_what_sensors_beside_the_camera_measured_is_not_compared(
+    count: int | None, tmp_path: Path
+) -> None:
+    other = several.other_parts()
+    write_recipe(tmp_path / "a", _with_sensor(tiny.parts(), 4000))
+    write_recipe(tmp_path / "b", other if count is None else _with_sensor(other, count))
+    with pytest.raises(RecipeError, match="golden views differ"):
+        combined([tmp_path / "a", tmp_path / "b"], tmp_path / "out", "2")
 
 
 @pytest.mark.parametrize(
