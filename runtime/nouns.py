@@ -288,7 +288,8 @@ class Drift:
     drift_mm, drift_px: rms over the measured surface. residual_mm: robust spread of the distance
     between two views' surfaces after that motion. camera_from_before: the motion itself, to be
     multiplied from the right to flange_from_camera. compared: points that two views saw. Where the
-    views tell of some motions only, it is of those: the camera may have moved further.
+    views tell of some motions only, it is of those: the camera may have moved further. told: the
+    share of any motion's size that would show in them, on average.
     """
 
     drift_mm: float
@@ -296,6 +297,7 @@ class Drift:
     residual_mm: float
     camera_from_before: Transform
     compared: int
+    told: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from voxgate.runtime.comparison.align_kernels import point_to_plane
 from voxgate.runtime.comparison.expected import ExpectedView, height_mm
 from voxgate.runtime.comparison.patches import votes
-from voxgate.runtime.comparison.standing import lift_mm
+from voxgate.runtime.comparison.standing import LEAST_POINTS, lift_mm, risen_mm
 from voxgate.runtime.geometry.lens import SIZE
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Alignment, Note, Reason, View
@@ -77,7 +77,7 @@ def align(
     """
     rays = rays.shape
     pairs = [
-        _pair(view.shape, expected.shape, rays, STEP_PX)
+        _pair(view.shape, expected.shape, rays, STEP_PX, _floor_mm(view, expected, rays))
         for view, expected in zip(views, golden, strict=True)
     ]
     found = sum(len(pair.points) for pair in pairs)
@@ -114,7 +114,7 @@ def refine_view(
     misplace edges. The alignment of the whole part is the start and the repeatability the prior;
     the data are strong, so a part that was pushed between two views shows in `moved_mm`.
     """
-    pair = _pair(view, golden, rays, REFINE_STEP_PX)
+    pair = _pair(view, golden, rays, REFINE_STEP_PX, golden.table_z_mm)
     camera_from_reference = invert(golden.part_from_camera)
     start = reference_from_part
     moved_mm = 0.0
@@ -137,13 +137,23 @@ def warm_up() -> None:
     point_to_plane(one, one[:, 0], np.eye(4), plane, zeros, zeros[:3], 1.0, 1.0, system, one[:, 0])
 
 
-def _pair(view: View, golden: ExpectedView, rays: Rays, step_px: int) -> _Pair:
+def _floor_mm(view: View, expected: ExpectedView, rays: Rays) -> float:
+    """What is higher is the part: where a view sees its table higher than the golden one did, from
+    there, or the table of a sensor that moved would pass for a part that nobody knows."""
+    golden = expected.shape
+    risen = risen_mm(view.shape, golden, rays)
+    if len(risen) < LEAST_POINTS:
+        return golden.table_z_mm
+    return golden.table_z_mm + max(0.0, float(np.median(risen)))
+
+
+def _pair(view: View, golden: ExpectedView, rays: Rays, step_px: int, floor_mm: float) -> _Pair:
     if view.depth_mm is None:
         raise ValueError(f"frame {view.frame_id} has no depth to align")
     every = (slice(step_px // 2, None, step_px),) * 2
     sparse = Rays(rays.x[every], rays.y[every], rays.lens)
     depth_mm = view.depth_mm[every]
-    on_part = height_mm(depth_mm, sparse, view.part_from_camera) >= golden.table_z_mm
+    on_part = height_mm(depth_mm, sparse, view.part_from_camera) >= floor_mm
     points = sparse.points(depth_mm)[on_part]
     return _Pair(points, np.ones(len(points), np.float32), view.part_from_camera, golden)
 

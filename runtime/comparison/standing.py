@@ -38,7 +38,7 @@ def lift_mm(
     ones do: the part is held, or the fixture fills them.
     """
     table = np.concatenate(
-        [_risen_mm(view, expected, rays) for view, expected in zip(views, golden, strict=True)]
+        [risen_mm(view, expected, rays) for view, expected in zip(views, golden, strict=True)]
     )
     if len(table) < LEAST_POINTS:
         return None
@@ -48,7 +48,7 @@ def lift_mm(
     return float(risen[np.abs(risen).argmax()])
 
 
-def _risen_mm(view: View, expected: ExpectedView, rays: Rays) -> npt.NDArray[np.float32]:
+def risen_mm(view: View, expected: ExpectedView, rays: Rays) -> npt.NDArray[np.float32]:
     """(n,) by how much this view's table lies higher than the golden one's, pixel by pixel."""
     if view.depth_mm is None:
         raise ValueError(f"frame {view.frame_id} has no depth to find the table in")

@@ -95,11 +95,12 @@ class DriftGauge:
             return None
         points = np.concatenate([view.points for view in self._views]).astype(np.float64)
         twist, covariance = _solve(self._rows, self._compared)
+        share = 1.0
         if sigma_mm(self._spread, len(points), covariance) > MAX_SIGMA_MM:
-            told = _told(twist, covariance, self._spread / len(points)) if partly else None
-            if told is None:
+            known = _known(covariance, self._spread / len(points)) if partly else None
+            if known is None:
                 return None
-            twist = told
+            twist, share = known.part_of(twist), known.share
         moved = self._rays.project(points + np.cross(twist[:3], points) + twist[3:])
         left = rows[0] + twist @ rows[1:]
         return Drift(
@@ -108,6 +109,7 @@ class DriftGauge:
             residual_mm=float(1.4826 * np.median(np.abs(left))),
             camera_from_before=motion(twist),
             compared=self._compared,
+            told=share,
         )
 
     def view_disagreement_mm(self) -> list[float]:
@@ -187,15 +189,32 @@ def _solve(rows: Array, count: int) -> tuple[Array, Array]:
     return twist, np.asarray(np.linalg.inv(hessian))
 
 
-def _told(twist: Array, covariance: Array, squares: Array) -> Array | None:
-    """(6,) of a motion that part which is known to MAX_SIGMA_MM, rms over the points that it moves
-    by `squares` (6, 6); None: no part is."""
-    root = np.linalg.cholesky(squares)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """The motions that the views tell: ways (6, k) in which displacements have the rms of their
+    coordinates; root (6, 6) leads there."""
+
+    root: Array
+    ways: Array
+
+    @property
+    def share(self) -> float:
+        """How much of a motion's size lies in them, rms over all motions of one size."""
+        return float(np.sqrt(self.ways.shape[1] / len(self.root)))
+
+    def part_of(self, twist: Array) -> Array:
+        """(6,) of a motion what lies in them."""
+        within = self.ways @ (self.ways.T @ (self.root.T @ twist))
+        return np.asarray(np.linalg.solve(self.root.T, within))
+
+
+def _known(covariance: Array, squares: Array) -> _Known | None:
+    """What is known to MAX_SIGMA_MM, rms over the points that a twist moves by `squares` (6, 6);
+    None: nothing is."""
+    root = np.asarray(np.linalg.cholesky(squares), np.float64)
     variances, ways = np.linalg.eigh(root.T @ covariance @ root)
     known = ways[:, np.cumsum(variances) <= MAX_SIGMA_MM**2]
-    if not known.size:
-        return None
-    return np.asarray(np.linalg.solve(root.T, known @ (known.T @ (root.T @ twist))))
+    return _Known(root, known) if known.size else None
 
 
 def displacements(points: Array) -> Array:

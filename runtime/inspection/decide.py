@@ -28,6 +28,12 @@ CAMERA_DRIFT = (
     "elsewhere on the robot",
     "was it bumped, or the part pushed meanwhile? Check with `voxgate calib verify`",
 )
+SENSOR_DRIFT = (
+    "the views agree only if the 3D sensor sits",
+    "elsewhere on the robot",
+    "was it bumped, or the part pushed meanwhile? Check with `voxgate calib verify`, then `voxgate "
+    "calib sensor`",
+)
 PICTURE_DRIFT = (
     "the pictures lie",
     "beside what the sensor measured",
@@ -99,7 +105,7 @@ def _unproven(findings: Findings, limits: Limits) -> tuple[Note, ...]:
         _unknown_note(findings),
         _outside_note(findings.outside, limits.outside_max),
         _alignment_note(findings.alignment, limits),
-        _drift_note(findings.drift, limits.drift_max_mm, CAMERA_DRIFT),
+        _drift_note(findings.drift, limits.drift_max_mm, _measured_by(findings)),
         _drift_note(findings.picture_drift, limits.drift_max_mm, PICTURE_DRIFT),
     )
     return tuple(note for note in checks if note is not None)
@@ -196,17 +202,23 @@ def _lift_note(lift_mm: float | None, lift_max_mm: float) -> Note | None:
     )
 
 
+def _measured_by(findings: Findings) -> tuple[str, str, str]:
+    """Whose drift depth tells: a sensor's, where a camera beside it was asked for coverage too."""
+    return CAMERA_DRIFT if findings.picture is None else SENSOR_DRIFT
+
+
 def _drift_note(
     drift: Drift | None, drift_max_mm: float, words: tuple[str, str, str]
 ) -> Note | None:
-    """words: what lies, where it lies against what, and what to do."""
-    if drift is None or drift.drift_mm <= drift_max_mm:
+    """words: what lies, where it lies against what, and what to do. Where views tell of some
+    motions only, so much less of one that is too large shows in them."""
+    if drift is None or drift.drift_mm <= drift_max_mm * drift.told:
         return None
     what, where, advice = words
     return Note(
         Reason.CALIBRATION_DRIFT,
         f"{what} {drift.drift_mm:.2f} mm ({drift.drift_px:.1f} px) {where}, "
-        f"at most {drift_max_mm:.2f} mm: {advice}",
+        f"at most {drift_max_mm * drift.told:.2f} mm: {advice}",
     )
 
 

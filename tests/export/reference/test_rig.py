@@ -138,29 +138,29 @@ def test_camera_that_was_bumped_beside_the_sensor_is_named(
     assert "T_cam_sensor" in verdict.notes[0].detail
 
 
+MOVED_MM = [(sign * 0.5 * np.eye(3)[axis]).tolist() for axis in range(3) for sign in (1, -1)]
+HARDEST = [0.0, 0.5, 0.0]  # along the ring's axis as much as across it, and it lifts the table
+
+
 @pytest.mark.parametrize(
     "shift_mm",
-    [
-        (0.5, 0.0, 0.0),
-        *(pytest.param(s, marks=pytest.mark.nightly) for s in ((0.0, 0.5, 0.0), (0.0, 0.0, 0.5))),
-    ],
+    [pytest.param(each, marks=() if each == HARDEST else pytest.mark.nightly) for each in MOVED_MM],
 )
-def test_a_sensor_that_moved_half_a_millimetre_passes(
-    inspector: Inspector, shift_mm: tuple[float, float, float]
+def test_a_sensor_that_moved_half_a_millimetre_is_not_named(
+    inspector: Inspector, shift_mm: list[float]
 ) -> None:
-    bumped = scene.offset(shift_mm, (0.0, 0.0, 0.0))
+    x, y, z = shift_mm
+    bumped = scene.offset((x, y, z), (0.0, 0.0, 0.0))
     verdict = inspector.inspect(
         rig.look(pose, scene.PART, STANDING, number, sensor_bumped=bumped)
         for number, pose in enumerate(rig.POSES)
     )
     assert verdict.outcome is not Outcome.PASS
-    assert verdict.drift is not None
-    if shift_mm[1] == 0.0:  # along the ring the pictures tell it, where they can be compared
-        assert Reason.CALIBRATION_DRIFT in verdict.reasons
-        assert 0.3 < verdict.drift.drift_mm < 0.55
+    assert Reason.ALIGNMENT_FAILED not in verdict.reasons
+    said = [each.detail for each in verdict.notes if each.reason is Reason.CALIBRATION_DRIFT]
+    assert any("3D sensor sits" in each for each in said)
 
 
-@pytest.mark.nightly  # by day: quality/test_tail.py
 def test_one_good_part_of_a_rig_is_no_tail_to_fit(
     recipe: Path, good: tuple[View, ...], tmp_path: Path
 ) -> None:

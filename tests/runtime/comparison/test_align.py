@@ -94,6 +94,15 @@ def test_a_part_that_was_moved_on_the_table_is_lifted() -> None:
     assert found.lift_mm == pytest.approx(0.0, abs=0.1)
 
 
+def test_a_table_that_a_moved_sensor_sees_higher_is_taken_for_an_unknown_part() -> None:
+    bumped = scene.offset((0.0, 1.8, 0.0), (0.0, 0.0, 0.0))  # 1.3 mm, where 1.0 is part
+    views = [
+        replace(scene.look(pose @ bumped, seed=n), part_from_camera=pose)
+        for n, pose in enumerate(POSES)
+    ]
+    assert isinstance(align(views, scene.golden(POSES), scene.rays()), Alignment)
+
+
 def test_a_part_without_a_table_around_it_is_lifted() -> None:
     held = [
         replace(view, depth_mm=np.where(view.measured, view.depth_mm, 900.0).astype(np.float32))

@@ -57,6 +57,7 @@ def test_views_around_one_axis_say_nothing_or_more_than_they_can() -> None:
     found = measured(across, partly=True)
     assert found is not None
     assert found.drift_mm == pytest.approx(0.5, abs=0.05)
+    assert found.told == pytest.approx(np.sqrt(4 / 6))
     honest = measured(list(ring), partly=True)
     assert honest is not None
     assert honest.drift_mm < 0.05

@@ -11,7 +11,7 @@ import pytest
 
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.inspection.decide import Findings, decide
-from voxgate.runtime.nouns import Alignment, Defect, Note, Outcome, Reason, Verdict
+from voxgate.runtime.nouns import Alignment, Defect, Drift, Note, Outcome, Reason, Verdict
 
 LIMITS = Limits()
 DEFECT = Defect(
@@ -49,6 +49,12 @@ AGAINST_THE_SCAN = {
     Reason.MISALIGNED: replace(GOOD, alignment=_alignment(shift_mm=LIMITS.shift_max_mm + 0.01)),
     Reason.SCORE_INVALID: replace(GOOD, score=float("nan")),
 }
+
+
+@pytest.mark.parametrize(("told", "outcome"), [(1.0, Outcome.PASS), (0.8, Outcome.INDETERMINATE)])
+def test_what_cannot_show_in_a_drift_is_let_pass(told: float, outcome: Outcome) -> None:
+    drift = Drift(0.9 * LIMITS.drift_max_mm, 1.0, 0.05, np.eye(4), 1000, told)
+    assert decide(replace(GOOD, drift=drift), LIMITS)[0] is outcome
 
 
 def test_a_complete_scan_without_a_defect_is_pass_without_a_reason() -> None:
