@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from tests.kits import tiny
 from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.engines.backends import BACKENDS
 from voxgate.runtime.engines.engine import Engine, open_engine, score_map
+from voxgate.runtime.engines.onnxruntime_engine import OnnxRuntimeEngine, open_cpu
 from voxgate.runtime.errors import EngineError, VoxGateError
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.recipe import Recipe
@@ -95,3 +96,25 @@ def test_a_closed_engine_says_so(engine: Engine) -> None:
 def test_every_row_of_the_table_can_be_imported() -> None:
     for row in BACKENDS.values():
         assert hasattr(__import__(row.module, fromlist=[row.opener]), row.opener)
+
+
+def _threads(model: bytes) -> int:
+    """How many onnxruntime is told to use of two."""
+    engine = open_cpu(model, 2)
+    assert isinstance(engine, OnnxRuntimeEngine)
+    return int(engine._live().get_session_options().intra_op_num_threads)
+
+
+def test_an_engine_does_not_take_the_core_that_it_cannot_use() -> None:
+    """The part's shape is judged there meanwhile; a model that multiplies needs both."""
+    both = ["x", "w"], ["score"]
+    product = helper.make_graph(
+        [helper.make_node("MatMul", *both)],
+        "product",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 2]) for name in both[0]],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, [2, 2])],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(product, opset_imports=opset, ir_version=8)
+    assert _threads(tiny.difference_model()) == 1
+    assert _threads(model.SerializeToString()) == 2
