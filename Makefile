@@ -47,6 +47,8 @@ GPU_READY := .venv-gpu/.ready
 # core has its process, a second thread of the linear algebra only takes turns with the first.
 REAL_TIME := tests/line tests/box
 COMPUTE := env OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
+# Where single tests take long, whoever is done takes from the other; PyTorch has threads of its own
+ONE_THREAD := env OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 # Rooms without sockets, processes and clocks
 PURE := tests/house tests/calib/numerics tests/export/quality $(wildcard tests/runtime/test_*.py) \
 	$(addprefix tests/runtime/,comparison config fusion geometry inspection pixels recipe scenes sync trays volume)
@@ -64,10 +66,10 @@ computing: $(KERNELS)
 	nice -n 5 $(COMPUTE) $(REAL_TIME:%=--ignore=%)
 
 test-export: $(EXPORT_READY)
-	$(EXPORT_BIN)/pytest -q $(EXPORT_TESTS)
+	$(ONE_THREAD) $(EXPORT_BIN)/pytest -q -n 2 --dist worksteal $(EXPORT_TESTS)
 
 test-opencv4: $(OPENCV4_READY)
-	$(OPENCV4_BIN)/pytest -q $(OPENCV4_TESTS) tests/calib/board tests/calib/numerics \
+	$(ONE_THREAD) $(OPENCV4_BIN)/pytest -q -n 2 --dist worksteal $(OPENCV4_TESTS) tests/calib/board tests/calib/numerics \
 		tests/calib/lens
 # Whether the usual viewers draw what is recorded; Rerun wants Python 3.11
 test-viewers: $(READY) $(VIEWERS_READY)
@@ -76,7 +78,7 @@ test-viewers: $(READY) $(VIEWERS_READY)
 
 # What needs TensorRT but no GPU: the real builder of TensorRT for RTX, and the names of the others
 test-tensorrt: $(TENSORRT_READY)
-	$(TENSORRT_BIN)/pytest -q tests/tensorrt
+	$(ONE_THREAD) $(TENSORRT_BIN)/pytest -q -n 2 --dist worksteal tests/tensorrt
 
 # On a machine with an NVIDIA GPU, e.g. a Jetson: TensorRT comes from its packages, pycuda is built
 # against its CUDA. Where there is no GPU this fails instead of skipping.
