@@ -11,6 +11,27 @@ ODD_FROM = 1.0  # of the score: the threshold
 
 
 @dataclass(frozen=True, slots=True)
+class Proven:
+    """What on a tray would have been found for certain: a piece that lacks or is too much, of
+    smallest_mm every way; and, as wide as that and on half of the surface of every part at least, a
+    mark that changes the grey value by contrast (0.3: three tenths), and a hollow that is depth_mm
+    deep."""
+
+    smallest_mm: float
+    contrast: float
+    depth_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What on a tray must be found; None: nobody said."""
+
+    smallest_mm: float | None = None
+    contrast: float | None = None
+    depth_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Oddity:
     """Where an instance differs from its neighbours, mm. By shape deviation_mm is the most, + where
     there is more material than they have; by look brighter is, 0.1 a tenth brighter than they are,

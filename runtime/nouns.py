@@ -19,7 +19,7 @@ from voxgate.runtime.checks import (
     check_picture,
     check_sensed,
 )
-from voxgate.runtime.instances import InstanceReport
+from voxgate.runtime.instances import InstanceReport, Proven
 from voxgate.runtime.transforms import Transform, check_rigid
 
 
@@ -313,7 +313,7 @@ class Verdict:
     alignment: Alignment | None = None
     drift: Drift | None = None  # None: the views overlap too little to tell
     instances: tuple[InstanceReport, ...] = ()  # of a tray of several parts
-    smallest_mm: float | None = None  # of a tray: as large as that, it would have been found
+    proven: Proven | None = None  # of a tray: what would have been found
     timing_ms: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,13 @@ import typer
 
 from voxgate.export.commands.recipe_options import NewRecipe, RecipeName, RecipeVersion
 from voxgate.runtime.commands.console import at_work
-from voxgate.runtime.commands.options import AsJson, CalibrationFile
+from voxgate.runtime.commands.options import (
+    AsJson,
+    CalibrationFile,
+    Contrast,
+    DepthMm,
+    SmallestMm,
+)
 
 
 def neighbours(
@@ -21,12 +27,9 @@ def neighbours(
     part: Annotated[
         str | None, typer.Option(help="What stands on a scene's tray; default: tray.")
     ] = None,
-    smallest_mm: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1, max=100, help="Smallest fault to find, every way; else no verdict is PASS."
-        ),
-    ] = None,
+    smallest_mm: SmallestMm = None,
+    contrast: Contrast = None,
+    depth_mm: DepthMm = None,
     calibration: CalibrationFile = None,
     grey: Annotated[
         bool, typer.Option("--grey", help="Compare no hues: good parts come in any colour.")
@@ -35,6 +38,7 @@ def neighbours(
 ) -> None:
     """From one tray of several parts, no weights: a recipe that compares them with each other."""
     from voxgate.export.reference.neighbours import export_neighbours
+    from voxgate.runtime.instances import Wanted
 
     with at_work("making the recipe", as_json):
         said = export_neighbours(
@@ -43,7 +47,7 @@ def neighbours(
             name=name,
             version=version,
             part=part,
-            smallest_mm=smallest_mm,
+            wanted=Wanted(smallest_mm, contrast, depth_mm),
             calibration=calibration,
             grey=grey,
         )

@@ -28,10 +28,12 @@ from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.instances import Wanted
 from voxgate.runtime.nouns import Note, Outcome, View
 from voxgate.runtime.recipe.contents import MAX_VIEWS, TrayProbe
 from voxgate.runtime.recipe.manifest import GridSection, Manifest, TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.shape_sections import FaintestSection
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import placed
@@ -55,6 +57,7 @@ PROBE_WIDTH_PX = 480  # of the pictures that are judged again at load, at the mo
 THREADS = 2
 NO_PIXELS = TensorSpec(name="score", dtype="float32", shape=(1, 1, 1, 1))
 """In place of a graph's output: a score per instance."""
+ANYTHING = Wanted()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,14 +99,13 @@ def export_neighbours(
     name: str | None = None,
     version: str = "1",
     part: str | None = None,
-    smallest_mm: float | None = None,
+    wanted: Wanted = ANYTHING,
     calibration: Path | None = None,
     grey: bool = False,
 ) -> dict[str, Any]:
     """Write the recipe; a summary for people. Raises VoxGateError: then nothing is written.
 
-    smallest_mm: what must be found; None: nobody said. grey: compare no hues, whatever the pictures
-    are in.
+    wanted: what must be found. grey: compare no hues, whatever the pictures are in.
     """
     check_free(out)
     tray = ExampleTray.open(folder, part, calibration)
@@ -111,7 +113,7 @@ def export_neighbours(
     if not 1 <= len(tray.views) <= MAX_VIEWS:
         raise ScanError(f"{folder}: {len(tray.views)} views, a recipe plans 1 to {MAX_VIEWS}")
     with Crew(THREADS) as crew:
-        grid, scores = _judged(tray, crew, smallest_mm)
+        grid, scores = _judged(tray, crew, wanted)
         probe = _probe(tray, grid.table_z_mm, crew)
     manifest = Manifest(
         schema_version=1,
@@ -129,7 +131,8 @@ def export_neighbours(
         output=NO_PIXELS,
         grid=grid,
         tolerance_mm=grid.voxel_mm,
-        smallest_mm=smallest_mm,
+        smallest_mm=wanted.smallest_mm,
+        faintest=_faintest(wanted),
         files={},
     )
     files = _files(tray, probe, scores)
@@ -152,12 +155,12 @@ def judged_example(tray: ExampleTray, crew: Crew) -> tuple[SceneVerdict, TrayJud
 
 
 def _judged(
-    tray: ExampleTray, crew: Crew, smallest_mm: float | None
+    tray: ExampleTray, crew: Crew, wanted: Wanted
 ) -> tuple[GridSection, list[float | None]]:
     """Where things stand, and their scores. Raises as `judged_example` does, and RecipeError where
     the tray's pictures do not prove what is asked for."""
     found, judge = judged_example(tray, crew)
-    for doubt in too_coarse(found.smallest_mm, smallest_mm):
+    for doubt in too_coarse(found.proven, wanted):
         raise RecipeError(doubt.detail)
     assert judge.grid is not None  # they were compared
     scores = [None if each.score is None else round(each.score, 3) for each in found.judged]
@@ -173,6 +176,12 @@ def _judged(
         voxel_mm=voxel_mm,
         table_z_mm=judge.table_z_mm,
     ), scores
+
+
+def _faintest(wanted: Wanted) -> FaintestSection | None:
+    if wanted.contrast is None and wanted.depth_mm is None:
+        return None
+    return FaintestSection(contrast=wanted.contrast, depth_mm=wanted.depth_mm)
 
 
 def scene_views(views: Sequence[View]) -> list[SceneView]:

@@ -23,3 +23,30 @@ CalibrationFile = Annotated[
     Path | None,
     typer.Option(help="calibration.json, if it is not in the scan's folder or above it."),
 ]
+SmallestMm = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        max=100,
+        help="Smallest fault of a tray to find, every way: INDETERMINATE where the pictures prove "
+        "less; default: the recipe's.",
+    ),
+]
+Contrast = Annotated[
+    float | None,
+    typer.Option(
+        min=0.01,
+        max=1,
+        help="Faintest mark of a tray to find, share of the grey value: INDETERMINATE where the "
+        "pictures prove less; default: the recipe's.",
+    ),
+]
+DepthMm = Annotated[
+    float | None,
+    typer.Option(
+        min=0.01,
+        max=100,
+        help="Flattest hollow of a tray to find: INDETERMINATE where the pictures prove less; "
+        "default: the recipe's.",
+    ),
+]

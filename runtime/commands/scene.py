@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.runtime.commands.console import at_work, stdout_console
-from voxgate.runtime.commands.options import AsJson
+from voxgate.runtime.commands.options import AsJson, Contrast, DepthMm, SmallestMm
 
 if TYPE_CHECKING:
     from voxgate.runtime.scenes.scene import Scene
@@ -24,15 +24,9 @@ def scene(
     picture: Annotated[
         Path | None, typer.Option(help="Write a picture with every instance marked to this .png.")
     ] = None,
-    smallest_mm: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1,
-            max=100,
-            help="Smallest fault to find, every way: INDETERMINATE where the pictures prove less; "
-            "default: the recipe's.",
-        ),
-    ] = None,
+    smallest_mm: SmallestMm = None,
+    contrast: Contrast = None,
+    depth_mm: DepthMm = None,
     grey: Annotated[
         bool, typer.Option("--grey", help="Compare no hues: regular parts come in any colour.")
     ] = False,
@@ -43,10 +37,11 @@ def scene(
 
     from rich.table import Table
 
+    from voxgate.runtime.instances import Wanted
     from voxgate.runtime.offline.inspect_scan import EXIT_CODES
     from voxgate.runtime.report.tray_picture import save_picture
     from voxgate.runtime.report.tray_words import as_json as verdict_json
-    from voxgate.runtime.report.tray_words import rows
+    from voxgate.runtime.report.tray_words import rows, said
     from voxgate.runtime.scenes.open_scene import open_scene
     from voxgate.runtime.trays.doubts import too_coarse
 
@@ -54,7 +49,8 @@ def scene(
         shown = open_scene(folder)
         shown = shown.in_grey if grey else shown
         verdict = _judged(shown, recipe)
-        verdict = verdict.doubted(too_coarse(verdict.smallest_mm, smallest_mm))
+        wanted = Wanted(smallest_mm, contrast, depth_mm)
+        verdict = verdict.doubted(too_coarse(verdict.proven, wanted))
         if picture is not None:
             save_picture(picture, shown, verdict)
     if as_json:
@@ -65,9 +61,8 @@ def scene(
         for row in rows(verdict):
             table.add_row(*row)
         console.print(table)
-        if verdict.smallest_mm is not None:
-            said = f"what is {verdict.smallest_mm:.1f} mm large every way would have been found"
-            console.print(said, highlight=False)
+        if verdict.proven is not None:
+            console.print(said(verdict.proven), highlight=False)
         for doubt in verdict.doubts:
             console.print(f"{doubt.reason.value}: {doubt.detail}", highlight=False)
     raise typer.Exit(EXIT_CODES[verdict.outcome])

@@ -19,7 +19,12 @@ from pydantic import (
 from voxgate.runtime.common.labels import MAX_CAMERAS, Name, Version
 from voxgate.runtime.pixels.colour import COLOURS
 from voxgate.runtime.recipe.cameras import CameraSection, Digest, check_sections
-from voxgate.runtime.recipe.shape_sections import FpfhSection, PointsSection, ShapeSection
+from voxgate.runtime.recipe.shape_sections import (
+    FaintestSection,
+    FpfhSection,
+    PointsSection,
+    ShapeSection,
+)
 
 SCHEMA_VERSIONS = (1, 2, 3)
 """2 is for recipes of several models, 3 for those of several cameras: who reads 1 alone must not
@@ -45,8 +50,8 @@ OF_SETS = (FEATURES, PAIRS)
 SMALLEST_VOXELS = 2.0  # across: what the volume resolves
 PICTURE_INPUTS = frozenset(("image", "reference", "pictures"))
 """What a graph may take in colour: of one channel or of three, as its own input says."""
-DEPTH_INPUTS = frozenset(("depth_mm", "fpfh", "points"))
-"""What shows a model what the 3D sensor measured."""
+DEPTH_INPUTS = frozenset(("depth_mm", "fpfh", "points"))  # show what the 3D sensor measured
+LATER = frozenset(("smallest_mm", "working", "untrained", "points", "faintest"))
 MAX_BLOCK_PX = 64  # of the camera's, across, that are inspected as one
 MAX_DETECTORS = 4  # besides the first: a bound on memory and on the time of a view
 MAX_PLANS = 64  # five models for every kind of card there is
@@ -220,6 +225,7 @@ class Manifest(_Section):
     fpfh: FpfhSection | None = None
     points: PointsSection | None = None
     voxels: VoxelSection | None = None
+    faintest: FaintestSection | None = None
     detectors: tuple[DetectorSection, ...] = Field(
         default=(), max_length=MAX_DETECTORS, description="further models; schema_version 2"
     )
@@ -254,10 +260,8 @@ class Manifest(_Section):
 
     @property
     def hides_mm2(self) -> float:
-        """What a disc of the smallest defect's size can hide in: unseen surface up to this is let
-        pass."""
-        across_mm = self.smallest_mm or SMALLEST_VOXELS * self.grid.voxel_mm
-        return pi / 4 * across_mm**2
+        """What a disc of the smallest defect's size can hide in: unseen, so much is let pass."""
+        return pi / 4 * (self.smallest_mm or SMALLEST_VOXELS * self.grid.voxel_mm) ** 2
 
     @property
     def block_px(self) -> int:
@@ -320,11 +324,8 @@ class Manifest(_Section):
     def _one_model_as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A recipe of one model is read by every VoxGate, also by one that knows no other."""
         written: dict[str, Any] = write(self)
-        several = [n for n in ("detectors", "plans", "cameras") if not written.get(n)]
-        later = [
-            n for n in ("smallest_mm", "working", "untrained", "points") if written.get(n) is None
-        ]
-        return _without(written, [*several, *later])
+        later = LATER | {"detectors", "plans", "cameras"}
+        return _without(written, [name for name in later if not written.get(name)])
 
 
 def _without(written: dict[str, Any], names: Collection[str]) -> dict[str, Any]:

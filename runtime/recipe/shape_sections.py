@@ -1,4 +1,5 @@
-"""How the box describes a depth map to a model: constants of the recipe, one section a kind."""
+"""Sections of a manifest that few recipes have: how the box describes a depth map to a model, and
+how faint a fault of a tray must be found."""
 
 from __future__ import annotations
 
@@ -61,3 +62,14 @@ def name_of(section: ShapeSection) -> str:
 def shape_fields(section: ShapeSection | None) -> dict[str, ShapeSection]:
     """Of a manifest: the section under its input's name."""
     return {} if section is None else {name_of(section): section}
+
+
+class FaintestSection(_Section):
+    """What must be found on a tray, as wide as the smallest defect; None: nobody said."""
+
+    contrast: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None, description="share of the grey value that a mark takes or adds"
+    )
+    depth_mm: Annotated[float, Field(gt=0, le=100)] | None = Field(
+        default=None, description="depth of a hollow"
+    )

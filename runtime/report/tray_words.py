@@ -7,16 +7,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.instances import Proven
 from voxgate.runtime.trays.scene_verdict import Judged, Oddity, SceneVerdict
 
 
 def as_json(verdict: SceneVerdict) -> dict[str, Any]:
     """For `--json`; lengths in mm, world frame; scores 1.0 = threshold."""
+    proven = verdict.proven
     return {
         "outcome": verdict.outcome.value,
         "reasons": [each.value for each in verdict.reasons],
         "notes": [each.detail for each in verdict.doubts],
-        "smallest_mm": None if verdict.smallest_mm is None else round(verdict.smallest_mm, 2),
+        "smallest_mm": proven and round(proven.smallest_mm, 2),
+        "least_contrast": proven and round(proven.contrast, 3),
+        "least_depth_mm": proven and round(proven.depth_mm, 3),
         "instances": [_instance(each) for each in verdict.judged],
     }
 
@@ -58,6 +62,16 @@ def rows(verdict: SceneVerdict) -> list[tuple[str, str, str, str]]:
         )
         for each in verdict.judged
     ]
+
+
+def said(proven: Proven) -> str:
+    """What would have been found."""
+    across = f"{proven.smallest_mm:.1f} mm"
+    return (
+        f"would have been found: what is {across} large every way; a mark of {across} that takes "
+        f"{proven.contrast:.0%} of the grey value, a hollow of {across} that is "
+        f"{proven.depth_mm:.2f} mm deep"
+    )
 
 
 def _words(judged: Judged) -> str:

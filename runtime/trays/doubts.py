@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.instances import Proven, Wanted
 from voxgate.runtime.nouns import Note, Reason
 from voxgate.runtime.scenes.scene import SceneView
 from voxgate.runtime.trays.neighbours.look import LEVELS_APART
@@ -29,6 +30,10 @@ MOST_UNSEEN_VOXELS = 24
 # longer stands there: most of a voxel, and several times what is usual in this scene.
 OFF_VOXELS = 0.75
 OFF_TIMES = 5.0
+BLACK = 0.95  # of the grey value: more no mark takes
+# Of what is seen of parts; of parts with some pins of two to four pixels up to 0.045, of racks of
+# rungs that are one or two pixels thin 0.077 and more.
+MOST_THIN = 0.06
 
 NO_DEPTH = Note(
     Reason.DEPTH_MISSING,
@@ -179,12 +184,47 @@ def dim(instance: Instance, compared: float) -> Iterator[Note]:
         yield Note(Reason.COVERAGE, words)
 
 
-def too_coarse(proven_mm: float | None, wanted_mm: float | None) -> Iterator[Note]:
-    """Whether what must be found could have been. None: nothing was said of how small it is."""
-    if proven_mm is not None and wanted_mm is not None and proven_mm > wanted_mm:
+def too_coarse(proven: Proven | None, wanted: Wanted) -> Iterator[Note]:
+    """Whether what must be found could have been. None: nothing was compared."""
+    if proven is None:
+        return
+    if wanted.smallest_mm is not None and proven.smallest_mm > wanted.smallest_mm:
         words = (
-            f"these pictures prove nothing smaller than {proven_mm:.1f} mm, and {wanted_mm:.1f} mm "
-            "must be found: go nearer, or take more views"
+            f"these pictures prove nothing smaller than {proven.smallest_mm:.1f} mm, and "
+            f"{wanted.smallest_mm:.1f} mm must be found: go nearer, or take more views"
+        )
+        yield Note(Reason.COVERAGE, words)
+    if wanted.contrast is not None and proven.contrast > wanted.contrast:
+        words = (
+            f"these pictures prove no mark fainter than {proven.contrast:.0%} of the grey value, "
+            f"and {wanted.contrast:.0%} must be found: softer light, go nearer, or more views "
+            "from aside"
+        )
+        yield Note(Reason.COVERAGE, words)
+    if wanted.depth_mm is not None and proven.depth_mm > wanted.depth_mm:
+        words = (
+            f"these pictures prove no hollow flatter than {proven.depth_mm:.2f} mm, and "
+            f"{wanted.depth_mm:.2f} mm must be found: go nearer, or take more views from aside"
+        )
+        yield Note(Reason.COVERAGE, words)
+
+
+def too_thin(share: float) -> Iterator[Note]:
+    """Whether too much of the parts is no wider than two pixels to compare them."""
+    if share > MOST_THIN:
+        words = (
+            f"{share:.0%} of what is seen of the parts is no wider than two pixels: too thin to be "
+            "compared: go nearer"
+        )
+        yield Note(Reason.COVERAGE, words)
+
+
+def blind(proven: Proven) -> Iterator[Note]:
+    """Whether marks are told at all, whoever asks for them."""
+    if proven.contrast > BLACK:
+        words = (
+            f"not even a mark that takes {BLACK:.0%} of the grey value would have been found on "
+            "half of every part: softer light, go nearer, or take more views from aside"
         )
         yield Note(Reason.COVERAGE, words)
 

@@ -19,8 +19,11 @@ from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.inspection import doubts
+from voxgate.runtime.instances import Wanted
 from voxgate.runtime.nouns import Note, Reason, Verdict, View, ViewReport
+from voxgate.runtime.recipe.manifest import Manifest
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.shape_sections import FaintestSection
 from voxgate.runtime.scenes.camera_alone import views_of
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.trays import doubts as tray_doubts
@@ -184,8 +187,7 @@ class TrayInspector:
         return view if self.recipe.in_colour else replace(view, colour=None)
 
     def _fine_enough(self, found: SceneVerdict) -> SceneVerdict:
-        wanted_mm = self.recipe.manifest.smallest_mm
-        return found.doubted(tray_doubts.too_coarse(found.smallest_mm, wanted_mm))
+        return found.doubted(tray_doubts.too_coarse(found.proven, _wanted(self.recipe.manifest)))
 
     def _new_judge(self, planned: int, table_z_mm: float | None) -> TrayJudge | NetworkJudge:
         if self._graphs is None:
@@ -205,6 +207,11 @@ class TrayInspector:
             return planned
         again = doubts.duplicate(planned, view, self._seen) or doubts.repeated(view, self._shown)
         return again or planned
+
+
+def _wanted(manifest: Manifest) -> Wanted:
+    faintest = manifest.faintest or FaintestSection()
+    return Wanted(manifest.smallest_mm, faintest.contrast, faintest.depth_mm)
 
 
 def _report(planned: int, view: View, found: SceneVerdict) -> ViewReport:

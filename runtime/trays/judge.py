@@ -17,6 +17,7 @@ import numpy as np
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.instances import Proven
 from voxgate.runtime.nouns import Note, Outcome
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.transforms import Transform, apply
@@ -25,17 +26,15 @@ from voxgate.runtime.trays.fused import Fused
 from voxgate.runtime.trays.ground import Above, Ground, first_ground, ground
 from voxgate.runtime.trays.neighbours.look import SPECK_VOXELS, Look, look_differences
 from voxgate.runtime.trays.neighbours.majority import PATCH_VOXELS
-from voxgate.runtime.trays.neighbours.passage import (
-    Passage,
-    passages,
-    smallest_mm,
-)
+from voxgate.runtime.trays.neighbours.passage import Passage, passages
+from voxgate.runtime.trays.neighbours.proof import proven
 from voxgate.runtime.trays.neighbours.shape import Difference, differences
 from voxgate.runtime.trays.oddities import judged_of
 from voxgate.runtime.trays.scene_verdict import ODD_FROM, Judged, SceneVerdict
 from voxgate.runtime.trays.standing import Standing, stand
 from voxgate.runtime.trays.steadiness import shifts_mm
 from voxgate.runtime.trays.surface import Grid, Prepared, Surface, prepare
+from voxgate.runtime.trays.thin import thin_share
 from voxgate.runtime.trays.tray import Instance, Tray, look
 
 PLACED_AT = 0.6  # of the planned views: by then most have been all around
@@ -44,6 +43,8 @@ OWN_VOXELS = 8.0  # from its outline: farther away nothing belongs to an instanc
 # The hull of a regular part differs by how the part stands to the views: of 24 regular ones without
 # depth the worst reaches 2.5 times the limit of measured surfaces.
 HULL_SLACK = 3.0
+# Of 15 regular parts with rungs of one or two pixels the worst reaches 1.6 times the usual limit.
+THIN_SLACK = 2.0
 
 
 class TrayJudge:
@@ -76,6 +77,7 @@ class TrayJudge:
         self._views: list[Prepared] = []
         self._above: list[Above] = []
         self._fused: Fused | None = None
+        self._proven: Proven | None = None
         self.grid: Grid | None = None  # on which they were compared
         self.table_z_mm = 0.0 if table_z_mm is None else table_z_mm
 
@@ -113,12 +115,7 @@ class TrayJudge:
         )
         if not (self._measured or found or any(each.odd for each in judged)):
             found = [doubts.NO_DEPTH]
-        return SceneVerdict(_outcome(judged, found), tuple(found), judged, self._smallest_mm())
-
-    def _smallest_mm(self) -> float | None:
-        if self.grid is None or not self._measured:
-            return None
-        return smallest_mm(self.grid.voxel_mm, len(self._views))
+        return SceneVerdict(_outcome(judged, found), tuple(found), judged, self._proven)
 
     def _take_waiting(self) -> None:
         if self._ground is None:
@@ -181,8 +178,9 @@ class TrayJudge:
         shifts = shifts_mm(whole, fused, worlds, grid, self._numbered)
         found = [*doubts.disagreeing(shifts, whole, grid.voxel_mm)]
         compared = {}
+        thin = self._thin_share()
         (shapes, passed), looks = self._crew.both(
-            lambda: self._by_depth(fused, grid),
+            lambda: self._by_depth(fused, grid, THIN_SLACK if thin > doubts.MOST_THIN else 1.0),
             lambda: self._by_look(fused, worlds, grid),
         )
         for instance, stands, world, shape, through, seen in zip(
@@ -195,15 +193,25 @@ class TrayJudge:
             found += doubts.dim(instance, seen.compared)
         found += doubts.two_kinds([each.levels for each in looks])
         odd = sum(bool(each.odd) for each in compared.values())
+        if self._measured:
+            self._proven = proven(grid, len(self._views), shapes, looks)
+            found += doubts.too_thin(thin)
+            found += [] if odd else doubts.blind(self._proven)
         by_look = sum(each.score >= ODD_FROM for each in looks)
         return compared, [*found, *doubts.no_majority(odd, by_look, len(compared))]
 
+    def _thin_share(self) -> float:
+        """Of a hull nothing is thinner than its views see."""
+        if self._ground is None or not self._measured:
+            return 0.0
+        return thin_share(self._above, self._ground.surely_mm)
+
     def _by_depth(
-        self, surfaces: list[Surface], grid: Grid
+        self, surfaces: list[Surface], grid: Grid, slack: float
     ) -> tuple[tuple[Difference, ...], tuple[Passage, ...]]:
         """Of a hull no ray is known to have passed anything."""
         if self._measured:
-            return differences(surfaces, grid), passages(surfaces)
+            return differences(surfaces, grid, slack), passages(surfaces)
         return differences(surfaces, grid, HULL_SLACK), tuple(
             Passage.unknown(grid) for _ in surfaces
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.instances import Proven
 from voxgate.runtime.nouns import Note, Outcome, Reason
 from voxgate.runtime.trays.tray import Instance
 
@@ -44,13 +45,13 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneVerdict:
-    """On one tray. Whatever is not proven regular is not PASS. smallest_mm: what is as large as
-    that every way would have been found; None: not compared, or only what parts look like."""
+    """On one tray. Whatever is not proven regular is not PASS. proven: what would have been found;
+    None: not compared, or only what parts look like."""
 
     outcome: Outcome
     doubts: tuple[Note, ...]
     judged: tuple[Judged, ...]
-    smallest_mm: float | None = None
+    proven: Proven | None = None
 
     @property
     def reasons(self) -> tuple[Reason, ...]:

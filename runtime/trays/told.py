@@ -35,7 +35,7 @@ def verdict_on(
         (*odd, *doubts),
         max(scores, default=None),
         instances=tuple(_instance(each, base_from_part) for each in found.judged),
-        smallest_mm=found.smallest_mm,
+        proven=found.proven,
         views=tuple(views),
     )
 

@@ -162,6 +162,16 @@ class VerdictMessage(Message):
         default=None,
         description="of a tray: what is as large as this every way would have been found",
     )
+    least_contrast: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="of a tray: share of the grey value by which a mark as wide as smallest_mm "
+        "must differ to be found for certain",
+    )
+    least_depth_mm: NotNegative | None = Field(
+        default=None,
+        description="of a tray: how deep a hollow as wide as smallest_mm must be to be found for "
+        "certain",
+    )
     views: tuple[ViewMessage, ...] = Field(max_length=1000)
     alignment: AlignmentMessage | None
     drift: DriftMessage | None = Field(

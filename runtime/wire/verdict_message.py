@@ -66,6 +66,7 @@ def verdict_message(verdict: Verdict, header: Header) -> VerdictMessage:
 
 
 def _message(verdict: Verdict, header: Header) -> VerdictMessage:
+    proven = verdict.proven
     return VerdictMessage(
         result_id=header.result_id,
         **asdict(header.job),
@@ -77,7 +78,9 @@ def _message(verdict: Verdict, header: Header) -> VerdictMessage:
         defects=tuple(_defect(defect) for defect in verdict.defects[:MAX_DEFECTS]),
         defect_count=len(verdict.defects),
         instances=tuple(_instance(each) for each in verdict.instances[:MAX_INSTANCES]),
-        smallest_mm=verdict.smallest_mm,
+        smallest_mm=None if proven is None else proven.smallest_mm,
+        least_contrast=None if proven is None else proven.contrast,
+        least_depth_mm=None if proven is None else proven.depth_mm,
         views=tuple(
             ViewMessage(
                 view=view.view,

@@ -25,6 +25,7 @@ from voxgate.runtime.trays.neighbours.majority import (
     majority,
     median,
     patch,
+    scatter,
 )
 from voxgate.runtime.trays.neighbours.settling import Common
 from voxgate.runtime.trays.neighbours.shape import smoothness
@@ -37,16 +38,20 @@ NEAR_VOXELS = 1.0  # of the depth that the view measured there: else something s
 LEAST_SEEN = 2  # views of a voxel: a glint is in one
 ROBUST = 2.0  # scatters, of the weights of the light's fit
 LIGHT_STEPS = 8
+# Of every value, towards no light: parts that are turned about the vertical alone differ by nothing
+# that tells how much light falls from above, and whatever is fitted there is no print.
+LIGHT_RIDGE = 0.02
 WAVE_VOXELS = 6.0  # shade of neighbours and of the part's own walls is softer than a mark
 WAVE_BELIEVED = 0.15
 SMOOTH_VOXELS = 0.8
 CONTRAST_BELIEVED = 0.25  # where the print itself steps by more, a little misplacement is a mark
-LIMIT_SCATTERS = 14.0
-LEAST_SCATTER = 0.012
-MOST_SCATTER = 2.0  # times what is usual among the instances
-# Of 50 regular parts of seven types four voxels that hang together reach 0.67 of the limit.
+ASLANT_BELIEVED = 0.8  # of a surface that few views look at squarely
+SCATTER_SHARE = 0.98  # of what is said of a part stays below what regular ones scatter by
+# Four voxels that hang together: hard shadows of regular parts reach 3.1 times it, else 2.8 times.
+LIMIT_SCATTERS = 3.2
+LEAST_SCATTER = 0.025
 SPECK_VOXELS = 4
-LEVELS_APART = WAVE_BELIEVED + LIMIT_SCATTERS * LEAST_SCATTER  # more is no shade on a whole part
+LEVELS_APART = WAVE_BELIEVED + 0.17  # more is no shade on a whole part
 NO_COLOUR = np.zeros((0, 0, 3), np.uint8)
 
 
@@ -55,13 +60,15 @@ class LookDifference:
     """One instance against its neighbours, in grey or one of two hues. deviation: (k, m, n) of the
     logarithm of the grey value, + where it is brighter, or of red or blue over it; 0 where nothing
     is said; limit: of a score of 1; least: voxels that must reach it together; compared: share of
-    the neighbours' looks that could be compared."""
+    the neighbours' looks that could be compared; believed: (n,) of every voxel that the surface
+    passes how much of a deviation is, 0 where it is unseen."""
 
     deviation: Field
     limit: float
     least: int
     score: float
     compared: float
+    believed: Values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,8 +101,7 @@ def look_differences(
 ) -> tuple[Look, ...]:
     """Every instance, at least three, against the others. worlds: world_from_grid of each. least:
     voxels that must differ together."""
-    common, where = _common_surface(surfaces, grid)
-    normals = _normals(common, where)
+    common, where, normals = _common_surface(surfaces, grid)
     points = grid.centres_mm(where) - common[tuple(where.T)][:, None] * normals
     turned = [normals @ world[:3, :3].T for world in worlds]
     off = _off(surfaces, Common.of(common, grid), points)
@@ -109,11 +115,12 @@ def look_differences(
     lit = np.stack([_without_light(look, turned) for look in looks])
     fields = np.full((*lit.shape[:2], *grid.shape), np.nan, np.float32)
     fields[:, :, where[:, 0], where[:, 1], where[:, 2]] = lit
-    belief = _belief(fields[GREY]) * smoothness(common, grid)
-    grey = _compared_by(fields[GREY], np.isfinite(lit[GREY]), belief, least, unknown=0.0)
+    square = np.where(_square(surfaces), 1.0, ASLANT_BELIEVED).astype(np.float32)
+    belief = _belief(fields[GREY]) * smoothness(common, grid) * square
+    grey = _compared_by(fields[GREY], where, belief, least, unknown=0.0)
     hues = [  # black has no hue, and a part may be black
-        _compared_by(own, np.isfinite(seen), belief * _belief(own), least, unknown=1.0)
-        for own, seen in zip(fields[GREY + 1 :], lit[GREY + 1 :], strict=True)
+        _compared_by(own, where, belief * _belief(own), least, unknown=1.0)
+        for own in fields[GREY + 1 :]
     ]
     levels = zip(*map(_levels, lit), strict=True)
     return tuple(
@@ -123,18 +130,14 @@ def look_differences(
 
 
 def _compared_by(
-    fields: Field, told: Mask, belief: Field, least: int, unknown: float
+    fields: Field, where: npt.NDArray[np.intp], belief: Field, least: int, unknown: float
 ) -> list[LookDifference]:
-    """Each of (k, ...) against the others, where it is believed. told: (k, n) where it is known;
-    unknown: how much counts as compared where nothing is."""
-    off = [_deviation(fields, index) for index in range(len(fields))]
-    deviations = [belief * each for each in off]
-    scatters = [_scatter(each, belief) for each in off]
-    usual = float(np.median(scatters))
-    limits = [
-        LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), LEAST_SCATTER))
-        for each in scatters
-    ]
+    """Each of (k, ...) against the others, where it is believed. where: (n, 3) voxels that the
+    surface passes; unknown: how much counts as compared where nothing is known."""
+    deviations = [belief * _deviation(fields, index) for index in range(len(fields))]
+    usual = float(np.median([scatter(each, SCATTER_SHARE) for each in deviations]))
+    limit = LIMIT_SCATTERS * float(np.hypot(usual, LEAST_SCATTER))
+    told: Mask = np.isfinite(fields[:, where[:, 0], where[:, 1], where[:, 2]])
     return [
         LookDifference(
             deviation,
@@ -142,8 +145,9 @@ def _compared_by(
             least,
             patch(np.abs(deviation), least) / limit,
             _compared(told, index, unknown),
+            np.where(told[index], belief[tuple(where.T)], 0.0),
         )
-        for index, (deviation, limit) in enumerate(zip(deviations, limits, strict=True))
+        for index, deviation in enumerate(deviations)
     ]
 
 
@@ -153,20 +157,29 @@ def _off(surfaces: Sequence[Surface], agreed: Common, points: Values) -> list[Va
     return [0.0 if each is None else each.along(points) for each in motions]
 
 
-def _common_surface(surfaces: Sequence[Surface], grid: Grid) -> tuple[Field, npt.NDArray[np.intp]]:
-    """The median of all, and voxels (n, 3) that its surface passes and most have steadily."""
+def _common_surface(
+    surfaces: Sequence[Surface], grid: Grid
+) -> tuple[Field, npt.NDArray[np.intp], Values]:
+    """The median of all, voxels (n, 3) that its surface passes, and normals (n, 3) there."""
     common = median(np.stack([each.distance_mm for each in surfaces]))
-    steady = 2 * np.sum([each.steady for each in surfaces], axis=0) > len(surfaces)
-    on: Mask = steady & (np.abs(common) < 0.5 * grid.voxel_mm)
-    for axis in range(3):  # a slope has neighbours
-        on &= np.isfinite(np.gradient(common, axis=axis))
-    return common, np.argwhere(on)
+    slope = np.stack([_slope(common, axis) for axis in range(3)], axis=-1)
+    on: Mask = np.isfinite(slope).all(axis=-1) & (np.abs(common) < 0.5 * grid.voxel_mm)
+    length = np.linalg.norm(slope[on], axis=1, keepdims=True)
+    return common, np.argwhere(on), np.asarray(slope[on] / np.maximum(length, 1e-6), np.float64)
 
 
-def _normals(common: Field, where: npt.NDArray[np.intp]) -> Values:
-    slope = np.stack([*np.gradient(common)], axis=-1)[tuple(where.T)]
-    length = np.linalg.norm(slope, axis=1, keepdims=True)
-    return np.asarray(slope / np.maximum(length, 1e-6), np.float64)
+def _slope(distance: Field, axis: int) -> Field:
+    """A voxel along an axis, by the neighbours that are known; NaN where none is."""
+    step = np.diff(distance, axis=axis)
+    ends = [np.insert(step, place, np.nan, axis=axis) for place in (0, step.shape[axis])]
+    known = np.sum(np.isfinite(ends), axis=0)
+    total = np.nansum(ends, axis=0)
+    return np.where(known, total / np.maximum(known, 1), np.nan).astype(np.float32)
+
+
+def _square(surfaces: Sequence[Surface]) -> Mask:
+    """Where most are looked at squarely."""
+    return np.asarray(2 * np.sum([each.steady for each in surfaces], axis=0) > len(surfaces))
 
 
 def _seen(
@@ -204,7 +217,8 @@ def _without_light(looks: Values, normals: Sequence[Values]) -> Values:
     light, weight = np.zeros(rows.shape[1]), np.ones(len(left))
     for _ in range(LIGHT_STEPS if len(left) else 0):
         weighted = rows * weight[:, None]
-        light = np.linalg.solve(weighted.T @ rows + 1e-3 * np.eye(len(light)), weighted.T @ left)
+        ridge = LIGHT_RIDGE * len(left) * np.eye(len(light))
+        light = np.linalg.solve(weighted.T @ rows + ridge, weighted.T @ left)
         apart = left - rows @ light
         scale = max(1e-6, 1.4826 * float(np.median(np.abs(apart))))
         weight = 1 / (1 + np.square(apart / (ROBUST * scale))) ** 2
@@ -231,15 +245,6 @@ def _deviation(fields: Field, index: int) -> Field:
     wave, _ = gaussian(np.clip(raw, -WAVE_BELIEVED, WAVE_BELIEVED), WAVE_VOXELS)
     smooth, _ = gaussian(raw - wave, SMOOTH_VOXELS)
     return np.nan_to_num(smooth).astype(np.float32)
-
-
-def _scatter(off: Field, belief: Field) -> float:
-    """What half of what is said stays below, beside what is said of all of the instance."""
-    known = belief * off != 0
-    said = off[known]
-    if not said.size:
-        return 0.0
-    return float(np.median(belief[known] * np.abs(said - np.median(said))))
 
 
 def _levels(lit: Values) -> list[float]:

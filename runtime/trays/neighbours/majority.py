@@ -53,10 +53,10 @@ def gaussian(values: Field, sigma: float) -> tuple[Field, Field]:
     return np.where(np.isfinite(values), mean / np.maximum(share, 1e-4), np.nan), share
 
 
-def scatter(deviation: Field) -> float:
-    """What half of what is said stays below."""
+def scatter(deviation: Field, share: float = 0.5) -> float:
+    """What this share of what is said stays below."""
     said = np.abs(deviation[deviation != 0])
-    return float(np.median(said)) if said.size else 0.0
+    return float(np.quantile(said, share)) if said.size else 0.0
 
 
 def patch(size: Field, voxels: int = PATCH_VOXELS) -> float:

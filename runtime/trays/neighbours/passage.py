@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 from scipy import ndimage
@@ -24,8 +23,6 @@ SHARE_AROUND = 0.5  # of what lies around a voxel is known where a surface passe
 # twenty see 0.44 and more.
 LIMIT = 0.42
 PIECE_VOXELS = 4
-SMALLEST_VOXELS = 2.8  # three and a half pixels, of what PLENTY views look at
-PLENTY = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,12 +45,6 @@ class Passage:
         deep = ndimage.distance_transform_edt(np.abs(self.closed) > LIMIT)
         thick = np.maximum(2 * deep - 1, 0) * grid.voxel_mm
         return np.asarray(np.sign(self.closed) * thick, np.float32)
-
-
-def smallest_mm(voxel_mm: float, views: int) -> float:
-    """How large a piece must be, every way, to be told for certain where it lacks or is too much:
-    the fewer views, the more voxels it takes."""
-    return SMALLEST_VOXELS * voxel_mm * sqrt(max(1.0, PLENTY / views))
 
 
 def passages(surfaces: Sequence[Surface]) -> tuple[Passage, ...]:

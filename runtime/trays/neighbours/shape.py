@@ -36,6 +36,10 @@ WAVE_BELIEVED_VOXELS = 0.22
 # odd ones 13.3 and more, but one that shows less.
 LIMIT_SCATTERS = 11.0
 LEAST_SCATTER_VOXELS = 0.0044
+# Faces that are placed a little otherwise from part to part are no noise around a middle: what but
+# a fiftieth of all stays below is often reached by regular parts, nearly twice that hardly ever.
+TAIL_SHARE = 0.98
+LIMIT_TAILS = 1.85
 MOST_SCATTER = 2.0  # times what is usual among the instances: who is bent all over has no excuse
 ROUGH_VOXELS = 1.0
 ROUGH_BELIEVED = 0.3  # voxels
@@ -50,7 +54,8 @@ class Difference:
     deviation_mm: (k, m, n), + where it is larger, 0 where nothing is said. limit_mm: of a score of
     1. score: 1.0 = odd. compared: share of the neighbours' surface that this one was seen at.
     unseen_voxels: the largest piece of it where nothing was seen of this one, on the surface and a
-        voxel to either side.
+        voxel to either side. believed: (n,) of every voxel that the surface passes how much of a
+        deviation is, 0 where nothing is said.
     """
 
     deviation_mm: Field
@@ -58,6 +63,7 @@ class Difference:
     score: float
     compared: float
     unseen_voxels: int
+    believed: Field
 
 
 def differences(
@@ -72,24 +78,18 @@ def differences(
     believed = np.stack([each.steady for each in surfaces])
     weights = np.stack([each.weight for each in surfaces])
     off = [majority(fields, believed, index) for index in range(len(surfaces))]
-    deviations = [
-        belief * _deviation(raw, _sureness(weights, index, np.isfinite(raw)), grid)
-        for index, raw in enumerate(off)
-    ]
-    scatters = [scatter(each) for each in deviations]
-    usual = float(np.median(scatters))
-    floor = LEAST_SCATTER_VOXELS * grid.voxel_mm
-    limits = [
-        slack * LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), floor))
-        for each in scatters
-    ]
+    sure = [belief * _sureness(weights, index, np.isfinite(raw)) for index, raw in enumerate(off)]
+    deviations = [one * _deviation(raw, grid) for one, raw in zip(sure, off, strict=True)]
+    limits = [slack * each for each in _limits_mm(deviations, grid)]
     steady = believed.sum(axis=0)
+    on: Mask = np.abs(common) < 0.5 * grid.voxel_mm
     return tuple(
         Difference(
             deviation,
             limit,
             patch(np.abs(deviation)) / limit,
             *_seen(surfaces[index], steady - surfaces[index].steady, len(surfaces)),
+            sure[index][on],
         )
         for index, (deviation, limit) in enumerate(zip(deviations, limits, strict=True))
     )
@@ -104,14 +104,26 @@ def smoothness(common: Field, grid: Grid) -> Field:
     return np.asarray(1 / np.hypot(1, rough / ROUGH_BELIEVED), np.float32)
 
 
-def _deviation(raw: Field, sureness: Field, grid: Grid) -> Field:
+def _limits_mm(deviations: Sequence[Field], grid: Grid) -> list[float]:
+    """Of each instance, by what it scatters by itself, and by the tail of what all do."""
+    scatters = [scatter(each) for each in deviations]
+    usual = float(np.median(scatters))
+    tail = LIMIT_TAILS * float(np.median([scatter(each, TAIL_SHARE) for each in deviations]))
+    floor = LEAST_SCATTER_VOXELS * grid.voxel_mm
+    return [
+        max(tail, LIMIT_SCATTERS * float(np.hypot(min(each, MOST_SCATTER * usual), floor)))
+        for each in scatters
+    ]
+
+
+def _deviation(raw: Field, grid: Grid) -> Field:
     limit = WAVE_LIMIT_VOXELS * grid.voxel_mm
     believed = WAVE_BELIEVED_VOXELS * grid.voxel_mm
     wave, _ = gaussian(np.clip(raw, -believed, believed), WAVE_VOXELS)
     smooth, share = gaussian(raw - np.clip(wave, -limit, limit), SMOOTH_VOXELS)
     # the mean of few neighbours is as noisy as they are few
     lonely = np.sqrt(np.minimum(share / (SHEET / SMOOTH_VOXELS), 1))
-    return np.asarray(-np.nan_to_num(smooth * lonely * sureness), np.float32)
+    return np.asarray(-np.nan_to_num(smooth * lonely), np.float32)
 
 
 def _sureness(weights: Field, index: int, known: Mask) -> Field:

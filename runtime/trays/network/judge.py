@@ -97,7 +97,7 @@ class NetworkJudge:
             notes += doubts.too_few(compared, len(judged))
         outcome = Outcome.FAIL if odd else Outcome.PASS
         outcome = Outcome.INDETERMINATE if notes else outcome
-        return SceneVerdict(outcome, tuple(notes), judged, by_depth.smallest_mm)
+        return SceneVerdict(outcome, tuple(notes), judged, by_depth.proven)
 
     def _untrained(self) -> Iterator[Note]:
         if self._network.manifest.untrained:

@@ -16,6 +16,7 @@ from voxgate.export.packing.combine import combined
 from voxgate.export.packing.package import digests, write_recipe
 from voxgate.export.reference.neighbours import export_neighbours
 from voxgate.runtime.errors import RecipeError
+from voxgate.runtime.instances import Wanted
 from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
@@ -75,7 +76,9 @@ def test_a_recipe_promises_what_the_pictures_of_its_tray_do_not_prove(
     tray: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(RecipeError, match=r"nothing smaller than \d\.\d mm.*go nearer"):
-        export_neighbours(tray, tmp_path / "recipe", smallest_mm=3.0)
+        export_neighbours(tray, tmp_path / "recipe", wanted=Wanted(3.0))
+    with pytest.raises(RecipeError, match=r"no mark fainter than \d+%.*10%"):
+        export_neighbours(tray, tmp_path / "recipe", wanted=Wanted(contrast=0.1))
     assert not (tmp_path / "recipe").exists()
 
 
@@ -83,12 +86,14 @@ def test_a_recipe_promises_what_the_pictures_of_its_tray_do_not_prove(
 def test_a_tray_passes_whose_views_prove_less_than_the_recipe_asks_for(
     tray: Path, tmp_path: Path
 ) -> None:
-    export_neighbours(tray, tmp_path / "recipe", smallest_mm=8.5)
+    export_neighbours(tray, tmp_path / "recipe", wanted=Wanted(8.5, contrast=0.9, depth_mm=8.5))
     assert inspect_folder(tray, tmp_path / "recipe").verdict.outcome is Outcome.PASS
     found = inspect_folder(write(Tray(FOUR, views=8), tmp_path / "few"), tmp_path / "recipe")
     assert Reason.COVERAGE in found.verdict.reasons
     assert found.message.smallest_mm is not None
     assert found.message.smallest_mm > 8.5
+    assert 0 < (found.message.least_contrast or 0) < 0.9
+    assert found.message.least_depth_mm == found.message.smallest_mm
 
 
 @pytest.mark.nightly

@@ -62,16 +62,20 @@ def test_a_fault_passes_that_is_as_large_as_would_have_been_found(
 ) -> None:
     with Crew(1) as crew:
         found = judge(open_scene(write(Tray(fault(*place)), tmp_path / "tray")), crew)
-    assert found.smallest_mm is not None
-    assert found.smallest_mm < SIZE_MM < 6 * 360 / FOCAL_PX  # six pixels of twelve views
+    assert found.proven is not None
+    assert found.proven.smallest_mm < SIZE_MM < 6 * 360 / FOCAL_PX  # six pixels of twelve views
     assert found.outcome is Outcome.FAIL
 
 
 def test_a_tray_passes_whose_pictures_do_not_prove_what_must_be_found(tmp_path: Path) -> None:
     folder = str(write(Tray(FOUR, views=8), tmp_path / "tray"))
-    asked = CliRunner().invoke(app, ["scene", folder, "--json", "--smallest-mm", "3"])
+    wanted = ("--smallest-mm", "3", "--contrast", "0.1", "--depth-mm", "0.1")
+    asked = CliRunner().invoke(app, ["scene", folder, "--json", *wanted])
     said = json.loads(asked.stdout)
     assert asked.exit_code == 3
-    assert "coverage" in said["reasons"]
-    assert any("prove nothing smaller" in note for note in said["notes"])
+    assert said["reasons"] == ["coverage"]
+    for words in ("nothing smaller", "no mark fainter", "no hollow flatter"):
+        assert any(f"these pictures prove {words}" in note for note in said["notes"])
     assert said["smallest_mm"] > 3
+    assert 0.1 < said["least_contrast"] < 0.95
+    assert 0.1 < said["least_depth_mm"] <= said["smallest_mm"]

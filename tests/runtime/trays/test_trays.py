@@ -37,6 +37,12 @@ BUMP = Box((5, -8, 12), (4, 4, 3))
 PIN = Box((14, -12, 15), (2.5, 2.5, 5))
 LONG_PIN, SHORT_PIN = Box((14, -12, 17), (1.8, 1.8, 7)), Box((14, -12, 14), (1.8, 1.8, 4))
 ANGLE = (Box((0, 0, 6), (35, 12, 6)), Box((-25, 14, 6), (10, 20, 6)))
+RACK = (
+    Box((0, 0, 4), (35, 25, 4)),
+    *(Box((x, y, 16), (3, 3, 9)) for x in (-30, 30) for y in (-20, 20)),
+    *(Box((x, 0, 26), (1, 22, 1)) for x in range(-27, 31, 9)),
+)
+"""Its rungs are a pixel wide."""
 SPECK = Mark(Box((12, -10, 10), (1.8, 1.8, 1)), 30)
 TINT = Mark(Box((12, -10, 10), (4, 4, 1)), TONE, BLUE)
 RED_PRINT = Mark(Box((0, -12, 10), (8, 4, 1)), TONE, RED)
@@ -96,6 +102,12 @@ BY_DAY = [
     Row("one instance alone", Tray(FIVE[:1]), Outcome.INDETERMINATE, [Reason.TOO_FEW], None),
 ]
 AT_NIGHT = [
+    Row(
+        "four regular parts with rungs of a pixel",
+        Tray([replace(part, boxes=RACK) for part in FIVE[:4]], seed=5),
+        Outcome.INDETERMINATE,
+        [Reason.COVERAGE],
+    ),
     Row(
         "a view from elsewhere",
         Tray(FIVE[:4], wrong_pose=(4, 8.0)),
