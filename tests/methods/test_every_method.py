@@ -21,6 +21,13 @@ def is_quick(case: Case) -> bool:
     return case.small and not case.slow
 
 
+def quick_cases(module: str, folder: Path, scan: Path) -> list[Case]:
+    """Without the models of published size, which take their time to be made."""
+    seeded = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}")
+    cases = getattr(seeded, "small_cases", seeded.cases)
+    return [case for case in cases(folder, scan) if is_quick(case)]
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("module", MODULES)
 def test_a_recipes_verdicts_are_the_source_models(
@@ -28,38 +35,36 @@ def test_a_recipes_verdicts_are_the_source_models(
 ) -> None:
     if module in BY_NIGHT:
         pytest.skip("its smallest model takes minutes: the night has it")
-    seeded = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}")
-    cases = getattr(seeded, "small_cases", seeded.cases)
-    quick: list[Case] = [c for c in cases(tmp_path, small_scans / "golden") if is_quick(c)]
-    assert quick
-    for number, case in enumerate(quick):
-        said = exported(case.arguments, small_scans, tmp_path / f"recipe{number}")
-        (row,) = said["parity"]
-        assert row["relative_error"] <= 1e-4, case.name
-        assert row["agreeing"] == row["scans"] == 3, case.name
-        assert said["ms"] > 0
-        recipe = tmp_path / f"recipe{number}"
-        assert Recipe.load(recipe).manifest.method == case.arguments[0]
-        for scan in ("good", "bad"):
-            result = inspect_folder(small_scans / scan, recipe)
-            assert result.message.backend == "onnxruntime-cpu"
-            assert result.verdict.score is not None
-            assert len(result.verdict.views) == 12
-    for number in range(len(quick)):  # last: without the wheel the test is skipped here
-        built_by_tensorrt(tmp_path / f"recipe{number}")
+    case, *_ = quick_cases(module, tmp_path, small_scans / "golden")  # at night, the others
+    recipe = tmp_path / "recipe"
+    said = exported(case.arguments, small_scans, recipe)
+    (row,) = said["parity"]
+    assert row["relative_error"] <= 1e-4
+    assert row["agreeing"] == row["scans"] == 3
+    assert said["ms"] > 0
+    assert Recipe.load(recipe).manifest.method == case.arguments[0]
+    for scan in ("good", "bad"):
+        result = inspect_folder(small_scans / scan, recipe)
+        assert result.message.backend == "onnxruntime-cpu"
+        assert result.verdict.score is not None
+        assert len(result.verdict.views) == 12
+    built_by_tensorrt(recipe)  # last: without the wheel the test is skipped here
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("module", MODULES)
-def test_larger_models_agree_too(module: str, small_scans: Path, tmp_path: Path) -> None:
-    cases = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}").cases
+def test_other_forms_and_larger_models_agree_too(
+    module: str, small_scans: Path, tmp_path: Path
+) -> None:
+    seeded = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}")
+    cases: list[Case] = seeded.cases(tmp_path, small_scans / "golden")
+    by_day = [case for case in cases if is_quick(case)][:1]
     recipes = []
-    for number, case in enumerate(cases(tmp_path, small_scans / "golden")):
-        if not is_quick(case):
-            recipes.append(tmp_path / f"recipe{number}")
-            (row,) = exported(case.arguments, small_scans, recipes[-1])["parity"]
-            assert row["relative_error"] <= 1e-4, case.name
-            assert row["agreeing"] == row["scans"] == 3, case.name
+    for number, case in enumerate(case for case in cases if case not in by_day):
+        recipes.append(tmp_path / f"recipe{number}")
+        (row,) = exported(case.arguments, small_scans, recipes[-1])["parity"]
+        assert row["relative_error"] <= 1e-4, case.name
+        assert row["agreeing"] == row["scans"] == 3, case.name
     for recipe in recipes:  # last: without the wheel the test is skipped here
         built_by_tensorrt(recipe)
 
@@ -69,8 +74,7 @@ def test_larger_models_agree_too(module: str, small_scans: Path, tmp_path: Path)
 def test_a_reduced_graph_flips_no_verdict(
     module: str, precision: str, small_scans: Path, tmp_path: Path
 ) -> None:
-    cases = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}").cases
-    case = next(c for c in cases(tmp_path, small_scans / "golden") if c.small)
+    case = quick_cases(module, tmp_path, small_scans / "golden")[0]
     said = exported(case.arguments, small_scans, tmp_path / "recipe", "--precision", precision)
     full, reduced = said["parity"]
     assert (full["graph"], reduced["graph"]) == ("fp32", precision)
@@ -93,7 +97,7 @@ def test_another_good_part_raises_the_threshold(small_scans: Path, tmp_path: Pat
 @pytest.mark.timeout(900)
 def test_a_model_sees_other_pictures_at_its_export_than_on_the_line(tmp_path: Path) -> None:
     """A camera of 800 x 600 px, inspected at half of that: graph, parity and verdicts alike."""
-    (case,) = _of_padim(tmp_path, BRACKET / "golden")
+    (case,) = quick_cases("padim", tmp_path, BRACKET / "golden")
     said = exported(case.arguments, BRACKET, tmp_path / "recipe", "--smallest-mm", "4")
     (row,) = said["parity"]
     assert row["agreeing"] == row["scans"] == 3
@@ -101,8 +105,3 @@ def test_a_model_sees_other_pictures_at_its_export_than_on_the_line(tmp_path: Pa
     assert manifest.working is not None
     assert manifest.inputs[0].shape == (1, 1, 300, 400)
     assert len(inspect_folder(BRACKET / "good", tmp_path / "recipe").verdict.views) == 12
-
-
-def _of_padim(folder: Path, scan: Path) -> list[Case]:
-    seeded = importlib.import_module("voxgate.benchmarks.workstation.seeded.padim")
-    return [case for case in seeded.cases(folder, scan) if is_quick(case)][:1]

@@ -10,9 +10,8 @@ from voxgate.benchmarks.workstation.seeded.weights import SMALL_PYRAMID, save_ba
 FEATURES = 128 + 256 + 33  # layers 2 and 3 of the small pyramid, and FPFH
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = save_backbone(SMALL_PYRAMID, folder / "small.pth")
-    full = save_backbone("wide_resnet101_2", folder / "full.pth")
     own = ("btf", "--backbone", SMALL_PYRAMID, "--weights", str(small), "--input-px", "96")
     return [
         Case("btf FPFH", (*own, "--fpfh-step-px", "1")),
@@ -28,6 +27,13 @@ def cases(folder: Path, scan: Path) -> list[Case]:
                 str(save_bank(folder / "bank.npz", FEATURES)),
             ),
         ),
+    ]
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    full = save_backbone("wide_resnet101_2", folder / "full.pth")
+    return [
+        *small_cases(folder, scan),
         Case(
             "btf WRN-101 + FPFH",
             ("btf", "--weights", str(full), "--input-px", "256", *at(28.0)),

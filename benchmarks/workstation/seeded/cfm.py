@@ -14,9 +14,8 @@ from voxgate.export.features.point_mae.weights import seeded_points
 FPFH_CHANNELS, POINT_MAE = 33, 1152
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = save_backbone(SMALL_VIT, folder / "small.pth")
-    full = save_backbone("vit_base_patch14_dinov2", folder / "full.pth", img_size=518)
     tiny = ("cfm", "--backbone", SMALL_VIT, "--weights", str(small), "--input-px", "96", *at(1.5))
     return [
         Case(
@@ -29,6 +28,13 @@ def cases(folder: Path, scan: Path) -> list[Case]:
         ),
         Case("cfm depth", (*tiny, *_pair(folder, 192, 192))),
         Case("cfm anomalib", (*tiny, "--checkpoint", str(save_checkpoint(folder, 192, 192)))),
+    ]
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    full = save_backbone("vit_base_patch14_dinov2", folder / "full.pth", img_size=518)
+    return [
+        *small_cases(folder, scan),
         Case(
             "cfm DINO B/8 + Point-MAE",
             (

@@ -14,14 +14,20 @@ from voxgate.benchmarks.workstation.seeded.weights import SEED, save_lightning
 CHANNELS = 32  # of the small ones; 384 in the paper
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = save_checkpoint(folder / "small.ckpt", "small", CHANNELS)
     medium = save_checkpoint(folder / "medium.ckpt", "medium", CHANNELS)
-    full = save_checkpoint(folder / "full.ckpt", "small", 384)
     return [
         Case("efficientad S", ("efficientad", "--checkpoint", str(small))),
         Case("efficientad M", ("efficientad", "--checkpoint", str(medium), *at(0.025)), slow=True),
         Case("efficientad public", ("efficientad", *public_networks(folder)), slow=True),
+    ]
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    full = save_checkpoint(folder / "full.ckpt", "small", 384)
+    return [
+        *small_cases(folder, scan),
         Case(
             "efficientad S",
             ("efficientad", "--checkpoint", str(full)),

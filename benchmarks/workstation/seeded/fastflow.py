@@ -11,11 +11,15 @@ from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SEED, save_lightning, settle
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = _checkpoint(folder / "small.ckpt", "resnet18", 64)
+    return [Case("fastflow", ("fastflow", "--checkpoint", str(small), *at(0.8)))]
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
     full = _checkpoint(folder / "full.ckpt", "resnet18", 256)
     return [
-        Case("fastflow", ("fastflow", "--checkpoint", str(small), *at(0.8))),
+        *small_cases(folder, scan),
         Case(
             "fastflow ResNet-18",
             ("fastflow", "--checkpoint", str(full), *at(0.8)),

@@ -13,15 +13,21 @@ from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbo
 FEATURES = 192  # of the small transformer
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = save_backbone(SMALL_VIT, folder / "small.pth")
-    full = save_backbone("vit_small_patch14_dinov2", folder / "full.pth", img_size=518)
     tiny = ("m3dm", "--backbone", SMALL_VIT, "--weights", str(small), "--input-px", "96")
     return [
         Case("m3dm FPFH", (*tiny, "--shape", "fpfh", "--fpfh-step-px", "1")),
         Case("m3dm depth", tiny),
         Case("m3dm Point-MAE", (*tiny, *few_points(folder)), slow=True),
         Case("m3dm saved banks and SVM", (*tiny, *_saved(folder), *at(8.5))),
+    ]
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    full = save_backbone("vit_small_patch14_dinov2", folder / "full.pth", img_size=518)
+    return [
+        *small_cases(folder, scan),
         Case(
             "m3dm DINOv2 S/14 + depth",
             ("m3dm", "--backbone", "dinov2_vits14", "--weights", str(full), "--input-px", "224"),

@@ -11,11 +11,15 @@ from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SEED, pictures, save_lightning, settle
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = _checkpoint(folder / "small.ckpt", 20, 64)
+    return [Case("padim", ("padim", "--checkpoint", str(small)))]
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
     full = _checkpoint(folder / "full.ckpt", 100, 256)
     return [
-        Case("padim", ("padim", "--checkpoint", str(small))),
+        *small_cases(folder, scan),
         Case(
             "padim ResNet-18",
             ("padim", "--checkpoint", str(full), *at(25.0)),

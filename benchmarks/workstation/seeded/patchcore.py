@@ -19,7 +19,7 @@ from voxgate.benchmarks.workstation.seeded.weights import (
 )
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = _checkpoint(folder / "small.ckpt", SMALL_PYRAMID, 64)
     pyramid = save_backbone(SMALL_PYRAMID, folder / "pyramid.pth")
     vit = save_backbone(SMALL_VIT, folder / "vit.pth")
@@ -29,15 +29,15 @@ def cases(folder: Path, scan: Path) -> list[Case]:
         Case("patchcore", ("patchcore", "--checkpoint", str(small))),
         Case("patchcore depth", ("patchcore", *own, "--modality", "depth", *at(0.7))),
         Case("patchcore ViT both", ("patchcore", *tokens, "--modality", "both", *at(0.7))),
-        *_full(folder),
     ]
 
 
-def _full(folder: Path) -> list[Case]:
+def cases(folder: Path, scan: Path) -> list[Case]:
     checkpoint = _checkpoint(folder / "full.ckpt", "wide_resnet50_2", 256)
     vit = save_backbone("vit_small_patch14_dinov2", folder / "s14.pth", img_size=518)
     tokens = ("--backbone", "dinov2_vits14", "--weights", str(vit), "--input-px", "224")
     return [
+        *small_cases(folder, scan),
         Case(
             "patchcore WRN-50",
             ("patchcore", "--checkpoint", str(checkpoint)),

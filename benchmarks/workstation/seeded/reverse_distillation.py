@@ -11,13 +11,19 @@ from voxgate.benchmarks.workstation.case import Case, at
 from voxgate.benchmarks.workstation.seeded.weights import SEED, save_lightning, settle
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = _checkpoint(folder / "small.ckpt", "resnet18", 64)
-    full = _checkpoint(folder / "full.ckpt", "wide_resnet50_2", 256)
     return [
         Case(
             "reverse-distillation", ("reverse-distillation", "--checkpoint", str(small), *at(1.5))
         ),
+    ]
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    full = _checkpoint(folder / "full.ckpt", "wide_resnet50_2", 256)
+    return [
+        *small_cases(folder, scan),
         Case(
             "reverse-distillation WRN-50",
             ("reverse-distillation", "--checkpoint", str(full), *at(1.5)),

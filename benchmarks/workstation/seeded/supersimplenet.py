@@ -12,11 +12,15 @@ from voxgate.benchmarks.workstation.seeded.weights import SEED, save_lightning, 
 from voxgate.export.methods.from_anomalib import without_downloads
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = save_checkpoint(folder / "small.ckpt", "resnet18", 64)
+    return [Case("supersimplenet", ("supersimplenet", "--checkpoint", str(small), *at(0.5)))]
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
     full = save_checkpoint(folder / "full.ckpt", "wide_resnet50_2", 256)
     return [
-        Case("supersimplenet", ("supersimplenet", "--checkpoint", str(small), *at(0.5))),
+        *small_cases(folder, scan),
         Case(
             "supersimplenet WRN-50",
             ("supersimplenet", "--checkpoint", str(full), *at(0.4)),

@@ -13,19 +13,22 @@ from voxgate.export.methods.modmap.networks import ModMapNetworks, Modulator
 FEATURES = 192  # of the small transformer
 
 
-def cases(folder: Path, scan: Path) -> list[Case]:
+def small_cases(folder: Path, scan: Path) -> list[Case]:
     small = str(save_backbone(SMALL_VIT, folder / "small.pth"))
-    full = save_backbone("vit_base_patch14_reg4_dinov2", folder / "full.pth", img_size=518)
-    depth = save_backbone("vit_small_patch16_dinov3", folder / "depth.pth")
-    views = len((scan / "frames.jsonl").read_text().splitlines())
     tiny = (
         "modmap", "--weights", small, "--backbone", SMALL_VIT, "--depth-weights", small,
         "--depth-backbone", SMALL_VIT, "--input-px", "96", "--depth-px", "96",
     )  # fmt: skip
-    published = save_modmap(folder / "modmap.pth", views, (FEATURES, FEATURES))
-    large = save_modmap(folder / "modmap-full.pth", views, (768, 384))
+    published = save_modmap(folder / "modmap.pth", _views(scan), (FEATURES, FEATURES))
+    return [Case("modmap", (*tiny, "--checkpoint", str(published), *at(0.5)))]
+
+
+def cases(folder: Path, scan: Path) -> list[Case]:
+    full = save_backbone("vit_base_patch14_reg4_dinov2", folder / "full.pth", img_size=518)
+    depth = save_backbone("vit_small_patch16_dinov3", folder / "depth.pth")
+    large = save_modmap(folder / "modmap-full.pth", _views(scan), (768, 384))
     return [
-        Case("modmap", (*tiny, "--checkpoint", str(published), *at(0.5))),
+        *small_cases(folder, scan),
         Case(
             "modmap DINOv2 B/14 + S/16 of depth",
             (
@@ -36,6 +39,10 @@ def cases(folder: Path, scan: Path) -> list[Case]:
             source="`voxgate train modmap`; its published file and both encoders' weights",
         ),
     ]  # fmt: skip
+
+
+def _views(scan: Path) -> int:
+    return len((scan / "frames.jsonl").read_text().splitlines())
 
 
 def save_modmap(path: Path, views: int, widths: tuple[int, int]) -> Path:
