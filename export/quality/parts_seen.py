@@ -106,6 +106,16 @@ class PartReader:
         placed = [reduced(each) if isinstance(each, View) else each.note for each in found]
         return [*lost_frames(scan), *placed]
 
+    def is_golden(self, arrivals: Sequence[View | Note]) -> bool:
+        """Whether these pictures are the recipe's own, no new exposure among them."""
+        equipment, plan = self.inspector.equipment, self.inspector.recipe.plan
+        views = [view for view in arrivals if isinstance(view, View)]
+        planned = [plan.match(view.part_from_camera) for view in views]
+        return bool(equipment.golden and views) and all(
+            isinstance(number, int) and equipment.is_golden(number, view)
+            for number, view in zip(planned, views, strict=True)
+        )
+
     def _maxima(self, verdict: Verdict) -> dict[str, float]:
         found = verdict.alignment
         at = np.eye(4) if found is None else found.reference_from_part

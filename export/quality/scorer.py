@@ -35,7 +35,8 @@ OnRow = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What to learn from. generated: defects put on good scans, and as many scans seen again."""
+    """What to learn from. generated: defects put on good scans, and as many scans seen again; a
+    recipe's own golden scan teaches by these alone."""
 
     good: tuple[Path, ...]
     bad: tuple[Path, ...] = ()
@@ -142,7 +143,9 @@ class _Rows:
     def read(self, samples: Samples) -> None:
         """Everything that is learnt from."""
         for scan in samples.good:
-            self._add(self.reader.arrivals(scan), bad=False, name=str(scan), whole=True)
+            arrivals = self.reader.arrivals(scan)
+            if not (samples.generated and self.reader.is_golden(arrivals)):
+                self._add(arrivals, bad=False, name=str(scan), whole=True)
         for scan in samples.bad:
             self._add(self.reader.arrivals(scan), bad=True, name=str(scan), whole=True)
         rng = np.random.default_rng(SEED)
