@@ -132,11 +132,11 @@ def _piece(
 ) -> list[onnx.NodeProto]:
     """The same steps for some of the queries."""
     mark = f"{PIECE}{number}"
-    bounds = [f"{attention.query}{mark}/{what}" for what in ("first", "end", "axis")]
+    first = attention.steps[0]
+    some = f"{first.output[0]}{mark}/queries"  # of its own: others may have the same ones
+    bounds = [f"{some}/{what}" for what in ("first", "end", "axis")]
     for name, value in zip(bounds, (*span, axis), strict=True):
         graph.initializer.append(numpy_helper.from_array(np.array([value], np.int64), name))
-    some = f"{attention.query}{mark}"
-    first = attention.steps[0]
     nodes = [
         helper.make_node(
             "Slice", [attention.query, *bounds], [some], name=f"{first.name}{mark}/cut"

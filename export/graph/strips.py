@@ -154,8 +154,8 @@ def _strip(
         nodes.insert(0, _copy(step, mark, above, below))
         span = first, end
     source = chain.steps[0][0]
-    cut = f"{source.input[0]}{mark}"
-    return [_cut(graph, source, cut, mark, span), *nodes]
+    nodes[0].input[0] = f"{source.output[0]}{mark}/rows"  # of its own: others may see the same map
+    return [_cut(graph, source, nodes[0].input[0], mark, span), *nodes]
 
 
 def _copy(step: onnx.NodeProto, mark: str, above: int, below: int) -> onnx.NodeProto:
@@ -175,7 +175,7 @@ def _copy(step: onnx.NodeProto, mark: str, above: int, below: int) -> onnx.NodeP
 def _cut(
     graph: onnx.GraphProto, source: onnx.NodeProto, cut: str, mark: str, span: tuple[int, int]
 ) -> onnx.NodeProto:
-    bounds = [f"{source.name}{mark}/{what}" for what in ("first", "end", "axis")]
+    bounds = [f"{cut}/{what}" for what in ("first", "end", "axis")]
     for name, value in zip(bounds, (*span, 2), strict=True):
         graph.initializer.append(numpy_helper.from_array(np.array([value], np.int64), name))
     return helper.make_node(

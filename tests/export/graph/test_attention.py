@@ -67,6 +67,23 @@ def test_scores_that_no_box_can_hold_come_in_pieces_and_say_the_same(most: int, 
     assert max(map(math.prod, shapes.values())) * FLOAT32_BYTES <= max(most, 4 * math.prod(SHAPE))
 
 
+def test_two_attentions_of_the_same_queries_are_one_too_many() -> None:
+    nodes = []
+    for name in ("left", "right"):
+        nodes += [
+            helper.make_node("MatMul", ["x", "keys"], [f"{name}/product"], name=f"/{name}/product"),
+            helper.make_node(
+                "Softmax", [f"{name}/product"], [f"{name}/weights"], f"/{name}/weights"
+            ),
+            helper.make_node("MatMul", [f"{name}/weights", "x"], [name], name=f"/{name}/values"),
+        ]
+    made = model(KEYS, *nodes, helper.make_node("Add", ["left", "right"], ["y"]))
+    before = run(made)
+    assert in_pieces(made, SCORES // 2) == 2
+    onnx.checker.check_model(made, full_check=True)
+    np.testing.assert_allclose(run(made), before, rtol=1e-6, atol=1e-6)
+
+
 def test_attention_that_fits_is_left_as_it_was() -> None:
     made = attention()
     before = made.SerializeToString()

@@ -74,6 +74,18 @@ def test_strips_say_something_else_than_the_whole(build: Build, parts: int) -> N
     assert memory_of(split).largest < max(reached, memory_of(whole).largest / 4 * 1.01)
 
 
+def test_two_networks_that_see_one_picture_are_one_too_many() -> None:
+    """EfficientAD's teacher and student: strips of the picture had one name for both."""
+
+    def pair(builder: GraphBuilder, x: str) -> str:
+        return builder.sum(described(builder, x), described(builder, x))
+
+    whole, split = model(pair), model(pair)
+    assert in_strips(split, memory_of(whole).largest // 3) == 2
+    onnx.checker.check_model(split, full_check=True)
+    np.testing.assert_allclose(run(split), run(whole), rtol=0, atol=1e-6)
+
+
 def test_a_map_that_fits_is_cut() -> None:
     whole = model(described)
     assert in_strips(whole, memory_of(whole).largest) == 0
