@@ -221,3 +221,30 @@ def normals(
         turned = normal @ solid.turn.T
         found[here] = turned / np.linalg.norm(turned, axis=1, keepdims=True)
     return found
+
+
+def off_surface_mm(points: Array, solids: tuple[Solid, ...]) -> Array:
+    """(n,) how far points (n, 3) lie outside what the solids are together (+) or inside it (-).
+
+    Exact outside of boxes and capsules, to first order at ellipsoids; inside, of the solid that a
+    point is deepest in.
+    """
+    off = np.full(len(points), np.inf)
+    for solid in solids:
+        off = np.minimum(off, _off_solid(points, solid))
+    return off
+
+
+def _off_solid(points: Array, solid: Solid) -> Array:
+    local = (points - solid.centre_mm) @ solid.turn
+    size = np.array(solid.size_mm)
+    if solid.kind == BOX:
+        beyond = np.abs(local) - size
+        inside = np.minimum(beyond.max(axis=1), 0.0)
+        return np.asarray(np.linalg.norm(np.maximum(beyond, 0), axis=1) + inside)
+    if solid.kind == CAPSULE:
+        axis = np.clip(local[:, 2], -size[2], size[2])
+        return np.asarray(np.linalg.norm(local - axis[:, None] * [0, 0, 1.0], axis=1) - size[0])
+    value = (local**2 / size**2).sum(axis=1) - 1
+    steep = 2 * np.linalg.norm(local / size**2, axis=1)
+    return np.asarray(value / np.maximum(steep, NEAR))

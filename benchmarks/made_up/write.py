@@ -15,12 +15,14 @@ import numpy.typing as npt
 from voxgate.benchmarks.limits.photo import Array, Lens
 from voxgate.benchmarks.made_up.part_types import PartType, another
 from voxgate.benchmarks.made_up.render import Camera, Instance, Seen, measure, noisy_depth, picture
+from voxgate.benchmarks.made_up.solids import off_surface_mm
 
 GOOD = 4
 VOXEL_MM = 2.0
 ORIGIN_MM = (-110.0, -80.0, -10.0)
 SHAPE = (110, 80, 55)
 CHANGED_MM = 0.12  # off the good surface, as the public truth counts
+GONE_MM = VOXEL_MM  # what is now so near has moved, and is wrong where it stands
 SURE_HITS = 2
 JPEG_QUALITY = 95
 
@@ -82,7 +84,7 @@ def _write_scan(
         _write_frame(place, row, picture(part, camera, rng), noisy_depth(seen, rng), known)
         surface.append(seen.points_mm[seen.on_part & np.isfinite(seen.depth_mm)])
         if bad is not None:
-            defect += _wrong(measure(good, camera), seen)
+            defect += _wrong(good, bad, measure(good, camera), seen)
     (place / "frames.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     np.savez(place / "surface.npz", ijk=_voxels(surface))
     if bad is not None:
@@ -111,13 +113,22 @@ def _write_truth(place: Path, truth: dict[str, Any], label: str, bad: bool) -> N
     (place / "truth.json").write_text(json.dumps({**kept, "defects": defects}))
 
 
-def _wrong(good: Seen, bad: Seen) -> list[Array]:
-    """Points (n, 3) of what is there and should not be so, and of what should be there."""
-    with np.errstate(invalid="ignore"):
-        moved = np.abs(good.depth_mm - bad.depth_mm) > CHANGED_MM
-    here = bad.on_part & (moved | bad.marked) & np.isfinite(bad.depth_mm)
-    gone = good.on_part & moved & (bad.depth_mm > good.depth_mm)
-    return [bad.points_mm[here & ~(gone & ~bad.marked)], good.points_mm[gone]]
+def _wrong(good: Instance, bad: Instance, was: Seen, now: Seen) -> list[Array]:
+    """Points (n, 3) of what is there and lies off the good surface or is marked, and of good
+    surface that has gone: nothing of the part is near it any more."""
+    here, there = now.on_part & np.isfinite(now.depth_mm), was.on_part & np.isfinite(was.depth_mm)
+    seen, expected = now.points_mm[here], was.points_mm[there]
+    off = np.abs(off_surface_mm(_in_instance(seen, good), good.solids))
+    gone = off_surface_mm(_in_instance(expected, bad), bad.solids) > GONE_MM
+    return [seen[(off > CHANGED_MM) | now.marked[here]], expected[gone]]
+
+
+def _in_instance(points: Array, part: Instance) -> Array:
+    """Points (n, 3) of the part frame in the frame of its solids."""
+    if part.part_from_instance is None:
+        return points
+    pose = part.part_from_instance
+    return np.asarray((points - pose[:3, 3]) @ pose[:3, :3])
 
 
 def _voxels(points: list[Array]) -> npt.NDArray[np.int32]:
