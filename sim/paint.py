@@ -50,9 +50,7 @@ def write_painted(
     changed: Recolour = lambda colour: colour,
 ) -> Path:
     """The scan in colour; `changed`: what light and camera make of each picture."""
-    shutil.copytree(scan, out)
-    shutil.rmtree(out / "images")
-    (out / "images").mkdir()
+    _copy_without_pictures(scan, out)
     calibration = json.loads(above(scan, CALIBRATION).read_text("utf-8"))
     truth = json.loads((scan / "truth.json").read_text("utf-8"))
     part_from_instance = np.array(truth["T_part_instance"])
@@ -71,11 +69,20 @@ def write_painted(
     return out
 
 
+def _copy_without_pictures(scan: Path, out: Path) -> None:
+    (out / "images").mkdir(parents=True)
+    for file in scan.rglob("*"):
+        own = file.relative_to(scan)
+        if file.is_file() and own.parts[0] != "images":
+            (out / own).parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, out / own)
+
+
 def copy_part_files(scan: Path, folder: Path) -> None:
     """Calibration and grid of a scan's part type, for painted scans in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in (CALIBRATION, GRID):
-        shutil.copy(above(scan, name), folder / name)
+        shutil.copyfile(above(scan, name), folder / name)
 
 
 def hue_of(

@@ -65,11 +65,17 @@ class Judge:
         self, views: Sequence[View], places: Sequence[Place], reach_mm: float
     ) -> list[Answer]:
         """Of one part with a defect at each place."""
+        return self.answers_at(views, [place.centre_mm for place in places], reach_mm)
+
+    def answers_at(
+        self, views: Sequence[View], centres_mm: Sequence[Array], reach_mm: float
+    ) -> list[Answer]:
+        """The same, of places by their centres (3,), part frame."""
         verdict = self.verdict(views)
         voxels = self.inspector.volume.occupied()
         centres = self.inspector.recipe.grid.centres_mm(voxels.ijk)
         radius_mm = reach_mm + BESIDE_MM
-        return [_answer(verdict, place, centres, voxels.score, radius_mm) for place in places]
+        return [_answer(verdict, at, centres, voxels.score, radius_mm) for at in centres_mm]
 
 
 def recorded(scan: Path) -> list[View]:
@@ -92,11 +98,11 @@ def with_pixels(views: Sequence[View], photos: Sequence[Photo], unit_mm: float) 
 
 def _answer(
     verdict: Verdict,
-    place: Place,
+    at_mm: Array,
     centres_mm: Array,
     scores: npt.NDArray[np.float32],
     radius_mm: float,
 ) -> Answer:
-    here = np.linalg.norm(centres_mm - place.centre_mm, axis=1) <= radius_mm
+    here = np.linalg.norm(centres_mm - at_mm, axis=1) <= radius_mm
     score = float(scores[here].max(initial=0.0))
     return Answer(verdict.outcome is Outcome.FAIL and score >= 1.0, score)

@@ -4,7 +4,8 @@
 
 Defects of known kind and size are put on good parts, PER_PART at a time, at random places that
 three views and more see, in shape and shading of every view (`put`). Found is what the verdict
-FAILs the part for, at that place. Good parts are varied as they vary on a line (`vary`).
+FAILs the part for, at that place. Parts painted in colour get defects of hue alone (`hue`). Good
+parts are varied as they vary on a line (`vary`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from voxgate.benchmarks.limits.hue import HUE_ROWS, HueRow, hue_answers
 from voxgate.benchmarks.limits.judge import Answer, Judge, recorded, with_pixels
 from voxgate.benchmarks.limits.kinds import ROWS, Row
 from voxgate.benchmarks.limits.light import Light, light_of
@@ -45,7 +47,7 @@ KEEP_VARIABLE = "VOXGATE_LIMITS_RECIPES"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Row -> answers of its places; variation -> verdicts on its parts."""
+    """Row, of hues too -> answers of its places; variation -> verdicts on its parts."""
 
     found: dict[str, list[Answer]]
     varied: dict[str, list[Verdict]]
@@ -78,6 +80,8 @@ def measure_part(part: Path, work: Path, quick: bool) -> Figures:
             _put_all(judge, scan, light, rows, rng, figures)
         for number, scan in enumerate(scans):
             _vary_all(judge, scan, good, number, figures)
+    for name, answers in ({} if quick else hue_answers(part, work)).items():
+        figures.found[name] += answers
     return figures
 
 
@@ -102,7 +106,7 @@ def main(*, quick: bool = False) -> None:
     with tempfile.TemporaryDirectory() as work:
         kept = Path(os.environ.get(KEEP_VARIABLE) or work)
         figures = measure(folder, kept, quick)
-    console.print(_defects_table(rows_of(quick), figures))
+    console.print(_defects_table([*rows_of(quick), *([] if quick else HUE_ROWS)], figures))
     console.print(_good_table(variations_of(quick), figures))
 
 
@@ -134,7 +138,7 @@ def _vary_all(
         figures.varied[variation.name].append(judge.verdict(variation.alter(views, rays, rng)))
 
 
-def _defects_table(rows: Sequence[Row], figures: Figures) -> Table:
+def _defects_table(rows: Sequence[Row | HueRow], figures: Figures) -> Table:
     count = PARTS * PER_PART * 2
     table = Table("kind", f"found of {count}", "wanted", "score at the place: lowest, median")
     for row in rows:
@@ -142,7 +146,8 @@ def _defects_table(rows: Sequence[Row], figures: Figures) -> Table:
         scores = [answer.score for answer in answers]
         found = sum(answer.found for answer in answers)
         shown = f"{min(scores):.2f}, {statistics.median(scores):.2f}"
-        table.add_row(row.name, f"{found} of {len(answers)}", str(row.wanted), shown)
+        wanted = "-" if row.wanted is None else str(row.wanted)
+        table.add_row(row.name, f"{found} of {len(answers)}", wanted, shown)
     return table
 
 

@@ -40,13 +40,14 @@ class Lens:
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
     """image (h, w) uint8, depth_mm (h, w) float with NaN, the true part_from_camera, and
-    points_mm (h, w, 3), part frame."""
+    points_mm (h, w, 3), part frame; part_from_instance: how the part stands, in truth."""
 
     image: npt.NDArray[np.uint8]
     depth_mm: Array
     part_from_camera: Array
     points_mm: Array
     lens: Lens
+    part_from_instance: Array
 
     @property
     def eye_mm(self) -> Array:
@@ -87,7 +88,8 @@ def _photo(
     u, v = np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float))
     rays = lens.rays(np.column_stack([u.ravel(), v.ravel()])) @ pose[:3, :3].T
     points = pose[:3, 3] + rays.reshape(height, width, 3) * depth[..., None]
-    return Photo(np.asarray(image, np.uint8), depth, pose, points, lens)
+    stands = np.array(truth["T_part_instance"])
+    return Photo(np.asarray(image, np.uint8), depth, pose, points, lens, stands)
 
 
 def _calibration(scan: Path) -> Path:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from voxgate.benchmarks.limits import limits
+from voxgate.benchmarks.limits.hue import _in_colour
 from voxgate.benchmarks.limits.kinds import ROWS
 from voxgate.benchmarks.limits.light import Light, light_of
 from voxgate.benchmarks.limits.limits import main
@@ -15,6 +16,7 @@ from voxgate.benchmarks.limits.put import put
 from voxgate.benchmarks.limits.relief import Paint, bump, dent, hole, scratch, spot
 from voxgate.benchmarks.limits.vary import VARIATIONS
 from voxgate.benchmarks.quality.detection import SCANS_VARIABLE
+from voxgate.runtime.pixels.colour import luma
 
 SIZE_PX = 160
 DISTANCE_MM = 400.0
@@ -37,7 +39,7 @@ def photo_of(depth_mm: Array, pose: Array) -> Photo:
     rays = LENS.rays(np.column_stack([u.ravel(), v.ravel()])) @ pose[:3, :3].T
     points = pose[:3, 3] + rays.reshape(SIZE_PX, SIZE_PX, 3) * depth_mm[..., None]
     image = np.full((SIZE_PX, SIZE_PX), GREY, np.uint8)
-    return Photo(image, depth_mm, pose, points, LENS)
+    return Photo(image, depth_mm, pose, points, LENS, np.eye(4))
 
 
 def middle(up: float = 1.0) -> Place:
@@ -55,6 +57,14 @@ def test_a_dent_is_shallower_than_its_row_says() -> None:
     assert moved.max() == pytest.approx(0.5, abs=0.02)
     assert moved.min() >= 0
     assert (moved > 0).sum() * 0.25 == pytest.approx(np.pi * 2.5**2, rel=0.2)
+
+
+def test_a_spot_of_another_hue_has_another_grey_or_another_size() -> None:
+    before = plate()
+    after = _in_colour(before, (), [middle()], 3.0)
+    redder = after[..., 0].astype(int) - after[..., 2] > 40  # a plate of beige has 21
+    assert redder.sum() * 0.25 == pytest.approx(np.pi * 3.0**2, rel=0.1)
+    assert np.abs(luma(after).astype(int) - GREY).max() <= 1
 
 
 def test_a_bump_stands_out_less_than_its_row_says() -> None:
@@ -115,7 +125,9 @@ def test_the_lamp_is_looked_for_elsewhere_than_it_is() -> None:
     normals = (ball.points_mm - centre).reshape(-1, 3) / radius
     falls = LIGHT.falls(normals, np.ones(len(normals)), np.ones(len(normals)))
     grey = np.nan_to_num(255 * np.sqrt(0.5 * falls)).reshape(SIZE_PX, SIZE_PX)
-    shown = Photo(np.rint(grey).astype(np.uint8), ball.depth_mm, pose, ball.points_mm, LENS)
+    shown = Photo(
+        np.rint(grey).astype(np.uint8), ball.depth_mm, pose, ball.points_mm, LENS, np.eye(4)
+    )
     found = light_of([shown])
     assert found.to_lamp @ LIGHT.to_lamp > np.cos(np.deg2rad(8))
     assert found.ambient / found.lamp == pytest.approx(0.3 / 0.7, rel=0.15)
