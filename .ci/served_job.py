@@ -22,10 +22,11 @@ from voxgate.sim.virtual_cell import VirtualCell
 PART = Path("examples/bracket")
 SLOWEST = 0.25
 READY_MS = 1_800_000
+DEADLINE_MS = 600_000
 STALLS = 4  # played again when time alone speaks against it: the emulator was too slow
 PATIENT = {
     "sockets": {"heartbeat_ms": 5_000},
-    "job": {"deadline_ms": 600_000, "late_frame_ms": 5_000},
+    "job": {"deadline_ms": DEADLINE_MS, "late_frame_ms": 5_000},
     "sync": {"max_gap_ms": 200.0},
     "cameras": {"start_ms": 120_000, "heartbeat_ms": 60_000},
 }
@@ -34,7 +35,8 @@ PATIENT = {
 def job(recipes: Path, recipe: str, producer: Path, folder: Path) -> JobReport:
     """Raises VoxGateError where it does not come to a verdict."""
     box = Box.start(folder, PART / "calibration.json", recipes, recipe, PATIENT, producer)
-    with box, VirtualCell(wires_from_config(box.config)) as cell:
+    wires = wires_from_config(box.config)
+    with box, VirtualCell(wires, verdict_ms=DEADLINE_MS) as cell:
         wait_until_ready(box, cell, READY_MS)
         report = cell.play(PART / "good", speed=SLOWEST)
         while report.stalled and report.stalls < STALLS:

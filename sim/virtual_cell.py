@@ -43,9 +43,18 @@ MIN_SPEED, MAX_SPEED = 0.25, 100.0  # of the recorded moves between the views
 
 
 class VirtualCell:
-    """A robot program here, its arm and its camera in a process of their own."""
+    """A robot program here, its arm and its camera in a process of their own.
 
-    def __init__(self, wires: Wires, encoding: Encoding = Encoding.RAW) -> None:
+    verdict_ms: that the robot waits for the answer of stop_job.
+    """
+
+    def __init__(
+        self,
+        wires: Wires,
+        encoding: Encoding = Encoding.RAW,
+        verdict_ms: int = VERDICT_TIMEOUT_MS,
+    ) -> None:
+        self._verdict_ms = verdict_ms
         self._context = context_for(wires)
         self.robot = Robot(self._context, wires)
         self._encoding = encoding
@@ -172,7 +181,7 @@ class VirtualCell:
 
     def _stop(self, job_id: str, scan: Path, faults: tuple[str, ...]) -> JobReport:
         stopped = self.robot.ask(
-            StopJob(request_id=self.robot.next_id(), job_id=job_id), VERDICT_TIMEOUT_MS
+            StopJob(request_id=self.robot.next_id(), job_id=job_id), self._verdict_ms
         )
         replied_ns = time.monotonic_ns()
         deadline_ns = replied_ns + PUBLISHED_TIMEOUT_MS * NS_PER_MS
