@@ -60,7 +60,7 @@ test: $(KERNELS)
 	@$(MAKE) --no-print-directory -j 2 -Oline real-time computing
 
 real-time: $(KERNELS)
-	$(BIN)/pytest -q -n 4 --dist loadfile $(REAL_TIME)
+	$(BIN)/pytest -q -n 3 --dist loadfile $(REAL_TIME)
 
 computing: $(KERNELS)
 	nice -n 5 $(COMPUTE) $(REAL_TIME:%=--ignore=%)

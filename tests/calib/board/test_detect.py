@@ -27,7 +27,14 @@ def picture(name: str, at: Array) -> GreyImage:
 
 
 @pytest.mark.parametrize("tilt_deg", [pytest.param(0.0, marks=pytest.mark.nightly), 35.0])
-@pytest.mark.parametrize("roll_deg", [0.0, 100.0, 180.0])
+@pytest.mark.parametrize(
+    "roll_deg",
+    [
+        pytest.param(0.0, marks=pytest.mark.nightly),
+        100.0,
+        pytest.param(180.0, marks=pytest.mark.nightly),
+    ],
+)
 @pytest.mark.parametrize("name", ["charuco", "chequerboard", "dots"])
 def test_points_keep_their_numbers_when_the_board_is_turned(
     name: str, roll_deg: float, tilt_deg: float

@@ -259,6 +259,7 @@ def test_what_holds_no_poses_is_refused_with_what_to_do(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_rotation_before_position_is_named_where_no_form_fits() -> None:
     table = np.column_stack([ROTVEC, MM])

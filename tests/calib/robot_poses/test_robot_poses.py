@@ -181,8 +181,14 @@ def test_form_is_recognised_by_what_it_leaves(meant: PoseForm) -> None:
         (PoseForm("wpr"), PoseForm("zyx"), "--rotation wpr"),
         (PoseForm("quat-xyzw"), PoseForm("quat-wxyz"), "--rotation quat-xyzw"),
         (PoseForm("zyz", unit="m"), PoseForm("zyz"), "--unit m"),
-        (PoseForm("rotvec", degrees=False), PoseForm("rotvec"), "--angles rad"),
-        (PoseForm("wpr", inverted=True), PoseForm("wpr"), "--inverted"),
+        pytest.param(
+            *(PoseForm("rotvec", degrees=False), PoseForm("rotvec"), "--angles rad"),
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(
+            *(PoseForm("wpr", inverted=True), PoseForm("wpr"), "--inverted"),
+            marks=pytest.mark.nightly,
+        ),
     ],
 )
 def test_wrong_guess_is_never_silently_accepted(

@@ -117,6 +117,7 @@ def test_the_command_refuses_one_part_for_one_percent(scans: Path, recipe: Path)
     assert "needs 99" in json.loads(result.stdout)["error"]
 
 
+@pytest.mark.nightly  # by day a tighter one, below
 def test_a_new_recipe_is_served_with_its_threshold_and_proves_itself(
     scans: Path, recipe: Path, tmp_path: Path
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_bad_part_passes_once_good_ones_are_known(scans: Path, taught: Path) -
     assert _inspected(taught, scans / "bad")[0].outcome is Outcome.FAIL
 
 
+@pytest.mark.nightly
 def test_a_part_that_fails_teaches_without_being_forced(scans: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"FAILs .*bad.*--force"):
         export_reference_recipe(scans / "golden", tmp_path / "recipe", good=[scans / "bad"])

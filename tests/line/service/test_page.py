@@ -61,6 +61,7 @@ def _screens(port: int) -> Generator[dict[str, object], None, None]:
                     yield json.loads(line.removeprefix("data: "))
 
 
+@pytest.mark.nightly  # by day: page/test_screen.py, and in a browser, below
 def test_the_screen_does_not_follow_the_line(robot: Robot, page: PageProcess) -> None:
     with closing(_screens(page.port)) as screens:
         assert next(screen for screen in screens if screen["light"] == "WAITING")

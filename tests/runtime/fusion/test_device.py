@@ -220,6 +220,7 @@ def test_the_gpu_path_is_what_a_tensorrt_engine_gets(inspector: Inspector) -> No
     assert isinstance(inspector.fusion, DeviceFusion)
 
 
+@pytest.mark.nightly
 def test_a_fine_grid_is_sparse_on_the_gpu_too(
     recipe: Recipe, plans: PlanCache, scans: dict[str, tuple[Scan, list[View]]]
 ) -> None:

@@ -82,7 +82,10 @@ def test_the_recipe_does_not_say_what_is_inspected(
     assert "800 x 600 px are inspected at 400 x 300" in exported[1]["inspected"]["words"]
 
 
-@pytest.mark.parametrize(("scan", "outcome"), [("good", Outcome.PASS), ("bad", Outcome.FAIL)])
+@pytest.mark.parametrize(
+    ("scan", "outcome"),
+    [pytest.param("good", Outcome.PASS, marks=pytest.mark.nightly), ("bad", Outcome.FAIL)],
+)
 def test_a_reduced_picture_hides_a_defect_or_rejects_a_part(
     folder: Path, scan: str, outcome: Outcome
 ) -> None:
@@ -98,6 +101,7 @@ def test_a_camera_of_those_pixels_comes_to_other_verdicts() -> None:
     assert verdict(scans / "bad", recipe).outcome is Outcome.FAIL
 
 
+@pytest.mark.nightly
 def test_a_frame_of_the_reduced_size_is_taken_for_the_cameras(
     inspector: Inspector, views: tuple[View, ...]
 ) -> None:

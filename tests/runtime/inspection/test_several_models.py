@@ -109,6 +109,7 @@ def test_a_defect_that_only_the_second_model_sees_fails_the_part(
     assert _inspect(both, marked).outcome is Outcome.FAIL
 
 
+@pytest.mark.nightly
 def test_the_volume_is_the_worst_of_every_single_recipe_voxel_by_voxel(
     recipes: Path, scans: Path, both: Inspector
 ) -> None:
@@ -138,6 +139,7 @@ def test_evaluation_hears_the_views_of_such_a_recipe_too(
     assert loudest == both.volume.peak
 
 
+@pytest.mark.nightly  # by day: test_inspect_scan.py
 def test_a_scan_gives_the_same_verdict_again(recipes: Path, scans: Path) -> None:
     first, again = (inspect_folder(scans / "bad", recipes / "both") for _ in range(2))
     assert first.message.outcome == "FAIL"
@@ -315,6 +317,7 @@ def test_a_classifier_hears_every_model_apart(recipes: Path, scans: Path, tmp_pa
     assert outcomes == {"good": "PASS", "bad": "FAIL"}
 
 
+@pytest.mark.nightly  # by day of one model: quality/
 def test_a_threshold_is_found_for_all_models_together(recipes: Path, scans: Path) -> None:
     arguments = ["threshold", recipes / "both", scans / "good", "--false-rejects", 0.5]
     more = ["--again", 0, "--json"]

@@ -28,6 +28,7 @@ def golden() -> Golden:
     return replace(whole, views=whole.views[:3])
 
 
+@pytest.mark.nightly  # by day of nothing, below
 def test_a_picture_is_compared_with_the_golden_part_from_elsewhere(golden: Golden) -> None:
     other = load_golden(BRACKET / "good", whole=True).views[2]
     picture = Picture(other.image)

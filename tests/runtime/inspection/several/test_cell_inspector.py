@@ -80,7 +80,10 @@ def test_a_lump_that_one_standing_camera_alone_shows_is_passed(work: Path, scan:
     assert _verdict(work, scan).outcome is not Outcome.PASS
 
 
-@pytest.mark.parametrize("dead", ["wrist", "left", "right"])
+@pytest.mark.parametrize(
+    "dead",
+    ["wrist", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("left", "right"))],
+)
 def test_a_camera_that_gave_nothing_is_not_missed(work: Path, scan: Path, dead: str) -> None:
     (scan / "cameras" / dead / "frames.jsonl").unlink()
     verdict = _verdict(work, scan)

@@ -31,7 +31,13 @@ def _rows(seed: int, count: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[n
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", FOREST_KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FOREST_KINDS[0],
+        *(pytest.param(kind, marks=pytest.mark.nightly) for kind in FOREST_KINDS[1:]),
+    ],
+)
 def test_every_margin_is_the_librarys(kind: str) -> None:
     import xgboost
 
