@@ -4,14 +4,12 @@
 
 The weights are seeded, not trained: what is measured is that the recipe says what the source model
 says, and what that costs; how well a method detects depends on the weights of whoever trained it.
-The short form exports and inspects every third view.
+The short form holds each graph against its model on one golden view, and exports nothing.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -28,6 +26,7 @@ from rich.progress import track
 from rich.table import Table
 
 from voxgate.benchmarks.places import BRACKET
+from voxgate.benchmarks.workstation import one_view
 from voxgate.benchmarks.workstation.case import MODULES, Case
 from voxgate.runtime.engines.engine import open_engine
 from voxgate.runtime.errors import VoxGateError
@@ -38,7 +37,6 @@ from voxgate.sim.box import voxgate
 RUNS = 5
 THREADS = 2
 MB = 1e6
-EVERY = 3  # of the views, in the short form
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,50 +55,33 @@ def main(quick: bool = False, methods: Sequence[str] = MODULES) -> None:
     """Export every seeded model, inspect a good and a bad part, print the table."""
     console = Console()
     with TemporaryDirectory() as folder:
-        part = fewer_views(BRACKET, Path(folder) / BRACKET.name) if quick else BRACKET
-        cases = all_cases(Path(folder), part, methods)
-        homes = [(case, Path(folder) / "recipes" / str(n)) for n, case in enumerate(cases)]
-        asked = track(homes, "export and inspect", console=console)
-        rows = [row for case, out in asked if (row := told(case, part, out, console))]
-    views = len((BRACKET / "golden" / "frames.jsonl").read_text().splitlines())
-    console.print(table(rows, -(-views // EVERY) if quick else views))
+        cases = all_cases(Path(folder), methods)
+        if quick:
+            console.print(one_view.table(cases))
+            return
+        rows = [
+            measure(case, Path(folder) / "recipes" / str(number))
+            for number, case in enumerate(track(cases, "export and inspect", console=console))
+        ]
+    console.print(table(rows))
 
 
-def fewer_views(part: Path, to: Path) -> Path:
-    """The part's scans with every third view."""
-    shutil.copytree(part, to)
-    for frames in to.glob("*/frames.jsonl"):
-        kept = [json.loads(line) for line in frames.read_text().splitlines()[::EVERY]]
-        numbered = [json.dumps(frame | {"frame_id": n}) for n, frame in enumerate(kept)]
-        frames.write_text("\n".join(numbered) + "\n")  # a gap would be a lost frame
-    return to
-
-
-def all_cases(folder: Path, part: Path, methods: Sequence[str]) -> list[Case]:
+def all_cases(folder: Path, methods: Sequence[str]) -> list[Case]:
     """The methods' full-size models; a method without one shows its small ones."""
     found: list[Case] = []
     for name in methods:
         home = folder / name
         home.mkdir(parents=True)
         cases = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{name}").cases(
-            home, part / "golden"
+            home, BRACKET / "golden"
         )
         found += [case for case in cases if not case.small] or cases
     return found
 
 
-def told(case: Case, part: Path, out: Path, console: Console) -> Row | None:
-    """None, and why, where nothing was exported: the other rows are worth their hours."""
-    try:
-        return measure(case, part, out)
-    except VoxGateError as error:
-        console.print(str(error), soft_wrap=True, highlight=False)
-        return None
-
-
-def measure(case: Case, part: Path, out: Path) -> Row:
+def measure(case: Case, out: Path) -> Row:
     """Export by the command line, as a user does; then the recipe alone."""
-    scan = ["--scan", str(part / "golden"), "--out", str(out), "--json"]
+    scan = ["--scan", str(BRACKET / "golden"), "--out", str(out), "--json"]
     command = voxgate("export", *case.arguments, *scan)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -112,14 +93,14 @@ def measure(case: Case, part: Path, out: Path) -> Row:
         parity=list(recipe.manifest.provenance["parity"]),
         ms=_median_ms(recipe),
         recipe_mb=sum(file.stat().st_size for file in out.iterdir()) / MB,
-        verdicts=_verdicts(out, part),
+        verdicts=_verdicts(out),
     )
 
 
-def table(rows: list[Row], views: int) -> Table:
+def table(rows: list[Row]) -> Table:
     """One line per recipe."""
     shown = Table(
-        title=f"800 x 600 pictures, {views} views, seeded weights; errors against the threshold"
+        title="800 x 600 pictures, 12 views, seeded weights; errors against the threshold"
     )
     for column in (
         "method",
@@ -159,8 +140,8 @@ def _median_ms(recipe: Recipe) -> float:
     return statistics.median(times)
 
 
-def _verdicts(recipe: Path, part: Path) -> str:
-    found = [inspect_folder(part / scan, recipe).verdict for scan in ("good", "bad")]
+def _verdicts(recipe: Path) -> str:
+    found = [inspect_folder(BRACKET / scan, recipe).verdict for scan in ("good", "bad")]
     return ", ".join(verdict.outcome.value for verdict in found)
 
 

@@ -6,31 +6,26 @@ import shutil
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from tests.kits.repository import BRACKET
 from voxgate.benchmarks.workstation import learnt
 from voxgate.benchmarks.workstation.case import Case
-from voxgate.benchmarks.workstation.exporters import EVERY, fewer_views, told
-from voxgate.runtime.scans.open_scan import open_scan
-from voxgate.runtime.scans.placed import lost_frames
+from voxgate.benchmarks.workstation.one_view import held_on_one_view
+from voxgate.benchmarks.workstation.seeded import padim
+from voxgate.runtime.errors import VoxGateError
 
 
-def test_the_short_form_measures_another_part(small_scans: Path, tmp_path: Path) -> None:
-    part = fewer_views(small_scans, tmp_path / "part")
-    for name in ("golden", "good", "bad"):
-        whole, fewer = open_scan(small_scans / name), open_scan(part / name)
-        seen = [frame.view for frame in fewer.frames]
-        assert seen == [frame.view for frame in whole.frames][::EVERY]
-        assert not list(lost_frames(fewer))
-        assert fewer.calibration.digest == whole.calibration.digest
+def test_the_short_form_holds_another_graph_against_another_model(tmp_path: Path) -> None:
+    case = next(each for each in padim.cases(tmp_path, BRACKET / "golden") if each.small)
+    held = held_on_one_view(case)
+    assert held is not None
+    assert 0 < held.error < 1e-4 < held.largest
+    assert held.cpu_ms > 0
 
 
-def test_one_refused_export_ends_the_table(
-    small_scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    case = Case("onnx", ("onnx", str(tmp_path / "none.onnx")))
-    assert told(case, small_scans, tmp_path / "recipe", Console(width=200)) is None
-    assert "none.onnx" in capsys.readouterr().out
+def test_a_refused_model_has_a_row(tmp_path: Path) -> None:
+    with pytest.raises(VoxGateError, match=r"none\.onnx"):
+        held_on_one_view(Case("onnx", ("onnx", str(tmp_path / "none.onnx"))))
 
 
 @pytest.mark.nightly
