@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.kits import virtual
 from tests.kits.cell_kit import CLOCK_REASONS
+from tests.kits.tray_of_parts import BLUE, Part, Tray, regular, with_box, without, write
 from tests.kits.tray_of_parts import Box as Block
-from tests.kits.tray_of_parts import Part, Tray, regular, with_box, without, write
 from voxgate.export.reference.neighbours import export_neighbours
 from voxgate.runtime.nouns import Reason
 from voxgate.runtime.offline.replay import replay_file
 from voxgate.runtime.report.job_report import report
 from voxgate.runtime.scans.posed_scan import scene_as_scan
 from voxgate.sim.box import Box
-from voxgate.sim.demo.demo import play_in_time
+from voxgate.sim.cell_wires import wires_from_config
+from voxgate.sim.demo.demo import play_in_time, wait_until_ready
 from voxgate.sim.job_report import JobReport
 from voxgate.sim.virtual_cell import VirtualCell
 
@@ -144,3 +145,26 @@ def test_the_robot_is_told_another_place_than_that_of_the_odd_part_or_a_replay_i
         told = report(file)
         assert told.count("<figure>") == len(again.recorded.views)
         assert ("ODD at" in told) is any(each.odd for each in again.recorded.instances)
+
+
+@pytest.mark.nightly
+def test_a_part_of_another_hue_passes_on_the_line_or_its_replay_tells_otherwise(
+    tmp_path: Path,
+) -> None:
+    example = scan_of(Tray(FOUR, grey=()), tmp_path, "example")
+    export_neighbours(example, tmp_path / "recipes/tray/1")
+    blue = replace(FOUR[3], hue=BLUE)
+    scan = scan_of(Tray([*FOUR[:3], blue], seed=4, grey=()), tmp_path, "blue")
+    evidence = {"evidence": {"folder": str(tmp_path / "evidence"), "min_free_gb": 0}}
+    calibration, recipes = example / "calibration.json", tmp_path / "recipes"
+    started = Box.start(tmp_path / "box", calibration, recipes, "tray/1", evidence, colour=True)
+    with started as box, VirtualCell(wires_from_config(box.config)) as cell:
+        wait_until_ready(box, cell)
+        played = _comes_to(cell, scan, "FAIL")
+    assert played.verdict is not None
+    (odd,) = [each for each in played.verdict.instances if each.odd]
+    assert odd.defects[0].deviation_mm is None
+    assert odd.defects[0].brighter is None
+    for file in (tmp_path / "evidence").glob("*.mcap"):
+        again = replay_file(file, recipes / "tray/1")
+        assert again.same, again.sentence
