@@ -77,8 +77,11 @@ OTHERS: dict[str, tuple[Boxes, Boxes, Transform | None, str]] = {
 }
 
 
-@pytest.mark.nightly  # by day a symmetric part and its own one
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if n < 1 else pytest.mark.nightly)
+     for n, name in enumerate(OTHERS)],
+)  # fmt: skip
 def test_another_parts_cad_is_not_written(name: str) -> None:
     scan, drawing, start, limit = OTHERS[name]
     assert limit in missed(place_part(scanned(scan), cad(drawing), start), start is not None)

@@ -88,7 +88,6 @@ def test_a_second_run_inspects_nothing_again(part: Path, recipe: Path, found: Ev
     assert again.records == found.records
 
 
-@pytest.mark.nightly
 def test_a_scan_that_changed_is_inspected_again(
     part: Path, recipe: Path, store: Path, tmp_path: Path
 ) -> None:

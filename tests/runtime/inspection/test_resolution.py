@@ -101,7 +101,6 @@ def test_a_camera_of_those_pixels_comes_to_other_verdicts() -> None:
     assert verdict(scans / "bad", recipe).outcome is Outcome.FAIL
 
 
-@pytest.mark.nightly
 def test_a_frame_of_the_reduced_size_is_taken_for_the_cameras(
     inspector: Inspector, views: tuple[View, ...]
 ) -> None:

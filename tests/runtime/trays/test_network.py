@@ -179,7 +179,6 @@ def test_weights_drawn_by_chance_pass_a_tray() -> None:
     assert Reason.SCORE_INVALID in found.reasons
 
 
-@pytest.mark.nightly  # by day the odd one, above
 def test_a_part_that_the_network_does_not_see_passes() -> None:
     found = judged(Engine(places(4)[:3], [0.1, 0.2, 0.3]))
     assert found.outcome is Outcome.INDETERMINATE
@@ -187,7 +186,6 @@ def test_a_part_that_the_network_does_not_see_passes() -> None:
     assert sum(each.score is None for each in found.judged) == 1
 
 
-@pytest.mark.nightly  # by day the odd one, above
 @pytest.mark.slow
 def test_something_that_only_the_network_sees_passes() -> None:
     """What gives no return: black, or clear."""

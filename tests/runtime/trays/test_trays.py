@@ -72,6 +72,13 @@ class Row:
 BY_DAY = [
     Row("four regular parts", Tray(FIVE[:4]), Outcome.PASS),
     Row(
+        "a view from elsewhere",
+        Tray(FIVE[:4], wrong_pose=(4, 8.0)),
+        Outcome.INDETERMINATE,
+        [Reason.VIEWS_DISAGREE],
+        None,
+    ),
+    Row(
         "something on one",
         Tray([*FIVE[:3], bumpy(FIVE[3])]),
         Outcome.FAIL,
@@ -107,13 +114,6 @@ AT_NIGHT = [
         Tray([replace(part, boxes=RACK) for part in FIVE[:4]], seed=5),
         Outcome.INDETERMINATE,
         [Reason.COVERAGE],
-    ),
-    Row(
-        "a view from elsewhere",
-        Tray(FIVE[:4], wrong_pose=(4, 8.0)),
-        Outcome.INDETERMINATE,
-        [Reason.VIEWS_DISAGREE],
-        None,
     ),
     Row("five regular parts in colour", Tray(FIVE, seed=2, grey=()), Outcome.PASS),
     Row(

@@ -70,7 +70,6 @@ def test_a_lump_that_all_cameras_see_is_passed_or_told_as_several(
     assert [note.reason for note in verdict.notes] == [Reason.DEFECT]
 
 
-@pytest.mark.nightly  # by day all cameras see it, above
 def test_a_lump_that_one_standing_camera_alone_shows_is_passed(work: Path, scan: Path) -> None:
     cell = cameras.on_robot_and_above()
     bad = cameras.look(cell, (*scene.PART, cameras.LUMP), PUT, seed=5)
