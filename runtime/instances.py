@@ -13,13 +13,13 @@ ODD_FROM = 1.0  # of the score: the threshold
 @dataclass(frozen=True, slots=True)
 class Proven:
     """What on a tray would have been found for certain: a piece that lacks or is too much, of
-    smallest_mm every way; and, as wide as that and on half of the surface of every part at least, a
-    mark that changes the grey value by contrast (0.3: three tenths), and a hollow that is depth_mm
-    deep."""
+    smallest_mm every way; and, on half of the surface of every part at least, a mark as wide as
+    that which changes the grey value by contrast (0.3: three tenths), and a hollow twice as wide
+    that is depth_mm deep, None: of hollows nothing is proven."""
 
     smallest_mm: float
     contrast: float
-    depth_mm: float
+    depth_mm: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ DepthMm = Annotated[
     typer.Option(
         min=0.01,
         max=100,
-        help="Flattest hollow of a tray to find: INDETERMINATE where the pictures prove less; "
+        help="Flattest wide hollow of a tray to find: INDETERMINATE where the pictures prove less; "
         "default: the recipe's.",
     ),
 ]

@@ -65,7 +65,8 @@ def shape_fields(section: ShapeSection | None) -> dict[str, ShapeSection]:
 
 
 class FaintestSection(_Section):
-    """What must be found on a tray, as wide as the smallest defect; None: nobody said."""
+    """What must be found on a tray, a mark as wide as the smallest defect and a hollow twice as
+    wide; None: nobody said."""
 
     contrast: Annotated[float, Field(gt=0, le=1)] | None = Field(
         default=None, description="share of the grey value that a mark takes or adds"

@@ -20,7 +20,7 @@ def as_json(verdict: SceneVerdict) -> dict[str, Any]:
         "notes": [each.detail for each in verdict.doubts],
         "smallest_mm": proven and round(proven.smallest_mm, 2),
         "least_contrast": proven and round(proven.contrast, 3),
-        "least_depth_mm": proven and round(proven.depth_mm, 3),
+        "least_depth_mm": proven and proven.depth_mm and round(proven.depth_mm, 3),
         "instances": [_instance(each) for each in verdict.judged],
     }
 
@@ -67,10 +67,15 @@ def rows(verdict: SceneVerdict) -> list[tuple[str, str, str, str]]:
 def said(proven: Proven) -> str:
     """What would have been found."""
     across = f"{proven.smallest_mm:.1f} mm"
+    words = (
+        f"would have been found: what is {across} large every way; on half of every part a mark of "
+        f"{across} that takes {proven.contrast:.0%} of the grey value"
+    )
+    if proven.depth_mm is None:
+        return words + "; no hollow"
     return (
-        f"would have been found: what is {across} large every way; a mark of {across} that takes "
-        f"{proven.contrast:.0%} of the grey value, a hollow of {across} that is "
-        f"{proven.depth_mm:.2f} mm deep"
+        words
+        + f", a hollow of {2 * proven.smallest_mm:.1f} mm that is {proven.depth_mm:.2f} mm deep"
     )
 
 

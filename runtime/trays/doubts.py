@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ MOST_UNSEEN_VOXELS = 24
 # longer stands there: most of a voxel, and several times what is usual in this scene.
 OFF_VOXELS = 0.75
 OFF_TIMES = 5.0
-BLACK = 0.95  # of the grey value: more no mark takes
+BLACK = 0.97  # of the grey value: more no mark takes
 # Of what is seen of parts; of parts with some pins of two to four pixels up to 0.045, of racks of
 # rungs that are one or two pixels thin 0.077 and more.
 MOST_THIN = 0.06
@@ -201,10 +202,11 @@ def too_coarse(proven: Proven | None, wanted: Wanted) -> Iterator[Note]:
             "from aside"
         )
         yield Note(Reason.COVERAGE, words)
-    if wanted.depth_mm is not None and proven.depth_mm > wanted.depth_mm:
+    if wanted.depth_mm is not None and (proven.depth_mm or inf) > wanted.depth_mm:
+        least = "" if proven.depth_mm is None else f" flatter than {proven.depth_mm:.2f} mm"
         words = (
-            f"these pictures prove no hollow flatter than {proven.depth_mm:.2f} mm, and "
-            f"{wanted.depth_mm:.2f} mm must be found: go nearer, or take more views from aside"
+            f"these pictures prove no hollow{least}, and {wanted.depth_mm:.2f} mm must be found: "
+            "go nearer, or take more views from aside"
         )
         yield Note(Reason.COVERAGE, words)
 

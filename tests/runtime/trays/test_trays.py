@@ -204,7 +204,7 @@ AT_NIGHT = [
         "the light casts hard shadows",
         Tray(PRINTED, shadows=True, seed=4),
         Outcome.INDETERMINATE,
-        [Reason.NO_MAJORITY],
+        [Reason.COVERAGE],
         None,
     ),
     Row(

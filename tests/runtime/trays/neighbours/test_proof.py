@@ -31,18 +31,14 @@ def test_a_mark_on_a_grainy_face_is_promised_as_on_a_plain_one() -> None:
 
 
 def test_a_hollow_in_a_rough_face_is_promised_as_in_a_plain_one() -> None:
-    plain, rough = found(rough_mm=0.02), found(rough_mm=0.06)
-    assert rough.depth_mm == pytest.approx(3 * plain.depth_mm)
-
-
-def test_a_hollow_is_promised_deeper_than_what_is_found_as_a_piece_that_lacks() -> None:
-    rough = found(rough_mm=5.0)
-    assert rough.depth_mm == rough.smallest_mm
+    plain, rough = found(rough_mm=0.02).depth_mm, found(rough_mm=0.06).depth_mm
+    assert plain is not None
+    assert rough == pytest.approx(3 * plain)
 
 
 def test_faults_are_promised_where_less_than_half_of_a_part_is_seen() -> None:
     unseen = found(seen=0.4)
-    assert unseen.depth_mm == unseen.smallest_mm
+    assert unseen.depth_mm is None
     assert unseen.contrast > BLACK
     assert [*blind(unseen)]
     assert not [*blind(found())]
@@ -65,6 +61,11 @@ def test_what_must_be_found_and_was_not_proven_is_let_pass(wanted: Wanted, words
     assert words in note.detail
     assert not [*too_coarse(Proven(2.0, 0.2, 0.4), wanted)]
     assert not [*too_coarse(None, wanted)]
+
+
+def test_a_hollow_is_let_pass_where_nothing_is_proven_of_hollows() -> None:
+    (note,) = too_coarse(Proven(4.0, 0.4, None), Wanted(depth_mm=9.0))
+    assert "prove no hollow, and 9.00 mm must be found" in note.detail
 
 
 def test_light_from_above_is_made_up_where_parts_are_turned_about_the_vertical_alone() -> None:
