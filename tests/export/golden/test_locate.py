@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.kits.repository import BRACKET
+from tests.kits.small_scan import small_bracket
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.golden.locate import Locator
 from voxgate.runtime.cli import app
@@ -28,7 +29,7 @@ def golden() -> Golden:
     return replace(whole, views=whole.views[:4])
 
 
-@pytest.mark.nightly  # by day of nothing, which no place fits
+@pytest.mark.nightly  # by day which view it is, below: where is known in large pictures only
 def test_a_picture_of_another_part_is_placed_elsewhere_than_by_its_robot(golden: Golden) -> None:
     """The good part stands a little elsewhere: the same little for every one of its pictures."""
     other = load_golden(BRACKET / "good", whole=True)
@@ -45,7 +46,11 @@ def test_a_picture_of_another_part_is_placed_elsewhere_than_by_its_robot(golden:
         assert angle_deg(moved[0], each) < MOST_DEG
 
 
-def test_a_picture_of_nothing_is_placed_somewhere(golden: Golden) -> None:
+def test_a_picture_of_nothing_is_placed_somewhere() -> None:
+    whole = load_golden(small_bracket() / "golden", whole=True)
+    golden = replace(whole, views=whole.views[:4])
+    seen = golden.views[2]
+    assert Locator(golden).locate(seen.image).frame_id == seen.frame_id
     noise = np.random.default_rng(3).integers(0, 256, golden.rays.x.shape, dtype=np.uint8)
     for picture in (noise, np.full_like(noise, 90)):
         with pytest.raises(ScanError, match="no pose explains"):

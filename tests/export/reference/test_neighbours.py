@@ -21,7 +21,7 @@ from voxgate.runtime.nouns import Outcome, Reason
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.recipe import Recipe
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]  # by day without a recipe: runtime/trays
 
 FOUR = regular(4)
 ODD = [*FOUR[:3], with_box(FOUR[3], Box((5, -8, 12), (4, 4, 3)))]
@@ -39,7 +39,6 @@ def recipe(tray: Path) -> Path:
     return out
 
 
-@pytest.mark.nightly  # by day without a recipe: tests/runtime/trays
 def test_an_odd_part_is_told_by_the_recipe_and_has_no_place_in_the_base(
     recipe: Path, tmp_path: Path
 ) -> None:
@@ -56,7 +55,6 @@ def test_an_odd_part_is_told_by_the_recipe_and_has_no_place_in_the_base(
     assert [each.id for each in found.message.instances] == [1, 2, 3, 4]
 
 
-@pytest.mark.nightly
 def test_a_tray_is_combined_with_a_model_of_single_parts(recipe: Path, tmp_path: Path) -> None:
     write_recipe(tmp_path / "part", tiny.parts())
     with pytest.raises(RecipeError, match="scene detector"):
@@ -64,7 +62,6 @@ def test_a_tray_is_combined_with_a_model_of_single_parts(recipe: Path, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.nightly
 def test_a_tray_that_cannot_be_judged_proves_a_recipe(tmp_path: Path) -> None:
     folder = write(Tray(FOUR[:2]), tmp_path / "two")
     with pytest.raises(RecipeError, match="2 of 2 instances"):
@@ -82,7 +79,6 @@ def test_a_recipe_promises_what_the_pictures_of_its_tray_do_not_prove(
     assert not (tmp_path / "recipe").exists()
 
 
-@pytest.mark.nightly
 def test_a_tray_passes_whose_views_prove_less_than_the_recipe_asks_for(
     tray: Path, tmp_path: Path
 ) -> None:
@@ -95,7 +91,6 @@ def test_a_tray_passes_whose_views_prove_less_than_the_recipe_asks_for(
     assert 0 < (found.message.least_contrast or 0) < 1
 
 
-@pytest.mark.nightly
 def test_a_recipe_that_tells_its_own_tray_otherwise_serves(
     tray: Path, recipe: Path, tmp_path: Path
 ) -> None:
@@ -104,7 +99,6 @@ def test_a_recipe_that_tells_its_own_tray_otherwise_serves(
         inspect_folder(tray, spoilt)
 
 
-@pytest.mark.nightly
 def test_views_are_missing_that_the_recipe_plans(recipe: Path, tmp_path: Path) -> None:
     found = inspect_folder(write(Tray(FOUR, views=8), tmp_path / "few"), recipe)
     assert found.verdict.outcome is Outcome.INDETERMINATE
@@ -133,7 +127,6 @@ def _with_scores(recipe: Path, out: Path) -> Path:
     return out
 
 
-@pytest.mark.nightly
 def test_a_recipe_taught_in_colour_takes_grey_pictures_or_misses_another_hue(
     tmp_path: Path,
 ) -> None:
@@ -149,7 +142,6 @@ def test_a_recipe_taught_in_colour_takes_grey_pictures_or_misses_another_hue(
         Recipe.load(tmp_path / "recipe").check_pictures({"cam0": False})
 
 
-@pytest.mark.nightly
 def test_parts_of_any_colour_are_odd_to_a_recipe_in_grey(tmp_path: Path) -> None:
     tray = write(Tray(FOUR, grey=()), tmp_path / "tray")
     export_neighbours(tray, tmp_path / "recipe", grey=True)

@@ -161,6 +161,7 @@ def test_a_sensor_that_moved_half_a_millimetre_is_not_named(
     assert any("3D sensor sits" in each for each in said)
 
 
+@pytest.mark.nightly  # by day: quality/test_tail.py
 def test_one_good_part_of_a_rig_is_no_tail_to_fit(
     recipe: Path, good: tuple[View, ...], tmp_path: Path
 ) -> None:

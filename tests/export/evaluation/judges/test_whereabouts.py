@@ -10,6 +10,7 @@ import pytest
 
 from tests.kits import tiny
 from tests.kits.repository import BRACKET
+from tests.kits.small_scan import small_bracket
 from voxgate.export.evaluation.cases import Picture
 from voxgate.export.evaluation.judges.picture_inputs import model_inputs
 from voxgate.export.evaluation.judges.whereabouts import Whereabouts
@@ -24,13 +25,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def golden() -> Golden:
-    whole = load_golden(BRACKET / "golden", whole=True)
+    whole = load_golden(small_bracket() / "golden", whole=True)
     return replace(whole, views=whole.views[:3])
 
 
-@pytest.mark.nightly  # by day of nothing, below
 def test_a_picture_is_compared_with_the_golden_part_from_elsewhere(golden: Golden) -> None:
-    other = load_golden(BRACKET / "good", whole=True).views[2]
+    other = load_golden(small_bracket() / "good", whole=True).views[2]
     picture = Picture(other.image)
     standing = Whereabouts(golden).standing(picture)
     assert standing.view == 2
