@@ -24,8 +24,7 @@ from voxgate.runtime.transforms import Transform, apply
 from voxgate.runtime.trays import doubts
 from voxgate.runtime.trays.fused import Fused
 from voxgate.runtime.trays.ground import Above, Ground, first_ground, ground
-from voxgate.runtime.trays.neighbours.look import SPECK_VOXELS, Look, look_differences
-from voxgate.runtime.trays.neighbours.majority import PATCH_VOXELS
+from voxgate.runtime.trays.neighbours.look import Look, look_differences
 from voxgate.runtime.trays.neighbours.passage import Passage, passages
 from voxgate.runtime.trays.neighbours.proof import proven
 from voxgate.runtime.trays.neighbours.shape import Difference, differences
@@ -219,10 +218,8 @@ class TrayJudge:
     def _by_look(
         self, surfaces: list[Surface], worlds: list[Transform], grid: Grid
     ) -> tuple[Look, ...]:
-        least = (
-            SPECK_VOXELS if self._measured else PATCH_VOXELS
-        )  # a hull's edges are no measurements
-        return look_differences(surfaces, worlds, self._views, self._rays, grid, least)
+        measured = self._measured
+        return look_differences(surfaces, worlds, self._views, self._rays, grid, measured)
 
 
 def judge(scene: Scene, crew: Crew) -> SceneVerdict:

@@ -21,6 +21,7 @@ from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.trays.kernels.look import add_look
 from voxgate.runtime.trays.neighbours.majority import (
     LEAST_OTHERS,
+    PATCH_VOXELS,
     gaussian,
     majority,
     median,
@@ -50,6 +51,7 @@ SCATTER_SHARE = 0.98  # of what is said of a part stays below what regular ones 
 # Four voxels that hang together: hard shadows of regular parts reach 3.1 times it, else 2.8 times.
 LIMIT_SCATTERS = 3.2
 LEAST_SCATTER = 0.025
+HULL_SCATTERS, LEAST_HULL_SCATTER = 16.0, 0.012  # of what half stays below
 SPECK_VOXELS = 4
 LEVELS_APART = WAVE_BELIEVED + 0.17  # more is no shade on a whole part
 NO_COLOUR = np.zeros((0, 0, 3), np.uint8)
@@ -97,11 +99,11 @@ def look_differences(
     views: Sequence[Prepared],
     rays: Rays,
     grid: Grid,
-    least: int = SPECK_VOXELS,
+    measured: bool = True,
 ) -> tuple[Look, ...]:
-    """Every instance, at least three, against the others. worlds: world_from_grid of each. least:
-    voxels that must differ together."""
-    common, where, normals = _common_surface(surfaces, grid)
+    """Every instance, at least three, against the others. worlds: world_from_grid of each.
+    measured: else it is a hull: only what is looked at squarely lies where it says."""
+    common, where, normals = _common_surface(surfaces, grid, aslant=measured)
     points = grid.centres_mm(where) - common[tuple(where.T)][:, None] * normals
     turned = [normals @ world[:3, :3].T for world in worlds]
     off = _off(surfaces, Common.of(common, grid), points)
@@ -117,9 +119,9 @@ def look_differences(
     fields[:, :, where[:, 0], where[:, 1], where[:, 2]] = lit
     square = np.where(_square(surfaces), 1.0, ASLANT_BELIEVED).astype(np.float32)
     belief = _belief(fields[GREY]) * smoothness(common, grid) * square
-    grey = _compared_by(fields[GREY], where, belief, least, unknown=0.0)
+    grey = _compared_by(fields[GREY], where, belief, measured, unknown=0.0)
     hues = [  # black has no hue, and a part may be black
-        _compared_by(own, where, belief * _belief(own), least, unknown=1.0)
+        _compared_by(own, where, belief * _belief(own), measured, unknown=1.0)
         for own in fields[GREY + 1 :]
     ]
     levels = zip(*map(_levels, lit), strict=True)
@@ -130,13 +132,13 @@ def look_differences(
 
 
 def _compared_by(
-    fields: Field, where: npt.NDArray[np.intp], belief: Field, least: int, unknown: float
+    fields: Field, where: npt.NDArray[np.intp], belief: Field, measured: bool, unknown: float
 ) -> list[LookDifference]:
     """Each of (k, ...) against the others, where it is believed. where: (n, 3) voxels that the
     surface passes; unknown: how much counts as compared where nothing is known."""
+    least = SPECK_VOXELS if measured else PATCH_VOXELS
     deviations = [belief * _deviation(fields, index) for index in range(len(fields))]
-    usual = float(np.median([scatter(each, SCATTER_SHARE) for each in deviations]))
-    limit = LIMIT_SCATTERS * float(np.hypot(usual, LEAST_SCATTER))
+    limit = _limit(deviations, measured)
     told: Mask = np.isfinite(fields[:, where[:, 0], where[:, 1], where[:, 2]])
     return [
         LookDifference(
@@ -151,6 +153,17 @@ def _compared_by(
     ]
 
 
+def _limit(deviations: Sequence[Field], measured: bool) -> float:
+    """By what the parts scatter; the tail of a hull's looks are its edges, which lie nowhere."""
+    share, scatters, floor = (
+        (SCATTER_SHARE, LIMIT_SCATTERS, LEAST_SCATTER)
+        if measured
+        else (0.5, HULL_SCATTERS, LEAST_HULL_SCATTER)
+    )
+    usual = float(np.median([scatter(each, share) for each in deviations]))
+    return scatters * float(np.hypot(usual, floor))
+
+
 def _off(surfaces: Sequence[Surface], agreed: Common, points: Values) -> list[Values | float]:
     """By how much each stands beside what all agree on, at points (n, 3)."""
     motions = [agreed.motion(each) for each in surfaces]
@@ -158,12 +171,14 @@ def _off(surfaces: Sequence[Surface], agreed: Common, points: Values) -> list[Va
 
 
 def _common_surface(
-    surfaces: Sequence[Surface], grid: Grid
+    surfaces: Sequence[Surface], grid: Grid, aslant: bool
 ) -> tuple[Field, npt.NDArray[np.intp], Values]:
-    """The median of all, voxels (n, 3) that its surface passes, and normals (n, 3) there."""
+    """The median of all, voxels (n, 3) that its surface passes, and normals (n, 3) there. aslant:
+    also where few look at it squarely."""
     common = median(np.stack([each.distance_mm for each in surfaces]))
     slope = np.stack([_slope(common, axis) for axis in range(3)], axis=-1)
     on: Mask = np.isfinite(slope).all(axis=-1) & (np.abs(common) < 0.5 * grid.voxel_mm)
+    on &= aslant | _square(surfaces)
     length = np.linalg.norm(slope[on], axis=1, keepdims=True)
     return common, np.argwhere(on), np.asarray(slope[on] / np.maximum(length, 1e-6), np.float64)
 
