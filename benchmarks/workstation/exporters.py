@@ -4,7 +4,7 @@
 
 The weights are seeded, not trained: what is measured is that the recipe says what the source model
 says, and what that costs; how well a method detects depends on the weights of whoever trained it.
-The short form holds each graph against its model on one golden view, and exports nothing.
+The short form holds each graph against its model on one view, and exports nothing.
 """
 
 from __future__ import annotations
