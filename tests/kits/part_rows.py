@@ -29,12 +29,14 @@ FAIL, INDETERMINATE = Outcome.FAIL, Outcome.INDETERMINATE
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """What a row may use. places: (n, 3) mm, part frame: well seen, and even around; normals."""
+    """What a row may use. places: (n, 3) mm, part frame: well seen, and even around; normals;
+    foot_mm: (3,) where what stands on such a face meets it."""
 
     rays: Rays
     grid: GridSpec
     places: Point
     normals: Point
+    foot_mm: Point
     golden: list[View]
 
     @property
@@ -94,6 +96,10 @@ def _beyond_the_side(stage: Stage) -> Point:
 
 def _on_the_surface(stage: Stage) -> Point:
     return stage.places[:1] + 2.0 * stage.normals[:1]
+
+
+def _at_a_foot(stage: Stage) -> Point:
+    return stage.foot_mm[None]
 
 
 def _coin(views: list[View], stage: Stage) -> list[View]:
@@ -268,6 +274,9 @@ ROWS = {
         _balls(_beyond_the_side, 2.0), (FAIL, INDETERMINATE), (Reason.OUT_OF_GRID,)
     ),
     "a ball on the part": Row(_balls(_on_the_surface, 4.0), (FAIL,), (Reason.DEFECT,)),
+    "a lump around the foot of what stands on it": Row(
+        _balls(_at_a_foot, 3.5), (FAIL,), (Reason.DEFECT,)
+    ),
     "a coin beside the part": Row(_coin, (FAIL, INDETERMINATE), (Reason.DEFECT, Reason.COVERAGE)),
     "a part that stands on something": Row(_lifted, (INDETERMINATE,), (Reason.MISALIGNED,)),
     "a dark mark": Row(_mark(DARK, 4.0), (FAIL,), (Reason.DEFECT,)),

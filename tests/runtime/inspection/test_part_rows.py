@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tests.kits.part_rows import ROWS, Stage
@@ -17,8 +18,10 @@ from voxgate.runtime.nouns import Outcome, View
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
+from voxgate.runtime.volume.surface import Surface
 
 PLACES = 2
+FOOT_MM = 4.0
 
 pytestmark = pytest.mark.slow
 
@@ -44,10 +47,19 @@ def stage(inspector: Inspector) -> Stage:
         if all(around[number, other] > 30.0 for other in chosen):
             chosen.append(int(number))
     first = chosen[:PLACES]
-    golden = _views("golden")
     return Stage(
-        inspector.equipment.rays, inspector.recipe.grid, points[first], normals[first], golden
+        *(inspector.equipment.rays, inspector.recipe.grid, points[first], normals[first]),
+        *(_foot(surface), _views("golden")),
     )
+
+
+def _foot(surface: Surface) -> npt.NDArray[np.float64]:
+    """(3,) of the pieces that look up the one beside most that look to a side and lie higher."""
+    up, side = surface.normals[:, 2] > 0.95, np.abs(surface.normals[:, 2]) < 0.3
+    faces, walls = surface.points_mm[up], surface.points_mm[side]
+    away = walls[None] - faces[:, None]
+    beside = (np.linalg.norm(away, axis=-1) < FOOT_MM) & (away[..., 2] > 0.0)
+    return np.asarray(faces[beside.sum(axis=1).argmax()])
 
 
 def _views(name: str) -> list[View]:
