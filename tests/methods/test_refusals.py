@@ -101,6 +101,7 @@ def test_a_model_over_its_time_is_not_written(small_scans: Path, tmp_path: Path)
     assert "--most-ms" in words
 
 
+@pytest.mark.nightly  # by day its sums: graph/test_memory.py
 def test_a_model_that_no_box_can_run_says_which_input_would_fit(
     small_scans: Path, tmp_path: Path
 ) -> None:
