@@ -52,6 +52,7 @@ def test_a_recipes_verdicts_are_the_source_models(
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)  # models of full size, on a machine that does other things too
 @pytest.mark.parametrize("module", MODULES)
 def test_other_forms_and_larger_models_agree_too(
     module: str, small_scans: Path, tmp_path: Path
