@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.cell_kit import CLOCK_REASONS, until
+from tests.kits.cell_kit import until
+from tests.kits.verdict_in_time import verdict_in_time
 from tests.methods.agreement import exported
 from voxgate.benchmarks.workstation.case import at
 from voxgate.benchmarks.workstation.seeded.sets.modmap import save_modmap
@@ -14,15 +15,9 @@ from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbo
 from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.offline.replay import replay_file
 from voxgate.runtime.records.evidence_folder import kept_in
-from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.box import Box
-from voxgate.sim.cell_wires import wires_from_config
-from voxgate.sim.demo.demo import play_in_time, wait_until_ready
-from voxgate.sim.virtual_cell import VirtualCell
 
 pytestmark = pytest.mark.nightly
-
-TRIES = 20  # a machine that stalls costs a part its clocks
 
 
 @pytest.mark.timeout(900)
@@ -42,7 +37,7 @@ def test_a_part_judged_view_beside_view_is_lost_on_the_line(
     with Box.start(
         tmp_path / "box", calibration, tmp_path / "recipes", "bracket/1", settings
     ) as box:
-        said = _decided(box, small_scans / "bad")
+        said = verdict_in_time(box, small_scans / "bad", 1.0)
         until(lambda: said.job_id in {each.job_id for each in kept_in(evidence)}, "the recording")
     offline = inspect_folder(small_scans / "bad", recipe).verdict
     assert said.outcome is offline.outcome
@@ -52,15 +47,3 @@ def test_a_part_judged_view_beside_view_is_lost_on_the_line(
     (kept,) = [each for each in kept_in(evidence) if each.job_id == said.job_id]
     again = replay_file(evidence / kept.name, recipe)
     assert again.same, again.sentence
-
-
-def _decided(box: Box, scan: Path) -> VerdictMessage:
-    """Of a job whose clocks no stall of this machine has spoilt."""
-    late = {each.value for each in CLOCK_REASONS}
-    with VirtualCell(wires_from_config(box.config)) as cell:
-        wait_until_ready(box, cell)
-        for _ in range(TRIES):
-            played = play_in_time(cell, scan, speed=1.0)
-            if played.verdict is not None and not late & set(played.reasons):
-                return played.verdict
-    raise AssertionError("the part was never judged in time")

@@ -7,24 +7,20 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.kits.cell_kit import CLOCK_REASONS, until
+from tests.kits.cell_kit import until
 from tests.kits.page_kit import page_process
 from tests.kits.tray_of_parts import Tray, regular, write
+from tests.kits.verdict_in_time import verdict_in_time
 from voxgate.runtime.cli import app
 from voxgate.runtime.offline.replay import replay_file
 from voxgate.runtime.records.evidence_folder import kept_in
 from voxgate.runtime.report.job_report import report
 from voxgate.runtime.scans.posed_scan import scene_as_scan
-from voxgate.runtime.wire.verdict import VerdictMessage
 from voxgate.sim.box import Box
-from voxgate.sim.cell_wires import wires_from_config
-from voxgate.sim.demo.demo import play_in_time, wait_until_ready
-from voxgate.sim.virtual_cell import VirtualCell
 
 pytestmark = pytest.mark.nightly
 
 PARTS = regular(3)
-TRIES = 20  # a machine that stalls costs a tray its clocks
 
 
 def test_a_tray_by_the_network_passes_or_is_lost_between_camera_and_page(tmp_path: Path) -> None:
@@ -39,7 +35,7 @@ def test_a_tray_by_the_network_passes_or_is_lost_between_camera_and_page(tmp_pat
     with Box.start(
         tmp_path / "box", scan / "calibration.json", tmp_path / "recipes", "toys/1", settings
     ) as box:
-        said = _decided(box, scan)
+        said = verdict_in_time(box, scan, 2.0)
         until(lambda: said.job_id in {each.job_id for each in kept_in(evidence)}, "the recording")
         with page_process(box.folder / "cell.yaml") as page:
             shown = page.ask(f"/api/jobs/{said.job_id}").text
@@ -55,15 +51,3 @@ def test_a_tray_by_the_network_passes_or_is_lost_between_camera_and_page(tmp_pat
     assert "INDETERMINATE" in shown
     assert "drawn by chance" in shown
     assert shown.count("box_base_mm") >= len(PARTS)
-
-
-def _decided(box: Box, scan: Path) -> VerdictMessage:
-    """Of a job whose clocks no stall of this machine has spoilt."""
-    late = {each.value for each in CLOCK_REASONS}
-    with VirtualCell(wires_from_config(box.config)) as cell:
-        wait_until_ready(box, cell)
-        for _ in range(TRIES):
-            played = play_in_time(cell, scan, speed=2.0)
-            if played.verdict is not None and not late & set(played.reasons):
-                return played.verdict
-    raise AssertionError("the tray was never told")
