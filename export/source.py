@@ -13,7 +13,7 @@ import onnx
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.pixels.colour import COLOURS
 from voxgate.runtime.recipe.manifest import ERRORS, PICTURE_INPUTS, TensorSpec, VoxelSection
-from voxgate.runtime.recipe.shape_sections import ShapeSection
+from voxgate.runtime.recipe.sections.shapes import ShapeSection
 
 if TYPE_CHECKING:
     import torch

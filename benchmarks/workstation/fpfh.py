@@ -11,7 +11,7 @@ from rich.table import Table
 from voxgate.benchmarks.speed.fusion import load
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.descriptors.fpfh import fpfh, warm_up
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 RUNS = 5
 STEPS_PX = (8, 4, 2, 1)

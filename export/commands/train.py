@@ -115,7 +115,7 @@ def train_cfm(
         from voxgate.export.features.point_mae.options import PointsOptions
         from voxgate.export.training.mapping import MappingTraining
         from voxgate.export.training.train import Training
-        from voxgate.runtime.recipe.shape_sections import FpfhSection
+        from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
         section = FpfhSection(step_px=fpfh_step_px)
         points = PointsOptions(points_weights, point_groups, point_group_size)

@@ -31,7 +31,7 @@ from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import spec
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.recipe.manifest import TensorSpec
-from voxgate.runtime.recipe.shape_sections import FpfhSection, ShapeSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection, ShapeSection
 
 Shape = Literal["fpfh", "depth", "point-mae"]
 KIND_OF: dict[Shape, Kind] = {"fpfh": "fpfh", "depth": "depth", "point-mae": "points"}

@@ -14,7 +14,7 @@ from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.pixels.colour import in_front
 from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, TensorSpec
-from voxgate.runtime.recipe.shape_sections import ShapeSection, name_of
+from voxgate.runtime.recipe.sections.shapes import ShapeSection, name_of
 
 THREADS = 2
 DEPTH_MARGIN = 0.02  # of the golden range on either side: another part stands a little elsewhere

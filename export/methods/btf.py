@@ -27,7 +27,7 @@ from voxgate.export.source import RawScore, Source
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.manifest import TensorSpec
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 METHOD = "btf"
 

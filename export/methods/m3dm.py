@@ -43,7 +43,7 @@ from voxgate.export.source import RawScore, Source
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 METHOD = "m3dm"
 MAP_WEIGHTS = (1.0, 0.1)  # of the picture's and the shape's distances (S.6)

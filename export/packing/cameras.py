@@ -15,10 +15,10 @@ from voxgate.export.packing.rewrite import check_one_camera
 from voxgate.runtime.common.labels import camera_names
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.recipe.cameras import CameraSection, files_of
 from voxgate.runtime.recipe.folder import MANIFEST_FILE, sha256
 from voxgate.runtime.recipe.manifest import Manifest
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.sections.cameras import CameraSection, files_of
 from voxgate.runtime.scans.cell_scan import names_of
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.part_files import CAMERAS

@@ -11,9 +11,9 @@ from voxgate.export.packing.cameras import together
 from voxgate.export.packing.package import check_free, write_files
 from voxgate.export.packing.rewrite import rewritten
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.recipe.cameras import own_content
 from voxgate.runtime.recipe.folder import MANIFEST_FILE, content_of, sha256
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.sections.cameras import own_content
 from voxgate.runtime.scans.part_files import CAMERAS
 
 Files = Mapping[str, bytes]

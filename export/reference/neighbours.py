@@ -33,7 +33,7 @@ from voxgate.runtime.nouns import Note, Outcome, View
 from voxgate.runtime.recipe.contents import MAX_VIEWS, TrayProbe
 from voxgate.runtime.recipe.manifest import GridSection, Manifest, TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.recipe.shape_sections import FaintestSection
+from voxgate.runtime.recipe.sections.trays import FaintestSection
 from voxgate.runtime.recipe.viewplan import ViewPlan
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import placed

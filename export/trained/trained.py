@@ -54,7 +54,7 @@ from voxgate.runtime.engines.onnxruntime_engine import open_cpu
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
-from voxgate.runtime.recipe.shape_sections import shape_fields
+from voxgate.runtime.recipe.sections.shapes import shape_fields
 
 # the same graph on another CPU differs by 1e-5, on a GPU by its precision
 PROBE_TOLERANCE: dict[Precision, float] = {

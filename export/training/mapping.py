@@ -33,7 +33,7 @@ from voxgate.export.training.loop import DEVICE, Losses, restore_states, states
 from voxgate.export.training.samples import held_back
 from voxgate.export.training.train import Course
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 EPOCHS, RATE = 50, 1e-3
 LEAST_NORMS = 1e-6  # torch.nn.CosineSimilarity's, as the published code sets it

@@ -11,7 +11,7 @@ from voxgate.runtime.descriptors.fpfh_kernels import CHANNELS
 from voxgate.runtime.descriptors.point_groups import point_groups
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap
-from voxgate.runtime.recipe.shape_sections import FpfhSection, ShapeSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection, ShapeSection
 
 
 def description(

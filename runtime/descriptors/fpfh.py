@@ -22,7 +22,7 @@ from voxgate.runtime.descriptors.fpfh_kernels import (
 )
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 Descriptors = npt.NDArray[np.float32]
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from voxgate.runtime.descriptors.point_group_kernels import NEAR, group_points
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap
-from voxgate.runtime.recipe.shape_sections import PointsSection
+from voxgate.runtime.recipe.sections.shapes import PointsSection
 
 MM_PER_M = 1000.0
 NOT_ZERO_M2 = 1e-8  # added to a squared distance before it is inverted, as published

@@ -14,7 +14,7 @@ from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import Picture, View
 from voxgate.runtime.pixels.colour import in_front
 from voxgate.runtime.recipe.manifest import DetectorSection, Manifest, TensorSpec, described_by
-from voxgate.runtime.recipe.shape_sections import ShapeSection, name_of
+from voxgate.runtime.recipe.sections.shapes import ShapeSection, name_of
 from voxgate.runtime.transforms import Transform
 
 DEPTH = "depth_mm"

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voxgate.runtime.gpu.device import DeviceInfo
 from voxgate.runtime.plans.flavour import TENSORRT, Edition, Name
-from voxgate.runtime.recipe.cameras import Digest
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
+from voxgate.runtime.recipe.sections.cameras import Digest
 
 
 @dataclass(frozen=True, slots=True)

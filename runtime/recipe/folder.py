@@ -15,7 +15,6 @@ from voxgate.runtime.common.strict_json import parse_object
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.errors import RecipeError
-from voxgate.runtime.recipe.cameras import CameraSection, files_of
 from voxgate.runtime.recipe.manifest import (
     FILES,
     REFERENCE_FILE,
@@ -25,6 +24,7 @@ from voxgate.runtime.recipe.manifest import (
     ZONES_FILE,
     Manifest,
 )
+from voxgate.runtime.recipe.sections.cameras import CameraSection, files_of
 
 MANIFEST_FILE = "manifest.json"
 TRAY_FILES = ("viewplan.json", "threshold.json", "probe.npz")

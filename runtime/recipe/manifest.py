@@ -7,24 +7,14 @@ from datetime import datetime
 from math import pi, prod
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from voxgate.runtime.common.labels import MAX_CAMERAS, Name, Version
 from voxgate.runtime.pixels.colour import COLOURS
-from voxgate.runtime.recipe.cameras import CameraSection, Digest, check_sections
-from voxgate.runtime.recipe.shape_sections import (
-    FaintestSection,
-    FpfhSection,
-    PointsSection,
-    ShapeSection,
-)
+from voxgate.runtime.recipe.sections.cameras import CameraSection, Digest, check_sections
+from voxgate.runtime.recipe.sections.section import Section
+from voxgate.runtime.recipe.sections.shapes import FpfhSection, PointsSection, ShapeSection
+from voxgate.runtime.recipe.sections.trays import FaintestSection
 
 SCHEMA_VERSIONS = (1, 2, 3)
 """2 is for recipes of several models, 3 for those of several cameras: who reads 1 alone must not
@@ -63,11 +53,7 @@ def detector_files(name: str) -> tuple[str, str]:
     return f"model.{name}.onnx", f"probe.{name}.npz"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class TensorSpec(_Section):
+class TensorSpec(Section):
     """One input or output of the graph."""
 
     name: str
@@ -83,7 +69,7 @@ class TensorSpec(_Section):
         return prod(self.shape) * {"uint8": 1, "float32": 4}[self.dtype]
 
 
-class GridSection(_Section):
+class GridSection(Section):
     """The volume, in the part frame: voxel (i, j, k) covers origin + voxel_mm * [i, i+1) x ..."""
 
     origin_mm: tuple[Millimetres, Millimetres, Millimetres]
@@ -92,7 +78,7 @@ class GridSection(_Section):
     table_z_mm: Millimetres = Field(description="what lies below is the table, not the part")
 
 
-class VoxelSection(_Section):
+class VoxelSection(Section):
     """The cube of voxels that a volume detector sees, in the frame of the golden part."""
 
     origin_mm: tuple[Millimetres, Millimetres, Millimetres]
@@ -100,7 +86,7 @@ class VoxelSection(_Section):
     cells: Annotated[int, Field(ge=8, le=128)] = 64
 
 
-class WorkingSection(_Section):
+class WorkingSection(Section):
     """The pictures that are inspected: the camera's, a block of its pixels made one.
 
     One resolution for all that the recipe does: its models see these pictures too.
@@ -116,7 +102,7 @@ class WorkingSection(_Section):
     )
 
 
-class DetectorSection(_Section):
+class DetectorSection(Section):
     """A further view detector of the recipe; its threshold is 1.0 too."""
 
     name: DetectorName = Field(description="names its channel, its files, and it in a verdict")
@@ -152,7 +138,7 @@ class DetectorSection(_Section):
         return _without(write(self), ["points"] if self.points is None else [])
 
 
-class PlanSection(_Section):
+class PlanSection(Section):
     """A TensorRT plan that travels with the recipe: of one model, for one kind of card."""
 
     detector: DetectorName | Literal[""] = Field(
@@ -179,7 +165,7 @@ class PlanSection(_Section):
         return f"{model}.sm_{self.sm}.rtx"
 
 
-class Manifest(_Section):
+class Manifest(Section):
     """Everything the box must know before it opens another file of the recipe."""
 
     schema_version: Literal[1, 2, 3]

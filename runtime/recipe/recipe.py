@@ -16,7 +16,6 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
-from voxgate.runtime.recipe.cameras import CameraSection, check_cell, own_content
 from voxgate.runtime.recipe.carried_plan import CarriedPlan, carried_plans
 from voxgate.runtime.recipe.contents import (
     Probe,
@@ -47,6 +46,7 @@ from voxgate.runtime.recipe.manifest import (
     Manifest,
 )
 from voxgate.runtime.recipe.scorer import Scorer, read_scorer
+from voxgate.runtime.recipe.sections.cameras import CameraSection, check_cell, own_content
 from voxgate.runtime.recipe.signature import ANYBODY, Signature, Trust, verified
 from voxgate.runtime.recipe.size import check_size
 from voxgate.runtime.recipe.viewplan import ViewPlan

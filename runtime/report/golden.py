@@ -12,7 +12,6 @@ import numpy.typing as npt
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.nouns import Picture
-from voxgate.runtime.recipe.cameras import files_of
 from voxgate.runtime.recipe.contents import expected_of, plan_of, reference_of
 from voxgate.runtime.recipe.folder import (
     MANIFEST_FILE,
@@ -22,6 +21,7 @@ from voxgate.runtime.recipe.folder import (
     sha256,
 )
 from voxgate.runtime.recipe.manifest import REFERENCE_FILE, Manifest
+from voxgate.runtime.recipe.sections.cameras import files_of
 from voxgate.runtime.volume.grid import GridSpec
 
 EXPECTED_FILE, PLAN_FILE = "expected.npz", "viewplan.json"

@@ -23,7 +23,7 @@ from voxgate.runtime.instances import Wanted
 from voxgate.runtime.nouns import Note, Reason, Verdict, View, ViewReport
 from voxgate.runtime.recipe.manifest import Manifest
 from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.recipe.shape_sections import FaintestSection
+from voxgate.runtime.recipe.sections.trays import FaintestSection
 from voxgate.runtime.scenes.camera_alone import views_of
 from voxgate.runtime.scenes.scene import Scene, SceneView
 from voxgate.runtime.trays import doubts as tray_doubts

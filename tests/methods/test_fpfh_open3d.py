@@ -14,7 +14,7 @@ from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.descriptors.fpfh import fpfh
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 o3d = pytest.importorskip(
     "open3d", reason="open3d needs the system's libusb-1.0", exc_type=ImportError

@@ -49,7 +49,7 @@ def btf(
     """BTF as SiM3D runs it: picture and shape features in one bank."""
     from voxgate.export.features.bank import BankOptions
     from voxgate.export.methods.btf import BtfOptions, load_btf
-    from voxgate.runtime.recipe.shape_sections import FpfhSection
+    from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
     options = BtfOptions(
         weights=weights,

@@ -65,7 +65,7 @@ def cfm(
     """CFM: DINO features and Point-MAE as published, FPFH, or DINO on depth as SiM3D runs it."""
     from voxgate.export.features.point_mae.options import PointsOptions
     from voxgate.export.methods.cfm.load import CfmOptions, load_cfm
-    from voxgate.runtime.recipe.shape_sections import FpfhSection
+    from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
     options = CfmOptions(
         weights=weights,

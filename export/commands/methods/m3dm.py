@@ -57,7 +57,7 @@ def m3dm(
     from voxgate.export.features.bank import BankOptions
     from voxgate.export.features.point_mae.options import PointsOptions
     from voxgate.export.methods.m3dm import M3dmOptions, load_m3dm
-    from voxgate.runtime.recipe.shape_sections import FpfhSection
+    from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
     options = M3dmOptions(
         weights=weights,

@@ -23,7 +23,7 @@ from voxgate.runtime.pixels.colour import by_channels
 from voxgate.runtime.recipe.contents import ReferenceView
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec, described_by
 from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.recipe.shape_sections import ShapeSection, name_of
+from voxgate.runtime.recipe.sections.shapes import ShapeSection, name_of
 
 THREADS = 2
 POSELESS = "a picture without a pose has none; --golden SCAN finds one on the recipe's golden scan"

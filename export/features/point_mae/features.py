@@ -22,7 +22,7 @@ from voxgate.export.features.point_mae.network import PointTokens
 from voxgate.export.features.point_mae.weights import LAYERS
 from voxgate.export.features.preprocessing import Size, resize_matrix
 from voxgate.runtime.engines.engine import Tensor
-from voxgate.runtime.recipe.shape_sections import PointsSection
+from voxgate.runtime.recipe.sections.shapes import PointsSection
 
 Matrix = npt.NDArray[np.float32]
 

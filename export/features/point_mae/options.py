@@ -12,7 +12,7 @@ from voxgate.export.features.point_mae.features import PointSense
 from voxgate.export.features.point_mae.weights import load_points, point_network
 from voxgate.export.features.preprocessing import Fit
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.shape_sections import PointsSection
+from voxgate.runtime.recipe.sections.shapes import PointsSection
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from voxgate.export.methods.from_anomalib import versions
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 FARTHEST = 2.0  # two vectors of length 1 are no farther apart
 

@@ -11,7 +11,7 @@ from voxgate.export.features.checkpoint import State, read_content
 from voxgate.export.features.model_file import is_model, read_model, write_model
 from voxgate.export.features.picture_and_shape import Shape
 from voxgate.export.features.preprocessing import Fit
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 FORMAT, METHOD = "voxgate-cfm-1", "cfm"
 _AS_THEY_ARE = (

@@ -13,7 +13,7 @@ from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.descriptors.fpfh import _Neighbours, _points, fpfh
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 from tests.kits import scene
 from voxgate.runtime.descriptors.point_groups import point_groups, sampled_cloud
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.recipe.shape_sections import PointsSection
+from voxgate.runtime.recipe.sections.shapes import PointsSection
 
 SECTION = PointsSection(groups=12, group_size=9, side_px=24)
 

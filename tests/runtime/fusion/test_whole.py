@@ -23,7 +23,7 @@ from voxgate.runtime.nouns import Outcome, Reason, Verdict, View
 from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec, VoxelSection
 from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.scans.scan import Scan

@@ -37,7 +37,7 @@ from voxgate.runtime.offline.inspect_scan import inspect_folder
 from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.scorer import write_scorer
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 from voxgate.runtime.scans.open_scan import open_scan
 from voxgate.runtime.scans.placed import views_of
 from voxgate.runtime.volume.volume import Volume

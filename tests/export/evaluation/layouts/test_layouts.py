@@ -39,7 +39,7 @@ from voxgate.runtime.errors import RecipeError, ScanError
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.recipe.manifest import TensorSpec
-from voxgate.runtime.recipe.shape_sections import FpfhSection
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 WRITERS = {
     "sim3d": write_sim3d,

@@ -1,18 +1,15 @@
-"""Sections of a manifest that few recipes have: how the box describes a depth map to a model, and
-how faint a fault of a tray must be found."""
+"""How the box describes a depth map to a model."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from voxgate.runtime.recipe.sections.section import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class FpfhSection(_Section):
+class FpfhSection(Section):
     """How the box describes the shape around each point: FPFH, as SiM3D (S.6) takes it.
 
     Normals from points within normal_radius_mm, features from points within feature_radius_mm, at
@@ -33,7 +30,7 @@ class FpfhSection(_Section):
         return self
 
 
-class PointsSection(_Section):
+class PointsSection(Section):
     """How the box groups a view's points for Point-MAE, as CFM and M3DM do.
 
     The organised cloud, padded to a square or stretched to it, at every nearest of side_px x
@@ -62,15 +59,3 @@ def name_of(section: ShapeSection) -> str:
 def shape_fields(section: ShapeSection | None) -> dict[str, ShapeSection]:
     """Of a manifest: the section under its input's name."""
     return {} if section is None else {name_of(section): section}
-
-
-class FaintestSection(_Section):
-    """What must be found on a tray, a mark as wide as the smallest defect and a hollow twice as
-    wide; None: nobody said."""
-
-    contrast: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        default=None, description="share of the grey value that a mark takes or adds"
-    )
-    depth_mm: Annotated[float, Field(gt=0, le=100)] | None = Field(
-        default=None, description="depth of a hollow"
-    )

@@ -11,20 +11,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from voxgate.runtime.common.labels import Name, camera_names
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.geometry.calibration import Calibration
+from voxgate.runtime.recipe.sections.section import Section
 
 FOLDER = "cameras"
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class CameraSection(BaseModel):
+class CameraSection(Section):
     """One of several cameras, and by which very device and calibration it was taught."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
     views: Annotated[int, Field(ge=1)] = Field(description="of the view plan that are its")

@@ -1,0 +1,1 @@
+"""Sections of a manifest that few recipes have: further cameras, descriptions of shape, trays."""
