@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from voxgate.benchmarks.places import BRACKET, RECIPES
+from voxgate.benchmarks.speed import turns
 from voxgate.benchmarks.speed.stages import MEASURED_PARTS, Stage, measure
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
@@ -73,11 +74,12 @@ def main() -> None:
     views = [v for v in views_of(scan, DEFAULTS.max_gap_ns, 1.0) if isinstance(v, View)]
     stages = bytes_moved(recipe, scan, views)
     measured: dict[Stage, float] = {}
+    flavour: Name = next((name for name in FLAVOURS if installed(name)), TENSORRT)
     try:
         device = open_device()
         where = f"{device.info} by {device.library}"
         device.close()
-        measured = _measured(recipe, scan, views)
+        measured = _measured(recipe, scan, views, flavour)
         console.print(f"measured on {where}, median of {MEASURED_PARTS} parts")
     except EngineError as error:
         console.print(f"not measured: {error}", soft_wrap=True)
@@ -87,6 +89,8 @@ def main() -> None:
         "tensor written and read once, nothing fused, and none of its arithmetic",
         soft_wrap=True,
     )
+    if measured:
+        console.print(turns.told(flavour), soft_wrap=True)
 
 
 def stage_table(moved: dict[Stage, int], measured: dict[Stage, float]) -> Table:
@@ -153,11 +157,10 @@ def _estimate_ms(stage: Stage, size: int, gpu: Gpu) -> float:
     return size / (REACHED * gpu.link_gb_s * 1e6)
 
 
-def _measured(recipe: Recipe, scan: Scan, views: list[View]) -> dict[Stage, float]:
+def _measured(recipe: Recipe, scan: Scan, views: list[View], flavour: Name) -> dict[Stage, float]:
     with TemporaryDirectory() as folder:
         plans = PlanCache(Path(folder))
         silent: Callable[[str, int, int], None] = lambda phase, step, steps: None  # noqa: E731
-        flavour: Name = next((name for name in FLAVOURS if installed(name)), TENSORRT)
         build_recipe(recipe, plans, BuildOptions(), silent, flavour=flavour)
         return measure(recipe, scan.calibration, views, plans, flavour)
 

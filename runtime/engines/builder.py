@@ -38,12 +38,15 @@ class BuildOptions:
         which on a Jetson is the machine's.
     optimisation_level: 0 to 5; above 3 every kernel is compiled, which takes an Orin many minutes.
     dla_core: of a Jetson, that runs what it can; None: the GPU runs all.
+    side_by_side: layers that do not wait for each other may run at once, each in memory of its own
+        (EfficientAD took 3 times as much); what it gains was never measured, `bench gpu` does.
     """
 
     workspace_mb: int = 1024
     optimisation_level: int = 3
     tf32: bool = False
     dla_core: int | None = None
+    side_by_side: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +162,8 @@ def _configure(tensorrt: Any, config: Any, options: BuildOptions, on_step: OnSte
         config.clear_flag(tensorrt.BuilderFlag.TF32)
     config.set_memory_pool_limit(tensorrt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
     config.builder_optimization_level = options.optimisation_level
-    config.max_aux_streams = 0  # each has memory of its own: EfficientAD took 3 times as much
+    if not options.side_by_side:
+        config.max_aux_streams = 0
     if not hasattr(tensorrt, "IProgressMonitor"):  # before 9.1
         return None
     monitor = _monitor(tensorrt, on_step)

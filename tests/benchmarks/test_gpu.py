@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,10 @@ from tests.kits import gpu_kit, tiny
 from tests.kits.host_kernels import host_kernels
 from tests.kits.small_scan import small_bracket
 from voxgate.benchmarks.speed import gpu as bench
-from voxgate.benchmarks.speed import stages
+from voxgate.benchmarks.speed import stages, turns
 from voxgate.benchmarks.speed.stages import Stage, measure
 from voxgate.runtime.config.settings import DEFAULTS
+from voxgate.runtime.engines import builder
 from voxgate.runtime.nouns import View
 from voxgate.runtime.plans.plan_cache import PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
@@ -52,4 +54,23 @@ def test_every_stage_is_timed_by_the_gpus_events(
     found = measure(recipe, scan.calibration, views, plans, "tensorrt")
     assert set(found) == set(Stage) - {Stage.DOWNLOAD}
     assert set(found.values()) == {1.0}  # what the GPU of numpy says of every span
+    assert not box.gpu.memory
+
+
+def test_layers_in_turn_are_held_against_the_same_layers_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box = gpu_kit.install(monkeypatch)
+    monkeypatch.setattr(turns, "SIZE", (60, 80))
+    streams: list[int | None] = []
+
+    def build(*given: Any, **named: Any) -> Any:
+        made = builder.build(*given, **named)
+        streams.append(box.tensorrt.built_with["aux_streams"])
+        return made
+
+    monkeypatch.setattr(turns, "build", build)
+    said = turns.told("tensorrt")
+    assert streams == [0, None], "None: as many as TensorRT likes"
+    assert "in turn, as plans are built, 1.000 ms and 4" in said
     assert not box.gpu.memory

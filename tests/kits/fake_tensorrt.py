@@ -209,6 +209,7 @@ class FakeTensorRT:
                 monitor.phase_finish("Timing")
             self.built_with["level"] = config.builder_optimization_level
             self.built_with["dla_core"] = getattr(config, "DLA_core", None)
+            self.built_with["aux_streams"] = getattr(config, "max_aux_streams", None)
             if self._is_weak(network) and self.built_with["dla_core"] is None:
                 self.say("ERROR", "the network lacks its types")
                 return None
