@@ -39,6 +39,7 @@ from voxgate.export.training.loop import (
     is_over,
     reproducible,
 )
+from voxgate.export.training.memory import freed_memory_kept
 
 KEPT = "voxgate_kept"
 LOGGERS = ("anomalib", "lightning", "lightning.fabric", "lightning.pytorch", "lightning_fabric")
@@ -68,7 +69,13 @@ def learn_by_engine(
     if len(history.epochs) == learner.epochs or is_over(plan, now_s()):
         return history
     epochs = Epochs(learner, plan, history, now_s, on_epoch)
-    with TemporaryDirectory() as folder, as_in_anomalib(), reproducible(), _quiet():
+    with (
+        TemporaryDirectory() as folder,
+        as_in_anomalib(),
+        reproducible(),
+        freed_memory_kept(),
+        _quiet(),
+    ):
         engine = Engine(
             callbacks=[epochs, ModelCheckpoint(dirpath=folder, save_top_k=0)],
             default_root_dir=folder,

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from voxgate.export.features.checkpoint import UNREADABLE
+from voxgate.export.training.memory import freed_memory_kept
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
@@ -77,7 +78,7 @@ def learn(learner: Learner, plan: Plan, now_s: Callable[[], float], on_epoch: On
     """Every epoch that is still missing; now_s: since the command began. Raises EngineError for a
     kept file of another training."""
     history = _restored(learner, plan)
-    with reproducible():
+    with reproducible(), freed_memory_kept():
         while len(history.epochs) < learner.epochs and not is_over(plan, now_s()):
             number = len(history.epochs)
             torch.manual_seed(plan.seed * learner.epochs + number)
@@ -92,13 +93,16 @@ def learn(learner: Learner, plan: Plan, now_s: Callable[[], float], on_epoch: On
 @contextmanager
 def reproducible() -> Iterator[None]:
     """Sums in one order: two threads that add as they come end with other last bits. Where a device
-    has no such way, torch warns."""
+    has no such way, torch warns. New memory is not filled first: no operation here reads it so."""
     before = torch.are_deterministic_algorithms_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+        torch.utils.deterministic.fill_uninitialized_memory = filled
 
 
 def is_over(plan: Plan, gone_s: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from voxgate.export.golden.turned import turn_about, turned_view
 from voxgate.export.methods.mvtec.model_file import read_pair
 from voxgate.export.methods.mvtec.reconstruction import ReconstructionOptions, load_reconstruction
 from voxgate.export.training.loop import History, Plan, learn
+from voxgate.export.training.memory import freed_memory_kept
 from voxgate.export.training.mvtec import ReconstructionTraining
 from voxgate.export.training.reconstruction import CONSTANTS, Anogan, Autoencoder, empty_share
 from voxgate.export.training.samples import Samples, depth_samples
@@ -104,6 +106,21 @@ def test_what_an_epoch_depends_on_is_not_all_kept(method: str, tmp_path: Path) -
         assert torch.equal(one, other), name
     with pytest.raises(EngineError, match="of another training"):
         learn(small(method), Plan(tmp_path / "b", "that", 1), lambda: 0.0, lambda *_: None)
+
+
+def test_each_step_asks_the_system_for_its_memory_again() -> None:
+    def pages(steps: int) -> int:
+        """How often the system had to give one."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(steps):
+            assert b"x" * 64_000_000
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    usual = pages(10)
+    with freed_memory_kept():
+        pages(1)
+        assert pages(10) < usual / 10
+    assert pages(10) > usual / 2, "what is free after a training is not given back"
 
 
 def test_an_epoch_does_not_say_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
