@@ -85,6 +85,7 @@ class Ring:
         self._bytes: npt.NDArray[np.uint8] = np.frombuffer(self._map, dtype=np.uint8)
         # one aligned store and one load; struct.pack_into would show a 0 in between
         self._beat = self._bytes[:8].view(np.int64)
+        self._blank: npt.NDArray[np.uint8] | None = None
 
     def close(self) -> None:
         """Unmap; copies that `read` handed out live on."""
@@ -127,7 +128,7 @@ class Ring:
             t_device_ns=t_device_ns,
             t_arrival_ns=t_arrival_ns,
             exposure_ns=max(exposure_ns, 0),
-            image=self._image(start).copy(),
+            image=self._picture(start, device),
             depth_mm=self._depth(start).copy() if has_depth and self.shape.depth else None,
             device=device,
         )
@@ -137,6 +138,16 @@ class Ring:
                 f"slot {slot} holds frame {found}, then {after}, expected {sequence} both times"
             )
         return frame
+
+    def _picture(self, start: int, device: Device) -> npt.NDArray[np.uint8]:
+        """A copy; of a sensor that took none, one blank picture for all its frames."""
+        shown = self._image(start)
+        if device is not Device.SENSOR or shown.any():
+            return np.array(shown)
+        if self._blank is None:
+            self._blank = np.zeros(shown.shape, np.uint8)
+            self._blank.flags.writeable = False
+        return self._blank
 
     @property
     def _size(self) -> tuple[int, int]:
@@ -177,14 +188,17 @@ class SlotLedger:
     """Which slots are free to fill: the worker's side of the ownership."""
 
     def __init__(self, slots: int) -> None:
-        self._free = list(range(slots))
+        self._free = list(reversed(range(slots)))
         self._out: set[int] = set()
 
     def take(self) -> int | None:
-        """The slot that was free longest, or None when every frame is still unread."""
+        """The free slot that was used last, or None when every frame is still unread.
+
+        Those that no job needed take no memory then: of 12 Mpx each is 12 MB.
+        """
         if not self._free:
             return None
-        slot = self._free.pop(0)
+        slot = self._free.pop()
         self._out.add(slot)
         return slot
 

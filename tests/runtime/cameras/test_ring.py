@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.kits.own_traces import named_memory
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.ring import Ring, RingError, RingShape, SlotLedger, ring_file
-from voxgate.runtime.nouns import Frame
+from voxgate.runtime.nouns import Device, Frame
 
 SHAPE = RingShape(slots=3, width_px=7, height_px=5, depth=True)
 
@@ -211,6 +211,29 @@ def test_a_full_ring_overwrites_an_unread_frame(steps: list[bool]) -> None:
             unread += [] if slot is None else [slot]
         elif unread:
             ledger.give_back(unread.pop(0))
+
+
+def test_slots_that_no_job_needed_take_memory() -> None:
+    """A service that keeps up has a frame or two in the ring, however many fit."""
+    ledger, used = SlotLedger(16), set[int]()
+    for _ in range(40):
+        slot = ledger.take()
+        assert slot is not None
+        used.add(slot)
+        ledger.give_back(slot)
+    assert len(used) == 1
+
+
+def test_blank_pictures_of_a_sensor_take_memory_each(ring: Ring) -> None:
+    blank = np.zeros((SHAPE.height_px, SHAPE.width_px), np.uint8)
+    for slot, picture in enumerate((blank, blank, blank + np.uint8(7))):
+        ring.write(slot, slot + 1, replace(_frame(slot), image=picture))
+    first, second, shown = (ring.read(slot, slot + 1, "s", Device.SENSOR) for slot in range(3))
+    assert first.image is second.image
+    assert not first.image.any()
+    assert (shown.image == 7).all()
+    cameras = [ring.read(slot, slot + 1, "c") for slot in (0, 1)]
+    assert cameras[0].image is not cameras[1].image
 
 
 def test_a_slot_given_back_twice_is_handed_out_twice() -> None:
