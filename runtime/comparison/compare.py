@@ -16,6 +16,7 @@ import numpy.typing as npt
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.register_kernels import NOWHERE, compare_view, explain_elsewhere
+from voxgate.runtime.geometry.projected import Box
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage, View
 from voxgate.runtime.pixels.windows import window_px
@@ -23,7 +24,7 @@ from voxgate.runtime.transforms import Transform, apply, invert
 
 FloatMap = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-Box = tuple[slice, slice]
+Window = tuple[slice, slice]
 
 STEADY_BELIEVED_MM = 1.0  # a deviation where no edge is near: it is not looked for elsewhere
 # expected surface this far in front of the measured one is gone, not noisy
@@ -54,7 +55,7 @@ class Found:
     roughness: FloatMap
     spread: FloatMap
     doubtful: npt.NDArray[np.int32]
-    box: Box
+    box: Window
     colour: ColourImage | None = None
 
     def cut(self) -> Found:
@@ -171,7 +172,7 @@ def _sampled_colour(
     return np.asarray(found, np.uint8)
 
 
-def _box(bounds: npt.NDArray[np.int32], shape: tuple[int, ...], rim_px: int) -> Box:
+def _box(bounds: npt.NDArray[np.int32], shape: tuple[int, ...], rim_px: int) -> Window:
     """Around the columns [first, end) of every row, with a rim, inside the picture; as a whole
     number of BOX_STEP_PX from its corner, so that what works on coarser pictures does alike."""
     rows = np.flatnonzero(bounds[:, 0] < bounds[:, 1])
@@ -196,10 +197,18 @@ def explain(
     """Take back deviations that another golden view explains, in place; views from about the
     same direction first."""
     own = golden[planned].part_from_camera
-    others = [other for number, other in enumerate(golden) if number != planned]
+    reference_from_camera = own @ golden_from_camera
+    if not found.doubtful.size:
+        return
+    doubtful_mm = measured_points(found.depth, rays, found.doubtful)
+    box = Box.around(apply(reference_from_camera, doubtful_mm))
+    others = [
+        other
+        for number, other in enumerate(golden)
+        if number != planned and not other.frustum.misses(box)
+    ]
     others.sort(key=lambda other: -float(own[:3, 2] @ other.part_from_camera[:3, 2]))
     lens = tuple(rays.lens.tolist())
-    reference_from_camera = own @ golden_from_camera
     depth, rx, ry, deviation = (
         plane.reshape(-1) for plane in (found.depth, rays.x, rays.y, found.deviation)
     )
@@ -239,10 +248,17 @@ def surface_points(
     pixels: npt.NDArray[np.int32],
 ) -> FloatMap:
     """Golden surface points (n, 3) of golden pixel numbers (n,), where the part stands now, mm."""
-    depth_mm = expected.depth_mm.reshape(-1)[pixels]
-    x, y = rays.x.reshape(-1)[pixels] * depth_mm, rays.y.reshape(-1)[pixels] * depth_mm
-    points = np.stack([x, y, depth_mm], axis=-1).astype(np.float64)
+    points = measured_points(expected.depth_mm, rays, pixels)
     return apply(part_from_golden, points).astype(np.float32)
+
+
+def measured_points(
+    depth_mm: DepthMap, rays: Rays, pixels: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    """Points (n, 3), camera frame, mm, of pixels by their numbers (n,)."""
+    z = depth_mm.reshape(-1)[pixels]
+    x, y = rays.x.reshape(-1)[pixels] * z, rays.y.reshape(-1)[pixels] * z
+    return np.stack([x, y, z], axis=-1).astype(np.float64)
 
 
 def _rows(a_from_b: Transform) -> tuple[float, ...]:

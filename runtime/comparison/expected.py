@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.geometry.plane_kernels import fit_planes, measure_roughness
+from voxgate.runtime.geometry.projected import Frustum
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import ColourImage, DepthMap, GreyImage, Picture
 from voxgate.runtime.pixels.colour import grey_and_colour
@@ -53,6 +54,7 @@ class ExpectedView:
         misplacement shows as a deviation; 0 beside what has no plane: nobody can say.
     pixel_mm: what a pixel spans on the part, where it stands square to the view; the median.
     table_z_mm: what lies lower in the part frame is the table.
+    frustum: the space that it shows, part frame.
     sensed: what a sensor beside the camera should measure; its picture is blank.
     colour: (h, w, 3) uint8, image in colour, where the golden scan is.
     """
@@ -69,6 +71,7 @@ class ExpectedView:
     pixel_mm: float
     part_from_camera: Transform
     table_z_mm: float
+    frustum: Frustum
     sensed: ExpectedView | None = None
     colour: ColourImage | None = None
 
@@ -144,13 +147,14 @@ def expect(
     rim_px = 2 * window_px(SURROUND_MM, pixel_mm) + 1
     rim = np.ones((rim_px, rim_px), np.uint8)
     near = cv2.dilate((measured | shown).view(np.uint8), rim) > 0
+    complete = nearest_known(np.where(shown, silent, depth))
     said = {RETURNED: depth > 0, MEASURED: measured, SHOWN: shown, NEAR: near}
     said[STEADY] = rough_mm <= STEADY_MM
     return ExpectedView(
         image=np.require(image, np.uint8, ["C", "W"]),
         gloss=np.require(np.zeros_like(image) if gloss is None else gloss, np.uint8, ["C", "W"]),
         plane=plane,
-        depth_mm=nearest_known(np.where(shown, silent, depth)),
+        depth_mm=complete,
         known=_together(said, depth.shape),
         measured_px=int(np.count_nonzero(measured)),
         steady_px=int(np.count_nonzero(measured & said[STEADY])),
@@ -159,6 +163,7 @@ def expect(
         pixel_mm=pixel_mm,
         part_from_camera=part_from_camera,
         table_z_mm=table_z_mm,
+        frustum=Frustum.of(complete, part_from_camera, rays),
         colour=None if colour is None else np.require(colour, np.uint8, ["C", "W"]),
     )
 

@@ -11,7 +11,7 @@ from voxgate.runtime.comparison.compare import FloatMap, Found, Mask, opened
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.register_kernels import free_behind
 from voxgate.runtime.comparison.surface_score import SCORE_MAX
-from voxgate.runtime.geometry.projected import project_into
+from voxgate.runtime.geometry.projected import Box, project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.transforms import Transform, apply
 
@@ -68,7 +68,12 @@ def _before_golden(
     camera = np.column_stack([ray * depth[:, None], depth]).astype(np.float64)
     reference = apply(golden[planned].part_from_camera @ golden_from_camera, camera)
     before_mm = np.zeros(found.depth.shape, np.float32)
-    before_mm[unknown] = np.max([_free_mm(each, reference, rays) for each in golden], axis=0)
+    box = Box.around(reference)
+    looking = [each for each in golden if not each.frustum.misses(box)]
+    nothing = np.zeros(len(reference), np.float32)
+    before_mm[unknown] = np.max(
+        [nothing, *(_free_mm(each, reference, rays) for each in looking)], axis=0
+    )
     return before_mm
 
 

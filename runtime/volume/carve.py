@@ -16,9 +16,10 @@ import numpy.typing as npt
 from voxgate.runtime.comparison.expected import RETURNED, ExpectedView
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.geometry.lens import SIZE
+from voxgate.runtime.geometry.projected import Box
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
-from voxgate.runtime.transforms import Transform, invert
+from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.volume.carve_kernels import add_passed, cells_between
 from voxgate.runtime.volume.grid import GridSpec
 
@@ -91,7 +92,12 @@ def _was_free(
 ) -> npt.NDArray[np.bool_]:
     """(n,) whether any golden ray passed the points (n, 3), part frame."""
     passed = np.zeros(len(points_mm), np.bool_)
+    if not len(points_mm):
+        return passed
+    box = Box.around(apply(reference_from_part, points_mm))
     for view in golden:
+        if view.frustum.misses(box):
+            continue
         golden_from_part = invert(view.part_from_camera) @ reference_from_part
         add_passed(
             points_mm,
