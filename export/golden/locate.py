@@ -3,7 +3,8 @@
 As OmniposeAD finds poses (PAD, section 4.2), on the golden views where it renders a radiance field:
 the golden view that has most in common with the picture is retrieved by local features (SIFT), the
 pose follows from the golden points behind them (P3P and RANSAC), and is refined by rendering: that
-view is drawn as it would be seen from the pose found, and compared with the picture anew.
+view is drawn as it would be seen from the pose found, and compared with the picture anew. A pose
+that its own fit leaves uncertain, or that another view contradicts as well, is refused.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from voxgate.export.golden.gloss import part_points
 from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.pose_spread import spread_mm
 from voxgate.export.golden.turned import seen_from
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
@@ -27,10 +29,13 @@ FAINT = 0.02  # contrast of a feature; half of the usual, as a part is smoother 
 RATIO = 0.8  # a match is that much nearer than the next one (Lowe)
 WITHIN_PX = 3.0  # of where the pose puts a point
 FEWEST = 12  # points that agree on a pose; fewer agree by chance
+MOST_MM = 1.0  # standard deviation of where a pose puts the part
+RIVAL = 0.8  # of the points that agree: another pose with so many is as likely
+APART = 3.0  # standard deviations of both; nearer poses are the same
 ROUNDS = 2  # of rendering and comparing
 DRAWS, SURE = 2000, 0.999
 WIDTH = 128  # of a feature
-PINHOLE, STRAIGHT = np.eye(3), np.zeros(4)
+STRAIGHT = np.zeros(4)  # the lens's distortion is taken out before
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,12 +43,14 @@ Floats = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
     """frame_id: of the golden view that it resembles. points: that agree on the pose; residual_px:
-    how far they lie from where it puts them, root mean square."""
+    how far they lie from where it puts them, root mean square; uncertain_mm: one standard deviation
+    of where it puts the part, by its own fit."""
 
     part_from_camera: Transform
     frame_id: int
     points: int
     residual_px: float
+    uncertain_mm: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,23 +65,32 @@ class _Landmarks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pose:
+    """fitted_mm (n, 3): the points that agree, part frame; apart_px (n, 2): what is left."""
+
     camera_from_part: Transform
-    agreeing: npt.NDArray[np.intp]
-    residual_px: float
+    fitted_mm: Floats
+    apart_px: Floats
+
+    @property
+    def residual_px(self) -> float:
+        """Root mean square."""
+        return float(np.sqrt((self.apart_px**2).sum(axis=1).mean()))
 
 
 class Locator:
     """The golden scan's features, looked for once."""
 
-    def __init__(self, golden: Golden) -> None:
-        self.golden, self.rays = golden, golden.rays
+    def __init__(self, golden: Golden, most_mm: float = MOST_MM) -> None:
+        self.golden, self.rays, self.most_mm = golden, golden.rays, most_mm
         self.focal_px = float(golden.scan.calibration.camera_matrix[0, 0])
         self.known = [_of_view(view, golden) for view in golden.views]
+        self.part_mm = np.concatenate([known.points_mm for known in self.known])
 
     def locate(self, picture: GreyImage) -> Located:
         """The pose of the golden scan's camera when it took `picture` (h, w).
 
-        Raises ScanError for a picture of another size, or one in which the part is not recognised.
+        Raises ScanError for a picture of another size, one in which the part is not recognised, or
+        whose pose is less certain than most_mm.
         """
         height, width = self.rays.x.shape
         if picture.shape != (height, width):
@@ -86,29 +102,75 @@ class Locator:
         view, pose = self._retrieved(seen)
         for finer in self._refined(seen, view, pose):
             pose = finer
-        found = invert(pose.camera_from_part)
-        return Located(found, view.frame_id, len(pose.agreeing), pose.residual_px)
+        uncertain_mm = self._spread_mm(pose)
+        found = Located(
+            invert(pose.camera_from_part),
+            view.frame_id,
+            len(pose.fitted_mm),
+            pose.residual_px,
+            uncertain_mm,
+        )
+        if not uncertain_mm <= self.most_mm:
+            raise ScanError(self._too_uncertain(found, pose))
+        return found
 
     def _retrieved(self, seen: _Landmarks) -> tuple[View, _Pose]:
         """The golden view whose points most matches agree on. Raises ScanError."""
-        best: tuple[View, _Pose] | None = None
-        for view, known in zip(self.golden.views, self.known, strict=True):
-            pose = _posed(seen, known, self.rays, self.focal_px)
-            if pose is not None and (best is None or len(pose.agreeing) > len(best[1].agreeing)):
-                best = view, pose
-        if best is None:
+        poses = [_posed(seen, known, self.rays, self.focal_px) for known in self.known]
+        told = [
+            (view, pose)
+            for view, pose in zip(self.golden.views, poses, strict=True)
+            if pose is not None
+        ]
+        if not told:
             raise ScanError(
                 f"no pose explains {FEWEST} points of the picture: is it this part, as lit as in "
                 "the golden scan, and near one of its viewpoints?"
             )
+        best = max(told, key=lambda each: len(each[1].fitted_mm))
+        for other in told:
+            self._check_no_rival(best, other)
         return best
+
+    def _check_no_rival(self, best: tuple[View, _Pose], other: tuple[View, _Pose]) -> None:
+        """Raises ScanError where another view puts the part elsewhere and is as likely."""
+        (view, pose), (like, rival) = best, other
+        if len(rival.fitted_mm) < RIVAL * len(pose.fitted_mm):
+            return
+        apart = apply(pose.camera_from_part, self.part_mm)
+        apart -= apply(rival.camera_from_part, self.part_mm)
+        apart_mm = float(np.sqrt((apart**2).sum(axis=1).mean()))
+        if apart_mm <= APART * (self._spread_mm(pose) + self._spread_mm(rival)):
+            return
+        raise ScanError(
+            f"two poses explain the picture, {apart_mm:.0f} mm apart: golden frame {view.frame_id} "
+            f"by {len(pose.fitted_mm)} points, {like.frame_id} by {len(rival.fitted_mm)}: show "
+            "more of the part than what looks alike from two sides"
+        )
+
+    def _spread_mm(self, pose: _Pose) -> float:
+        return spread_mm(
+            apply(pose.camera_from_part, pose.fitted_mm),
+            pose.apart_px,
+            apply(pose.camera_from_part, self.part_mm),
+            self.focal_px,
+        )
+
+    def _too_uncertain(self, found: Located, pose: _Pose) -> str:
+        away_mm = float(np.median(apply(pose.camera_from_part, pose.fitted_mm)[:, 2]))
+        return (
+            f"the pose is certain to {found.uncertain_mm:.1f} mm only (one standard deviation; "
+            f"most: {self.most_mm:g}): {found.points} points agree to {found.residual_px:.2f} px, "
+            f"a pixel is {away_mm / self.focal_px:.2f} mm: take finer pictures or from nearer, "
+            "golden ones too, or from nearer to a golden viewpoint"
+        )
 
     def _refined(self, seen: _Landmarks, view: View, pose: _Pose) -> Iterator[_Pose]:
         """The poses of each round that more, or as many, points agree on."""
         for _ in range(ROUNDS):
             drawn = _drawn(view, pose, self.golden)
             finer = _posed(seen, drawn, self.rays, self.focal_px)
-            if finer is None or len(finer.agreeing) < len(pose.agreeing):
+            if finer is None or len(finer.fitted_mm) < len(pose.fitted_mm):
                 return
             pose = finer
             yield pose
@@ -152,22 +214,24 @@ def _posed(seen: _Landmarks, known: _Landmarks, rays: Rays, focal_px: float) -> 
     ours, theirs = _matched(seen.features, known.features)
     if len(ours) < FEWEST:
         return None
-    looks, points = _looks(seen.uv[ours], rays), known.points_mm[theirs]
+    # in pixels: at depth 1 OpenCV's refinement finds its steps too small, and stops early
+    pinhole = np.diag([focal_px, focal_px, 1.0])
+    looks_px, points = focal_px * _looks(seen.uv[ours], rays), known.points_mm[theirs]
     drawn, turn, shift, inside = cv2.solvePnPRansac(
-        points, looks, PINHOLE, STRAIGHT, iterationsCount=DRAWS, confidence=SURE,
-        reprojectionError=WITHIN_PX / focal_px, flags=cv2.SOLVEPNP_EPNP,
+        points, looks_px, pinhole, STRAIGHT, iterationsCount=DRAWS, confidence=SURE,
+        reprojectionError=WITHIN_PX, flags=cv2.SOLVEPNP_EPNP,
     )  # fmt: skip
     if not drawn or inside is None or len(inside) < FEWEST:
         return None
     agreeing = np.asarray(inside.ravel(), np.intp)
     turn, shift = cv2.solvePnPRefineLM(
-        points[agreeing], looks[agreeing], PINHOLE, STRAIGHT, turn, shift
+        points[agreeing], looks_px[agreeing], pinhole, STRAIGHT, turn, shift
     )
     camera_from_part = np.eye(4)
     camera_from_part[:3, :3], camera_from_part[:3, 3] = cv2.Rodrigues(turn)[0], shift.ravel()
     placed = apply(camera_from_part, points[agreeing])
-    apart = focal_px * (placed[:, :2] / placed[:, 2:] - looks[agreeing])
-    return _Pose(camera_from_part, agreeing, float(np.sqrt((apart**2).sum(axis=1).mean())))
+    apart_px = focal_px * placed[:, :2] / placed[:, 2:] - looks_px[agreeing]
+    return _Pose(camera_from_part, points[agreeing], apart_px)
 
 
 def _matched(

@@ -11,12 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.kits.repository import BRACKET
-from tests.kits.small_scan import small_bracket
+from tests.kits.small_scan import small_bracket, write_small_scans
+from voxgate.export.golden.gloss import part_points
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.golden.locate import Locator
 from voxgate.runtime.cli import app
 from voxgate.runtime.errors import ScanError
-from voxgate.runtime.transforms import angle_deg, distance_mm, invert
+from voxgate.runtime.transforms import Transform, angle_deg, apply, distance_mm, invert
 
 pytestmark = pytest.mark.slow
 MOST_MM, MOST_DEG = 2.0, 1.0
@@ -57,6 +58,52 @@ def test_a_picture_of_nothing_is_placed_somewhere() -> None:
             Locator(golden).locate(picture)
     with pytest.raises(ScanError, match=r"is 10 x 8 px"):
         Locator(golden).locate(noise[:8, :10])
+
+
+@pytest.fixture(scope="module")
+def coarse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example of 200 x 150 px, 2 mm each, at night too."""
+    return write_small_scans(tmp_path_factory.mktemp("coarse"), 4)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_pose_is_further_off_than_its_fit_says(number: int, coarse: Path) -> None:
+    golden, good = (load_golden(coarse / name, whole=True) for name in ("golden", "good"))
+    picture = good.views[number].image
+    few = replace(golden, views=golden.views[number : number + 2])
+    found = Locator(few, most_mm=10.0).locate(picture)
+    stood = [_instance(BRACKET / name) for name in ("golden", "good")]
+    truly = stood[0] @ invert(stood[1]) @ good.views[number].part_from_camera
+    points = part_points(golden.views[number], golden.rays, golden.table_z_mm)[1]
+    apart = apply(invert(found.part_from_camera), points) - apply(invert(truly), points)
+    assert np.linalg.norm(apart, axis=1).mean() < 3 * found.uncertain_mm
+    with pytest.raises(ScanError, match=r"certain to \d\.\d mm only .*: take finer pictures"):
+        Locator(few).locate(picture)
+
+
+def _instance(scan: Path) -> Transform:
+    """Where the part of a scan really stands."""
+    return np.array(json.loads((scan / "truth.json").read_text())["T_part_instance"])
+
+
+def test_a_part_that_looks_alike_from_two_sides_is_placed_on_one_of_them(coarse: Path) -> None:
+    golden = load_golden(coarse / "golden", whole=True)
+    seen = golden.views[2]
+    side = np.diag([-1.0, -1.0, 1.0, 1.0])  # the part turned by half
+    alike = replace(seen, frame_id=99, part_from_camera=side @ seen.part_from_camera)
+    locator = Locator(replace(golden, views=(seen, alike)))
+    with pytest.raises(ScanError, match=r"two poses explain .* golden frame \d+ by .*, 99 by"):
+        locator.locate(seen.image)
+
+
+def test_the_command_says_a_pose_that_its_picture_cannot_tell(coarse: Path) -> None:
+    picture = sorted((coarse / "good" / "images").iterdir())[2]
+    asked = ["locate", str(picture), "--scan", str(coarse / "golden"), "--json"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 1
+    assert "most: 1): " in json.loads(done.stdout)["error"]
+    allowed = CliRunner().invoke(app, [*asked, "--most-mm", "5"])
+    assert json.loads(allowed.stdout)["uncertain_mm"] > 1.0
 
 
 @pytest.mark.nightly
