@@ -36,7 +36,7 @@ from voxgate.export.source import Source
 from voxgate.export.trained.asked import THREADS, Exported, Options
 from voxgate.export.trained.budget import check_memory, check_time
 from voxgate.export.trained.of_set import OfSet, graphs_of_set
-from voxgate.export.trained.parity import LIMITS, ParityTable, Precision, SourceEngine, gate
+from voxgate.export.trained.parity import PROBE_TOLERANCE, ParityTable, Precision, gate
 from voxgate.export.trained.probes import proving_probes
 from voxgate.export.trained.raw_threshold import (
     Threshold,
@@ -56,12 +56,6 @@ from voxgate.runtime.recipe.contents import Probe
 from voxgate.runtime.recipe.manifest import Manifest, TensorSpec
 from voxgate.runtime.recipe.sections.shapes import shape_fields
 
-# the same graph on another CPU differs by 1e-5, on a GPU by its precision
-PROBE_TOLERANCE: dict[Precision, float] = {
-    "fp32": 1e-3,
-    "fp16": LIMITS["fp16"],
-    "int8": LIMITS["int8"],
-}
 Load = Callable[[Golden, Progress], Source]
 
 
@@ -88,7 +82,9 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     options.check(raw, source.method)
     nominal = _see_again(golden, source, bar)
     bar.say("find the threshold")
-    of_set = graphs_of_set(source, nominal.seen.runs[0], options.check, options.gpu_mb)
+    of_set = graphs_of_set(
+        source, nominal.seen.runs[0], options.check, options.gpu_mb, options.precision
+    )
     draft = _Draft(golden, source, nominal.flicker, options, name, memory_mb, of_set)
     threshold = _threshold(draft, raw, nominal.seen)
     bar.say("convert and compare with the source")
@@ -189,11 +185,11 @@ def _loaded(load: Load, golden: Golden, on_progress: Progress) -> Source:
 
 
 def _check_precision(source: Source, precision: Precision) -> None:
-    """Raises EngineError where it would spare nothing: a set's first graph only enlarges."""
-    if source.together is not None and precision != "fp32":
+    """Raises EngineError where nobody held it against the model."""
+    if source.together is not None and precision == "int8":
         raise EngineError(
-            f"{source.method}: what sees the views and holds them against each other stays FP32: "
-            "leave --precision out"
+            f"{source.method}: what sees the views and holds them against each other is FP32 or "
+            "FP16: choose --precision fp16"
         )
 
 
@@ -259,8 +255,8 @@ def _proven(
     recipe = recipe_of(draft.parts(graphs["fp32"], threshold))
     scans = (options.scan, *options.good, *options.verify)
 
-    def inspections(engine: Engine) -> Any:
-        with draft.of_set.opened(isinstance(engine, SourceEngine)) as further:
+    def inspections(engine: Engine, precision: Precision | None) -> Any:
+        with draft.of_set.opened(precision) as further:
             return verdicts_of(scans, recipe, engine, options.calibration, further)
 
     samples, strange = compared(seen)

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 import torch
@@ -167,13 +168,26 @@ def trained(small_scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def served(trained: Path, small_scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its recipe. Four epochs tell little: the golden part is nearly as strange as anything."""
+    """Its recipe, in FP16. Four epochs tell little: the golden part is nearly as strange as
+    anything."""
     recipe = tmp_path_factory.mktemp("served") / "recipe"
-    said = exported(("modmap", "--checkpoint", str(trained), *at(0.2)), small_scans, recipe)
-    (row,) = said["parity"]
-    assert row["relative_error"] <= 1e-4
-    assert row["agreeing"] == row["scans"] == 3
+    asked = ("modmap", "--checkpoint", str(trained), "--precision", "fp16", *at(0.2))
+    full, reduced = exported(asked, small_scans, recipe)["parity"]
+    assert full["relative_error"] <= 1e-4
+    assert full["part_score_error"] < reduced["part_score_error"] <= 1e-2
+    assert full["agreeing"] == reduced["agreeing"] == reduced["scans"] == 3
     return recipe
+
+
+def test_a_set_in_half_precision_is_served_in_full(served: Path) -> None:
+    loaded = Recipe.load(served)
+    for section, model in zip(loaded.manifest.detectors, loaded.models[1:], strict=True):
+        assert section.precision == model.manifest.precision == "fp16"
+        weights = onnx.load_from_string(model.model).graph.initializer
+        assert onnx.TensorProto.FLOAT16 in {each.data_type for each in weights}
+        off = {row["precision"]: row["relative_error"] for row in section.provenance["parity"]}
+        assert off["fp32"] <= 1e-4
+        assert off["fp32"] < off["fp16"] <= 1e-2
 
 
 @pytest.mark.timeout(600)
@@ -211,11 +225,11 @@ def test_a_set_is_evaluated_by_other_scores_than_its_verdicts(
         assert record.rules["max"] == record.score > 0
 
 
-def test_a_set_is_exported_at_less_than_full_precision(
+def test_a_set_is_exported_in_a_precision_that_nobody_held_to_it(
     trained: Path, small_scans: Path, tmp_path: Path
 ) -> None:
-    given = ("modmap", "--checkpoint", str(trained), "--precision", "fp16")
-    assert "leave --precision out" in refused(small_scans, tmp_path / "out", *given)
+    given = ("modmap", "--checkpoint", str(trained), "--precision", "int8")
+    assert "choose --precision fp16" in refused(small_scans, tmp_path / "out", *given)
 
 
 def verdict_of(recipe: Recipe, scan: Scan, leave_out: int | None) -> Verdict:

@@ -14,7 +14,7 @@ from torch import nn
 from voxgate.export.graph.blame import blamed_layers
 from voxgate.export.graph.tracing import scaled, trace
 from voxgate.export.source import RawScore, Source
-from voxgate.export.trained.parity import ScanVerdict, SourceEngine, gate
+from voxgate.export.trained.parity import Precision, ScanVerdict, SourceEngine, gate
 from voxgate.export.trained.samples import Sample
 from voxgate.runtime.engines.engine import Engine, Tensor
 from voxgate.runtime.errors import EngineError
@@ -51,7 +51,7 @@ def small_source() -> Source:
     return Source("small", (SPEC,), network, original, {})
 
 
-def seen(engine: Engine) -> Sequence[ScanVerdict]:
+def seen(engine: Engine, precision: Precision | None) -> Sequence[ScanVerdict]:
     """One scan of one view."""
     score = float(engine.run(dict(SAMPLE)).max())
     outcome = Outcome.FAIL if score >= 1 else Outcome.PASS
@@ -129,7 +129,7 @@ def dulled(model: onnx.ModelProto, most: float) -> onnx.ModelProto:
     return copy
 
 
-def decided(engine: Engine) -> Sequence[ScanVerdict]:
+def decided(engine: Engine, precision: Precision | None) -> Sequence[ScanVerdict]:
     return [ScanVerdict("scan", Outcome.PASS, frozenset(), 0.5)]
 
 
@@ -156,7 +156,7 @@ def test_what_the_model_finds_must_not_fall_below_the_threshold() -> None:
 def test_a_parts_score_that_differs_stops_the_export() -> None:
     source = small_source()
 
-    def drifting(engine: Engine) -> Sequence[ScanVerdict]:
+    def drifting(engine: Engine, precision: Precision | None) -> Sequence[ScanVerdict]:
         score = 0.5 if engine.backend == "original" else 0.6
         return [ScanVerdict("scan", Outcome.PASS, frozenset(), score)]
 
@@ -167,7 +167,7 @@ def test_a_parts_score_that_differs_stops_the_export() -> None:
 def test_scans_that_decide_nothing_prove_nothing() -> None:
     source = small_source()
 
-    def undecided(engine: Engine) -> Sequence[ScanVerdict]:
+    def undecided(engine: Engine, precision: Precision | None) -> Sequence[ScanVerdict]:
         reasons = frozenset({Reason.COVERAGE})
         return [ScanVerdict("scan", Outcome.INDETERMINATE, reasons, 0.5)]
 
