@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import onnx
@@ -20,6 +22,7 @@ from anomalib.models.image.cfm.components import FeatureProjectionMLP
 from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel, EfficientAdModelSize
 from timm.models.vision_transformer import Block
 from torch import nn
+from torch.onnx import symbolic_opset9
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
@@ -42,6 +45,7 @@ from voxgate.runtime.recipe.manifest import TensorSpec
 
 CAMERA = (3000, 4096)
 SIDE_PX, PATCHES = 1540, 28  # SiM3D, S.6: of the square, and of a pyramid's grid
+DINO_PX, STUDENT_PX = 518, 768  # that DINOv2 was trained at; half of SiM3D's, in whole patches
 VIEWS, CORESET = 12, 0.1  # of a golden scan, and kept of it
 RANGE_MM = (300.0, 600.0)
 FPFH = (33, CAMERA[0] // 4, CAMERA[1] // 4)
@@ -82,7 +86,7 @@ DESCRIPTORS = TensorSpec(name="fpfh", dtype="float32", shape=(1, *FPFH))
 class ShapesAlone(TorchDispatchMode):
     """Products of matrices are traced and not computed: zeros of their shapes, asked of torch
     beside the thread that is traced, where sizes are numbers. (Convolutions would be lost to the
-    trace.)"""
+    trace: `_Convolution`.)"""
 
     def __init__(self, beside: Executor) -> None:
         super().__init__()
@@ -94,17 +98,46 @@ class ShapesAlone(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@torch.no_grad()
 def _zeros(func: Any, args: Any, kwargs: Any) -> Any:
-    given, named = tree_map_only(torch.Tensor, lambda t: t.to("meta"), (args, kwargs))
-    found = func(*given, **named)
+    found = _shapes(func, args, kwargs)
     return tree_map_only(torch.Tensor, lambda t: torch.zeros(t.shape, dtype=t.dtype), found)
+
+
+@torch.no_grad()
+def _shapes(func: Any, args: Any, kwargs: Any) -> Any:
+    given, named = tree_map_only(torch.Tensor, lambda t: t.to("meta"), (args, kwargs))
+    return func(*given, **named)
+
+
+class _Convolution(torch.autograd.Function):
+    """Told to the exporter as its own, its maps zeros: of input, weight, bias, strides and so on,
+    and the thread beside this one."""
+
+    @staticmethod
+    def forward(_: Any, *given: Any) -> torch.Tensor:
+        *of_convolution, beside = given
+        like = beside.submit(_shapes, ATEN.conv2d, of_convolution, {}).result()
+        return torch.zeros(()).expand(like.shape)  # one zero: maps are gigabytes
+
+    @staticmethod
+    def symbolic(graph: Any, *given: Any) -> Any:
+        return symbolic_opset9.conv2d(graph, *given[:-1])
+
+
+def _convolving(beside: Executor) -> Callable[..., torch.Tensor]:
+    def forward(layer: nn.Conv2d, x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
+        how = layer.stride, layer.padding, layer.dilation, layer.groups
+        found: torch.Tensor = _Convolution.apply(x, weight, bias, *how, beside)
+        return found
+
+    return forward
 
 
 @contextmanager
 def shapes_alone(network: nn.Module) -> Iterator[None]:
-    """In blocks of transformers and searches of banks, which hold no convolution."""
+    """In convolutions; in blocks of transformers and searches of banks, which hold none."""
     with ThreadPoolExecutor(1) as beside, ExitStack() as hooks:
+        hooks.enter_context(patch.object(nn.Conv2d, "_conv_forward", _convolving(beside)))
         for part in network.modules():
             if isinstance(part, (Block, BankScore)):
                 mode = ShapesAlone(beside)
@@ -129,13 +162,12 @@ def traced(network: nn.Module, *inputs: TensorSpec) -> onnx.ModelProto:
         return trace(Source("published size", inputs, network, original, {}))
 
 
-def _transformer(folder: Path) -> Eye:
+def _transformer(folder: Path, side_px: int = SIDE_PX) -> Eye:
     weights = folder / "dino.pth"
     if not weights.exists():
-        save_backbone(DINO, weights, img_size=518)
-    return Eye(
-        load_tokens(DINO, weights, (SIDE_PX, SIDE_PX)), True, CAMERA, SIDE_PX, "pad", RANGE_MM
-    )
+        save_backbone(DINO, weights, img_size=DINO_PX)
+    tokens = load_tokens(DINO, weights, (side_px, side_px))
+    return Eye(tokens, True, CAMERA, side_px, "pad", RANGE_MM)
 
 
 def _bank(patches: int, width: int) -> Bank:
@@ -163,8 +195,8 @@ def patchcore(folder: Path, kinds: Sequence[Kind]) -> onnx.ModelProto:
     return traced(PatchcoreNetwork(branches), *(seen[kind] for kind in kinds))
 
 
-def cfm(folder: Path) -> onnx.ModelProto:
-    eye = _transformer(folder)
+def cfm(folder: Path, side_px: int) -> onnx.ModelProto:
+    eye = _transformer(folder, side_px)
     features = PictureFeatures(eye, "image").eval(), PictureFeatures(eye, "depth").eval()
     mappings = [FeatureProjectionMLP(DINO_WIDTH, DINO_WIDTH).eval() for _ in range(2)]
     grid = features[0].grid
@@ -212,7 +244,8 @@ CASES = (
         "colour, depth",
         lambda folder: patchcore(folder, ["image", "depth"]),
     ),
-    Published("cfm DINOv2 B/14", "colour, depth", cfm),
+    Published(f"cfm DINOv2 B/14 at {DINO_PX} px", "colour, depth", partial(cfm, side_px=DINO_PX)),
+    Published("cfm DINOv2 B/14", "colour, depth", partial(cfm, side_px=SIDE_PX)),
     Published("m3dm DINOv2 B/14", "colour, depth", m3dm),
     Published("btf WRN-101 + FPFH", "colour, descriptors", btf),
     Published(
@@ -220,6 +253,11 @@ CASES = (
         "colour",
         lambda folder: efficientad(EfficientAdModelSize.S, SIDE_PX),
         quantised=True,
+    ),
+    Published(
+        f"efficientad M at {STUDENT_PX} px",
+        "colour",
+        lambda folder: efficientad(EfficientAdModelSize.M, STUDENT_PX),
     ),
     Published(
         "efficientad M", "colour", lambda folder: efficientad(EfficientAdModelSize.M, SIDE_PX)

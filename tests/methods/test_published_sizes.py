@@ -47,16 +47,21 @@ def test_a_model_of_published_size_needs_more_than_a_box_has(
 
 
 class Small(nn.Module):
-    """A transformer and a bank, as the large ones have them."""
+    """Convolutions, a transformer and a bank, as the large ones have them."""
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
+        self.student = nn.Sequential(
+            *(nn.Conv2d(3, 8, 4, stride=2, padding=3, bias=False), nn.BatchNorm2d(8)),
+            *(nn.ReLU(), nn.ConvTranspose2d(8, 3, 4, stride=2, padding=3)),
+            *(nn.Conv2d(3, 3, 3, padding=2, dilation=2, groups=3),),
+        )
         self.tokens = load_tokens(SMALL_VIT, weights, (SIDE_PX, SIDE_PX))
         bank = np.random.default_rng(0).random((40, 192), np.float32)
         self.score = BankScore(bank, (2, 2), reweight=3)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.score(self.tokens(image.float()).flatten(2)[0].T)
+        found: torch.Tensor = self.score(self.tokens(self.student(image.float())).flatten(2)[0].T)
         return found
 
 
