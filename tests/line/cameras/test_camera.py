@@ -23,6 +23,7 @@ import zmq
 from tests.kits import viky
 from tests.kits.own_traces import named_memory
 from tests.kits.repository import ROOT
+from voxgate.runtime.cameras.process import AHEAD
 from voxgate.runtime.cameras.restart_rule import Phase
 from voxgate.runtime.cameras.settings import (
     CameraSettings,
@@ -203,6 +204,15 @@ def test_ctrl_c_or_a_service_stop_ends_a_worker_in_the_middle_of_a_job() -> None
         watch.until_frames(10, "red")
         assert cameras.status("red").pid == pid
         assert watch.faults == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the unit allows it (LimitNICE=), a user may not")
+def test_an_inspection_that_has_all_processors_makes_frames_late() -> None:
+    with CameraSupervisor([_network()]) as cameras:
+        _wait_ready(cameras)
+        worker = psutil.Process(cameras.status("red").pid)
+        ahead = psutil.Process().nice() + AHEAD
+        assert {os.getpriority(os.PRIO_PROCESS, each.id) for each in worker.threads()} == {ahead}
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
