@@ -12,10 +12,12 @@ controller goes on publishing where the arm stands. When stdin closes, the proce
 from __future__ import annotations
 
 import json
+import os
 import select
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -57,6 +59,7 @@ IDLE_PERIOD_NS = 8_000_000  # 125 Hz, as recorded
 LEAD_NS = 20_000_000  # from the order to the first event
 LISTENER_MS = 5_000  # a box that is there subscribes within milliseconds
 HEARD_POSES = 25  # 0.2 s: a box without a job may look at poses every 0.1 s only
+AHEAD = -10  # niceness: neither an arm nor a camera is late because the box has much to do
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
@@ -319,6 +322,8 @@ def _say(answers: TextIO, **answer: object) -> None:
 def main() -> None:
     """Entry point of the process: argument 1 holds the wires as JSON."""
     wires = Wires(**json.loads(sys.argv[1]))
+    with suppress(PermissionError):
+        os.nice(AHEAD)
     context = context_for(wires)
     field = Field(context, wires)
     try:
