@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,12 +67,16 @@ class CameraStatus:
 
 
 class CameraLife:
-    """One camera through all its workers; what it sends ends up in `poll`."""
+    """One camera through all its workers; what it sends ends up in `poll`.
+
+    meanwhile: called again and again while a frame is copied.
+    """
 
     def __init__(
         self, settings: CameraSettings, epoll: select.epoll, launcher: Path | None = None
     ) -> None:
         self.rule = RestartRule(settings)
+        self.meanwhile: Callable[[], None] = lambda: None
         self._settings = settings
         self._from = settings.name, Device(settings.device)
         self._epoll = epoll
@@ -241,7 +246,8 @@ class CameraLife:
             self._send(Message("free", slot=message.slot))
             return
         try:
-            frame = worker.ring.read(message.slot, message.number, *self._from)
+            slot, number = message.slot, message.number
+            frame = worker.ring.read(slot, number, *self._from, self.meanwhile)
         except (RingError, ValueError) as e:
             self._broken(worker, f"worker broke the ring: {e}")
             return

@@ -15,17 +15,22 @@ import math
 import mmap
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.nouns import Device, Frame
 
+Pixel = TypeVar("Pixel", bound=np.generic)
+
 # sequence, frame_id, t_device_ns, t_arrival_ns, exposure_ns, has_depth
 _HEADER = struct.Struct("<6q")
 _HEADER_BYTES = 64  # one cache line: slots and their parts start aligned
 _UNFINISHED = -1
+STRIP_BYTES = 1 << 20
 _PAGE_BYTES = mmap.PAGESIZE
 # <linux/fcntl.h>: Python names them too, the type stubs do not for every version
 _F_ADD_SEALS, _F_SEAL_SEAL, _F_SEAL_SHRINK, _F_SEAL_GROW = 1033, 1, 2, 4
@@ -115,9 +120,17 @@ class Ring:
             self._depth(start)[:] = frame.depth_mm
         self._pack(start, sequence, frame)
 
-    def read(self, slot: int, sequence: int, camera: str, device: Device = Device.CAMERA) -> Frame:
+    def read(
+        self,
+        slot: int,
+        sequence: int,
+        camera: str,
+        device: Device = Device.CAMERA,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Frame:
         """Parent: a copy of the frame in `slot`.
 
+        meanwhile: called again and again, for 12 Mpx take some 20 ms where memory is fresh.
         Raises RingError when the slot is not, or is no longer, the frame of that sequence number.
         """
         start = self._start(slot)
@@ -128,8 +141,10 @@ class Ring:
             t_device_ns=t_device_ns,
             t_arrival_ns=t_arrival_ns,
             exposure_ns=max(exposure_ns, 0),
-            image=self._picture(start, device),
-            depth_mm=self._depth(start).copy() if has_depth and self.shape.depth else None,
+            image=self._picture(start, device, meanwhile),
+            depth_mm=_copied(self._depth(start), meanwhile)
+            if has_depth and self.shape.depth
+            else None,
             device=device,
         )
         after = self._header(start)[0]
@@ -139,11 +154,13 @@ class Ring:
             )
         return frame
 
-    def _picture(self, start: int, device: Device) -> npt.NDArray[np.uint8]:
+    def _picture(
+        self, start: int, device: Device, meanwhile: Callable[[], None]
+    ) -> npt.NDArray[np.uint8]:
         """A copy; of a sensor that took none, one blank picture for all its frames."""
         shown = self._image(start)
         if device is not Device.SENSOR or shown.any():
-            return np.array(shown)
+            return _copied(shown, meanwhile)
         if self._blank is None:
             self._blank = np.zeros(shown.shape, np.uint8)
             self._blank.flags.writeable = False
@@ -208,6 +225,16 @@ class SlotLedger:
             raise RingError(f"slot {slot} was given back but had not been handed out")
         self._out.remove(slot)
         self._free.append(slot)
+
+
+def _copied(pixels: npt.NDArray[Pixel], meanwhile: Callable[[], None]) -> npt.NDArray[Pixel]:
+    """In strips of rows, with time for something else after each."""
+    copy = np.empty_like(pixels)
+    rows = max(1, STRIP_BYTES // pixels[0].nbytes)
+    for first in range(0, len(pixels), rows):
+        copy[first : first + rows] = pixels[first : first + rows]
+        meanwhile()
+    return copy
 
 
 def _aligned(size: int, step: int) -> int:

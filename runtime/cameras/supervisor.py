@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from voxgate.runtime.cameras.life import CameraCounters, CameraFault, CameraLife, CameraStatus
@@ -49,6 +49,11 @@ class CameraSupervisor:
         """Start every worker and return at once; `ready` says when all stream."""
         for camera in self._cameras.values():
             camera.poll(now_ns)
+
+    def while_copying(self, meanwhile: Callable[[], None]) -> None:
+        """Have this done again and again while `poll` copies large frames."""
+        for camera in self._cameras.values():
+            camera.meanwhile = meanwhile
 
     def fileno(self) -> int:
         """One descriptor for all cameras and all restarts; readable: `poll` has work."""

@@ -59,6 +59,7 @@ class Loop:
         self._next_camera_ns = 0
         self._due_ns = 0
         self._offers = offer_topic(parts.station.cell.config.cell)
+        doors.cameras.while_copying(self._stash_poses)
         sockets = doors.sockets
         for source in (sockets.commands, sockets.poses, sockets.verdicts, doors.cameras, wake):
             poller.register(source, zmq.POLLIN)
@@ -131,6 +132,10 @@ class Loop:
         if self._napping is None:
             return
         self._napping.poll(longest_ns // NS_PER_MS)
+        self._stash_poses()
+
+    def _stash_poses(self) -> None:
+        """All that wait: their arrival tells the robot's clock, and no later than it must."""
         came = list(self._doors.sockets.waiting_poses())
         now_ns = self._now_ns()  # after they were taken: no stamp is before its arrival
         for payload in came:
@@ -150,7 +155,10 @@ class Loop:
         next_ns, beat_ns = now_ns + CAMERA_POLL_NS, self._parts.heart.due_ns
         # together with a heartbeat that is near: each turn costs
         self._next_camera_ns = beat_ns if abs(beat_ns - next_ns) < CAMERA_POLL_NS // 2 else next_ns
-        for event in self._doors.cameras.poll(now_ns):
+        events = self._doors.cameras.poll(now_ns)
+        if events:
+            self._settle_poses()  # those that came meanwhile: no frame has waited for them in vain
+        for event in events:
             self._parts.station.camera_event(event, now_ns)
             if isinstance(event, Frame):
                 self._parts.pictures.seen(event, now_ns)

@@ -62,6 +62,7 @@ from voxgate.runtime.wire.verdict import VerdictMessage
 START_NS = 10**12
 NS_PER_S = 1_000_000_000
 CAMERAS_FD = 10**6  # no descriptor of a process
+STRIP_NS = 2_000_000  # copied at a time
 TURN_NS = 1000  # one turn of the loop takes its time too
 JITTER_NS = 20_000  # of delays that are all alike every one would be a bound to compute with
 
@@ -150,6 +151,8 @@ class Cameras:
         self.detail = ""
         self.drains = True
         self.armed = True
+        self.copy_ns = 0  # that a frame takes from the ring
+        self._meanwhile: Callable[[], None] = lambda: None
 
     def receive(self, parts: list[bytes]) -> None:
         """A message comes over the network."""
@@ -163,6 +166,10 @@ class Cameras:
             self._tell(fault)
         if deliver:
             self.events.append(frame)
+
+    def while_copying(self, meanwhile: Callable[[], None]) -> None:
+        """As the supervisor."""
+        self._meanwhile = meanwhile
 
     def take_cut(self) -> list[CutOff]:
         """Nobody is cut off: the socket is not there."""
@@ -193,6 +200,10 @@ class Cameras:
 
     def poll(self, now_ns: int) -> list[Frame | CameraFault]:
         events, self.events = self.events, []
+        end_ns = self._time.now_ns + self.copy_ns * sum(isinstance(each, Frame) for each in events)
+        while self._time.now_ns < end_ns:
+            self._time.sleep_until(min(end_ns, self._time.now_ns + STRIP_NS))
+            self._meanwhile()
         return events
 
     def reset(self, now_ns: int) -> None:

@@ -62,6 +62,19 @@ def test_good_part_passes_and_every_time_is_the_clocks(tmp_path: Path) -> None:
     cell.end()
 
 
+def test_poses_that_come_while_large_frames_are_copied_are_late_or_missing(tmp_path: Path) -> None:
+    """12 Mpx take a busy machine 0.2 s: 25 poses long, and longer than a frame waits for poses."""
+    cell = SteppedCell(tmp_path, Script())
+    cell.cameras.copy_ns = 190 * MS
+    cell.start_job()
+    for _ in range(3):
+        cell.expose()
+        cell.run_for(0.2)
+    verdict = stop(cell)
+    assert verdict.outcome is Outcome.PASS, verdict.reasons
+    cell.end()
+
+
 @pytest.mark.parametrize("deadline_ms", [1_200, 30_000, 600_000])
 def test_verdict_comes_just_before_the_deadline_however_long_it_is(
     tmp_path: Path, deadline_ms: int
