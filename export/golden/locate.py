@@ -166,11 +166,11 @@ class Locator:
         )
 
     def _refined(self, seen: _Landmarks, view: View, pose: _Pose) -> Iterator[_Pose]:
-        """The poses of each round that more, or as many, points agree on."""
+        """The poses of each round that are more certain."""
         for _ in range(ROUNDS):
             drawn = _drawn(view, pose, self.golden)
             finer = _posed(seen, drawn, self.rays, self.focal_px)
-            if finer is None or len(finer.fitted_mm) < len(pose.fitted_mm):
+            if finer is None or self._spread_mm(finer) >= self._spread_mm(pose):
                 return
             pose = finer
             yield pose

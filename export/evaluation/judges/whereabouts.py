@@ -13,7 +13,7 @@ import numpy as np
 from voxgate.export.evaluation.cases import Picture
 from voxgate.export.evaluation.judges.picture_inputs import Standing
 from voxgate.export.golden.golden import Golden, load_golden
-from voxgate.export.golden.locate import MOST_MM, Locator
+from voxgate.export.golden.locate import Locator
 from voxgate.export.golden.turned import seen_from
 from voxgate.runtime.errors import RecipeError
 from voxgate.runtime.pixels.colour import grey_and_colour
@@ -24,9 +24,9 @@ from voxgate.runtime.transforms import invert
 class Whereabouts:
     """The golden scan's features, looked for once."""
 
-    def __init__(self, golden: Golden, most_mm: float = MOST_MM) -> None:
+    def __init__(self, golden: Golden) -> None:
         self._golden = golden
-        self._locator = Locator(golden, most_mm)
+        self._locator = Locator(golden)
         self._number = {view.frame_id: n for n, view in enumerate(golden.views)}
 
     @classmethod

@@ -10,7 +10,7 @@ import pytest
 
 from tests.kits import tiny
 from tests.kits.repository import BRACKET
-from tests.kits.small_scan import small_bracket
+from tests.kits.small_scan import half_bracket
 from voxgate.export.evaluation.cases import Picture
 from voxgate.export.evaluation.judges.picture_inputs import model_inputs
 from voxgate.export.evaluation.judges.whereabouts import Whereabouts
@@ -25,14 +25,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def golden() -> Golden:
-    whole = load_golden(small_bracket() / "golden", whole=True)
+    whole = load_golden(half_bracket() / "golden", whole=True)  # pixels of 1 mm
     return replace(whole, views=whole.views[:3])
 
 
 def test_a_picture_is_compared_with_the_golden_part_from_elsewhere(golden: Golden) -> None:
-    other = load_golden(small_bracket() / "good", whole=True).views[2]
+    other = load_golden(half_bracket() / "good", whole=True).views[2]
     picture = Picture(other.image)
-    standing = Whereabouts(golden, most_mm=2.0).standing(picture)  # pixels of 2 mm
+    standing = Whereabouts(golden).standing(picture)
     assert standing.view == 2
     (height, width), names = other.image.shape, ("image", "reference", "view")
     size = {"image": (height, width), "reference": (height, width), "view": (1, 1)}
