@@ -2,9 +2,9 @@
 
     python -m voxgate.benchmarks.workstation.learnt [scans] [models] [PART ...]
 
-Depth and voxel autoencoder and f-AnoGAN of MVTec 3D-AD by `voxgate train`, at most so many minutes
-each; models that are there already (PART-METHOD-SHAPE.pth) are not trained again, and a training
-that was killed goes on. Where the golden part itself is as strange as anything, the export refuses:
+Depth and voxel autoencoder and f-AnoGAN of MVTec 3D-AD by `voxgate train`, an hour of two cores a
+part type; models that are there already (PART-METHOD-SHAPE.pth), trained with a budget perhaps, are
+not trained again, and a training that was killed goes on. Where the golden part itself is as strange as anything, the export refuses:
 a threshold far below is named then, by which good parts fail too, for the order of the parts is
 none of the threshold's. The figures are `voxgate evaluate`'s.
 """
@@ -31,7 +31,6 @@ from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.box import voxgate
 
-MINUTES = 10.0
 METHODS, SHAPES = ("autoencoder", "anogan"), ("depth", "voxel")
 MODELS = Path("out/learnt")
 FIGURES = ("I-AUROC", "V-AUPRO@1%")
@@ -78,10 +77,7 @@ def learn(part: Path, method: str, shape: str, models: Path, shelf: Path) -> Lea
     """Train on the part's golden scan, export into `shelf`."""
     model, golden = models / f"{part.name}-{method}-{shape}.pth", str(part / "golden")
     if not model.exists():
-        _run(
-            "train", method, "--shape", shape, "--scan", golden, "--out", str(model),
-            "--minutes", str(MINUTES),
-        )  # fmt: skip
+        _run("train", method, "--shape", shape, "--scan", golden, "--out", str(model))
     record = torch.load(model, map_location="cpu", weights_only=True)["record"]
     learnt = Learnt(f"{record['epochs']} of {record['planned epochs']}")
     words = ("export", method, "--checkpoint", str(model), "--scan", golden)

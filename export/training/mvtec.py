@@ -15,6 +15,7 @@ from voxgate.export.progress import Progress
 from voxgate.export.training.reconstruction import CONSTANTS, EPOCHS, Anogan, Autoencoder
 from voxgate.export.training.samples import Samples, depth_samples, voxel_samples
 from voxgate.export.training.train import Course
+from voxgate.runtime.errors import EngineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class ReconstructionTraining:
         learner = self._learner(samples)
 
         def write(path: Path, record: Mapping[str, Any]) -> None:
+            _check_whole(learner, record["epochs"])
             networks = (part.state_dict() for part in (learner.encoder, learner.decoder))
             encoder, decoder = ({n: t.cpu() for n, t in state.items()} for state in networks)
             write_pair(
@@ -69,3 +71,12 @@ class ReconstructionTraining:
             "epochs asked": self.epochs,
             "source": "MVTec 3D-AD, section 4.1 and appendix",
         }
+
+
+def _check_whole(learner: Autoencoder | Anogan, epochs: int) -> None:
+    """Raises EngineError for an encoder as chance made it."""
+    if isinstance(learner, Anogan) and epochs <= learner.of_gan:
+        raise EngineError(
+            f"after {epochs} of {learner.of_gan} epochs of the generator the encoder is not begun: "
+            "the same command with more --minutes goes on from here; or begin with fewer --epochs"
+        )

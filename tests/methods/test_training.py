@@ -80,6 +80,26 @@ def test_a_trained_model_needs_further_words(
         read_pair(out, other)
 
 
+def test_an_encoder_that_was_never_begun_is_a_model(
+    small_scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+
+    def epoch(self: Anogan, number: int, rng: np.random.Generator) -> dict[str, float]:
+        seconds[0] += 60.0
+        return {"critic": 0.0}
+
+    monkeypatch.setattr(Anogan, "epoch", epoch)
+    course = ReconstructionTraining("anogan", volume=True, epochs=2, times=1)
+    out = tmp_path / "m.pth"
+    with pytest.raises(EngineError, match=r"after 2 of 2 epochs of the generator .* goes on"):
+        train(Training("anogan", (small_scans / "golden",), out, minutes=1.5), course.open)
+    assert not out.exists()
+    found = train(Training("anogan", (small_scans / "golden",), out), course.open)
+    assert len(found.history.epochs) == 4
+
+
 def small(method: str, seed: int = 0) -> Autoencoder | Anogan:
     """Untrained, on two seeded grids."""
     generator = torch.Generator().manual_seed(5)
