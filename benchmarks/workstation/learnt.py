@@ -2,11 +2,12 @@
 
     python -m voxgate.benchmarks.workstation.learnt [scans] [models] [PART ...]
 
-Depth and voxel autoencoder and f-AnoGAN of MVTec 3D-AD by `voxgate train`, an hour of two cores a
-part type; models that are there already (PART-METHOD-SHAPE.pth), trained with a budget perhaps, are
-not trained again, and a training that was killed goes on. Where the golden part itself is as strange as anything, the export refuses:
-a threshold far below is named then, by which good parts fail too, for the order of the parts is
-none of the threshold's. The figures are `voxgate evaluate`'s.
+Depth and voxel autoencoder and f-AnoGAN of MVTec 3D-AD by `voxgate train`, half an hour of two
+cores a part type; models that are there already (PART-METHOD-SHAPE.pth), trained with a budget
+perhaps, are not trained again, and a training that was killed goes on. Where the golden part itself
+is as strange as anything, the export refuses: a threshold far below is named then, by which good
+parts fail too, for the order of the parts is none of the threshold's. The figures are `voxgate
+evaluate`'s.
 """
 
 from __future__ import annotations
