@@ -9,6 +9,7 @@ from voxgate.runtime.cameras.from_config import load_calibrations
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.config.document import dotted
 from voxgate.runtime.config.sections import CellConfig
+from voxgate.runtime.doctor.frames import frames
 from voxgate.runtime.doctor.machine import Machine
 from voxgate.runtime.doctor.rows import Check, Finding, green, off, red, yellow
 from voxgate.runtime.doctor.serving import default_recipe, existing, is_served, taken_ports
@@ -154,6 +155,7 @@ def _of_cell(check: Callable[[Machine, CellConfig], Finding]) -> Check:
 CELL_CHECKS: dict[str, Check] = {
     "calibration": _of_cell(calibration),
     "recipes": _of_cell(recipes),
+    "frames": _of_cell(frames),
     "keys": _of_cell(keys),
     "disk": _of_cell(disk),
     "evidence": _of_cell(evidence),

@@ -310,6 +310,26 @@ def test_recordings_that_cannot_be_kept_are_told_and_stop_no_line(
     assert look(machine)["evidence"].light is light
 
 
+@pytest.mark.parametrize(
+    ("queue_mb", "free_kb", "light", "words"),
+    [
+        (512, 16_000_000, Light.GREEN, ""),
+        (1, 16_000_000, Light.YELLOW, "evidence.queue_mb"),
+        (512, 3000, Light.YELLOW, "slots"),
+    ],
+)
+def test_frames_that_memory_or_recorder_cannot_hold_are_found_out_in_the_first_large_job(
+    folder: Path, queue_mb: int, free_kb: int, light: Light, words: str
+) -> None:
+    evidence = {"folder": str(folder / "evidence"), "queue_mb": queue_mb}
+    config = cell(folder, evidence=evidence, job={"queue_views": 256})
+    put = Put()
+    put.files["/proc/meminfo"] = f"MemAvailable: {free_kb} kB"
+    finding = look(put.machine(config))["frames"]
+    assert finding.light is light, finding
+    assert words in finding.do
+
+
 # --- ports ---------------------------------------------------------------------------------------
 
 
