@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,7 @@ from voxgate.runtime.wire.door.allowance import Allowance
 from voxgate.runtime.wire.door.connections import Cause, CutOff
 from voxgate.runtime.wire.door.keeper import Door
 
+Content = bytes | memoryview
 HEADER_BYTES = 4096
 MOST_PARTS = 3  # header, image, depth; one more is kept, so that it is seen that there were more
 NO_MISTAKE_PARTS = 64  # who sends more does not send frames
@@ -88,11 +90,13 @@ def header_from_bytes(data: bytes) -> FrameHeader:
     return FrameHeader(**values)
 
 
-def frame_from_message(parts: list[bytes], settings: CameraSettings, t_arrival_ns: int) -> Frame:
+def frame_from_message(
+    parts: Sequence[Content], settings: CameraSettings, t_arrival_ns: int
+) -> Frame:
     """The frame in a message's parts; raises ValueError with one line when it is none."""
     if not 2 <= len(parts) <= 3:
         raise ValueError(f"a message has 2 or 3 parts, got {len(parts)}")
-    header = header_from_bytes(parts[0])
+    header = header_from_bytes(bytes(parts[0]))
     if header.camera != settings.name:
         raise ValueError(f"a frame of camera {header.camera!r} came to {settings.name!r}")
     if (header.width, header.height) != (settings.width_px, settings.height_px):
@@ -158,11 +162,12 @@ class NetworkSource:
             self._cut += self._door.take_cut()
         if self._cut:
             return self._cut.popleft()
-        parts = self._receive()
-        if parts is None:
+        message = self._receive()
+        if message is None:
             return None
+        parts, t_arrival_ns = message
         try:
-            return frame_from_message(parts, self._settings, steady_ns())
+            return frame_from_message(parts, self._settings, t_arrival_ns)
         except ValueError as e:
             return SourceFault(FaultKind.INVALID, str(e))
 
@@ -191,23 +196,27 @@ class NetworkSource:
         allowed = self._source.allowed
         return Access(Path(self._source.secret_key), {"frames": frozenset(allowed)}, allowed)
 
-    def _receive(self) -> list[bytes] | None:
+    def _receive(self) -> tuple[list[Content], int] | None:
+        """The parts of the next message, and when it had come: all of them are there with the
+        first, and 12 Mpx are not copied before their arrival is stamped."""
         try:
             first = self._socket.recv(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
-        parts, count = [first.bytes], 1
-        while self._socket.rcvmore:  # all of them are there
-            part = self._socket.recv()
+        t_arrival_ns = steady_ns()
+        parts: list[Content] = [first.bytes]
+        count = 1
+        while self._socket.rcvmore:
+            part = self._socket.recv(copy=False)
             count += 1
             if count <= MOST_PARTS + 1:
-                parts.append(part)
+                parts.append(part.buffer)
         if self._door is not None:
             descriptor = int(first.get(zmq.SRCFD))
             self._door.whole("frames", descriptor)
             if count > NO_MISTAKE_PARTS:
                 self._door.cut("frames", descriptor, Cause.TOO_LARGE)
-        return parts
+        return parts, t_arrival_ns
 
 
 def _largest_part(settings: CameraSettings) -> int:
@@ -270,7 +279,7 @@ def _is_number(value: object) -> bool:
     return abs(value) <= _LARGEST_FLOAT  # not for NaN either
 
 
-def _image(header: FrameHeader, data: bytes, settings: CameraSettings) -> Picture:
+def _image(header: FrameHeader, data: Content, settings: CameraSettings) -> Picture:
     """In colour where the cell wants it; else the luma of what is sent in colour."""
     if not data and settings.device == "sensor":  # a 3D sensor need not have a picture
         return np.zeros((header.height, header.width), np.uint8)
@@ -282,13 +291,13 @@ def _image(header: FrameHeader, data: bytes, settings: CameraSettings) -> Pictur
     from voxgate.runtime.pixels.colour import grey_and_colour
     from voxgate.runtime.pixels.picture import decode_picture
 
-    picture = decode_picture(data, header.width, header.height)
+    picture = decode_picture(bytes(data), header.width, header.height)
     if (picture.ndim == 3) is not (channels > 1):
         raise ValueError(f"the header says {header.pixel_format}, the picture is another")
     return picture if settings.colour else grey_and_colour(picture)[0]
 
 
-def _depth(header: FrameHeader, data: bytes) -> DepthMap:
+def _depth(header: FrameHeader, data: Content) -> DepthMap:
     assert header.depth is not None
     raw: npt.NDArray[Any]
     if header.encoding == "raw":
@@ -297,7 +306,7 @@ def _depth(header: FrameHeader, data: bytes) -> DepthMap:
     else:
         from voxgate.runtime.pixels.picture import decode_counts
 
-        raw = decode_counts(data, header.width, header.height)
+        raw = decode_counts(bytes(data), header.width, header.height)
     planes = planes_from_bytes(
         header.depth,
         np.ascontiguousarray(raw).view(np.uint8).reshape(-1),
@@ -309,7 +318,7 @@ def _depth(header: FrameHeader, data: bytes) -> DepthMap:
 
 
 def _raw(
-    data: bytes, kind: np.dtype[Any], header: FrameHeader, what: str, channels: int = 1
+    data: Content, kind: np.dtype[Any], header: FrameHeader, what: str, channels: int = 1
 ) -> npt.NDArray[Any]:
     line = header.width * channels
     needed = line * header.height * kind.itemsize

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kits.handshake import ENDINGS
+from voxgate.runtime.cameras import network
 from voxgate.runtime.cameras.frame_gate import SourceFault
 from voxgate.runtime.cameras.network import NetworkSource, frame_from_message, header_from_bytes
 from voxgate.runtime.cameras.settings import CameraSettings, NetworkSettings
@@ -105,6 +106,23 @@ def test_a_raw_frame_changes_on_its_way(source: NetworkSource, sender: zmq.Socke
     _assert_frame(frame)
     assert isinstance(frame, Frame)
     assert before_ns < frame.t_arrival_ns < time.monotonic_ns()
+
+
+def test_a_frame_seems_late_by_what_copying_its_pixels_takes(
+    source: NetworkSource, sender: zmq.Socket[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 Mpx take a busy machine longer than a camera's clock may seem to change."""
+    unread: list[bool] = []
+
+    def stamp_ns() -> int:
+        unread.append(bool(source._socket.rcvmore))
+        return 5
+
+    monkeypatch.setattr(network, "steady_ns", stamp_ns)
+    sender.send_multipart(_message())
+    frame = _take(source)
+    assert isinstance(frame, Frame)
+    assert (frame.t_arrival_ns, unread) == (5, [True])
 
 
 def test_an_encoded_frame_changes_on_its_way(
