@@ -8,11 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
 
-from voxgate.benchmarks.workstation.published import any_picture
+from tests.kits.nets import SAMPLES, small_net
+from voxgate.benchmarks.workstation.published import in_int8
 from voxgate.benchmarks.workstation.published_models import CASES, Published, traced
 from voxgate.benchmarks.workstation.seeded.weights import SMALL_VIT, save_backbone
 from voxgate.export.features.backbones.load import load_tokens
@@ -43,7 +45,7 @@ def test_a_model_of_published_size_needs_more_than_a_box_has(
     check_by_building(graph, str(case), GPU_MB)
     builds(to_half(graph), f"{case}, fp16", CARDS[-1])
     if case.quantised:
-        builds(quantized(graph, [any_picture(graph)]), f"{case}, int8", CARDS[-1])
+        builds(in_int8(graph), f"{case}, int8", CARDS[-1])
 
 
 class Small(nn.Module):
@@ -74,3 +76,15 @@ def test_a_graph_that_is_traced_by_its_shapes_alone_is_another(tmp_path: Path) -
         raise NotImplementedError
 
     assert traced(network, image) == trace(Source("small", (image,), network, original, {}))
+
+
+def test_a_graph_that_is_quantised_without_a_run_is_another() -> None:
+    """But for its scales."""
+    by_runs, without = quantized(small_net(), SAMPLES), in_int8(small_net())
+    assert by_runs != without, "the scales"
+    assert described(by_runs) == described(without)
+
+
+def described(model: onnx.ModelProto) -> list[object]:
+    nodes = [(n.op_type, n.name, [*n.input], [*n.output]) for n in model.graph.node]
+    return [*nodes, *((c.name, c.data_type, [*c.dims]) for c in model.graph.initializer)]
