@@ -1,57 +1,79 @@
-"""A served cell takes one good part, on a processor that is slow because it is emulated:
+"""Runs a command that serves a cell on a slow processor, and is that cell's robot and camera here:
 
-    python .ci/served_job.py RECIPES NAME/VERSION PRODUCER
+    python .ci/served_job.py COMMAND...
 
-The service and the cell are those of a line; only what waits for a fixed time waits longer. Exits 0
-if the part is PASS, else 1, and says why.
+What the command says is said on. Once it says where it listens (.ci/served_box.py), a good part is
+played to it, the verdict goes to stderr, and its stdin ends. Exits as the command does, or 1 if
+the part is not PASS.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
-import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
-from voxgate.sim.box import Box
-from voxgate.sim.cell_wires import wires_from_config
-from voxgate.sim.demo.demo import wait_until_ready
+from voxgate.sim.field.wires import Wires
 from voxgate.sim.job_report import JobReport
 from voxgate.sim.virtual_cell import VirtualCell
 
 PART = Path("examples/bracket")
+WIRES = "wires "
 SLOWEST = 0.25
 READY_MS = 1_800_000
-DEADLINE_MS = 600_000
+VERDICT_MS = 600_000
 STALLS = 4  # played again when time alone speaks against it: the emulator was too slow
-PATIENT = {
-    "sockets": {"heartbeat_ms": 5_000},
-    "job": {"deadline_ms": DEADLINE_MS, "late_frame_ms": 5_000},
-    "sync": {"max_gap_ms": 200.0},
-    "cameras": {"start_ms": 120_000, "heartbeat_ms": 60_000},
-}
 
 
-def job(recipes: Path, recipe: str, producer: Path, folder: Path) -> JobReport:
+def played(wires: Wires) -> JobReport:
     """Raises VoxGateError where it does not come to a verdict."""
-    box = Box.start(folder, PART / "calibration.json", recipes, recipe, PATIENT, producer)
-    wires = wires_from_config(box.config)
-    with box, VirtualCell(wires, verdict_ms=DEADLINE_MS) as cell:
-        wait_until_ready(box, cell, READY_MS)
+    with VirtualCell(wires, verdict_ms=VERDICT_MS) as cell:
+        wait_until_served(cell)
         report = cell.play(PART / "good", speed=SLOWEST)
         while report.stalled and report.stalls < STALLS:
+            tell(report)
             again = cell.play(PART / "good", speed=SLOWEST)
             report = replace(again, stalls=report.stalls + 1)
         return report
 
 
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        report = job(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(folder))
+def wait_until_served(cell: VirtualCell) -> None:
+    deadline_s = time.monotonic() + READY_MS / 1000
+    while cell.robot.heartbeat is None and time.monotonic() < deadline_s:
+        cell.robot.listen(100)
+    cell.wait_until_ready(READY_MS)
+
+
+def tell(report: JobReport) -> None:
     verdict = report.verdict
     numbers = "" if verdict is None else f"{verdict.score!r} {verdict.coverage!r}"
     why = report.refused or ", ".join(report.reasons)
-    sys.stdout.write(
+    sys.stderr.write(
         f"served good {report.outcome} {numbers} {why}; stalls before: {report.stalls}\n"
     )
-    sys.exit(0 if report.outcome == "PASS" else 1)
+
+
+def main(command: list[str]) -> int:
+    passed = False
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as there:
+        assert there.stdin is not None
+        assert there.stdout is not None
+        for line in there.stdout:
+            if not line.startswith(WIRES):
+                sys.stdout.write(line)
+                continue
+            wires = Wires(**json.loads(line.removeprefix(WIRES)))
+            report = played(replace(wires, calibration=str(PART / "calibration.json")))
+            tell(report)
+            passed = report.outcome == "PASS"
+            there.stdin.close()
+    return there.returncode or int(not passed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
