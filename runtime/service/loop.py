@@ -71,9 +71,9 @@ class Loop:
         parts, sockets = self._parts, self._doors.sockets
         ready = dict(self._poller.poll(self._sleep_ms()))
         if sockets.poses in ready:
-            now_ns = self._now_ns()
-            parts.intake.stash_pose(sockets.take_pose(), now_ns)
+            self._take_poses()
             del ready[sockets.poses]
+            now_ns = self._now_ns()
             if not ready and parts.runner.job is None and now_ns < self._due_ns:
                 self._nap(min(NAP_NS, self._due_ns - now_ns))
                 return
@@ -133,6 +133,15 @@ class Loop:
             return
         self._napping.poll(longest_ns // NS_PER_MS)
         self._stash_poses()
+
+    def _take_poses(self) -> None:
+        """All of them in a job, whose turns may take longer than poses come; else the one told of,
+        which is cheaper."""
+        if self._parts.runner.job is not None:
+            self._stash_poses()
+            return
+        now_ns = self._now_ns()
+        self._parts.intake.stash_pose(self._doors.sockets.take_pose(), now_ns)
 
     def _stash_poses(self) -> None:
         """All that wait: their arrival tells the robot's clock, and no later than it must."""

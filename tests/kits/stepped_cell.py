@@ -323,6 +323,7 @@ class SteppedCell:
         calibrations = load_calibrations(self.cell.config)
         self.wake = Wake()
         self.sockets = Sockets()
+        self.turn_ns = TURN_NS
         self.cameras = Cameras(camera_settings(self.cell.config, calibrations)[0], self.time)
         self._limit_ns = self.time.now_ns
 
@@ -369,7 +370,9 @@ class SteppedCell:
 
     def poll(self, timeout: int | None = None) -> list[tuple[Any, int]]:
         """What is ready; the time goes on only while nothing is."""
-        self.time.now_ns += TURN_NS
+        end_ns = self.time.now_ns + self.turn_ns
+        while self.time.now_ns < end_ns:
+            self.time.sleep_until(end_ns)
         if not self._ready():
             assert timeout is not None
             until_ns = self.time.now_ns + timeout * NS_PER_MS

@@ -75,6 +75,16 @@ def test_poses_that_come_while_large_frames_are_copied_are_late_or_missing(tmp_p
     cell.end()
 
 
+def test_poses_that_come_faster_than_a_busy_service_turns_pile_up(tmp_path: Path) -> None:
+    """125 a second, and 60 turns: taken one a turn they would soon be a second old."""
+    cell = SteppedCell(tmp_path, Script())
+    cell.start_job()
+    cell.turn_ns, end_ns = 16 * MS, cell.time.now_ns + 500 * MS
+    cell.until(lambda: cell.time.now_ns > end_ns, "half a second")
+    assert len(cell.sockets.sent) <= 2
+    cell.end()
+
+
 @pytest.mark.parametrize("deadline_ms", [1_200, 30_000, 600_000])
 def test_verdict_comes_just_before_the_deadline_however_long_it_is(
     tmp_path: Path, deadline_ms: int
