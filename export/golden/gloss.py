@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.comparison.expected import height_mm
-from voxgate.runtime.geometry.projected import project_into
+from voxgate.runtime.geometry.projected import Box, Frustum, project_into
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import DepthMap, View
 from voxgate.runtime.transforms import apply
@@ -93,7 +93,7 @@ def _one(
     own = smooth[index][where]
     squares, seen = np.zeros(len(points)), np.zeros(len(points))
     for other, picture in zip(views, smooth, strict=True):
-        if other is not view:
+        if other is not view and _may_see(other, points, rays):
             grey = _grey_of(points, other, picture, rays)
             squares += np.nan_to_num(grey - own) ** 2
             seen += np.isfinite(grey)
@@ -104,6 +104,13 @@ def _one(
     shared = where.copy()
     shared[where] = seen > 0
     return flicker, shared
+
+
+def _may_see(view: View, points_mm: npt.NDArray[np.float64], rays: Rays) -> bool:
+    depth_mm = view.depth_mm
+    if depth_mm is None or not len(points_mm) or not (depth_mm > 0).any():
+        return False
+    return not Frustum.of(depth_mm, view.part_from_camera, rays).misses(Box.around(points_mm))
 
 
 def _reaching(flicker: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
