@@ -259,6 +259,7 @@ def _manifest(
 ) -> Manifest:
     first = sources[0].recipe.manifest
     shaping = [each.recipe.manifest for each in sources if each.recipe.manifest.geometry]
+    comparing = [each.recipe.manifest for each in sources if each.recipe.manifest.compares]
     fields: dict[str, Any] = {
         **first.model_dump(),
         "schema_version": 2,
@@ -268,6 +269,7 @@ def _manifest(
         "created_utc": utc_now(),
         "provenance": {**first.provenance, "combined": [_origin(each) for each in sources]},
         "tolerance_mm": min((each.tolerance_mm for each in shaping), default=first.tolerance_mm),
+        "tint": min((each.tint for each in comparing), default=first.tint),
         "detectors": [_section(each).model_dump() for each in sources[1:]],
         "files": {file: sha256(data) for file, data in content.items()},
     }

@@ -284,8 +284,8 @@ class Inspector:
         self._part.reports, self._part.counts = fused.reports, fused.counts
 
     def _findings(self) -> Findings:
-        scorer = self._scored_by_zones()
         self._looked.fuse_vanished(self.volume, self._part.reference_from_part)
+        self.equipment.fuse_tints(self.volume, self._part.reference_from_part)
         if self.recipe.zones is not None:
             with self._watch.time(Work.SEGMENT):
                 self.recipe.zones.rescale(self.volume, self._part.reference_from_part)
@@ -305,7 +305,7 @@ class Inspector:
             notes=tuple(self._part.notes),
             drift=drift,
             picture_drift=beside,
-            scorer=scorer,
+            scorer=self._scored_by_zones(),
             contradicted=contradicted(
                 *(defects, self.equipment.golden, self.equipment.rays),
                 *(self._part.reference_from_part, self.recipe.grid.voxel_mm),

@@ -38,6 +38,7 @@ FEATURES, PAIRS, ERRORS = "features", "pairs", "errors"
 other, and the first one's input."""
 OF_SETS = (FEATURES, PAIRS)
 SMALLEST_VOXELS = 2.0  # across: what the volume resolves
+FLICKER = "gloss"  # the input of a model that compares with golden pictures
 PICTURE_INPUTS = frozenset(("image", "reference", "pictures"))
 """What a graph may take in colour: of one channel or of three, as its own input says."""
 DEPTH_INPUTS = frozenset(("depth_mm", "fpfh", "points"))  # show what the 3D sensor measured
@@ -196,6 +197,11 @@ class Manifest(Section):
     tolerance_mm: Annotated[float, Field(gt=0, le=100)] = Field(
         description="deviation from the golden surface that scores 1.0"
     )
+    tint: Annotated[float, Field(ge=0.1, le=10)] = Field(
+        default=0.1,
+        description="by how much a region of good parts is brighter or darker in all views, as a "
+        "natural logarithm of grey",
+    )
     smallest_mm: Annotated[float, Field(gt=0, le=100)] | None = Field(
         default=None, description="the smallest defect that must be found, across; or the volume's"
     )
@@ -231,6 +237,11 @@ class Manifest(Section):
         """Without the plans, which are of use on one kind of card each."""
         plans = {plan.file for plan in self.plans}
         return {name: digest for name, digest in self.files.items() if name not in plans}
+
+    @property
+    def compares(self) -> bool:
+        """Whether the model compares with golden pictures: most trained ones know the look."""
+        return any(spec.name == FLICKER for spec in self.inputs)
 
     @property
     def sees_depth(self) -> bool:

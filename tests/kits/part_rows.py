@@ -30,13 +30,15 @@ FAIL, INDETERMINATE = Outcome.FAIL, Outcome.INDETERMINATE
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """What a row may use. places: (n, 3) mm, part frame: well seen, and even around; normals;
-    foot_mm: (3,) where what stands on such a face meets it."""
+    foot_mm: (3,) where what stands on such a face meets it; shiny_mm: (3,) where one view explains
+    the most by gloss."""
 
     rays: Rays
     grid: GridSpec
     places: Point
     normals: Point
     foot_mm: Point
+    shiny_mm: Point
     golden: list[View]
 
     @property
@@ -131,6 +133,20 @@ def _mark(grey: int, radius_mm: float, height_mm: float = 0.0, place: int = 0) -
             for view in views
             for mark in [_near(view, stage, stage.places[place], radius_mm)]
         ]
+
+    return spoil
+
+
+def _other_metal(factor: float) -> Spoil:
+    """A piece of 16 mm that shines as the golden one does, and is brighter or darker."""
+
+    def spoil(views: list[View], stage: Stage) -> list[View]:
+        found = []
+        for view in views:
+            other = np.clip(view.image * factor, 0, 255).astype(np.uint8)
+            piece = _near(view, stage, stage.shiny_mm, 8.0)
+            found.append(replace(view, image=np.where(piece, other, view.image)))
+        return found
 
     return spoil
 
@@ -285,6 +301,8 @@ ROWS = {
     "a bright mark that is also high": Row(
         _mark(BRIGHT, 4.0, 2.0, place=1), (FAIL,), (Reason.DEFECT,)
     ),
+    "a shiny piece of a brighter metal": Row(_other_metal(1.3), (FAIL,), (Reason.DEFECT,)),
+    "a shiny piece of a darker metal": Row(_other_metal(0.7), (FAIL,), (Reason.DEFECT,)),
     "a dark mark that three views show and others do not": Row(
         _mark_in(3, 3.0), (FAIL, INDETERMINATE), (Reason.DEFECT, Reason.VIEWS_DISAGREE)
     ),

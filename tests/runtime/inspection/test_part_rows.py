@@ -13,6 +13,8 @@ from tests.kits.part_rows import ROWS, Stage
 from tests.kits.small_scan import small_bracket
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.config.settings import DEFAULTS
+from voxgate.runtime.geometry.projected import project_into
+from voxgate.runtime.inspection.equipment import Equipment
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Outcome, View
 from voxgate.runtime.recipe.recipe import Recipe
@@ -22,6 +24,7 @@ from voxgate.runtime.volume.surface import Surface
 
 PLACES = 2
 FOOT_MM = 4.0
+LEAST_SEEN = 6  # views: half of them
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +52,7 @@ def stage(inspector: Inspector) -> Stage:
     first = chosen[:PLACES]
     return Stage(
         *(inspector.equipment.rays, inspector.recipe.grid, points[first], normals[first]),
-        *(_foot(surface), _views("golden")),
+        *(_foot(surface), _shiny(inspector.equipment), _views("golden")),
     )
 
 
@@ -60,6 +63,20 @@ def _foot(surface: Surface) -> npt.NDArray[np.float64]:
     away = walls[None] - faces[:, None]
     beside = (np.linalg.norm(away, axis=-1) < FOOT_MM) & (away[..., 2] > 0.0)
     return np.asarray(faces[beside.sum(axis=1).argmax()])
+
+
+def _shiny(equipment: Equipment) -> npt.NDArray[np.float64]:
+    """(3,) of the places that LEAST_SEEN views see the one that flickers most for its grey."""
+    points = equipment.surface.points_mm
+    flicker, views = np.zeros(len(points)), np.zeros(len(points))
+    for golden in equipment.golden:
+        at = project_into(points, golden.part_from_camera, equipment.rays)
+        pixels = at.rows, at.columns
+        seen = at.inside & (np.abs(golden.depth_mm[pixels] - at.depth_mm) < 1.0)
+        flicker += seen * golden.gloss[pixels] / np.maximum(golden.image[pixels], 20.0)
+        views += seen
+    mean = np.where(views >= LEAST_SEEN, flicker / np.maximum(views, 1), 0)
+    return np.asarray(points[np.argmax(mean)])
 
 
 def _views(name: str) -> list[View]:

@@ -1,0 +1,128 @@
+"""The inner loops of regions: who belongs to one, what a view says, what all views agree on."""
+
+# numba infers its own types: annotations here would be decoration
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from voxgate.runtime.geometry.rays import project_point
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def find_members(corners, edge, shape, numbers, order, starts, members):
+    """Of cubes of `edge` voxels at corners (m, 3), which may reach out of the grid, the pieces:
+    numbers (n,) of their voxels, ascending, order (n,) whose each is. Writes starts (m + 1,), and
+    members, as many as there are, or none when it has no room: to be called again with room."""
+    count = 0
+    for r in range(corners.shape[0]):
+        starts[r] = count
+        low, high = max(corners[r, 2], 0), min(corners[r, 2] + edge, shape[2])
+        for i in range(max(corners[r, 0], 0), min(corners[r, 0] + edge, shape[0])):
+            for j in range(max(corners[r, 1], 0), min(corners[r, 1] + edge, shape[1])):
+                column = (i * shape[1] + j) * shape[2]
+                at = np.searchsorted(numbers, column + low)
+                while at < numbers.size and numbers[at] < column + high:
+                    if members.size:
+                        members[count] = order[at]
+                    count += 1
+                    at += 1
+    starts[corners.shape[0]] = count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def look_at_pieces(
+    points, normals, t, eye, lens, depth, reach_mm, least_facing, corner, maps, sums
+):
+    """Write into sums (n, 4) what a view says of each piece that it sees: the pixel of maps
+    (h, w, 4) of a window at `corner` (row, column) of the picture; 0 where it does not.
+
+    points, normals (n, 3) of the surface; t (4, 4): camera from their frame, eye (3,) the camera
+    there. A piece is seen where depth (h, w) of the picture is within reach_mm of its own.
+    """
+    height, width = maps.shape[0], maps.shape[1]
+    for n in range(points.shape[0]):
+        sums[n] = 0.0
+        px, py, pz = points[n, 0], points[n, 1], points[n, 2]
+        ax, ay, az = eye[0] - px, eye[1] - py, eye[2] - pz
+        facing = normals[n, 0] * ax + normals[n, 1] * ay + normals[n, 2] * az
+        if facing < least_facing * np.sqrt(ax * ax + ay * ay + az * az):
+            continue
+        z = t[2, 0] * px + t[2, 1] * py + t[2, 2] * pz + t[2, 3]
+        if z <= 0.0:
+            continue
+        x = t[0, 0] * px + t[0, 1] * py + t[0, 2] * pz + t[0, 3]
+        y = t[1, 0] * px + t[1, 1] * py + t[1, 2] * pz + t[1, 3]
+        u, v = project_point(x, y, z, lens)
+        i = int(np.floor(u + 0.5)) - corner[1]
+        j = int(np.floor(v + 0.5)) - corner[0]
+        if not (0 <= i < width and 0 <= j < height):
+            continue
+        if abs(depth[j + corner[0], i + corner[1]] - z) < reach_mm:  # a NaN is not
+            sums[n] = maps[j, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gather(starts, members, sums, least, per_sigma, per_grain, mean, variance):
+    """Of every region the weighted mean over its pieces, and its variance; NaN where fewer than
+    `least` pieces say anything.
+
+    sums (n, 4): weight, the same times what is said, times its square, and times the variance of a
+    pixel. variance: of per_sigma of these and per_grain of what is said within the region.
+    """
+    own, grain = per_sigma * per_sigma, per_grain * per_grain
+    for r in range(starts.size - 1):
+        weight, total, squares, varies, count = 0.0, 0.0, 0.0, 0.0, 0
+        for at in range(starts[r], starts[r + 1]):
+            piece = members[at]
+            if sums[piece, 0] > 0.0:
+                weight += sums[piece, 0]
+                total += sums[piece, 1]
+                squares += sums[piece, 2]
+                varies += sums[piece, 3]
+                count += 1
+        mean[r] = np.float32(np.nan)
+        if count >= least:
+            middle = total / weight
+            mean[r] = middle
+            within = max(squares / weight - middle * middle, 0.0)
+            variance[r] = own * varies / weight + grain * within
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def agree(means, variances, least_views, floor, said, score):
+    """Of every region what all but a quarter of the views say at least, one way or the other: said
+    (m,), signed, 0 where they do not agree or are fewer than least_views; score (m,) in tolerances.
+
+    means, variances (views, m), NaN where a view says nothing.
+    """
+    values = np.empty(means.shape[0], np.float32)
+    spread = np.empty(means.shape[0], np.float32)
+    for r in range(means.shape[1]):
+        said[r] = 0.0
+        score[r] = 0.0
+        count = 0
+        for view in range(means.shape[0]):
+            if means[view, r] == means[view, r]:
+                values[count] = means[view, r]
+                spread[count] = variances[view, r]
+                count += 1
+        if count < least_views:
+            continue
+        values[:count].sort()
+        at = 0.25 * (count - 1)
+        below = int(at)
+        share = at - below
+        low = (1.0 - share) * values[below] + share * values[below + 1]
+        top = count - 1 - below
+        high = (1.0 - share) * values[top] + share * values[top - 1]
+        if low > 0.0:
+            said[r] = low
+        elif high < 0.0:
+            said[r] = high
+        else:
+            continue
+        spread[:count].sort()
+        usual = spread[count // 2]
+        score[r] = abs(said[r]) / np.sqrt(floor * floor + usual)
