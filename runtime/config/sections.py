@@ -138,7 +138,7 @@ class JobSection(Section):
     ] = 300
     queue_views: Annotated[
         int, about("Queue", "views that may wait for inspection; more is a fault", low=1, high=256)
-    ] = 32
+    ] = 64
     reoffer_ms: Annotated[
         int,
         about(
