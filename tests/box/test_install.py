@@ -15,6 +15,7 @@ import pytest
 
 from tests.kits.needs import needs_installer
 from tests.kits.repository import ROOT
+from tests.kits.stub_wheel import locked, wheel
 
 SCRIPT = ROOT / "systemd/install.sh"
 OWN = {
@@ -33,36 +34,9 @@ ACCOUNTS = {"etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/.pwd.lo
 pytestmark = needs_installer
 
 
-def wheel(folder: Path, version: str, says: str = "voxgate", name: str = "voxgate") -> Path:
-    """A wheel of that version with the console command: what is installed, not what it does."""
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    info = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}_stub.py": f'import sys\n\ndef main():\n    print("{says}", *sys.argv[1:])\n',
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}_stub:main\n",
-    }
-    record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in {**files, f"{info}/RECORD": record}.items():
-            archive.writestr(name, content)
-    return path
-
-
-def locked(stage: Path) -> tuple[Path, Path]:
-    """A lock of one package and the folder that has it."""
-    lock = stage.parent / "lock.txt"
-    if not lock.exists():
-        needed = wheel(stage.parent, "1", name="needed")
-        digest = hashlib.sha256(needed.read_bytes()).hexdigest()
-        lock.write_text(f"needed==1 --hash=sha256:{digest}\n")
-    return lock, stage.parent
-
-
 def lock_rtx(stage: Path) -> None:
     """What stands in for TensorRT for RTX and cuda-bindings joins the lock."""
-    lock, folder = locked(stage)
+    lock, folder = locked(stage.parent)
     path = wheel(folder, "1", name="tensorrt_rtx_bindings")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("tensorrt_rtx_bindings/__init__.py", "")
@@ -73,7 +47,7 @@ def lock_rtx(stage: Path) -> None:
 
 
 def install(stage: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    lock, wheels = locked(stage)
+    lock, wheels = locked(stage.parent)
     own = {"LOCK": str(lock), "WHEELS": str(wheels)}
     return subprocess.run(
         [SCRIPT, *arguments],
@@ -181,7 +155,7 @@ def _says(stage: Path) -> str:
 @pytest.mark.nightly
 def test_root_installs_another_package_than_the_lock_names(tmp_path: Path) -> None:
     stage = tmp_path / "stage"
-    lock, _ = locked(stage)
+    lock, _ = locked(stage.parent)
     lock.write_text(f"needed==1 --hash=sha256:{'0' * 64}\n")
     done = install(stage, wheel(tmp_path, "1.0.0"))
     assert done.returncode != 0
@@ -196,20 +170,20 @@ def test_root_installs_another_package_than_the_lock_names(tmp_path: Path) -> No
 def test_a_box_for_an_rtx_card_is_served_without_its_tensorrt(tmp_path: Path) -> None:
     """Neither the first time, nor after an upgrade that nobody told of the card."""
     stage, card = tmp_path / "stage", ("--with", "tensorrt-rtx")
-    _, folder = locked(stage)
+    _, folder = locked(stage.parent)
     first, second = wheel(tmp_path, "1.0.0"), wheel(tmp_path, "1.1.0")
     done = install(stage, *card, first)
     assert done.returncode == 2
     assert "TensorRT for RTX does not load" in done.stderr
     assert [*(stage / "opt/voxgate").iterdir()] == []
-    lock = locked(stage)[0].read_text()
+    lock = locked(stage.parent)[0].read_text()
     lock_rtx(stage)
     done = install(stage, *card, "--wheelhouse", folder, first)
     assert done.returncode == 0, done.stderr
     assert "is current, with tensorrt-rtx" in done.stdout
     assert install(stage, second).returncode == 0
     assert (current(stage), (stage / "opt/voxgate/with").read_text()) == ("1.1.0", "tensorrt-rtx\n")
-    locked(stage)[0].write_text(lock)
+    locked(stage.parent)[0].write_text(lock)
     assert install(stage, wheel(tmp_path, "1.2.0")).returncode == 2
     assert current(stage) == "1.1.0"
     assert install(stage, "--with", "none", wheel(tmp_path, "1.2.0")).returncode == 0
