@@ -32,6 +32,7 @@ from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.box import voxgate
 
+FURTHER: tuple[str, ...] = ()  # words to `voxgate train`, as a budget
 METHODS, SHAPES = ("autoencoder", "anogan"), ("depth", "voxel")
 MODELS = Path("out/learnt")
 FIGURES = ("I-AUROC", "V-AUPRO@1%")
@@ -78,7 +79,7 @@ def learn(part: Path, method: str, shape: str, models: Path, shelf: Path) -> Lea
     """Train on the part's golden scan, export into `shelf`."""
     model, golden = models / f"{part.name}-{method}-{shape}.pth", str(part / "golden")
     if not model.exists():
-        _run("train", method, "--shape", shape, "--scan", golden, "--out", str(model))
+        _run("train", method, "--shape", shape, "--scan", golden, "--out", str(model), *FURTHER)
     record = torch.load(model, map_location="cpu", weights_only=True)["record"]
     learnt = Learnt(f"{record['epochs']} of {record['planned epochs']}")
     words = ("export", method, "--checkpoint", str(model), "--scan", golden)

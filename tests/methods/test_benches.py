@@ -40,7 +40,7 @@ def test_a_model_that_is_there_is_trained_again(
     shutil.copytree(small_scans, part)
     for scan in ("good", "bad"):
         shutil.move(part / scan, part / "test" / scan)
-    monkeypatch.setattr(learnt, "MINUTES", 0.01)
+    monkeypatch.setattr(learnt, "FURTHER", ("--minutes", "0.01"))
     monkeypatch.setattr(learnt, "METHODS", ("autoencoder",))
     learnt.main(str(tmp_path / "scans"), str(models))
     said = capsys.readouterr().out
