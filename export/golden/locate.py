@@ -22,7 +22,7 @@ from voxgate.export.golden.pose_spread import spread_mm
 from voxgate.export.golden.turned import seen_from
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import GreyImage, View
+from voxgate.runtime.nouns import DepthMap, GreyImage, View
 from voxgate.runtime.transforms import Transform, apply, invert
 
 FAINT = 0.02  # contrast of a feature; half of the usual, as a part is smoother than a street
@@ -32,6 +32,7 @@ FEWEST = 12  # points that agree on a pose; fewer agree by chance
 MOST_MM = 1.0  # standard deviation of where a pose puts the part
 RIVAL = 0.8  # of the points that agree: another pose with so many is as likely
 APART = 3.0  # standard deviations of both; nearer poses are the same
+SURER = 0.9  # of the uncertainty before; less comes of the pixels that a drawn picture is made of
 ROUNDS = 2  # of rendering and comparing
 DRAWS, SURE = 2000, 0.999
 WIDTH = 128  # of a feature
@@ -170,7 +171,7 @@ class Locator:
         for _ in range(ROUNDS):
             drawn = _drawn(view, pose, self.golden)
             finer = _posed(seen, drawn, self.rays, self.focal_px)
-            if finer is None or self._spread_mm(finer) >= self._spread_mm(pose):
+            if finer is None or self._spread_mm(finer) >= SURER * self._spread_mm(pose):
                 return
             pose = finer
             yield pose
@@ -178,35 +179,43 @@ class Locator:
 
 def _drawn(view: View, pose: _Pose, golden: Golden) -> _Landmarks:
     """Of a golden view as it would be seen from a pose."""
-    grey = replace(view, colour=None)
+    grey, part_from_camera = replace(view, colour=None), invert(pose.camera_from_part)
     drawn = seen_from(grey, golden.rays, pose.camera_from_part @ view.part_from_camera)
     depth_mm = drawn["depth_mm"][0, 0].astype(np.float32)
-    points = golden.rays.points(depth_mm).astype(np.float64)
-    points_mm = apply(invert(pose.camera_from_part), points)
+    points_mm = apply(part_from_camera, golden.rays.points(depth_mm).astype(np.float64))
     on_part = (depth_mm > 0) & (points_mm[..., 2] >= golden.table_z_mm)
-    return _landmarks(np.asarray(drawn["image"][0, 0], np.uint8), on_part, points_mm)
+    image = np.asarray(drawn["image"][0, 0], np.uint8)
+    return _known(_landmarks(image, on_part), depth_mm, golden.rays, part_from_camera)
 
 
 def _of_view(view: View, golden: Golden) -> _Landmarks:
-    on_part, found = part_points(view, golden.rays, golden.table_z_mm)
-    points_mm = np.zeros((*on_part.shape, 3))
-    points_mm[on_part] = found
-    return _landmarks(view.image, on_part, points_mm)
+    assert view.depth_mm is not None  # load_golden refuses a scan without
+    on_part, _ = part_points(view, golden.rays, golden.table_z_mm)
+    found = _landmarks(view.image, on_part)
+    return _known(found, view.depth_mm, golden.rays, view.part_from_camera)
 
 
-def _landmarks(
-    image: GreyImage, on_part: npt.NDArray[np.bool_] | None = None, points_mm: Floats | None = None
+def _known(
+    found: _Landmarks, depth_mm: DepthMap, rays: Rays, part_from_camera: Transform
 ) -> _Landmarks:
-    """on_part (h, w): where features count; points_mm (h, w, 3)."""
+    """With the points behind them: a feature lies between pixels, and so does its point."""
+    if len(found.uv) == 0:
+        return found
+    column, row = np.rint(found.uv).astype(int).T
+    depth = depth_mm[row, column].astype(np.float64)[:, None]
+    points = np.hstack([_looks(found.uv, rays) * depth, depth])
+    return replace(found, points_mm=apply(part_from_camera, points))
+
+
+def _landmarks(image: GreyImage, on_part: npt.NDArray[np.bool_] | None = None) -> _Landmarks:
+    """on_part (h, w): where features count. Their points are not known yet, and 0."""
     mask = None if on_part is None else on_part.astype(np.uint8)
     sift = cv2.SIFT.create(contrastThreshold=FAINT)
     keypoints, features = sift.detectAndCompute(np.ascontiguousarray(image), mask)
     if features is None:
         return _Landmarks(np.zeros((0, WIDTH), np.float32), np.zeros((0, 2)), np.zeros((0, 3)))
     uv = np.array([each.pt for each in keypoints], np.float64)
-    column, row = np.rint(uv).astype(int).T
-    known_mm = np.zeros((len(uv), 3)) if points_mm is None else points_mm[row, column]
-    return _Landmarks(np.asarray(features, np.float32), uv, known_mm)
+    return _Landmarks(np.asarray(features, np.float32), uv, np.zeros((len(uv), 3)))
 
 
 def _posed(seen: _Landmarks, known: _Landmarks, rays: Rays, focal_px: float) -> _Pose | None:
