@@ -68,6 +68,7 @@ def quantized(
         )
         found = onnx.load(target)
     _drop_foreign_opsets(found)
+    _write_in_order_of(model, found)
     return found
 
 
@@ -102,3 +103,23 @@ def _drop_foreign_opsets(model: onnx.ModelProto) -> None:
     own = [entry for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     del model.opset_import[:]
     model.opset_import.extend(own)
+
+
+def _write_in_order_of(model: onnx.ModelProto, quantised: onnx.ModelProto) -> None:
+    """The quantiser writes pieces of attention side by side that are made one after the other:
+    whoever runs nodes as they are written would hold all of them at once."""
+    made_by = {name: node for node in quantised.graph.node for name in node.output}
+    written: dict[str, onnx.NodeProto] = {}
+
+    def write(node: onnx.NodeProto) -> None:
+        if node.output[0] not in written:
+            for name in node.input:
+                if name in made_by:
+                    write(made_by[name])
+            written[node.output[0]] = node
+
+    for node in (*model.graph.node, *quantised.graph.node):
+        if node.output[0] in made_by:
+            write(made_by[node.output[0]])
+    del quantised.graph.node[:]
+    quantised.graph.node.extend(written.values())

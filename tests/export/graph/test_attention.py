@@ -13,6 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from voxgate.export.graph.attention import FLOAT32_BYTES, in_pieces
 from voxgate.export.graph.fold import static_shapes, with_shapes
+from voxgate.export.graph.int8 import quantized
+from voxgate.export.graph.memory import memory_of
 
 HEADS, TOKENS, CHANNELS = 3, 50, 8
 SHAPE = (1, HEADS, TOKENS, CHANNELS)
@@ -103,3 +105,23 @@ def test_a_softmax_over_queries_is_not_cut() -> None:
         helper.make_node("MatMul", ["weights", "x"], ["y"], name="/values"),
     ]
     assert in_pieces(model(*nodes), SCORES // 2) == 0
+
+
+def test_pieces_lie_in_memory_side_by_side_once_they_are_int8() -> None:
+    """Also where the quantiser writes them so."""
+    weights = np.random.default_rng(2).normal(size=(3, CHANNELS, CHANNELS)).astype(np.float32)
+    made = model(
+        *(KEYS, helper.make_node("MatMul", ["x", "first"], ["seen"], name="/first/MatMul")),
+        helper.make_node("MatMul", ["seen", "keys"], ["scaled"], name="/product"),
+        helper.make_node("Softmax", ["scaled"], ["weights"], axis=-1, name="/weights"),
+        helper.make_node("MatMul", ["weights", "x"], ["values"], name="/values"),
+        helper.make_node("MatMul", ["values", "second"], ["mapped"], name="/second/MatMul"),
+        helper.make_node("MatMul", ["mapped", "third"], ["y"], name="/third/MatMul"),
+        **dict(zip(("first", "second", "third"), weights, strict=True)),
+    )
+    in_pieces(made, SCORES // 7)
+    picture = np.random.default_rng(1).normal(size=SHAPE).astype(np.float32)
+    quantised = quantized(made, [{"x": picture}])
+    assert any(node.op_type == "QuantizeLinear" for node in quantised.graph.node)
+    onnx.checker.check_model(quantised, full_check=True)
+    assert memory_of(quantised).alive < 1.1 * memory_of(made).alive
