@@ -70,7 +70,7 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
             verdict = inspector.inspect(_arrivals(scan))
             _check(scan, verdict, force)
             assert verdict.alignment is not None  # or it would have been INDETERMINATE
-            if (tints := inspector.equipment.tints) is not None:
+            if (tints := inspector.equipment.together.tints) is not None:
                 tint = max(tint, tints.usual_for(TAUGHT_SCORE))
             for planned, described in inspector.described.items():
                 score = inspector.equipment.scores_of(described, described.view.picture)

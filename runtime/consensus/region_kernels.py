@@ -35,8 +35,8 @@ def find_members(corners, edge, shape, numbers, order, starts, members):
 def look_at_pieces(
     points, normals, t, eye, lens, depth, reach_mm, least_facing, corner, maps, sums
 ):
-    """Write into sums (n, 4) what a view says of each piece that it sees: the pixel of maps
-    (h, w, 4) of a window at `corner` (row, column) of the picture; 0 where it does not.
+    """Write into sums (n, c) what a view says of each piece that it sees: the pixel of maps
+    (h, w, c) of a window at `corner` (row, column) of the picture; 0 where it does not.
 
     points, normals (n, 3) of the surface; t (4, 4): camera from their frame, eye (3,) the camera
     there. A piece is seen where depth (h, w) of the picture is within reach_mm of its own.
@@ -110,13 +110,8 @@ def agree(means, variances, least_views, floor, said, score):
                 count += 1
         if count < least_views:
             continue
-        values[:count].sort()
-        at = 0.25 * (count - 1)
-        below = int(at)
-        share = at - below
-        low = (1.0 - share) * values[below] + share * values[below + 1]
-        top = count - 1 - below
-        high = (1.0 - share) * values[top] + share * values[top - 1]
+        low = _lower_quarter(values[:count])
+        high = -_lower_quarter(-values[:count])
         if low > 0.0:
             said[r] = low
         elif high < 0.0:
@@ -126,3 +121,30 @@ def agree(means, variances, least_views, floor, said, score):
         spread[:count].sort()
         usual = spread[count // 2]
         score[r] = abs(said[r]) / np.sqrt(floor * floor + usual)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def agree_raised(means, least_views, said):
+    """Write into said (n,) what all but a quarter of the views say at least of each piece; 0 where
+    fewer than least_views say anything. means (views, n) >= 0, NaN where a view says nothing."""
+    values = np.empty(means.shape[0], np.float32)
+    for n in range(means.shape[1]):
+        said[n] = 0.0
+        count, loud = 0, 0
+        for view in range(means.shape[0]):
+            if means[view, n] >= 0.0:
+                values[count] = means[view, n]
+                loud += values[count] > 0.0
+                count += 1
+        if count >= least_views and 4 * loud >= 3 * count - 3:
+            said[n] = _lower_quarter(values[:count])
+
+
+@njit(inline="always")
+def _lower_quarter(values):
+    """The lower quartile of two numbers or more, between neighbours in proportion."""
+    values = np.sort(values)
+    at = 0.25 * (values.size - 1)
+    below = int(at)
+    share = at - below
+    return (1.0 - share) * values[below] + share * values[below + 1]

@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.registered import Registered
-from voxgate.runtime.consensus.region_kernels import agree, gather, look_at_pieces
+from voxgate.runtime.consensus.pieces import Box, Pieces
+from voxgate.runtime.consensus.region_kernels import agree, gather
 from voxgate.runtime.consensus.regions import Regions
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import GreyImage, View
 from voxgate.runtime.pixels.windows import odd_px, window_px
-from voxgate.runtime.recipe.recipe import Recipe
-from voxgate.runtime.transforms import Transform, apply, invert
+from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift_points
 from voxgate.runtime.volume.surface import Surface
@@ -47,7 +47,6 @@ SMOOTH_PX = 3
 DARK_GREY, BRIGHT_GREY = 8.0, 245.0  # beyond them a grey level tells no factor
 LIGHT_MM = 10.0  # sigma: light changes over more than that, a piece is smaller
 LIGHT_CELL_PX = 4
-LEAST_FACING = 0.2  # cosine: flatter, a highlight is all there is
 
 
 class Tints:
@@ -57,11 +56,9 @@ class Tints:
         self, surface: Surface, grid: GridSpec, rays: Rays, views: int, usual: float = USUAL
     ) -> None:
         """usual: by how much good parts differ, as a logarithm of grey."""
-        self._surface = surface
+        self._pieces = Pieces(surface, rays, grid.voxel_mm)
         self._usual = usual
-        self._normals = surface.normals
         self._regions = Regions.of(grid, surface.ijk)
-        self._rays = rays
         self._voxel_mm = grid.voxel_mm
         self._means = np.full((views, self._regions.count), np.nan, np.float32)
         self._variances = np.zeros_like(self._means)
@@ -80,21 +77,8 @@ class Tints:
         if box is None:
             return
         window = (odd_px(self._voxel_mm, registered.pixel_mm),) * 2
-        maps = cv2.blur(_apart(view.image[box], registered, box), window)
-        reference_from_camera = reference_from_part @ view.part_from_camera
-        look_at_pieces(
-            self._surface.points_mm,
-            self._normals,
-            invert(reference_from_camera),
-            np.ascontiguousarray(reference_from_camera[:3, 3]),
-            self._rays.lens,
-            np.require(view.depth_mm, np.float32, ["C", "W"]),
-            self._voxel_mm,
-            LEAST_FACING,
-            np.array((box[0].start, box[1].start)),
-            maps,
-            self._sums,
-        )
+        maps = np.asarray(cv2.blur(_apart(view.image[box], registered, box), window), np.float32)
+        self._pieces.ask(view, reference_from_part, box, maps, self._sums)
         said = self._means[planned], self._variances[planned]
         gather(
             self._regions.starts,
@@ -127,7 +111,7 @@ class Tints:
         said, score = self.agreed()
         if not (score >= SAID_SCORE).any():
             return
-        places = apply(invert(reference_from_part), self._surface.points_mm).astype(np.float32)
+        places = self._pieces.places(reference_from_part)
         for planned, own in self._loud(said, score):
             pieces = own[self._regions.cell]
             lift_points(volume, places[pieces], score[self._regions.cell[pieces]], planned, crew)
@@ -140,14 +124,7 @@ class Tints:
                 yield planned, own
 
 
-def tints_of(recipe: Recipe, surface: Surface, rays: Rays) -> Tints | None:
-    """None where no model compares with golden pictures."""
-    if not any(each.manifest.compares for each in recipe.models):
-        return None
-    return Tints(surface, recipe.grid, rays, len(recipe.plan.views), recipe.manifest.tint)
-
-
-def _compared(image: GreyImage, reference: GreyImage) -> tuple[slice, slice] | None:
+def _compared(image: GreyImage, reference: GreyImage) -> Box | None:
     """Rows and columns in which the two differ: elsewhere there is nothing to compare with."""
     differs = image != reference
     rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
@@ -156,7 +133,7 @@ def _compared(image: GreyImage, reference: GreyImage) -> tuple[slice, slice] | N
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _apart(image: GreyImage, registered: Registered, box: tuple[slice, slice]) -> Plane:
+def _apart(image: GreyImage, registered: Registered, box: Box) -> Plane:
     """(h, w, 4) of the box: a weight; the same times how far picture and golden picture are apart,
     as a logarithm, under one light; times its square; and times what a pixel may vary by, squared.
 
@@ -205,12 +182,9 @@ def warm_up() -> None:
     grid, one = GridSpec((0.0, 0.0, 0.0), (2, 2, 2), 1.0), np.ones((1, 3), np.int32)
     plane = np.ones((4, 4), np.float32)
     tints = Tints(Surface.of_voxels(grid, one), grid, Rays(plane, plane, np.ones(9)), 2)
-    look_at_pieces(
-        *(tints._surface.points_mm, tints._normals, np.eye(4), np.zeros(3), tints._rays.lens),
-        *(plane, 1.0, LEAST_FACING, np.zeros(2, np.int64), np.ones((4, 4, 4), np.float32)),
-        tints._sums,
-    )
-    regions = tints._regions
-    said = tints._means[0], tints._variances[0]
+    view = View(0, plane.astype(np.uint8), np.eye(4), 0.0, plane)
+    maps = np.ones((4, 4, 4), np.float32)
+    tints._pieces.ask(view, np.eye(4), (slice(0, 4), slice(0, 4)), maps, tints._sums)
+    said, regions = (tints._means[0], tints._variances[0]), tints._regions
     gather(regions.starts, regions.members, tints._sums, 1, PER_SIGMA, PER_GRAIN, *said)
     tints.agreed()

@@ -20,7 +20,7 @@ from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.comparison.rerendered import Rerendered, rerender
 from voxgate.runtime.comparison.surface_score import SCORE_MAX
 from voxgate.runtime.config.limits import Limits
-from voxgate.runtime.consensus.tint import Tints, tints_of
+from voxgate.runtime.consensus.together import Together
 from voxgate.runtime.engines.engine import Engine, score_map
 from voxgate.runtime.engines.gpu_memory import taken
 from voxgate.runtime.engines.tensorrt_engine import DeviceEngine
@@ -61,7 +61,7 @@ class Equipment:
 
     rays: of the pictures that are inspected, at the recipe's resolution. calibration: the camera's.
     whole: what a volume detector sees; None for view detectors. sight: of the sensor, where the
-    golden part was rendered. tints: what all views say of its pictures, where these are compared.
+    golden part was rendered. together: what all views of a part say together.
     """
 
     recipe: Recipe
@@ -75,7 +75,7 @@ class Equipment:
     watch: Stopwatch
     surface: Surface
     sight: Sight | None
-    tints: Tints | None
+    together: Together
 
     @classmethod
     def of(
@@ -109,7 +109,7 @@ class Equipment:
         sight = Sight(shapes, rays.shape, surface, recipe.grid) if manifest.rendered else None
         return cls(
             *(recipe.at_work, calibration, rays, golden, models, whole, describe),
-            *(crew, watch, surface, sight, tints_of(recipe, surface, rays)),
+            *(crew, watch, surface, sight, Together.of(recipe, surface, golden, rays)),
         )
 
     @property
@@ -138,9 +138,9 @@ class Equipment:
         """Forget what engines and sensor said of the last part."""
         for vigil in self.models.vigils.values():
             vigil.start()
-        for each in (self.sight, self.tints):
-            if each is not None:
-                each.forget()
+        if self.sight is not None:
+            self.sight.forget()
+        self.together.forget()
 
     def prove_again(self, fusion: Fusion, reports: Sequence[ViewReport]) -> Note | None:
         """An engine that left a doubt must give its probe's scores before the part may pass."""
@@ -228,8 +228,7 @@ class Equipment:
                 *(seen.view.shape, registered.shape, shapes),
                 *(self.rays.shape, reference_from_part, grid),
             )
-            if self.tints is not None:
-                self.tints.add(seen.planned, seen.view, registered, reference_from_part)
+            self.together.add(seen.planned, seen.view, registered, reference_from_part)
         return registered.with_shape(carved)
 
     def is_golden(self, planned: int, view: View) -> bool:
@@ -257,10 +256,9 @@ class Equipment:
         score = min(REACH_VOXELS * grid.voxel_mm / manifest.tolerance_mm, SCORE_MAX)
         return LookedAt(self.surface, grid, self.rays, self.golden, through, score, self.crew)
 
-    def fuse_tints(self, volume: Volume, reference_from_part: Transform) -> None:
-        """After the last view: what all of them together say of the pictures."""
-        if self.tints is not None:
-            self.tints.fuse(volume, reference_from_part, self.crew)
+    def fuse_together(self, volume: Volume, reference_from_part: Transform) -> None:
+        """Put what all views say together into the volume; after the last one."""
+        self.together.fuse(volume, reference_from_part, self.crew)
 
     def empty_volume(self) -> Volume:
         """Of the recipe's grid."""

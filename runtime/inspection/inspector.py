@@ -285,7 +285,7 @@ class Inspector:
 
     def _findings(self) -> Findings:
         self._looked.fuse_vanished(self.volume, self._part.reference_from_part)
-        self.equipment.fuse_tints(self.volume, self._part.reference_from_part)
+        self.equipment.fuse_together(self.volume, self._part.reference_from_part)
         if self.recipe.zones is not None:
             with self._watch.time(Work.SEGMENT):
                 self.recipe.zones.rescale(self.volume, self._part.reference_from_part)

@@ -8,7 +8,7 @@ from numba.core import registry
 
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison import align, register
-from voxgate.runtime.consensus import tint
+from voxgate.runtime.consensus import together
 from voxgate.runtime.descriptors import fpfh, point_groups
 from voxgate.runtime.geometry import brought, drift
 from voxgate.runtime.inspection import blind_spots
@@ -61,7 +61,7 @@ def _other_half(crew: Crew) -> None:
     surface.warm_up()
     coverage.warm_up()
     drift.warm_up()
-    tint.warm_up()
+    together.warm_up()
 
 
 def _describing(crew: Crew) -> None:
