@@ -1,4 +1,4 @@
-"""What a view says of each piece of the expected surface that it sees."""
+"""At which pixels a view sees the pieces of the expected surface."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.runtime.consensus.region_kernels import look_at_pieces
+from voxgate.runtime.consensus.region_kernels import find_pixels
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, apply, invert
@@ -16,6 +16,8 @@ from voxgate.runtime.volume.surface import Surface
 Box = tuple[slice, slice]
 """Rows and columns of a picture."""
 Plane = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.int32]
+"""(n, 2) row and column of each piece; a row of -1 where it is not seen."""
 
 LEAST_FACING = 0.2  # cosine: flatter, a highlight is all there is
 
@@ -28,14 +30,12 @@ class Pieces:
     rays: Rays
     voxel_mm: float
 
-    def ask(
-        self, view: View, reference_from_part: Transform, box: Box, maps: Plane, sums: Plane
-    ) -> None:
-        """Write into sums (n, c) the pixel of maps (h, w, c), which are of the box of the view's
-        pixels, that shows each piece; 0 where the view does not see it."""
+    def pixels(self, view: View, reference_from_part: Transform) -> Pixels:
+        """Of a view by these rays."""
         assert view.depth_mm is not None  # the inspector has refused it
         reference_from_camera = reference_from_part @ view.part_from_camera
-        look_at_pieces(
+        pixels = np.empty((len(self.surface.ijk), 2), np.int32)
+        find_pixels(
             self.surface.points_mm,
             self.surface.normals,
             invert(reference_from_camera),
@@ -44,11 +44,18 @@ class Pieces:
             np.require(view.depth_mm, np.float32, ["C", "W"]),
             self.voxel_mm,
             LEAST_FACING,
-            np.array((box[0].start, box[1].start)),
-            maps,
-            sums,
+            pixels,
         )
+        return pixels
 
     def places(self, reference_from_part: Transform) -> Plane:
         """(n, 3) where the pieces of a part that stands so would be, part frame, mm."""
         return apply(invert(reference_from_part), self.surface.points_mm).astype(np.float32)
+
+
+def box_of(where: npt.NDArray[np.bool_]) -> Box | None:
+    """Rows and columns in which anything is."""
+    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+    if not rows.size:
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -16,11 +16,10 @@ import numpy.typing as npt
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import SPREAD_UNIT_MM, ExpectedView
 from voxgate.runtime.comparison.registered import Registered
-from voxgate.runtime.consensus.pieces import Box, Pieces, Plane
-from voxgate.runtime.consensus.region_kernels import agree_raised
+from voxgate.runtime.consensus.pieces import Pieces, Pixels, Plane, box_of
+from voxgate.runtime.consensus.region_kernels import agree_raised, sample
 from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.nouns import View
 from voxgate.runtime.pixels.windows import odd_px
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.lift import lift_points
@@ -43,46 +42,43 @@ class Raised:
 
     def __init__(
         self,
-        surface: Surface,
+        pieces: Pieces,
         golden: Sequence[ExpectedView],
-        rays: Rays,
-        voxel_mm: float,
         tolerance_mm: float,
     ) -> None:
-        """golden: by whatever measured their depth, as rays is."""
-        self._pieces = Pieces(surface, rays, voxel_mm)
+        """Both by whatever measured depth."""
+        self.pieces = pieces
         self._beyond_mm = BEYOND * tolerance_mm
-        self._allowed_mm = np.hypot(TOGETHER * tolerance_mm, _spread_mm(surface, golden, rays))
-        self._means = np.full((len(golden), len(surface.ijk)), np.nan, np.float32)
-        self._sums = np.zeros((len(surface.ijk), 2), np.float32)
+        self._allowed_mm = np.hypot(
+            TOGETHER * tolerance_mm, _spread_mm(pieces.surface, golden, pieces.rays)
+        )
+        self._means = np.full((len(pieces.surface.ijk), len(golden)), np.nan, np.float32)
+        self._sums = np.zeros((len(pieces.surface.ijk), 2), np.float32)
 
     def forget(self) -> None:
         """What was said of the last part."""
         self._means[:] = np.nan
 
-    def add(
-        self, planned: int, view: View, registered: Registered, reference_from_part: Transform
-    ) -> None:
-        """One more view of it."""
-        size_px = odd_px(self._pieces.voxel_mm, registered.pixel_mm)
-        box = _known(registered.deviation_mm) if size_px >= LEAST_PX else None
+    def add(self, planned: int, registered: Registered, pixels: Pixels) -> None:
+        """One more view of it; pixels: at which it sees the pieces."""
+        size_px = odd_px(self.pieces.voxel_mm, registered.pixel_mm)
+        box = box_of(np.isfinite(registered.deviation_mm)) if size_px >= LEAST_PX else None
         if box is None:
             return
         deviation = registered.deviation_mm[box]
-        known = np.isfinite(deviation)
-        beyond = np.clip(deviation - np.float32(self._beyond_mm), 0, np.float32(LARGEST_MM))
-        maps = np.dstack([known, np.where(known, beyond, 0)]).astype(np.float32)
+        known = np.isfinite(deviation).astype(np.float32)
+        beyond = np.fmax(deviation - np.float32(self._beyond_mm), np.float32(0))  # a NaN is none
+        maps = cv2.merge([known, np.minimum(beyond, np.float32(LARGEST_MM))])
         blurred = np.asarray(cv2.blur(maps, (size_px, size_px)), np.float32)
-        self._pieces.ask(view, reference_from_part, box, blurred, self._sums)
+        sample(pixels, box[0].start, box[1].start, 1, blurred, self._sums)
         share, total = self._sums.T
         said = share >= LEAST_SHARE
-        self._means[planned] = np.nan
-        self._means[planned, said] = total[said] / share[said]
+        self._means[:, planned] = np.where(said, total / np.maximum(share, LEAST_SHARE), np.nan)
 
     def agreed(self) -> tuple[Plane, Plane]:
         """(n,) of every piece by how much it stands off in all views but a quarter, beyond what
         good parts do, mm, and its score, 1 = threshold."""
-        said_mm = np.empty(self._means.shape[1], np.float32)
+        said_mm = np.empty(len(self._means), np.float32)
         agree_raised(self._means, LEAST_VIEWS, said_mm)
         return said_mm, (said_mm / self._allowed_mm).astype(np.float32)
 
@@ -93,20 +89,11 @@ class Raised:
         loud = np.flatnonzero(score >= SAID_SCORE)
         if not loud.size:
             return
-        places = self._pieces.places(reference_from_part)
-        for planned, mean_mm in enumerate(self._means):
+        places = self.pieces.places(reference_from_part)
+        for planned, mean_mm in enumerate(self._means.T):
             own = loud[mean_mm[loud] >= said_mm[loud]]
             if own.size:
                 lift_points(volume, places[own], score[own], planned, crew)
-
-
-def _known(deviation_mm: Plane) -> Box | None:
-    """Rows and columns in which there is a statement."""
-    known = np.isfinite(deviation_mm)
-    rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
-    if not rows.size:
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _spread_mm(
@@ -124,4 +111,4 @@ def _spread_mm(
 
 def warm_up() -> None:
     """Compile (or load) the kernel of this file."""
-    agree_raised(np.ones((LEAST_VIEWS, 1), np.float32), LEAST_VIEWS, np.empty(1, np.float32))
+    agree_raised(np.ones((1, LEAST_VIEWS), np.float32), LEAST_VIEWS, np.empty(1, np.float32))

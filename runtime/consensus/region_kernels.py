@@ -32,18 +32,16 @@ def find_members(corners, edge, shape, numbers, order, starts, members):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def look_at_pieces(
-    points, normals, t, eye, lens, depth, reach_mm, least_facing, corner, maps, sums
-):
-    """Write into sums (n, c) what a view says of each piece that it sees: the pixel of maps
-    (h, w, c) of a window at `corner` (row, column) of the picture; 0 where it does not.
+def find_pixels(points, normals, t, eye, lens, depth, reach_mm, least_facing, pixels):
+    """Write into pixels (n, 2) row and column at which a view sees each piece of surface; -1 where
+    it does not.
 
-    points, normals (n, 3) of the surface; t (4, 4): camera from their frame, eye (3,) the camera
-    there. A piece is seen where depth (h, w) of the picture is within reach_mm of its own.
+    points, normals (n, 3); t (4, 4): camera from their frame, eye (3,) the camera there. A piece is
+    seen where depth (h, w) is within reach_mm of its own.
     """
-    height, width = maps.shape[0], maps.shape[1]
+    height, width = depth.shape
     for n in range(points.shape[0]):
-        sums[n] = 0.0
+        pixels[n, 0] = -1
         px, py, pz = points[n, 0], points[n, 1], points[n, 2]
         ax, ay, az = eye[0] - px, eye[1] - py, eye[2] - pz
         facing = normals[n, 0] * ax + normals[n, 1] * ay + normals[n, 2] * az
@@ -55,12 +53,24 @@ def look_at_pieces(
         x = t[0, 0] * px + t[0, 1] * py + t[0, 2] * pz + t[0, 3]
         y = t[1, 0] * px + t[1, 1] * py + t[1, 2] * pz + t[1, 3]
         u, v = project_point(x, y, z, lens)
-        i = int(np.floor(u + 0.5)) - corner[1]
-        j = int(np.floor(v + 0.5)) - corner[0]
-        if not (0 <= i < width and 0 <= j < height):
-            continue
-        if abs(depth[j + corner[0], i + corner[1]] - z) < reach_mm:  # a NaN is not
-            sums[n] = maps[j, i]
+        i = int(np.floor(u + 0.5))
+        j = int(np.floor(v + 0.5))
+        if 0 <= i < width and 0 <= j < height and abs(depth[j, i] - z) < reach_mm:  # a NaN is not
+            pixels[n, 0] = j
+            pixels[n, 1] = i
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sample(pixels, top, left, step, maps, sums):
+    """Write into sums (n, c) the cell of maps (h, w, c) that holds each of pixels (n, 2); 0 where
+    there is none. A cell is `step` pixels square, the first at (top, left)."""
+    height, width = maps.shape[0], maps.shape[1]
+    for n in range(pixels.shape[0]):
+        j, i = pixels[n, 0] - top, pixels[n, 1] - left
+        if 0 <= j < height * step and 0 <= i < width * step:
+            sums[n] = maps[j // step, i // step]
+        else:
+            sums[n] = 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -91,53 +101,59 @@ def gather(starts, members, sums, least, per_sigma, per_grain, mean, variance):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def agree(means, variances, least_views, floor, said, score):
+def agree(means, variances, least_views, floor, least_score, said, score):
     """Of every region what all but a quarter of the views say at least, one way or the other: said
-    (m,), signed, 0 where they do not agree or are fewer than least_views; score (m,) in tolerances.
+    (m,), signed, and score (m,) in tolerances; 0 where they do not agree, are fewer than
+    least_views or score less than least_score.
 
-    means, variances (views, m), NaN where a view says nothing.
+    means, variances (m, views), NaN where a view says nothing.
     """
-    values = np.empty(means.shape[0], np.float32)
-    spread = np.empty(means.shape[0], np.float32)
-    for r in range(means.shape[1]):
+    values = np.empty(means.shape[1], np.float32)
+    spread = np.empty(means.shape[1], np.float32)
+    least = least_score * floor
+    for r in range(means.shape[0]):
         said[r] = 0.0
         score[r] = 0.0
-        count = 0
-        for view in range(means.shape[0]):
-            if means[view, r] == means[view, r]:
-                values[count] = means[view, r]
-                spread[count] = variances[view, r]
+        count, brighter, darker = 0, 0, 0
+        for view in range(means.shape[1]):
+            if means[r, view] == means[r, view]:
+                values[count] = means[r, view]
+                spread[count] = variances[r, view]
+                brighter += values[count] >= least
+                darker += values[count] <= -least
                 count += 1
-        if count < least_views:
+        if count < least_views or max(brighter, darker) < _needed(count):
             continue
-        low = _lower_quarter(values[:count])
-        high = -_lower_quarter(-values[:count])
-        if low > 0.0:
-            said[r] = low
-        elif high < 0.0:
-            said[r] = high
-        else:
-            continue
-        spread[:count].sort()
-        usual = spread[count // 2]
-        score[r] = abs(said[r]) / np.sqrt(floor * floor + usual)
+        sign = 1.0 if brighter > darker else -1.0
+        usual = np.sort(spread[:count])[count // 2]
+        low = _lower_quarter(sign * values[:count])
+        apart = low / np.sqrt(floor * floor + usual)
+        if apart >= least_score:
+            said[r] = sign * low
+            score[r] = apart
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def agree_raised(means, least_views, said):
     """Write into said (n,) what all but a quarter of the views say at least of each piece; 0 where
-    fewer than least_views say anything. means (views, n) >= 0, NaN where a view says nothing."""
-    values = np.empty(means.shape[0], np.float32)
-    for n in range(means.shape[1]):
+    fewer than least_views say anything. means (n, views) >= 0, NaN where a view says nothing."""
+    values = np.empty(means.shape[1], np.float32)
+    for n in range(means.shape[0]):
         said[n] = 0.0
         count, loud = 0, 0
-        for view in range(means.shape[0]):
-            if means[view, n] >= 0.0:
-                values[count] = means[view, n]
+        for view in range(means.shape[1]):
+            if means[n, view] >= 0.0:
+                values[count] = means[n, view]
                 loud += values[count] > 0.0
                 count += 1
-        if count >= least_views and 4 * loud >= 3 * count - 3:
+        if count >= least_views and loud >= _needed(count):
             said[n] = _lower_quarter(values[:count])
+
+
+@njit(inline="always")
+def _needed(count):
+    """How many of so many numbers reach their lower quartile's upper neighbour, at least."""
+    return count - 1 - int(0.25 * (count - 1))
 
 
 @njit(inline="always")

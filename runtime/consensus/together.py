@@ -9,6 +9,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.consensus import raised, tint
+from voxgate.runtime.consensus.pieces import Pieces
 from voxgate.runtime.consensus.raised import Raised
 from voxgate.runtime.consensus.tint import Tints
 from voxgate.runtime.geometry.rays import Rays
@@ -22,8 +23,13 @@ from voxgate.runtime.volume.volume import Volume
 @dataclass(frozen=True, slots=True, eq=False)
 class Together:
     """tints: None where no model compares with golden pictures. raised: None where shape does not
-    score, or the golden part was rendered: what is sharp there is round on every real one."""
+    score, or the golden part was rendered: what is sharp there is round on every real one.
 
+    seen: by the camera's pixels; measured: by those that measure depth, which may be the same.
+    """
+
+    seen: Pieces
+    measured: Pieces
     tints: Tints | None
     raised: Raised | None
 
@@ -33,12 +39,12 @@ class Together:
     ) -> Together:
         """Of the recipe's golden views."""
         manifest, grid, tints, off = recipe.manifest, recipe.grid, None, None
+        seen, measured = (Pieces(surface, each, grid.voxel_mm) for each in (rays, rays.shape))
         if any(each.manifest.compares for each in recipe.models):
-            tints = Tints(surface, grid, rays, len(golden), manifest.tint)
+            tints = Tints(seen, grid, len(golden), manifest.tint)
         if golden and manifest.geometry and not manifest.rendered:
-            shapes = [each.shape for each in golden]
-            off = Raised(surface, shapes, rays.shape, grid.voxel_mm, manifest.tolerance_mm)
-        return cls(tints, off)
+            off = Raised(measured, [each.shape for each in golden], manifest.tolerance_mm)
+        return cls(seen, measured, tints, off)
 
     def forget(self) -> None:
         """What was said of the last part."""
@@ -50,10 +56,15 @@ class Together:
         self, planned: int, view: View, registered: Registered, reference_from_part: Transform
     ) -> None:
         """One more view of it."""
-        if self.tints is not None:
-            self.tints.add(planned, view, registered, reference_from_part)
+        if self.tints is None and self.raised is None:
+            return
+        pixels = self.measured.pixels(view.shape, reference_from_part)
         if self.raised is not None:
-            self.raised.add(planned, view.shape, registered.shape, reference_from_part)
+            self.raised.add(planned, registered.shape, pixels)
+        if self.tints is not None:
+            if view.sensed is not None:
+                pixels = self.seen.pixels(view, reference_from_part)
+            self.tints.add(planned, view, registered, pixels)
 
     def fuse(self, volume: Volume, reference_from_part: Transform, crew: Crew) -> None:
         """Put what the views agree on into the volume; after the last one."""

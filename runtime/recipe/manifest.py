@@ -198,7 +198,7 @@ class Manifest(Section):
         description="deviation from the golden surface that scores 1.0"
     )
     tint: Annotated[float, Field(ge=0.1, le=10)] = Field(
-        default=0.1,
+        default=0.11,
         description="by how much a region of good parts is brighter or darker in all views, as a "
         "natural logarithm of grey",
     )

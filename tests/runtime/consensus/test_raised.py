@@ -14,6 +14,7 @@ from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import SPREAD_UNIT_MM, ExpectedView
 from voxgate.runtime.comparison.register import TOLERANCE_MM, register, warm_up
+from voxgate.runtime.consensus.pieces import Pieces
 from voxgate.runtime.consensus.raised import LEAST_VIEWS, Raised
 from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.volume.grid import GridSpec
@@ -90,7 +91,7 @@ def _raised(taught_mm: float = 0.0) -> Raised:
     surface = Surface.of_views(GRID, ijk, golden, scene.rays())
     spread = np.full(golden[0].spread.shape, round(taught_mm / SPREAD_UNIT_MM), np.uint8)
     golden = [replace(view, spread=spread) for view in golden]
-    return Raised(surface, golden, scene.rays(), GRID.voxel_mm, TOLERANCE_MM)
+    return Raised(Pieces(surface, scene.rays(), GRID.voxel_mm), golden, TOLERANCE_MM)
 
 
 def _add(
@@ -106,7 +107,7 @@ def _add(
     for number, pose in enumerate(POSES[:views]):
         view = scene.look(pose, boxes, standing, seed=number)
         seen = register(view, number, _golden(), scene.rays(), place, crew)
-        raised.add(number, view, seen, place)
+        raised.add(number, seen, raised.pieces.pixels(view, place))
         loudest = max(loudest, float(seen.geometry.max()))
     return loudest
 

@@ -14,6 +14,7 @@ from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView, expect
 from voxgate.runtime.comparison.register import register, warm_up
+from voxgate.runtime.consensus.pieces import Pieces
 from voxgate.runtime.consensus.tint import LEAST_VIEWS, USUAL, Tints
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, apply, invert
@@ -40,15 +41,16 @@ def crew() -> Iterator[Crew]:
 
 @pytest.fixture
 def tints() -> Tints:
-    return Tints(_surface(), GRID, scene.rays(), len(POSES))
+    return Tints(_pieces(), GRID, len(POSES))
 
 
 @cache
-def _surface() -> Surface:
+def _pieces() -> Pieces:
     seen = [_points(scene.look(pose, noise_mm=0.0)) for pose in POSES]
     points = np.concatenate([each[each[:, 2] > scene.TABLE_Z_MM] for each in seen])
     ijk = np.unique(GRID.voxels_of(points), axis=0).astype(np.int32)
-    return Surface.of_views(GRID, ijk, _golden(), scene.rays())
+    surface = Surface.of_views(GRID, ijk, _golden(), scene.rays())
+    return Pieces(surface, scene.rays(), GRID.voxel_mm)
 
 
 def test_a_piece_that_is_brighter_in_every_view_is_explained_by_its_gloss(
@@ -121,7 +123,7 @@ def test_what_a_good_part_taught_still_scores_more(tints: Tints, crew: Crew) -> 
     _add(tints, crew, _brighter_bolt)
     usual = tints.usual_for(0.5)
     assert usual > USUAL
-    taught = Tints(_surface(), GRID, scene.rays(), len(POSES), usual)
+    taught = Tints(_pieces(), GRID, len(POSES), usual)
     _add(taught, crew, _brighter_bolt)
     assert taught.agreed()[1].max() == pytest.approx(0.5, rel=1e-3)
     assert taught.usual_for(0.6) == pytest.approx(usual)
@@ -159,7 +161,7 @@ def _add(
         view = replace(clean, image=np.clip(np.rint(grey), 0, 255).astype(np.uint8))
         place = invert(standing)
         seen = register(view, number, _golden(), scene.rays(), place, crew)
-        tints.add(number, view, seen, place)
+        tints.add(number, view, seen, _pieces().pixels(view, place))
 
 
 def _brighter_bolt(number: int, view: View) -> npt.NDArray[np.float64]:
