@@ -2,7 +2,7 @@
 
     view -> at the recipe's resolution -> planned viewpoint -> [first views: how does the part
     stand?] -> golden view re-rendered into this view -> appearance and geometry scores -> volume
-    -> coverage, defects -> truth table
+    -> coverage, what all views say together, defects -> truth table
 
 A recipe of several models asks all of them about every view; the largest score counts, for whatever
 one of them does not prove good is not PASS. One that fails takes its view with it. A volume
