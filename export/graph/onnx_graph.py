@@ -99,6 +99,10 @@ class GraphBuilder:
         least = self._maximum(self.op("Neg", x), size, before, after)
         return self._maximum(self.op("Neg", least), size, after, before)
 
+    def largest(self, x: str, size: int) -> str:
+        """Maximum over size x size pixels, size odd."""
+        return self._maximum(x, size, size // 2, size // 2)
+
     def padded(self, x: str, bottom: int, right: int) -> str:
         """Repeat the last row and column."""
         if bottom == right == 0:

@@ -84,7 +84,8 @@ def colour_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
     under = _Coloured.of(graph, _under_lamps(graph, image, golden, compared, flat))
     place = place_light(graph, flat, seen.luma, under.luma, size, BLOCK_PX)
     lit = _Coloured(graph.op("Mul", under.colour, place), graph.op("Mul", under.luma, place))
-    grey = SameLight(lit.luma, _difference(graph, seen.luma, lit.luma, compared))
+    apart = _difference(graph, seen.luma, lit.luma, compared)
+    grey = SameLight(lit.luma, apart, known.luma, compared)
     hue = _hue(graph, _difference(graph, seen.colour, lit.colour, compared), lit, unsteady, size)
     maps = [*levels(graph, grey, unsteady, size), hue]
     return finish(graph, maps, full_scale, size_px, INPUTS, channels=COLOURS)

@@ -26,6 +26,13 @@ STRUCTURE_DISCOUNT = 4.0  # an edge tells about placement, not about light: it w
 MISPLACEMENT_CELLS = 1.0
 # Two pictures of one texture with independent phase differ by sqrt(2) of its deviation.
 TEXTURE_GAIN = 1.41
+# Grain is looked for off edges and prints: a place counts little where the picture near it is
+# steeper than this, in grey levels a cell. So the even part of the grain itself is what counts,
+# which shows some two fifths of its square.
+GRAIN_STEEP = 3.0
+GRAIN_REACH = 5
+GRAIN_GAIN = 2.5
+LEAST_PLAIN = 3e-3  # of the pixels around: where fewer count, all is drawn, and grain is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,9 @@ class Features:
 
     difference: test minus golden; golden: (1, channels, h, w); noise: (1, channels, 1, 1), what
     light, tone and the sensor leave; size: (h, w); block: cells that make 8 px; smoothing: box
-    means, one after the other; misplacement_cells, texture_gain: of the tolerance.
+    means, one after the other; misplacement_cells, texture_gain: of the tolerance; grain:
+    (1, 1, h, w), by how much the surroundings' texture squared stands out of the noise's; None: not
+    asked.
     """
 
     difference: str
@@ -46,6 +55,7 @@ class Features:
     smoothing: tuple[int, ...] = SMOOTHING
     misplacement_cells: float = MISPLACEMENT_CELLS
     texture_gain: float = TEXTURE_GAIN
+    grain: str | None = None
 
 
 def without_light_change(graph: GraphBuilder, features: Features) -> str:
@@ -82,7 +92,9 @@ def tolerances_apart(
     """|difference| / tolerance per cell, root mean square over channels. (1, 1, h, w), >= 0
 
     tolerance^2 = noise^2 + (misplacement * slope)^2 + (gain * local texture)^2 + unsteady^2, all of
-    the golden picture; `unsteady_squared` (1, 1 or c, h, w) is where metal flickers.
+    the golden picture; where the surroundings' grain stands out of the noise further than the local
+    texture, it counts in its place: a grained face may happen to be even at a place, and another
+    part is not; `unsteady_squared` (1, 1 or c, h, w) is where metal flickers.
     """
     tolerance = _tolerance_squared(graph, features)
     if unsteady_squared is not None:
@@ -106,9 +118,33 @@ def steepness(graph: GraphBuilder, x: str) -> str:
 
 def _tolerance_squared(graph: GraphBuilder, features: Features) -> str:
     smooth = graph.boxes(features.golden, features.smoothing)
-    band = graph.op("Sub", smooth, graph.boxes(smooth, SURROUND))
+    texture, noise = texture_squared(graph, smooth), graph.square(features.noise)
+    if features.grain is not None:
+        texture = graph.op("Max", texture, features.grain)
     return graph.sum(
         graph.scaled(graph.boxes(steepness(graph, smooth), SPREAD), features.misplacement_cells**2),
-        graph.scaled(graph.boxes(graph.square(band), CONTEXT), features.texture_gain**2),
-        graph.square(features.noise),
+        graph.scaled(texture, features.texture_gain**2),
+        noise,
     )
+
+
+def texture_squared(graph: GraphBuilder, smooth: str) -> str:
+    """The mean square of what is finer than SURROUND, in the neighbourhood of every cell."""
+    band = graph.op("Sub", smooth, graph.boxes(smooth, SURROUND))
+    return graph.boxes(graph.square(band), CONTEXT)
+
+
+def grain_squared(graph: GraphBuilder, smooth: str, compared: str, block: int) -> str:
+    """The texture squared that the surroundings of a place have where nothing is drawn on them, in
+    blocks of 8 px.
+
+    compared: 0 to 1 (1, 1, h, w), 0 off the part, whose texture is not the part's.
+    """
+    flat = graph.constant(GRAIN_STEEP**2)
+    steep = graph.largest(steepness(graph, smooth), GRAIN_REACH)
+    plain = graph.square(graph.square(graph.op("Div", flat, graph.sum(steep, flat))))
+    counts = graph.op("Mul", plain, compared)
+    band = graph.square(graph.op("Sub", smooth, graph.boxes(smooth, SURROUND)))
+    total = slow(graph, graph.op("Mul", counts, band), block)
+    known = graph.sum(slow(graph, counts, block), graph.constant(LEAST_PLAIN))
+    return graph.scaled(graph.op("Div", total, known), GRAIN_GAIN)

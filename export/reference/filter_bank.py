@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 from voxgate.export.graph.onnx_graph import OPSET, GraphBuilder
 from voxgate.export.reference.comparison_head import (
     Features,
+    grain_squared,
     per_channel,
     tolerances_apart,
 )
@@ -38,15 +39,18 @@ INPUTS = ("image", "reference", "gloss")
 class Level:
     """One octave: pictures shrunk by `shrink`, with the noise (grey levels) left after smoothing.
 
+    grain: squared, against that of a picture of GRAIN_SHRINK; a finer picture shows more.
     The noise holds sensor noise (1.5 grey levels a pixel), JPEG, quantisation and what is left of
     other light after it was made the same.
     """
 
     shrink: int
     noise_grey: float
+    grain: float
 
 
-LEVELS = (Level(1, 1.5), Level(2, 1.0))
+LEVELS = (Level(1, 1.5, 1.5), Level(2, 1.0, 1.0))
+GRAIN_SHRINK = 2
 
 
 def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
@@ -61,7 +65,8 @@ def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
 
 def levels(graph: GraphBuilder, pair: SameLight, unsteady: str, size: tuple[int, int]) -> list[str]:
     """Tolerances apart of two grey pictures, in every octave, at full size."""
-    return [_level(graph, level, pair, unsteady, size) for level in LEVELS]
+    grain = _grain(graph, pair)
+    return [_level(graph, level, pair, grain, unsteady, size) for level in LEVELS]
 
 
 def unsteady_squared(graph: GraphBuilder, gloss: str) -> str:
@@ -124,16 +129,27 @@ def noise_of(graph: GraphBuilder, level: Level) -> str:
     return graph.constant(per_channel(level.noise_grey))
 
 
+def _grain(graph: GraphBuilder, pair: SameLight) -> str:
+    own, compared = (graph.shrink(x, GRAIN_SHRINK) for x in (pair.own, pair.compared))
+    smooth = graph.boxes(own, SMOOTHING)
+    return grain_squared(graph, smooth, compared, BLOCK_PX // GRAIN_SHRINK)
+
+
 def _level(
     graph: GraphBuilder,
     level: Level,
     pair: SameLight,
+    grain: str,
     unsteady: str,
     size: tuple[int, int],
 ) -> str:
     spot, golden, unsteady = (
         graph.shrink(x, level.shrink) for x in (pair.difference, pair.golden, unsteady)
     )
-    features = Features(spot, golden, noise_of(graph, level), 1, size, BLOCK_PX, SMOOTHING)
+    height, width = size
+    noise = noise_of(graph, level)
+    beyond = graph.op("Sub", graph.scaled(grain, level.grain), graph.square(noise))
+    beyond = graph.grow(beyond, 1, (height // level.shrink, width // level.shrink))
+    features = Features(*(spot, golden, noise, 1, size, BLOCK_PX, SMOOTHING), grain=beyond)
     apart = tolerances_apart(graph, features, unsteady)
     return apart if level.shrink == 1 else graph.grow(apart, 1, size)

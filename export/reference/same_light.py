@@ -23,10 +23,15 @@ NOTHING = 1e-3  # grey levels: where all is black, the factor is 1
 
 @dataclass(frozen=True, slots=True)
 class SameLight:
-    """golden: (1, 1, h, w) under the test picture's light; difference: test minus that."""
+    """(1, 1, h, w) each. golden: under the test picture's light; difference: test minus that; own:
+    the golden picture under its own light; compared: 0 to 1, 0 off the part, where both are one
+    picture.
+    """
 
     golden: str
     difference: str
+    own: str
+    compared: str
 
 
 def same_light(
@@ -41,7 +46,8 @@ def same_light(
     # what is off the part stays the test picture
     under = graph.op("Add", golden, graph.op("Mul", compared, _change(graph, golden, lamp)))
     lit = graph.op("Mul", under, place_light(graph, flat, image, under, size, block))
-    return SameLight(lit, graph.op("Mul", compared, graph.op("Sub", image, lit)))
+    difference = graph.op("Mul", compared, graph.op("Sub", image, lit))
+    return SameLight(lit, difference, golden, compared)
 
 
 def place_light(

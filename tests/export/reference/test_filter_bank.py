@@ -152,3 +152,34 @@ def test_full_scale_is_the_score_1() -> None:
     models = [filter_bank(SIZE_PX, scale).SerializeToString() for scale in (3.0, 6.0)]
     half, full = (Score(model)(image, golden) for model in models)
     np.testing.assert_allclose(half, 2 * full, rtol=1e-5)
+
+
+def _grained(seed: int, even_px: int = 0) -> Picture:
+    """A grain of some 12 px on all of a face, but for an even place in its middle."""
+    grain = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 1, SIZE_PX), (0, 0), 2.5)
+    v, u = np.mgrid[: SIZE_PX[0], : SIZE_PX[1]]
+    uneven = np.clip(np.hypot(u - 60, v - 50) / max(even_px, 1) - 1, 0, 1)
+    return np.asarray(np.rint(GREY + 6 * uneven * grain / grain.std()), np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(2, 5))
+def test_grain_is_a_mark_where_the_golden_part_happens_to_be_even(score: Score, seed: int) -> None:
+    found = score(_grained(seed), _grained(1, even_px=8))
+    assert found[42:58, 52:68].max() < 1
+
+
+def test_print_and_edges_around_an_even_place_are_taken_for_its_grain(score: Score) -> None:
+    """A faint spot of 4 px scores as it does on an empty sheet."""
+    drawn = _flat()
+    drawn[:, :40] -= 60
+    drawn[78:82, 86:90] = 40
+    alone = score(_marked(_flat(), -14, 2), _flat())[60, 60]
+    assert score(_marked(drawn, -14, 2), drawn)[60, 60] > 0.95 * alone
+
+
+def test_the_grain_of_the_table_is_taken_for_the_parts(score: Score) -> None:
+    """Off the part the golden picture is the other."""
+    golden = _flat()
+    golden[:, 75:] = _grained(1)[:, 75:]
+    alone = score(_marked(_flat(), -14, 2), _flat())[60, 60]
+    assert score(_marked(golden, -14, 2), golden)[60, 60] > 0.95 * alone
