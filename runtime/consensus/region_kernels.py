@@ -134,6 +134,58 @@ def agree(means, variances, least_views, floor, least_score, said, score):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def remember(sums, over_views):
+    """Add to over_views (n, 5) what one view says of each piece: its weight, the same times the
+    golden grey level, times how far both are apart, times the former squared, times their product.
+
+    sums (n, c): weight, the same times how far both are apart, ..., and last, times the golden grey
+    level; logarithms.
+    """
+    last = sums.shape[1] - 1
+    for n in range(sums.shape[0]):
+        weight = sums[n, 0]
+        if weight > 0.0:
+            apart, golden = sums[n, 1] / weight, sums[n, last] / weight
+            over_views[n, 0] += weight
+            over_views[n, 1] += weight * golden
+            over_views[n, 2] += weight * apart
+            over_views[n, 3] += weight * golden * golden
+            over_views[n, 4] += weight * golden * apart
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def lost_gloss(starts, members, over_views, means, least_views, noise, lost):
+    """Of every region by how much less its pieces change from view to view than the golden ones:
+    the regression of how far both are apart on the golden grey level, times what that changes by.
+
+    over_views (n, 5) as `remember` leaves them; means (m, views), NaN where a view says nothing;
+    noise: a change by which nothing is told. Written: lost (m,) >= 0.
+    """
+    varies = np.zeros((over_views.shape[0], 2))
+    for n in range(over_views.shape[0]):
+        weight = over_views[n, 0]
+        if weight > 0.0:
+            golden = over_views[n, 1]
+            varies[n, 0] = over_views[n, 3] - golden * golden / weight
+            varies[n, 1] = over_views[n, 4] - golden * over_views[n, 2] / weight
+    for r in range(starts.size - 1):
+        lost[r] = 0.0
+        views = 0
+        for view in range(means.shape[1]):
+            views += means[r, view] == means[r, view]
+        if views < least_views:
+            continue
+        weight, own, both = 0.0, 0.0, 0.0
+        for at in range(starts[r], starts[r + 1]):
+            piece = members[at]
+            weight += over_views[piece, 0]
+            own += varies[piece, 0]
+            both += varies[piece, 1]
+        own, both = max(own / weight, 0.0), both / weight
+        lost[r] = max(-both / (own + noise * noise) * np.sqrt(own), 0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def agree_raised(means, least_views, said):
     """Write into said (n,) what all but a quarter of the views say at least of each piece; 0 where
     fewer than least_views say anything. means (n, views) >= 0, NaN where a view says nothing."""

@@ -1,4 +1,4 @@
-"""A piece of another metal: brighter or darker than the golden one, and alike from everywhere.
+"""A piece of another metal: brighter or darker than the golden one, alike from everywhere, or dull.
 
 One view explains such a piece by its gloss, for a highlight moves by more when the part stands a
 little otherwise. But gloss moves from view to view, and a tint stays: what all but a quarter of the
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.consensus.pieces import Box, Pieces, Pixels, box_of
-from voxgate.runtime.consensus.region_kernels import agree, gather, sample
+from voxgate.runtime.consensus.region_kernels import agree, gather, lost_gloss, remember, sample
 from voxgate.runtime.consensus.regions import Regions
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import GreyImage, View
@@ -39,11 +39,17 @@ LEAST_VIEWS = 4  # fewer have three that agree by chance, and gloss of one side
 LEAST_PIECES = 3  # of a region, in a view that has a say
 SAID_SCORE = 0.75  # below it nothing is written down
 LEAST_SCORE = 0.4  # below it nothing is told
+# A piece that is dull where the golden one shines changes less from view to view. What it must lose
+# of that to score 1, of what good parts differ by; how many views tell, and beyond which change.
+LOST_SHARE = 0.6
+GLOSS_VIEWS = 8  # two thirds of a ring: from one side a highlight may be missed
+GLOSS_NOISE = 0.05
 # What a pixel may differ by, as in the model: grey levels of noise, slope times misplacement, and
 # so much of what the golden part flickers by from view to view.
 NOISE_GREY = 1.5
 UNSTEADY = 0.2
 ALIKE = 0.02  # of the grey level: no pixel is surer
+LARGEST = 0.5  # a cell that is further apart is a mark, and must not stand for its region
 SMOOTH_PX = 3
 FINE_MM, FINE_STEP_PX = 0.75, 2  # finer pixels are taken four together: a region is large
 DARK_GREY, BRIGHT_GREY = 8.0, 245.0  # beyond them a grey level tells no factor
@@ -61,11 +67,13 @@ class Tints:
         self._regions = Regions.of(grid, pieces.surface.ijk)
         self._means = np.full((self._regions.count, views), np.nan, np.float32)
         self._variances = np.zeros_like(self._means)
-        self._sums = np.zeros((len(pieces.surface.ijk), 4), np.float32)
+        self._sums = np.zeros((len(pieces.surface.ijk), 5), np.float32)
+        self._over_views = np.zeros((len(pieces.surface.ijk), 5))
 
     def forget(self) -> None:
         """What was said of the last part."""
         self._means[:] = np.nan
+        self._over_views[:] = 0
 
     def add(self, planned: int, view: View, registered: Registered, pixels: Pixels) -> None:
         """One more view of it; pixels: at which it sees the pieces."""
@@ -76,6 +84,7 @@ class Tints:
         window = (odd_px(self._pieces.voxel_mm, step * registered.pixel_mm),) * 2
         maps = cv2.blur(_apart(view.image, registered, box, step), window)
         sample(pixels, box[0].start, box[1].start, step, np.asarray(maps, np.float32), self._sums)
+        remember(self._sums, self._over_views)
         said = self._means[:, planned], self._variances[:, planned]
         gather(
             self._regions.starts,
@@ -89,18 +98,30 @@ class Tints:
 
     def agreed(self) -> tuple[Plane, Plane]:
         """(m,) of every region the tint that the views agree on, a logarithm of grey, and its
-        score, 1 = threshold; 0 below LEAST_SCORE."""
-        said, score = (np.empty(self._regions.count, np.float32) for _ in range(2))
-        agree(self._means, self._variances, LEAST_VIEWS, self._usual, LEAST_SCORE, said, score)
-        return said, score
+        score, 1 = threshold; 0 below LEAST_SCORE. What lost its gloss scores, too."""
+        said, score = self._tinted()
+        return said, np.maximum(score, self._lost() / np.float32(LOST_SHARE * self._usual))
 
     def usual_for(self, score: float) -> float:
         """By how much good parts differ, if this part is one, and no region of it is to score more
         than `score`."""
-        said, scores = self.agreed()
+        said, scores = self._tinted()
         loud = scores > score
         more = np.square(said[loud]) * (score**-2 - np.square(scores[loud], dtype=np.float64) ** -1)
-        return float(np.sqrt(self._usual**2 + more.max(initial=0.0)))
+        usual = float(np.sqrt(self._usual**2 + more.max(initial=0.0)))
+        return max(usual, float(self._lost().max(initial=0.0)) / (LOST_SHARE * score))
+
+    def _tinted(self) -> tuple[Plane, Plane]:
+        said, score = (np.empty(self._regions.count, np.float32) for _ in range(2))
+        least = LEAST_VIEWS, self._usual, LEAST_SCORE
+        agree(self._means, self._variances, *least, said, score)
+        return said, score
+
+    def _lost(self) -> Plane:
+        lost = np.empty(self._regions.count, np.float32)
+        regions = self._regions.starts, self._regions.members
+        lost_gloss(*regions, self._over_views, self._means, GLOSS_VIEWS, GLOSS_NOISE, lost)
+        return lost
 
     def fuse(self, volume: Volume, reference_from_part: Transform, crew: Crew) -> None:
         """Put what the views agree on into the volume, as the word of those that say so; after the
@@ -122,9 +143,9 @@ class Tints:
 
 
 def _apart(image: GreyImage, registered: Registered, box: Box, step: int) -> Plane:
-    """(h, w, 4) of the box, in cells of `step` px: a weight; the same times how far picture and
-    golden picture are apart, as a logarithm, under one light; times its square; and times what a
-    cell may vary by, squared.
+    """(h, w, 5) of the box, in cells of `step` px: a weight; the same times how far picture and
+    golden picture are apart, as a logarithm, under one light; times its square; times what a cell
+    may vary by, squared; and times the golden picture's own logarithm.
 
     Noise and slope alone weigh: what good parts taught of gloss must not move a mean."""
     own, golden = (_cells(each[box], step) for each in (image, registered.reference))
@@ -137,10 +158,11 @@ def _apart(image: GreyImage, registered: Registered, box: Box, step: int) -> Pla
     ratio = np.asarray(cv2.log(own / golden), np.float32)
     light = _light(ratio, weight * (own <= BRIGHT_GREY), step * registered.pixel_mm)
     weight *= golden * np.exp(light) <= BRIGHT_GREY
-    apart = ratio - light
+    apart = np.clip(ratio - light, np.float32(-LARGEST), np.float32(LARGEST))
     flickers = np.square(np.float32(UNSTEADY) * gloss / golden)
     weighted = weight * apart
-    maps = cv2.merge([weight, weighted, weighted * apart, weight * (noise + flickers)])
+    first = [weight, weighted, weighted * apart, weight * (noise + flickers)]
+    maps = cv2.merge([*first, weight * np.log(golden)])
     return np.asarray(maps, np.float32)
 
 
@@ -182,7 +204,8 @@ def warm_up() -> None:
     pieces = Pieces(Surface.of_voxels(grid, one), Rays(plane, plane, np.ones(9)), 1.0)
     tints = Tints(pieces, grid, 2)
     pixels = pieces.pixels(View(0, plane.astype(np.uint8), np.eye(4), 0.0, plane), np.eye(4))
-    sample(pixels, 0, 0, 1, np.ones((4, 4, 4), np.float32), tints._sums)
+    sample(pixels, 0, 0, 1, np.ones((4, 4, 5), np.float32), tints._sums)
+    remember(tints._sums, tints._over_views)
     said, regions = (tints._means[:, 0], tints._variances[:, 0]), tints._regions
     gather(regions.starts, regions.members, tints._sums, 1, PER_SIGMA, PER_GRAIN, *said)
     tints.agreed()

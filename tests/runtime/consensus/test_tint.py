@@ -24,7 +24,7 @@ from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
 
 GRID = GridSpec((-60.0, -40.0, -2.0), (60, 40, 36), 2.0)
-POSES = [scene.camera(azimuth, 55.0) for azimuth in range(0, 360, 60)]
+POSES = [scene.camera(azimuth, 55.0) for azimuth in range(0, 360, 45)]
 FLICKER = np.uint8(40)  # grey levels, of a part that is shiny all over
 BOLT_MM = np.array([25.0, 0.0, 35.0])
 
@@ -82,6 +82,15 @@ def test_a_piece_that_is_brighter_is_a_defect_when_half_the_views_see_nothing_of
 
     _add(tints, crew, every_other)
     assert tints.agreed()[1].max() < 1.0
+
+
+def test_a_piece_that_is_dull_where_the_golden_one_shines_is_as_good(crew: Crew) -> None:
+    golden = [_shining(number, view) for number, view in enumerate(_golden())]
+    shines, dull = Tints(_pieces(), GRID, len(POSES)), Tints(_pieces(), GRID, len(POSES))
+    _add(shines, crew, _highlight, golden=golden)
+    _add(dull, crew, _no_highlight, golden=golden)
+    assert shines.agreed()[1].max() < 0.75
+    assert dull.agreed()[1].max() >= 1.0
 
 
 def test_few_views_are_enough_to_agree(tints: Tints, crew: Crew) -> None:
@@ -152,6 +161,7 @@ def _add(
     spoil: Spoil,
     part_from_golden: Transform | None = None,
     views: int = len(POSES),
+    golden: list[ExpectedView] | None = None,
 ) -> None:
     standing = np.eye(4) if part_from_golden is None else part_from_golden
     rng = np.random.default_rng(5)
@@ -160,14 +170,34 @@ def _add(
         grey = clean.image * spoil(number, clean) + rng.normal(0, 1.0, clean.image.shape)
         view = replace(clean, image=np.clip(np.rint(grey), 0, 255).astype(np.uint8))
         place = invert(standing)
-        seen = register(view, number, _golden(), scene.rays(), place, crew)
+        seen = register(view, number, golden or _golden(), scene.rays(), place, crew)
         tints.add(number, view, seen, _pieces().pixels(view, place))
 
 
+def _shining(number: int, golden: ExpectedView) -> ExpectedView:
+    view = View(number, golden.image, golden.part_from_camera, 0.0, golden.depth_mm)
+    image = golden.image * _highlight(number, view)
+    return replace(golden, image=np.clip(np.rint(image), 0, 255).astype(np.uint8))
+
+
+def _highlight(number: int, view: View) -> npt.NDArray[np.float64]:
+    """On the bolt, from every second viewpoint."""
+    return np.where(_on_bolt(view), 1.0 + 0.5 * (number % 2), 1.0)
+
+
+def _no_highlight(number: int, view: View) -> npt.NDArray[np.float64]:
+    """The bolt as bright as that from all viewpoints together."""
+    return np.where(_on_bolt(view), 1.22, 1.0)
+
+
 def _brighter_bolt(number: int, view: View) -> npt.NDArray[np.float64]:
+    return np.where(_on_bolt(view), 1.3, 1.0)
+
+
+def _on_bolt(view: View) -> npt.NDArray[np.bool_]:
     points = _points(view).reshape(*view.image.shape, 3)
-    bolt = (points[..., 0] > 5.0) & (points[..., 2] > 27.0)  # the tower is as high, elsewhere
-    return np.where(bolt, 1.3, 1.0)
+    # the tower is as high, elsewhere
+    return np.asarray((points[..., 0] > 5.0) & (points[..., 2] > 27.0))
 
 
 def _fused(tints: Tints, crew: Crew, part_from_golden: Transform | None = None) -> Volume:
