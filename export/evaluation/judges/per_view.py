@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.export.evaluation.judges.fusion_rules import Votes
+from voxgate.export.evaluation.judges.fusion_rules import Scores, Votes
 from voxgate.runtime.fusion.host import Described, Fusion, HostFusion, Said
 from voxgate.runtime.inspection.inspector import Inspector
 from voxgate.runtime.nouns import Verdict
@@ -41,9 +41,11 @@ class ListeningInspector(Inspector):
 
     The views are fused once more, alone, at the end, so that the stages' times are the box's. A
     volume detector speaks once, for all views together: then no view has a voice of its own.
+    together: what only all views say together; no view has a vote on it.
     """
 
     views: list[ViewVoxels]
+    together: ViewVoxels
     _listening: _Listening
 
     def start(self) -> None:
@@ -52,9 +54,10 @@ class ListeningInspector(Inspector):
         self.views = []
 
     def finish(self) -> Verdict:
-        """As the box's, and `views`."""
+        """As the box's, and `views` and `together`."""
         verdict = super().finish()
         self.views = [self._alone(*heard) for heard in self._listening.heard]
+        self.together = self._said_together()
         return verdict
 
     def open_fusion(self) -> Fusion:
@@ -63,34 +66,49 @@ class ListeningInspector(Inspector):
         return self.equipment.whole_last(self._listening, self.volume)
 
     def _alone(self, described: Described, said: Said) -> ViewVoxels:
-        volume = Volume(self.volume.grid, self.volume.table_z_mm)
+        volume = self._empty()
         self.equipment.on_host(HostFusion, volume, {}).fuse(described, said)
+        return self._rescaled(volume)
+
+    def _said_together(self) -> ViewVoxels:
+        volume, reference_from_part = self._empty(), self._part.reference_from_part
+        self._looked.fuse_vanished(volume, reference_from_part)
+        self.equipment.fuse_together(volume, reference_from_part)
+        return self._rescaled(volume)
+
+    def _empty(self) -> Volume:
+        return Volume(self.volume.grid, self.volume.table_z_mm)
+
+    def _rescaled(self, volume: Volume) -> ViewVoxels:
         if self.recipe.zones is not None:
             self.recipe.zones.rescale(volume, self._part.reference_from_part)
-        alone = volume.occupied()
-        return ViewVoxels(alone.ijk, alone.score)
+        occupied = volume.occupied()
+        return ViewVoxels(occupied.ijk, occupied.score)
 
 
 def votes_on(
     ijk: npt.NDArray[np.int32], views: list[ViewVoxels], shape: tuple[int, int, int]
 ) -> Votes:
     """The views' votes on voxels (n, 3)."""
+    nobody = ViewVoxels(np.zeros((0, 3), np.int32), np.zeros(0, np.float32))
+    placed = [onto_voxels(ijk, view, shape) for view in views or [nobody]]
+    return Votes.of([score for score, _ in placed], [seen for _, seen in placed])
+
+
+def onto_voxels(
+    ijk: npt.NDArray[np.int32], said: ViewVoxels, shape: tuple[int, int, int]
+) -> tuple[Scores, npt.NDArray[np.bool_]]:
+    """What is said of voxels (n, 3), 0 where nothing is, and where something is; each (n,)."""
     numbers = _numbers(ijk, shape)
     order = np.argsort(numbers)
     ranked = numbers[order]
-    scores, saw = [], []
-    for view in views:
-        place = np.searchsorted(ranked, own := _numbers(view.ijk, shape))
-        place = np.minimum(place, max(len(ranked) - 1, 0))
-        hit = ranked[place] == own
-        score, seen = np.zeros(len(ijk), np.float32), np.zeros(len(ijk), np.bool_)
-        score[order[place[hit]]] = view.score[hit]
-        seen[order[place[hit]]] = True
-        scores.append(score)
-        saw.append(seen)
-    if not scores:
-        scores, saw = [np.zeros(len(ijk), np.float32)], [np.zeros(len(ijk), np.bool_)]
-    return Votes.of(scores, saw)
+    place = np.searchsorted(ranked, own := _numbers(said.ijk, shape))
+    place = np.minimum(place, max(len(ranked) - 1, 0))
+    hit = ranked[place] == own
+    score, known = np.zeros(len(ijk), np.float32), np.zeros(len(ijk), np.bool_)
+    score[order[place[hit]]] = said.score[hit]
+    known[order[place[hit]]] = True
+    return score, known
 
 
 def _numbers(ijk: npt.NDArray[np.int32], shape: tuple[int, int, int]) -> npt.NDArray[np.int64]:

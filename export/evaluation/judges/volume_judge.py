@@ -11,7 +11,7 @@ import numpy as np
 from voxgate.export.evaluation.cases import Case, VolumeCase
 from voxgate.export.evaluation.judges.case_records import Judged, Judgement, judged_volume
 from voxgate.export.evaluation.judges.fusion_rules import RULES, Scores
-from voxgate.export.evaluation.judges.per_view import ListeningInspector, votes_on
+from voxgate.export.evaluation.judges.per_view import ListeningInspector, onto_voxels, votes_on
 from voxgate.export.evaluation.judges.regrid import onto
 from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth, label_volume
 from voxgate.runtime.config.settings import Settings
@@ -84,12 +84,13 @@ def _by_rule(
     inspector: ListeningInspector, occupied: Voxels, truth: VoxelTruth
 ) -> tuple[dict[str, Scores], dict[str, float]]:
     """By rule: scores of the truth's voxels, ranked as the runtime's are, and the part's, which is
-    the largest over all voxels."""
+    the largest over all voxels. What all views say together no rule takes back."""
     grid = inspector.recipe.grid
     votes = votes_on(occupied.ijk, inspector.views, grid.shape)
+    together, _ = onto_voxels(occupied.ijk, inspector.together, grid.shape)
     scores, part = {}, {}
     for name, rule in RULES.items():
-        fused = replace(occupied, score=rule(votes).astype(np.float32))
+        fused = replace(occupied, score=np.maximum(rule(votes).astype(np.float32), together))
         ranked = smooth(fused, grid)
         scores[f"rule:{name}"] = label_volume(ranked.ijk, ranked.score, truth, grid.shape)[0].scores
         part[name] = float(fused.score.max(initial=0.0))
