@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.runtime.comparison.compare import Window
 from voxgate.runtime.consensus.region_kernels import find_pixels
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.volume.surface import Surface
 
-Box = tuple[slice, slice]
-"""Rows and columns of a picture."""
 Plane = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.int32]
 """(n, 2) row and column of each piece; a row of -1 where it is not seen."""
@@ -53,7 +52,7 @@ class Pieces:
         return apply(invert(reference_from_part), self.surface.points_mm).astype(np.float32)
 
 
-def box_of(where: npt.NDArray[np.bool_]) -> Box | None:
+def window_of(where: npt.NDArray[np.bool_]) -> Window | None:
     """Rows and columns in which anything is."""
     rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
     if not rows.size:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import SPREAD_UNIT_MM, ExpectedView
 from voxgate.runtime.comparison.registered import Registered
-from voxgate.runtime.consensus.pieces import Pieces, Pixels, Plane, box_of
+from voxgate.runtime.consensus.pieces import Pieces, Pixels, Plane, window_of
 from voxgate.runtime.consensus.region_kernels import agree_raised, sample
 from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
@@ -62,7 +62,7 @@ class Raised:
     def add(self, planned: int, registered: Registered, pixels: Pixels) -> None:
         """One more view of it; pixels: at which it sees the pieces."""
         size_px = odd_px(self.pieces.voxel_mm, registered.pixel_mm)
-        box = box_of(np.isfinite(registered.deviation_mm)) if size_px >= LEAST_PX else None
+        box = window_of(np.isfinite(registered.deviation_mm)) if size_px >= LEAST_PX else None
         if box is None:
             return
         deviation = registered.deviation_mm[box]

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.runtime.common.crew import Crew
+from voxgate.runtime.comparison.compare import Window
 from voxgate.runtime.comparison.registered import Registered
-from voxgate.runtime.consensus.pieces import Box, Pieces, Pixels, box_of
+from voxgate.runtime.consensus.pieces import Pieces, Pixels, window_of
 from voxgate.runtime.consensus.region_kernels import agree, gather, lost_gloss, remember, sample
 from voxgate.runtime.consensus.regions import Regions
 from voxgate.runtime.geometry.rays import Rays
@@ -77,7 +78,7 @@ class Tints:
 
     def add(self, planned: int, view: View, registered: Registered, pixels: Pixels) -> None:
         """One more view of it; pixels: at which it sees the pieces."""
-        box = box_of(view.image != registered.reference)  # elsewhere there is nothing to compare
+        box = window_of(view.image != registered.reference)  # elsewhere there is nothing to compare
         if box is None:
             return
         step = FINE_STEP_PX if registered.pixel_mm <= FINE_MM else 1
@@ -142,7 +143,7 @@ class Tints:
                 yield planned, own
 
 
-def _apart(image: GreyImage, registered: Registered, box: Box, step: int) -> Plane:
+def _apart(image: GreyImage, registered: Registered, box: Window, step: int) -> Plane:
     """(h, w, 5) of the box, in cells of `step` px: a weight; the same times how far picture and
     golden picture are apart, as a logarithm, under one light; times its square; times what a cell
     may vary by, squared; and times the golden picture's own logarithm.

@@ -89,7 +89,7 @@ class ListeningInspector(Inspector):
 def votes_on(
     ijk: npt.NDArray[np.int32], views: list[ViewVoxels], shape: tuple[int, int, int]
 ) -> Votes:
-    """The views' votes on voxels (n, 3)."""
+    """The views' votes on voxels (n, 3), in the order in which a volume gives them."""
     nobody = ViewVoxels(np.zeros((0, 3), np.int32), np.zeros(0, np.float32))
     placed = [onto_voxels(ijk, view, shape) for view in views or [nobody]]
     return Votes.of([score for score, _ in placed], [seen for _, seen in placed])
@@ -98,16 +98,15 @@ def votes_on(
 def onto_voxels(
     ijk: npt.NDArray[np.int32], said: ViewVoxels, shape: tuple[int, int, int]
 ) -> tuple[Scores, npt.NDArray[np.bool_]]:
-    """What is said of voxels (n, 3), 0 where nothing is, and where something is; each (n,)."""
+    """What is said of voxels (n, 3), sorted by i, j, k, 0 where nothing is, and where something is;
+    each (n,)."""
     numbers = _numbers(ijk, shape)
-    order = np.argsort(numbers)
-    ranked = numbers[order]
-    place = np.searchsorted(ranked, own := _numbers(said.ijk, shape))
-    place = np.minimum(place, max(len(ranked) - 1, 0))
-    hit = ranked[place] == own
+    place = np.searchsorted(numbers, own := _numbers(said.ijk, shape))
+    place = np.minimum(place, max(len(numbers) - 1, 0))
+    hit = numbers[place] == own
     score, known = np.zeros(len(ijk), np.float32), np.zeros(len(ijk), np.bool_)
-    score[order[place[hit]]] = said.score[hit]
-    known[order[place[hit]]] = True
+    score[place[hit]] = said.score[hit]
+    known[place[hit]] = True
     return score, known
 
 
