@@ -47,9 +47,10 @@ class Pieces:
         )
         return pixels
 
-    def places(self, reference_from_part: Transform) -> Plane:
-        """(n, 3) where the pieces of a part that stands so would be, part frame, mm."""
-        return apply(invert(reference_from_part), self.surface.points_mm).astype(np.float32)
+    def places(self, reference_from_part: Transform, some: npt.NDArray[np.intp]) -> Plane:
+        """(n, 3) where some pieces (n,) of a part that stands so would be, part frame, mm."""
+        points_mm = self.surface.points_mm[some]
+        return apply(invert(reference_from_part), points_mm).astype(np.float32)
 
 
 def window_of(where: npt.NDArray[np.bool_]) -> Window | None:

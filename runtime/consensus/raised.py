@@ -89,10 +89,9 @@ class Raised:
         loud = np.flatnonzero(score >= SAID_SCORE)
         if not loud.size:
             return
-        places = self.pieces.places(reference_from_part)
-        for planned, mean_mm in enumerate(self._means.T):
-            own = loud[mean_mm[loud] >= said_mm[loud]]
-            if own.size:
+        places, score = self.pieces.places(reference_from_part, loud), score[loud]
+        for planned, own in enumerate((self._means[loud] >= said_mm[loud, None]).T):
+            if own.any():
                 lift_points(volume, places[own], score[own], planned, crew)
 
 

@@ -7,8 +7,6 @@ views say of a region, all the same way, is held much tighter than what one of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +27,6 @@ from voxgate.runtime.volume.surface import Surface
 from voxgate.runtime.volume.volume import Volume
 
 Plane = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 # A tolerance, as a logarithm of grey: what good parts differ by in shade and strength of gloss,
 # half of what a pixel may differ by, and what two parts of one grain do, which lies elsewhere.
@@ -128,19 +125,16 @@ class Tints:
         """Put what the views agree on into the volume, as the word of those that say so; after the
         last view."""
         said, score = self.agreed()
-        if not (score >= SAID_SCORE).any():
+        pieces = np.flatnonzero((score >= SAID_SCORE)[self._regions.cell])
+        if not pieces.size:
             return
-        places = self._pieces.places(reference_from_part)
-        for planned, own in self._loud(said, score):
-            pieces = own[self._regions.cell]
-            lift_points(volume, places[pieces], score[self._regions.cell[pieces]], planned, crew)
-
-    def _loud(self, said: Plane, score: Plane) -> Iterator[tuple[int, Mask]]:
-        """Each view that says something, and of which regions (m,)."""
+        places = self._pieces.places(reference_from_part, pieces)
+        cell = self._regions.cell[pieces]
+        score, said = score[cell], said[cell]
         for planned, mean in enumerate(self._means.T):
-            own: Mask = (score >= SAID_SCORE) & (mean * np.sign(said) >= np.abs(said))
+            own = mean[cell] * np.sign(said) >= np.abs(said)
             if own.any():
-                yield planned, own
+                lift_points(volume, places[own], score[own], planned, crew)
 
 
 def _apart(image: GreyImage, registered: Registered, box: Window, step: int) -> Plane:

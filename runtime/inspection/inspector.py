@@ -284,11 +284,6 @@ class Inspector:
         self._part.reports, self._part.counts = fused.reports, fused.counts
 
     def _findings(self) -> Findings:
-        self._looked.fuse_vanished(self.volume, self._part.reference_from_part)
-        self.equipment.fuse_together(self.volume, self._part.reference_from_part)
-        if self.recipe.zones is not None:
-            with self._watch.time(Work.SEGMENT):
-                self.recipe.zones.rescale(self.volume, self._part.reference_from_part)
         (seen, defects), (drift, beside) = self.equipment.crew.both(self._seen, self._drift)
         with self._watch.time(Work.SEGMENT):
             heard, defects = self._heard(defects)
@@ -314,7 +309,13 @@ class Inspector:
         )
 
     def _seen(self) -> tuple[Seen, tuple[Defect, ...]]:
+        """What all views together say, in the volume, and what that shows."""
         place, gone_mm = self._part.reference_from_part, self._part.all_gone_mm
+        self._looked.fuse_vanished(self.volume, place)
+        self.equipment.fuse_together(self.volume, place)
+        if self.recipe.zones is not None:
+            with self._watch.time(Work.SEGMENT):
+                self.recipe.zones.rescale(self.volume, place)
         with self._watch.time(Work.COVERAGE):
             seen = self._looked.seen(self.volume, place, gone_mm, self.equipment.within_sight)
         with self._watch.time(Work.SEGMENT):
@@ -328,8 +329,7 @@ class Inspector:
         return segment(self.volume, self.equipment.calibration.mounting.part)
 
     def _heard(self, defects: tuple[Defect, ...]) -> tuple[Heard, tuple[Defect, ...]]:
-        """What speaks against defects of one view, and the defects without what is refuted, which
-        goes out of the volume."""
+        """What speaks against defects of one view; the defects without what that refutes."""
         try:
             hearing = self.equipment.hearing(self._part.described)
             heard = hearing.hear(defects, self.volume)

@@ -29,6 +29,8 @@ from voxgate.runtime.volume.volume import SUPPORT_SCORE, Volume
 
 ScorePlane = npt.NDArray[np.float32]
 
+FEW_POINTS = 1 << 15  # are written sooner than a helper is woken, which a busy machine does late
+
 
 @dataclass(frozen=True, slots=True)
 class LiftCounts:
@@ -102,7 +104,8 @@ def lift_points(
     counts = number_points(
         _own(points_part_mm), voxel_from(volume.grid, np.eye(4)), *_box(volume), numbers
     )
-    return _fuse(volume, numbers, _flat(score), view, crew, counts, seen)
+    writers = crew if score.size > FEW_POINTS else crew.alone
+    return _fuse(volume, numbers, _flat(score), view, writers, counts, seen)
 
 
 def warm_up(crew: Crew) -> None:

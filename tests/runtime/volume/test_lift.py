@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from threading import Event
 
 import numpy as np
 import numpy.typing as npt
@@ -248,6 +249,21 @@ def test_lifting_works_from_a_thread_that_is_not_the_main_one(one: Crew) -> None
             lambda index: lift(there, score, depth, _rays(), pose, 0, inner) if index == 1 else None
         )
     _assert_same(here.occupied(), there.occupied())
+
+
+def test_a_few_points_wait_for_no_helper(one: Crew, two: Crew) -> None:
+    volumes, written = (Volume(GRID), Volume(GRID)), Event()
+    points = np.random.default_rng(3).uniform(-15.0, 15.0, (500, 3)).astype(np.float32)
+    score = np.linspace(0.0, 2.0, 500, dtype=np.float32)
+
+    def write() -> None:
+        lift_points(volumes[0], points, score, 0, two)
+        written.set()
+
+    _, in_time = two.both(write, lambda: written.wait(5.0))
+    assert in_time
+    lift_points(volumes[1], points, score, 0, one)
+    _assert_same(volumes[0].occupied(), volumes[1].occupied())
 
 
 HALF_MILLIMETRE_ON_HALF_A_METRE = """
