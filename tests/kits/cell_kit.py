@@ -19,7 +19,7 @@ from tests.kits.scripted_cell import Script
 from voxgate.runtime.nouns import Reason
 
 WIDTH_PX, HEIGHT_PX = 80, 60
-PATIENCE_S = 60.0  # for things that take milliseconds on a machine that is not overloaded
+PATIENCE_S = 120.0  # for things that take milliseconds on a machine that is not overloaded
 
 CLOCK_REASONS = frozenset(
     {Reason.CLOCK_UNSYNCED, Reason.POSE_MISSING, Reason.POSE_GAP, Reason.MISSING_VIEW}
