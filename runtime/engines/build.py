@@ -85,6 +85,7 @@ def build_recipe(
         there = None if force else _there(recipe, plans, key, device, options.dla_core)
         if there is not None:
             return Outcome(plans.folder / key.folder, there, fresh=False)
+        plans.check_writable()
         return _build(tensorrt, device, recipe, plans, key, options, on_step)
     finally:
         device.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from voxgate import __version__
+from voxgate.runtime.common.durable import check_writable
 from voxgate.runtime.common.wall_clock import utc_now
 from voxgate.runtime.engines.builder import BuildOptions, OnStep, build, check_cards
 from voxgate.runtime.engines.gpu_memory import ModelMemory
@@ -89,6 +90,12 @@ def _check_place(folder: Path, out: Path | None) -> None:
         check_unsigned(folder)
     elif out.exists():
         raise RecipeError(f"{out}: exists; give --out a folder that does not")
+    place = out or folder
+    try:
+        check_writable(place)
+    except OSError as error:
+        instead = "" if out else ": give --out DIR for a copy with plans"
+        raise RecipeError(f"{place}: cannot be written: {error.strerror}{instead}") from error
 
 
 def _one(

@@ -13,6 +13,7 @@ from shutil import rmtree
 
 from pydantic import ValidationError
 
+from voxgate.runtime.common.durable import check_writable
 from voxgate.runtime.common.explain import first_finding
 from voxgate.runtime.common.trusted.bounded_file import read_regular
 from voxgate.runtime.config.sections import CellConfig
@@ -33,6 +34,7 @@ def plans_of(config: CellConfig) -> PlanCache:
 
 FOLDER = ".plans"  # beside the recipes; no recipe's name begins with a dot
 PLAN, SIDECAR, KERNELS, SEAL = "model.plan", "plan.json", "fusion.cubin", "seal"
+DIGEST_CHARACTERS = 64  # of a sha256
 _MAX_SIDECAR_BYTES = 1 << 20
 
 
@@ -126,10 +128,15 @@ class PlanCache:
             fresh.rename(place)
         except OSError as error:
             rmtree(fresh, ignore_errors=True)
-            raise PlanError(
-                f"{place}: cannot be written: {error.strerror}: give --plans FOLDER"
-            ) from error
+            raise _unwritable(place, error) from error
         return place
+
+    def check_writable(self) -> None:
+        """Raises PlanError where no plan can be put: said before minutes of building."""
+        try:
+            check_writable(self.folder)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
 
     def timing_cache(self, key: PlanKey) -> bytes:
         """What was measured in earlier builds; empty when nothing was."""
@@ -148,18 +155,19 @@ class PlanCache:
         self._keep(_compiled_name(plan, gpu), content)
 
     def _kept(self, name: str) -> bytes:
-        """Empty for one that another box has sealed, or none: it is code."""
+        """Empty for one that was damaged, or that another box has sealed, or none: it is code."""
         path = self.folder / name
         try:
             content = path.read_bytes()
         except OSError:
             return b""
         seal = read_seal(path.with_suffix(f".{SEAL}"))
-        return content if self._is_sealed(name, content, seal) else b""
+        return _whole(content) if self._is_sealed(name, content, seal) else b""
 
     def _keep(self, name: str, content: bytes) -> None:
         path = self.folder / name
         fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+        content = sha256(content).encode() + content
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_bytes(content)
@@ -220,6 +228,16 @@ def _content(path: Path, digest: str, again: str) -> bytes:
     if sha256(content) != digest:
         raise PlanError(f"{path}: was altered or cut off (its sha256 differs); {again}")
     return content
+
+
+def _whole(content: bytes) -> bytes:
+    """What follows its own sha256, as `_keep` writes it; empty where it is another."""
+    digest, kept = content[:DIGEST_CHARACTERS], content[DIGEST_CHARACTERS:]
+    return kept if sha256(kept).encode() == digest else b""
+
+
+def _unwritable(place: Path, error: OSError) -> PlanError:
+    return PlanError(f"{place}: cannot be written: {error.strerror}: give --plans FOLDER")
 
 
 def _sidecar_text(path: Path) -> bytes:

@@ -201,6 +201,15 @@ def test_a_build_that_fails_names_model_and_card_and_writes_nothing(box: Box, fo
     assert {path.name for path in folder.iterdir()} == before
 
 
+def test_a_place_that_cannot_be_written_is_found_out_after_the_build(
+    box: Box, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    box.tensorrt.fail["Builder.build_serialized_network"] = "must not be called"
+    with pytest.raises(RecipeError, match=r"file/out: cannot be written: Not a directory"):
+        ahead(folder, tmp_path / "file" / "out")
+
+
 def test_plans_are_installed_with_their_recipe_and_a_torn_one_is_not(
     folder: Path, tmp_path: Path
 ) -> None:

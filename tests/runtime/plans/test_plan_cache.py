@@ -11,7 +11,7 @@ import pytest
 from tests.kits import gpu_kit, tiny
 from tests.kits.gpu_kit import Box
 from voxgate.export.packing.package import write_recipe
-from voxgate.runtime.errors import PlanError
+from voxgate.runtime.errors import EngineError, PlanError
 from voxgate.runtime.gpu.device import DeviceInfo
 from voxgate.runtime.plans.flavour import Edition
 from voxgate.runtime.plans.plan_cache import KERNELS, PLAN, SIDECAR, PlanCache
@@ -179,9 +179,27 @@ def test_timings_are_kept_for_the_next_build(box: Box, built: PlanCache, recipe:
     assert built.timing_cache(key) == b"+"
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(
+def test_a_folder_that_cannot_be_written_is_found_out_after_minutes_of_building(
     box: Box, recipe: Recipe, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(PlanError, match="cannot be written"):
+    box.tensorrt.fail["Builder.build_serialized_network"] = "must not be called"
+    with pytest.raises(PlanError, match=r"cannot be written.*give --plans FOLDER"):
         gpu_kit.build(recipe, PlanCache(tmp_path / "file"))
+    there = PlanCache(tmp_path / "not" / "there")
+    with pytest.raises(EngineError, match="must not be called"):
+        gpu_kit.build(recipe, there)
+    assert not (tmp_path / "not").exists(), "who looked left something"
+
+
+@pytest.mark.parametrize("damage", ["a bit", "cut off", "empty"])
+def test_code_that_was_damaged_on_the_disk_is_given_to_the_gpu(damage: str, tmp_path: Path) -> None:
+    """What a card compiled is code as a plan is, where nothing is sealed too."""
+    plans, compiled = PlanCache(tmp_path), b"compiled for this card"
+    plans.save_compiled(b"a plan", ORIN, compiled)
+    assert plans.compiled(b"a plan", ORIN) == compiled
+    (kept,) = tmp_path.iterdir()
+    *start, last = kept.read_bytes()
+    damaged = {"a bit": [*start, last ^ 1], "cut off": start, "empty": []}
+    kept.write_bytes(bytes(damaged[damage]))
+    assert plans.compiled(b"a plan", ORIN) == b""
