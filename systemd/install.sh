@@ -104,8 +104,11 @@ install_version() {
   # TensorRT's Python module comes with the system: it must stay visible
   "$python" -m venv --system-site-packages "$draft"
   # pip runs as root: it takes what the lock names by its hash, builds none of it and asks for no more
-  from_lock "$draft/bin/python" --require-hashes --only-binary :all: -r "$lock"
-  from_lock "$draft/bin/python" --no-deps --no-build-isolation "$source"
+  from_lock "$draft/bin/python" --require-hashes --only-binary :all: -r "$lock" ||
+    die "${wheels:-the package index} does not give what $lock names by its hash for this processor and" \
+      "$("$python" -V) (pip says which, above)${wheels:+: pack it again, make wheelhouse}. Nothing was changed"
+  from_lock "$draft/bin/python" --no-deps --no-build-isolation "$source" ||
+    die "$source does not install (pip says why, above). Nothing was changed"
   check_with "$draft/bin/python"
   version=$("$draft/bin/python" -c 'from importlib.metadata import version; print(version("voxgate"))')
   if [[ -d $opt/$version && $(readlink "$opt/current") == "$version" ]]; then

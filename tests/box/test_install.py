@@ -160,10 +160,27 @@ def test_root_installs_another_package_than_the_lock_names(tmp_path: Path) -> No
     done = install(stage, wheel(tmp_path, "1.0.0"))
     assert done.returncode != 0
     assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert _last_words(done) == _no_wheel(lock)
+    (lock.parent / "needed-1-py3-none-any.whl").unlink()
+    assert _last_words(install(stage, wheel(tmp_path, "1.0.0"))) == _no_wheel(lock)
     assert not (stage / "opt/voxgate/current").exists()
     lock.write_text("needed==1\n")
     assert install(stage, wheel(tmp_path, "1.0.0")).returncode != 0, "a lock without hashes"
     assert [*(stage / "opt/voxgate").iterdir()] == []
+
+
+def _no_wheel(lock: Path) -> str:
+    python = platform.python_version()
+    return (
+        f"voxgate: {lock.parent} does not give what {lock} names by its hash for this processor "
+        f"and Python {python} (pip says which, above): pack it again, make wheelhouse. Nothing was "
+        "changed"
+    )
+
+
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2
+    return done.stderr.splitlines()[-1]
 
 
 @pytest.mark.nightly
