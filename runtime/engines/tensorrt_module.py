@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import logging
 import re
@@ -9,16 +10,25 @@ import sys
 import threading
 from collections import deque
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.tensorrt_remedies import explain
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.plans.flavour import FLAVOURS, TENSORRT, Edition, Flavour, Name, version_of
+from voxgate.runtime.plans.flavour import (
+    FLAVOURS,
+    TENSORRT,
+    Edition,
+    Flavour,
+    Name,
+    flavour_of,
+    version_of,
+)
 
 KEPT_LINES = 20
+PIECES = ("Major", "Minor", "Patch")
 SCRATCH = re.compile(r"Total Activation Memory: (\d+)")
-REINSTALL = "reinstall it, or take it from JetPack's packages; voxgate doctor"
 
 log = logging.getLogger("voxgate.tensorrt")
 
@@ -41,6 +51,7 @@ def load_tensorrt(name: Name = TENSORRT) -> Any:
         )
     if version_of(module) < flavour.oldest:
         raise EngineError(f"{Edition.of(module)} is too old, {flavour.too_old}")
+    _check_library(flavour, module)
     return module
 
 
@@ -82,6 +93,29 @@ def _module(flavour: Flavour, name: str) -> Any:
         return None
     except (ImportError, OSError) as error:  # its libraries are loaded as it is imported
         raise _broken(flavour, error) from error
+
+
+def _check_library(flavour: Flavour, module: Any) -> None:
+    """Raises EngineError where module and library are of two versions: all starts, and plans are
+    labelled by the one and bound to the other."""
+    found = _library(flavour.library)
+    pieces = [getattr(found, f"getInferLib{each}Version", None) for each in PIECES]
+    if None in pieces:  # not loaded, or an old one, which does not tell
+        return
+    library = ".".join(str(piece()) for piece in pieces if piece is not None)
+    if not f"{module.__version__}.".startswith(f"{library}."):
+        raise EngineError(
+            f"{Edition.of(module)} is a Python module beside a library of {library} "
+            f"({found._name}): {flavour.again}"
+        )
+
+
+def _library(name: str) -> Any:
+    """The one that this process has loaded; None where it has not."""
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+    paths = (line.split(maxsplit=5)[-1] for line in lines if name in line)
+    path = next((each for each in paths if Path(each).name.startswith(name)), None)
+    return None if path is None else ctypes.CDLL(path)
 
 
 class Said:
@@ -135,7 +169,8 @@ def check_start(tensorrt: Any) -> None:
     """Raises EngineError for a module that imports and of which nothing starts."""
     logger, said = logger_of(tensorrt)
     said.take()
-    made(f"{Edition.of(tensorrt)} does not start", said, REINSTALL, tensorrt.Runtime, logger)
+    again = flavour_of(tensorrt).again
+    made(f"{Edition.of(tensorrt)} does not start", said, again, tensorrt.Runtime, logger)
 
 
 @cache
@@ -169,7 +204,7 @@ def logger_of(tensorrt: Any) -> tuple[Any, Said]:
 
 def _broken(flavour: Flavour, error: BaseException) -> EngineError:
     words = one_line(error)
-    known = explain([words], REINSTALL)
+    known = explain([words], flavour.again)
     return EngineError(f"{flavour.words} is installed but does not load: {known}")
 
 

@@ -18,6 +18,7 @@ RTX: Final = "tensorrt-rtx"
 class Flavour:
     """name: as a backend; modules: its Python module, by the names that it is installed under.
 
+    library: what its name begins with; again: what to do where it is broken.
     speaks: (major, minor) of the TensorRT whose API it has; None: its own version's.
     """
 
@@ -28,6 +29,8 @@ class Flavour:
     oldest: tuple[int, int]
     too_old: str
     install: str
+    library: str
+    again: str
     speaks: tuple[int, int] | None = None
 
 
@@ -41,6 +44,8 @@ FLAVOURS: dict[Name, Flavour] = {
         too_old="8.6 (JetPack 6.0) is the oldest served: update JetPack",
         install="on a Jetson: apt-get install python3-libnvinfer and make the environment with "
         "--system-site-packages; on a PC: pip install tensorrt pycuda",
+        library="libnvinfer.so",
+        again="reinstall it, or take it from JetPack's packages; voxgate doctor",
     ),
     RTX: Flavour(
         name=RTX,
@@ -51,6 +56,9 @@ FLAVOURS: dict[Name, Flavour] = {
         too_old="1.7 is the oldest served: pip install --upgrade 'voxgate[rtx]'",
         install="on a PC with an RTX card: pip install 'voxgate[rtx]'; to build plans elsewhere: "
         "pip install 'voxgate[plans]'",
+        library="libtensorrt_rtx.so",
+        again="on a box: install.sh --with tensorrt-rtx again; elsewhere: pip install "
+        "--force-reinstall 'voxgate[rtx]'",
         speaks=(11, 0),
     ),
 }

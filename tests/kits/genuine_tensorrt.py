@@ -7,6 +7,7 @@ as real ones are, with every name and signature of its version.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -65,8 +66,7 @@ print(json.dumps({"version": module.__version__, "classes": classes}))
 
 def stub_libraries(folder: Path) -> Path:
     """Compiled into `folder`; the same empty library under every name that a version links to."""
-    if shutil.which("cc") is None:
-        pytest.skip("needs a C compiler: apt-get install gcc")
+    _needs_compiler()
     source = folder / "null.c"
     lines = (f"void *{name}(void) {{ return 0; }}" for name in FUNCTIONS)
     source.write_text("\n".join(lines), encoding="utf-8")
@@ -90,6 +90,34 @@ def broken_installation(version: str, stubs: Path, folder: Path) -> dict[str, st
     )
     path = os.pathsep.join([str(folder), str(wheel), os.environ.get("PYTHONPATH", "")])
     return {**os.environ, "PYTHONPATH": path, "LD_LIBRARY_PATH": str(stubs)}
+
+
+def _needs_compiler() -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler: apt-get install gcc")
+
+
+def copy_of_rtx(folder: Path) -> Path:
+    """The installed TensorRT for RTX once more, its libraries linked to: to be broken. Returns the
+    link to the builder and runtime."""
+    for name in ("tensorrt_rtx_bindings", "tensorrt_rtx_libs"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        shutil.copytree(Path(spec.origin).parent, folder / name, copy_function=os.symlink)
+    return folder / "tensorrt_rtx_libs" / "libtensorrt_rtx.so.1"
+
+
+def library_of(version: tuple[int, int, int], library: Path) -> None:
+    """Compiled: it says so of itself, and nothing of it starts."""
+    _needs_compiler()
+    pieces = zip(("Major", "Minor", "Patch"), version, strict=True)
+    lines = [f"int getInferLib{name}Version(void) {{ return {n}; }}" for name, n in pieces]
+    lines += [f"void *{name}(void) {{ return 0; }}" for name in FUNCTIONS]
+    source = library.with_name("other.c")
+    source.write_text("\n".join(lines), encoding="utf-8")
+    named = f"-Wl,-soname,{library.name}"
+    subprocess.run(["cc", "-shared", "-fPIC", named, "-o", library, source], check=True)
 
 
 def names_of(module: str, environment: dict[str, str]) -> dict[str, Any]:

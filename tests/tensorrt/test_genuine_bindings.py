@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.kits import genuine_tensorrt as genuine
+from tests.kits import tiny
+from tests.kits.cell_kit import write_cell
 from tests.kits.fake_tensorrt import FACTS, VERSIONS
 from tests.runtime.engines.test_tensorrt_contract import (
     GATES,
@@ -22,6 +24,7 @@ from tests.runtime.engines.test_tensorrt_contract import (
     Touched,
     touched,
 )
+from voxgate.export.packing.package import write_recipe
 
 Module = dict[str, Any]
 WORD_GATES: dict[tuple[str, ...], tuple[str, ...]] = {("runtime_config",): (genuine.RTX,)}
@@ -223,3 +226,40 @@ def test_a_broken_installation_is_a_row_and_not_a_traceback(
     assert light == "red"
     assert version.startswith("TensorRT is installed but does not load: lib")
     assert "cannot open shared object file" in version
+
+
+def cut_off(library: Path) -> None:
+    content = library.resolve().read_bytes()[:100_000]
+    library.unlink()
+    library.write_bytes(content)
+
+
+def of_another_version(library: Path) -> None:
+    library.unlink()
+    genuine.library_of((1, 6, 1), library)
+
+
+BROKEN_RTX: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no library": (Path.unlink, "does not load: libtensorrt_rtx.so.1: cannot open"),
+    "a library cut off": (cut_off, "kills whoever loads it (SIGBUS)"),
+    "a library of 1.6.1": (of_another_version, "is a Python module beside a library of 1.6.1"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN_RTX)
+def test_a_broken_tensorrt_for_rtx_is_the_doctors_end_or_no_row(how: str, tmp_path: Path) -> None:
+    spoil, words = BROKEN_RTX[how]
+    (tmp_path / "broken").mkdir()
+    spoil(genuine.copy_of_rtx(tmp_path / "broken"))
+    write_recipe(tmp_path / "recipes/tiny/1", tiny.parts())
+    cell = write_cell(tmp_path, engine={"backend": "tensorrt-rtx"}, recipes={"default": "tiny/1"})
+    path = os.pathsep.join([str(tmp_path / "broken"), os.environ.get("PYTHONPATH", "")])
+    command = [str(Path(sys.executable).with_name("voxgate")), "doctor", "-c", str(cell), "--json"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    rows = {row["check"]: row for row in json.loads(done.stdout)["checks"]}
+    assert rows["TensorRT"]["light"] == rows["plan"]["light"] == "red"
+    assert words in rows["TensorRT"]["found"]
+    assert "install.sh --with tensorrt-rtx" in json.dumps(rows["TensorRT"])
