@@ -90,12 +90,13 @@ class LookedAt:
     def fuse_vanished(self, volume: Volume, reference_from_part: Transform) -> None:
         """Put what all views passed through and none met into the volume: a wire that is too thin
         for one view to tell its absence from an edge's flicker. After the last view."""
-        gone = self._vanished()
-        for planned, passed in self._passed.items() if gone.any() else ():
-            places = self._surface.points_mm[gone & passed]
-            points_mm = apply(invert(reference_from_part), places).astype(np.float32)
-            score = np.full(len(points_mm), self._gone_score, np.float32)
-            lift_points(volume, points_mm, score, planned, self._crew)
+        gone = np.flatnonzero(self._vanished())
+        places = apply(invert(reference_from_part), self._surface.points_mm[gone])
+        places_mm = places.astype(np.float32)
+        for planned, passed in self._passed.items() if gone.size else ():
+            own = places_mm[passed[gone]]
+            score = np.full(len(own), self._gone_score, np.float32)
+            lift_points(volume, own, score, planned, self._crew)
 
     def _vanished(self) -> Mask:
         """(n,) of the surface: PASSED_VIEWS passed through it, none met it, in LEAST_PIECES."""
