@@ -79,9 +79,10 @@ class Tints:
         if box is None:
             return
         step = FINE_STEP_PX if registered.pixel_mm <= FINE_MM else 1
-        window = (odd_px(self._pieces.voxel_mm, step * registered.pixel_mm),) * 2
-        maps = cv2.blur(_apart(view.image, registered, box, step), window)
-        sample(pixels, box[0].start, box[1].start, step, np.asarray(maps, np.float32), self._sums)
+        maps = _apart(view.image, registered, box, step)
+        if (size_px := odd_px(self._pieces.voxel_mm, step * registered.pixel_mm)) > 1:
+            maps = np.asarray(cv2.blur(maps, (size_px, size_px)), np.float32)
+        sample(pixels, box[0].start, box[1].start, step, maps, self._sums)
         remember(self._sums, self._over_views)
         said = self._means[:, planned], self._variances[:, planned]
         gather(

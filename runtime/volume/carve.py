@@ -58,8 +58,8 @@ def carve(
         np.array(grid.shape, np.int64) * CELLS_PER_VOXEL,
     )
     centres_mm = np.asarray(grid.origin_mm) + cell_mm * (cells + 0.5)
-    material = _passed_by(view, rays, centres_mm, grid.voxel_mm)
-    material &= ~_was_free(golden, rays, reference_from_part, centres_mm)
+    passed = np.flatnonzero(_passed_by(view, rays, centres_mm, grid.voxel_mm))
+    material = passed[~_was_free(golden, rays, reference_from_part, centres_mm[passed])]
     ijk = cells[material] // CELLS_PER_VOXEL
     ijk, score = _loudest(ijk, score[material], grid, at_most=rays.x.size)
     return replace(
@@ -79,7 +79,7 @@ def _passed_by(
         raise ValueError(f"frame {view.frame_id}: carving needs depth")
     passed = np.zeros(len(points_mm), np.bool_)
     depth, camera_from_part = view.depth_mm, invert(view.part_from_camera)
-    known = np.where(depth > 0, np.uint8(RETURNED), np.uint8(0))
+    known = (depth > 0).view(np.uint8) * np.uint8(RETURNED)
     add_passed(points_mm, camera_from_part, rays.lens, depth, known, EDGE_RADIUS_PX, by_mm, passed)
     return passed
 
