@@ -21,7 +21,7 @@ from voxgate.runtime.errors import PlanError
 from voxgate.runtime.gpu.device import DeviceInfo
 from voxgate.runtime.gpu.launch import source_digest
 from voxgate.runtime.plans.flavour import Edition
-from voxgate.runtime.plans.plan_key import PlanKey, Sidecar, differences
+from voxgate.runtime.plans.plan_key import PlanKey, Sidecar, differences, is_of_model
 from voxgate.runtime.plans.seal import Seal, read_seal
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.recipe import Recipe
@@ -73,16 +73,18 @@ class PlanCache:
 
     def sidecars(self, recipe: Recipe) -> list[Sidecar]:
         """Of every plan that was built for this recipe's (first) model, or for one that this recipe
-        had; readable ones only."""
-        model = sha256(recipe.model)
-        found = []
+        had. Raises PlanError where plans of this model are here and none can be read."""
+        model, found, damaged = sha256(recipe.model), [], []
         for path in sorted(self.folder.glob(f"*/{SIDECAR}")):
             try:
                 sidecar = _sidecar(path, _sidecar_text(path))
-            except PlanError:
+            except PlanError as error:
+                damaged += [error] if is_of_model(path.parent.name, model) else []
                 continue
             if sidecar.model_sha256 == model or sidecar.recipe == recipe.model_label:
                 found.append(sidecar)
+        if damaged and not found:
+            raise damaged[0]
         return found
 
     def load(self, recipe: Recipe, edition: Edition, gpu: DeviceInfo) -> Plan:

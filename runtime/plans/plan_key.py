@@ -16,6 +16,8 @@ from voxgate.runtime.recipe.manifest import TensorSpec
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.sections.cameras import Digest
 
+NAMED = 16  # digits of a model's sha256 in the name of a plan's folder
+
 
 @dataclass(frozen=True, slots=True)
 class PlanKey:
@@ -45,7 +47,7 @@ class PlanKey:
     def folder(self) -> str:
         """A name that a person can read and a file system can hold."""
         mode = f"{self.precision}{'-tf32' if self.tf32 else ''}"
-        return f"{self.model_sha256[:16]}-{self._where}-{mode}"
+        return f"{self.model_sha256[:NAMED]}-{self._where}-{mode}"
 
     @property
     def timing_cache(self) -> str:
@@ -109,6 +111,11 @@ class Sidecar(BaseModel):
             self.precision,
             self.tf32,
         )
+
+
+def is_of_model(folder: str, model_sha256: str) -> bool:
+    """Whether a plan's folder is named for this model."""
+    return folder.startswith(f"{model_sha256[:NAMED]}-")
 
 
 def differences(wanted: PlanKey, other: PlanKey) -> list[str]:

@@ -17,7 +17,7 @@ from voxgate.export.packing.package import write_recipe
 from voxgate.runtime.engines.choice import choose
 from voxgate.runtime.engines.engine import open_engine
 from voxgate.runtime.errors import EngineError
-from voxgate.runtime.plans.plan_cache import PlanCache
+from voxgate.runtime.plans.plan_cache import SIDECAR, PlanCache
 from voxgate.runtime.recipe.recipe import Recipe
 
 Break = Callable[[pytest.MonkeyPatch, Box], None]
@@ -144,6 +144,29 @@ def test_auto_serves_from_the_tensorrt_that_has_a_plan(
     monkeypatch.delitem(sys.modules, "tensorrt_rtx")
     with pytest.raises(EngineError, match="TensorRT for RTX is not installed"):
         choose("auto", recipe, plans)
+
+
+@pytest.mark.parametrize("asked", ["auto", "tensorrt"])
+@pytest.mark.parametrize("damage", ["cut off", "of a newer release"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_plan_whose_sidecar_cannot_be_read_is_chosen_around(
+    asked: str,
+    damage: str,
+    gone: bool,
+    recipe: Recipe,
+    plans: PlanCache,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box = gpu_kit.install(monkeypatch)
+    gpu_kit.build(recipe, plans)
+    (sidecar,) = plans.folder.glob(f"*/{SIDECAR}")
+    said = sidecar.read_text("utf-8")
+    damaged = {"cut off": said[:-20], "of a newer release": said.replace("{", '{"new": 1,', 1)}
+    sidecar.write_text(damaged[damage], "utf-8")
+    if gone:
+        missing(monkeypatch, box)
+    with pytest.raises(EngineError, match=r"plan\.json: .*voxgate build|is not installed"):
+        open_engine(recipe, choose(asked, recipe, plans).backend, plans=plans)
 
 
 @pytest.mark.parametrize("case", REFUSALS)
