@@ -276,6 +276,29 @@ def test_a_mistaken_option_installs_something(
     assert not (tmp_path / "stage").exists()
 
 
+@pytest.mark.parametrize(
+    ("python", "machine", "words"),
+    [
+        ("3.10", "arm64", "arm64: say x86_64 or aarch64, as `uname -m` does on the box"),
+        ("3.9", "aarch64", "3.9: say 3.10 or newer, as `python3 -V` does on the box"),
+        ("310", "aarch64", "310: say 3.10 or newer, as `python3 -V` does on the box"),
+    ],
+)
+def test_wheels_are_asked_for_a_box_that_is_not_served(
+    python: str, machine: str, words: str, tmp_path: Path
+) -> None:
+    pack = [
+        ROOT / ".ci/wheelhouse",
+        ROOT / "requirements-rtx.lock",
+        python,
+        machine,
+        tmp_path / "w",
+    ]
+    done = subprocess.run([str(word) for word in pack], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, f"{words}\n")
+    assert not (tmp_path / "w").exists()
+
+
 def test_root_asks_an_index_for_what_no_lock_names() -> None:
     pip = [line for line in SCRIPT.read_text("utf-8").splitlines() if "from_lock " in line]
     calls = [line.split("#")[0] for line in pip if '"$draft' in line]
