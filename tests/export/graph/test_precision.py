@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from tests.kits.nets import SAMPLES, SHAPE, run, small_net
+from tests.kits.nets import SAMPLES, SHAPE, graph, run, small_net
 from voxgate.export.graph.half import rounded, to_half
 from voxgate.export.graph.int8 import quantized
 from voxgate.export.graph.onnx_graph import GraphBuilder
@@ -129,3 +129,9 @@ def test_onnxruntime_serves_what_the_passes_make() -> None:
     engine = open_cpu(model.SerializeToString(), 1)
     assert engine.run(dict(SAMPLES[0])).shape == tuple(SHAPE)
     engine.close()
+
+
+def test_a_model_of_which_nothing_can_be_quantised_is_written_as_int8() -> None:
+    alone = graph(lambda b, x: b.op("Relu", x))
+    with pytest.raises(EngineError, match=r"no layer of this model may be quantised, use --pre"):
+        quantized(alone, SAMPLES)
