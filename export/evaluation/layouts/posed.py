@@ -7,7 +7,7 @@ unless one says otherwise. MAD's file has poses only: nothing can be learnt from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,10 @@ MM_PER_COUNT = 1.0  # of a depth picture of 16 bits, where the file says nothing
 DEPTH = ("depth_file_path", "depth_path")
 COUNT = ("depth_unit_scale_factor", "integer_depth_scale")
 """Units of the file that a count of a depth picture is, as nerfstudio and instant-ngp call it."""
-LENS = ("k1", "k2", "k3", "k4", "p1", "p2")
+LENS = ("k1", "k2", "k3", "k4", "p1", "p2", "is_fisheye")  # that bend a ray, unless 0
+PINHOLES = (None, "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE", "SIMPLE_RADIAL", "RADIAL", "OPENCV")
+"""Camera models that without LENS are pinholes."""
+CAMERA = (*LENS, "camera_model", "w", "h", "fl_x", "fl_y", "cx", "cy", "camera_angle_x")
 OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
@@ -36,17 +39,22 @@ def posed_views(folder: Path, mm_per_unit: float = MM_PER_UNIT) -> list[View]:
     frames = said.get("frames")
     if not isinstance(frames, list) or not frames:
         raise ScanError(f"{folder / TRANSFORMS}: has no frames")
-    return [_view(folder, n, frame, said, mm_per_unit) for n, frame in enumerate(frames)]
+    views = [_view(folder, n, frame, said, mm_per_unit) for n, frame in enumerate(frames)]
+    _check_one_size(views, folder / TRANSFORMS)
+    return views
 
 
 def camera_matrix(folder: Path, size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """(3, 3), px, of pictures (height, width). Raises ScanError for a lens that distorts."""
-    said = json_object(folder / TRANSFORMS)
-    if bent := [name for name in LENS if said.get(name)]:
-        raise ScanError(
-            f"{folder / TRANSFORMS}: {', '.join(bent)} not zero: undistort pictures and depth first"
-        )
+    """(3, 3), px, of pictures (height, width). Raises ScanError for a lens that distorts, and for
+    more than one."""
+    said = _camera(folder / TRANSFORMS)
     height, width = size
+    told = _numbers(said, "w", "h")
+    if told not in (None, (width, height)):
+        raise ScanError(
+            f"{folder / TRANSFORMS}: is of pictures of {said['w']} x {said['h']} px, these have "
+            f"{width} x {height}: bring w, h, fl_x, fl_y, cx and cy to their size"
+        )
     focal = _numbers(said, "fl_x", "fl_y")
     if focal is None and (angle := _numbers(said, "camera_angle_x")) is not None:
         focal = (width / 2 / float(np.tan(angle[0] / 2)),) * 2
@@ -55,6 +63,25 @@ def camera_matrix(folder: Path, size: tuple[int, int]) -> npt.NDArray[np.float64
     cx, cy = _numbers(said, "cx", "cy") or (width / 2, height / 2)
     # NeRF's pixels have their corner at whole numbers, ours their centre
     return np.array([[focal[0], 0, cx - 0.5], [0, focal[1], cy - 0.5], [0, 0, 1]])
+
+
+def _camera(path: Path) -> Mapping[str, Any]:
+    """What the file says of its camera; what a frame says goes before what stands above them all.
+    Raises ScanError for a lens that distorts, and for more than one."""
+    above = json_object(path)
+    first, *others = [{n: (above | frame).get(n) for n in CAMERA} for frame in above["frames"]]
+    for number, other in enumerate(others, 1):
+        if apart := [name for name in CAMERA if other[name] != first[name]]:
+            raise ScanError(
+                f"{path}: frames.{number}: another {', '.join(apart)} than frames.0: a scan has "
+                "one camera: bring all pictures to one lens first"
+            )
+    bent = [name for name in LENS if first[name]]
+    if (model := first["camera_model"]) not in PINHOLES:
+        bent.append(f"camera_model {model}")
+    if bent:
+        raise ScanError(f"{path}: {', '.join(bent)}: undistort pictures and depth first")
+    return first
 
 
 def _view(
@@ -75,6 +102,17 @@ def _view(
     grey, colour = grey_and_colour(picture)
     pose = _part_from_camera(frame.get("transform_matrix"), mm_per_unit, where)
     return View(number, np.ascontiguousarray(grey), pose, 0.0, depth_mm, colour=colour)
+
+
+def _check_one_size(views: Sequence[View], path: Path) -> None:
+    height, width = views[0].image.shape
+    for view in views:
+        if view.image.shape != (height, width):
+            raise ScanError(
+                f"{path}: frames.{view.frame_id}: a picture of {view.image.shape[1]} x "
+                f"{view.image.shape[0]} px, that of frames.0 has {width} x {height}: a scan has "
+                "one camera: leave the frame out"
+            )
 
 
 def _existing(folder: Path, name: str, where: str) -> Path:

@@ -89,6 +89,9 @@ def test_poses_without_depth_are_one_line(tmp_path: Path) -> None:
         ({"k1": 0.1}, "undistort"),
         ({"frames": []}, "no frames"),
         ({"fl_x": None}, "camera_angle_x"),
+        ({"w": 800, "h": 600}, "800 x 600"),
+        ({"camera_model": "OPENCV_FISHEYE"}, "OPENCV_FISHEYE"),
+        ({"is_fisheye": True}, "is_fisheye"),
         ({"frames": [{"file_path": "0", "depth_file_path": "99.png"}]}, "no such file"),
         ({"frames": [{"file_path": "0", "depth_file_path": "0_depth.png"}]}, "transform_matrix"),
     ],
@@ -102,3 +105,36 @@ def test_a_file_of_poses_that_does_not_fit_is_one_line(
     assert isinstance(done.exception, ScanError), done.output
     assert words in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+def test_every_picture_of_another_lens_is_taken_for_the_first_ones(
+    golden: Golden, tmp_path: Path
+) -> None:
+    said = write_posed(tmp_path / "posed", golden, 1000.0)
+    lens = {name: said.pop(name) for name in ("fl_x", "fl_y", "cx", "cy")}
+    for frame in said["frames"]:
+        frame |= lens
+    (tmp_path / "posed" / "transforms.json").write_text(json.dumps(said))
+    done = convert(tmp_path / "posed", tmp_path / "scan")
+    assert done.exit_code == 0, done.output + str(done.exception)
+    found = load_golden(tmp_path / "scan").scan.calibration.camera_matrix
+    assert np.abs(found - golden.scan.calibration.camera_matrix).max() < 1e-6
+    said["frames"][5]["fl_x"] += 3.0
+    (tmp_path / "posed" / "transforms.json").write_text(json.dumps(said))
+    done = convert(tmp_path / "posed", tmp_path / "other")
+    assert isinstance(done.exception, ScanError), done.output
+    assert "frames.5: another fl_x" in str(done.exception)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_smaller_picture_among_others_becomes_a_scan_that_no_one_reads(
+    golden: Golden, tmp_path: Path
+) -> None:
+    write_posed(tmp_path / "posed", golden, 1000.0)
+    for name in ("4.png", "4_depth.png"):
+        whole = cv2.imread(str(tmp_path / "posed" / name), cv2.IMREAD_UNCHANGED)
+        assert whole is not None
+        cv2.imwrite(str(tmp_path / "posed" / name), whole[::2, ::2])
+    done = convert(tmp_path / "posed", tmp_path / "scan")
+    assert "frames.4: a picture of" in str(done.exception)
+    assert not (tmp_path / "scan").exists()
