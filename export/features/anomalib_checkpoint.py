@@ -27,6 +27,7 @@ from voxgate.export.features.checkpoint import (
     sha256_of,
     unwrapped,
 )
+from voxgate.export.features.model_file import check_form
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
@@ -99,6 +100,7 @@ def anomalib_checkpoint(
     that does not even say that. may_crop: the method knows what to do with the border.
     """
     content = read_content(path, f"an anomalib checkpoint of {method}", CONVERT)
+    check_form(path, content)
     if not isinstance(content, Mapping):
         raise EngineError(f"{path}: is no Lightning checkpoint: save it with anomalib's Engine")
     if not isinstance(content.get("state_dict", {}), Mapping):

@@ -12,6 +12,11 @@ from voxgate.export.features.checkpoint import read_content
 from voxgate.runtime.errors import EngineError
 
 FORMAT, METHOD = "format", "method"
+OURS = "voxgate-"  # every form begins so
+UNFINISHED = ("identity", "history", "state")
+"""What a training keeps, after each epoch, to go on from."""
+UNFINISHED_ENGINE = "voxgate_kept"
+"""The same, within what anomalib's engine keeps."""
 
 
 def write_model(path: Path, form: str, method: str, content: Mapping[str, Any]) -> None:
@@ -21,16 +26,32 @@ def write_model(path: Path, form: str, method: str, content: Mapping[str, Any]) 
     written.replace(path)
 
 
-def is_model(content: object, form: str) -> bool:
-    """Whether what was read from a file is such a model."""
+def is_model(path: Path, content: object, form: str) -> bool:
+    """Whether what was read from a file is such a model. Raises EngineError as `check_form`."""
+    check_form(path, content, form)
     return isinstance(content, Mapping) and content.get(FORMAT) == form
+
+
+def check_form(path: Path, content: object, form: str = "") -> None:
+    """Raises EngineError for what `voxgate train` wrote and is not of this form: a model of another
+    method, or a training that is not over."""
+    if not isinstance(content, Mapping):
+        return
+    if content.keys() == set(UNFINISHED) or UNFINISHED_ENGINE in content:
+        raise EngineError(
+            f"{path}: is of a training that is not over: the same voxgate train command goes on "
+            "from it, with --minutes 0 it writes the model as far as it came"
+        )
+    found = str(content.get(FORMAT))
+    if found.startswith(OURS) and found != form:
+        raise EngineError(f"{path}: is of {content[METHOD]}: voxgate export {content[METHOD]}")
 
 
 def read_model(path: Path, form: str, method: str, otherwise: str) -> Mapping[str, Any]:
     """What was written. Raises EngineError for a file of another form, with what to do
     otherwise, or of another method."""
     content = read_content(path, f"a model of voxgate train {method}")
-    if not is_model(content, form):
+    if not is_model(path, content, form):
         raise EngineError(f"{path}: voxgate train {method} did not write it: {otherwise}")
     if content[METHOD] != method:
         raise EngineError(f"{path}: is of {content[METHOD]}: voxgate export {content[METHOD]}")

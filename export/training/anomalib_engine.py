@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from voxgate.export.features.anomalib_checkpoint import TRAINING
 from voxgate.export.features.checkpoint import read_content
+from voxgate.export.features.model_file import UNFINISHED_ENGINE
 from voxgate.export.methods.tokens.encoder import as_in_anomalib
 from voxgate.export.training.loop import (
     DEVICE,
@@ -41,7 +42,6 @@ from voxgate.export.training.loop import (
 )
 from voxgate.export.training.memory import freed_memory_kept
 
-KEPT = "voxgate_kept"
 LOGGERS = ("anomalib", "lightning", "lightning.fabric", "lightning.pytorch", "lightning_fabric")
 
 
@@ -192,7 +192,10 @@ class Epochs(Callback):
         self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]
     ) -> None:
         """Into the engine's own file."""
-        checkpoint[KEPT] = {"identity": self.plan.identity, "history": self.history.epochs}
+        checkpoint[UNFINISHED_ENGINE] = {
+            "identity": self.plan.identity,
+            "history": self.history.epochs,
+        }
 
 
 def held_back_loss(learner: EngineLearner) -> float:
@@ -231,7 +234,7 @@ def _restored(learner: EngineLearner, plan: Plan) -> History:
     if not plan.kept.exists():
         return History()
     content = read_content(plan.kept, "a training that was killed")
-    kept: dict[str, Any] = content.get(KEPT, {})
+    kept: dict[str, Any] = content.get(UNFINISHED_ENGINE, {})
     check_identity(str(kept.get("identity")), plan)
     learner.module.load_state_dict(content["state_dict"])
     epochs: list[Losses] = kept["history"]

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from voxgate.export.features.checkpoint import UNREADABLE
+from voxgate.export.features.model_file import UNFINISHED
 from voxgate.export.training.memory import freed_memory_kept
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
@@ -119,8 +120,8 @@ def check_finite(losses: Losses, number: int) -> None:
 def _keep(learner: Learner, plan: Plan, history: History) -> None:
     """The old file is there until the new one is whole."""
     written = plan.kept.with_name(plan.kept.name + ".new")
-    content = {"identity": plan.identity, "history": history.epochs, "state": learner.state()}
-    torch.save(content, written)
+    content = plan.identity, history.epochs, learner.state()
+    torch.save(dict(zip(UNFINISHED, content, strict=True)), written)
     written.replace(plan.kept)
 
 
@@ -129,7 +130,7 @@ def _restored(learner: Learner, plan: Plan) -> History:
         return History()
     try:
         content = torch.load(plan.kept, map_location="cpu", weights_only=True)
-        identity, history, state = (content[name] for name in ("identity", "history", "state"))
+        identity, history, state = (content[name] for name in UNFINISHED)
     except UNREADABLE as error:
         raise EngineError(f"{plan.kept}: {one_line(error)}: remove it to begin anew") from error
     check_identity(identity, plan)

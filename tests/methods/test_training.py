@@ -16,10 +16,11 @@ import torch
 from scipy.spatial import cKDTree
 
 from tests.kits.cell_kit import until
-from tests.methods.agreement import agree
+from tests.methods.agreement import agree, refused
+from voxgate.export.features.model_file import UNFINISHED, write_model
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.turned import turn_about, turned_view
-from voxgate.export.methods.mvtec.model_file import read_pair
+from voxgate.export.methods.mvtec.model_file import FORMAT, read_pair
 from voxgate.export.methods.mvtec.reconstruction import ReconstructionOptions, load_reconstruction
 from voxgate.export.training.loop import History, Plan, learn
 from voxgate.export.training.memory import freed_memory_kept
@@ -58,6 +59,20 @@ def test_a_killed_training_ends_with_another_model(small_scans: Path, tmp_path: 
     assert one.record == other.record
     assert not tmp_path.joinpath("killed.pth.partial").exists()
     assert "held back" in tmp_path.joinpath("killed.pth.html").read_text()
+
+
+def test_a_file_of_another_training_is_asked_for_what_it_never_holds(
+    small_scans: Path, tmp_path: Path
+) -> None:
+    """Of a model of another method, and of a training that is not over, one hears what it is,
+    whichever export it is given to."""
+    model, kept = tmp_path / "m.pth", tmp_path / "k.pth.partial"
+    write_model(model, FORMAT, "autoencoder", {})
+    torch.save(dict.fromkeys(UNFINISHED), kept)
+    for method in ("anogan", "cfm", "modmap", "efficientad", "dinomaly", "patchcore"):
+        given = (small_scans, tmp_path / "out", method, "--checkpoint")
+        assert "voxgate export autoencoder" in refused(*given, str(model)), method
+        assert "voxgate train command goes on" in refused(*given, str(kept)), method
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -54,7 +54,7 @@ def write_mappings(path: Path, trained: TrainedMappings) -> None:
 
 def was_trained_here(path: Path) -> bool:
     """Whether `voxgate train cfm` wrote the file. Raises EngineError for one that is no model."""
-    return is_model(read_content(path, "a checkpoint of CFM"), FORMAT)
+    return is_model(path, read_content(path, "a checkpoint of CFM"), FORMAT)
 
 
 def read_mappings(path: Path) -> TrainedMappings:

@@ -45,7 +45,7 @@ def was_trained_here(path: Path) -> bool:
     """Whether `voxgate train efficientad` wrote it. Raises EngineError for one that is no model."""
     from voxgate.export.features.anomalib_checkpoint import CONVERT
 
-    return is_model(read_content(path, "a checkpoint of efficientad", CONVERT), FORMAT)
+    return is_model(path, read_content(path, "a checkpoint of efficientad", CONVERT), FORMAT)
 
 
 def read_networks(path: Path) -> TrainedNetworks:

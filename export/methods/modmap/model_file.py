@@ -45,7 +45,7 @@ def write_modmap(path: Path, trained: TrainedModMap) -> None:
 
 def was_trained_here(path: Path) -> bool:
     """Whether `voxgate train modmap` wrote it. Raises EngineError for what is no model."""
-    return is_model(read_content(path, "a checkpoint of ModMap"), FORMAT)
+    return is_model(path, read_content(path, "a checkpoint of ModMap"), FORMAT)
 
 
 def read_modmap(path: Path) -> TrainedModMap:
