@@ -1,19 +1,18 @@
 """What good parts score, as far as one golden scan can tell, and where that puts the threshold.
 
 Two experiments, both with the pipeline that will serve. *Seen again*: the golden part is put down
-again (`export.disturbance`), aligned, registered and scored, every view against its own golden
-view. *Left out*: a golden view's depth is compared with the surface that the other views measured,
-with nothing of its own; real noise, real robot. The maxima per view follow an extreme value law;
-its quantile for a whole part must stay below the threshold, else the scale is raised.
+again (`disturbance.py`), aligned, registered and scored, every view against its own golden view.
+*Left out* (`left_out.py`): its depth against what the other views measured. The maxima per view
+follow an extreme value law; its quantile for a whole part must stay below the threshold, else the
+scale is raised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -33,8 +32,6 @@ from voxgate.runtime.transforms import Transform
 
 REPEATS = 2  # times the golden part is put down again: 24 maxima of 12 views fix a two-number law
 FALSE_REJECTS = 1e-3  # of good parts, by the law that is fitted
-# geometry averages over 7 x 7 px and opens with 3 x 3: so far reaches what is not shared
-SHARED_RIM_PX = 11
 SEED = 20  # the same scan gives the same recipe
 LEAST_SPREAD = 1e-3  # of the threshold; a law of no width has no quantile
 
@@ -143,27 +140,6 @@ def nominal_scores(
             geometry.append(float(shape.geometry[known.shape.measured].max()))
             on_view()
     return NominalScores(np.array(appearance), np.array(geometry), left_out, len(expected))
-
-
-def left_out_scores(
-    golden: Golden, expected: Sequence[ExpectedView], shared: npt.NDArray[np.bool_], crew: Crew
-) -> Scores:
-    """(views,) largest geometry score of each golden view against the others alone.
-
-    shared (views, h, w): where another view measured the surface, of the pixels that measured
-        depth; its rim is left out too.
-    """
-    window = np.ones((SHARED_RIM_PX, SHARED_RIM_PX), np.uint8)
-    scores = []
-    shapes = [each.shape for each in expected]
-    for planned, view in enumerate(golden.shapes):
-        others = list(shapes)
-        blind = np.zeros_like(shapes[planned].plane)
-        others[planned] = replace(shapes[planned], plane=blind)
-        found = register(view, planned, others, golden.rays.shape, np.eye(4), crew)
-        inside = cv2.erode(shared[planned].astype(np.uint8), window) > 0
-        scores.append(float(found.geometry[inside].max(initial=0.0)))
-    return np.array(scores)
 
 
 def part_quantile(maxima: Scores, views: int, false_rejects: float = FALSE_REJECTS) -> float:

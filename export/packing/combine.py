@@ -270,6 +270,9 @@ def _manifest(
         "provenance": {**first.provenance, "combined": [_origin(each) for each in sources]},
         "tolerance_mm": min((each.tolerance_mm for each in shaping), default=first.tolerance_mm),
         "tint": min((each.tint for each in comparing), default=first.tint),
+        "raised_mm": min(
+            (each.raised_mm for each in shaping if each.raised_mm is not None), default=None
+        ),
         "detectors": [_section(each).model_dump() for each in sources[1:]],
         "files": {file: sha256(data) for file, data in content.items()},
     }

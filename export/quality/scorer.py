@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from voxgate.export.evaluation.metrics.detection import classification_auroc
 from voxgate.export.golden.disturbance import placement, seen_again, surface_of
-from voxgate.export.golden.generated_defects import draw_defect, with_defect
 from voxgate.export.quality.forests import grown, read_booster
+from voxgate.export.quality.generated_defects import draw_defect, with_defect
 from voxgate.export.quality.parts_seen import PartReader
 from voxgate.runtime.config.settings import DEFAULTS, Settings
 from voxgate.runtime.errors import EngineError, ScanError

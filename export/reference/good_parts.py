@@ -7,7 +7,7 @@ part scores more than it would without them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,7 +61,8 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
     """
     assert parts.reference is not None  # a recipe of a golden scan holds its views
     full_scale = float(parts.threshold["full_scale_tolerances"])
-    most, tint = _none_of(parts.reference), parts.manifest.tint
+    most = _none_of(parts.reference)
+    tint, raised_mm = parts.manifest.tint, parts.manifest.raised_mm
     calibration = open_scan(scans[0]).calibration
     with closing(Inspector.open(recipe_of(parts), calibration, DEFAULTS.limits)) as inspector:
         inspector.keeps_shape = True
@@ -70,8 +71,11 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
             verdict = inspector.inspect(_arrivals(scan))
             _check(scan, verdict, force)
             assert verdict.alignment is not None  # or it would have been INDETERMINATE
-            if (tints := inspector.equipment.together.tints) is not None:
-                tint = max(tint, tints.usual_for(TAUGHT_SCORE))
+            together = inspector.equipment.together
+            if together.tints is not None:
+                tint = max(tint, together.tints.usual_for(TAUGHT_SCORE))
+            if together.raised is not None:
+                raised_mm = round(together.raised.usual_for(TAUGHT_SCORE), 4)
             for planned, described in inspector.described.items():
                 score = inspector.equipment.scores_of(described, described.view.picture)
                 own = _spread(described, score, full_scale, parts.manifest.tolerance_mm)
@@ -86,7 +90,8 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
                     ),
                 ):
                     kept[planned] = np.maximum(kept[planned], _placed(seen, pixels))
-    return _with(parts, most, tint, scans)
+    usual = {"tint": round(tint, 3), "raised_mm": raised_mm}
+    return _with(parts, most, usual, scans)
 
 
 def _none_of(reference: ReferenceViews) -> Spread:
@@ -168,7 +173,9 @@ def _reaching(plane: FloatMap) -> FloatMap:
     return np.asarray(cv2.dilate(plane, np.ones((REACH_PX, REACH_PX), np.uint8)), np.float32)
 
 
-def _with(parts: RecipeParts, most: Spread, tint: float, scans: Sequence[Path]) -> RecipeParts:
+def _with(
+    parts: RecipeParts, most: Spread, usual: Mapping[str, float | None], scans: Sequence[Path]
+) -> RecipeParts:
     """Grey adds to the golden part's own flicker as the model reads it, shape goes beside it."""
     assert parts.reference is not None  # a recipe of a golden scan holds its views
     flicker = np.hypot(parts.reference.gloss.astype(np.float32), most.grey / UNSTEADY)
@@ -180,12 +187,12 @@ def _with(parts: RecipeParts, most: Spread, tint: float, scans: Sequence[Path]) 
     record = {
         "source": [scan.name for scan in scans],
         "grey_share": round(float((most.grey > 0).mean()), 4),
-        "tint": round(tint, 3),
         "shape_share": round(float((counts > 0).mean()), 4),
+        **usual,
     }
     return replace(
         parts,
-        manifest=parts.manifest.model_copy(update={"tint": tint}),
+        manifest=parts.manifest.model_copy(update=usual),
         reference=reference,
         threshold={**parts.threshold, "good_parts": record},
     )

@@ -19,13 +19,12 @@ from voxgate.export.golden.disturbance import disturbed
 from voxgate.export.golden.gloss import Gloss, gloss
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.golden.inputs import spec
+from voxgate.export.golden.left_out import LeftOut, left_out
 from voxgate.export.golden.seen_again import (
     REPEATS,
     SEED,
     Again,
     NominalScores,
-    Scores,
-    left_out_scores,
     nominal_scores,
     seen_again_inputs,
 )
@@ -95,6 +94,7 @@ class Detector:
     model: bytes
     inputs: tuple[str, ...]
     scores: NominalScores
+    raised_mm: float
     full_scale: float
     probes: tuple[Probe, ...]
 
@@ -242,47 +242,40 @@ def _detector(
             for _ in golden.views:
                 bar.step()
         bar.say("leave views out")
-        left_out = left_out_scores(golden, expected, _shared(golden, flicker), crew)
+        alone = left_out(golden, expected, flicker, crew)
     bar.say("score it")
-    return _scaled(model_of, full_scale, runs, left_out, expected, bar)
-
-
-def _shared(golden: Golden, flicker: Gloss) -> npt.NDArray[np.bool_]:
-    """(views, h, w) which pixels that measured depth saw what another view measured too."""
-    if golden.rays.sensed is None:
-        return flicker.shared
-    return gloss(golden.shapes, golden.rays.shape, golden.table_z_mm).shared
+    return _scaled(model_of, full_scale, runs, alone, expected, bar)
 
 
 def _scaled(
     model_of: Callable[[float], Model],
     full_scale: float,
     runs: list[list[Again]],
-    left_out: Scores,
+    alone: LeftOut,
     expected: tuple[ExpectedView, ...],
     bar: Bar,
 ) -> Detector:
     model = model_of(full_scale)
     runs = [[replace(again, inputs=_named(again, model.inputs)) for again in r] for r in runs]
-    scores = _scores(model, runs, left_out, expected, bar)
+    scores = _scores(model, runs, alone, expected, bar)
     if scores.expected_max > 1.0:
         full_scale *= scores.expected_max
         model = model_of(full_scale)
-        scores = _scores(model, runs, left_out, expected, bar)
+        scores = _scores(model, runs, alone, expected, bar)
     probes = _probes(model, runs[0])
-    return Detector(model.content, model.inputs, scores, full_scale, probes)
+    return Detector(model.content, model.inputs, scores, alone.raised_mm, full_scale, probes)
 
 
 def _scores(
     model: Model,
     runs: list[list[Again]],
-    left_out: Scores,
+    alone: LeftOut,
     expected: tuple[ExpectedView, ...],
     bar: Bar,
 ) -> NominalScores:
     engine = open_cpu(model.content, THREADS)
     try:
-        return nominal_scores(runs, left_out, expected, engine, bar.step)
+        return nominal_scores(runs, alone.geometry, expected, engine, bar.step)
     finally:
         engine.close()
 
@@ -322,6 +315,7 @@ def _manifest(
         inputs=tuple(spec(name, golden) for name in detector.inputs),
         output=TensorSpec(name="score", dtype="float32", shape=(1, 1, *golden.rays.x.shape)),
         tolerance_mm=detector.tolerance_mm(rendered),
+        raised_mm=None if rendered else detector.raised_mm,
         rendered=rendered,
         smallest_mm=smallest_mm,
     )

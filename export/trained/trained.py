@@ -18,6 +18,7 @@ import onnx
 from voxgate.export.features.checkpoint import UNREADABLE
 from voxgate.export.golden.gloss import Gloss, gloss
 from voxgate.export.golden.golden import Golden, load_golden
+from voxgate.export.golden.left_out import left_out
 from voxgate.export.golden.uninspected import picture
 from voxgate.export.graph.half import to_half
 from voxgate.export.graph.int8 import quantized
@@ -47,6 +48,7 @@ from voxgate.export.trained.raw_threshold import (
 from voxgate.export.trained.reach import check_bound, check_reach
 from voxgate.export.trained.samples import Sample, SeenAgain, compared, seen_again_samples
 from voxgate.export.trained.whole_scans import part_scores, verdicts_of
+from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.comparison.register import TOLERANCE_MM
 from voxgate.runtime.engines.engine import Engine
@@ -80,12 +82,12 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     raw = trace(source)
     memory_mb = check_memory(raw, source.method, source.input_px, options.gpu_mb)
     options.check(raw, source.method)
-    nominal = _see_again(golden, source, bar)
+    nominal = _see_again(golden, source, options.geometry, bar)
     bar.say("find the threshold")
     of_set = graphs_of_set(
         source, nominal.seen.runs[0], options.check, options.gpu_mb, options.precision
     )
-    draft = _Draft(golden, source, nominal.flicker, options, name, memory_mb, of_set)
+    draft = _Draft(golden, source, nominal, options, name, memory_mb, of_set)
     threshold = _threshold(draft, raw, nominal.seen)
     bar.say("convert and compare with the source")
     graphs = _graphs(scaled(raw, threshold.raw), source, nominal.seen, options.precision)
@@ -104,9 +106,10 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Nominal:
-    """The golden part put down again some times."""
+    """The golden part put down again some times; raised_mm: see the manifest."""
 
     flicker: Gloss
+    raised_mm: float | None
     seen: SeenAgain
 
 
@@ -116,7 +119,7 @@ class _Draft:
 
     golden: Golden
     source: Source
-    flicker: Gloss
+    nominal: _Nominal
     options: Options
     name: str
     memory_mb: int
@@ -136,7 +139,7 @@ class _Draft:
             model=graph.SerializeToString(),
             plan=self.golden.plan,
             expected_ijk=self.golden.expected_ijk(),
-            reference=reference_views(self.golden, self.flicker, manifest),
+            reference=reference_views(self.golden, self.nominal.flicker, manifest),
             probes=probes,
             threshold=threshold.record,
             uninspected=picture(self.golden),
@@ -163,6 +166,7 @@ class _Draft:
             detector=source.detector,
             precision=options.precision,
             geometry=options.geometry,
+            raised_mm=self.nominal.raised_mm,
             smallest_mm=options.smallest_mm,
             probe_tolerance=PROBE_TOLERANCE[options.precision],
             **shape_fields(source.section),
@@ -193,12 +197,17 @@ def _check_precision(source: Source, precision: Precision) -> None:
         )
 
 
-def _see_again(golden: Golden, source: Source, bar: Bar) -> _Nominal:
+def _see_again(golden: Golden, source: Source, geometry: bool, bar: Bar) -> _Nominal:
     flicker = gloss(golden.views, golden.rays, golden.table_z_mm, golden.unreturned.depth_mm)
     bar.begin(2 * len(golden.views))
     expected = expected_views(golden, flicker, bar)
+    raised_mm = None
+    if geometry:
+        bar.say("leave views out")
+        with Crew(THREADS) as crew:
+            raised_mm = left_out(golden, expected, flicker, crew).raised_mm
     bar.say("see the golden part again")
-    return _Nominal(flicker, seen_again_samples(golden, expected, source, bar))
+    return _Nominal(flicker, raised_mm, seen_again_samples(golden, expected, source, bar))
 
 
 def _threshold(draft: _Draft, raw: onnx.ModelProto, seen: SeenAgain) -> Threshold:

@@ -28,7 +28,8 @@ from voxgate.runtime.volume.volume import Volume
 
 # Of the tolerance: less is how good parts stand and scatter, a whole face of them too.
 BEYOND = 0.6
-# Of it what all but a quarter of the views see beyond that, as a mean over a piece, and scores 1.
+# Of it what all but a quarter of the views see beyond that, as a mean over a piece, and scores 1:
+# where the golden part shows no more.
 TOGETHER = 0.2
 LARGEST_MM = 1.0  # of one pixel: a wild one must not stand for all of its piece
 LEAST_VIEWS = 6  # half a ring: from one side an edge may flicker alike
@@ -45,13 +46,14 @@ class Raised:
         pieces: Pieces,
         golden: Sequence[ExpectedView],
         tolerance_mm: float,
+        usual_mm: float = 0.0,
     ) -> None:
-        """Both by whatever measured depth."""
+        """Pieces and golden views by whatever measured depth. usual_mm: see the manifest."""
         self.pieces = pieces
         self._beyond_mm = BEYOND * tolerance_mm
-        self._allowed_mm = np.hypot(
-            TOGETHER * tolerance_mm, _spread_mm(pieces.surface, golden, pieces.rays)
-        )
+        self._usual_mm = max(TOGETHER * tolerance_mm, usual_mm)
+        self._spread_mm = _spread_mm(pieces.surface, golden, pieces.rays)
+        self._allowed_mm = np.hypot(self._usual_mm, self._spread_mm)
         self._means = np.full((len(pieces.surface.ijk), len(golden)), np.nan, np.float32)
         self._sums = np.zeros((len(pieces.surface.ijk), 2), np.float32)
 
@@ -81,6 +83,13 @@ class Raised:
         said_mm = np.empty(len(self._means), np.float32)
         agree_raised(self._means, LEAST_VIEWS, said_mm)
         return said_mm, (said_mm / self._allowed_mm).astype(np.float32)
+
+    def usual_for(self, score: float) -> float:
+        """By how much good parts are raised, mm, if this part is one, and no piece of it is to
+        score more than `score`."""
+        said_mm, _ = self.agreed()
+        more = np.square(said_mm / score) - np.square(self._spread_mm)
+        return float(max(self._usual_mm, np.sqrt(more.max(initial=0.0))))
 
     def fuse(self, volume: Volume, reference_from_part: Transform, crew: Crew) -> None:
         """Put what the views agree on into the volume, as the word of those that say so; after the

@@ -22,12 +22,13 @@ from voxgate.runtime.volume.volume import Volume
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Together:
-    """tints: None where no model compares with golden pictures. raised: None where shape does not
-    score; where the golden part was rendered: what is sharp there is round on every real one; and
-    where a sensor sees it from beside the camera, which tells edges less alike from view to view.
+    """seen: by the camera's pixels; measured: by those that measure depth, which may be the same.
+    tints: None where no model compares with golden pictures. raised: None where the export did not
+    see how good parts are: of a rendered one, whose edges are sharp and round on every real one.
     """
 
-    pieces: Pieces
+    seen: Pieces
+    measured: Pieces
     tints: Tints | None
     raised: Raised | None
 
@@ -37,12 +38,13 @@ class Together:
     ) -> Together:
         """Of the recipe's golden views."""
         manifest, grid, tints, off = recipe.manifest, recipe.grid, None, None
-        pieces = Pieces(surface, rays, grid.voxel_mm)
+        seen, measured = (Pieces(surface, each, grid.voxel_mm) for each in (rays, rays.shape))
         if any(each.manifest.compares for each in recipe.models):
-            tints = Tints(pieces, grid, len(golden), manifest.tint)
-        if golden and manifest.geometry and not manifest.rendered and rays.sensed is None:
-            off = Raised(pieces, golden, manifest.tolerance_mm)
-        return cls(pieces, tints, off)
+            tints = Tints(seen, grid, len(golden), manifest.tint)
+        if golden and manifest.geometry and manifest.raised_mm is not None:
+            shapes = [each.shape for each in golden]
+            off = Raised(measured, shapes, manifest.tolerance_mm, manifest.raised_mm)
+        return cls(seen, measured, tints, off)
 
     def forget(self) -> None:
         """What was said of the last part."""
@@ -56,10 +58,12 @@ class Together:
         """One more view of it."""
         if self.tints is None and self.raised is None:
             return
-        pixels = self.pieces.pixels(view, reference_from_part)
+        pixels = self.measured.pixels(view.shape, reference_from_part)
         if self.raised is not None:
-            self.raised.add(planned, registered, pixels)
+            self.raised.add(planned, registered.shape, pixels)
         if self.tints is not None:
+            if view.sensed is not None:
+                pixels = self.seen.pixels(view, reference_from_part)
             self.tints.add(planned, view, registered, pixels)
 
     def fuse(self, volume: Volume, reference_from_part: Transform, crew: Crew) -> None:

@@ -202,6 +202,9 @@ class Manifest(Section):
         description="by how much a region of good parts is brighter or darker in all views, as a "
         "natural logarithm of grey",
     )
+    raised_mm: Annotated[float, Field(ge=0, le=10)] | None = Field(
+        default=None, description="what all views of a good part call raised; else it is not asked"
+    )
     smallest_mm: Annotated[float, Field(gt=0, le=100)] | None = Field(
         default=None, description="the smallest defect that must be found, across; or the volume's"
     )

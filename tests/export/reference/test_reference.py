@@ -93,7 +93,7 @@ def test_steps_of_a_rendering_loosen_what_a_real_part_is_held_by(
 ) -> None:
     quiet, noisy = np.full(12, 0.1), np.full(12, 1.9)
     scores = NominalScores(quiet, quiet, noisy, views=12)
-    found = Detector(b"", (), scores, 1.0, ()).tolerance_mm(rendered)
+    found = Detector(b"", (), scores, 0.06, 1.0, ()).tolerance_mm(rendered)
     assert found == pytest.approx(tolerance_mm, rel=0.15)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.kits import rig, scene
-from voxgate.export.golden.generated_defects import SHAPES, GeneratedDefect, Kind, with_defect
+from voxgate.export.quality.generated_defects import SHAPES, GeneratedDefect, Kind, with_defect
 from voxgate.export.quality.parts_seen import scores_of
 from voxgate.export.reference.reference import export_reference_recipe
 from voxgate.runtime.config.limits import Limits
