@@ -26,6 +26,7 @@ from voxgate.export.evaluation.run.evaluate import Plan, evaluate
 from voxgate.export.features.backbones.load import load_tokens
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, golden_range_mm
+from voxgate.export.graph.real_tensorrt import CARDS, builds
 from voxgate.export.graph.tracing import RAW, trace
 from voxgate.export.methods.modmap.load import ModMapOptions, load_modmap
 from voxgate.export.training.modulated import ModMapLearner, SeenSet
@@ -188,6 +189,15 @@ def test_a_set_in_half_precision_is_served_in_full(served: Path) -> None:
         off = {row["precision"]: row["relative_error"] for row in section.provenance["parity"]}
         assert off["fp32"] <= 1e-4
         assert off["fp32"] < off["fp16"] <= 1e-2
+
+
+@pytest.mark.timeout(600)
+def test_no_card_builds_a_set_in_half_precision(served: Path) -> None:
+    pytest.importorskip("tensorrt_rtx_bindings", reason="no wheel for this Python or processor")
+    models = Recipe.load(served).models
+    assert len(models) == 3
+    for model, sm in product(models, CARDS):
+        builds(onnx.load_from_string(model.model), f"modmap {model.model_name} fp16", sm)
 
 
 @pytest.mark.timeout(600)
