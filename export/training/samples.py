@@ -19,6 +19,7 @@ from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.turned import MOST_DEG, TIMES, turn_about, turned_view
 from voxgate.export.methods.mvtec.inputs import golden_cube, plain_depth, plain_voxels
 from voxgate.export.methods.mvtec.networks import DEPTH_PX
+from voxgate.runtime.errors import ScanError
 from voxgate.runtime.fusion.voxels import VoxelGrid
 from voxgate.runtime.nouns import View
 
@@ -39,7 +40,7 @@ class Samples:
 def depth_samples(
     goldens: Sequence[Golden], far_mm: float, colour: bool, seed: int, times: int = TIMES
 ) -> Samples:
-    """256 x 256 pictures of every view and of its turned copies."""
+    """256 x 256 pictures of every view and of its turned copies. Raises ScanError for one view."""
     rng = np.random.default_rng(seed)
     views = [(golden, view) for golden in goldens for view in golden.views]
     back = held_back(len(views), rng)
@@ -54,7 +55,8 @@ def depth_samples(
 def voxel_samples(
     goldens: Sequence[Golden], colour: bool, seed: int, times: int = TIMES
 ) -> Samples:
-    """64^3 grids of every scan and of its turned copies, in the first scan's cube."""
+    """64^3 grids of every scan and of its turned copies, in the first scan's cube. Raises ScanError
+    for a single one."""
     rng = np.random.default_rng(seed)
     section = golden_cube(goldens[0])
     grids: list[Planes] = []
@@ -65,7 +67,12 @@ def voxel_samples(
             for view in golden.views:
                 grid.add(view, golden.rays, turn_about(middle, angle), golden.table_z_mm)
             grids.append(plain_voxels(grid.tensors(), colour))
-    back = {1 + number for number in held_back(len(grids) - 1, rng)}
+    if len(grids) == 1:
+        raise ScanError(
+            "of one grid nothing is left to learn when a tenth is held back: type --turned 1 or "
+            "more"
+        )
+    back = {1 + number for number in _a_tenth(len(grids) - 1, rng)}
     learnt = [grid for number, grid in enumerate(grids) if number not in back]
     return Samples(_joined(learnt), _joined([grids[number] for number in sorted(back)]))
 
@@ -92,7 +99,17 @@ def _middle_mm(golden: Golden) -> npt.NDArray[np.float64]:
 
 
 def held_back(count: int, rng: np.random.Generator) -> set[int]:
-    """Numbers of those that nothing is learnt from: a tenth, at least one."""
+    """Numbers of the views that nothing is learnt from: a tenth, at least one. Raises ScanError
+    where none would be left."""
+    if count < 2:
+        raise ScanError(
+            "of one view nothing is left to learn when a tenth is held back: record a golden scan "
+            "of several views"
+        )
+    return _a_tenth(count, rng)
+
+
+def _a_tenth(count: int, rng: np.random.Generator) -> set[int]:
     return set(rng.permutation(count)[: max(1, round(HELD_BACK * count))].tolist())
 
 

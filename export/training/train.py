@@ -18,7 +18,7 @@ from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.progress import Progress, silent
 from voxgate.export.training.loop import History, Losses, OnEpoch, Plan, learn
 from voxgate.export.training.page import training_page
-from voxgate.runtime.errors import EngineError
+from voxgate.runtime.errors import EngineError, ScanError
 
 KEPT, PAGE = ".partial", ".html"
 SECONDS = 60.0
@@ -79,6 +79,7 @@ def train(training: Training, opened: Open, on_progress: Progress = silent) -> T
         raise EngineError(f"{training.out}: exists; a model is never changed, choose another --out")
     on_progress(0, 1, "read the scans")
     goldens = [load_golden(scan, training.calibration, None, True) for scan in training.scans]
+    _check_one_part(training, goldens)
     torch.manual_seed(training.seed)  # of the first weights; each epoch has its own
     course = opened(goldens, training.seed, on_progress)
     record = _record(training, goldens, course.record)
@@ -95,6 +96,16 @@ def train(training: Training, opened: Open, on_progress: Progress = silent) -> T
     page.write_text(training_page(record, history))
     plan.kept.unlink()
     return TrainedModel(training.out, page, history, course.learner.epochs)
+
+
+def _check_one_part(training: Training, goldens: Sequence[Golden]) -> None:
+    parts = [golden.scan.calibration.part for golden in goldens]
+    for scan, part in zip(training.scans, parts, strict=True):
+        if part != parts[0]:
+            raise ScanError(
+                f"{scan}: is of part {part!r}, {training.scans[0]} of {parts[0]!r}: a model learns "
+                "one part: train one for each"
+            )
 
 
 def _plan(training: Training, record: Mapping[str, Any]) -> Plan:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +25,14 @@ from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.turned import turn_about, turned_view
 from voxgate.export.methods.mvtec.model_file import FORMAT, read_pair
 from voxgate.export.methods.mvtec.reconstruction import ReconstructionOptions, load_reconstruction
+from voxgate.export.progress import silent
 from voxgate.export.training.loop import History, Plan, learn
 from voxgate.export.training.memory import freed_memory_kept
 from voxgate.export.training.mvtec import ReconstructionTraining
 from voxgate.export.training.reconstruction import CONSTANTS, Anogan, Autoencoder, empty_share
-from voxgate.export.training.samples import Samples, depth_samples
+from voxgate.export.training.samples import Samples, depth_samples, held_back
 from voxgate.export.training.train import Training, shown, train
-from voxgate.runtime.errors import EngineError
+from voxgate.runtime.errors import EngineError, ScanError
 from voxgate.runtime.geometry.rays import Rays
 
 Points = npt.NDArray[Any]
@@ -209,6 +213,27 @@ def test_a_view_that_is_held_back_is_learnt_in_its_copies(small_golden: Golden) 
     samples = depth_samples([small_golden], 500.0, False, seed=0, times=1)
     assert len(samples.learnt) == 2 * 11
     assert len(samples.held) == 2
+
+
+def test_a_single_view_or_grid_ends_in_numpys_words(small_golden: Golden) -> None:
+    one = replace(small_golden, views=small_golden.views[:1])
+    for method in ("autoencoder", "anogan"):
+        with pytest.raises(ScanError, match="several views"):
+            ReconstructionTraining(method).open([one], 0, silent)
+        with pytest.raises(ScanError, match="--turned 1"):
+            ReconstructionTraining(method, volume=True, times=0).open([small_golden], 0, silent)
+    with pytest.raises(ScanError, match="several views"):
+        held_back(1, np.random.default_rng(0))
+
+
+def test_another_part_is_learnt_beside_the_first(small_scans: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(small_scans / "golden", other)
+    said = json.loads((small_scans / "calibration.json").read_text())
+    (other / "calibration.json").write_text(json.dumps(said | {"part": "crate"}))
+    training = Training("autoencoder", (small_scans / "golden", other), tmp_path / "m.pth")
+    with pytest.raises(ScanError, match=r"is of part 'crate', .* of 'bracket'"):
+        train(training, ReconstructionTraining("autoencoder").open)
 
 
 def test_an_empty_grid_weighs_more_than_the_part() -> None:
