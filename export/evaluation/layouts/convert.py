@@ -72,10 +72,10 @@ def _in_voxels(grid: GridSpec, voxel_mm: float | None) -> GridSpec:
 
 
 def _from_mvtec3d(folder: Path, part: str, out: Path) -> int:
-    places = [folder, *folders(folder)]
-    place = next((each for each in places if each.name == part and (each / "train").is_dir()), None)
-    if place is None:
-        raise ScanError(f"{folder}: no class {part!r} with a train folder")
+    places = {e.name: e for e in (folder, *folders(folder)) if (e / "train").is_dir()}
+    if part not in places:
+        raise ScanError(f"{folder}: no class {part!r} with a train folder, it has {list(places)}")
+    place = places[part]
     picture = mvtec3d.picture_of(mvtec3d.training_picture(place))
     assert picture.depth_mm is not None  # read from xyz
     assert picture.camera_matrix is not None

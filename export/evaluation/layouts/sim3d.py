@@ -189,7 +189,8 @@ def training_instance(folder: Path, part: str, setup: Setup) -> Instance:
             if gaps := _gaps(instance, dict(names)):
                 raise ScanError("; ".join(gaps))
             return instance
-    raise ScanError(f"{folder}: no class {part!r}")
+    known = [each.name for each in _classes(folder)]
+    raise ScanError(f"{folder}: no class {part!r}, it has {known}")
 
 
 def depth_map(path: Path) -> DepthMap:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -247,6 +248,16 @@ def test_the_voxels_asked_for_are_not_those_of_the_recipe(tmp_path: Path) -> Non
         ["convert", str(tmp_path / "coarse"), "--voxel-mm", "2", "--out", str(tmp_path / "x.mcap")],
     )
     assert refused.exit_code != 0
+
+
+@pytest.mark.parametrize(("write", "part"), [(write_mvtec3d, "bagel"), (write_sim3d, "container")])
+def test_a_class_that_is_not_there_leaves_one_guessing(
+    write: Callable[[Path], Path], part: str, tmp_path: Path
+) -> None:
+    command = ["convert", str(write(tmp_path / "set")), "--out", str(tmp_path / "scan")]
+    done = CliRunner().invoke(app, [*command, "--part", "bagle"])
+    assert "no class 'bagle'" in str(done.exception)
+    assert f"it has ['{part}']" in str(done.exception)
 
 
 def test_a_class_of_mvtec_becomes_a_scan_of_one_view(tmp_path: Path) -> None:
