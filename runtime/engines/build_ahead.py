@@ -74,6 +74,7 @@ def build_ahead(
         raise RecipeError(
             f"{folder}: of several cameras: voxgate build on the box makes their plans"
         )
+    _check_kept(recipe, cards)
     made = dict(
         _one(tensorrt, model, sm, options, steps_of) for model in recipe.models for sm in cards
     )
@@ -96,6 +97,17 @@ def _check_place(folder: Path, out: Path | None) -> None:
     except OSError as error:
         instead = "" if out else ": give --out DIR for a copy with plans"
         raise RecipeError(f"{place}: cannot be written: {error.strerror}{instead}") from error
+
+
+def _check_kept(recipe: Recipe, cards: Sequence[int]) -> None:
+    """Plans for other cards stay, or are copied: nobody signs a recipe of which one is damaged."""
+    for plan in recipe.plans:
+        if plan.section.sm not in cards:
+            try:
+                plan.content()
+            except RecipeError as error:
+                again = ",".join(f"sm_{sm}" for sm in (*cards, plan.section.sm))
+                raise RecipeError(f"{error}; or build it again: --for {again}") from error
 
 
 def _one(

@@ -69,7 +69,7 @@ def copy_with_plans(
     draft = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
         draft.mkdir(parents=True)
-        for name in manifest.files:
+        for name in manifest.files.keys() - {plan.file for plan in plans}:
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, draft / name)
         add_plans(draft, manifest, plans)

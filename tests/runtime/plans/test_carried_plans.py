@@ -186,6 +186,23 @@ def test_a_signed_recipe_gets_its_plans_in_a_copy(folder: Path, tmp_path: Path) 
     assert {path.name for path in out.parent.iterdir()} == {"1"}
 
 
+@pytest.mark.parametrize("into", ["the recipe", "a copy"])
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"cut")])
+def test_a_damaged_plan_of_another_card_is_found_out_after_the_build(
+    box: Box, folder: Path, tmp_path: Path, spoil: Callable[[Path], object], into: str
+) -> None:
+    out = tmp_path / "copy" if into == "a copy" else None
+    spoil(folder / HERE)
+    before = Recipe.load(folder).manifest
+    box.tensorrt.fail["Builder.build_serialized_network"] = "must not be called"
+    with pytest.raises(RecipeError, match=rf"{HERE}: .*; or build it again: --for .*sm_89"):
+        ahead(folder, out, (86,))
+    assert Recipe.load(folder).manifest == before
+    box.tensorrt.fail.clear()
+    ahead(folder, out, (86, 89))
+    assert all(plan.content() for plan in Recipe.load(out or folder).plans)
+
+
 def test_a_card_that_tensorrt_does_not_know_leaves_the_recipe_as_it_was(folder: Path) -> None:
     before = (folder / MANIFEST_FILE).read_bytes()
     with pytest.raises(EngineError, match=r"sm_87, only for .*sm_86.*a Jetson builds its own"):
