@@ -21,11 +21,15 @@ def is_quick(case: Case) -> bool:
     return case.small and not case.slow
 
 
-def quick_cases(module: str, folder: Path, scan: Path) -> list[Case]:
+def small_cases(module: str, folder: Path, scan: Path) -> list[Case]:
     """Without the models of published size, which take their time to be made."""
     seeded = importlib.import_module(f"voxgate.benchmarks.workstation.seeded.{module}")
     cases = getattr(seeded, "small_cases", seeded.cases)
-    return [case for case in cases(folder, scan) if is_quick(case)]
+    return [case for case in cases(folder, scan) if case.small]
+
+
+def quick_cases(module: str, folder: Path, scan: Path) -> list[Case]:
+    return [case for case in small_cases(module, folder, scan) if is_quick(case)]
 
 
 @pytest.mark.timeout(600)

@@ -33,7 +33,7 @@ SIDE_PX = 32
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_model_of_published_size_needs_more_than_a_box_has(
     case: Published, tmp_path: Path

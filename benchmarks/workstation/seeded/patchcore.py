@@ -28,6 +28,7 @@ def small_cases(folder: Path, scan: Path) -> list[Case]:
     return [
         Case("patchcore", ("patchcore", "--checkpoint", str(small))),
         Case("patchcore depth", ("patchcore", *own, "--modality", "depth", *at(0.7))),
+        Case("patchcore both", ("patchcore", *own, "--modality", "both", *at(0.7))),
         Case("patchcore ViT both", ("patchcore", *tokens, "--modality", "both", *at(0.7))),
     ]
 
