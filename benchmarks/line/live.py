@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from voxgate.benchmarks.line.consumption import idle_share, resident_mib
 from voxgate.benchmarks.line.own_metrics import own_metrics
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.runtime.config.sections import Sockets
@@ -31,7 +31,6 @@ JOBS, JOB_SPEED = 100, 2.0
 GROWTH_JOBS, GROWTH_SPEED = 500, 20.0
 """Memory: as many views as the box can take; the queue may fill, the verdict must still come."""
 GROWTH_SAMPLES = 10
-IDLE_S = 10.0
 HISTOGRAM = "voxgate_last_exposure_to_verdict_seconds"
 EXPECTED = {"good": "PASS", "bad": "FAIL"}
 
@@ -80,27 +79,6 @@ def _box(folder: Path, recipe: Path) -> Box:
     sockets: dict[str, object] = {"heartbeat_ms": Sockets.model_fields["heartbeat_ms"].default}
     calibration = BRACKET / "calibration.json"
     return Box.start(folder, calibration, recipe.parents[1], name, {"sockets": sockets})
-
-
-def _processes(box: Box) -> list[psutil.Process]:
-    service = psutil.Process(box.process.pid)
-    return [service, *service.children(recursive=True)]
-
-
-def idle_share(box: Box) -> float:
-    """Share of one core the service and its workers use while nothing is inspected."""
-
-    def spent_s() -> float:
-        return sum(sum(process.cpu_times()[:2]) for process in _processes(box))
-
-    before_s, begun_ns = spent_s(), time.monotonic_ns()
-    time.sleep(IDLE_S)
-    return (spent_s() - before_s) / ((time.monotonic_ns() - begun_ns) / 1e9)
-
-
-def resident_mb(box: Box) -> float:
-    """Resident memory of the service and its workers, shared pages counted once per process."""
-    return sum(process.memory_info().rss for process in _processes(box)) / 2**20
 
 
 def _latency(console: Console, box: Box, cell: VirtualCell, jobs: int, speed: float) -> None:
@@ -172,7 +150,7 @@ def _growth(console: Console, box: Box, cell: VirtualCell, jobs: int, speed: flo
         cell.play(BRACKET / ("good", "bad")[number % 2], speed=speed)
         box.check_alive()
         if number % max(1, jobs // GROWTH_SAMPLES) == 0 or number == jobs - 1:
-            resident.append(resident_mb(box))
+            resident.append(resident_mib(box))
     series = " ".join(f"{size:.0f}" for size in resident)
     settled = resident[1:] or resident
     console.print(

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from voxgate.benchmarks.line.live import EXPECTED, _processes
+from voxgate.benchmarks.line.consumption import processes_of, resident_mib
+from voxgate.benchmarks.line.live import EXPECTED
 from voxgate.benchmarks.places import BRACKET, RECIPES
 from voxgate.runtime.errors import VoxGateError
 from voxgate.sim.box import Box
@@ -157,10 +158,10 @@ def _not_on_record(box: Box, reports: list[JobReport]) -> set[str]:
 
 
 def _sample(box: Box, number: int) -> Sample:
-    processes = _processes(box)
+    processes = processes_of(box)
     return Sample(
         number,
-        sum(process.memory_info().rss for process in processes) / 2**20,
+        resident_mib(box),
         sum(process.num_fds() for process in processes),
         sum(process.num_threads() for process in processes),
         len(processes),

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from voxgate.benchmarks.line.live import _processes
+from voxgate.benchmarks.line.consumption import spent_s, together_mb
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.scans.job_reader import read_job
 from voxgate.runtime.scans.open_scan import open_scan
@@ -105,7 +105,7 @@ def served(work: Path, recipe: str, scans: list[Path]) -> list[Served]:
 
 def _job(box: Box, cell: VirtualCell, scan: Path, evidence: Path) -> Served:
     cell.load(scan, SPEED)
-    load, ready_mb = os.getloadavg()[0], _together_mb(box)
+    load, ready_mb = os.getloadavg()[0], together_mb(box)
     with _peak_mb(box) as peak:
         report, recording, cpu_s = _played(box, cell, scan, evidence)
     box.check_alive()
@@ -122,12 +122,12 @@ def _played(
     """Again where only a stall of this machine spoke against it; its recording, and CPU seconds
     until that was written."""
     for _ in range(1 + MOST_STALLS):
-        before_s = _spent_s(box)
+        before_s = spent_s(box)
         report = cell.play(scan, speed=SPEED)
         recording = _recording(evidence, report.job_id)
         if not report.stalled:
             break
-    return report, recording, _spent_s(box) - before_s
+    return report, recording, spent_s(box) - before_s
 
 
 def _rate_hz(scan: Path) -> float:
@@ -162,7 +162,7 @@ def _peak_mb(box: Box) -> Iterator[list[float]]:
 
     def look() -> None:
         while not over.wait(SAMPLE_S):
-            most[0] = max(most[0], _together_mb(box))
+            most[0] = max(most[0], together_mb(box))
 
     watcher = threading.Thread(target=look)
     watcher.start()
@@ -171,11 +171,3 @@ def _peak_mb(box: Box) -> Iterator[list[float]]:
     finally:
         over.set()
         watcher.join()
-
-
-def _together_mb(box: Box) -> float:
-    return sum(process.memory_full_info().pss for process in _processes(box)) / MB
-
-
-def _spent_s(box: Box) -> float:
-    return sum(sum(process.cpu_times()[:2]) for process in _processes(box))
