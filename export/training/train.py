@@ -110,8 +110,12 @@ def _check_one_part(training: Training, goldens: Sequence[Golden]) -> None:
 
 def _plan(training: Training, record: Mapping[str, Any]) -> Plan:
     most_s = None if training.minutes is None else training.minutes * SECONDS
-    kept = training.out.with_name(training.out.name + KEPT)
-    return Plan(kept, repr(sorted(record.items())), training.seed, most_s)
+    return Plan(kept_of(training.out), repr(sorted(record.items())), training.seed, most_s)
+
+
+def kept_of(out: Path) -> Path:
+    """What a training that is not over goes on from."""
+    return out.with_name(out.name + KEPT)
 
 
 def _record(

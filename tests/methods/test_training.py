@@ -20,6 +20,7 @@ from scipy.spatial import cKDTree
 
 from tests.kits.cell_kit import until
 from tests.methods.agreement import agree, refused
+from voxgate.export.commands.trainings.options import run_training
 from voxgate.export.features.model_file import UNFINISHED, write_model
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.turned import turn_about, turned_view
@@ -31,7 +32,7 @@ from voxgate.export.training.memory import freed_memory_kept
 from voxgate.export.training.mvtec import ReconstructionTraining
 from voxgate.export.training.reconstruction import CONSTANTS, Anogan, Autoencoder, empty_share
 from voxgate.export.training.samples import Samples, depth_samples, held_back
-from voxgate.export.training.train import Training, shown, train
+from voxgate.export.training.train import Course, Training, shown, train
 from voxgate.runtime.errors import EngineError, ScanError
 from voxgate.runtime.geometry.rays import Rays
 
@@ -234,6 +235,24 @@ def test_another_part_is_learnt_beside_the_first(small_scans: Path, tmp_path: Pa
     training = Training("autoencoder", (small_scans / "golden", other), tmp_path / "m.pth")
     with pytest.raises(ScanError, match=r"is of part 'crate', .* of 'bracket'"):
         train(training, ReconstructionTraining("autoencoder").open)
+
+
+def test_a_person_who_stops_a_training_hears_nothing_of_going_on(
+    small_scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = Training("autoencoder", (small_scans / "golden",), tmp_path / "m.pth")
+    course = ReconstructionTraining("autoencoder", epochs=2, times=0)
+
+    def stopped(learner: Any, plan: Plan, *_: object) -> History:
+        plan.kept.write_bytes(b"an epoch")
+        raise KeyboardInterrupt
+
+    def opened(*given: Any) -> Course:
+        return replace(course.open(*given), learn=stopped)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_training(training, opened, as_json=True)
+    assert "the same command goes on" in capsys.readouterr().err
 
 
 def test_an_empty_grid_weighs_more_than_the_part() -> None:

@@ -31,10 +31,15 @@ Minutes = Annotated[
 
 def run_training(training: Training, opened: Open, as_json: bool) -> None:
     """Train, and say what was written and what to type next."""
-    from voxgate.export.training.train import train
+    from voxgate.export.training.train import kept_of, train
 
-    with progress_bar(as_json) as progress:
-        found = train(training, opened, task_on(progress, "train"))
+    try:
+        with progress_bar(as_json) as progress:
+            found = train(training, opened, task_on(progress, "train"))
+    except (KeyboardInterrupt, SystemExit):  # the latter by the library that has an engine
+        if kept_of(training.out).exists():
+            typer.echo("stopped; the same command goes on after the last whole epoch", err=True)
+        raise
     said = found.to_json()
     if as_json:
         typer.echo(json.dumps(said))
