@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,52 +44,46 @@ app.command("odd-one-out")(odd_one_out)
 app.command("modmap")(train_modmap)
 
 
-@app.command("autoencoder")
-def train_autoencoder(
-    scan: Scans,
-    out: Model,
-    shape: Representation = RepresentationName.DEPTH,
-    colour: Colour = False,
-    epochs: Epochs = 50,
-    turned: Turned = 20,
-    seed: Seed = 0,
-    minutes: Minutes = None,
-    calibration: CalibrationFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """The autoencoder of MVTec 3D-AD; one that was killed goes on with the same command."""
-    with errors_as_json(as_json), workstation("train autoencoder"):
-        from voxgate.export.training.mvtec import ReconstructionTraining
-        from voxgate.export.training.train import Training
+def _train_reconstruction(
+    method: Literal["autoencoder", "anogan"], said: str
+) -> Callable[..., None]:
+    def train(
+        scan: Scans,
+        out: Model,
+        shape: Representation = RepresentationName.DEPTH,
+        colour: Colour = False,
+        epochs: Epochs = 50,
+        turned: Turned = 20,
+        seed: Seed = 0,
+        minutes: Minutes = None,
+        calibration: CalibrationFile = None,
+        as_json: AsJson = False,
+    ) -> None:
+        with errors_as_json(as_json), workstation(f"train {method}"):
+            from voxgate.export.training.mvtec import ReconstructionTraining
+            from voxgate.export.training.train import Training
 
-        volume = shape is RepresentationName.VOXEL
-        course = ReconstructionTraining("autoencoder", volume, colour, epochs, turned)
-        training = Training("autoencoder", tuple(scan), out, seed, minutes, calibration)
-        run_training(training, course.open, as_json)
+            volume = shape is RepresentationName.VOXEL
+            course = ReconstructionTraining(method, volume, colour, epochs, turned)
+            training = Training(method, tuple(scan), out, seed, minutes, calibration)
+            run_training(training, course.open, as_json)
+
+    train.__doc__ = said
+    return train
 
 
-@app.command("anogan")
-def train_anogan(
-    scan: Scans,
-    out: Model,
-    shape: Representation = RepresentationName.DEPTH,
-    colour: Colour = False,
-    epochs: Epochs = 50,
-    turned: Turned = 20,
-    seed: Seed = 0,
-    minutes: Minutes = None,
-    calibration: CalibrationFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """f-AnoGAN of MVTec 3D-AD: so many epochs of its generator, then as many of its encoder."""
-    with errors_as_json(as_json), workstation("train anogan"):
-        from voxgate.export.training.mvtec import ReconstructionTraining
-        from voxgate.export.training.train import Training
-
-        volume = shape is RepresentationName.VOXEL
-        course = ReconstructionTraining("anogan", volume, colour, epochs, turned)
-        training = Training("anogan", tuple(scan), out, seed, minutes, calibration)
-        run_training(training, course.open, as_json)
+app.command("autoencoder")(
+    _train_reconstruction(
+        "autoencoder",
+        "The autoencoder of MVTec 3D-AD; one that was killed goes on with the same command.",
+    )
+)
+app.command("anogan")(
+    _train_reconstruction(
+        "anogan",
+        "f-AnoGAN of MVTec 3D-AD: so many epochs of its generator, then as many of its encoder.",
+    )
+)
 
 
 @app.command("cfm")
