@@ -132,7 +132,9 @@ def _restored(learner: Learner, plan: Plan) -> History:
         content = torch.load(plan.kept, map_location="cpu", weights_only=True)
         identity, history, state = (content[name] for name in UNFINISHED)
     except UNREADABLE as error:
-        raise EngineError(f"{plan.kept}: {one_line(error)}: remove it to begin anew") from error
+        raise EngineError(
+            f"{plan.kept}: is damaged ({one_line(error)}): remove it to begin anew"
+        ) from error
     check_identity(identity, plan)
     learner.restore(state)
     return History(list(history))

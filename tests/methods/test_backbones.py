@@ -48,3 +48,21 @@ def test_a_hub_name_is_none_of_timms() -> None:
 def test_an_unknown_backbone_does_not_say_which_are_known(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"dinov2_vitb14_reg.*dinov3_vitb16"):
         load_tokens("dinov2_vitb15", save_backbone("resnet18", tmp_path / "w.pth"), (98, 98))
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("dinov2_vits14_reg", "dinov2_vits14"),
+        ("dinov2_vits14", "dinov2_vits14_reg"),
+        ("dinov3_vits16", "dinov2_vits14"),
+        ("dino_vits16", "dinov3_vits16"),
+        ("resnet18", "dinov2_vits14"),
+    ],
+)
+def test_another_transformers_weights_end_in_torchs_words(
+    given: str, asked: str, tmp_path: Path
+) -> None:
+    weights = save_backbone(TIMM_NAMES.get(given, given), tmp_path / "w.pth")
+    with pytest.raises(EngineError, match=r"w\.pth: .*weights of another model or size"):
+        load_tokens(asked, weights, (112, 112))

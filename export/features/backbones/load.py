@@ -95,13 +95,18 @@ def fill(network: nn.Module, state: State, path: Path) -> None:
     Raises EngineError for weights that do not fit.
     """
     if isinstance(network, (eva.Eva, vision_transformer.VisionTransformer)):
-        state = _in_timms_words(network, state)
+        state = _in_timms_words(network, state, path)
     load_state(network, _needed(state, network), path)
 
 
-def _in_timms_words(network: nn.Module, state: State) -> State:
+def _in_timms_words(network: nn.Module, state: State, path: Path) -> State:
     family = eva if isinstance(network, eva.Eva) else vision_transformer
-    return dict(family.checkpoint_filter_fn(dict(state), network))
+    try:
+        return dict(family.checkpoint_filter_fn(dict(state), network))
+    except RuntimeError as error:  # other positions, which it would have brought to this size
+        raise EngineError(
+            f"{path}: does not fit ({one_line(error)}): these are weights of another model or size"
+        ) from error
 
 
 def _created(name: str, **options: Any) -> nn.Module:

@@ -7,6 +7,7 @@ With registers, and in DINO, it is the grids' own step; timm does that for all o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -19,10 +20,13 @@ OFFSET_PATCHES = 0.1  # added to the wanted side
 
 
 def with_published_positions(state: Mapping[str, torch.Tensor], grid: tuple[int, int]) -> State:
-    """The same layers, positions (1, 1 + n * n, c) brought to `grid` (h, w) as published."""
+    """The same layers, positions (1, 1 + n * n, c) brought to `grid` (h, w) as published;
+    others, of another model, are left alone."""
     positions = state.get(POSITIONS)
-    side = 0 if positions is None else round((positions.shape[1] - 1) ** 0.5)
-    if positions is None or grid == (side, side):
+    if positions is None or positions.ndim != 3:
+        return dict(state)
+    side = math.isqrt(max(positions.shape[1] - 1, 0))
+    if grid == (side, side) or side * side != positions.shape[1] - 1:
         return dict(state)
     token, patches = positions[:, :1].float(), positions[:, 1:].float()
     square = patches.transpose(1, 2).reshape(1, -1, side, side)
