@@ -52,10 +52,10 @@ def add_plans(folder: Path, manifest: Manifest, plans: Mapping[PlanSection, byte
     digests = {plan.file: sha256(content) for plan, content in plans.items()}
     update = {"plans": tuple(named.values()), "files": {**manifest.files, **digests}}
     changed = manifest.model_copy(update=update)
+    files = {plan.file: content for plan, content in plans.items()}
+    files[MANIFEST_FILE] = (changed.model_dump_json(indent=2) + "\n").encode()
     try:
-        for plan, content in plans.items():
-            _replace(folder / plan.file, content)
-        _replace(folder / MANIFEST_FILE, (changed.model_dump_json(indent=2) + "\n").encode())
+        _replace_all(folder, files)
     except OSError as error:
         raise RecipeError(f"{folder}: cannot be written: {error.strerror}") from error
     return changed
@@ -80,7 +80,15 @@ def copy_with_plans(
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    draft.write_bytes(content)
-    draft.replace(path)
+def _replace_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """In their order, and none before all of them are on the disk. Raises OSError."""
+    mark = secrets.token_hex(4)
+    drafts = {name: folder / f".{name}.{mark}" for name in files}
+    try:
+        for name, content in files.items():
+            drafts[name].write_bytes(content)
+        for name, draft in drafts.items():
+            draft.replace(folder / name)
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)

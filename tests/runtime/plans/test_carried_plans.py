@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from voxgate.runtime.engines.engine import open_engine, open_further
 from voxgate.runtime.errors import EngineError, PlanError, RecipeError
 from voxgate.runtime.plans import plan_cache
 from voxgate.runtime.plans.plan_cache import PlanCache
+from voxgate.runtime.recipe.carried_plan import add_plans
 from voxgate.runtime.recipe.folder import MANIFEST_FILE
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.signature import Trust, sign, write_signature
@@ -201,6 +203,27 @@ def test_a_damaged_plan_of_another_card_is_found_out_after_the_build(
     box.tensorrt.fail.clear()
     ahead(folder, out, (86, 89))
     assert all(plan.content() for plan in Recipe.load(out or folder).plans)
+
+
+@contextmanager
+def files_of_at_most(nbytes: int) -> Iterator[None]:
+    """As on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_is_full_leaves_plans_that_the_manifest_does_not_name(folder: Path) -> None:
+    """The manifest is the largest file, and the last."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    recipe = Recipe.load(folder)
+    newer = {plan.section: b"a newer plan" for plan in recipe.plans}
+    with files_of_at_most(100), pytest.raises(RecipeError, match="cannot be written: File too"):
+        add_plans(folder, recipe.manifest, newer)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_card_that_tensorrt_does_not_know_leaves_the_recipe_as_it_was(folder: Path) -> None:
