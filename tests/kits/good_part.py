@@ -25,6 +25,11 @@ def reasons(verdict: VerdictMessage) -> set[Reason]:
     return {reason.reason for reason in verdict.reasons}
 
 
+def own_reasons(verdict: VerdictMessage) -> set[Reason]:
+    """But for those that a machine that stalled adds."""
+    return {reason.reason for reason in verdict.reasons if not _is_of_a_stall(reason)}
+
+
 def is_good(verdict: VerdictMessage) -> bool:
     """PASS, or what a machine that stalled makes of a good part: its clocks, and nothing else."""
     if verdict.outcome is Outcome.INDETERMINATE:

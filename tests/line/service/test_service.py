@@ -32,7 +32,14 @@ from tests.kits.cell_kit import (
     with_cameras,
     write_cell,
 )
-from tests.kits.good_part import is_good, is_good_unstopped, passes_next, reasons, stop
+from tests.kits.good_part import (
+    is_good,
+    is_good_unstopped,
+    own_reasons,
+    passes_next,
+    reasons,
+    stop,
+)
 from tests.kits.own_traces import named_memory
 from tests.kits.robot_kit import COLD_CLOCK_S, Robot
 from tests.kits.scripted_cell import Script
@@ -266,7 +273,7 @@ def test_aborted_job_is_indeterminate(robot: Robot) -> None:
     assert isinstance(reply, ResultReply)
     assert reply.result.job_id == job_id
     assert reply.result.outcome is Outcome.INDETERMINATE
-    assert reasons(reply.result) == {Reason.ABORTED}
+    assert own_reasons(reply.result) == {Reason.ABORTED}
 
 
 def test_missing_view_is_indeterminate_soon_after_stop(robot: Robot) -> None:
@@ -338,7 +345,7 @@ def test_slow_inspector_is_indeterminate_inside_the_deadline(folder: Path) -> No
         for _ in range(3):
             robot.expose()
         verdict = stop(robot, "job-1")
-        assert reasons(verdict) == {Reason.DEADLINE}
+        assert own_reasons(verdict) == {Reason.DEADLINE}
         assert verdict.timing_ms["job"] < 1500
         assert time.monotonic() - begun > 1.0
         # the thread comes free again, and the next part gets its own verdict
@@ -508,7 +515,7 @@ def test_job_has_exactly_one_verdict_across_kill_9(folder: Path, moment: str) ->
         if isinstance(before, ResultReply):
             assert reply.result == before.result
         else:
-            assert reasons(reply.result) == {Reason.CRASHED}
+            assert own_reasons(reply.result) == {Reason.CRASHED}
         again = robot.ask(StartJob, job_id="job-1", part_id="p")
         assert refused(again) is RefusalCode.DUPLICATE_JOB
         assert service.end(signal.SIGTERM) == 0
@@ -539,7 +546,7 @@ def test_verdict_that_cannot_be_journalled_is_not_pass(folder: Path) -> None:
             robot.expose()
         verdict = stop(robot, "job-1")
         assert verdict.outcome is Outcome.INDETERMINATE
-        assert reasons(verdict) == {Reason.JOURNAL_FAILED}
+        assert own_reasons(verdict) == {Reason.JOURNAL_FAILED}
         assert robot.state() is State.ERROR
         again = robot.ask(GetResult, job_id="job-1")
         assert isinstance(again, ResultReply)
@@ -568,7 +575,7 @@ def test_journal_that_breaks_in_mid_job_leaves_nobody_waiting(folder: Path) -> N
         assert isinstance(reply, ResultReply)
         assert (reply.result.job_id, reply.state) == ("job-1", State.ERROR)
         assert reply.result.outcome is Outcome.INDETERMINATE
-        assert reasons(reply.result) == {Reason.JOURNAL_FAILED}
+        assert own_reasons(reply.result) == {Reason.JOURNAL_FAILED}
         start = robot.ask(StartJob, job_id="job-2", part_id="p")
         assert refused(start) is RefusalCode.WRONG_STATE
         lock.rollback()
@@ -592,7 +599,7 @@ def test_camera_given_up_in_mid_job_leaves_nobody_waiting(folder: Path) -> None:
         assert isinstance(reply, ResultReply)
         assert (reply.result.job_id, reply.state) == ("job-1", State.ERROR)
         assert reply.result.outcome is Outcome.INDETERMINATE
-        assert reasons(reply.result) == {Reason.CAMERA_LOST}  # at once, not after late_frame_ms
+        assert own_reasons(reply.result) == {Reason.CAMERA_LOST}  # at once, not after late_frame_ms
         start = robot.ask(StartJob, job_id="job-2", part_id="p")
         assert refused(start) is RefusalCode.WRONG_STATE
         assert isinstance(robot.ask(Reset), Done)
