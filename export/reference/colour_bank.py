@@ -37,7 +37,14 @@ from voxgate.export.reference.filter_bank import (
     picture,
     unsteady_squared,
 )
-from voxgate.export.reference.same_light import EXACT, NOTHING, SameLight, place_light
+from voxgate.export.reference.same_light import (
+    EXACT,
+    NOTHING,
+    SameLight,
+    at_most_white,
+    below_white,
+    place_light,
+)
 from voxgate.runtime.pixels.colour import COLOURS
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as the runtime takes grey from colour
@@ -80,10 +87,12 @@ def colour_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
     size, unsteady = padded_size(size_px), unsteady_squared(graph, gloss)
     seen, known = _Coloured.of(graph, image), _Coloured.of(graph, golden)
     compared = _compared(graph, image, golden)
+    white = (graph.op("ReduceMax", each, axes=[1]) for each in (image, golden))
     flat = flatness(graph, known.luma, noise_of(graph, LEVELS[0]))
+    flat = graph.op("Mul", flat, below_white(graph, *white))
     under = _Coloured.of(graph, _under_lamps(graph, image, golden, compared, flat))
-    place = place_light(graph, flat, seen.luma, under.luma, size, BLOCK_PX)
-    lit = _Coloured(graph.op("Mul", under.colour, place), graph.op("Mul", under.luma, place))
+    place = place_light(graph, flat, seen.luma, under.luma, compared, size, BLOCK_PX)
+    lit = _Coloured.of(graph, at_most_white(graph, graph.op("Mul", under.colour, place)))
     apart = _difference(graph, seen.luma, lit.luma, compared)
     grey = SameLight(lit.luma, apart, known.luma, compared)
     hue = _hue(graph, _difference(graph, seen.colour, lit.colour, compared), lit, unsteady, size)

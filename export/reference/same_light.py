@@ -4,7 +4,8 @@ Light multiplies: the camera's tone curve is a power, so that other light makes 
 larger by one factor, on print as on paint. One factor of the whole view takes a brighter lamp out,
 up to the part's outline; one of every place, a mean over about 18 px in which flat places weigh
 most, takes out gradients and a lens that darkens its corners: it is larger than a stain and smaller
-than the faces of a part.
+than the faces of a part. What is white in either picture tells of no factor, and what lies beside
+the part of little: it would pull the part's edges to another light than its middle.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from voxgate.export.graph.onnx_graph import GraphBuilder
-from voxgate.export.reference.comparison_head import flatness, slow
+from voxgate.export.reference.comparison_head import TINT_SMOOTHING, flatness
 
 # Off the part the golden picture is the test picture itself and tells nothing about light. Pixels
 # that agree exactly count this little there; not nothing, or a mark would be all that counts on a
 # picture that agrees everywhere else.
 EXACT = 0.05
+# The same of a block around a place: the lamp is out already, so less is at stake. A block of which
+# a quarter differs counts whole.
+ALIKE, DIFFERS = 0.5, 0.25
+WHITE = 255.0  # a picture shows nothing brighter, so what is white tells of no factor
 NOTHING = 1e-3  # grey levels: where all is black, the factor is 1
 
 
@@ -40,22 +45,48 @@ def same_light(
     """Both pictures (1, 1, h, w) of `size`, `block` px to a block of the place's factor."""
     agree = graph.op("Abs", graph.op("Sub", image, golden))
     compared = graph.op("Min", agree, graph.constant(1.0))
-    flat = flatness(graph, golden, noise)
+    flat = graph.op("Mul", flatness(graph, golden, noise), below_white(graph, image, golden))
     counts = graph.op("Mul", flat, graph.op("Max", compared, graph.constant(EXACT)))
     lamp = graph.op("Div", _whole_mean(graph, counts, image), _whole_mean(graph, counts, golden))
     # what is off the part stays the test picture
     under = graph.op("Add", golden, graph.op("Mul", compared, _change(graph, golden, lamp)))
-    lit = graph.op("Mul", under, place_light(graph, flat, image, under, size, block))
+    place = place_light(graph, flat, image, under, compared, size, block)
+    lit = at_most_white(graph, graph.op("Mul", under, place))
     difference = graph.op("Mul", compared, graph.op("Sub", image, lit))
     return SameLight(lit, difference, golden, compared)
 
 
 def place_light(
-    graph: GraphBuilder, flat: str, image: str, golden: str, size: tuple[int, int], block: int
+    graph: GraphBuilder,
+    flat: str,
+    image: str,
+    golden: str,
+    compared: str,
+    size: tuple[int, int],
+    block: int,
 ) -> str:
-    """(1, 1, h, w) by how much more light a place of the one grey picture has than of the other."""
-    place = graph.op("Div", _mean(graph, flat, image, block), _mean(graph, flat, golden, block))
+    """(1, 1, h, w) by how much more light a place of the one grey picture has than of the other;
+    most of it by the blocks that are on the part."""
+    share = graph.shrink(compared, block)
+    differs = graph.op("Min", graph.scaled(share, 1 / DIFFERS), graph.constant(1.0))
+    counts = graph.op("Max", differs, graph.constant(ALIKE))
+    place = graph.op(
+        "Div",
+        _mean(graph, graph.op("Mul", flat, image), counts, block),
+        _mean(graph, graph.op("Mul", flat, golden), counts, block),
+    )
     return graph.grow(place, 1, size)
+
+
+def at_most_white(graph: GraphBuilder, picture: str) -> str:
+    return graph.op("Min", picture, graph.constant(WHITE))
+
+
+def below_white(graph: GraphBuilder, image: str, golden: str) -> str:
+    """0 where either is white, 1 elsewhere."""
+    brighter = graph.op("Max", image, golden)
+    below = graph.op("Sub", graph.constant(WHITE), brighter)
+    return graph.op("Min", below, graph.constant(1.0))
 
 
 def _change(graph: GraphBuilder, golden: str, factor: str) -> str:
@@ -67,6 +98,6 @@ def _whole_mean(graph: GraphBuilder, weight: str, picture: str) -> str:
     return graph.sum(mean, graph.constant(NOTHING))
 
 
-def _mean(graph: GraphBuilder, weight: str, picture: str, block: int) -> str:
-    total = slow(graph, graph.op("Mul", weight, picture), block)
-    return graph.sum(total, graph.constant(NOTHING))
+def _mean(graph: GraphBuilder, weighted: str, counts: str, block: int) -> str:
+    blocks = graph.op("Mul", graph.shrink(weighted, block), counts)
+    return graph.sum(graph.boxes(blocks, TINT_SMOOTHING), graph.constant(NOTHING))

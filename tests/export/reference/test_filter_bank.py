@@ -81,6 +81,17 @@ def test_another_lamp_is_a_mark_where_print_meets_paint_or_the_part_ends(
     assert score(lit, golden).max() < 0.2
 
 
+def test_what_brighter_light_makes_white_is_taken_for_its_light(score: Score) -> None:
+    """A camera whose tone curve is straight: a polished pipe over a sandblasted plate, and beside
+    the part the golden picture is the other."""
+    golden = _part()
+    golden[30:65, 20:60] = 230
+    lit = np.rint(np.clip(golden * 1.25, 0, 255)).astype(np.uint8)
+    off_part = np.s_[:, 85:]
+    golden[off_part] = lit[off_part]
+    assert score(lit, golden).max() < 0.5
+
+
 def test_light_that_falls_across_the_picture_is_a_mark(score: Score) -> None:
     across = np.sqrt(np.linspace(0.8, 1.2, SIZE_PX[1]))
     lit = np.rint(np.clip(_part() * across, 0, 255)).astype(np.uint8)
