@@ -28,6 +28,8 @@ NOT_WEIGHTS = (b"version https://git-lfs", b"<!DOCTYPE", b"<html")
 CONVERT = (
     'where it was made, and without a network, type: python -c "import torch; '
     "m = torch.load('{name}', weights_only=False, map_location='cpu'); "
+    "a = m.values() if isinstance(m, dict) else [m]; "
+    "m = next(v for v in a if isinstance(v, torch.nn.Module)); "
     "torch.save(m.state_dict(), 'weights.pth')\", and use weights.pth"
 )
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from anomalib.pre_processing import PreProcessor
 from torch import nn
 from torchvision.transforms import v2
 
+from tests.kits.repository import ROOT
 from tests.methods.agreement import public_options
 from voxgate.export.features.anomalib_checkpoint import AnomalibCheckpoint, anomalib_checkpoint
 from voxgate.export.features.checkpoint import load_weights
@@ -140,6 +145,22 @@ def test_a_whole_pickled_module_is_not_told_how_to_become_weights(tmp_path: Path
     torch.save({"state_dict": BANK, "model": OwnNetwork()}, tmp_path / "whole.ckpt")
     with pytest.raises(EngineError, match=r"plain\.ckpt with --prepared-px"):
         patchcore(tmp_path / "whole.ckpt")
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_what_is_typed_for_a_pickled_module_ends_in_pythons_words(
+    within: bool, tmp_path: Path
+) -> None:
+    own = OwnNetwork()
+    torch.save({"epoch": 3, "model": own} if within else own, tmp_path / "whole.pth")
+    with pytest.raises(EngineError) as refused:
+        load_weights(tmp_path / "whole.pth", "weights")
+    typed = re.search(r'python -c "(.*)", and', str(refused.value))
+    assert typed is not None
+    where = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", typed[1]], check=True, cwd=tmp_path, env=where)
+    found = load_weights(tmp_path / "weights.pth", "weights")
+    assert torch.equal(found["layer.weight"], own.layer.weight)
 
 
 def test_fastflows_layers_of_earlier_releases_are_unknown(
