@@ -25,6 +25,8 @@ WIRES = "wires "
 SLOWEST = 0.25
 READY_MS = 1_800_000
 VERDICT_MS = 600_000
+ONE_POSE_OF = 8  # 16 a second: of 125 all of the last hundred are late there while a view is
+# computed, and a robot whose poses are all late for half a second is one whose clock was set
 STALLS = 4  # played again when time alone speaks against it: the emulator was too slow
 
 
@@ -68,7 +70,8 @@ def main(command: list[str]) -> int:
                 sys.stdout.write(line)
                 continue
             wires = Wires(**json.loads(line.removeprefix(WIRES)))
-            report = played(replace(wires, calibration=str(PART / "calibration.json")))
+            calibration = str(PART / "calibration.json")
+            report = played(replace(wires, calibration=calibration, one_pose_of=ONE_POSE_OF))
             tell(report)
             passed = report.outcome == "PASS"
             there.stdin.close()

@@ -11,9 +11,13 @@ from voxgate.sim.field.timeline import Sample
 
 
 class PoseStream:
-    """PUB, topic `pose`, one message per sample; XPUB, which hears who subscribes."""
+    """PUB, topic `pose`, one message per sample, or for one of so many; XPUB, which hears who
+    subscribes."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, one_of: int = 1
+    ) -> None:
+        self._one_of = one_of
         self._socket = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.connect(endpoint)
@@ -24,7 +28,15 @@ class PoseStream:
 
     def publish(self, seq: int, t_robot_ns: int, sample: Sample) -> None:
         """Send one pose, stamped on the robot's clock. Not checked: a real robot errs, too."""
-        pose = {"seq": seq, "t_robot_ns": t_robot_ns, "p_mm": sample.p_mm, "q_wxyz": sample.q_wxyz}
+        number, left_out = divmod(seq, self._one_of)
+        if left_out:
+            return
+        pose = {
+            "seq": number,
+            "t_robot_ns": t_robot_ns,
+            "p_mm": sample.p_mm,
+            "q_wxyz": sample.q_wxyz,
+        }
         self._socket.send_multipart([TOPIC_POSE, json.dumps(pose).encode()])
 
     def close(self) -> None:

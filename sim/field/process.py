@@ -91,7 +91,7 @@ class Field:
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], wires: Wires) -> None:
         now_ns = time.monotonic_ns()
-        self._poses = PoseStream(context, wires.poses)
+        self._poses = PoseStream(context, wires.poses, wires.one_pose_of)
         self._senders = {
             device: CameraSender(context, endpoint, name)
             for device, endpoint, name in (

@@ -29,7 +29,8 @@ class Wires:
     sensor, sensor_frames: of a 3D sensor beside the camera, and where it sends to; empty: none.
     further: the cameras after the first.
     frames: where the camera sends to; empty for a GenICam camera, which has a serial_number and the
-    calibration of this file. colour: whether it sees colour.
+    calibration of this file. colour: whether it sees colour. one_pose_of: so many poses one is
+    sent of, to a box that takes long for each.
     """
 
     cell: str
@@ -46,6 +47,7 @@ class Wires:
     sensor_frames: str = ""
     sensor_serial_number: str = ""
     further: tuple[Further, ...] = ()
+    one_pose_of: int = 1
 
     def __post_init__(self) -> None:
         # through JSON, a row is a list
