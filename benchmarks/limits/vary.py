@@ -219,6 +219,7 @@ VARIATIONS = (
     Variation("unchanged", lambda views, rays, rng: list(views), quick=True),
     Variation("light x 0.8", lit(0.8)),
     Variation("light x 1.25", lit(1.25), quick=True),
+    Variation("light x 1.56: grey levels x 1.25", lit(1.25**2)),
     Variation("gradient, 20 % over the picture", gradient(0.2)),
     Variation("gradient, 20 % to either side", gradient(0.4)),
     Variation("vignetting 30 %", vignetting(0.3)),
