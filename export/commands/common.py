@@ -150,16 +150,18 @@ def export_recipe(load: Load, common: Common) -> None:
         return
 
     console = stdout_console()
-    for exported in made.values():
+    for camera, exported in made.items():
         console.print(exported.parity)
-        console.print(exported.summary, highlight=False)
+        of = f"camera {camera}:" if camera else f"recipe written: {common.out}"
+        console.print(exported.summary(of), highlight=False)
     if len(made) > 1:
         console.print(f"recipe written: {common.out}, of the cameras {', '.join(made)}")
 
 
 def told_of(made: dict[str, dict[str, Any]], out: Path) -> dict[str, Any]:
     """For programs: of one camera as it is, of several under the name of each."""
-    return {"recipe": str(out), "cameras": made} if len(made) > 1 else next(iter(made.values()))
+    of_camera = {"cameras": made} if len(made) > 1 else next(iter(made.values()))
+    return {"recipe": str(out), **of_camera}
 
 
 def _parameters(what: Any, skip: str = "") -> list[inspect.Parameter]:

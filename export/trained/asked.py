@@ -49,31 +49,24 @@ class Options:
 class Exported:
     """What was written and what it was proven by."""
 
-    folder: Path
+    megabytes: float  # of the recipe's folder
     manifest: Manifest
     threshold: Threshold
     parity: ParityTable
     ms: float  # one run of the graph on this machine's processor
     memory_mb: int  # of one run in FP32, nothing fused
 
-    @property
-    def megabytes(self) -> float:
-        """Size of the recipe folder."""
-        return sum(file.stat().st_size for file in self.folder.iterdir()) / MB
-
-    @property
-    def summary(self) -> str:
-        """For people, one line."""
+    def summary(self, of: str) -> str:
+        """For people, one line. of: what was written, or of which camera."""
         return (
-            f"recipe written: {self.folder} ({self.megabytes:.1f} MB, {self.ms:.0f} ms a run on "
-            f"{THREADS} threads here, {self.memory_mb:,} MB of a GPU); raw score "
-            f"{self.threshold.raw:.4g} is the threshold 1.0"
+            f"{of} ({self.megabytes:.1f} MB, {self.ms:.0f} ms a run on {THREADS} threads here, "
+            f"{self.memory_mb:,} MB of a GPU); raw score {self.threshold.raw:.4g} is the threshold "
+            "1.0"
         )
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "recipe": str(self.folder),
             "name": self.manifest.name,
             "version": self.manifest.version,
             "method": self.manifest.method,
@@ -85,3 +78,8 @@ class Exported:
             "ms": round(self.ms, 1),
             "memory_mb": self.memory_mb,
         }
+
+
+def megabytes_of(folder: Path) -> float:
+    """Of the files of a recipe of one camera."""
+    return sum(file.stat().st_size for file in folder.iterdir()) / MB

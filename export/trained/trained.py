@@ -34,7 +34,7 @@ from voxgate.export.packing.package import (
 from voxgate.export.packing.recipe_parts import expected_views, manifest_of, reference_views, tools
 from voxgate.export.progress import Bar, Progress, silent
 from voxgate.export.source import Source
-from voxgate.export.trained.asked import THREADS, Exported, Options
+from voxgate.export.trained.asked import THREADS, Exported, Options, megabytes_of
 from voxgate.export.trained.budget import check_memory, check_time
 from voxgate.export.trained.of_set import OfSet, graphs_of_set
 from voxgate.export.trained.parity import PROBE_TOLERANCE, ParityTable, Precision, gate
@@ -101,7 +101,8 @@ def export_trained(load: Load, options: Options, on_progress: Progress = silent)
     bar.say("write the recipe")
     write_recipe(options.out, parts)
     bar.end()
-    return Exported(options.out, parts.manifest, threshold, parity, ms, memory_mb)
+    megabytes = megabytes_of(options.out)
+    return Exported(megabytes, parts.manifest, threshold, parity, ms, memory_mb)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
