@@ -8,12 +8,13 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from voxgate.runtime.doctor.apart import examine_apart
 from voxgate.runtime.doctor.camera import CAMERA_CHECKS
 from voxgate.runtime.doctor.cell import CELL_CHECKS
 from voxgate.runtime.doctor.gpu import GPU_CHECKS
 from voxgate.runtime.doctor.host import HOST_CHECKS
 from voxgate.runtime.doctor.machine import Machine
-from voxgate.runtime.doctor.rows import Check, Light, Row, examine, red
+from voxgate.runtime.doctor.rows import Check, Light, Row, red
 from voxgate.runtime.errors import ConfigError
 
 CHECKS: dict[str, Check] = {**HOST_CHECKS, **GPU_CHECKS, **CAMERA_CHECKS, **CELL_CHECKS}
@@ -24,15 +25,15 @@ _COLOURS = {Light.GREEN: "green", Light.YELLOW: "yellow", Light.RED: "bold red",
 def run_doctor(config: Path | None) -> list[Row]:
     """Look at everything; without a cell that could be served, at the machine alone."""
     if config is None:
-        return examine(Machine(), CHECKS)
+        return examine_apart(Machine(), CHECKS)
     from voxgate.runtime.config.cell import load_cell
 
     try:
         cell = load_cell(config)
     except ConfigError as error:
         broken = Row("configuration", red(str(error), f"voxgate check {config}"))
-        return [broken, *examine(Machine(), CHECKS)]
-    return examine(Machine(cell.config), CHECKS)
+        return [broken, *examine_apart(Machine(), CHECKS)]
+    return examine_apart(Machine(cell.config), CHECKS)
 
 
 def as_table(rows: list[Row]) -> Table:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +42,6 @@ def _asked(machine: Machine) -> Sequence[Flavour]:
 
 def _of_flavour(machine: Machine, flavour: Flavour) -> Finding | None:
     """None where it is not installed."""
-    killed_by = _dies_of_it(flavour)
-    if killed_by is not None:
-        return red(f"{flavour.words} kills whoever loads it ({killed_by})", flavour.again)
     try:
         module = load_tensorrt(flavour.name)
         check_start(module)
@@ -56,19 +50,6 @@ def _of_flavour(machine: Machine, flavour: Flavour) -> Finding | None:
         return None
     except EngineError as error:
         return red(str(error), flavour.install)
-
-
-@cache
-def _dies_of_it(flavour: Flavour) -> str | None:
-    """The signal that ends a process that loads it, as of a library that a full disk cut off; asked
-    of another process, for the doctor's own would end too."""
-    load = "import importlib, sys; sys.path[:] = sys.argv[2:]; importlib.import_module(sys.argv[1])"
-    for module in flavour.modules:
-        command = [sys.executable, "-c", load, module, *sys.path]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode < 0:
-            return signal.Signals(-done.returncode).name
-    return None
 
 
 def _of_module(machine: Machine, module: Any) -> Finding:
@@ -117,8 +98,6 @@ def plan(machine: Machine) -> Finding:
         return off(f"the cell serves by {config.engine.backend}")
     if config.recipes.default is None:
         return off("the cell names no default recipe")
-    if any(_dies_of_it(flavour) for flavour in FLAVOURS.values()):
-        return red("TensorRT cannot be loaded to look for one", "mend the row of TensorRT")
     from voxgate.runtime.engines.choice import automatic
     from voxgate.runtime.plans.plan_cache import plans_of
     from voxgate.runtime.recipe.recipe import Recipe

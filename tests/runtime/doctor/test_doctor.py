@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,9 +22,10 @@ from voxgate.runtime.commands.doctor import CHECKS as ALL_CHECKS
 from voxgate.runtime.config.cell import load_cell
 from voxgate.runtime.config.sections import CellConfig
 from voxgate.runtime.doctor import gpu as doctor_gpu
+from voxgate.runtime.doctor.apart import examine_apart
 from voxgate.runtime.doctor.gpu import GPU_CHECKS as CHECKS
 from voxgate.runtime.doctor.machine import Machine
-from voxgate.runtime.doctor.rows import Finding, Light, Row, examine, green, healthy, red
+from voxgate.runtime.doctor.rows import Check, Finding, Light, Row, examine, green, healthy, red
 from voxgate.runtime.gpu.jetson import jetpack_of, jetpacks_with, l4t_of
 
 L4T_36_4 = "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64"
@@ -284,6 +287,24 @@ def test_a_check_that_fails_by_itself_is_a_row_and_the_round_goes_on() -> None:
     assert [row.finding.light for row in rows] == [Light.RED, Light.GREEN]
     assert "ZeroDivisionError: of its own" in rows[0].finding.said
     assert not healthy(rows)
+
+
+def test_a_library_that_kills_who_loads_it_ends_the_doctors_round() -> None:
+    """As one does that a full disk cut off, past every `except`."""
+
+    def killing(machine: Machine) -> Finding:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return green("not reached")
+
+    def well(machine: Machine) -> Finding:
+        return green("well")
+
+    checks: dict[str, Check] = dict(first=well, second=killing, third=killing, fourth=well)
+    rows = examine_apart(Machine(), checks)
+    assert [row.check for row in rows] == list(checks)
+    assert [row.finding.light.value for row in rows] == ["green", "red", "red", "green"]
+    assert "kills whoever looks at it (SIGKILL)" in rows[1].finding.said
+    assert "df -h" in rows[1].finding.do
 
 
 def test_a_light_that_is_not_green_must_say_what_to_do() -> None:
