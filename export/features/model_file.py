@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,29 @@ def check_form(path: Path, content: object, form: str = "") -> None:
     found = str(content.get(FORMAT))
     if found.startswith(OURS) and found != form:
         raise EngineError(f"{path}: is of {content[METHOD]}: voxgate export {content[METHOD]}")
+
+
+def check_as_learnt(
+    path: Path, said: object, learnt: Mapping[str, tuple[str, object]], held: Iterable[str] = ()
+) -> None:
+    """Raises EngineError where a person says otherwise than the model, which names everything.
+
+    said: options, a dataclass that has a default for each. learnt: its field -> the option's name
+    and what was learnt with. held: fields of files that the model holds.
+    """
+    default = {each.name: each.default for each in fields(said)}  # type: ignore[arg-type]
+    for name in held:
+        if getattr(said, name) is not None:
+            option = "--" + name.replace("_", "-")
+            raise EngineError(f"{path}: holds what {option} names: leave {option} out")
+    for name, (option, value) in learnt.items():
+        given = getattr(said, name)
+        if given not in (default[name], value):
+            learnt_so = f"without {option}" if value is False else f"with {option} {value}"
+            said_so = option if given is True else f"{option} {given}"
+            raise EngineError(
+                f"{path}: was learnt {learnt_so}: leave {said_so} out, or train another with it"
+            )
 
 
 def read_model(path: Path, form: str, method: str, otherwise: str) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ from voxgate.export.golden.inputs import golden_inputs, golden_range_mm
 from voxgate.export.graph.real_tensorrt import CARDS, builds
 from voxgate.export.graph.tracing import RAW, trace
 from voxgate.export.methods.modmap.load import ModMapOptions, load_modmap
+from voxgate.export.methods.modmap.model_file import Encoder, TrainedModMap, write_modmap
 from voxgate.export.training.modulated import ModMapLearner, SeenSet
 from voxgate.runtime.cli import app
 from voxgate.runtime.config.limits import Limits
@@ -240,6 +241,16 @@ def test_a_set_is_exported_in_a_precision_that_nobody_held_to_it(
 ) -> None:
     given = ("modmap", "--checkpoint", str(trained), "--precision", "int8")
     assert "choose --precision fp16" in refused(small_scans, tmp_path / "out", *given)
+
+
+def test_what_a_person_says_of_a_trained_modmap_is_passed_over(
+    small_scans: Path, tmp_path: Path
+) -> None:
+    encoder = Encoder(SMALL_VIT, {}, "", SIDE)
+    write_modmap(tmp_path / "m.pth", TrainedModMap(encoder, encoder, "pad", (1.0, 2.0), {}, {}))
+    given = (small_scans, tmp_path / "out", "modmap", "--checkpoint", str(tmp_path / "m.pth"))
+    assert "with --depth-px 96" in refused(*given, "--depth-px", "112")
+    assert "leave --depth-weights out" in refused(*given, "--depth-weights", str(tmp_path))
 
 
 def verdict_of(recipe: Recipe, scan: Scan, leave_out: int | None) -> Verdict:

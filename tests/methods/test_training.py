@@ -24,7 +24,8 @@ from voxgate.export.commands.trainings.options import run_training
 from voxgate.export.features.model_file import UNFINISHED, write_model
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.turned import turn_about, turned_view
-from voxgate.export.methods.mvtec.model_file import FORMAT, read_pair
+from voxgate.export.methods.cfm.model_file import TrainedMappings, write_mappings
+from voxgate.export.methods.mvtec.model_file import FORMAT, TrainedPair, read_pair, write_pair
 from voxgate.export.methods.mvtec.reconstruction import ReconstructionOptions, load_reconstruction
 from voxgate.export.progress import silent
 from voxgate.export.training.loop import History, Plan, learn
@@ -35,6 +36,7 @@ from voxgate.export.training.samples import Samples, depth_samples, held_back
 from voxgate.export.training.train import Course, Training, shown, train
 from voxgate.runtime.errors import EngineError, ScanError
 from voxgate.runtime.geometry.rays import Rays
+from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 Points = npt.NDArray[Any]
 METHODS = ["autoencoder", pytest.param("anogan", marks=pytest.mark.nightly)]  # minutes on a core
@@ -253,6 +255,38 @@ def test_a_person_who_stops_a_training_hears_nothing_of_going_on(
     with pytest.raises(KeyboardInterrupt):
         run_training(training, opened, as_json=True)
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_what_a_person_says_of_a_trained_model_is_passed_over(
+    small_scans: Path, tmp_path: Path
+) -> None:
+    """The model names everything: who asks for something else would get its own in silence."""
+    depth, cfm = tmp_path / "depth.pth", tmp_path / "cfm.pth"
+    write_pair(depth, TrainedPair("autoencoder", False, False, 700.0, None, {}, {}, {}))
+    sides: dict[str, Any] = {
+        "backbone": "dinov2_vits14",
+        "shape": "fpfh",
+        "input_px": 98,
+        "fit": "pad",
+    }
+    fpfh = FpfhSection(step_px=4)
+    kept: dict[str, Any] = {
+        "weights": {},
+        "weights_sha256": "",
+        "to_shape": {},
+        "to_picture": {},
+        "record": {},
+    }
+    write_mappings(cfm, TrainedMappings(**sides, **kept, fpfh=fpfh, range_mm=(1.0, 2.0)))
+    for path, method, words, told in (
+        (depth, "autoencoder", ("--shape", "voxel"), "without --shape voxel"),
+        (depth, "autoencoder", ("--colour",), "without --colour"),
+        (depth, "autoencoder", ("--far-mm", "300"), "with --far-mm 700.0"),
+        (cfm, "cfm", ("--input-px", "224"), "with --input-px 98"),
+        (cfm, "cfm", ("--weights", str(depth)), "leave --weights out"),
+    ):
+        given = ("--checkpoint", str(path), *words)
+        assert told in refused(small_scans, tmp_path / "out", method, *given)
 
 
 def test_an_empty_grid_weighs_more_than_the_part() -> None:

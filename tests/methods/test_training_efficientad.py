@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from tests.methods.agreement import agree
+from tests.methods.agreement import agree, refused
 from voxgate.benchmarks.workstation.seeded.efficientad import autoencoder, network_s
 from voxgate.export.features.anomalib_preprocessing import Preprocess
 from voxgate.export.golden.golden import Golden
@@ -43,6 +43,8 @@ def test_a_trained_efficientad_needs_further_words(
     assert agree(source, small_golden) < 1e-4
     assert source.provenance["size"] == "small"
     assert source.provenance["training"]["steps asked"] == 2
+    other = ("efficientad", "--checkpoint", str(out), "--input-px", "512")
+    assert "with --input-px 256" in refused(small_scans, tmp_path / "recipe", *other)
 
 
 def test_a_step_of_efficientad_is_not_the_published_one() -> None:

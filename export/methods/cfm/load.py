@@ -20,6 +20,7 @@ from torch import nn
 
 from voxgate.export.features.checkpoint import State, sha256_of
 from voxgate.export.features.eye import eye_of, open_eye
+from voxgate.export.features.model_file import check_as_learnt
 from voxgate.export.features.patches import Eye
 from voxgate.export.features.picture_and_shape import (
     PictureAndShape,
@@ -41,6 +42,8 @@ from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
 from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
+NAMED = ("backbone", "shape", "input_px", "fit")
+"""What the model names itself."""
 FARTHEST = 2.0  # two vectors of length 1 are no farther apart
 
 
@@ -144,6 +147,8 @@ def _opened(golden: Golden, options: CfmOptions) -> _Opened:
 
 def _as_trained(golden: Golden, options: CfmOptions, path: Path) -> _Opened:
     trained = read_mappings(path)
+    words = {n: ("--" + n.replace("_", "-"), getattr(trained, n)) for n in NAMED}
+    check_as_learnt(path, options, words, held=["weights"])
     options = replace(
         options,
         backbone=trained.backbone,

@@ -9,9 +9,10 @@ from anomalib.models import EfficientAd
 from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel, EfficientAdModelSize
 
 from voxgate.export.features.anomalib_checkpoint import anomalib_checkpoint
+from voxgate.export.features.model_file import check_as_learnt
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px
-from voxgate.export.methods.efficientad.model_file import METHOD, was_trained_here
+from voxgate.export.methods.efficientad.model_file import METHOD, read_networks, was_trained_here
 from voxgate.export.methods.efficientad.public import public_source, trained_source
 from voxgate.export.methods.from_anomalib import AnomalibNetwork, anomalib_source, filled
 from voxgate.export.source import Source
@@ -50,7 +51,10 @@ def load_efficientad(golden: Golden, options: EfficientAdOptions) -> Source:
     if options.input_px is not None and options.input_px < LEAST_PX:
         raise EngineError(f"the input must be at least {LEAST_PX} px, got {options.input_px}")
     if options.checkpoint is not None and was_trained_here(options.checkpoint):
-        return trained_source(golden, options.checkpoint)
+        trained = read_networks(options.checkpoint)
+        words = {"input_px": ("--input-px", trained.side)}
+        check_as_learnt(options.checkpoint, options, words, held=["normalisation", "prepared_px"])
+        return trained_source(golden, options.checkpoint, trained)
     if options.checkpoint is not None:
         return _from_anomalib(golden, options.checkpoint, options)
     return public_source(

@@ -17,7 +17,7 @@ from voxgate.export.features.published_steps import picture_planes, published_pi
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px, spec
 from voxgate.export.methods.efficientad.graph import PublicNetwork
-from voxgate.export.methods.efficientad.model_file import METHOD, ROLES, read_networks
+from voxgate.export.methods.efficientad.model_file import METHOD, ROLES, TrainedNetworks
 from voxgate.export.methods.efficientad.networks import Networks, networks_of
 from voxgate.export.methods.efficientad.normalisation import Normalisation, read_normalisation
 from voxgate.export.methods.efficientad.published import Published
@@ -56,9 +56,8 @@ def public_source(
     return replace(_source(golden, networks, published, scale, origin), input_px=side)
 
 
-def trained_source(golden: Golden, path: Path) -> Source:
-    """What `voxgate train efficientad` wrote. Raises EngineError."""
-    trained = read_networks(path)
+def trained_source(golden: Golden, path: Path, trained: TrainedNetworks) -> Source:
+    """What `voxgate train efficientad` wrote to `path`."""
     networks = networks_of([path] * len(ROLES), trained.states)
     published = Published(networks, _public_steps(trained.side), size_px(golden))
     origin = {

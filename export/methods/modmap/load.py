@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from voxgate.export.features.checkpoint import State, read_content, sha256_of, unwrapped
+from voxgate.export.features.model_file import check_as_learnt
 from voxgate.export.features.preprocessing import Fit
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
@@ -28,7 +29,12 @@ from voxgate.export.methods.modmap.encoders import (
     view_source,
 )
 from voxgate.export.methods.modmap.graphs import PairErrors, SetScore
-from voxgate.export.methods.modmap.model_file import METHOD, read_modmap, was_trained_here
+from voxgate.export.methods.modmap.model_file import (
+    METHOD,
+    TrainedModMap,
+    read_modmap,
+    was_trained_here,
+)
 from voxgate.export.methods.modmap.networks import PARTS, ModMapNetworks, filled
 from voxgate.export.source import RawScore, Source
 from voxgate.runtime.engines.engine import Tensor
@@ -138,6 +144,7 @@ def _opened(golden: Golden, options: ModMapOptions) -> _Opened:
     if was_trained_here(path):
         trained = read_modmap(path)
         both = trained.picture, trained.shape
+        check_as_learnt(path, options, _named(trained), held=["weights", "depth_weights"])
         encoders = open_encoders(golden, both, trained.fit, path, trained.range_mm)
         origin = {"training": dict(trained.record)}
         fit, states = trained.fit, trained.networks
@@ -162,6 +169,17 @@ def _opened(golden: Golden, options: ModMapOptions) -> _Opened:
         **origin,
     }
     return _Opened(encoders, filled(states, path), fit, found)
+
+
+def _named(trained: TrainedModMap) -> dict[str, tuple[str, object]]:
+    picture, shape = trained.picture, trained.shape
+    return {
+        "backbone": ("--backbone", picture.backbone),
+        "depth_backbone": ("--depth-backbone", shape.backbone),
+        "input_px": ("--input-px", picture.input_px),
+        "depth_px": ("--depth-px", shape.input_px),
+        "fit": ("--fit", trained.fit),
+    }
 
 
 def published_states(path: Path) -> dict[str, State]:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from voxgate.export.features.checkpoint import State, load_state, load_weights, sha256_of
+from voxgate.export.features.model_file import check_as_learnt
 from voxgate.export.features.preprocessing import ToCamera
 from voxgate.export.features.published_steps import camera_map
 from voxgate.export.golden.golden import Golden
@@ -93,7 +94,7 @@ def load_reconstruction(method: str, golden: Golden, options: ReconstructionOpti
     if options.checkpoint is None:
         pair = _of_two_files(options)
     else:
-        pair = _as_trained(method, options.checkpoint)
+        pair = _as_trained(method, options.checkpoint, options)
     return _volume(method, golden, pair) if pair.volume else _depth(method, golden, pair)
 
 
@@ -142,8 +143,14 @@ def _apart(seen: Planes, networks: tuple[Stack, Stack]) -> torch.Tensor:
         return torch.mean((given - networks[1](code)) ** 2, dim=1, keepdim=True)
 
 
-def _as_trained(method: str, path: Path) -> _Pair:
+def _as_trained(method: str, path: Path, options: ReconstructionOptions) -> _Pair:
     trained = read_pair(path, method)
+    words = {
+        "volume": ("--shape voxel", trained.volume),
+        "colour": ("--colour", trained.colour),
+        "far_mm": ("--far-mm", trained.far_mm),
+    }
+    check_as_learnt(path, options, words)
     states = trained.encoder, trained.decoder
     networks = _networks(states, (path, path), trained.volume, trained.colour)
     provenance = {**_words(trained.volume, trained.colour), "checkpoint_sha256": sha256_of(path)}
