@@ -38,7 +38,7 @@ def test_a_recipes_verdicts_are_the_source_models(
     module: str, small_scans: Path, tmp_path: Path
 ) -> None:
     if module in BY_NIGHT:
-        pytest.skip("its smallest model takes minutes: the night has it")
+        pytest.skip("its smallest model takes 46 s of a core: the night has it")
     case, *_ = quick_cases(module, tmp_path, small_scans / "golden")  # at night, the others
     recipe = tmp_path / "recipe"
     said = exported(case.arguments, small_scans, recipe)
