@@ -75,7 +75,7 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
             if together.tints is not None:
                 tint = max(tint, together.tints.usual_for(TAUGHT_SCORE))
             if together.raised is not None:
-                raised_mm = round(together.raised.usual_for(TAUGHT_SCORE), 4)
+                raised_mm = max(raised_mm or 0.0, together.raised.usual_for(TAUGHT_SCORE))
             for planned, described in inspector.described.items():
                 score = inspector.equipment.scores_of(described, described.view.picture)
                 own = _spread(described, score, full_scale, parts.manifest.tolerance_mm)
@@ -90,6 +90,7 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
                     ),
                 ):
                     kept[planned] = np.maximum(kept[planned], _placed(seen, pixels))
+    raised_mm = None if raised_mm is None else round(raised_mm, 4)
     usual = {"tint": round(tint, 3), "raised_mm": raised_mm}
     return _with(parts, most, usual, scans)
 

@@ -16,6 +16,8 @@ import pytest
 from tests.kits import rig, scene
 from voxgate.export.golden.golden import load_golden
 from voxgate.export.packing.package import RecipeParts, recipe_of
+from voxgate.export.progress import Bar, silent
+from voxgate.export.reference.good_parts import taught
 from voxgate.export.reference.reference import build_parts
 from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.geometry.seen_through import depth_of
@@ -57,6 +59,17 @@ def test_a_step_that_each_view_lets_pass_is_PASS_by_a_sensor_beside_the_camera(
     unasked = quiet.manifest.model_copy(update={"raised_mm": None})
     verdict, _ = _inspect(replace(quiet, manifest=unasked), stepped)
     assert verdict.outcome is Outcome.PASS
+
+
+def test_what_one_good_part_taught_is_forgotten_by_the_next(
+    quiet: RecipeParts, tmp_path: Path
+) -> None:
+    stepped = rig.write(tmp_path / "stepped", rig.ring((*scene.PART, STEP), STANDING))
+    plain = rig.write(tmp_path / "plain", rig.ring(part_from_instance=STANDING))
+    raised_mm = taught(quiet, [stepped, plain], True, Bar(silent)).manifest.raised_mm
+    assert raised_mm is not None
+    assert quiet.manifest.raised_mm is not None
+    assert raised_mm > 1.5 * quiet.manifest.raised_mm
 
 
 def _taught(folder: Path, views: list[View]) -> RecipeParts:
