@@ -19,13 +19,10 @@ from voxgate.runtime.page.door.visitor import Visitor
 from voxgate.runtime.page.live import Live
 from voxgate.runtime.page.sealed import JPEG, html, raw, told
 from voxgate.runtime.page.upkeep.calibration import calibration_report
+from voxgate.runtime.page.upkeep.examined import examined
 from voxgate.runtime.page.upkeep.live_pictures import LivePictures
-from voxgate.runtime.recipe.store import stored
 from voxgate.runtime.remote.figures import figures
 from voxgate.runtime.remote.history import last_jobs
-
-SEEN_BY_THE_PAGE = ("calibration", "recipes", "evidence")
-"""Rows of the cell that need neither its keys nor its ports."""
 
 
 def upkeep_routes(config: CellConfig, live: Live, seen: LivePictures, door: Door) -> list[Route]:
@@ -54,11 +51,11 @@ def upkeep_routes(config: CellConfig, live: Live, seen: LivePictures, door: Door
         found = last_jobs(config.journal.path, 1)
         return told({"job_id": found[0].job_id if found else None})
 
-    def examined(request: Request, visitor: Visitor, said: Said) -> Response:
+    def examine(request: Request, visitor: Visitor, said: Said) -> Response:
         if not one_at_a_time.acquire(blocking=False):
             raise ServiceError("it is being examined: wait until that is done")
         try:
-            return told(_examined(config))
+            return told(examined(config))
         finally:
             one_at_a_time.release()
 
@@ -69,28 +66,8 @@ def upkeep_routes(config: CellConfig, live: Live, seen: LivePictures, door: Door
         Route("/api/pictures", door.shows(Role.MAINTENANCE, pictures)),
         Route("/api/pictures/{camera}/{number:int}", door.shows(Role.MAINTENANCE, picture)),
         Route("/api/last", door.shows(Role.MAINTENANCE, last_seen)),
-        Route("/api/examine", door.changes(Role.MAINTENANCE, examined), methods=["POST"]),
+        Route("/api/examine", door.changes(Role.MAINTENANCE, examine), methods=["POST"]),
     ]
-
-
-def _examined(config: CellConfig) -> dict[str, object]:
-    """The doctor's rows, and every recipe opened as for its preparation."""
-    from voxgate.runtime.doctor.cell import CELL_CHECKS
-    from voxgate.runtime.doctor.gpu import GPU_CHECKS
-    from voxgate.runtime.doctor.host import HOST_CHECKS
-    from voxgate.runtime.doctor.machine import Machine
-    from voxgate.runtime.doctor.rows import examine
-
-    own = {name: check for name, check in CELL_CHECKS.items() if name in SEEN_BY_THE_PAGE}
-    rows = examine(Machine(config), {**HOST_CHECKS, **GPU_CHECKS, **own})
-    return {
-        "rows": [
-            {"check": row.check, "light": row.finding.light.value}
-            | {"said": row.finding.said, "do": row.finding.do}
-            for row in rows
-        ],
-        "recipes": [asdict(recipe) for recipe in stored(config.recipes)],
-    }
 
 
 def _or_why(
