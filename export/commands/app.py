@@ -7,9 +7,7 @@ from collections.abc import Callable
 import typer
 
 from voxgate.export.commands.cameras import cameras
-from voxgate.export.commands.methods.anogan import anogan
 from voxgate.export.commands.methods.anomaly_dino import anomaly_dino
-from voxgate.export.commands.methods.autoencoder import autoencoder
 from voxgate.export.commands.methods.btf import btf
 from voxgate.export.commands.methods.cfm import cfm
 from voxgate.export.commands.methods.efficientad import efficientad
@@ -28,6 +26,7 @@ from voxgate.export.commands.methods.odd_one_out import odd_one_out
 from voxgate.export.commands.methods.omnipose import omnipose
 from voxgate.export.commands.methods.onnx_file import onnx
 from voxgate.export.commands.methods.patchcore import patchcore
+from voxgate.export.commands.methods.reconstruction import anogan, autoencoder
 from voxgate.export.commands.methods.variation import variation
 from voxgate.export.commands.neighbours import neighbours
 from voxgate.export.commands.reference import reference
