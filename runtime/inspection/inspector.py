@@ -43,7 +43,7 @@ from voxgate.runtime.recipe.manifest import MODEL, described_by
 from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
 from voxgate.runtime.volume.lift import outside_fraction
-from voxgate.runtime.volume.segment import segment
+from voxgate.runtime.volume.segment import said_alone, segment
 
 ALIGNMENT_VIEWS = 3  # a third of a turn on the usual ring: all six directions are seen
 
@@ -331,8 +331,8 @@ class Inspector:
     def _heard(self, defects: tuple[Defect, ...]) -> tuple[Heard, tuple[Defect, ...]]:
         """What speaks against defects of one view; the defects without what that refutes."""
         try:
-            hearing = self.equipment.hearing(self._part.described)
-            heard = hearing.hear(defects, self.volume)
+            alone = said_alone(self.volume, self.equipment.calibration.mounting.part)
+            heard = self.equipment.hearing(self._part.described).hear(alone, self.volume)
         except EngineError as error:
             self.reject(Note(Reason.ENGINE_FAILED, f"a speck was not judged: {error}"))
             return Heard(), defects

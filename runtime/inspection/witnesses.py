@@ -3,7 +3,8 @@
 Dust on the lens, a hot pixel or a glint is a few pixels of one picture; a mark on the part is in
 every picture of its place. Whether another view would show it is tried, not assumed: the speck is
 put into that picture, and the models are asked again. A view that would show it and does not is a
-witness against it. Costs nothing where no view stands alone.
+witness against it, one that shows another speck beside it too. Costs nothing where no view stands
+alone.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from voxgate.runtime.inspection.agreement import SPECK_VOXELS, squarely
 from voxgate.runtime.inspection.speck_picture import CLEAN_SCORE, Mark, Mask, mark_of, painted
 from voxgate.runtime.nouns import Defect, Picture
 from voxgate.runtime.volume.grid import GridSpec
-from voxgate.runtime.volume.volume import Volume
+from voxgate.runtime.volume.segment import Alone
+from voxgate.runtime.volume.volume import SUPPORT_SCORE, Volume
 
 MOST_SPECKS = 16  # more is a dirty cell: each costs several runs of the models
 MOST_RUNS = 64  # for all of them: the robot waits for the verdict
@@ -75,31 +77,28 @@ class Hearing:
         self._own: dict[int, Plane] = {}
         self._runs = 0
 
-    def hear(self, defects: Sequence[Defect], volume: Volume) -> Heard:
-        """What speaks against defects of one view; specks that are refuted are quiet in the volume
+    def hear(self, said: Sequence[Alone], volume: Volume) -> Heard:
+        """What speaks against what views say alone; specks that are refuted are quiet in the volume
         from now on. Raises EngineError.
 
-        Nothing is heard when one defect has two views, for the part fails by it, and when there are
-        more than dust explains.
+        Nothing is heard when there are more than dust explains.
         """
-        if any(each.views != 1 for each in defects) or len(defects) > MOST_SPECKS:
+        if len(said) > MOST_SPECKS:
             return Heard()
         specks, outvoted = [], []
-        for defect in defects:
-            planned, voxels = _accuser(defect, volume)
-            speck = self._speck(defect, planned, voxels, volume.grid)
+        for alone in said:
+            speck = self._speck(alone, volume.grid)
             if speck is not None:
                 specks.append(speck)
-            elif self._count_quiet(planned, voxels, volume) >= OUTVOTE:
-                outvoted.append(defect)
+            elif self._count_quiet(alone, volume) >= OUTVOTE:
+                outvoted.append(alone.defect)
         for speck in specks:
             if speck.refuted:
                 volume.quiet(speck.voxels, CLEAN_SCORE)
         return Heard(tuple(specks), tuple(outvoted))
 
-    def _speck(
-        self, defect: Defect, planned: int, voxels: npt.NDArray[np.int32], grid: GridSpec
-    ) -> Speck | None:
+    def _speck(self, alone: Alone, grid: GridSpec) -> Speck | None:
+        defect, planned = alone.defect, alone.planned
         if planned not in self._views or max(defect.size_mm) > SPECK_VOXELS * grid.voxel_mm:
             return None
         described = self._views[planned]
@@ -109,7 +108,8 @@ class Hearing:
         mark = mark_of(defect, described.view, described.registered, own, self._rays)
         if mark is None:
             return None
-        return Speck(defect, planned, mark.pixel, voxels, self._count_witnesses(planned, mark))
+        witnesses = self._count_witnesses(planned, mark)
+        return Speck(defect, planned, mark.pixel, alone.voxels, witnesses)
 
     def _count_witnesses(self, planned: int, mark: Mark) -> int:
         """Views that would show the mark and do not, up to ENOUGH; of them one at most, a doubt,
@@ -123,8 +123,9 @@ class Hearing:
                 supported = True
                 break
             shown = self._said(other, self._ask(other, picture), touched)
-            supported |= own > max(CLEAN_SCORE, shown / 2)
-            clean += shown >= SHOWN_SCORE and own <= max(CLEAN_SCORE, shown / 2)
+            quiet = own <= max(CLEAN_SCORE, shown / 2) and own < SUPPORT_SCORE
+            supported |= not quiet
+            clean += quiet and shown >= SHOWN_SCORE
         return min(clean, ENOUGH - supported)
 
     def _said(self, planned: int, score: Plane, where: Mask) -> float:
@@ -133,13 +134,13 @@ class Hearing:
         shape = 0.0 if registered is None else float(registered.geometry[where].max())
         return max(float(score[where].max()), shape)
 
-    def _count_quiet(self, planned: int, voxels: npt.NDArray[np.int32], volume: Volume) -> int:
-        """Other views that measured most of the voxels, squarely, and say nothing of them; less
+    def _count_quiet(self, alone: Alone, volume: Volume) -> int:
+        """Other views that measured most of its voxels, squarely, and say nothing of them; less
         those that do."""
-        places = _centres(volume, voxels)
+        places = volume.grid.centres_mm(volume.ijk(alone.voxels.astype(np.intp)).astype(np.int32))
         count = 0
         for other, described in self._views.items():
-            if other == planned or described.registered is None:
+            if other == alone.planned or described.registered is None:
                 continue
             view, reach_mm = described.view, NEAR_VOXELS * volume.grid.voxel_mm
             assert view.depth_mm is not None  # the inspector has refused it
@@ -165,21 +166,3 @@ class Hearing:
     def _ask(self, planned: int, picture: Picture) -> Plane:
         self._runs += 1
         return self._score(self._views[planned], picture)
-
-
-def _accuser(defect: Defect, volume: Volume) -> tuple[int, npt.NDArray[np.int32]]:
-    """The one view that supports a defect, and the voxels that it does so in."""
-    reach_mm = np.array(defect.size_mm)
-    best, voxels = -1, np.zeros(0, np.int32)
-    for planned, supports in volume.supports.items():
-        ids = np.unique(np.concatenate(supports))
-        offset = _centres(volume, ids) - np.array(defect.centroid_part_mm)
-        near = ids[(np.abs(offset) < reach_mm).all(axis=1)]
-        if near.size > voxels.size:
-            best, voxels = planned, near
-    return best, voxels
-
-
-def _centres(volume: Volume, voxels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-    """(n, 3) part frame, mm, of the volume's own numbers."""
-    return volume.grid.centres_mm(volume.ijk(voxels.astype(np.intp)).astype(np.int32))

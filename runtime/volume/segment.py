@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,17 @@ from voxgate.runtime.nouns import Defect
 from voxgate.runtime.transforms import Transform, apply
 from voxgate.runtime.volume.segment_kernels import label_voxels
 from voxgate.runtime.volume.volume import SUPPORT_SCORE, Volume, Voxels
+
+Numbers = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alone:
+    """A defect that one view, `planned`, says by itself. voxels: (n,) the volume's own numbers."""
+
+    defect: Defect
+    planned: int
+    voxels: Numbers
 
 
 def segment(
@@ -30,6 +43,29 @@ def segment(
         for number, group in enumerate(groups[:count])
     ]
     return tuple(sorted(defects, key=lambda defect: -defect.peak_score))
+
+
+def said_alone(volume: Volume, base_from_part: Transform) -> tuple[Alone, ...]:
+    """What each view says for itself, largest peak first; nothing when two say it of one voxel.
+
+    Two views' defects beside each other stay two, for neither confirms the other.
+    """
+    said = {planned: np.unique(np.concatenate(ids)) for planned, ids in volume.supports.items()}
+    everybody = np.concatenate([np.zeros(0, np.int32), *said.values()])
+    if not everybody.size or len(np.unique(everybody)) < len(everybody):
+        return ()
+    voxels = volume.above()
+    if len(voxels.ids) != np.isin(voxels.ids, everybody).sum():
+        return ()  # the word of no view
+    found = []
+    for planned, ids in said.items():
+        own = np.flatnonzero(np.isin(voxels.ids, ids))
+        count, labels = label(voxels.ijk[own])
+        for number in range(count):
+            group = own[labels == number]
+            defect = _measure(volume, voxels, group, base_from_part, 1)
+            found.append(Alone(defect, planned, voxels.ids[group]))
+    return tuple(sorted(found, key=lambda alone: -alone.defect.peak_score))
 
 
 def label(ijk: npt.NDArray[np.int32]) -> tuple[int, npt.NDArray[np.int32]]:

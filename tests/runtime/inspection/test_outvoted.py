@@ -13,11 +13,11 @@ from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.register import register
 from voxgate.runtime.fusion.host import Described, Plane
-from voxgate.runtime.inspection.witnesses import Hearing
-from voxgate.runtime.nouns import Defect, GreyImage
+from voxgate.runtime.inspection.witnesses import Heard, Hearing
+from voxgate.runtime.nouns import GreyImage
 from voxgate.runtime.volume.grid import GridSpec
-from voxgate.runtime.volume.lift import lift
-from voxgate.runtime.volume.segment import segment
+from voxgate.runtime.volume.lift import lift, lift_points
+from voxgate.runtime.volume.segment import said_alone, segment
 from voxgate.runtime.volume.volume import Volume
 
 POSES = [scene.camera(azimuth, 70.0) for azimuth in (30.0, 100.0, 170.0, 240.0, 310.0)]
@@ -65,13 +65,17 @@ def _saying(views: Views, score: float, *accusers: int) -> Views:
     return found
 
 
-def _fused(views: Views, crew: Crew) -> tuple[Volume, tuple[Defect, ...]]:
+def _fused(views: Views, crew: Crew) -> Volume:
     volume = Volume(GRID, table_z_mm=scene.TABLE_Z_MM)
     for number, described in views.items():
         assert described.registered is not None
         depth, pose = scene.depth(described.view), described.view.part_from_camera
         lift(volume, described.registered.geometry, depth, scene.rays(), pose, number, crew)
-    return volume, segment(volume, np.eye(4))
+    return volume
+
+
+def _heard(views: Views, volume: Volume) -> Heard:
+    return Hearing(views, _silent, scene.rays()).hear(said_alone(volume, np.eye(4)), volume)
 
 
 def _silent(described: Described, image: GreyImage) -> Plane:
@@ -79,9 +83,9 @@ def _silent(described: Described, image: GreyImage) -> Plane:
 
 
 def _outvoted(views: Views, crew: Crew) -> int:
-    volume, defects = _fused(views, crew)
-    assert len(defects) == 1
-    heard = Hearing(views, _silent, scene.rays()).hear(defects, volume)
+    volume = _fused(views, crew)
+    assert len(segment(volume, np.eye(4))) == 1
+    heard = _heard(views, volume)
     assert not heard.specks
     return len(heard.outvoted)
 
@@ -108,7 +112,9 @@ def test_who_measured_nothing_there_has_a_vote(views: Views, crew: Crew) -> None
 
 
 def test_a_part_that_fails_anyway_is_heard(views: Views, crew: Crew) -> None:
-    volume, defects = _fused(_saying(views, 3.0, 2), crew)
-    sure = replace(defects[0], views=4)
-    heard = Hearing(views, _silent, scene.rays()).hear([*defects, sure], volume)
-    assert not heard.doubted
+    volume = _fused(_saying(views, 3.0, 2), crew)
+    assert _heard(views, volume).doubted
+    sure, two = np.array([[20.0, 0.0, 24.5]], np.float32), (0, 1)
+    for planned in two:
+        lift_points(volume, sure, np.full(1, 2.0, np.float32), planned, crew)
+    assert not _heard(views, volume).doubted

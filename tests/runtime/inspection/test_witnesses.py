@@ -32,6 +32,7 @@ PLACES = 2
 WITNESSES = 4  # views that measured the place, besides the one that is spoilt
 FAR_MM = 20.0
 BLIND_PX = 12
+BESIDE_PX = (8, -7)  # nearer, one shows in the place of the other
 
 Point = npt.NDArray[np.float64]
 Pixels = dict[int, tuple[int, int]]
@@ -150,6 +151,20 @@ def test_dust_in_one_picture_rejects_a_part_that_others_saw_clean(
         assert verdict.score < 1.0
 
 
+def test_dust_of_two_pictures_side_by_side_on_the_part_is_taken_for_a_mark_of_both(
+    inspector: Inspector, places: list[Pixels]
+) -> None:
+    first, *others = places[-1].items()
+    beside = (
+        _with_specks(inspector, [first, (other, (u, v + px))])
+        for other, (u, v) in others
+        for px in BESIDE_PX
+    )
+    joined = next(views for views in beside if _is_one_defect_of_two_views(inspector, views))
+    verdict = _inspect(inspector, joined)
+    assert verdict.outcome is Outcome.PASS, verdict.notes
+
+
 def test_the_same_mark_in_every_picture_of_its_place_is_taken_for_dust(
     inspector: Inspector, places: list[Pixels]
 ) -> None:
@@ -184,6 +199,17 @@ def test_dirt_on_the_lens_is_not_named(inspector: Inspector) -> None:
     assert verdict.outcome is Outcome.INDETERMINATE
     words = [note.detail for note in verdict.notes if note.reason is Reason.VIEWS_DISAGREE]
     assert any("lens" in detail for detail in words), verdict.notes
+
+
+def _is_one_defect_of_two_views(inspector: Inspector, views: list[View]) -> bool:
+    """Whether their voxels touch, and none is both's."""
+    with pytest.MonkeyPatch.context() as nobody:
+        nobody.setattr(witnesses, "MOST_SPECKS", 0)
+        defects = _inspect(inspector, views).defects
+    said = [np.unique(np.concatenate(ids)) for ids in inspector.volume.supports.values()]
+    everybody = np.concatenate(said)
+    apart = len(np.unique(everybody)) == len(everybody)
+    return apart and [defect.views for defect in defects] == [2]
 
 
 def _verdict(inspector: Inspector, specks: list[tuple[int, tuple[int, int]]]) -> Verdict:

@@ -12,7 +12,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.transforms import from_position_quaternion
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift_points
-from voxgate.runtime.volume.segment import label, segment
+from voxgate.runtime.volume.segment import label, said_alone, segment
 from voxgate.runtime.volume.volume import Volume
 
 GRID = GridSpec((-10.0, -10.0, 0.0), (20, 20, 20), 1.0)
@@ -83,3 +83,27 @@ def test_a_clean_volume_has_no_defects() -> None:
 def test_a_threshold_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="positive"):
         segment(_volume((0.5, 0.5, 0.5, 1.0)), np.eye(4), threshold=0.0)
+
+
+def test_what_two_views_say_of_neighbouring_voxels_is_taken_for_their_agreement() -> None:
+    volume = _volume((0.5, 0.5, 0.5, 2.0), (1.5, 0.5, 0.5, 3.0))
+    assert [defect.views for defect in segment(volume, np.eye(4))] == [2]
+    alone = said_alone(volume, np.eye(4))
+    assert [each.planned for each in alone] == [1, 0]
+    assert [each.defect.centroid_part_mm for each in alone] == [(1.5, 0.5, 0.5), (0.5, 0.5, 0.5)]
+
+
+def test_what_two_views_say_of_one_voxel_is_said_alone() -> None:
+    assert not said_alone(_volume((0.5, 0.5, 0.5, 2.0), (0.5, 0.5, 0.5, 3.0)), np.eye(4))
+
+
+def test_what_no_view_supports_is_one_views_word() -> None:
+    volume = _volume((0.5, 0.5, 0.5, 2.0))
+    volume.supports.clear()
+    assert not said_alone(volume, np.eye(4))
+
+
+def test_one_views_defects_differ_from_those_of_the_volume() -> None:
+    volume = _volume((0.5, 0.5, 0.5, 2.0), (5.5, 0.5, 0.5, 3.0), (5.5, 1.5, 0.5, 0.9))
+    place = from_position_quaternion((100.0, 200.0, 300.0), (0.0, 0.0, 0.0, 1.0))
+    assert tuple(each.defect for each in said_alone(volume, place)) == segment(volume, place)
