@@ -15,9 +15,11 @@ from onnx import TensorProto, helper
 
 from voxgate.export.graph.onnx_graph import OPSET, GraphBuilder
 from voxgate.export.reference.comparison_head import (
+    SPREAD,
     Features,
     grain_squared,
     per_channel,
+    steepness,
     tolerances_apart,
 )
 from voxgate.export.reference.same_light import SameLight, same_light
@@ -39,7 +41,7 @@ INPUTS = ("image", "reference", "gloss")
 class Level:
     """One octave: pictures shrunk by `shrink`, with the noise (grey levels) left after smoothing.
 
-    grain: squared, against that of a picture of GRAIN_SHRINK; a finer picture shows more.
+    grain: squared, against that of a picture of HALF the size; a finer picture shows more.
     The noise holds sensor noise (1.5 grey levels a pixel), JPEG, quantisation and what is left of
     other light after it was made the same.
     """
@@ -50,7 +52,13 @@ class Level:
 
 
 LEVELS = (Level(1, 1.5, 1.5), Level(2, 1.0, 1.0))
-GRAIN_SHRINK = 2
+HALF = 2
+# The broad level compares means over 6 mm at 0.5 mm a pixel: print and grain that lie elsewhere are
+# gone in them, but for a share, and a stain is not.
+BROAD_NOISE_GREY = 1.5
+BROAD_MISPLACEMENT_CELLS = 0.25  # half a pixel, doubled
+BROAD_GRAIN = 0.22  # of a texture's square stays, of two pictures
+MOST_GRAIN = 0.08  # of the grey level: a stronger texture is print, and no stain is borne for it
 
 
 def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
@@ -64,9 +72,11 @@ def filter_bank(size_px: tuple[int, int], full_scale: float) -> onnx.ModelProto:
 
 
 def levels(graph: GraphBuilder, pair: SameLight, unsteady: str, size: tuple[int, int]) -> list[str]:
-    """Tolerances apart of two grey pictures, in every octave, at full size."""
+    """Tolerances apart of two grey pictures, at full size: of what is fine, and of the rest."""
     grain = _grain(graph, pair)
-    return [_level(graph, level, pair, grain, unsteady, size) for level in LEVELS]
+    fine, coarse = (_level(graph, level, pair, grain, unsteady, size) for level in LEVELS)
+    coarse = graph.op("Max", coarse, _broad(graph, pair, unsteady, size))
+    return [fine, graph.grow(coarse, 1, size)]
 
 
 def unsteady_squared(graph: GraphBuilder, gloss: str) -> str:
@@ -130,9 +140,31 @@ def noise_of(graph: GraphBuilder, level: Level) -> str:
 
 
 def _grain(graph: GraphBuilder, pair: SameLight) -> str:
-    own, compared = (graph.shrink(x, GRAIN_SHRINK) for x in (pair.own, pair.compared))
+    own, compared = (graph.shrink(x, HALF) for x in (pair.own, pair.compared))
     smooth = graph.boxes(own, SMOOTHING)
-    return grain_squared(graph, smooth, compared, BLOCK_PX // GRAIN_SHRINK)
+    return grain_squared(graph, smooth, compared, BLOCK_PX // HALF)
+
+
+def _broad(graph: GraphBuilder, pair: SameLight, unsteady: str, size: tuple[int, int]) -> str:
+    """Tolerances apart of means over 6 mm, at half size: a stain on bars that lie elsewhere."""
+    golden, difference, unsteady = (
+        graph.shrink(x, HALF) for x in (pair.golden, pair.difference, unsteady)
+    )
+    band = graph.square(graph.op("Sub", golden, graph.boxes(golden, SPREAD)))
+    texture = graph.boxes(graph.shrink(band, HALF), SPREAD)
+    smooth = graph.boxes(graph.shrink(golden, HALF), SMOOTHING)
+    most = graph.square(graph.scaled(smooth, MOST_GRAIN))
+    tolerance = graph.sum(
+        graph.scaled(graph.boxes(steepness(graph, smooth), SMOOTHING), BROAD_MISPLACEMENT_CELLS**2),
+        graph.scaled(graph.op("Min", texture, most), BROAD_GRAIN),
+        graph.constant(per_channel(BROAD_NOISE_GREY**2)),
+        graph.shrink(unsteady, HALF),
+    )
+    apart = graph.square(graph.boxes(graph.shrink(difference, HALF), SMOOTHING))
+    height, width = size
+    return graph.grow(
+        graph.op("Sqrt", graph.op("Div", apart, tolerance)), 1, (height // HALF, width // HALF)
+    )
 
 
 def _level(
@@ -151,5 +183,4 @@ def _level(
     beyond = graph.op("Sub", graph.scaled(grain, level.grain), graph.square(noise))
     beyond = graph.grow(beyond, 1, (height // level.shrink, width // level.shrink))
     features = Features(*(spot, golden, noise, 1, size, BLOCK_PX, SMOOTHING), grain=beyond)
-    apart = tolerances_apart(graph, features, unsteady)
-    return apart if level.shrink == 1 else graph.grow(apart, 1, size)
+    return tolerances_apart(graph, features, unsteady)

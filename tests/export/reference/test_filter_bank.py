@@ -137,6 +137,30 @@ def test_a_mark_is_a_defect(score: Score, grey: int, radius_px: int) -> None:
     assert found[20, 20] < 1
 
 
+def _barred(shift_px: float) -> Picture:
+    """A code of bars of 2.4 px on paper."""
+    across = np.arange(SIZE_PX[1] * 8) / 8 + shift_px
+    black = np.random.default_rng(7).random(200)[(across / 2.4).astype(int)] > 0.5
+    row = np.where(black, 50.0, 220.0).reshape(-1, 8).mean(axis=1)
+    picture = np.full(SIZE_PX, 130.0)
+    picture[30:80, 20:105] = row[20:105]
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.7)
+    return np.rint(np.asarray(soft)).astype(np.uint8)
+
+
+def _stained(picture: Picture) -> Picture:
+    """Paint over 7 mm takes 60 % of the light away."""
+    v, u = np.mgrid[: SIZE_PX[0], : SIZE_PX[1]]
+    light = np.where(np.hypot(u - 60, v - 55) <= 7, np.sqrt(0.4), 1.0)
+    return np.rint(picture * light).astype(np.uint8)
+
+
+def test_a_stain_on_bars_is_taken_for_bars_that_lie_elsewhere(score: Score) -> None:
+    stained = score(_stained(_barred(0.6)), _barred(0.0))
+    assert stained[50:61, 55:66].max() > 1
+    assert score(_barred(0.6), _barred(0.0)).max() < 0.8
+
+
 def test_a_single_hot_pixel_is_no_defect(score: Score) -> None:
     hot = _flat()
     hot[40, 40] = 160
