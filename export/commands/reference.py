@@ -89,12 +89,14 @@ def reference(
 
 
 def _words(summary: dict[str, Any]) -> str:
+    from voxgate.export.reference.grain_borne import words_of
     from voxgate.runtime.recipe.manifest import UNINSPECTED_FILE
 
-    return (
+    said = (
         f"{summary['inspected']['words']}\n"
         f"not inspected: what stands less than {summary['table_z_mm']:g} mm above the table, "
         f"and holes of up to {summary['hides_mm2']:.0f} mm2 that no view measures\n"
         f"judged by its look alone: {summary['unmeasured_mm2']:.0f} mm2 that gave no return in "
         f"any view; see {UNINSPECTED_FILE}"
     )
+    return "\n".join([said, *words_of(summary["grain"])])

@@ -56,7 +56,8 @@ class ReferenceViews:
     shown_counts (n, h, w) uint16: of surface that the picture shows and that gave no return, or 0;
     part_from_camera (n, 4, 4) float64; gloss (n, h, w) uint8: grey levels by which a surface
     point changes from view to view, or further good parts differed. spread_counts (n, h, w) uint8
-    or None: what the shape may differ by, in SPREAD_UNIT_MM. sensed: where a sensor beside the
+    or None: what the shape may differ by, in SPREAD_UNIT_MM. evened like image, or None: grained
+    faces without their grain, 0 elsewhere. sensed: where a sensor beside the
     camera measured, depth_counts is what the camera sees of that.
     """
 
@@ -68,6 +69,7 @@ class ReferenceViews:
     gloss: npt.NDArray[np.uint8]
     spread_counts: npt.NDArray[np.uint8] | None = None
     sensed: SensedViews | None = None
+    evened: npt.NDArray[np.uint8] | None = None
 
     def with_spread(self, counts: npt.NDArray[np.uint8]) -> ReferenceViews:
         """The same, and what the shape may differ by at the pixels that measured depth."""
@@ -156,7 +158,7 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
         **parts.further,
     }
     if parts.reference is not None:
-        spread = parts.reference.spread_counts
+        spread, evened = parts.reference.spread_counts, parts.reference.evened
         files[REFERENCE_FILE] = as_npz(
             image=parts.reference.image,
             depth_counts=parts.reference.depth_counts,
@@ -165,6 +167,7 @@ def _files(parts: RecipeParts) -> dict[str, bytes]:
             part_from_camera=parts.reference.part_from_camera,
             gloss=parts.reference.gloss,
             **({} if spread is None else {"spread_counts": spread}),
+            **({} if evened is None else {"evened": evened}),
             **({} if parts.reference.sensed is None else parts.reference.sensed.arrays),
         )
     if parts.uninspected is not None:

@@ -51,6 +51,8 @@ from voxgate.export.reference import filter_bank
 from voxgate.export.reference import user_backbone as user_backbone
 from voxgate.export.reference.colour_bank import colour_bank
 from voxgate.export.reference.good_parts import taught
+from voxgate.export.reference.grain import grained
+from voxgate.export.reference.grain_borne import borne
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.register import TOLERANCE_MM
@@ -194,7 +196,7 @@ def build_parts(
     manifest = _manifest(golden, detector, name, version, backbone, rendered, smallest_mm)
     judged = {"unmeasured_mm2": round(unmeasured_mm2(golden), 1)}
     record = detector.scores.record(detector.full_scale, detector.tolerance_mm(rendered))
-    return RecipeParts(
+    parts = RecipeParts(
         manifest=manifest,
         model=detector.model,
         plan=golden.plan,
@@ -204,6 +206,8 @@ def build_parts(
         threshold={**record, **RENDERED_PROOF, **judged} if rendered else {**record, **judged},
         uninspected=picture(golden),
     )
+    # a backbone of the user's is shown the grain as it is
+    return parts if rendered or backbone is not None else borne(parts, grained(golden, expected))
 
 
 # --- one function per step, in their order ------------------------------------------------------
@@ -339,6 +343,7 @@ def _summary(out: Path, parts: RecipeParts, working: Working) -> dict[str, Any]:
         "hides_mm2": parts.manifest.hides_mm2,
         "inspected": {**asdict(working), "words": working.words},
         "unmeasured_mm2": parts.threshold["unmeasured_mm2"],
+        "grain": parts.threshold.get("grain"),
         "nominal_appearance": fit["appearance"],
         "nominal_geometry": fit["geometry"],
     }

@@ -57,6 +57,7 @@ class ExpectedView:
     frustum: the space that it shows, part frame.
     sensed: what a sensor beside the camera should measure; its picture is blank.
     colour: (h, w, 3) uint8, image in colour, where the golden scan is.
+    as_taken: the golden scan's own picture, where faces of `image` are without their grain.
     """
 
     image: GreyImage
@@ -74,6 +75,12 @@ class ExpectedView:
     frustum: Frustum
     sensed: ExpectedView | None = None
     colour: ColourImage | None = None
+    as_taken: Picture | None = None
+
+    @property
+    def taken(self) -> Picture:
+        """The golden scan's own picture."""
+        return self.picture if self.as_taken is None else self.as_taken
 
     @property
     def picture(self) -> Picture:

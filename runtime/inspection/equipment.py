@@ -233,7 +233,7 @@ class Equipment:
 
     def is_golden(self, planned: int, view: View) -> bool:
         """Whether the view's picture is the golden one's: not another exposure, but the same."""
-        golden = self.golden[planned].picture
+        golden = self.golden[planned].taken
         return np.array_equal(view.image if golden.ndim == 2 else view.picture, golden)
 
     def blind(self, planned: int, registered: Registered) -> Blind:
@@ -334,7 +334,7 @@ def _expected_views(recipe: Recipe, rays: Rays, crew: Crew) -> tuple[ExpectedVie
 
 def _expected_view(golden: ReferenceView, rays: Rays, table_z_mm: float) -> ExpectedView:
     expected = expect(
-        golden.image,
+        golden.compared,
         golden.depth_mm,
         rays,
         golden.part_from_camera,
@@ -343,6 +343,8 @@ def _expected_view(golden: ReferenceView, rays: Rays, table_z_mm: float) -> Expe
         golden.shown_mm,
         golden.spread,
     )
+    if golden.evened is not None:
+        expected = replace(expected, as_taken=golden.image)
     if golden.sensed is None:
         return expected
     return replace(expected, sensed=_expected_view(golden.sensed, rays.shape, table_z_mm))

@@ -31,6 +31,7 @@ class ReferenceView:
     shown_counts: (h, w) uint16, depth of the surface that the picture shows where there was no
         return, as other views tell it; 0 elsewhere.
     sensed: what a sensor beside the camera measured; its picture is blank.
+    evened: like image, the picture of a face without its grain; 0 elsewhere. None: no such face.
     """
 
     image: Picture
@@ -41,6 +42,14 @@ class ReferenceView:
     shown_counts: npt.NDArray[np.uint16]
     spread: npt.NDArray[np.uint8]
     sensed: ReferenceView | None = None
+    evened: Picture | None = None
+
+    @property
+    def compared(self) -> Picture:
+        """What the picture of another part is held against: grain lies elsewhere on each."""
+        if self.evened is None:
+            return self.image
+        return np.where(self.evened > 0, self.evened, self.image)
 
     @property
     def depth_mm(self) -> DepthMap:
@@ -126,9 +135,10 @@ def reference_of(content: bytes | None, count: int) -> tuple[ReferenceView, ...]
     shown = arrays.get("shown_counts", np.zeros_like(arrays["depth_counts"]))
     spread = arrays.get("spread_counts", np.zeros_like(arrays["gloss"]))
     sensed = _sensed(arrays, unit_mm) if SENSED in arrays else [None] * count
+    evened = arrays.get("evened", [None] * count)
     return tuple(
-        ReferenceView(image, depth, unit_mm, rigid(pose), gloss, only_shown, own, of_sensor)
-        for image, depth, pose, gloss, only_shown, own, of_sensor in zip(
+        ReferenceView(image, depth, unit_mm, rigid(pose), gloss, only_shown, own, of_sensor, even)
+        for image, depth, pose, gloss, only_shown, own, of_sensor, even in zip(
             arrays["image"],
             arrays["depth_counts"],
             arrays["part_from_camera"],
@@ -136,6 +146,7 @@ def reference_of(content: bytes | None, count: int) -> tuple[ReferenceView, ...]
             shown,
             spread,
             sensed,
+            evened,
             strict=True,
         )
     )
