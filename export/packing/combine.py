@@ -270,6 +270,7 @@ def _manifest(
         "provenance": {**first.provenance, "combined": [_origin(each) for each in sources]},
         "tolerance_mm": min((each.tolerance_mm for each in shaping), default=first.tolerance_mm),
         "tint": min((each.tint for each in comparing), default=first.tint),
+        "agreed": min((each.agreed for each in comparing), default=first.agreed),
         "raised_mm": min(
             (each.raised_mm for each in shaping if each.raised_mm is not None), default=None
         ),

@@ -62,7 +62,8 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
     assert parts.reference is not None  # a recipe of a golden scan holds its views
     full_scale = float(parts.threshold["full_scale_tolerances"])
     most = _none_of(parts.reference)
-    tint, raised_mm = parts.manifest.tint, parts.manifest.raised_mm
+    tint, agreed = parts.manifest.tint, parts.manifest.agreed
+    raised_mm = parts.manifest.raised_mm
     calibration = open_scan(scans[0]).calibration
     with closing(Inspector.open(recipe_of(parts), calibration, DEFAULTS.limits)) as inspector:
         inspector.keeps_shape = True
@@ -74,6 +75,8 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
             together = inspector.equipment.together
             if together.tints is not None:
                 tint = max(tint, together.tints.usual_for(TAUGHT_SCORE))
+            if together.faint is not None:
+                agreed = max(agreed, together.faint.usual_for(TAUGHT_SCORE))
             if together.raised is not None:
                 raised_mm = max(raised_mm or 0.0, together.raised.usual_for(TAUGHT_SCORE))
             for planned, described in inspector.described.items():
@@ -91,7 +94,7 @@ def taught(parts: RecipeParts, scans: Sequence[Path], force: bool, bar: Bar) -> 
                 ):
                     kept[planned] = np.maximum(kept[planned], _placed(seen, pixels))
     raised_mm = None if raised_mm is None else round(raised_mm, 4)
-    usual = {"tint": round(tint, 3), "raised_mm": raised_mm}
+    usual = {"tint": round(tint, 3), "agreed": round(agreed, 3), "raised_mm": raised_mm}
     return _with(parts, most, usual, scans)
 
 

@@ -1,4 +1,4 @@
-"""The expected surface in regions of some 8 mm, which gather what is said of their pieces."""
+"""The expected surface in regions, of some 8 mm, which gather what is said of their pieces."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ class Regions:
     members: Numbers
 
     @classmethod
-    def of(cls, grid: GridSpec, ijk: Numbers) -> Regions:
+    def of(
+        cls, grid: GridSpec, ijk: Numbers, cell_mm: float = CELL_MM, rim_mm: float = RIM_MM
+    ) -> Regions:
         """Of pieces in the voxels ijk (n, 3), no two in one."""
-        edge = max(1, round(CELL_MM / grid.voxel_mm))
-        rim = max(1, round(RIM_MM / grid.voxel_mm))
+        edge = max(1, round(cell_mm / grid.voxel_mm))
+        rim = max(1, round(rim_mm / grid.voxel_mm))
         cells, cell = np.unique(ijk // edge, axis=0, return_inverse=True)
         numbers = np.ravel_multi_index(tuple(ijk.T), grid.shape).astype(np.int64)
         order = np.argsort(numbers)

@@ -183,9 +183,7 @@ class Manifest(Section):
         default=True, description="whether deviation from the golden surface scores too"
     )
     rendered: bool = Field(
-        default=False,
-        description="golden views rendered from CAD: they show the shape, not the look, and a "
-        "return at every pixel",
+        default=False, description="golden views of CAD: shape without look, returns everywhere"
     )
     created_utc: datetime
     tools: dict[str, str] = Field(description="name -> version of what made it")
@@ -199,8 +197,10 @@ class Manifest(Section):
     )
     tint: Annotated[float, Field(ge=0.1, le=10)] = Field(
         default=0.11,
-        description="by how much a region of good parts is brighter or darker in all views, as a "
-        "natural logarithm of grey",
+        description="by how much a region of good parts is brighter or darker, a logarithm of grey",
+    )
+    agreed: Annotated[float, Field(ge=0.1, le=100)] = Field(
+        default=0.85, description="what all views of good parts say of one place, in tolerances"
     )
     raised_mm: Annotated[float, Field(ge=0, le=10)] | None = Field(
         default=None, description="what all views of a good part call raised; else it is not asked"
