@@ -3,7 +3,8 @@
 `image`, `reference`, `gloss` uint8 (1, 1, h, w) -> `score` float32 (1, 1, h, w). `reference` is the
 golden view re-rendered into the test view's pixels, so placement is already undone to a fraction
 of a pixel; what is left of it is the slope term of `export.comparison_head`. `gloss` says where the
-golden part flickers from view to view (`export.gloss`), rendered alike.
+golden part flickers from view to view (`export.gloss`), and by how much grain may stray on a face
+whose mean `reference` shows (`export.reference.grain_borne`), rendered alike.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from tests.kits.scene import PLATE, TABLE_Z_MM, camera, depth, look, rays
 from voxgate.export.reference.grain import Grain, grain_of
+from voxgate.export.reference.grain_borne import _evened
 from voxgate.runtime.comparison.expected import ExpectedView, expect
 from voxgate.runtime.nouns import View
 from voxgate.runtime.transforms import apply
@@ -106,3 +107,15 @@ def test_the_edge_of_a_shadow_is_evened_away() -> None:
     edge = face & (np.abs(points[..., 0] - 30.0) < 2.0)
     assert np.mean(grain_told.alike[face]) > 0.3
     assert np.mean(grain_told.alike[edge]) < 0.15
+
+
+def test_a_grained_face_loses_its_hue_with_its_grain() -> None:
+    view = view_of(grain())
+    told_grain, _ = told(view)
+    hue = np.array([20, 0, -30], np.int16)
+    colour = np.clip(view.image[..., None].astype(np.int16) + hue, 0, 255).astype(np.uint8)
+    evened = _evened(colour, told_grain)[told_grain.alike].astype(np.float64)
+    assert np.abs((evened - evened[:, 1:2]).mean(axis=0) - hue).max() < 0.6  # rounding
+    inner = told_grain.alike
+    assert evened.std(axis=0).max() < 0.6 * view.image[inner].std()
+    assert not _evened(colour, told_grain)[~inner].any()
