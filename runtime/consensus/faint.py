@@ -17,8 +17,10 @@ from voxgate.runtime.comparison.compare import Window
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.consensus.faint_kernels import (
     agree_faint,
+    hold,
     keep_joined,
     usual_around,
+    weigh,
     write_down,
 )
 from voxgate.runtime.consensus.pieces import Pieces, Pixels, window_of
@@ -41,13 +43,12 @@ USUAL = 0.85
 # A tolerance, as a logarithm of grey: what shade and light leave; what noise of one grey level does
 # to a mean of nine; a pixel of what the picture is steep, two prints of one kind and flicker, as in
 # the model.
-SHADE = 0.1
-NOISE_GREY = 1.0
-ALIKE = 0.02
+SHADE = np.float32(0.1)
+NOISE = np.float32(1.0), np.float32(0.02)  # grey levels; a logarithm: no pixel is surer
 MISPLACED_PX = 1.0
-DRAWN_GAIN = 1.41
-UNSTEADY = 0.2
-LARGEST = 1.5  # a logarithm: nothing is blacker than that
+DRAWN_GAIN = np.float32(1.41)
+UNSTEADY = np.float32(0.2)
+LARGEST = np.float32(1.5)  # a logarithm: nothing is blacker than that
 LEAST_VIEWS = 4
 LEAST_JOINED = 3  # pieces: one alone is a corner, or a speck of grain
 LEAST_SHARE = 0.5  # of what is around a piece, compared at all
@@ -60,7 +61,7 @@ AROUND_GAIN = 4.0  # grain's largest over a face, against that
 UNIT = 0.05  # of a tolerance: what is kept of each view
 CELL_MM = 0.5  # finer pixels are taken together
 SMOOTH_PX = 3
-DARK_GREY, BRIGHT_GREY = 8.0, 245.0  # beyond them a grey level tells no factor
+GREY_TOLD = np.float32(8), np.float32(245)  # beyond them a grey level tells no factor
 LIGHT_MM = 10.0  # sigma: light changes over more than that
 LIGHT_CELL_MM = 2.0
 
@@ -92,7 +93,7 @@ class Faint:
         apart, known = _apart(view.image, registered, box, step)
         size = max(size_px // step, 1) // 2 * 2 + 1
         square = np.ones((size, size), np.uint8)
-        darker, brighter = (cv2.dilate(each, square) for each in (-apart, apart))
+        darker, brighter = cv2.erode(apart, square), cv2.dilate(apart, square)
         share = cv2.blur(known, (size, size))
         at = box[0].start, box[1].start, step
         write_down(pixels, *at, darker, brighter, share, LEAST_SHARE, UNIT, self._said[planned])
@@ -153,28 +154,37 @@ def _apart(image: GreyImage, registered: Registered, box: Window, step: int) -> 
     """(h, w) of the box, in cells of `step` px: by how many tolerances the picture is brighter than
     the golden one, under one light; and 1 where both are compared, or 0, and the former 0 too."""
     own, golden = (_smooth(each[box], step) for each in (image, registered.reference))
-    compared = cv2.dilate((own != golden).view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    told = compared & (golden >= DARK_GREY) & (golden <= BRIGHT_GREY) & (own <= BRIGHT_GREY)
-    across, down = (cv2.Sobel(golden, cv2.CV_32F, *each, scale=1 / 8) for each in ((1, 0), (0, 1)))
-    steep = cv2.dilate(across * across + down * down, np.ones((3, 3), np.uint8))
-    per_grey = 1 / np.square(golden)
-    noise = np.float32(NOISE_GREY**2) * per_grey + np.float32(ALIKE**2)
-    slope = steep * per_grey
-    ratio = np.asarray(cv2.log(own / golden), np.float32)
-    light = _light(ratio, told / (noise + slope), step * registered.pixel_mm)
-    flickers = np.square(np.float32(UNSTEADY) * _cells(registered.gloss[box], step))
-    misplaced = np.float32((MISPLACED_PX / step) ** 2) * cv2.blur(slope, (3, 3))
-    alike = noise + misplaced + (flickers + _drawn(golden)) * per_grey
-    tolerance = np.sqrt(alike + np.float32(SHADE**2))
-    apart = np.clip(ratio - light, np.float32(-LARGEST), np.float32(LARGEST)) / tolerance
-    known = told.astype(np.float32)
-    return np.asarray(apart * known, np.float32), known
+    compared = cv2.dilate((own != golden).view(np.uint8), np.ones((3, 3), np.uint8))
+    steep, fine = _steep(golden), _fine(golden)
+    known, weight = (np.empty(own.shape, np.float32) for _ in range(2))
+    weigh(own, golden, steep, compared, *GREY_TOLD, *NOISE, known, weight)
+    cv2.log(cv2.divide(own, golden, dst=own), dst=own)
+    light = _light(own, weight, step * registered.pixel_mm)
+    cv2.blur(steep, (3, 3), dst=steep)
+    gloss = _cells(registered.gloss[box], step)
+    per_grey = (NOISE[0], np.float32((MISPLACED_PX / step) ** 2), DRAWN_GAIN**2, UNSTEADY)
+    hold(own, light, golden, steep, fine, gloss, known, per_grey, (NOISE[1], SHADE), LARGEST)
+    return own, known
 
 
-def _drawn(golden: Plane) -> Plane:
-    """(h, w) what two prints or grains of this kind differ by, squared."""
-    fine = golden - cv2.blur(golden, (5, 5))
-    return np.asarray(np.float32(DRAWN_GAIN**2) * cv2.blur(fine * fine, (7, 7)), np.float32)
+def _steep(golden: Plane) -> Plane:
+    """(h, w) the largest squared slope around each cell, grey levels a cell."""
+    across, down = (
+        np.asarray(cv2.Sobel(golden, cv2.CV_32F, *each, scale=1 / 8), np.float32)
+        for each in ((1, 0), (0, 1))
+    )
+    np.multiply(across, across, out=across)
+    np.multiply(down, down, out=down)
+    across += down
+    return np.asarray(cv2.dilate(across, np.ones((3, 3), np.uint8), dst=down), np.float32)
+
+
+def _fine(golden: Plane) -> Plane:
+    """(h, w) the mean square of what is finer than five cells."""
+    fine = np.asarray(cv2.blur(golden, (5, 5)), np.float32)
+    np.subtract(golden, fine, out=fine)
+    np.multiply(fine, fine, out=fine)
+    return np.asarray(cv2.blur(fine, (7, 7), dst=fine), np.float32)
 
 
 def _cells(picture: GreyImage, step: int) -> Plane:
@@ -188,8 +198,10 @@ def _cells(picture: GreyImage, step: int) -> Plane:
 
 def _smooth(picture: GreyImage, step: int) -> Plane:
     """(h, w) the mean around each cell; 1 at least."""
-    around = cv2.blur(_cells(picture, step), (SMOOTH_PX, SMOOTH_PX))
-    return np.asarray(np.maximum(around, 1), np.float32)
+    cells = picture if step == 1 else _cells(picture, step)
+    around = np.asarray(cv2.boxFilter(cells, cv2.CV_32F, (SMOOTH_PX, SMOOTH_PX)), np.float32)
+    np.maximum(around, np.float32(1), out=around)
+    return around
 
 
 def _light(ratio: Plane, weight: Plane, pixel_mm: float) -> Plane:
@@ -213,4 +225,7 @@ def warm_up() -> None:
     pixels = np.ones((1, 2), np.int32)
     for said in faint._said:
         write_down(pixels, 0, 0, 1, plane, plane, plane, LEAST_SHARE, UNIT, said)
-    faint.agreed()
+    faint._told(0.0)
+    weigh(plane, plane, plane, plane.astype(np.uint8), *GREY_TOLD, *NOISE, plane, plane)
+    per_grey = (NOISE[0], np.float32(1), DRAWN_GAIN**2, UNSTEADY)
+    hold(*(plane,) * 7, per_grey, (NOISE[1], SHADE), LARGEST)

@@ -11,12 +11,46 @@ NOTHING = -1  # of a view that says nothing of a piece
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def weigh(own, golden, steep, compared, dark, bright, noise_grey, alike, known, weight):
+    """Write into known (h, w) where a picture tells of a factor, 1 or 0, and into weight how surely
+    by the variance that noise and a misplaced pixel leave of the grey level's logarithm."""
+    for j in range(own.shape[0]):
+        for i in range(own.shape[1]):
+            grey = golden[j, i]
+            told = compared[j, i] and grey >= dark and grey <= bright and own[j, i] <= bright
+            noise = (noise_grey * noise_grey + steep[j, i]) / (grey * grey) + alike * alike
+            known[j, i] = np.float32(told)
+            weight[j, i] = known[j, i] / noise
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hold(ratio, light, golden, steep, fine, gloss, known, per_grey, per_log, largest):
+    """Make of ratio (h, w), a logarithm, by how many tolerances it is apart from light; 0 where it
+    is not known.
+
+    per_grey: grey levels of noise; what counts of steep and fine, squares of grey levels, and of
+    gloss; per_log: what is alike and the shade, as logarithms.
+    """
+    noise, misplaced, drawn, unsteady = per_grey
+    alike, shade = per_log
+    for j in range(ratio.shape[0]):
+        for i in range(ratio.shape[1]):
+            flickers = unsteady * gloss[j, i]
+            grey = (
+                noise * noise + misplaced * steep[j, i] + drawn * fine[j, i] + flickers * flickers
+            )
+            tolerance = grey / (golden[j, i] * golden[j, i]) + alike * alike + shade * shade
+            differs = min(max(ratio[j, i] - light[j, i], -largest), largest)
+            ratio[j, i] = known[j, i] * differs / np.sqrt(tolerance)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def write_down(pixels, top, left, step, darker, brighter, known, least_known, unit, said):
     """Write into said (n, 2) int8 by how many units a view is darker, and brighter, at a piece;
     NOTHING where less than least_known of it is compared.
 
-    pixels (n, 2): row and column of each piece; darker, brighter, known (h, w) of cells that are
-    `step` pixels square, the first at (top, left).
+    pixels (n, 2): row and column of each piece; darker, <= 0, brighter, known (h, w) of cells that
+    are `step` pixels square, the first at (top, left).
     """
     height, width = known.shape
     for n in range(pixels.shape[0]):
@@ -25,7 +59,7 @@ def write_down(pixels, top, left, step, darker, brighter, known, least_known, un
         if 0 <= j < height * step and 0 <= i < width * step:
             j, i = j // step, i // step
             if known[j, i] >= least_known:
-                said[n, 0] = _units(darker[j, i] / unit)
+                said[n, 0] = _units(-darker[j, i] / unit)
                 said[n, 1] = _units(brighter[j, i] / unit)
 
 
