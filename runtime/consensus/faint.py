@@ -23,6 +23,7 @@ from voxgate.runtime.consensus.faint_kernels import (
     weigh,
     write_down,
 )
+from voxgate.runtime.consensus.light import LIGHT_MM, light_around
 from voxgate.runtime.consensus.pieces import Pieces, Pixels, window_of
 from voxgate.runtime.consensus.regions import Regions
 from voxgate.runtime.geometry.rays import Rays
@@ -62,7 +63,6 @@ UNIT = 0.05  # of a tolerance: what is kept of each view
 CELL_MM = 0.5  # finer pixels are taken together
 SMOOTH_PX = 3
 GREY_TOLD = np.float32(8), np.float32(245)  # beyond them a grey level tells no factor
-LIGHT_MM = 10.0  # sigma: light changes over more than that
 LIGHT_CELL_MM = 2.0
 
 
@@ -159,7 +159,9 @@ def _apart(image: GreyImage, registered: Registered, box: Window, step: int) -> 
     known, weight = (np.empty(own.shape, np.float32) for _ in range(2))
     weigh(own, golden, steep, compared, *GREY_TOLD, *NOISE, known, weight)
     cv2.log(cv2.divide(own, golden, dst=own), dst=own)
-    light = _light(own, weight, step * registered.pixel_mm)
+    pixel_mm = step * registered.pixel_mm
+    cell_px = max(1, int(LIGHT_CELL_MM / pixel_mm))
+    light = light_around(own, weight, LIGHT_MM / pixel_mm, cell_px)
     cv2.blur(steep, (3, 3), dst=steep)
     gloss = _cells(registered.gloss[box], step)
     per_grey = (NOISE[0], np.float32((MISPLACED_PX / step) ** 2), DRAWN_GAIN**2, UNSTEADY)
@@ -202,18 +204,6 @@ def _smooth(picture: GreyImage, step: int) -> Plane:
     around = np.asarray(cv2.boxFilter(cells, cv2.CV_32F, (SMOOTH_PX, SMOOTH_PX)), np.float32)
     np.maximum(around, np.float32(1), out=around)
     return around
-
-
-def _light(ratio: Plane, weight: Plane, pixel_mm: float) -> Plane:
-    """(h, w) by how much brighter all is around a place, as a logarithm."""
-    height, width = ratio.shape
-    cell_px = max(1, int(LIGHT_CELL_MM / pixel_mm))
-    small, sigma = (-(-width // cell_px), -(-height // cell_px)), LIGHT_MM / pixel_mm / cell_px
-    total, known = (
-        cv2.GaussianBlur(cv2.resize(each, small, interpolation=cv2.INTER_AREA), (0, 0), sigma)
-        for each in (ratio * weight, weight)
-    )
-    return np.asarray(cv2.resize(total / np.maximum(known, 1e-6), (width, height)), np.float32)
 
 
 def warm_up() -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.compare import Window
 from voxgate.runtime.comparison.registered import Registered
+from voxgate.runtime.consensus.light import LIGHT_MM, light_around
 from voxgate.runtime.consensus.pieces import Pieces, Pixels, window_of
 from voxgate.runtime.consensus.region_kernels import agree, gather, lost_gloss, remember, sample
 from voxgate.runtime.consensus.regions import Regions
@@ -51,7 +52,6 @@ LARGEST = 0.5  # a cell that is further apart is a mark, and must not stand for 
 SMOOTH_PX = 3
 FINE_MM, FINE_STEP_PX = 0.75, 2  # finer pixels are taken four together: a region is large
 DARK_GREY, BRIGHT_GREY = 8.0, 245.0  # beyond them a grey level tells no factor
-LIGHT_MM = 10.0  # sigma: light changes over more than that, a piece is smaller
 LIGHT_CELL_PX = 2
 
 
@@ -152,7 +152,8 @@ def _apart(image: GreyImage, registered: Registered, box: Window, step: int) -> 
     told = compared & (golden >= DARK_GREY) & (golden <= BRIGHT_GREY)
     weight *= told
     ratio = np.asarray(cv2.log(own / golden), np.float32)
-    light = _light(ratio, weight * (own <= BRIGHT_GREY), step * registered.pixel_mm)
+    sigma_px = window_px(LIGHT_MM, step * registered.pixel_mm)
+    light = light_around(ratio, weight * (own <= BRIGHT_GREY), sigma_px, LIGHT_CELL_PX)
     weight *= golden * np.exp(light) <= BRIGHT_GREY
     apart = np.clip(ratio - light, np.float32(-LARGEST), np.float32(LARGEST))
     flickers = np.square(np.float32(UNSTEADY) * gloss / golden)
@@ -179,18 +180,6 @@ def _noise(golden: Plane, step: int) -> Plane:
     across, down = (cv2.Sobel(golden, cv2.CV_32F, *each, scale=per_px) for each in ((1, 0), (0, 1)))
     steep = cv2.dilate(across * across + down * down, np.ones((3, 3), np.uint8))
     return np.asarray(steep + np.float32(NOISE_GREY**2))
-
-
-def _light(ratio: Plane, weight: Plane, pixel_mm: float) -> Plane:
-    """(h, w) by how much brighter all is around a place, as a logarithm."""
-    height, width = ratio.shape
-    small = (-(-width // LIGHT_CELL_PX), -(-height // LIGHT_CELL_PX))
-    sigma = window_px(LIGHT_MM, pixel_mm) / LIGHT_CELL_PX
-    total, known = (
-        cv2.GaussianBlur(cv2.resize(each, small, interpolation=cv2.INTER_AREA), (0, 0), sigma)
-        for each in (ratio * weight, weight)
-    )
-    return np.asarray(cv2.resize(total / np.maximum(known, 1e-6), (width, height)), np.float32)
 
 
 def warm_up() -> None:
