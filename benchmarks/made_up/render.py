@@ -23,6 +23,7 @@ TABLE_GRAIN_MM = 4.0
 AROUND = 0.08  # radiance where nothing is drawn
 ROOM_MM = np.array([95.0, 68.0, 44.0])  # half edges of what is drawn
 TABLE_ALBEDO = 0.18
+RMS_OF_UNIFORM = 12**-0.5  # of a number from -0.5 to 0.5
 Mask = npt.NDArray[np.bool_]
 
 
@@ -208,9 +209,22 @@ def _radiance(hits: _Hits, part: Instance) -> Array:
     towards /= np.linalg.norm(towards, axis=1, keepdims=True)
     half = towards + lamp
     half /= np.linalg.norm(half, axis=1, keepdims=True)
-    shine = gloss * np.maximum((hits.normals * half).sum(1), 0) ** 40 * (lit > 0)
+    shine = gloss * np.maximum((_facets(hits, part) * half).sum(1), 0) ** 40 * (lit > 0)
     albedo = albedo * (1 - _paint(hits.points, part) * (hits.which >= 0))
     return np.where(hits.which == -2, 0.05, albedo * light + shine)
+
+
+def _facets(hits: _Hits, part: Instance) -> Array:
+    """(n, 3) normals of what mirrors the lamp: of a metal that glitters, each facet's own."""
+    facing: Array = hits.normals.copy()
+    for number, solid in enumerate(part.solids):
+        if solid.finish.glitter:
+            here = np.flatnonzero(hits.which == number)
+            cells = np.floor((hits.points[here] + part.texture_mm) / solid.finish.grain_mm).T
+            tilts = np.stack([_noise(*(cells + 7.0 * axis)) for axis in range(3)], axis=1) - 0.5
+            tilted = facing[here] + solid.finish.glitter / RMS_OF_UNIFORM * tilts
+            facing[here] = tilted / np.linalg.norm(tilted, axis=1, keepdims=True)
+    return facing
 
 
 def _surface(hits: _Hits, part: Instance) -> tuple[Array, Array]:

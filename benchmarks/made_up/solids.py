@@ -18,13 +18,15 @@ NEAR = 1e-6
 @dataclass(frozen=True, slots=True)
 class Finish:
     """How a solid looks: albedo 0 to 1, height of its highlight, share of albedo that its texture
-    takes, mm of a grain, and whether bars are printed on its upper face."""
+    takes, mm of a grain, whether bars are printed on its upper face, and the tilt (rms, rad) of the
+    facets that it glitters with, each a grain across."""
 
     albedo: float = 0.45
     gloss: float = 0.0
     texture: float = 0.05
     grain_mm: float = 3.0
     label: bool = False
+    glitter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
