@@ -30,7 +30,7 @@ SAME_SURFACE_MM = 0.8
 LIGHT_SIGMA_PX, BLOCK_PX = 18.0, 8
 LEFT_GREY = 5.0  # of light that is taken out: borne as ever, a grey level after UNSTEADY
 GLITTER_PX = 11  # glitter is finer than that, and is measured over as much
-FACE_PX = 25  # a face that glitters does so over as much at least
+GAP_PX, FACE_PX = 9, 31  # a face that glitters does so over as much at least
 # Highlights move by a fifth of their height between good parts, facets by all of it.
 GLITTER_GAIN = 5.0
 REACH_PX = 5  # 0.6 mm of placement is a pixel, the turned facet's highlight goes another
@@ -190,9 +190,10 @@ def _near(plane: FloatMap) -> FloatMap:
 
 
 def _all_over(plane: FloatMap) -> FloatMap:
-    """What a face has everywhere; an edge that only some views show is narrow."""
-    face = np.ones((FACE_PX, FACE_PX), np.uint8)
-    return np.asarray(cv2.morphologyEx(plane, cv2.MORPH_OPEN, face), np.float32)
+    """What a face has but for narrow gaps; an edge that only some views show is narrow itself."""
+    gap, face = (np.ones((side, side), np.uint8) for side in (GAP_PX, FACE_PX))
+    filled = cv2.morphologyEx(plane, cv2.MORPH_CLOSE, gap)
+    return np.asarray(cv2.morphologyEx(filled, cv2.MORPH_OPEN, face), np.float32)
 
 
 def _may_see(view: View, points_mm: npt.NDArray[np.float64], rays: Rays) -> bool:
