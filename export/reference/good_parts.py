@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from voxgate.export.golden.gloss import LIGHT_SIGMA_PX
 from voxgate.export.packing.package import RecipeParts, ReferenceViews, recipe_of
 from voxgate.export.progress import Bar
 from voxgate.export.reference.filter_bank import UNSTEADY
@@ -35,7 +36,6 @@ from voxgate.runtime.transforms import Transform, apply
 # What a good part was seen to differ by scores at most this afterwards; what scored less teaches
 # nothing, for noise is everywhere.
 TAUGHT_SCORE = 0.5
-LIGHT_SIGMA_PX = 18.0  # light is compared as the model does, over a place larger than a stain
 SMOOTH_PX = 3
 REACH_PX = 7  # the next part's label lies elsewhere again
 BYTE_MAX = 255.0
