@@ -23,9 +23,9 @@ from voxgate.runtime.consensus.faint_kernels import (
     weigh,
     write_down,
 )
-from voxgate.runtime.consensus.light import LIGHT_MM, light_around
+from voxgate.runtime.consensus.light import BRIGHT_GREY, DARK_GREY, LIGHT_MM, UNSTEADY, light_around
 from voxgate.runtime.consensus.pieces import Pieces, Pixels, window_of
-from voxgate.runtime.consensus.regions import Regions
+from voxgate.runtime.consensus.regions import Regions, numbered
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import GreyImage, View
 from voxgate.runtime.pixels.windows import odd_px
@@ -48,7 +48,7 @@ SHADE = np.float32(0.1)
 NOISE = np.float32(1.0), np.float32(0.02)  # grey levels; a logarithm: no pixel is surer
 MISPLACED_PX = 1.0
 DRAWN_GAIN = np.float32(1.41)
-UNSTEADY = np.float32(0.2)
+FLICKER_GAIN = np.float32(UNSTEADY)
 LARGEST = np.float32(1.5)  # a logarithm: nothing is blacker than that
 LEAST_VIEWS = 4
 LEAST_JOINED = 3  # pieces: one alone is a corner, or a speck of grain
@@ -62,7 +62,7 @@ AROUND_GAIN = 4.0  # grain's largest over a face, against that
 UNIT = 0.05  # of a tolerance: what is kept of each view
 CELL_MM = 0.5  # finer pixels are taken together
 SMOOTH_PX = 3
-GREY_TOLD = np.float32(8), np.float32(245)  # beyond them a grey level tells no factor
+GREY_TOLD = np.float32(DARK_GREY), np.float32(BRIGHT_GREY)
 LIGHT_CELL_MM = 2.0
 
 
@@ -74,9 +74,7 @@ class Faint:
         ijk = pieces.surface.ijk
         self._pieces, self._usual, self._shape = pieces, usual, np.array(grid.shape)
         self._around = Regions.of(grid, ijk, AROUND_MM, AROUND_MM)
-        numbers = np.ravel_multi_index(tuple(ijk.T), grid.shape).astype(np.int64)
-        self._order = np.argsort(numbers)
-        self._numbers = numbers[self._order]
+        self._numbers, self._order = numbered(grid, ijk)
         self._said = np.full((views, len(ijk), 2), -1, np.int8)
 
     def forget(self) -> None:
@@ -164,7 +162,7 @@ def _apart(image: GreyImage, registered: Registered, box: Window, step: int) -> 
     light = light_around(own, weight, LIGHT_MM / pixel_mm, cell_px)
     cv2.blur(steep, (3, 3), dst=steep)
     gloss = _cells(registered.gloss[box], step)
-    per_grey = (NOISE[0], np.float32((MISPLACED_PX / step) ** 2), DRAWN_GAIN**2, UNSTEADY)
+    per_grey = (NOISE[0], np.float32((MISPLACED_PX / step) ** 2), DRAWN_GAIN**2, FLICKER_GAIN)
     hold(own, light, golden, steep, fine, gloss, known, per_grey, (NOISE[1], SHADE), LARGEST)
     return own, known
 
@@ -217,5 +215,5 @@ def warm_up() -> None:
         write_down(pixels, 0, 0, 1, plane, plane, plane, LEAST_SHARE, UNIT, said)
     faint._told(0.0)
     weigh(plane, plane, plane, plane.astype(np.uint8), *GREY_TOLD, *NOISE, plane, plane)
-    per_grey = (NOISE[0], np.float32(1), DRAWN_GAIN**2, UNSTEADY)
+    per_grey = (NOISE[0], np.float32(1), DRAWN_GAIN**2, FLICKER_GAIN)
     hold(*(plane,) * 7, per_grey, (NOISE[1], SHADE), LARGEST)

@@ -1,4 +1,4 @@
-"""By how much brighter a picture is than the golden one all around a place."""
+"""Light and gloss, as all that is asked of pictures together bears them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy.typing as npt
 Plane = npt.NDArray[np.float32]
 
 LIGHT_MM = 10.0  # sigma: light changes over more than that, a piece or a mark is smaller
+DARK_GREY, BRIGHT_GREY = 8.0, 245.0  # beyond them a grey level tells no factor
+UNSTEADY = 0.2  # of what the golden part flickers by from view to view, as in the model
 NOTHING = 1e-6  # of the weights: where all is unknown, nothing is brighter
 
 
 def light_around(ratio: Plane, weight: Plane, sigma_px: float, cell_px: int) -> Plane:
-    """(h, w) a weighted mean of `ratio`, a logarithm of grey, taken in cells of cell_px."""
+    """(h, w) by how much brighter a picture is than the golden one all around a place: a weighted
+    mean of `ratio`, a logarithm of grey, taken in cells of cell_px."""
     height, width = ratio.shape
     small = (-(-width // cell_px), -(-height // cell_px))
     total, known = (

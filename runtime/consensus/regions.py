@@ -36,10 +36,9 @@ class Regions:
         edge = max(1, round(cell_mm / grid.voxel_mm))
         rim = max(1, round(rim_mm / grid.voxel_mm))
         cells, cell = np.unique(ijk // edge, axis=0, return_inverse=True)
-        numbers = np.ravel_multi_index(tuple(ijk.T), grid.shape).astype(np.int64)
-        order = np.argsort(numbers)
+        numbers, order = numbered(grid, ijk)
         starts = np.zeros(len(cells) + 1, np.int32)
-        found = (cells * edge - rim, edge + 2 * rim, np.array(grid.shape), numbers[order], order)
+        found = (cells * edge - rim, edge + 2 * rim, np.array(grid.shape), numbers, order)
         nobody = np.zeros(0, np.int32)
         find_members(*found, starts, nobody)
         members = np.empty(int(starts[-1]), np.int32)
@@ -50,3 +49,11 @@ class Regions:
     def count(self) -> int:
         """How many."""
         return len(self.starts) - 1
+
+
+def numbered(grid: GridSpec, ijk: Numbers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """Of pieces in the voxels ijk (n, 3): the grid's numbers of these, (n,) ascending, and (n,)
+    whose each is."""
+    numbers = np.ravel_multi_index(tuple(ijk.T), grid.shape).astype(np.int64)
+    order = np.argsort(numbers)
+    return numbers[order], order

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.compare import Window
 from voxgate.runtime.comparison.registered import Registered
-from voxgate.runtime.consensus.light import LIGHT_MM, light_around
+from voxgate.runtime.consensus.light import BRIGHT_GREY, DARK_GREY, LIGHT_MM, UNSTEADY, light_around
 from voxgate.runtime.consensus.pieces import Pieces, Pixels, window_of
 from voxgate.runtime.consensus.region_kernels import agree, gather, lost_gloss, remember, sample
 from voxgate.runtime.consensus.regions import Regions
@@ -44,14 +44,12 @@ LOST_SHARE = 0.6
 GLOSS_VIEWS = 8  # two thirds of a ring: from one side a highlight may be missed
 GLOSS_NOISE = 0.05
 # What a pixel may differ by, as in the model: grey levels of noise, slope times misplacement, and
-# so much of what the golden part flickers by from view to view.
+# so much of its flicker (UNSTEADY).
 NOISE_GREY = 1.5
-UNSTEADY = 0.2
 ALIKE = 0.02  # of the grey level: no pixel is surer
 LARGEST = 0.5  # a cell that is further apart is a mark, and must not stand for its region
 SMOOTH_PX = 3
 FINE_MM, FINE_STEP_PX = 0.75, 2  # finer pixels are taken four together: a region is large
-DARK_GREY, BRIGHT_GREY = 8.0, 245.0  # beyond them a grey level tells no factor
 LIGHT_CELL_PX = 2
 
 

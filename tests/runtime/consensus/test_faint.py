@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -13,7 +13,7 @@ import pytest
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
-from voxgate.runtime.comparison.register import register, warm_up
+from voxgate.runtime.comparison.register import register
 from voxgate.runtime.consensus.faint import LEAST_VIEWS, USUAL, Faint
 from voxgate.runtime.consensus.pieces import Pieces
 from voxgate.runtime.nouns import Defect, View
@@ -33,13 +33,6 @@ NOISE_GREY = 1.0
 Points = npt.NDArray[np.float64]
 Look = Callable[[int, Points], npt.NDArray[np.float64]]
 """A view's number, its points (h, w, 3) on a part in place -> what is left of the grey (h, w)."""
-
-
-@pytest.fixture(scope="module")
-def crew() -> Iterator[Crew]:
-    with Crew(1) as one:
-        warm_up(one)
-        yield one
 
 
 @pytest.fixture

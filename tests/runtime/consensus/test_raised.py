@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -13,7 +12,7 @@ import pytest
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import SPREAD_UNIT_MM, ExpectedView
-from voxgate.runtime.comparison.register import TOLERANCE_MM, register, warm_up
+from voxgate.runtime.comparison.register import TOLERANCE_MM, register
 from voxgate.runtime.consensus.pieces import Pieces
 from voxgate.runtime.consensus.raised import LEAST_VIEWS, Raised
 from voxgate.runtime.transforms import Transform, apply, invert
@@ -27,13 +26,6 @@ POSES = [scene.camera(azimuth, 60.0, 240.0) for azimuth in range(20, 380, 36)]
 COLLAR: scene.Box = ((14.4, -10.6, 25.0), (35.6, 10.6, 26.5))  # around the bolt's foot
 FOOT_MM = np.array([25.0, 0.0, 25.5])
 WITH_COLLAR = (*scene.PART, COLLAR)
-
-
-@pytest.fixture(scope="module")
-def crew() -> Iterator[Crew]:
-    with Crew(1) as one:
-        warm_up(one)
-        yield one
 
 
 def test_a_collar_that_each_view_takes_for_an_edge_is_part_of_a_good_part(crew: Crew) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -13,7 +13,7 @@ import pytest
 from tests.kits import scene
 from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView, expect
-from voxgate.runtime.comparison.register import register, warm_up
+from voxgate.runtime.comparison.register import register
 from voxgate.runtime.consensus.pieces import Pieces
 from voxgate.runtime.consensus.tint import LEAST_VIEWS, USUAL, Tints
 from voxgate.runtime.nouns import View
@@ -30,13 +30,6 @@ BOLT_MM = np.array([25.0, 0.0, 35.0])
 
 Spoil = Callable[[int, View], npt.NDArray[np.float64]]
 """A view by its number -> by what its grey levels (h, w) are multiplied."""
-
-
-@pytest.fixture(scope="module")
-def crew() -> Iterator[Crew]:
-    with Crew(1) as one:
-        warm_up(one)
-        yield one
 
 
 @pytest.fixture
