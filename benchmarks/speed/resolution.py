@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,8 @@ def _live(console: Console, part: Path) -> None:
         reports = [cell.play(part / "good", speed=JOB_SPEED) for _ in range(JOBS)]
         resident = sum(process.memory_info().rss for process in (psutil.Process(box.process.pid),))
     known = sorted(r.latency_ms for r in reports if r.latency_ms is not None)
-    outcomes = ", ".join(sorted({str(report.outcome) for report in reports}))
+    counts = Counter(" ".join((report.outcome, *report.reasons)) for report in reports)
+    outcomes = ", ".join(f"{count} {said}" for said, count in counts.most_common())
     p50 = statistics.median(known) if known else float("nan")
     console.print(
         f"the same as a service, {JOBS} jobs ({outcomes}): last exposure to verdict "

@@ -150,11 +150,12 @@ class DeviceLine:
 
     # --- a frame on its own ----------------------------------------------------------------------
 
-    def _contradiction(self) -> Note:
+    def _contradiction(self, t_device_ns: int, t_arrival_ns: int) -> Note:
+        way_ms = (t_arrival_ns - self.clock.host_ns(t_device_ns)) / NS_PER_MS
         return Note(
             Reason.CLOCK_UNSYNCED,
-            f"its stamp contradicts its arrival: the {self._device.value}'s clock was stepped or "
-            "the frame is late",
+            f"its stamp contradicts its arrival: {way_ms:.0f} ms on the way, so the "
+            f"{self._device.value}'s clock was stepped or the frame is late",
         )
 
     def _invalid(self, frame: Frame) -> Note | None:
@@ -164,7 +165,8 @@ class DeviceLine:
     def _untimely(self, frame: Frame) -> Note | None:
         steps = self.clock.steps
         known_ns = frame.exposure_ns + self._calibration.readout_ns
-        agrees = self.clock.add(frame.t_device_ns, frame.t_arrival_ns - known_ns)
+        arrival_ns = frame.t_arrival_ns - known_ns
+        agrees = self.clock.add(frame.t_device_ns, arrival_ns)
         if self.clock.steps != steps:
             stepped = Note(Reason.CLOCK_UNSYNCED, f"the {self._device.value}'s clock was stepped")
             self._reject_all(stepped)  # the new clock cannot place what the old one stamped
@@ -173,7 +175,7 @@ class DeviceLine:
         if self.last_stamp_ns is not None and frame.t_device_ns <= self.last_stamp_ns:
             return Note(Reason.FRAME_INVALID, "its stamp is not after the previous frame's")
         if not agrees:
-            return self._contradiction()
+            return self._contradiction(frame.t_device_ns, arrival_ns)
         self.last_stamp_ns = frame.t_device_ns
         return None
 
