@@ -22,6 +22,7 @@ from voxgate.export.commands.evaluate import evaluate
 from voxgate.export.commands.locate import locate
 from voxgate.export.commands.review import review
 from voxgate.export.commands.scorer import scorer
+from voxgate.export.commands.sensitivity import sensitivity
 from voxgate.export.commands.teach import teach
 from voxgate.export.commands.threshold import threshold
 from voxgate.export.commands.train import app as train_app
@@ -70,6 +71,7 @@ COMMANDS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
         "train": train_app,
         "export": export_app,
         "threshold": threshold,
+        "sensitivity": sensitivity,
         "combine": combine,
         "scorer": scorer,
         "sign": sign,

@@ -24,8 +24,8 @@ from voxgate.export.commands.methods.options import (
     TransformerShape,
     TransformerWeights,
 )
-from voxgate.export.commands.train_odd_one_out import odd_one_out
 from voxgate.export.commands.trainings.modmap import train_modmap
+from voxgate.export.commands.trainings.odd_one_out import odd_one_out
 from voxgate.export.commands.trainings.options import (
     Colour,
     Epochs,

@@ -76,25 +76,38 @@ def with_defect(view: View, defect: GeneratedDefect, rays: Rays) -> View:
         with Crew(1) as crew:
             sensed = with_defect(view.sensed, defect, rays.shape)
             return with_depth(replace(view, sensed=sensed), rays, crew)
-    centre = apply(invert(view.part_from_camera), np.array([defect.centre_mm]))[0]
-    if centre[2] <= 0 or view.depth_mm is None:
+    at = seen_at(view, defect.centre_mm, rays)
+    if at is None:
         return view
-    u, v = np.rint(rays.project(centre[None])[0]).astype(int)
-    height, width = view.image.shape
-    if not (0 <= u < width and 0 <= v < height):
-        return view
-    if not abs(float(view.depth_mm[v, u]) - centre[2]) < SAME_SURFACE_MM:
-        return view  # hidden behind the part, or no return
-    half_px = max(LEAST_PX, 0.5 * defect.size_mm * float(rays.lens[0]) / centre[2])
-    mask = _shape((height, width), (int(u), int(v)), half_px, defect)
+    (u, v), distance_mm = at
+    half_px = max(LEAST_PX, 0.5 * defect.size_mm * float(rays.lens[0]) / distance_mm)
+    mask = _shape(view.image.shape, (u, v), half_px, defect)
     if defect.kind in SHAPES:
+        assert view.depth_mm is not None
         return replace(view, depth_mm=_moved(view.depth_mm, mask, defect))
     weight = mask if view.colour is None else mask[..., None]
     return with_picture(view, _marked(view.picture, weight, defect))
 
 
+def seen_at(
+    view: View, point_mm: tuple[float, float, float], rays: Rays
+) -> tuple[tuple[int, int], float] | None:
+    """(column, row) of a point of the part frame and its depth, mm; None where it is out of sight:
+    outside the picture, behind other surface, or without return."""
+    centre = apply(invert(view.part_from_camera), np.array([point_mm]))[0]
+    if centre[2] <= 0 or view.depth_mm is None:
+        return None
+    u, v = np.rint(rays.project(centre[None])[0]).astype(int)
+    height, width = view.image.shape
+    if not (0 <= u < width and 0 <= v < height):
+        return None
+    if not abs(float(view.depth_mm[v, u]) - centre[2]) < SAME_SURFACE_MM:
+        return None
+    return (int(u), int(v)), float(centre[2])
+
+
 def _shape(
-    shape: tuple[int, int], at: tuple[int, int], half_px: float, defect: GeneratedDefect
+    shape: tuple[int, ...], at: tuple[int, int], half_px: float, defect: GeneratedDefect
 ) -> npt.NDArray[np.float32]:
     """0..1, softened at the rim."""
     across = half_px * (THIN if defect.kind == "thin rectangle" else 1.0)
