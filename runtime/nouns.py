@@ -173,11 +173,17 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """The flange in the robot's base, as the robot reports it on its own clock."""
+    """The flange in the robot's base, as the robot reports it on its own clock.
+
+    t_arrival_ns: when the host saw that it had come, host monotonic clock.
+    t_awaited_ns: of a host that looks when it can, when it had not come yet; None: it looked at
+        once.
+    """
 
     t_robot_ns: int
-    t_arrival_ns: int  # host monotonic clock
+    t_arrival_ns: int
     base_from_flange: Transform
+    t_awaited_ns: int | None = None
 
     def __post_init__(self) -> None:
         check_rigid(self.base_from_flange)

@@ -59,7 +59,7 @@ class Intake:
         self._sync = sync
         self._metrics = metrics
         self._came: defaultdict[tuple[str, Device], _Came] = defaultdict(_Came)
-        self._stash: list[tuple[bytes, int]] = []
+        self._stash: list[tuple[bytes, int, int | None]] = []
         self._line = PoseLine()
         self._began_again: Note | None = None
         self._refused: list[Rejection] = []
@@ -70,9 +70,14 @@ class Intake:
         self._robot_steps = 0
         self._steps = {name: clock.steps for name, clock in self._clocks.items()}
 
-    def stash_pose(self, payload: bytes, t_arrival_ns: int) -> None:
-        """Keep one message of the robot for `settle`: arrival is now, understanding can wait."""
-        self._stash.append((payload, t_arrival_ns))
+    def stash_pose(
+        self, payload: bytes, t_arrival_ns: int, t_awaited_ns: int | None = None
+    ) -> None:
+        """Keep one message of the robot for `settle`: arrival is now, understanding can wait.
+
+        t_awaited_ns: when it was looked for in vain.
+        """
+        self._stash.append((payload, t_arrival_ns, t_awaited_ns))
 
     @property
     def stashed(self) -> int:
@@ -83,15 +88,16 @@ class Intake:
         """Understand what was stashed; a note for each that is no pose, or not the next one."""
         if not self._stash:
             return []
-        notes = [self._add_pose(payload, t_ns) for payload, t_ns in self._stash]
+        notes = [self._add_pose(*each) for each in self._stash]
         self._stash.clear()
         return [note for note in notes if note is not None]
 
-    def _add_pose(self, payload: bytes, t_arrival_ns: int) -> Note | None:
+    def _add_pose(self, payload: bytes, t_arrival_ns: int, t_awaited_ns: int | None) -> Note | None:
         try:
             message = parse_pose(payload)
             record = PoseRecord(
-                message.seq, message.t_robot_ns, t_arrival_ns, message.p_mm, message.q_wxyz
+                *(message.seq, message.t_robot_ns, t_arrival_ns, message.p_mm, message.q_wxyz),
+                t_awaited_ns,
             )
             pose = record.pose()
         except MalformedMessage as error:

@@ -184,6 +184,7 @@ def _pose(pose: PoseRecord) -> dict[str, object]:
         "q": pose.q_wxyz,
         "t_robot_ns": pose.t_robot_ns,
         "host_rx_ns": pose.t_arrival_ns,
+        **({} if pose.t_awaited_ns is None else {"host_awaited_ns": pose.t_awaited_ns}),
         **({} if pose.seq is None else {"seq": pose.seq}),
     }
 

@@ -163,6 +163,9 @@ def _pose_record(fields: Fields) -> PoseRecord:
         t_arrival_ns=_whole_ns(fields, "host_rx_ns", _ns(fields, "host_rx")),
         p_mm=(x, y, z),
         q_wxyz=(qw, qx, qy, qz),
+        t_awaited_ns=fields.integer("host_awaited_ns", 0, MAX_TICKS)
+        if fields.has("host_awaited_ns")
+        else None,
     )
 
 

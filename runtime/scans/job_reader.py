@@ -232,6 +232,9 @@ def _pose(fields: Fields) -> PoseRecord:
         t_arrival_ns=fields.integer("t_arrival_ns", 0, MAX_NS),
         p_mm=(x, y, z),
         q_wxyz=(qw, qx, qy, qz),
+        t_awaited_ns=fields.integer("t_awaited_ns", 0, MAX_NS)
+        if fields.has("t_awaited_ns")
+        else None,
     )
     record.pose()  # a quaternion that is none is refused here
     return record

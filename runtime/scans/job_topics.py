@@ -77,6 +77,7 @@ _OWN_POSE = _object(
     seq={"type": ["integer", "null"]},
     t_robot_ns=_INTEGER,
     t_arrival_ns=_INTEGER,
+    t_awaited_ns={"type": ["integer", "null"], "description": "looked for in vain; null: at once"},
     p_mm=_numbers(3),
     q_wxyz=_numbers(4),
     before={"type": "boolean", "description": "came before the job; the clock fit knows it"},

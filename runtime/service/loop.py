@@ -20,12 +20,16 @@ from voxgate.runtime.service.assembly import Assembly
 from voxgate.runtime.service.doors import Doors
 from voxgate.runtime.service.wake import Wake
 from voxgate.runtime.wire.published import FaultCode, offer_topic
+from voxgate.runtime.wire.sockets import POSES_WAITING
 
 CAMERA_POLL_NS = 100 * NS_PER_MS  # the supervisor's own deadlines
 NAP_NS = 30 * NS_PER_MS
 """Without a job, after a pose that woke the loop the next ones may wait so long: waking for each is
 most of what an idle service costs. Their arrival is stamped late by no more, so that sync.clock's
 promises hold: one of eight is prompt, each comes within 50 ms."""
+LOOK_MS = 2
+"""In a job, between two looks for poses: one that is seen now came after the last look, however
+late a busy processor lets the loop see it."""
 MOST_STASHED = 128  # poses that wait for the next heartbeat: half a second at 250 a second
 
 
@@ -56,6 +60,7 @@ class Loop:
         self._napping = napping
         self._now_ns = clock.monotonic_ns
         self._written: list[Written] = []  # not in the journal yet
+        self._no_pose_ns: int | None = None  # when none waited, the last time that it was seen
         self._next_camera_ns = 0
         self._due_ns = 0
         self._offers = offer_topic(parts.station.cell.config.cell)
@@ -69,7 +74,7 @@ class Loop:
     def turn(self) -> None:
         """Poses, frames, what the inspector said, commands, what is due; then the heartbeat."""
         parts, sockets = self._parts, self._doors.sockets
-        ready = dict(self._poller.poll(self._sleep_ms()))
+        ready = self._wait()
         if sockets.poses in ready:
             self._take_poses()
             del ready[sockets.poses]
@@ -123,6 +128,17 @@ class Loop:
             now_ns = self._now_ns()
             self._parts.faults.tell(FaultCode.EVIDENCE, lost.detail, now_ns, lost.job_id)
 
+    def _wait(self) -> dict[Any, int]:
+        """Sleep until something comes or is due."""
+        while self._parts.runner.job is not None:
+            looked_ns, sleep_ms = self._now_ns(), self._sleep_ms()
+            ready = dict(self._poller.poll(min(sleep_ms, LOOK_MS)))
+            if self._doors.sockets.poses not in ready:
+                self._no_pose_ns = looked_ns
+            if ready or sleep_ms <= LOOK_MS:
+                return ready
+        return dict(self._poller.poll(self._sleep_ms()))
+
     def _sleep_ms(self) -> int:
         # a millisecond is zmq's finest: rounded up, or the last one would be a busy loop
         return max(0, -((self._now_ns() - self._due_ns) // NS_PER_MS))
@@ -144,11 +160,18 @@ class Loop:
         self._parts.intake.stash_pose(self._doors.sockets.take_pose(), now_ns)
 
     def _stash_poses(self) -> None:
-        """All that wait: their arrival tells the robot's clock, and no later than it must."""
-        came = list(self._doors.sockets.waiting_poses())
+        """All that wait: their arrival tells the robot's clock. In a job it was after the last look
+        for them; naps without one are short enough to be taken for the way."""
+        came, looked_ns = [], self._now_ns()
+        for payload in self._doors.sockets.waiting_poses():
+            came.append(payload)
+            looked_ns = self._now_ns()
         now_ns = self._now_ns()  # after they were taken: no stamp is before its arrival
+        awaited_ns = None if self._parts.runner.job is None else self._no_pose_ns
         for payload in came:
-            self._parts.intake.stash_pose(payload, now_ns)
+            self._parts.intake.stash_pose(payload, now_ns, awaited_ns)
+        if len(came) < POSES_WAITING:
+            self._no_pose_ns = looked_ns
 
     def _poses_are_wanted(self, now_ns: int) -> bool:
         """Nobody waits for one without a job, and many at once cost half."""

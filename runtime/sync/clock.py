@@ -10,6 +10,9 @@ before it was sent starts the fit again at once; one that is too late makes it d
 starts again if that lasts. A step shorter than the promised delays shows only when a prompt
 message contradicts it. (Set-membership estimation, Schweppe 1968; the minimum-delay filter of NTP,
 RFC 5905 section 10, is its one-sided case.)
+
+A host that is busy looks late: then a message had come somewhen since it was looked for in vain,
+and each half-plane is cut at the end of that time which proves less.
 """
 
 from __future__ import annotations
@@ -137,19 +140,21 @@ class ClockFit:
         """How much faster the host's clock runs; None before the first message."""
         return sum(extent(self._possible, 0, 1)) / 2000.0 if self._possible else None
 
-    def add(self, t_device_ns: int, t_arrival_ns: int) -> bool:
+    def add(self, t_device_ns: int, t_arrival_ns: int, t_awaited_ns: int | None = None) -> bool:
         """Take one message in order of arrival; False when it contradicts what is known.
 
-        `t_arrival_ns` is less every known part of the delay (exposure, readout).
+        `t_arrival_ns` is less every known part of the delay (exposure, readout); at `t_awaited_ns`
+        it had not come yet, None: it was looked at when it came.
         """
+        came_ns = t_arrival_ns if t_awaited_ns is None else min(t_awaited_ns, t_arrival_ns)
         if not self._possible:
-            self._start(t_device_ns, t_arrival_ns)
+            self._start(t_device_ns, t_arrival_ns, came_ns)
             return True
         if not self._cut_above(t_device_ns, t_arrival_ns):
-            self._restart(t_device_ns, t_arrival_ns)
+            self._restart(t_device_ns, t_arrival_ns, came_ns)
             return False
-        agrees = self._cut_below(t_device_ns, t_arrival_ns)
-        self._doubt(agrees, t_device_ns, t_arrival_ns)
+        agrees = self._cut_below(t_device_ns, came_ns)
+        self._doubt(agrees, t_device_ns, t_arrival_ns, came_ns)
         return agrees
 
     def at(self, t_device_ns: int) -> HostTime:
@@ -205,14 +210,15 @@ class ClockFit:
     def _promises(self) -> tuple[Promise, ...]:
         return self.model.promises
 
-    def _start(self, t_device_ns: int, t_arrival_ns: int) -> None:
+    def _start(self, t_device_ns: int, t_arrival_ns: int, came_ns: int) -> None:
         self._base_ns = t_arrival_ns - t_device_ns
         self._ref_ns = t_device_ns
         drift = self.model.max_drift_ppm * 1000
-        offset = (-float(self._promises[0].within_ns), -float(self.model.least_ns))
+        earliest = came_ns - t_arrival_ns - self._promises[0].within_ns
+        offset = (float(earliest), -float(self.model.least_ns))
         self._possible = box(offset, (-drift, drift))
         self._recent.clear()
-        self._recent.append((t_device_ns, t_arrival_ns))
+        self._recent.append((t_device_ns, came_ns))
         self._apart = 1
         self._kept = [True for _ in self._promises]
         self._doubts = 0
@@ -315,7 +321,7 @@ class ClockFit:
         """How far a changing drift may have moved the offset after `seconds`."""
         return self._wander * seconds * seconds / 2
 
-    def _doubt(self, agrees: bool, t_device_ns: int, t_arrival_ns: int) -> None:
+    def _doubt(self, agrees: bool, t_device_ns: int, t_arrival_ns: int, came_ns: int) -> None:
         if agrees:
             self._doubts = 0
             return
@@ -324,11 +330,11 @@ class ClockFit:
         self._doubts += 1
         lasted_ns = t_arrival_ns - self._doubt_since_ns
         if self._doubts >= STEP_MESSAGES and lasted_ns >= STEP_NS:
-            self._restart(t_device_ns, t_arrival_ns)
+            self._restart(t_device_ns, t_arrival_ns, came_ns)
 
-    def _restart(self, t_device_ns: int, t_arrival_ns: int) -> None:
+    def _restart(self, t_device_ns: int, t_arrival_ns: int, came_ns: int) -> None:
         self.steps += 1
-        self._start(t_device_ns, t_arrival_ns)
+        self._start(t_device_ns, t_arrival_ns, came_ns)
 
 
 def _lateness_ns(message: tuple[int, int]) -> int:

@@ -16,13 +16,17 @@ MAX_POSES = 10_000  # 5 s at 1 kHz, twice over
 
 
 def pose_from_robot(
-    t_robot_ns: int, p_mm: Sequence[float], q_wxyz: Sequence[float], t_arrival_ns: int
+    t_robot_ns: int,
+    p_mm: Sequence[float],
+    q_wxyz: Sequence[float],
+    t_arrival_ns: int,
+    t_awaited_ns: int | None = None,
 ) -> Pose:
     """A pose from the numbers a robot sends: flange in base, mm, [w, x, y, z].
 
     Raises ValueError (one line) for what is not finite or a quaternion not of unit length.
     """
-    return Pose(t_robot_ns, t_arrival_ns, _place(tuple(p_mm), tuple(q_wxyz)))
+    return Pose(t_robot_ns, t_arrival_ns, _place(tuple(p_mm), tuple(q_wxyz)), t_awaited_ns)
 
 
 @lru_cache(maxsize=1)
@@ -35,17 +39,20 @@ def _place(p_mm: tuple[float, ...], q_wxyz: tuple[float, ...]) -> Transform:
 
 @dataclass(frozen=True, slots=True)
 class PoseRecord:
-    """A pose as the robot sent it; seq: None where the recorder kept none."""
+    """A pose as the robot sent it, its times as in nouns.Pose; seq: None where none was kept."""
 
     seq: int | None
     t_robot_ns: int
     t_arrival_ns: int
     p_mm: tuple[float, float, float]
     q_wxyz: tuple[float, float, float, float]
+    t_awaited_ns: int | None = None
 
     def pose(self) -> Pose:
         """As the synchronizer takes it. Raises ValueError."""
-        return pose_from_robot(self.t_robot_ns, self.p_mm, self.q_wxyz, self.t_arrival_ns)
+        return pose_from_robot(
+            *(self.t_robot_ns, self.p_mm, self.q_wxyz, self.t_arrival_ns, self.t_awaited_ns)
+        )
 
 
 class PoseBuffer:

@@ -18,7 +18,7 @@ class RobotLine:
         """Take the next pose; whether the clock was stepped before it. Duplicates and stragglers
         are counted only."""
         steps = self.clock.steps
-        self.clock.add(pose.t_robot_ns, pose.t_arrival_ns)
+        self.clock.add(pose.t_robot_ns, pose.t_arrival_ns, pose.t_awaited_ns)
         stepped = self.clock.steps != steps
         if stepped:
             self.poses.clear()

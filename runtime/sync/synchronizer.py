@@ -105,8 +105,9 @@ class Synchronizer:
 
     def add_pose(self, pose: Pose) -> None:
         """Take the next pose in order of arrival; duplicates and stragglers are counted only."""
+        came_ns = pose.t_arrival_ns if pose.t_awaited_ns is None else pose.t_awaited_ns
         for line in self._cameras.values():
-            line.expire(pose.t_arrival_ns)
+            line.expire(came_ns)
         stepped = self._robot.add(pose)
         for line in self._cameras.values():
             line.robot_came(stepped)

@@ -363,7 +363,7 @@ def test_a_number_changes_in_the_file(
     files = part(folder)
     known = Calibration.from_text(files.calibration)
     size = (known.height_px, known.width_px)
-    sent = PoseRecord(seq, stamps[0], stamps[1], position, (0.6, 0.0, 0.8, 0.0))
+    sent = PoseRecord(seq, stamps[0], stamps[1], position, (0.6, 0.0, 0.8, 0.0), stamps[1] // 2)
     taken = Frame("cam0", 7, stamps[1], stamps[0], exposure_ns, np.zeros(size, np.uint8))
     recording = Recording(header())
     recording.pose(sent)

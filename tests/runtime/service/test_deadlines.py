@@ -41,6 +41,14 @@ def expose(cell: SteppedCell, count: int = 3) -> None:
         cell.expose()
 
 
+def be_busy(cell: SteppedCell, for_ns: int) -> None:
+    """Each turn of the loop takes 60 ms meanwhile."""
+    quick_ns, end_ns = cell.turn_ns, cell.time.now_ns + for_ns
+    cell.turn_ns = 60 * MS
+    cell.until(lambda: cell.time.now_ns > end_ns, "the end of what it had to do")
+    cell.turn_ns = quick_ns
+
+
 def opened(cell: SteppedCell, **fields: Any) -> RefusalCode | None:
     """Why a job did not start; None: it did."""
     reply = cell.ask(StartJob, **({"job_id": "job-2", "part_id": "p"} | fields))
@@ -82,6 +90,20 @@ def test_poses_that_come_faster_than_a_busy_service_turns_pile_up(tmp_path: Path
     cell.turn_ns, end_ns = 16 * MS, cell.time.now_ns + 500 * MS
     cell.until(lambda: cell.time.now_ns > end_ns, "half a second")
     assert len(cell.sockets.sent) <= 2
+    cell.end()
+
+
+def test_a_service_that_is_busy_for_long_takes_the_robots_clock_for_stepped(tmp_path: Path) -> None:
+    """Other programs of the box: for a second no turn ends within the 5 ms that one pose of eight
+    must keep, and each pose looks so late."""
+    cell = SteppedCell(tmp_path, Script())
+    cell.start_job()
+    cell.expose()
+    for _ in range(2):
+        be_busy(cell, 1000 * MS)
+        cell.expose()
+    verdict = stop(cell)
+    assert verdict.outcome is Outcome.PASS, verdict.reasons
     cell.end()
 
 

@@ -182,6 +182,42 @@ def test_a_stall_of_the_host_is_not_taken_for_a_step() -> None:
     assert abs(fit.host_ns(t_ns) - stream.host_ns(t_ns)) <= fit.at(t_ns).residual_ns
 
 
+def _looked_at(arrivals_ns: list[int], turn_ns: int) -> list[tuple[int, int]]:
+    """When a host that looks only so often sees each, and when it looked in vain before that."""
+    first = arrivals_ns[0] - turn_ns // 3
+    looks = [first + -(-(arrival - first) // turn_ns) * turn_ns for arrival in arrivals_ns]
+    return [(look, look - turn_ns) for look in looks]
+
+
+@pytest.mark.parametrize("turn_ms", [7, 30, 90, 400])
+def test_a_host_that_is_busy_for_long_is_taken_for_a_stepped_clock(turn_ms: int) -> None:
+    """It sees no message when it comes, and knows since when it has not looked."""
+    stream, fit = Stream(8), ClockFit()
+    t_ns = _feed(fit, stream, 0, 500, 8 * MS)
+    stamps_ns = [t_ns + index * 8 * MS for index in range(1000)]
+    seen = _looked_at([stream.arrival_ns(t) for t in stamps_ns], turn_ms * MS)
+    for stamp_ns, (look_ns, before_ns) in zip(stamps_ns, seen, strict=True):
+        assert fit.add(stamp_ns, look_ns, before_ns)
+        claimed = fit.at(stamp_ns)
+        assert abs(claimed.t_ns - stream.host_ns(stamp_ns)) <= claimed.residual_ns < 3 * MS
+    assert (fit.synced, fit.steps) == (True, 0)
+
+
+@pytest.mark.parametrize("step_ns", [20 * S, -20 * S, 100 * MS, -100 * MS])
+def test_a_step_is_put_down_to_a_host_that_is_busy(step_ns: int) -> None:
+    stream, fit = Stream(9), ClockFit()
+    t_ns = _feed(fit, stream, 0, 500, 8 * MS)
+    stream.offset_ns -= step_ns
+    stamps_ns = [t_ns + step_ns + index * 8 * MS for index in range(200)]
+    seen = _looked_at([stream.arrival_ns(t) for t in stamps_ns], 30 * MS)
+    for stamp_ns, (look_ns, before_ns) in zip(stamps_ns, seen, strict=True):
+        fit.add(stamp_ns, look_ns, before_ns)
+        off_ns = abs(fit.host_ns(stamp_ns) - stream.host_ns(stamp_ns))
+        assert not fit.synced or off_ns <= fit.at(stamp_ns).residual_ns
+    assert fit.steps == 1
+    assert fit.synced
+
+
 def test_memory_does_not_grow_with_the_messages() -> None:
     stream, fit = Stream(7), ClockFit()
     t_ns = 0
