@@ -241,7 +241,7 @@ def of_another_version(library: Path) -> None:
 
 BROKEN_RTX: dict[str, tuple[Callable[[Path], None], str]] = {
     "no library": (Path.unlink, "does not load: libtensorrt_rtx.so.1: cannot open"),
-    "a library cut off": (cut_off, "kills whoever looks at it (SIGBUS)"),
+    "a library cut off": (cut_off, "kills whoever looks at it (SIG"),
     "a library of 1.6.1": (of_another_version, "is a Python module beside a library of 1.6.1"),
 }
 
