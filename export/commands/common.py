@@ -119,12 +119,14 @@ def export_recipe(load: Load, common: Common) -> None:
     """Run the whole export of one method and print what came of it."""
     from voxgate.export.graph.real_tensorrt import graph_check
     from voxgate.export.packing.cameras import of_each_camera, scan_of_camera
+    from voxgate.export.quality.spot_check import SpotCheck, spot_check
     from voxgate.export.trained.asked import Exported, Options
     from voxgate.export.trained.trained import export_trained
+    from voxgate.runtime.recipe.recipe import Recipe
 
     with progress_bar(common.as_json) as progress:
 
-        def export(scan: Path, out: Path) -> Exported:
+        def export(scan: Path, out: Path) -> tuple[Exported, SpotCheck]:
             options = Options(
                 scan=scan,
                 out=out,
@@ -141,19 +143,27 @@ def export_recipe(load: Load, common: Common) -> None:
                 calibration=common.calibration,
                 check=graph_check(common.check_tensorrt, common.gpu_mb),
             )
-            return export_trained(load, options, task_on(progress, "export"))
+            exported = export_trained(load, options, task_on(progress, "export"))
+            progress.add_task("put defects on the golden part")
+            recipe = Recipe.load(out)
+            return exported, spot_check(recipe, scan, common.smallest_mm, exported.ms)
 
         made = of_each_camera(common.scan, common.out, common.version, common.name, export)
     if common.as_json:
-        told = {camera: exported.to_json() for camera, exported in made.items()}
+        told = {
+            camera: {**exported.to_json(), "finds": check.to_json()}
+            for camera, (exported, check) in made.items()
+        }
         typer.echo(json.dumps(told_of(told, common.out)))
         return
 
     console = stdout_console()
-    for camera, exported in made.items():
+    for camera, (exported, check) in made.items():
         console.print(exported.parity)
         of = f"camera {camera}:" if camera else f"recipe written: {common.out}"
         console.print(exported.summary(of), highlight=False)
+        asking = f"voxgate sensitivity {common.out} {common.scan}"
+        console.print(f"{check.words}: {asking}", highlight=False, soft_wrap=True)
     if len(made) > 1:
         console.print(f"recipe written: {common.out}, of the cameras {', '.join(made)}")
 

@@ -45,6 +45,7 @@ def exported(arguments: tuple[str, ...], scans: Path, out: Path, *more: str) -> 
     done = CliRunner().invoke(app, [*command, *verify, "--json", *more])
     assert done.exit_code == 0, done.output + str(done.exception)
     found: dict[str, Any] = json.loads(done.stdout)
+    assert "finds" in next(iter(found.get("cameras", {"": found}).values()))
     return found
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from tests.kits.small_scan import small_bracket
 from voxgate.export.packing.rewrite import rewritten
+from voxgate.export.quality.spot_check import spot_check
 from voxgate.runtime.cli import app
 from voxgate.runtime.recipe.manifest import ZONES_FILE
 from voxgate.runtime.recipe.recipe import Recipe
@@ -52,3 +53,21 @@ def test_a_recipe_that_passes_everything_is_believed(deaf: Path) -> None:
 def test_a_bad_part_makes_every_defect_found(small_recipe: Path) -> None:
     done = _run(small_recipe, small_bracket() / "bad", *FEW)
     assert "FAIL without a defect on it" in str(done.exception)
+
+
+def test_an_export_does_not_say_that_its_model_is_blind(deaf: Path) -> None:
+    golden, recipe = small_bracket() / "golden", Recipe.load(deaf)
+    found = spot_check(recipe, golden, smallest_mm=8.0, run_ms=10.0)
+    assert found.words == "finds 0 of 8 defects of 8 mm put on the golden part, 8 would PASS"
+    assert found.to_json() == {"found": 0, "passed": 8, "of": 8, "size_mm": 8.0}
+
+
+def test_an_export_takes_an_hour_longer_than_the_model_needs(deaf: Path) -> None:
+    found = spot_check(Recipe.load(deaf), small_bracket() / "golden", None, run_ms=60_000.0)
+    assert found.words.startswith("what it finds was not asked, for it takes some ")
+    assert found.to_json() is None
+
+
+def test_an_export_ends_with_an_error_after_its_recipe_is_written(small_recipe: Path) -> None:
+    found = spot_check(Recipe.load(small_recipe), small_bracket() / "bad", None, run_ms=1.0)
+    assert "FAIL without a defect on it" in found.words
