@@ -33,6 +33,17 @@ def may_unshare(namespace: str) -> bool:
     return tried.returncode == 0
 
 
+def _may_go_before() -> bool:
+    """Whether this user may lower a niceness: the root of a container often may not."""
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, mine - 1)
+    except PermissionError:
+        return False
+    os.setpriority(os.PRIO_PROCESS, 0, mine)
+    return True
+
+
 def _has_seccomp() -> bool:
     try:
         ctypes.CDLL("libseccomp.so.2")
@@ -58,6 +69,9 @@ needs_socket_activation = needs(
     has("systemd-socket-activate"), "systemd-socket-activate: apt-get install systemd"
 )
 needs_seccomp = needs(_has_seccomp(), "libseccomp.so.2: apt-get install libseccomp2")
+needs_to_go_before = needs(
+    _may_go_before(), "the right to lower a niceness, as the unit's LimitNICE= gives it"
+)
 needs_mounts = needs(may_unshare("--mount"), NAMESPACES)
 needs_installer = needs(
     os.geteuid() == 0 and has("systemd-sysusers"),

@@ -21,6 +21,7 @@ import pytest
 import zmq
 
 from tests.kits import viky
+from tests.kits.needs import needs_to_go_before
 from tests.kits.own_traces import named_memory
 from tests.kits.repository import ROOT
 from voxgate.runtime.cameras.process import AHEAD
@@ -206,7 +207,7 @@ def test_ctrl_c_or_a_service_stop_ends_a_worker_in_the_middle_of_a_job() -> None
         assert watch.faults == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="the unit allows it (LimitNICE=), a user may not")
+@needs_to_go_before
 def test_an_inspection_that_has_all_processors_makes_frames_late() -> None:
     with CameraSupervisor([_network()]) as cameras:
         _wait_ready(cameras)
