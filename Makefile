@@ -39,7 +39,8 @@ VIEWERS_READY := .venv-viewers/.ready
 GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
-.PHONY: demo test real-time computing quick quick-tests pure style types test-export test-opencv4 test-viewers test-tensorrt test-gpu check nightly \
+.PHONY: demo test real-time computing quick quick-tests pure style types test-export test-opencv4 test-viewers test-tensorrt test-gpu check \
+	nightly night night-long night-whole night-properties night-soak night-export night-opencv4 night-tensorrt night-viewers \
 	bench bench-export bench-opencv4 bench-gpu docs release deb wheelhouse format lock audit clean
 
 # What runs in real time and mostly waits; beside it, out of its way, what computes, a process for
@@ -112,14 +113,33 @@ check: style types test
 WHOLE := fusion/test_device.py fusion/test_whole.py geometry/test_drift.py \
 	inspection/test_inspector.py inspection/test_witnesses.py offline/test_inspect_scan.py
 
-nightly: $(READY) $(SBOM_READY) $(EXPORT_READY) $(OPENCV4_READY) $(TENSORRT_READY) test-viewers
+# Each by itself, for who has no room for all environments at once: `.ci/nightly`; all, whatever fails: make -k nightly
+nightly: night night-export night-opencv4 night-tensorrt night-viewers
+
+night: night-long night-whole night-properties night-soak
+
+night-long: $(KERNELS) $(SBOM_READY)
 	$(BIN)/pytest -q -m nightly --timeout 1800
+
+night-whole: $(KERNELS)
 	VOXGATE_PICTURES=whole $(BIN)/pytest -q -n 2 --dist loadfile $(WHOLE:%=tests/runtime/%) tests/line/cell/test_line.py
+
+night-properties: $(KERNELS)
 	VOXGATE_EXAMPLES=many $(BIN)/pytest -q -m "hypothesis and not nightly" --timeout 1800
-	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
-	$(OPENCV4_BIN)/pytest -q -m nightly --timeout 1800 $(OPENCV4_TESTS)
-	$(TENSORRT_BIN)/pytest -q -m nightly --timeout 1800 tests/tensorrt
+
+night-soak: $(KERNELS)
 	$(BIN)/voxgate bench soak
+
+night-export: $(EXPORT_READY)
+	$(EXPORT_BIN)/pytest -q -m nightly --timeout 1800 $(EXPORT_TESTS)
+
+night-opencv4: $(OPENCV4_READY)
+	$(OPENCV4_BIN)/pytest -q -m nightly --timeout 1800 $(OPENCV4_TESTS)
+
+night-tensorrt: $(TENSORRT_READY)
+	$(TENSORRT_BIN)/pytest -q -m nightly --timeout 1800 tests/tensorrt
+
+night-viewers: test-viewers
 
 bench: $(READY)
 	$(BIN)/voxgate bench
