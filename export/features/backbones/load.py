@@ -8,9 +8,12 @@ from typing import Any
 
 import timm
 import torch
+from timm.layers import PatchEmbed
 from timm.models import eva, vision_transformer
+from timm.models._features import FeatureGetterNet
 from torch import nn
 
+from voxgate.export.features.backbones.as_found import in_timms_words, name_for, of_backbone
 from voxgate.export.features.backbones.names import known_names, timm_name
 from voxgate.export.features.backbones.positions import with_published_positions
 from voxgate.export.features.checkpoint import State, load_state, load_weights
@@ -18,12 +21,13 @@ from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
 PYRAMID_LAYERS = {"layer1": 1, "layer2": 2, "layer3": 3, "layer4": 4}  # of a ResNet in timm
+TRANSFORMERS = ("deit", "eva")  # of timm's, beside those that say so
 HEADS = ("fc.", "head.", "classifier.", "conv_head.", "bn2.")  # behind the features; not needed
 
 
 def is_transformer(name: str) -> bool:
     """Whether the backbone gives one map of tokens instead of a pyramid."""
-    return "vit" in timm_name(name)
+    return "vit" in timm_name(name) or name.startswith(TRANSFORMERS)
 
 
 def load_pyramid(name: str, weights: Path, layers: Sequence[str]) -> nn.Module:
@@ -42,7 +46,10 @@ def load_pyramid(name: str, weights: Path, layers: Sequence[str]) -> nn.Module:
 def load_stages(name: str, weights: Path, stages: tuple[int, ...]) -> nn.Module:
     """As `load_pyramid`, by the numbers of timm's stages."""
     network = _created(name, features_only=True, out_indices=stages)
-    load_state(network, _needed(load_weights(weights, f"weights of {name}"), network), weights)
+    if isinstance(network, FeatureGetterNet):
+        raise EngineError(f"backbone {name}: gives no pyramid of maps: {known_names(name)}")
+    state = of_backbone(load_weights(weights, f"weights of {name}"), network, weights)
+    load_state(network, _needed(state, network), weights)
     return _frozen(network)
 
 
@@ -51,7 +58,9 @@ def patch_px(name: str) -> int:
     if not is_transformer(name):
         raise EngineError(f"backbone {name}: is no vision transformer: {known_names(name)}")
     with torch.device("meta"):
-        return int(_created(name).patch_embed.patch_size[0])
+        network = _created(name)
+    _check_plain(name, network)
+    return int(network.patch_embed.patch_size[0])
 
 
 def load_tokens(name: str, weights: Path, size_px: tuple[int, int]) -> nn.Module:
@@ -66,7 +75,8 @@ def tokens_of(name: str, state: State, path: Path, size_px: tuple[int, int]) -> 
     come from, for what is said of them. Raises EngineError.
     """
     # attention is traced as matrix products and a softmax, and computed here without their matrices
-    network = _created(name, img_size=size_px, num_classes=0, global_pool="")
+    network = _created(name_for(name, state), img_size=size_px, num_classes=0, global_pool="")
+    _check_plain(name, network)
     _check_patches(name, network, size_px)
     if _is_plain_dinov2(name, network):
         state = with_published_positions(state, network.patch_embed.grid_size)
@@ -94,25 +104,20 @@ def fill(network: nn.Module, state: State, path: Path) -> None:
 
     Raises EngineError for weights that do not fit.
     """
+    state = of_backbone(state, network, path)
     if isinstance(network, (eva.Eva, vision_transformer.VisionTransformer)):
-        state = _in_timms_words(network, state, path)
+        state = in_timms_words(network, state, path)
     load_state(network, _needed(state, network), path)
 
 
-def _in_timms_words(network: nn.Module, state: State, path: Path) -> State:
-    family = eva if isinstance(network, eva.Eva) else vision_transformer
-    try:
-        return dict(family.checkpoint_filter_fn(dict(state), network))
-    except RuntimeError as error:  # other positions, which it would have brought to this size
-        raise EngineError(
-            f"{path}: does not fit ({one_line(error)}): these are weights of another model or size"
-        ) from error
-
-
 def _created(name: str, **options: Any) -> nn.Module:
+    if ":" in name:  # timm would look for it elsewhere, on the network too
+        raise EngineError(
+            f"backbone {name!r}: a name without a place before it: {known_names(name)}"
+        )
     try:
         network: nn.Module = timm.create_model(timm_name(name), pretrained=False, **options)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
         raise EngineError(
             f"backbone {name!r} is not known ({one_line(error)}): {known_names(name)}"
         ) from error
@@ -142,6 +147,13 @@ def _frozen(network: nn.Module) -> nn.Module:
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     return network
+
+
+def _check_plain(name: str, network: nn.Module) -> None:
+    """Raises EngineError for what only calls itself a vision transformer."""
+    plain = isinstance(network, (eva.Eva, vision_transformer.VisionTransformer))
+    if not plain or not isinstance(network.patch_embed, PatchEmbed):
+        raise EngineError(f"backbone {name}: is no plain vision transformer: {known_names(name)}")
 
 
 def _check_patches(name: str, network: nn.Module, size_px: tuple[int, int]) -> None:

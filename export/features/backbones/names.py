@@ -24,6 +24,7 @@ TIMM_NAMES = {
     "dinov3_vitb16": "vit_base_patch16_dinov3",
     "dinov3_vitl16": "vit_large_patch16_dinov3",
     "dinov3_vith16plus": "vit_huge_plus_patch16_dinov3",
+    "dinov3_vit7b16": "vit_7b_patch16_dinov3",
 }
 """Of the hub -> of timm."""
 NEAR = 4  # names of timm that a message offers
@@ -31,7 +32,7 @@ NEAR = 4  # names of timm that a message offers
 
 def timm_name(name: str) -> str:
     """A hub's name becomes timm's; any other is taken for one of timm's."""
-    return TIMM_NAMES.get(name, name)
+    return TIMM_NAMES.get(name, name.removeprefix("timm/"))
 
 
 def known_names(wanted: str) -> str:
