@@ -24,12 +24,14 @@ from voxgate.export.source import RawScore, Source
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.engines.engine import Tensor
 from voxgate.runtime.errors import EngineError
+from voxgate.runtime.pixels.colour import COLOURS
 from voxgate.runtime.recipe.folder import sha256
 from voxgate.runtime.recipe.manifest import PICTURE_INPUTS, TensorSpec
 
 METHOD = "onnx"
 RAW = "raw"
 OWN = "own."  # so that no name of the file meets one of ours
+ANOMALIB_OUTPUTS = {"pred_score", "anomaly_map"}
 MAX_BYTES = 1_900_000_000
 
 
@@ -39,6 +41,7 @@ def load_onnx_file(golden: Golden, path: Path) -> Source:
     try:
         model = onnx.load_from_string(content)
         _check_one_file(model, path)
+        _check_made_for_us(model, path)
         model = as_served(model, golden, path)
         onnx.checker.check_model(model, full_check=True)
     except (
@@ -69,8 +72,20 @@ def load_onnx_file(golden: Golden, path: Path) -> Source:
 
 
 def _check_one_file(model: onnx.ModelProto, path: Path) -> None:
-    if any(c.data_location == onnx.TensorProto.EXTERNAL for c in model.graph.initializer):
+    given = [attribute.t for node in model.graph.node for attribute in node.attribute]
+    tensors = [*model.graph.initializer, *given]
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
         raise EngineError(f"{path}: keeps weights in other files: save it as one file")
+
+
+def _check_made_for_us(model: onnx.ModelProto, path: Path) -> None:
+    """Raises EngineError for what anomalib's own export leaves: of its scores one alone is a map,
+    and how its pictures were prepared is not in it."""
+    if ANOMALIB_OUTPUTS.issubset(output.name for output in model.graph.output):
+        raise EngineError(
+            f"{path}: was exported by anomalib, for pictures that somebody prepares: give voxgate "
+            "export the checkpoint (.ckpt) that it was made of, by the name of its method"
+        )
 
 
 def _read(path: Path) -> bytes:
@@ -97,7 +112,7 @@ def _inputs(model: onnx.ModelProto, golden: Golden, path: Path) -> tuple[TensorS
         if (dtype, shape) != (wanted.dtype, wanted.shape):
             raise EngineError(
                 f"{path}: input {value.name} is {dtype} {list(shape)}, the runtime hands "
-                f"{wanted.dtype} {list(wanted.shape)}: put scaling and resizing into the graph"
+                f"{wanted.dtype} {list(wanted.shape)}: {_remedy(dtype, shape, wanted)}"
             )
         found.append(wanted)
     if len({each.shape[1] for each in found if each.name in PICTURE_INPUTS}) > 1:
@@ -107,6 +122,16 @@ def _inputs(model: onnx.ModelProto, golden: Golden, path: Path) -> tuple[TensorS
     if not found:
         raise EngineError(f"{path}: takes no input: name one of {', '.join(SERVED)}")
     return tuple(found)
+
+
+def _remedy(dtype: str, shape: tuple[int, ...], wanted: TensorSpec) -> str:
+    if sorted(shape) == sorted(wanted.shape) and shape != wanted.shape:
+        return "transpose it in the graph"
+    if shape[2:] == wanted.shape[2:] and shape[1:2] == (COLOURS,):
+        return "the golden scan is grey: repeat its grey in the graph, or record it in colour"
+    if shape == wanted.shape:
+        return f"cast and scale it in the graph, from {wanted.dtype}"
+    return "put scaling and resizing into the graph"
 
 
 def _wanted(name: str, shape: tuple[int, ...], golden: Golden) -> TensorSpec:
@@ -124,7 +149,7 @@ def _check_output(model: onnx.ModelProto, golden: Golden, path: Path) -> None:
         dtype, found = _described(outputs[0])
         raise EngineError(
             f"{path}: output {outputs[0].name} is {dtype} {list(found)}, a score map is float32 "
-            f"{list(shape)}: enlarge it in the graph"
+            f"{list(shape)}: {'cast' if found == shape else 'enlarge'} it in the graph"
         )
 
 

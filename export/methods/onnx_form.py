@@ -5,26 +5,29 @@ Open sizes become the camera's, Dropout that does nothing goes, a half-precision
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
+import onnx.inliner
 from onnx import TensorProto, helper
 
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import spec
 from voxgate.export.graph.fold import STANDARD
-from voxgate.runtime.engines.engine import INPUTS
 from voxgate.runtime.errors import EngineError
 
-SERVED = tuple(name for name in INPUTS if name not in ("fpfh", "points", "occupied", "grey"))
-"""fpfh, points and voxels need settings that an ONNX file does not carry."""
+SERVED = ("image", "reference", "gloss", "view", "depth_mm")
+"""Of a view. Shape descriptors and voxels need settings that an ONNX file does not carry."""
 HALF = ".half"
 
 
 def as_served(model: onnx.ModelProto, golden: Golden, path: Path) -> onnx.ModelProto:
     """The same score, changed in place. Raises EngineError for operators that no engine has."""
+    if model.functions:  # as torch's own exporter writes them
+        model = onnx.inliner.inline_local_functions(model)
     _check_domains(model, path)
-    _drop_dropout(model.graph, path)
+    _end_training(model.graph, path)
     if _fix_open_sizes(model, golden):
         model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     _cast_output(model.graph)
@@ -48,10 +51,15 @@ def _named(node: onnx.NodeProto) -> str:
     return f"{node.domain}.{node.op_type}"
 
 
-def _drop_dropout(graph: onnx.GraphProto, path: Path) -> None:
+def _end_training(graph: onnx.GraphProto, path: Path) -> None:
     """A Dropout out of training passes on; one in training would make the score a game of dice."""
-    constants = {c.name: c for c in graph.initializer}
+    constants = {c.name: c for c in graph.initializer} | _constants_of_nodes(graph)
     for node in graph.node:
+        if node.op_type == "BatchNormalization" and _says(node, "training_mode"):
+            raise EngineError(
+                f"{path}: {node.op_type} {node.name} still learns: export the model after "
+                "model.eval()"
+            )
         if node.op_type != "Dropout":
             continue
         mode = node.input[2] if len(node.input) > 2 else ""
@@ -65,14 +73,27 @@ def _drop_dropout(graph: onnx.GraphProto, path: Path) -> None:
         node.CopyFrom(passing)
 
 
+def _says(node: onnx.NodeProto, name: str) -> bool:
+    return any(attribute.name == name and attribute.i for attribute in node.attribute)
+
+
+def _constants_of_nodes(graph: onnx.GraphProto) -> dict[str, TensorProto]:
+    return {
+        node.output[0]: attribute.t
+        for node in graph.node
+        for attribute in node.attribute
+        if node.op_type == "Constant" and attribute.name == "value"
+    }
+
+
 def _fix_open_sizes(model: onnx.ModelProto, golden: Golden) -> bool:
     """Sizes that a file leaves open, as a batch's, become those of the golden scan's pictures."""
-    found = False
+    found = any(_is_open(dim) for value in model.graph.output for dim in _dims(value))
     for value in model.graph.input:
-        dims = value.type.tensor_type.shape.dim
+        dims = _dims(value)
         wanted = spec(value.name, golden).shape if value.name in SERVED else ()
         for dim, size in zip(dims, wanted, strict=False):
-            if not dim.HasField("dim_value"):
+            if _is_open(dim):
                 dim.dim_value, found = size, True
     if found:
         del model.graph.value_info[:]
@@ -81,12 +102,30 @@ def _fix_open_sizes(model: onnx.ModelProto, golden: Golden) -> bool:
     return found
 
 
+def _free(graph: onnx.GraphProto, name: str) -> str:
+    """That name, or a longer one where the file has it already."""
+    taken = {made for node in graph.node for made in node.output}
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _dims(value: onnx.ValueInfoProto) -> Iterable[onnx.TensorShapeProto.Dimension]:
+    found: Iterable[onnx.TensorShapeProto.Dimension] = value.type.tensor_type.shape.dim
+    return found
+
+
+def _is_open(dim: onnx.TensorShapeProto.Dimension) -> bool:
+    """Unnamed, named, or as some tools write it: 0 or -1."""
+    return dim.dim_value <= 0
+
+
 def _cast_output(graph: onnx.GraphProto) -> None:
     for output in graph.output:
         tensor = output.type.tensor_type
         if tensor.elem_type != TensorProto.FLOAT16:
             continue
-        name, half = output.name, output.name + HALF
+        name, half = output.name, _free(graph, output.name + HALF)
         for node in graph.node:
             renamed = [half if made == name else made for made in node.output]
             read = [half if given == name else given for given in node.input]
