@@ -13,6 +13,7 @@ import numpy.typing as npt
 from voxgate.runtime.common.text import natural, one_line
 from voxgate.runtime.errors import ScanError
 from voxgate.runtime.nouns import Picture
+from voxgate.runtime.pixels.colour import COLOURS
 
 MAX_BYTES = 1 << 30
 
@@ -32,8 +33,10 @@ def any_image(path: Path) -> npt.NDArray[Any]:
 
 
 def mask(path: Path) -> npt.NDArray[np.bool_]:
-    """(h, w) bool, where the picture is not black. Raises ScanError."""
-    return np.asarray(_decoded(path, cv2.IMREAD_GRAYSCALE) > 0)
+    """(h, w) bool, where the picture is not black, be it 1 of 65535. Raises ScanError."""
+    image = _decoded(path, cv2.IMREAD_UNCHANGED)
+    planes = image.reshape(*image.shape[:2], -1)[..., :COLOURS]  # what is opaque says nothing
+    return np.asarray((planes > 0).any(axis=2))
 
 
 def array(path: Path, dimensions: int) -> npt.NDArray[Any]:
@@ -69,6 +72,12 @@ def files(folder: Path, *suffixes: str) -> list[Path]:
         return []
     found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
     return sorted(found, key=lambda path: natural(path.name))
+
+
+def named(folder: Path, stem: str, *suffixes: str) -> Path | None:
+    """Its file of that name, with one of these ends in small letters or in capitals."""
+    ends = [end for suffix in suffixes for end in (suffix, suffix.upper())]
+    return next((place for end in ends if (place := folder / f"{stem}{end}").exists()), None)
 
 
 def _decoded(path: Path, how: int) -> npt.NDArray[Any]:

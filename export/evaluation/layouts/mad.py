@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.evaluation.cases import Dataset, Picture, PictureTruth
-from voxgate.export.evaluation.layouts.files import any_image, files, folders, mask, read_picture
+from voxgate.export.evaluation.layouts.files import (
+    any_image,
+    files,
+    folders,
+    mask,
+    named,
+    read_picture,
+)
 
 BACKGROUND_GREY = 8  # levels around the border's median that are still background
 
@@ -53,7 +60,7 @@ class MadCase:
 def recognises(folder: Path) -> bool:
     """The data set's folder, or one class of it; ground_truth tells it from a plain folder."""
     return any(
-        (each / "ground_truth").is_dir() and next(each.glob("test/*/*.png"), None) is not None
+        (each / "ground_truth").is_dir() and any(files(p, ".png") for p in each.glob("test/*"))
         for each in (folder, *folders(folder))
     )
 
@@ -97,5 +104,4 @@ def _class_cases(folder: Path) -> Iterator[MadCase | str]:
 
 def _mask_of(picture: Path) -> Path | None:
     place = picture.parents[2] / "ground_truth" / picture.parent.name
-    names = (f"{picture.stem}.png", f"{picture.stem}_mask.png")
-    return next((place / name for name in names if (place / name).exists()), None)
+    return named(place, picture.stem, ".png") or named(place, f"{picture.stem}_mask", ".png")

@@ -13,10 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.evaluation.cases import Dataset, Picture, PictureTruth
-from voxgate.export.evaluation.layouts.files import any_image, files, folders, mask, read_picture
+from voxgate.export.evaluation.layouts.files import (
+    any_image,
+    files,
+    folders,
+    mask,
+    named,
+    read_picture,
+)
 from voxgate.runtime.errors import ScanError
 
 MM_PER_M = 1000.0
+XYZ = (".tiff", ".tif")
 LEAST_POINTS = 100  # to fit a camera to
 
 
@@ -43,21 +51,17 @@ class Mvtec3dCase:
 
     def truth(self) -> PictureTruth:
         """The mask; a good sample has an empty one."""
-        path = self._beside("gt")
-        if path.exists():
-            return PictureTruth(mask(path), self.defect != "good")
-        return PictureTruth(
-            np.zeros(read_picture(self._beside("rgb")).shape[:2], np.bool_), self.defect != "good"
-        )
-
-    def _beside(self, kind: str) -> Path:
-        return self.source.parent.parent / kind / f"{self.source.stem}.png"
+        marked = _beside(self.source, "gt")
+        if marked is not None:
+            return PictureTruth(mask(marked), self.defect != "good")
+        shape = any_image(self.source).shape[:2]
+        return PictureTruth(np.zeros(shape, np.bool_), self.defect != "good")
 
 
 def recognises(folder: Path) -> bool:
     """The data set's folder, or one class of it."""
-    patterns = ("test/*/xyz/*.tiff", "*/test/*/xyz/*.tiff")
-    return any(next(folder.glob(pattern), None) is not None for pattern in patterns)
+    places = ("test/*/xyz", "*/test/*/xyz")
+    return any(files(place, *XYZ) for pattern in places for place in folder.glob(pattern))
 
 
 def read(folder: Path) -> Dataset:
@@ -74,7 +78,7 @@ def read(folder: Path) -> Dataset:
 
 def training_picture(folder: Path) -> Path:
     """The first good training sample of a class. Raises ScanError."""
-    found = files(folder / "train" / "good" / "xyz", ".tiff")
+    found = files(folder / "train" / "good" / "xyz", *XYZ)
     if not found:
         raise ScanError(f"{folder}: no train/good/xyz/*.tiff: what should be learnt from?")
     return found[0]
@@ -85,7 +89,10 @@ def picture_of(xyz: Path) -> Picture:
     points = any_image(xyz)
     if points.ndim != 3 or points.shape[2] != 3 or points.dtype != np.float32:
         raise ScanError(f"{xyz}: expected (h, w, 3) float32, got {points.shape} {points.dtype}")
-    image = read_picture(xyz.parent.parent / "rgb" / f"{xyz.stem}.png")
+    seen = _beside(xyz, "rgb")
+    if seen is None:
+        raise ScanError(f"{xyz}: no rgb/{xyz.stem}.png")
+    image = read_picture(seen)
     if image.shape[:2] != points.shape[:2]:
         raise ScanError(f"{xyz}: {points.shape[:2]}, but its picture is {image.shape[:2]}")
     depth_mm = (points[..., 2] * MM_PER_M).astype(np.float32)
@@ -111,16 +118,20 @@ def fitted_camera(points: npt.NDArray[np.float32], where: Path) -> npt.NDArray[n
 
 def _class_cases(folder: Path) -> Iterator[Mvtec3dCase | str]:
     for defect in folders(folder / "test") if (folder / "test").is_dir() else []:
-        for xyz in files(defect / "xyz", ".tiff", ".tif"):
+        for xyz in files(defect / "xyz", *XYZ):
             lacking = [
                 kind
                 for kind in ("rgb", *([] if defect.name == "good" else ["gt"]))
-                if not (defect / kind / f"{xyz.stem}.png").exists()
+                if _beside(xyz, kind) is None
             ]
             if lacking:
                 yield f"{xyz}: no {' and no '.join(f'{k}/{xyz.stem}.png' for k in lacking)}"
             else:
                 yield Mvtec3dCase(xyz, folder.name)
+
+
+def _beside(xyz: Path, kind: str) -> Path | None:
+    return named(xyz.parent.parent / kind, xyz.stem, ".png")
 
 
 def _class_gaps(folder: Path) -> list[str]:

@@ -76,9 +76,10 @@ def _splits(folder: Path) -> dict[str, list[str]]:
     for path in (*sorted(folder.glob("*split*.json")), *sorted(folder.parent.glob("*split*.json"))):
         try:
             split: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise ScanError(f"{path}: {error}") from error
-        chosen = {name: [str(s) for s in scenes] for name, scenes in split.items() if TEST in name}
+            tests = {name: scenes for name, scenes in split.items() if TEST in name}
+            chosen = {name: [str(scene) for scene in scenes] for name, scenes in tests.items()}
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise ScanError(f"{path}: no split of scenes: {error}") from error
         if any((folder / scene).exists() for scenes in chosen.values() for scene in scenes):
             return chosen
     return {"scenes": sorted(p.parent.name for p in folder.glob(f"*/{SCENE}"))}

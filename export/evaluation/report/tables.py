@@ -55,6 +55,7 @@ def notes(evaluation: Evaluation) -> list[str]:
     """What was missed, skipped, failed or found done."""
     missed = [line for each in evaluation.types for line in each.missed]
     lines = [f"defects below the threshold: {', '.join(missed)}"] if missed else []
+    lines += [line for each in evaluation.types for line in _undefined(each)]
     for word, found in (("skipped", evaluation.skipped), ("failed", evaluation.failed)):
         lines += [f"{word}: {line}" for line in found[:MOST_LINES]]
         if len(found) > MOST_LINES:
@@ -62,6 +63,17 @@ def notes(evaluation: Evaluation) -> list[str]:
     if evaluation.reused:
         lines.append(f"{evaluation.reused} of {len(evaluation.records)} cases were known already")
     return lines
+
+
+def _undefined(each: TypeFigures) -> list[str]:
+    """Why there is a dash."""
+    names = [name for name, value in each.figures.items() if value is None]
+    if not names:
+        return []
+    return [
+        f"{each.part}: no {', '.join(names)}: of {each.good} good and {each.bad} bad, and what is "
+        "marked on these, it is not defined"
+    ]
 
 
 def mean_of(types: Sequence[TypeFigures], name: str) -> float | None:
