@@ -91,6 +91,8 @@ def _check_place(folder: Path, out: Path | None) -> None:
         check_unsigned(folder)
     elif out.exists():
         raise RecipeError(f"{out}: exists; give --out a folder that does not")
+    elif folder.resolve() in out.resolve().parents:
+        raise RecipeError(f"{out}: lies in the recipe: give --out a folder outside of it")
     place = out or folder
     try:
         check_writable(place)

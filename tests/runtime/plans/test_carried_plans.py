@@ -173,6 +173,13 @@ def test_what_this_box_built_comes_first_and_damaged_it_is_no_reason_to_go_on(
         open_engine(recipe, "tensorrt-rtx", plans=here)
 
 
+def test_a_copy_of_a_recipe_lies_in_the_recipe(folder: Path) -> None:
+    for out in (folder / "copy", folder / "deeper" / "copy", folder / ".." / folder.name / "copy"):
+        with pytest.raises(RecipeError, match="lies in the recipe: give --out a folder outside"):
+            ahead(folder, out)
+    assert not list(folder.rglob("copy"))
+
+
 def test_a_signed_recipe_gets_its_plans_in_a_copy(folder: Path, tmp_path: Path) -> None:
     signed(folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
