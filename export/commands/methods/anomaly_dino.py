@@ -14,7 +14,8 @@ from voxgate.export.commands.methods.options import BankMb, CoresetSeed, Prepare
 @with_common
 def anomaly_dino(
     checkpoint: Annotated[
-        Path | None, typer.Option(help="anomalib 2.7 checkpoint (.ckpt) with its memory.")
+        Path | None,
+        typer.Option(help="anomalib checkpoint (.ckpt, of 2.5.1 or later) with its memory."),
     ] = None,
     prepared_px: PreparedPx = None,
     backbone: Transformer = "dinov2_vits14",

@@ -88,11 +88,11 @@ def check_patches(extractor: nn.Module, side: Size, path: Path) -> None:
 
 
 def check_encoder(read: AnomalibCheckpoint, name: str) -> None:
-    """Raises EngineError for one of anomalib before 2.7, whose own encoder had other places."""
+    """Raises EngineError for one of anomalib before 2.5.1, whose own encoder had other places."""
     if any(layer.startswith(f"{name}.blocks.") for layer in read.state):
         raise EngineError(
-            f"{read.path}: was trained by anomalib before 2.7, whose encoder is another: train it "
-            "again with 2.7"
+            f"{read.path}: was trained by anomalib before 2.5.1, whose encoder is another: train "
+            "it again with a later one"
         )
 
 
