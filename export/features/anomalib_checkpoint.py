@@ -20,14 +20,9 @@ from voxgate.export.features.anomalib_preprocessing import (
     with_size,
     without_crop,
 )
-from voxgate.export.features.checkpoint import (
-    UNREADABLE,
-    State,
-    read_content,
-    sha256_of,
-    unwrapped,
-)
+from voxgate.export.features.checkpoint import State, sha256_of, unwrapped
 from voxgate.export.features.model_file import check_form
+from voxgate.export.features.weights_file import UNREADABLE, read_content
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
@@ -40,8 +35,10 @@ ONE_TILE = re.compile(r"model\d+_\d+")  # the files of a tiled ensemble
 CONVERT = (
     'where it was trained, and without a network, type: python -c "import torch; '
     "c = torch.load('{name}', weights_only=False, map_location='cpu'); "
-    "torch.save({{'state_dict': c['state_dict'], 'hyper_parameters': {{k: v for k, v in "
-    "c['hyper_parameters'].items() if isinstance(v, (bool, int, float, str, list, tuple))}}}}, "
+    "c = c if isinstance(c, dict) else {{'model': c}}; m = c.get('model'); "
+    "h = c.get('hyper_parameters') or getattr(m, 'hparams', {{}}); "
+    "torch.save({{'state_dict': c.get('state_dict') or m.state_dict(), 'hyper_parameters': {{k: v "
+    "for k, v in h.items() if isinstance(v, (bool, int, float, str, list, tuple))}}}}, "
     "'plain.ckpt')\", and export plain.ckpt with --prepared-px"
 )
 

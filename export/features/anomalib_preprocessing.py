@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from voxgate.export.features.checkpoint import UNREADABLE
 from voxgate.export.features.preprocessing import INTERPOLATIONS, Interpolation, Size
 from voxgate.export.features.stand_ins import Record
+from voxgate.export.features.weights_file import UNREADABLE
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 

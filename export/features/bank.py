@@ -13,9 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from voxgate.export.features.checkpoint import UNREADABLE, load_weights
+from voxgate.export.features.checkpoint import load_weights
 from voxgate.export.features.coreset import coreset
 from voxgate.export.features.nearest import nearest_rows
+from voxgate.export.features.weights_file import UNREADABLE
 from voxgate.export.progress import Progress
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError

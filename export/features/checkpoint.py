@@ -1,45 +1,29 @@
-"""Read what others trained: weights without running code that is hidden in the file."""
+"""What others trained: the layers in a file of weights, by their plain names."""
 
 from __future__ import annotations
 
 import hashlib
-import pickle  # noqa: TID251 - only the class of the error that a refused file raises
-import struct
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import torch
-from safetensors import SafetensorError
 
-from voxgate.export.features.stand_ins import stand_ins
-from voxgate.runtime.common.text import one_line
+from voxgate.export.features.weights_file import read_content
 from voxgate.runtime.errors import EngineError
 
 BLOCK_BYTES = 1 << 20
 LISTED = 3  # layers named in a message; the rest is counted
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "teacher", "student")
-PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
+WRAPPERS = (
+    *("state_dict", "model_state_dict", "model", "net", "network", "weights", "params"),
+    *("teacher", "student", "state_dict_ema", "model_ema", "ema", "params_ema"),
+)
+"""In this order: a mean over the training's steps only where nothing else is there."""
+PREFIXES = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
+"""Of DataParallel, torch.compile and sharded training."""
 UNNAMED = ("num_batches_tracked", "total_ops", "total_params", "n_averaged")
 """What training and counting leave among the layers, and no score depends on."""
-NOT_WEIGHTS = (b"version https://git-lfs", b"<!DOCTYPE", b"<html")
-CONVERT = (
-    'where it was made, and without a network, type: python -c "import torch; '
-    "m = torch.load('{name}', weights_only=False, map_location='cpu'); "
-    "a = m.values() if isinstance(m, dict) else [m]; "
-    "m = next(v for v in a if isinstance(v, torch.nn.Module)); "
-    "torch.save(m.state_dict(), 'weights.pth')\", and use weights.pth"
-)
-
 State = dict[str, torch.Tensor]
-
-# what the readers of numpy, torch and zip raise for a file that is cut, changed or something else
-UNREADABLE = (
-    RuntimeError, EOFError, BadZipFile, ValueError, LookupError, OSError, TypeError, AttributeError,
-    AssertionError, ArithmeticError, struct.error, zlib.error,
-)  # fmt: skip
 
 
 def load_weights(path: Path, what: str) -> State:
@@ -48,20 +32,30 @@ def load_weights(path: Path, what: str) -> State:
 
     Raises EngineError: no such file, truncated, not weights, or holding code.
     """
-    content = read_content(path, what)
-    if isinstance(content, torch.nn.Module):
-        content = content.state_dict()
-    for key in WRAPPERS:
-        inner = content.get(key) if isinstance(content, Mapping) else None
-        if isinstance(inner, Mapping) and inner:
-            content = inner
-            break
+    content = layers_of(read_content(path, what))
     if not isinstance(content, Mapping):
         raise EngineError(f"{path}: holds {type(content).__name__}, not the layers of {what}")
     state = unwrapped(content)
     if not state:
         raise EngineError(f"{path}: holds no tensors: is it {what}?")
     return state
+
+
+def layers_of(content: Any) -> Any:
+    """What the usual wrappers hold, also one in another; the content itself where there is none."""
+    if isinstance(content, torch.nn.Module):
+        return content.state_dict()
+    if isinstance(content, Mapping):
+        for key in WRAPPERS:
+            if _holds_layers(content.get(key)):
+                return layers_of(content[key])
+    return content
+
+
+def _holds_layers(content: Any) -> bool:
+    if isinstance(content, Mapping):
+        return any(isinstance(v, torch.Tensor) or _holds_layers(v) for v in content.values())
+    return isinstance(content, torch.nn.Module)
 
 
 def unwrapped(content: Mapping[Any, Any]) -> State:
@@ -83,6 +77,7 @@ def _single(tensor: torch.Tensor) -> torch.Tensor:
 def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
     """Fill every layer of `module`. Raises EngineError that names the layers that do not fit."""
     own = module.state_dict()
+    _check_floats(own, state, path)
     missing = [n for n in own if n not in state and not n.endswith(UNNAMED)]
     unknown = [name for name in state if name not in own and not name.endswith(UNNAMED)]
     shapes = [
@@ -98,6 +93,17 @@ def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path:
     module.load_state_dict(dict(state), strict=False)
 
 
+def _check_floats(own: State, state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """torch would take whole numbers as they are."""
+    for name, tensor in own.items():
+        given = state.get(name)
+        if given is not None and tensor.is_floating_point() and not given.is_floating_point():
+            raise EngineError(
+                f"{path}: {name} is {str(given.dtype).removeprefix('torch.')}: these weights were "
+                "quantised, name those from before"
+            )
+
+
 def sha256_of(path: Path) -> str:
     """Hex digest of a file of any size."""
     digest = hashlib.sha256()
@@ -107,62 +113,6 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_content(path: Path, what: str, convert: str = CONVERT) -> Any:
-    """What torch.save or safetensors wrote; classes of no concern are records (`stand_ins`).
-
-    convert: what to type where the file must run code to be read. Raises EngineError.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(64)
-    except OSError as error:
-        raise EngineError(f"{path}: {error.strerror}: name a file with {what}") from error
-    if head.lstrip().startswith(NOT_WEIGHTS):
-        raise EngineError(f"{path}: is a pointer or a web page, not {what}: fetch the file itself")
-    try:
-        return _read(path)
-    except pickle.UnpicklingError as error:
-        raise EngineError(
-            f"{path}: holds more than tensors ({_unsafe(error)}), and what it holds could run as "
-            f"code: {convert.format(name=path.name)}"
-        ) from error
-    except (*UNREADABLE, SafetensorError) as error:
-        raise EngineError(f"{path}: is damaged or not {what}: {one_line(error)}") from error
-
-
-def _read(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    known = _harmless()
-    names = {f"{each.__module__}.{each.__qualname__}" for each in known}
-    with torch.serialization.safe_globals([*known, *stand_ins(path, names)]):
-        return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _harmless() -> list[Any]:
-    """Plain containers of layers and words: what published checkpoints hold beside tensors."""
-    layers = torch.nn
-    found: list[Any] = [
-        layers.Sequential, layers.Conv2d, layers.ReLU, layers.AvgPool2d, layers.Upsample,
-        layers.Dropout, layers.LeakyReLU, layers.BatchNorm2d,
-    ]  # fmt: skip
-    try:
-        from anomalib import PrecisionType
-        from anomalib.models.image.efficient_ad.torch_model import EfficientAdModelSize
-        from anomalib.models.image.reverse_distillation.anomaly_map import AnomalyMapGenerationMode
-    except ImportError:
-        return found
-    return [*found, PrecisionType, EfficientAdModelSize, AnomalyMapGenerationMode]
-
-
 def _listed(layers: list[str]) -> str:
     more = f" and {len(layers) - LISTED} more" if len(layers) > LISTED else ""
     return ", ".join(layers[:LISTED]) + more
-
-
-def _unsafe(error: Exception) -> str:
-    """The class that torch refused, out of its many words."""
-    words = str(error).split("GLOBAL ", 1)
-    return words[1].split()[0] if len(words) > 1 else "a pickled object"

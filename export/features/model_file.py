@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from voxgate.export.features.checkpoint import read_content
+from voxgate.export.features.weights_file import read_content
+from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
 FORMAT, METHOD = "format", "method"
@@ -21,10 +23,28 @@ UNFINISHED_ENGINE = "voxgate_kept"
 
 
 def write_model(path: Path, form: str, method: str, content: Mapping[str, Any]) -> None:
-    """The whole file or none. content: tensors, and plain words and numbers."""
+    """The whole file or none. content: tensors, and plain words and numbers. Raises EngineError."""
+    with whole_file(path) as written:
+        torch.save({FORMAT: form, METHOD: method, **content}, written)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write what becomes `path` when it is whole; until then the old one stays.
+
+    Raises EngineError where it cannot be written.
+    """
     written = path.with_name(path.name + ".new")
-    torch.save({FORMAT: form, METHOD: method, **content}, written)
-    written.replace(path)
+    try:
+        yield written
+        written.replace(path)
+    except (OSError, RuntimeError) as error:  # the latter is torch's, of a full disk
+        raise EngineError(
+            f"{path}: cannot be written ({one_line(error)}): is the disk full? With room for it "
+            "the same command goes on"
+        ) from error
+    finally:
+        written.unlink(missing_ok=True)
 
 
 def is_model(path: Path, content: object, form: str) -> bool:

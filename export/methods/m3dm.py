@@ -28,13 +28,14 @@ from voxgate.export.features.bank import (
     load_unit_bank,
 )
 from voxgate.export.features.bank_score import BankScore, published_score
-from voxgate.export.features.checkpoint import UNREADABLE, sha256_of
+from voxgate.export.features.checkpoint import sha256_of
 from voxgate.export.features.patches import INPUT_OF
 from voxgate.export.features.picture_and_shape import Shape, open_picture_and_shape
 from voxgate.export.features.point_mae.features import PointSense
 from voxgate.export.features.point_mae.options import PointsOptions
 from voxgate.export.features.preprocessing import Fit, Size, ToCamera
 from voxgate.export.features.published_steps import camera_map
+from voxgate.export.features.weights_file import UNREADABLE
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import golden_inputs, size_px
 from voxgate.export.methods.from_anomalib import versions

@@ -15,7 +15,7 @@ from typing import Any
 
 import onnx
 
-from voxgate.export.features.checkpoint import UNREADABLE
+from voxgate.export.features.weights_file import UNREADABLE
 from voxgate.export.golden.gloss import Gloss, gloss
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.golden.left_out import left_out

@@ -26,8 +26,7 @@ from lightning.pytorch import Callback, LightningDataModule, Trainer
 from torch.utils.data import DataLoader, Sampler
 
 from voxgate.export.features.anomalib_checkpoint import TRAINING
-from voxgate.export.features.checkpoint import read_content
-from voxgate.export.features.model_file import UNFINISHED_ENGINE
+from voxgate.export.features.model_file import UNFINISHED_ENGINE, whole_file
 from voxgate.export.methods.tokens.encoder import as_in_anomalib
 from voxgate.export.training.loop import (
     DEVICE,
@@ -38,9 +37,11 @@ from voxgate.export.training.loop import (
     check_finite,
     check_identity,
     is_over,
+    read_kept,
     reproducible,
 )
 from voxgate.export.training.memory import freed_memory_kept
+from voxgate.runtime.errors import EngineError
 
 LOGGERS = ("anomalib", "lightning", "lightning.fabric", "lightning.pytorch", "lightning_fabric")
 
@@ -220,22 +221,23 @@ def write_checkpoint(path: Path, module: AnomalibModule, record: Mapping[str, An
         TRAINING: dict(record),
     }
     module.on_save_checkpoint(content)
-    torch.save(content, path)
+    with whole_file(path) as written:
+        torch.save(content, written)
 
 
 def _keep(trainer: Trainer, plan: Plan) -> None:
-    """The old file is there until the new one is whole."""
-    written = plan.kept.with_name(plan.kept.name + ".new")
-    trainer.save_checkpoint(written)
-    written.replace(plan.kept)
+    with whole_file(plan.kept) as written:
+        trainer.save_checkpoint(written)
 
 
 def _restored(learner: EngineLearner, plan: Plan) -> History:
     if not plan.kept.exists():
         return History()
-    content = read_content(plan.kept, "a training that was killed")
-    kept: dict[str, Any] = content.get(UNFINISHED_ENGINE, {})
-    check_identity(str(kept.get("identity")), plan)
+    content = read_kept(plan)
+    kept = content.get(UNFINISHED_ENGINE) if isinstance(content, Mapping) else None
+    if kept is None:
+        raise EngineError(f"{plan.kept}: is no training that was kept: remove it to begin anew")
+    check_identity(kept["identity"], plan)
     learner.module.load_state_dict(content["state_dict"])
     epochs: list[Losses] = kept["history"]
     return History(list(epochs))

@@ -15,10 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from voxgate.export.features.checkpoint import UNREADABLE
-from voxgate.export.features.model_file import UNFINISHED
+from voxgate.export.features.model_file import UNFINISHED, whole_file
+from voxgate.export.features.weights_file import read_content
 from voxgate.export.training.memory import freed_memory_kept
-from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -118,26 +117,29 @@ def check_finite(losses: Losses, number: int) -> None:
 
 
 def _keep(learner: Learner, plan: Plan, history: History) -> None:
-    """The old file is there until the new one is whole."""
-    written = plan.kept.with_name(plan.kept.name + ".new")
     content = plan.identity, history.epochs, learner.state()
-    torch.save(dict(zip(UNFINISHED, content, strict=True)), written)
-    written.replace(plan.kept)
+    with whole_file(plan.kept) as written:
+        torch.save(dict(zip(UNFINISHED, content, strict=True)), written)
 
 
 def _restored(learner: Learner, plan: Plan) -> History:
     if not plan.kept.exists():
         return History()
-    try:
-        content = torch.load(plan.kept, map_location="cpu", weights_only=True)
-        identity, history, state = (content[name] for name in UNFINISHED)
-    except UNREADABLE as error:
-        raise EngineError(
-            f"{plan.kept}: is damaged ({one_line(error)}): remove it to begin anew"
-        ) from error
+    content = read_kept(plan)
+    if not isinstance(content, Mapping) or content.keys() != set(UNFINISHED):
+        raise EngineError(f"{plan.kept}: is no training that was kept: remove it to begin anew")
+    identity, history, state = (content[name] for name in UNFINISHED)
     check_identity(identity, plan)
     learner.restore(state)
     return History(list(history))
+
+
+def read_kept(plan: Plan) -> Any:
+    """What a training that was stopped left. Raises EngineError for a damaged file."""
+    try:
+        return read_content(plan.kept, "a training that was stopped")
+    except EngineError as error:
+        raise EngineError(f"{error}; or remove it to begin anew") from error
 
 
 def check_identity(identity: str, plan: Plan) -> None:

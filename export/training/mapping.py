@@ -152,6 +152,7 @@ class MappingTraining:
             "backbone": self.backbone,
             "weights sha256": sha256_of(self.weights),
             "shape": self.shape,
+            **self._of_shape(),
             "input px": self.input_px,
             "fit": self.fit,
             "views": len(learner.learnt),
@@ -162,6 +163,15 @@ class MappingTraining:
             "epochs asked": self.epochs,
             "source": f"{METHOD.upper()}'s published code, and SiM3D S.6",
         }
+
+    def _of_shape(self) -> dict[str, Any]:
+        """What else its features follow from."""
+        if self.shape == "fpfh":
+            return {"fpfh": self.fpfh.model_dump_json()}
+        if self.shape == "point-mae":
+            groups = f"{self.points.groups} of {self.points.group_size}"
+            return {"points sha256": self.points.origin()["points_sha256"], "groups": groups}
+        return {}
 
 
 def _seen(golden: Golden, senses: PictureAndShape, on_progress: Progress) -> list[SeenView]:

@@ -141,7 +141,8 @@ class ModMapTraining:
             read_encoder(self.backbone, self.weights, self.input_px),
             read_encoder(self.depth_backbone, self.depth_weights, self.depth_px),
         )
-        encoders = open_encoders(goldens[0], both, self.fit, self.weights)
+        files = self.weights, self.depth_weights
+        encoders = open_encoders(goldens[0], both, self.fit, files)
         if len(counts := {len(golden.views) for golden in goldens}) > 1:
             raise EngineError(f"the scans have {sorted(counts)} views: name scans of one plan")
         sets = [_seen(golden, encoders.of_camera(golden), on_progress) for golden in goldens]
@@ -155,12 +156,14 @@ class ModMapTraining:
             trained = TrainedModMap(*both, self.fit, encoders.shape.range_mm, networks, record)
             write_modmap(path, trained)
 
-        return Course(learner, self._record(learner), write)
+        digests = [each.weights_sha256 for each in both]
+        return Course(learner, self._record(learner, digests), write)
 
-    def _record(self, learner: ModMapLearner) -> dict[str, Any]:
+    def _record(self, learner: ModMapLearner, digests: Sequence[str]) -> dict[str, Any]:
         views, patches, _ = learner.sets[0].picture.shape
         return {
             "backbones": f"{self.backbone}, {self.depth_backbone}",
+            "weights sha256": ", ".join(digests),
             "input px": f"{self.input_px}, {self.depth_px}",
             "fit": self.fit,
             "views": views,

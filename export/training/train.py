@@ -5,19 +5,23 @@ golden scans -> course of a method -> epochs, each kept -> OUT and OUT.html
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from voxgate import __version__
+from voxgate.export.features.model_file import whole_file
 from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.progress import Progress, silent
 from voxgate.export.training.loop import History, Losses, OnEpoch, Plan, learn
 from voxgate.export.training.page import training_page
+from voxgate.runtime.common.durable import check_writable
 from voxgate.runtime.errors import EngineError, ScanError
 
 KEPT, PAGE = ".partial", ".html"
@@ -75,15 +79,13 @@ class TrainedModel:
 def train(training: Training, opened: Open, on_progress: Progress = silent) -> TrainedModel:
     """Raises ScanError, CalibrationError, or EngineError for a model that is there already."""
     begun_s = time.monotonic()
-    if training.out.exists():
-        raise EngineError(f"{training.out}: exists; a model is never changed, choose another --out")
+    check_place(training.out)
     on_progress(0, 1, "read the scans")
     goldens = [load_golden(scan, training.calibration, None, True) for scan in training.scans]
     _check_one_part(training, goldens)
     torch.manual_seed(training.seed)  # of the first weights; each epoch has its own
     course = opened(goldens, training.seed, on_progress)
     record = _record(training, goldens, course.record)
-    training.out.parent.mkdir(parents=True, exist_ok=True)
     plan = _plan(training, record)
     history = course.learn(
         course.learner, plan, lambda: time.monotonic() - begun_s, shown(on_progress)
@@ -91,11 +93,31 @@ def train(training: Training, opened: Open, on_progress: Progress = silent) -> T
     if not history.epochs:
         raise EngineError("no epoch was begun: give it more --minutes")
     record |= {"epochs": len(history.epochs), "planned epochs": course.learner.epochs}
+    page = write_page(training.out, record, history)
     course.write(training.out, record)
-    page = training.out.with_name(training.out.name + PAGE)
-    page.write_text(training_page(record, history))
     plan.kept.unlink()
     return TrainedModel(training.out, page, history, course.learner.epochs)
+
+
+def check_place(out: Path) -> None:
+    """Raises EngineError where no new model can be written: before, not after long work."""
+    if out.exists():
+        raise EngineError(f"{out}: exists; a model is never changed, choose another --out")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(out.parent)
+    except OSError as error:
+        raise EngineError(
+            f"{out}: cannot be written: {error.strerror}: choose another --out"
+        ) from error
+
+
+def write_page(out: Path, record: Mapping[str, Any], history: History) -> Path:
+    """The log beside the model; returns where. Raises EngineError."""
+    page = out.with_name(out.name + PAGE)
+    with whole_file(page) as written:
+        written.write_text(training_page(record, history))
+    return page
 
 
 def _check_one_part(training: Training, goldens: Sequence[Golden]) -> None:
@@ -125,11 +147,22 @@ def _record(
     return {
         "method": training.method,
         "scans": ", ".join(scan.name for scan in training.scans),
+        "scans sha256": ", ".join(_digest(golden) for golden in goldens),
         **of_course,
         "seed": training.seed,
         "voxgate": __version__,
         "calibrations": ", ".join(digests),
     }
+
+
+def _digest(golden: Golden) -> str:
+    """Of what is learnt from: pictures, depth, and where they were taken."""
+    digest = hashlib.sha256()
+    for view in golden.views:
+        for array in (view.picture, view.depth_mm, view.part_from_camera):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def shown(on_progress: Progress) -> OnEpoch:

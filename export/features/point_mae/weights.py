@@ -9,7 +9,8 @@ import torch
 from anomalib.models.image.cfm.components import PointTransformer
 from torch import nn
 
-from voxgate.export.features.checkpoint import State, load_state, read_content, unwrapped
+from voxgate.export.features.checkpoint import State, load_state, unwrapped
+from voxgate.export.features.weights_file import read_content
 from voxgate.runtime.errors import EngineError
 
 WIDTH, HEADS, DEPTH = 384, 6, 12

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voxgate.export.features.checkpoint import State, read_content
+from voxgate.export.features.checkpoint import State
 from voxgate.export.features.model_file import is_model, read_model, write_model
 from voxgate.export.features.picture_and_shape import Shape
 from voxgate.export.features.preprocessing import Fit
+from voxgate.export.features.weights_file import read_content
 from voxgate.runtime.recipe.sections.shapes import FpfhSection
 
 FORMAT, METHOD = "voxgate-cfm-1", "cfm"

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from voxgate.export.features.checkpoint import State, read_content
+from voxgate.export.features.checkpoint import State
 from voxgate.export.features.model_file import is_model, read_model, write_model
+from voxgate.export.features.weights_file import read_content
 from voxgate.export.methods.efficientad.normalisation import Normalisation
 
 FORMAT, METHOD = "voxgate-efficientad-1", "efficientad"

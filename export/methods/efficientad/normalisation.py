@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from voxgate.export.features.checkpoint import UNREADABLE
+from voxgate.export.features.weights_file import UNREADABLE
 from voxgate.runtime.common.text import one_line
 from voxgate.runtime.errors import EngineError
 

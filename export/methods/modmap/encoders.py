@@ -61,17 +61,17 @@ def open_encoders(
     golden: Golden,
     encoders: tuple[Encoder, Encoder],
     fit: Fit,
-    path: Path,
+    files: tuple[Path, Path],
     range_mm: tuple[float, float] | None = None,
 ) -> Encoders:
-    """path: for what is said of the layers. range_mm: None: the golden scan's. Raises
-    EngineError."""
+    """files: that each encoder's layers come from, for what is said of them. range_mm: None: the
+    golden scan's. Raises EngineError."""
     picture, shape = (
         eye_of(
             golden, each.backbone, each.weights, path,
             input_px=each.input_px, fit=fit, range_mm=range_mm,
         )
-        for each in encoders
+        for each, path in zip(encoders, files, strict=True)
     )  # fmt: skip
     return Encoders(picture, shape)
 

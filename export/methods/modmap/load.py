@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from voxgate.export.features.checkpoint import State, read_content, sha256_of, unwrapped
+from voxgate.export.features.checkpoint import State, sha256_of, unwrapped
 from voxgate.export.features.model_file import check_as_learnt
 from voxgate.export.features.preprocessing import Fit
 from voxgate.export.features.published_steps import camera_map
+from voxgate.export.features.weights_file import read_content
 from voxgate.export.golden.golden import Golden
 from voxgate.export.golden.inputs import size_px, spec
 from voxgate.export.methods.from_anomalib import versions
@@ -145,7 +146,7 @@ def _opened(golden: Golden, options: ModMapOptions) -> _Opened:
         trained = read_modmap(path)
         both = trained.picture, trained.shape
         check_as_learnt(path, options, _named(trained), held=["weights", "depth_weights"])
-        encoders = open_encoders(golden, both, trained.fit, path, trained.range_mm)
+        encoders = open_encoders(golden, both, trained.fit, (path, path), trained.range_mm)
         origin = {"training": dict(trained.record)}
         fit, states = trained.fit, trained.networks
     else:
@@ -158,7 +159,8 @@ def _opened(golden: Golden, options: ModMapOptions) -> _Opened:
             read_encoder(options.backbone, options.weights, options.input_px),
             read_encoder(options.depth_backbone, options.depth_weights, options.depth_px),
         )
-        encoders = open_encoders(golden, both, options.fit, path)
+        files = options.weights, options.depth_weights
+        encoders = open_encoders(golden, both, options.fit, files)
         fit, states, origin = options.fit, published_states(path), {}
     found = {
         "checkpoint_sha256": sha256_of(path),

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from voxgate.export.features.checkpoint import State, read_content
+from voxgate.export.features.checkpoint import State
 from voxgate.export.features.model_file import is_model, read_model, write_model
 from voxgate.export.features.preprocessing import Fit
+from voxgate.export.features.weights_file import read_content
 
 FORMAT, METHOD = "voxgate-modmap-1", "modmap"
 

@@ -13,7 +13,9 @@ from typing import Any
 
 import torch
 
-from voxgate.export.features.checkpoint import load_state, read_content, sha256_of
+from voxgate.export.features.checkpoint import load_state, sha256_of
+from voxgate.export.features.model_file import whole_file
+from voxgate.export.features.weights_file import read_content
 from voxgate.export.methods.odd_one_out.constants import Constants
 from voxgate.export.methods.odd_one_out.network import OddOneOut
 from voxgate.runtime.errors import EngineError
@@ -32,16 +34,15 @@ class Trained:
 
 
 def write_trained(path: Path, network: OddOneOut, record: Mapping[str, Any]) -> None:
-    """The old file is there until the new one is whole."""
-    written = path.with_name(path.name + ".new")
+    """The whole file or none. Raises EngineError."""
     content = {
         "form": FORM,
         "constants": network.constants.to_json(),
         "record": dict(record),
         "state": network.state_dict(),
     }
-    torch.save(content, written)
-    written.replace(path)
+    with whole_file(path) as written:
+        torch.save(content, written)
 
 
 def read_trained(path: Path) -> Trained:

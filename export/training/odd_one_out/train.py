@@ -16,6 +16,7 @@ import torch
 
 from voxgate import __version__
 from voxgate.export.evaluation.layouts.odd_one_out import SCENE
+from voxgate.export.features.checkpoint import sha256_of
 from voxgate.export.methods.odd_one_out.checkpoint import write_trained
 from voxgate.export.methods.odd_one_out.constants import Constants
 from voxgate.export.methods.odd_one_out.network import OddOneOut
@@ -25,8 +26,7 @@ from voxgate.export.training.odd_one_out.figures import figures
 from voxgate.export.training.odd_one_out.learner import OddOneOutLearner, Schedule
 from voxgate.export.training.odd_one_out.scenes import Shown, read_scene
 from voxgate.export.training.odd_one_out.teacher import open_teacher
-from voxgate.export.training.page import training_page
-from voxgate.export.training.train import KEPT, PAGE, SECONDS, shown
+from voxgate.export.training.train import KEPT, SECONDS, check_place, shown, write_page
 from voxgate.runtime.errors import EngineError, ScanError
 
 TEST = "test"
@@ -53,8 +53,7 @@ def train_odd_one_out(
 ) -> dict[str, Any]:
     """A summary. Raises ScanError, or EngineError for a model that is there already."""
     begun_s = time.monotonic()
-    if training.out.exists():
-        raise EngineError(f"{training.out}: exists; a model is never changed, choose another --out")
+    check_place(training.out)
     on_progress(0, 1, "read the scenes")
     scenes = {
         part: [read_scene(folder, training.constants) for folder in folders]
@@ -65,7 +64,6 @@ def train_odd_one_out(
     record = _record(training, len(learnt))
     learner = _learner(training, learnt)
     most_s = None if training.minutes is None else training.minutes * SECONDS
-    training.out.parent.mkdir(parents=True, exist_ok=True)
     kept = training.out.with_name(training.out.name + KEPT)
     plan = Plan(kept, repr(sorted(record.items())), training.seed, most_s)
     history = learn(learner, plan, lambda: time.monotonic() - begun_s, shown(on_progress))
@@ -78,9 +76,8 @@ def train_odd_one_out(
         if TEST in part and own
     }
     record |= {"epochs": len(history.epochs), "figures": told}
+    page = write_page(training.out, record, history)
     write_trained(training.out, learner.network, record)
-    page = training.out.with_name(training.out.name + PAGE)
-    page.write_text(training_page(record, history))
     kept.unlink()
     return {
         "model": str(training.out),
@@ -139,6 +136,7 @@ def _record(training: OddOneOutTraining, scenes: int) -> dict[str, Any]:
         "constants": training.constants.to_json(),
         "schedule": asdict(training.schedule),
         "teacher": training.backbone if training.teacher is not None else "none",
+        "teacher sha256": "" if training.teacher is None else sha256_of(training.teacher),
         "seed": training.seed,
         "source": "Odd-One-Out, sections 3 and 4.2",
         "voxgate": __version__,
