@@ -28,7 +28,6 @@ from voxgate.runtime.consensus.pieces import Pieces, Pixels, window_of
 from voxgate.runtime.consensus.regions import Regions, numbered
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import GreyImage, View
-from voxgate.runtime.pixels.windows import odd_px
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift_points
@@ -73,7 +72,7 @@ class Faint:
         """usual: what all views of a good part say of one place, in tolerances."""
         ijk = pieces.surface.ijk
         self._pieces, self._usual, self._shape = pieces, usual, np.array(grid.shape)
-        self._around = Regions.of(grid, ijk, AROUND_MM, AROUND_MM)
+        self._around = Regions.of(grid, ijk, *(pieces.scale * AROUND_MM,) * 2)
         self._numbers, self._order = numbered(grid, ijk)
         self._said = np.full((views, len(ijk), 2), -1, np.int8)
 
@@ -83,12 +82,13 @@ class Faint:
 
     def add(self, planned: int, view: View, registered: Registered, pixels: Pixels) -> None:
         """One more view of it; pixels: at which it sees the pieces."""
-        size_px = odd_px(self._pieces.voxel_mm, registered.pixel_mm)
+        size_px = self._pieces.across_px(registered.pixel_mm)
         box = window_of(view.image != registered.reference) if size_px >= LEAST_PX else None
         if box is None:
             return
-        step = max(1, round(CELL_MM / registered.pixel_mm))
-        apart, known = _apart(view.image, registered, box, step)
+        pixel_mm = registered.pixel_mm / self._pieces.scale
+        step = max(1, round(CELL_MM / pixel_mm))
+        apart, known = _apart(view.image, registered, box, step, step * pixel_mm)
         size = max(size_px // step, 1) // 2 * 2 + 1
         square = np.ones((size, size), np.uint8)
         darker, brighter = cv2.erode(apart, square), cv2.dilate(apart, square)
@@ -148,18 +148,20 @@ class Faint:
         return usual[own.reshape(-1)]
 
 
-def _apart(image: GreyImage, registered: Registered, box: Window, step: int) -> tuple[Plane, Plane]:
+def _apart(
+    image: GreyImage, registered: Registered, box: Window, step: int, cell_mm: float
+) -> tuple[Plane, Plane]:
     """(h, w) of the box, in cells of `step` px: by how many tolerances the picture is brighter than
-    the golden one, under one light; and 1 where both are compared, or 0, and the former 0 too."""
+    the golden one, under one light; and 1 where both are compared, or 0, and the former 0 too.
+    cell_mm: what a cell would span, were the pieces of usual size."""
     own, golden = (_smooth(each[box], step) for each in (image, registered.reference))
     compared = cv2.dilate((own != golden).view(np.uint8), np.ones((3, 3), np.uint8))
     steep, fine = _steep(golden), _fine(golden)
     known, weight = (np.empty(own.shape, np.float32) for _ in range(2))
     weigh(own, golden, steep, compared, *GREY_TOLD, *NOISE, known, weight)
     cv2.log(cv2.divide(own, golden, dst=own), dst=own)
-    pixel_mm = step * registered.pixel_mm
-    cell_px = max(1, int(LIGHT_CELL_MM / pixel_mm))
-    light = light_around(own, weight, LIGHT_MM / pixel_mm, cell_px)
+    cell_px = max(1, int(LIGHT_CELL_MM / cell_mm))
+    light = light_around(own, weight, LIGHT_MM / cell_mm, cell_px)
     cv2.blur(steep, (3, 3), dst=steep)
     gloss = _cells(registered.gloss[box], step)
     per_grey = (NOISE[0], np.float32((MISPLACED_PX / step) ** 2), DRAWN_GAIN**2, FLICKER_GAIN)

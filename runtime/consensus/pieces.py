@@ -11,6 +11,7 @@ from voxgate.runtime.comparison.compare import Window
 from voxgate.runtime.consensus.region_kernels import find_pixels
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import View
+from voxgate.runtime.pixels.windows import odd_px
 from voxgate.runtime.transforms import Transform, apply, invert
 from voxgate.runtime.volume.surface import Surface
 
@@ -18,6 +19,9 @@ Plane = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.int32]
 """(n, 2) row and column of each piece; a row of -1 where it is not seen."""
 
+# What is asked of pieces was tuned at this edge. Finer voxels are chosen for smaller defects, so
+# every length beside them shrinks alike, and as much is said of a part of half the size.
+USUAL_MM = 2.0
 LEAST_FACING = 0.2  # cosine: flatter, a highlight is all there is
 
 
@@ -46,6 +50,15 @@ class Pieces:
             pixels,
         )
         return pixels
+
+    @property
+    def scale(self) -> float:
+        """Of every length that was tuned on pieces of USUAL_MM; 1 where they are coarser."""
+        return min(1.0, self.voxel_mm / USUAL_MM)
+
+    def across_px(self, pixel_mm: float) -> int:
+        """Across a piece, odd, where a pixel spans pixel_mm."""
+        return odd_px(self.voxel_mm / self.scale, pixel_mm / self.scale)
 
     def places(self, reference_from_part: Transform, some: npt.NDArray[np.intp]) -> Plane:
         """(n, 3) where some pieces (n,) of a part that stands so would be, part frame, mm."""

@@ -20,7 +20,6 @@ from voxgate.runtime.consensus.pieces import Pieces, Pixels, Plane, window_of
 from voxgate.runtime.consensus.region_kernels import agree_raised, sample
 from voxgate.runtime.geometry.projected import project_into
 from voxgate.runtime.geometry.rays import Rays
-from voxgate.runtime.pixels.windows import odd_px
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.lift import lift_points
 from voxgate.runtime.volume.surface import Surface
@@ -63,7 +62,7 @@ class Raised:
 
     def add(self, planned: int, registered: Registered, pixels: Pixels) -> None:
         """One more view of it; pixels: at which it sees the pieces."""
-        size_px = odd_px(self.pieces.voxel_mm, registered.pixel_mm)
+        size_px = self.pieces.across_px(registered.pixel_mm)
         box = window_of(np.isfinite(registered.deviation_mm)) if size_px >= LEAST_PX else None
         if box is None:
             return

@@ -17,10 +17,10 @@ from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.consensus.light import BRIGHT_GREY, DARK_GREY, LIGHT_MM, UNSTEADY, light_around
 from voxgate.runtime.consensus.pieces import Pieces, Pixels, window_of
 from voxgate.runtime.consensus.region_kernels import agree, gather, lost_gloss, remember, sample
-from voxgate.runtime.consensus.regions import Regions
+from voxgate.runtime.consensus.regions import CELL_MM, RIM_MM, Regions
 from voxgate.runtime.geometry.rays import Rays
 from voxgate.runtime.nouns import GreyImage, View
-from voxgate.runtime.pixels.windows import odd_px, window_px
+from voxgate.runtime.pixels.windows import window_px
 from voxgate.runtime.transforms import Transform
 from voxgate.runtime.volume.grid import GridSpec
 from voxgate.runtime.volume.lift import lift_points
@@ -60,7 +60,9 @@ class Tints:
         """usual: by how much good parts differ, as a logarithm of grey."""
         self._pieces = pieces
         self._usual = usual
-        self._regions = Regions.of(grid, pieces.surface.ijk)
+        self._regions = Regions.of(
+            grid, pieces.surface.ijk, pieces.scale * CELL_MM, pieces.scale * RIM_MM
+        )
         self._means = np.full((self._regions.count, views), np.nan, np.float32)
         self._variances = np.zeros_like(self._means)
         self._sums = np.zeros((len(pieces.surface.ijk), 5), np.float32)
@@ -76,9 +78,10 @@ class Tints:
         box = window_of(view.image != registered.reference)  # elsewhere there is nothing to compare
         if box is None:
             return
-        step = FINE_STEP_PX if registered.pixel_mm <= FINE_MM else 1
-        maps = _apart(view.image, registered, box, step)
-        if (size_px := odd_px(self._pieces.voxel_mm, step * registered.pixel_mm)) > 1:
+        pixel_mm = registered.pixel_mm / self._pieces.scale
+        step = FINE_STEP_PX if pixel_mm <= FINE_MM else 1
+        maps = _apart(view.image, registered, box, step, step * pixel_mm)
+        if (size_px := self._pieces.across_px(step * registered.pixel_mm)) > 1:
             maps = np.asarray(cv2.blur(maps, (size_px, size_px)), np.float32)
         sample(pixels, box[0].start, box[1].start, step, maps, self._sums)
         remember(self._sums, self._over_views)
@@ -136,10 +139,13 @@ class Tints:
                 lift_points(volume, places[own], score[own], planned, crew)
 
 
-def _apart(image: GreyImage, registered: Registered, box: Window, step: int) -> Plane:
+def _apart(
+    image: GreyImage, registered: Registered, box: Window, step: int, cell_mm: float
+) -> Plane:
     """(h, w, 5) of the box, in cells of `step` px: a weight; the same times how far picture and
     golden picture are apart, as a logarithm, under one light; times its square; times what a cell
-    may vary by, squared; and times the golden picture's own logarithm.
+    may vary by, squared; and times the golden picture's own logarithm. cell_mm: what a cell would
+    span, were the pieces of usual size.
 
     Noise and slope alone weigh: what good parts taught of gloss must not move a mean."""
     own, golden = (_cells(each[box], step) for each in (image, registered.reference))
@@ -150,7 +156,7 @@ def _apart(image: GreyImage, registered: Registered, box: Window, step: int) -> 
     told = compared & (golden >= DARK_GREY) & (golden <= BRIGHT_GREY)
     weight *= told
     ratio = np.asarray(cv2.log(own / golden), np.float32)
-    sigma_px = window_px(LIGHT_MM, step * registered.pixel_mm)
+    sigma_px = window_px(LIGHT_MM, cell_mm)
     light = light_around(ratio, weight * (own <= BRIGHT_GREY), sigma_px, LIGHT_CELL_PX)
     weight *= golden * np.exp(light) <= BRIGHT_GREY
     apart = np.clip(ratio - light, np.float32(-LARGEST), np.float32(LARGEST))
