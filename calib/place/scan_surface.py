@@ -14,6 +14,7 @@ from voxgate.calib.calibration_file import CalibrationFile
 from voxgate.calib.place.surface import Eye, Surface
 from voxgate.runtime.config.settings import DEFAULTS
 from voxgate.runtime.errors import CalibrationError
+from voxgate.runtime.geometry.calibration import Calibration
 from voxgate.runtime.geometry.drift import DriftGauge
 from voxgate.runtime.geometry.plane_kernels import fit_planes
 from voxgate.runtime.geometry.rays import Rays
@@ -29,8 +30,9 @@ STEP_PX = 6
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedScan:
     """views: of whatever measured depth, the camera or a sensor beside it, placed in the part's
-    frame, or in the base where no part was known; lost: why not."""
+    frame, or in the base where no part was known, by `calibration`; lost: why not."""
 
+    calibration: Calibration
     rays: Rays
     views: tuple[View, ...]
     lost: tuple[str, ...]
@@ -48,7 +50,8 @@ def open_placed(folder: Path, calibration: Path | None) -> PlacedScan:
             f"{folder}: {len(views)} views with depth and pose, at least 2 are needed"
             + (f"; the first that was lost: {lost[0]}" if lost else "")
         )
-    return PlacedScan(Rays.from_calibration(scan.calibration.of_depth), views, lost)
+    known = scan.calibration
+    return PlacedScan(known, Rays.from_calibration(known.of_depth), views, lost)
 
 
 def scan_in_base(folder: Path, file: CalibrationFile) -> Surface:

@@ -10,6 +10,7 @@ import numpy as np
 
 from voxgate.calib.gates import SELF_CONSISTENCY, Gate, gates, limits_with
 from voxgate.calib.place.scan_surface import PlacedScan, gauge_of, open_placed
+from voxgate.calib.steps.usual_mistakes import mistake_in
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.seen_through import seen_through
 from voxgate.runtime.nouns import Drift, View
@@ -71,10 +72,7 @@ def verify_scan(
     scan = open_placed(folder, calibration)
     drift = gauge_of(scan).measure()
     if drift is None:
-        raise CalibrationError(
-            f"{folder}: the views see too little surface in common to compare them: scan a part "
-            "that several views see, from several sides"
-        )
+        raise CalibrationError(f"{folder}: {_why_nothing_in_common(scan)}")
     moved = _refined(scan, drift)
     settled = replace(scan, views=tuple(_moved(view, moved) for view in scan.views))
     view_mm = gauge_of(settled).view_disagreement_mm()
@@ -93,6 +91,19 @@ def verify_scan(
         tuple(view.frame_id for view in scan.views),
         scan.lost,
         gates(figures, limits),
+    )
+
+
+def _why_nothing_in_common(scan: PlacedScan) -> str:
+    mistake = mistake_in(scan)
+    if mistake is not None:
+        return (
+            "the views put nothing in one place, and would if one thing in the calibration were "
+            f"another: {mistake}"
+        )
+    return (
+        "the views see too little surface in common to compare them: scan a part that several "
+        "views see, from several sides; or the calibration is of another robot, camera or sensor"
     )
 
 

@@ -190,6 +190,11 @@ def _check_agreement(where: Path, views: tuple[View, ...], rays: Rays) -> None:
     wrong = [
         view.frame_id for view, share in zip(views, past, strict=True) if share > SEEN_THROUGH_MAX
     ]
+    if len(wrong) == len(views):
+        raise ScanError(
+            f"{where}: no frame puts surface where the others see it: is the calibration of this "
+            "camera, sensor and robot? `voxgate calib verify` says what would bring them together"
+        )
     if wrong:
         raise ScanError(
             f"{where}: frames {', '.join(map(str, wrong))} put surface where the other views look "

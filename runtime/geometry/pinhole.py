@@ -9,6 +9,7 @@ from voxgate.runtime.common.strict_json import Fields
 from voxgate.runtime.transforms import Transform, rigid
 
 MAX_SIDE_PX = 16_384
+ALIKE, OFF_MIDDLE = 0.1, 0.3  # of half a picture: no lens sits that far off, both ways alike
 
 
 def camera_matrix_of(fields: Fields, width_px: int, height_px: int) -> npt.NDArray[np.float64]:
@@ -24,7 +25,23 @@ def camera_matrix_of(fields: Fields, width_px: int, height_px: int) -> npt.NDArr
             f"{fields.inside}K must have its principal point inside {width_px} x {height_px} px, "
             f"got ({cx:.1f}, {cy:.1f})"
         )
+    _check_size(fields, (cx, cy), (width_px, height_px))
     return matrix
+
+
+def _check_size(fields: Fields, middle: tuple[float, float], size: tuple[int, int]) -> None:
+    """Raises ValueError for the matrix of pictures of another size: its middle is off this one's by
+    the same factor across and down. Where a part of the chip is read out it may be."""
+    across, down = (2 * (at + 0.5) / side for at, side in zip(middle, size, strict=True))
+    scale = (across + down) / 2
+    if fields.has("region") or abs(across - down) > ALIKE or abs(scale - 1) < OFF_MIDDLE:
+        return
+    told = " x ".join(f"{scale * side:.0f}" for side in size)
+    raise ValueError(
+        f"{fields.inside}K seems to be of pictures of some {told} px: its principal point "
+        f"({middle[0]:.1f}, {middle[1]:.1f}) is not near the middle of {size[0]} x {size[1]}: "
+        "bring it to their size, or say `region` where a part of the chip is read out"
+    )
 
 
 def transform_of(fields: Fields, key: str) -> Transform:

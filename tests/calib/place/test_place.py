@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -473,6 +475,51 @@ def exchange(scan: Path, out: Path, one: int, other: int) -> Path:
         frames[one][name], frames[other][name] = frames[other][name], frames[one][name]
     (out / "frames.jsonl").write_text("".join(json.dumps(frame) + "\n" for frame in frames))
     return out
+
+
+def _in_metres(document: dict[str, Any]) -> None:
+    for row in document["T_flange_cam"][:3]:
+        row[3] /= 1000
+
+
+def _inverted(document: dict[str, Any]) -> None:
+    document["T_flange_cam"] = np.linalg.inv(document["T_flange_cam"]).tolist()
+
+
+def _transposed(document: dict[str, Any]) -> None:
+    pose = np.array(document["T_flange_cam"])
+    pose[:3, :3] = pose[:3, :3].T.copy()
+    document["T_flange_cam"] = pose.tolist()
+
+
+def _depth_in_metres(document: dict[str, Any]) -> None:
+    document["units"]["depth_unit_mm"] /= 1000
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_in_metres, "T_flange_cam has its shift in m, not in mm"),
+        *(
+            pytest.param(spoil, said, marks=pytest.mark.nightly)
+            for spoil, said in (
+                (_inverted, "T_flange_cam is the other way round"),
+                (_transposed, "T_flange_cam has its rotation transposed"),
+                (_depth_in_metres, "units.depth_unit_mm is in m"),
+            )
+        ),
+    ],
+)
+def test_a_wrong_calibration_is_put_down_to_the_scan(
+    small: Path, tmp_path: Path, spoil: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    """Views that meet nowhere are no part that is seen from too few sides."""
+    document = json.loads((small / "calibration.json").read_text())
+    document.pop("digest", None)
+    spoil(document)
+    (tmp_path / "calibration.json").write_text(json.dumps(document))
+    told = refused("verify", small / "good", "--calibration", tmp_path / "calibration.json")
+    assert said in told
 
 
 def test_verify_of_no_scan_is_one_line(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def _changed(keys: tuple[str | int, ...], value: object) -> dict[str, Any]:
 
 
 MIRROR = np.diag([1.0, 1.0, -1.0, 1.0]).tolist()
+HALVED = [[598.0, 0.0, 199.5], [0.0, 598.0, 149.5], [0.0, 0.0, 1.0]]
 STRETCHED = np.diag([1.0, 1.0, 1.2, 1.0]).tolist()
 
 
@@ -86,6 +87,7 @@ STRETCHED = np.diag([1.0, 1.0, 1.2, 1.0]).tolist()
         (("K", 0, 0), -1196.0, "fx, fy > 0"),
         (("K", 0, 2), 4000.0, "principal point"),
         (("K", 0, 2), "400", "K must be 3 x 3 finite numbers"),
+        (("K",), HALVED, "K seems to be of pictures of some 400 x 300 px"),
         (("distortion",), [0.0] * 4, "distortion must be 5 finite numbers"),
         (("image_size", "width"), 800.5, "image_size.width must be a whole number"),
         (("image_size", "height"), 0, "image_size.height must be a whole number from 1"),
@@ -155,6 +157,11 @@ def test_missing_huge_and_folder_are_refused(tmp_path: Path) -> None:
     huge.write_bytes(b" " * (1 << 21))
     with pytest.raises(CalibrationError, match="larger than"):
         Calibration.load(huge)
+
+
+def test_a_part_of_the_chip_is_taken_for_another_size_of_picture(tmp_path: Path) -> None:
+    region = {"offset_x": 400, "offset_y": 300}
+    _load(tmp_path, _changed(("K",), HALVED) | {"region": region})
 
 
 def test_digest_follows_every_number_that_places_a_pixel_and_no_other(tmp_path: Path) -> None:
