@@ -56,12 +56,14 @@ def sensitivity(
             camera: _tried(own, scans, asked, camera, as_json)
             for camera, own in loaded.cameras.items()
         }
-        if as_json:
-            typer.echo(json.dumps(_json(found)))
-        else:
-            for camera, tried in found.items():
-                _show(camera, tried, asked)
-        _check(found, at_least)
+    missed = _missed(found, at_least)
+    if as_json:
+        typer.echo(json.dumps(_json(found) | ({} if missed is None else {"error": missed})))
+    else:
+        for camera, tried in found.items():
+            _show(camera, tried, asked)
+    if missed is not None:
+        raise RecipeError(missed)
 
 
 def _tried(
@@ -139,13 +141,14 @@ def _json(found: Mapping[str, Sequence[Tried]]) -> dict[str, Any]:
     return told.get("", {"cameras": told})
 
 
-def _check(found: Mapping[str, Sequence[Tried]], at_least: float | None) -> None:
-    """A camera's recipe is asked of what that camera sees."""
+def _missed(found: Mapping[str, Sequence[Tried]], at_least: float | None) -> str | None:
+    """Who finds less than its share, of what its camera sees; None: nobody."""
     for camera, tried in found.items():
         count, _ = _counts(tried)
         if at_least is not None and count < at_least * len(tried):
-            raise RecipeError(
-                f"{f'camera {camera} ' if camera else 'the recipe '}finds {count} of {len(tried)}, "
-                f"{at_least:.0%} are asked: teach more views, choose another detector, or ask for "
-                "larger defects"
+            who = f"camera {camera}" if camera else "the recipe"
+            return (
+                f"{who} finds {count} of {len(tried)}, {at_least:.0%} are asked: teach more views, "
+                "choose another detector, or ask for larger defects"
             )
+    return None

@@ -50,6 +50,13 @@ def test_a_recipe_that_passes_everything_is_believed(deaf: Path) -> None:
     assert "the recipe finds 0 of 4, 50% are asked" in str(done.exception)
 
 
+def test_a_program_gets_two_answers_from_a_recipe_that_finds_too_little(deaf: Path) -> None:
+    done = _run(deaf, small_bracket() / "good", *FEW, "--at-least", 0.5, "--json")
+    told = json.loads(done.stdout)
+    assert told["passed"] == len(told["tried"]) == 4
+    assert told["error"] == str(done.exception)
+
+
 def test_a_bad_part_makes_every_defect_found(small_recipe: Path) -> None:
     done = _run(small_recipe, small_bracket() / "bad", *FEW)
     assert "FAIL without a defect on it" in str(done.exception)
