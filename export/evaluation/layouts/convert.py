@@ -56,6 +56,7 @@ def _from_sim3d(
 ) -> int:
     instance = sim3d.training_instance(folder, part, setup)
     views = [view for view in instance.arrivals() if isinstance(view, View)]
+    instance.check_places(views)
     known = instance.calibration()
     text = calibration_text(
         part, known.width_px, known.height_px, known.camera_matrix, known.distortion.tolist()

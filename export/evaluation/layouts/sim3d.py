@@ -10,7 +10,7 @@ folder replaces any of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +32,7 @@ from voxgate.export.evaluation.layouts.files import (
 )
 from voxgate.export.evaluation.layouts.mesh import Mesh, read_ply
 from voxgate.export.evaluation.layouts.mesh_depth import cast_mesh
+from voxgate.export.evaluation.layouts.sim3d_sensor import camera_from_sensor, check_places
 from voxgate.export.evaluation.metrics.labelled_volume import VoxelTruth
 from voxgate.export.evaluation.picture_pose import FLOOR_MM
 from voxgate.runtime.errors import ScanError
@@ -105,6 +106,11 @@ class Instance:
             seen = self._rendered(pose) if depth == self.mesh else depth_map(depth)
             yield View(number, image, pose, 0.0, seen, colour=colour)
 
+    def check_places(self, views: Sequence[View]) -> None:
+        """Whether they put the part in one place. Raises ScanError with what T_pc would have to
+        be."""
+        check_places(self._camera, views, _rays(self._camera, self.part))
+
     def truth(self) -> VoxelTruth:
         """Non-empty: what this instance's depth falls into. Bad: the annotated volume."""
         grid = self.grid()
@@ -144,7 +150,7 @@ class Instance:
             raise ScanError(f"{path}: views must be rigid 4 x 4 matrices ({error})") from error
         if len(poses) != len(self.views):
             raise ScanError(f"{path}: {len(poses)} poses for {len(self.views)} views")
-        sensor_from_camera = invert(_camera_from_sensor(self._camera))
+        sensor_from_camera = invert(camera_from_sensor(self._camera))
         return [self._lift @ pose @ sensor_from_camera for pose in poses]
 
     @property
@@ -277,25 +283,6 @@ def _cleaned(path: Path, background: Path, part: str) -> Mesh:
         except (KeyError, TypeError, ValueError) as error:
             raise ScanError(f"{background}: needs tau_mm and alpha_mm ({error})") from error
     return mesh if told is None else without_background(mesh, told)
-
-
-def _camera_from_sensor(path: Path) -> Transform:
-    """[R_pc | T_pc]: the 3D sensor, whose poses are given, in the camera, whose depth is (S.3)."""
-    fields = json_object(path)
-    if "T_pc" not in fields:
-        return np.eye(4)
-    try:
-        given, found = np.array(fields["T_pc"], np.float64), np.eye(4)
-        if given.size == 3:
-            found[:3, :3], found[:3, 3] = np.array(fields["R_pc"], np.float64), given.reshape(3)
-        else:
-            found[: given.shape[0]] = given
-        return rigid(found)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ScanError(
-            f"{path}: T_pc must be camera_from_sensor, 4 x 4, or a shift in mm beside R_pc, 3 x 3 "
-            f"({error})"
-        ) from error
 
 
 def _voxels(view: View, rays: Rays, grid: GridSpec) -> npt.NDArray[np.int32]:
