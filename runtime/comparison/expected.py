@@ -27,6 +27,9 @@ LEAST_ROUGH_MM = np.float32(1e-30)  # its square is 0 beside any other
 LEAST_PX = 3  # of a window against an edge: it flickers by a pixel at any resolution
 FREE_MM = 3.5  # edges flicker by a pixel, and a shift of the part moves them by three
 LEAST_STEADY = 0.15  # of a view's surface without an edge, to say how much of the view is blind
+# Of a window: holes that steady surface lies around are the sensor's own, elsewhere on every part;
+# they come by the pixel.
+SPECK_PX = 11
 SPREAD_UNIT_MM = 0.01  # of a count in a byte: up to 2.5 mm
 
 # What is known of a pixel, as bits: the sensor had a return; one from the part; none, but the
@@ -48,6 +51,7 @@ class ExpectedView:
     depth_mm: (h, w) float32, complete: where the sensor had no return, that of the nearest pixel.
     known: (h, w) uint8, what is known of each pixel: RETURNED, MEASURED, SHOWN, NEAR, STEADY.
     measured_px: how many are MEASURED; steady_px: of those how many are STEADY.
+    specks: share of the steady surface that gave no return here and there, as black rubber does.
     spread: (h, w) uint8, what the shape of good parts may differ by, in full, to score less than
         the threshold, in SPREAD_UNIT_MM; 0 where nobody taught it.
     rough_mm: (h, w) float32 > 0, by how much the surface leaves the planes around, so that a little
@@ -67,6 +71,7 @@ class ExpectedView:
     known: npt.NDArray[np.uint8]
     measured_px: int
     steady_px: int
+    specks: float
     rough_mm: npt.NDArray[np.float32]
     spread: npt.NDArray[np.uint8]
     pixel_mm: float
@@ -165,6 +170,7 @@ def expect(
         known=_together(said, depth.shape),
         measured_px=int(np.count_nonzero(measured)),
         steady_px=int(np.count_nonzero(measured & said[STEADY])),
+        specks=_specks(measured & said[STEADY], said[RETURNED]),
         rough_mm=_where_finite(_reaching(rough_mm)),
         spread=np.zeros(depth.shape, np.uint8) if spread is None else _own(spread),
         pixel_mm=pixel_mm,
@@ -182,6 +188,13 @@ def height_mm(
     a, b, c, offset = part_from_camera[2].astype(np.float32)
     height: npt.NDArray[np.float32] = depth_mm * (a * rays.x + b * rays.y + c) + offset
     return height
+
+
+def _specks(steady: Mask, returned: Mask) -> float:
+    """Share of the steady surface, with its small holes, that is such holes."""
+    window = np.ones((SPECK_PX, SPECK_PX), np.uint8)
+    filled: Mask = np.asarray(cv2.morphologyEx(steady.view(np.uint8), cv2.MORPH_CLOSE, window)) > 0
+    return int(np.count_nonzero(filled & ~returned)) / max(1, int(np.count_nonzero(filled)))
 
 
 def _own(counts: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

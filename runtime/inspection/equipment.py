@@ -242,7 +242,7 @@ class Equipment:
         each_share = 1.0 / (golden.measured_px if golden.mostly_edges else golden.steady_px)
         shape = registered.shape
         lost_mm = shape.lost_mm[shape.lost_weight > 0]
-        return Blind(planned, shape.blind, lost_mm, each_share)
+        return Blind(planned, shape.blind, lost_mm, each_share, golden.specks)
 
     def hole_max_mm2(self, limits: Limits) -> float:
         """The configuration's word, else what a defect of the recipe's size can hide in."""

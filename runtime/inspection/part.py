@@ -23,13 +23,15 @@ class Blind:
     """Expected surface of which a view had no return.
 
     share: of the view's surface; lost_mm: (n, 3) float32 where it is, part frame, and each_share:
-    how much of the view's surface one of them is.
+    how much of the view's surface one of them is. usual: the share that the golden part gave no
+    return of in specks, which lie elsewhere on every part.
     """
 
     planned: int
     share: float
     lost_mm: npt.NDArray[np.float32]
     each_share: float
+    usual: float = 0.0
 
     def less_gone(self, gone_mm: npt.NDArray[np.float32], grid: GridSpec) -> float:
         """The share that was not looked at: what other views prove gone (m, 3) has no return."""
@@ -80,10 +82,11 @@ class Part:
     def blindness(self, blind_max: float, grid: GridSpec) -> Iterator[Note | None]:
         """Of each view, once it is known what all of them together prove gone."""
         for blind in self.blind:
-            note = doubts.blind(blind.planned, blind.share, blind_max)
+            most = min(1.0, blind_max + blind.usual)
+            note = doubts.blind(blind.planned, blind.share, most)
             if note is not None:
                 share = blind.less_gone(self.all_gone_mm, grid)
-                note = doubts.blind(blind.planned, share, blind_max)
+                note = doubts.blind(blind.planned, share, most)
             yield note
 
     def hold(self, *doubts: Note | None) -> None:
