@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from voxgate.calib.gates import SELF_CONSISTENCY, Gate, gates, limits_with
 from voxgate.calib.place.scan_surface import PlacedScan, gauge_of, open_placed
-from voxgate.calib.steps.usual_mistakes import mistake_in
+from voxgate.calib.steps.usual_mistakes import AGREE_MM, mistake_in
+from voxgate.runtime.config.limits import Limits
 from voxgate.runtime.errors import CalibrationError
 from voxgate.runtime.geometry.seen_through import seen_through
 from voxgate.runtime.nouns import Drift, View
 from voxgate.runtime.transforms import Transform, angle_deg
 
+HIDDEN_MM = 0.5  # a sensor that moved so far must be named
 ROUNDS = 3  # points meet other points once the camera is moved back
 
 
@@ -95,6 +98,13 @@ def verify_scan(
 
 
 def _why_nothing_in_common(scan: PlacedScan) -> str:
+    partly = gauge_of(scan).measure(partly=True)
+    if partly is not None and partly.drift_mm <= AGREE_MM and (hidden := _hidden_shifts(scan)):
+        return (
+            f"the views agree, and would as well if camera or sensor had moved by {HIDDEN_MM:g} mm "
+            f"along its own {' or '.join(hidden)}, in a job too: take some views from another "
+            "height"
+        )
     mistake = mistake_in(scan)
     if mistake is not None:
         return (
@@ -105,6 +115,24 @@ def _why_nothing_in_common(scan: PlacedScan) -> str:
         "the views see too little surface in common to compare them: scan a part that several "
         "views see, from several sides; or the calibration is of another robot, camera or sensor"
     )
+
+
+def _hidden_shifts(scan: PlacedScan) -> tuple[str, ...]:
+    """Axes of the camera along which it may move so far, one way or the other, and no job would
+    tell: each is tried."""
+    return tuple(
+        axis
+        for axis, shift in zip("xyz", np.eye(4)[:3], strict=True)
+        if not all(_shows(scan, sign * HIDDEN_MM * shift[:3]) for sign in (1, -1))
+    )
+
+
+def _shows(scan: PlacedScan, shift_mm: npt.NDArray[np.float64]) -> bool:
+    motion = np.eye(4)
+    motion[:3, 3] = shift_mm
+    moved = replace(scan, views=tuple(_moved(view, motion) for view in scan.views))
+    drift = gauge_of(moved).measure(partly=True)
+    return drift is not None and drift.drift_mm > Limits().drift_max_mm * drift.told
 
 
 def _refined(scan: PlacedScan, drift: Drift) -> Transform:

@@ -522,5 +522,17 @@ def test_a_wrong_calibration_is_put_down_to_the_scan(
     assert said in told
 
 
+def test_a_ring_that_shows_no_shift_is_left_to_be_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sensor above the camera looks down on flat faces, and meets them again where it moves along
+    them."""
+    above = motion(np.array([-np.radians(30), 0.0, 0.0, 6.0, -200.0, 30.0]))
+    monkeypatch.setattr(rig, "camera_from_sensor", lambda: above)
+    told = refused("verify", rig.write(tmp_path / "ring", rig.ring()))
+    assert "moved by 0.5 mm along its own x" in told
+    assert "another height" in told
+
+
 def test_verify_of_no_scan_is_one_line(tmp_path: Path) -> None:
     assert "no such folder" in refused("verify", tmp_path / "nowhere")
