@@ -45,6 +45,8 @@ def array(path: Path, dimensions: int) -> npt.NDArray[Any]:
         found: npt.NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ScanError(f"{path}: {one_line(error, most=None)}") from error
+    if not isinstance(found, np.ndarray):
+        raise ScanError(f"{path}: expected one array (.npy), got several (.npz)")
     if found.ndim != dimensions:
         raise ScanError(f"{path}: expected {dimensions} dimensions, got {found.shape}")
     return found

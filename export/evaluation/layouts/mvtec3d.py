@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from voxgate.export.evaluation.cases import Dataset, Picture, PictureTruth
+from voxgate.export.evaluation.cases import Dataset, Mask, Picture, PictureTruth
 from voxgate.export.evaluation.layouts.files import (
     any_image,
     files,
@@ -53,9 +53,16 @@ class Mvtec3dCase:
         """The mask; a good sample has an empty one."""
         marked = _beside(self.source, "gt")
         if marked is not None:
-            return PictureTruth(mask(marked), self.defect != "good")
+            return PictureTruth(self._mask(marked), self.defect != "good")
         shape = any_image(self.source).shape[:2]
         return PictureTruth(np.zeros(shape, np.bool_), self.defect != "good")
+
+    def _mask(self, path: Path) -> Mask:
+        """Raises ScanError where it contradicts the folder."""
+        found = mask(path)
+        if self.defect == "good" and found.any():
+            raise ScanError(f"{path}: marks a defect on a good sample: download it again")
+        return found
 
 
 def recognises(folder: Path) -> bool:

@@ -44,7 +44,7 @@ class SceneFolder:
             objects = json_object(path)["objects"]
             boxes = np.array([_box(each) for each in objects], np.float64).reshape(-1, 6)
             odd = np.array(["-" in PurePosixPath(each["path"]).name for each in objects], np.bool_)
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise ScanError(f"{path}: objects need path and bbox ({error})") from error
         if not len(boxes):
             raise ScanError(f"{path}: no object in this scene")

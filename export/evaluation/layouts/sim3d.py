@@ -57,6 +57,8 @@ NAMES = {
 }
 OVERRIDE = "sim3d_layout.json"
 VIEW_SUFFIX = "_2"
+MOST_DEFECTS = np.iinfo(np.int16).max
+BAD = "bad"  # in the name of an instance with defects
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +122,11 @@ class Instance:
         marked = self.source / dict(self.names)["ground_truth"]
         if not marked.exists():
             return VoxelTruth(surface, np.zeros((0, 3), np.int32), np.zeros(0, np.int16))
-        ids = array(marked, 3)
-        if ids.shape != grid.shape:
-            raise ScanError(f"{marked}: is {ids.shape}, the class's grid is {grid.shape}")
-        ijk = np.argwhere(ids > 0).astype(np.int32)
-        return VoxelTruth(surface, ijk, ids[tuple(ijk.T)].astype(np.int16))
+        ids = _defect_ids(marked, grid.shape)
+        ijk = np.argwhere(ids).astype(np.int32)
+        if not len(ijk) and BAD in self.source.name:
+            raise ScanError(f"{marked}: marks no defect on an instance that is bad")
+        return VoxelTruth(surface, ijk, ids[tuple(ijk.T)])
 
     def _rendered(self, part_from_camera: Transform) -> DepthMap:
         """The cleaned mesh as the camera sees it."""
@@ -226,7 +228,7 @@ def _gaps(instance: Instance, names: dict[str, str]) -> list[str]:
     lacking = [] if views else [f"depth/*.npy and no {names['mesh']}"]
     lacking += [f"{p.parent.name}/{p.name}" for p, _ in views if not p.exists()]
     lacking += [] if (place / names["poses"]).exists() else [names["poses"]]
-    if "bad" in place.name and not (place / names["ground_truth"]).exists():
+    if BAD in place.name and not (place / names["ground_truth"]).exists():
         lacking.append(names["ground_truth"])
     return [f"{place}: no {' and no '.join(lacking)}"] if lacking else []
 
@@ -247,6 +249,8 @@ def _names(folder: Path) -> tuple[tuple[str, str], ...]:
             own = json_object(place / OVERRIDE)
             if unknown := set(own) - set(NAMES):
                 raise ScanError(f"{place / OVERRIDE}: unknown {sorted(unknown)}, known: {[*NAMES]}")
+            if wrong := [name for name, file in own.items() if not isinstance(file, str)]:
+                raise ScanError(f"{place / OVERRIDE}: {', '.join(wrong)}: expected a file's name")
             return tuple({**NAMES, **own}.items())
     return tuple(NAMES.items())
 
@@ -283,6 +287,20 @@ def _cleaned(path: Path, background: Path, part: str) -> Mesh:
         except (KeyError, TypeError, ValueError) as error:
             raise ScanError(f"{background}: needs tau_mm and alpha_mm ({error})") from error
     return mesh if told is None else without_background(mesh, told)
+
+
+def _defect_ids(path: Path, shape: tuple[int, int, int]) -> npt.NDArray[np.int16]:
+    """Raises ScanError for a volume of another grid, and for what are no ids."""
+    stored = array(path, 3)
+    if stored.shape != shape:
+        raise ScanError(f"{path}: is {stored.shape}, the class's grid is {shape}")
+    is_id = np.isfinite(stored) & (stored >= 0) & (stored <= MOST_DEFECTS)
+    ids = np.where(is_id, stored, 0).astype(np.int16)
+    if not np.array_equal(ids, stored):
+        raise ScanError(
+            f"{path}: holds ids of defects, whole numbers from 0 to {MOST_DEFECTS}, no others"
+        )
+    return ids
 
 
 def _voxels(view: View, rays: Rays, grid: GridSpec) -> npt.NDArray[np.int32]:

@@ -32,8 +32,8 @@ class SceneObjects:
                 f"expected boxes (n, 6) with n labels and found boxes (m, 6) with m scores, got "
                 f"{self.boxes.shape}, {self.odd.shape}, {self.found.shape}, {self.score.shape}"
             )
-        if not np.isfinite(self.score).all():
-            raise ValueError("expected finite scores, got NaN or infinity")
+        if not all(np.isfinite(each).all() for each in (self.boxes, self.found, self.score)):
+            raise ValueError("expected finite boxes and scores, got NaN or infinity")
 
 
 def object_accuracy(scenes: Sequence[SceneObjects], threshold: float = 0.5) -> float:
