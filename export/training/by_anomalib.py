@@ -16,11 +16,11 @@ import torch
 from anomalib.models import AnomalibModule, Dinomaly, Supersimplenet
 
 from voxgate.export.features.backbones.load import fill
-from voxgate.export.features.backbones.names import timm_name
+from voxgate.export.features.backbones.names import check_name, known_names, timm_name
 from voxgate.export.features.checkpoint import load_weights, sha256_of
 from voxgate.export.features.published_steps import in_colour, picture_planes
 from voxgate.export.golden.golden import Golden
-from voxgate.export.golden.inputs import golden_inputs
+from voxgate.export.golden.inputs import golden_inputs, size_px
 from voxgate.export.methods.tokens.encoder import as_in_anomalib, check_patches
 from voxgate.export.progress import Progress
 from voxgate.export.training.anomalib_engine import (
@@ -30,7 +30,8 @@ from voxgate.export.training.anomalib_engine import (
 )
 from voxgate.export.training.samples import held_back
 from voxgate.export.training.train import Course
-from voxgate.runtime.errors import EngineError
+from voxgate.runtime.common.text import one_line
+from voxgate.runtime.errors import EngineError, ScanError
 
 DINOMALY_STEPS, DINOMALY_BATCH, DINOMALY_PX = 5000, 16, 448  # paper, section 4.1
 STEPS_TOLD = 50  # an epoch of the log
@@ -123,16 +124,26 @@ class SupersimplenetTraining:
 
 def _built(build: Any, backbone: str) -> AnomalibModule:
     """Raises EngineError for a backbone that anomalib does not take."""
+    check_name(backbone)
     with as_in_anomalib():
         try:
             module: AnomalibModule = build()
         except (ValueError, RuntimeError, KeyError) as error:
-            raise EngineError(f"backbone {backbone}: anomalib does not take it: {error}") from error
+            raise EngineError(
+                f"backbone {backbone}: anomalib does not take it ({one_line(error)}): "
+                f"{known_names(backbone)}"
+            ) from error
     return module
 
 
 def _views(goldens: Sequence[Golden], seed: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """(3, h, w) in 0..1, learnt and held back."""
+    """(3, h, w) in 0..1, learnt and held back. Raises ScanError for pictures of several sizes."""
+    sizes = sorted({size_px(golden) for golden in goldens})
+    if len(sizes) > 1:
+        raise ScanError(
+            f"the scans have pictures of {' and '.join(f'{w} x {h} px' for h, w in sizes)}: a step "
+            "sees several views at once: name scans of one camera"
+        )
     views = [
         in_colour(picture_planes(given["image"]))[0].contiguous()
         for golden in goldens

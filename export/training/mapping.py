@@ -18,6 +18,7 @@ import torch
 from torch.nn import functional
 
 from voxgate.export.features.backbones.load import is_transformer
+from voxgate.export.features.backbones.names import known_names
 from voxgate.export.features.checkpoint import load_weights, sha256_of
 from voxgate.export.features.eye import eye_of
 from voxgate.export.features.patches import INPUT_OF
@@ -111,7 +112,10 @@ class MappingTraining:
     def open(self, goldens: Sequence[Golden], seed: int, on_progress: Progress) -> Course:
         """See every view once. Raises EngineError for weights that do not fit the backbone."""
         if not is_transformer(self.backbone):
-            raise EngineError(f"backbone {self.backbone}: cfm takes a vision transformer")
+            raise EngineError(
+                f"backbone {self.backbone}: {METHOD} takes a vision transformer: "
+                f"{known_names(self.backbone)}"
+            )
         state = load_weights(self.weights, f"weights of {self.backbone}")
         eye = eye_of(
             goldens[0], self.backbone, state, self.weights, input_px=self.input_px, fit=self.fit

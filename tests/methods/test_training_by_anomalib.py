@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.kits.small_scan import half_bracket
 from tests.methods.agreement import agree, refused
 from voxgate.benchmarks.workstation.seeded.tokens import anomaly_dino
 from voxgate.benchmarks.workstation.seeded.weights import save_backbone
-from voxgate.export.golden.golden import Golden
+from voxgate.export.golden.golden import Golden, load_golden
 from voxgate.export.methods.supersimplenet import load_supersimplenet
 from voxgate.export.methods.tokens.dinomaly import load_dinomaly
 from voxgate.export.training.anomalib_engine import EngineLearner, learn_by_engine
 from voxgate.export.training.by_anomalib import DinomalyTraining, SupersimplenetTraining
 from voxgate.export.training.loop import Plan
 from voxgate.export.training.train import Training, train
-from voxgate.runtime.errors import EngineError
+from voxgate.runtime.errors import EngineError, ScanError
 
 
 def silent(*_: object) -> None:
@@ -95,3 +96,11 @@ def test_an_input_that_cuts_a_patch_is_trained_on(small_golden: Golden, tmp_path
         DinomalyTraining(weights, "dinov2_vits14", input_px=60).open([small_golden], 0, silent)
     with pytest.raises(EngineError, match="does not take it"):
         DinomalyTraining(weights, "dinov2_vitz14").open([small_golden], 0, silent)
+
+
+def test_scans_of_two_cameras_end_in_torchs_words(small_golden: Golden, tmp_path: Path) -> None:
+    larger = load_golden(half_bracket() / "golden", whole=True)
+    weights = save_backbone("resnet18", tmp_path / "w.pth")
+    training = SupersimplenetTraining(weights, "resnet18", input_px=128)
+    with pytest.raises(ScanError, match="of 200 x 150 px and 400 x 300 px"):
+        training.open([small_golden, larger], 0, silent)

@@ -166,3 +166,25 @@ def test_the_wrong_one_of_two_encoders_is_named(small_golden: Golden, tmp_path: 
     training = ModMapTraining(weights, wrong, SMALL_VIT, SMALL_VIT, 32, 32)
     with pytest.raises(EngineError, match=r"depth\.pth"):
         training.open([small_golden], 0, silent)
+
+
+def trainings(weights: Path, name: str) -> list[Any]:
+    """One of each that takes a backbone by its name."""
+    from voxgate.export.training.by_anomalib import DinomalyTraining, SupersimplenetTraining
+
+    return [
+        MappingTraining(weights, name),
+        ModMapTraining(weights, weights, name, name),
+        DinomalyTraining(weights, name),
+        SupersimplenetTraining(weights, name),
+    ]
+
+
+@pytest.mark.parametrize("name", ["nonesuch", "dinov2_vitz14", "hf_hub:timm/resnet18"])
+def test_a_training_does_not_say_which_backbones_are_known(
+    name: str, small_golden: Golden, tmp_path: Path
+) -> None:
+    torch.save({"x": torch.ones(2)}, tmp_path / "w.pth")
+    for training in trainings(tmp_path / "w.pth", name):
+        with pytest.raises(EngineError, match=r"choose one of .*dinov2_vitb14"):
+            training.open([small_golden], 0, silent)

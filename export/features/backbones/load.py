@@ -14,7 +14,7 @@ from timm.models._features import FeatureGetterNet
 from torch import nn
 
 from voxgate.export.features.backbones.as_found import in_timms_words, name_for, of_backbone
-from voxgate.export.features.backbones.names import known_names, timm_name
+from voxgate.export.features.backbones.names import check_name, known_names, timm_name
 from voxgate.export.features.backbones.positions import with_published_positions
 from voxgate.export.features.checkpoint import State, load_state, load_weights
 from voxgate.runtime.common.text import one_line
@@ -111,10 +111,7 @@ def fill(network: nn.Module, state: State, path: Path) -> None:
 
 
 def _created(name: str, **options: Any) -> nn.Module:
-    if ":" in name:  # timm would look for it elsewhere, on the network too
-        raise EngineError(
-            f"backbone {name!r}: a name without a place before it: {known_names(name)}"
-        )
+    check_name(name)
     try:
         network: nn.Module = timm.create_model(timm_name(name), pretrained=False, **options)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:

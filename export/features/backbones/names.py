@@ -6,6 +6,8 @@ from difflib import get_close_matches
 
 import timm
 
+from voxgate.runtime.errors import EngineError
+
 TIMM_NAMES = {
     "dino_vits8": "vit_small_patch8_224.dino",
     "dino_vits16": "vit_small_patch16_224.dino",
@@ -33,6 +35,15 @@ NEAR = 4  # names of timm that a message offers
 def timm_name(name: str) -> str:
     """A hub's name becomes timm's; any other is taken for one of timm's."""
     return TIMM_NAMES.get(name, name.removeprefix("timm/"))
+
+
+def check_name(name: str) -> None:
+    """Raises EngineError for a name with a place before it: timm would look there, and on the
+    network."""
+    if ":" in name:
+        raise EngineError(
+            f"backbone {name!r}: a name without a place before it: {known_names(name)}"
+        )
 
 
 def known_names(wanted: str) -> str:

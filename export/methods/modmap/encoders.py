@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from voxgate.export.features.backbones.load import is_transformer
+from voxgate.export.features.backbones.names import known_names
 from voxgate.export.features.checkpoint import load_weights, sha256_of
 from voxgate.export.features.eye import eye_of
 from voxgate.export.features.patches import Eye, PictureFeatures, published_patches
@@ -52,7 +53,9 @@ class Encoders:
 def read_encoder(backbone: str, weights: Path, input_px: int) -> Encoder:
     """Raises EngineError for weights that are none, or of no transformer."""
     if not is_transformer(backbone):
-        raise EngineError(f"backbone {backbone}: {METHOD} takes vision transformers")
+        raise EngineError(
+            f"backbone {backbone}: {METHOD} takes vision transformers: {known_names(backbone)}"
+        )
     state = load_weights(weights, f"weights of {backbone}")
     return Encoder(backbone, state, sha256_of(weights), input_px)
 
