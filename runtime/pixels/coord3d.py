@@ -129,7 +129,7 @@ def confidence_from_bytes(
 def depth_mm_from_planes(
     planes: Mapping[str, Plane], model: Coord3dModel, confidence: Plane | None = None
 ) -> FloatImage:
-    """z in mm, (h, w) float32, NaN where the sensor had no return.
+    """z in mm, (h, w) float32 above 0, NaN where the sensor had no return.
 
     Raises ValueError without a C plane or when shapes differ.
     """
@@ -137,7 +137,8 @@ def depth_mm_from_planes(
         raise ValueError(f"depth needs coordinate C, got {sorted(planes)}")
     valid = _valid(planes, model, confidence)
     z_mm = _z_mm(planes["C"], model)
-    z_mm[~(valid & np.isfinite(z_mm))] = np.nan
+    # nothing that is measured lies at the sensor or behind it, whatever x and y say
+    z_mm[~(valid & np.isfinite(z_mm) & (z_mm > 0))] = np.nan
     return z_mm
 
 

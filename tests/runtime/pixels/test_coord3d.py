@@ -200,6 +200,20 @@ def test_zero_is_kept_where_the_sensor_means_it() -> None:
     assert depth_mm_from_planes(planes, model).tolist() == [[50.0]]
 
 
+@pytest.mark.parametrize("z_mm", [0.0, -0.0, -1.0, -500.0, -np.inf])
+def test_what_lies_behind_the_sensor_is_taken_for_surface(z_mm: float) -> None:
+    """Some mark no return in z alone: x and y of the ray are sent all the same."""
+    cloud = np.array([[[3, 4, z_mm], [3, 4, 7]]], np.float32)
+    planes = planes_from_bytes("Coord3D_ABC32f", _bytes(cloud), 2, 1)
+    np.testing.assert_equal(depth_mm_from_planes(planes, Coord3dModel()), [[NAN, 7.0]])
+
+
+def test_counts_that_an_offset_brings_to_zero_are_taken_for_surface() -> None:
+    planes = planes_from_bytes("Coord3D_C16", _bytes(np.array([[100, 5000]], np.uint16)), 2, 1)
+    depth_mm = depth_mm_from_planes(planes, Coord3dModel(c=Coordinate(0.5, -50.0)))
+    np.testing.assert_equal(depth_mm, [[NAN, 2450.0]])
+
+
 def test_a_short_or_foreign_part_is_read_anyway() -> None:
     with pytest.raises(ValueError, match="needs 12 bytes, got 8"):
         planes_from_bytes("Coord3D_C16", np.zeros(8, np.uint8), 3, 2)
