@@ -42,6 +42,7 @@ def check_devices(config: CellConfig, calibrations: Mapping[str, Calibration]) -
     calibrations of several cameras on the part."""
     _check_sensor(config, calibrations)
     _check_part(config, calibrations)
+    _check_copies(config, calibrations)
     for key, device in config.devices_at():
         if key == ("sensor",):
             camera = _beside(calibrations)
@@ -90,6 +91,18 @@ def _check_part(config: CellConfig, calibrations: Mapping[str, Calibration]) -> 
             raise ConfigError(
                 f"{file}: the part stands by one calibration and is carried by the other: camera "
                 f"{first}, camera {name}"
+            )
+
+
+def _check_copies(config: CellConfig, calibrations: Mapping[str, Calibration]) -> None:
+    """No two cameras have one lens and sit in one place."""
+    of: dict[str, str] = {}
+    for name, known in calibrations.items():
+        first, file = of.setdefault(known.digest, name), config.calibrations[name]
+        if first != name:
+            raise ConfigError(
+                f"{file}: has every number of camera {first}'s, as a copy has: calibrate camera "
+                f"{name} by itself"
             )
 
 

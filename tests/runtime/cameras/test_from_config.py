@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,19 @@ def test_another_camera_than_the_calibrated_one_is_served(place: str, said: str)
     with pytest.raises(ConfigError, match=said):
         _settings_of(cell, known)
     assert known.digest != rig.calibration().digest  # so that a recipe refuses it too
+
+
+def test_two_cameras_sit_in_one_place() -> None:
+    """A calibration that was copied to begin with, and left so."""
+    told = [
+        {"name": name, "source": "network", "endpoint": f"ipc:///tmp/{name}", "calibration": name}
+        for name in ("left", "right")
+    ]
+    adapter: TypeAdapter[Camera] = TypeAdapter(Camera)
+    cameras = tuple(adapter.validate_python(each, strict=False) for each in told)
+    config = _cell(None).model_copy(update={"cameras": cameras})
+    with pytest.raises(ConfigError, match="has every number of camera left's, as a copy has"):
+        camera_settings(config, {"left": CALIBRATION, "right": replace(CALIBRATION)})
 
 
 def test_a_serial_number_that_no_frame_tells_is_ignored() -> None:
