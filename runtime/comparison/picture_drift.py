@@ -5,9 +5,15 @@ moved against each other, all of it lies beside the picture, in every view alike
 of the camera that would bring all views' grey levels together, by least squares over the slopes of
 the golden picture (Lucas and Kanade, 1981) with Geman-McClure weights, so that a mark does not
 pull. Aligned depth cannot be told from its picture like this, and need not.
+
+A slope holds for a pixel or two. Pictures that have slopes enough and differ too much for them are
+looked for beside their place, by whole pixels: a camera that moved further shows in all views
+alike.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -41,8 +47,35 @@ PATCH_PX = 30.0  # neighbouring pixels err alike: so many count as one
 LEAST_NOISE = 1.0  # grey levels
 MIN_ROWS = 1000
 MAX_SIGMA_MM = 0.1  # beyond it the pictures show too little to tell
+REACH_PX = 8  # of the search: further off, no good part is taken for one
+LEAST_FAR_PX = 1.0
+BETTER = 0.05  # of the correlation there, against the one in place
 # prior, one sigma: as of the drift of depth
 PRIOR = np.repeat([np.radians(1.0), 5.0], 3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """A picture and the golden one laid over it, where they were compared, and how far that is."""
+
+    own: GreyImage
+    golden: GreyImage
+    known: Mask
+    depth_mm: float
+
+    def beside_px(self) -> Array:
+        """(2,) across and down, how far beside its place it lies; 0 where it fits no better there,
+        NaN where too little was compared."""
+        within = np.s_[REACH_PX:-REACH_PX, REACH_PX:-REACH_PX]
+        mask = self.known[within].astype(np.float32)
+        if mask.sum() < MIN_ROWS:
+            return np.full(2, np.nan)
+        own, golden = self.own.astype(np.float32), self.golden[within].astype(np.float32)
+        like = cv2.matchTemplate(own, golden, cv2.TM_CCOEFF_NORMED, mask=mask)
+        down, across = np.unravel_index(int(np.argmax(like)), like.shape)
+        if not like[down, across] > like[REACH_PX, REACH_PX] + BETTER:
+            return np.zeros(2)
+        return np.array([across, down], np.float64) - REACH_PX
 
 
 class PictureGauge:
@@ -52,11 +85,13 @@ class PictureGauge:
         self._rays = rays
         self._rows: list[Array] = []
         self._points: list[Array] = []
+        self._pairs: list[_Pair] = []
 
     def clear(self) -> None:
         """Forget the last part."""
         self._rows.clear()
         self._points.clear()
+        self._pairs.clear()
 
     def add(self, view: View, registered: Registered) -> None:
         """One view with the golden picture as laid over it; nothing where depth is aligned."""
@@ -76,6 +111,8 @@ class PictureGauge:
         by_twist = np.einsum("np,npk->nk", slopes, _flow(points, self._rays))
         self._rows.append(np.column_stack([difference[rows, columns], by_twist]))
         self._points.append(points)
+        middle_mm = float(np.median(view.depth_mm[known]))
+        self._pairs.append(_Pair(view.image[box], registered.reference[box], known[box], middle_mm))
 
     def measure(self) -> Drift | None:
         """How far beside its place on the surface a picture lies, rms; None when the pictures show
@@ -90,7 +127,7 @@ class PictureGauge:
         twist, covariance = _solve(rows)
         by_twist = displacements(points)
         if sigma_mm(spread(by_twist), len(points), covariance) > MAX_SIGMA_MM:
-            return None
+            return self._far() if self._has_texture(rows, by_twist) else None
         moved = by_twist @ twist
         beside_px = pixels_moved(moved, points, self._rays)
         return Drift(
@@ -99,6 +136,33 @@ class PictureGauge:
             residual_mm=0.0,
             camera_from_before=motion(twist),
             compared=len(rows),
+        )
+
+    def _has_texture(self, rows: Array, by_twist: Array) -> bool:
+        """Whether pictures that fit would tell: slopes enough, were it not for what they differ."""
+        like = rows[:, 1:].T @ rows[:, 1:] / (PATCH_PX * LEAST_NOISE**2) + np.diag(1 / PRIOR**2)
+        covariance = np.asarray(np.linalg.inv(like))
+        return sigma_mm(spread(by_twist), len(by_twist), covariance) <= MAX_SIGMA_MM
+
+    def _far(self) -> Drift | None:
+        """By whole pixels; None where they do not lie beside their place, or not all alike."""
+        found = np.array([pair.beside_px() for pair in self._pairs])
+        found = found[np.isfinite(found).all(axis=1)]
+        if not len(found):
+            return None
+        beside_px = np.median(found, axis=0)
+        alike = np.abs(found - beside_px).max(axis=1) <= LEAST_FAR_PX
+        far_px = float(np.hypot(*beside_px))
+        if far_px < LEAST_FAR_PX or alike.mean() <= 0.5:
+            return None
+        depth_mm = float(np.median([pair.depth_mm for pair in self._pairs]))
+        across_mm, down_mm = beside_px * depth_mm / self._rays.lens[:2]
+        return Drift(
+            drift_mm=float(np.hypot(across_mm, down_mm)),
+            drift_px=far_px,
+            residual_mm=0.0,
+            camera_from_before=motion(np.array([0, 0, 0, -across_mm, -down_mm, 0])),
+            compared=sum(map(len, self._rows)),
         )
 
 

@@ -25,6 +25,7 @@ from voxgate.runtime.recipe.recipe import Recipe
 from voxgate.runtime.recipe.zones import Zones
 
 STANDING = scene.offset((0.4, -0.3, 0.0), (0.0, 0.0, 0.2))
+STRAIGHT = (0.0, 0.0, 0.0)
 NO_BOLT = scene.PART[:2]
 BLANK = ("image", "gloss")  # one for all views: the sensor has no picture
 MOST_BYTES = 27  # a pixel, 20 of them where the part is
@@ -127,12 +128,26 @@ def test_recipe_of_the_sensor_elsewhere_is_refused(recipe: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "shift_mm", [(0.5, 0.0, 0.0), pytest.param((0.0, -0.5, 0.0), marks=pytest.mark.nightly)]
+    ("shift_mm", "turn_deg"),
+    [
+        ((0.5, 0.0, 0.0), STRAIGHT),
+        ((1.5, 0.0, 0.0), STRAIGHT),  # further than a slope of the picture holds for
+        *(
+            pytest.param(shift_mm, turn_deg, marks=pytest.mark.nightly)
+            for shift_mm, turn_deg in (
+                ((0.0, -0.5, 0.0), STRAIGHT),
+                ((0.0, 0.0, 0.0), (0.2, 0.0, 0.0)),
+                ((0.0, 0.0, 0.0), (0.0, -0.2, 0.0)),
+            )
+        ),
+    ],
 )
 def test_camera_that_was_bumped_beside_the_sensor_is_named(
-    inspector: Inspector, shift_mm: tuple[float, float, float]
+    inspector: Inspector,
+    shift_mm: tuple[float, float, float],
+    turn_deg: tuple[float, float, float],
 ) -> None:
-    bumped = scene.offset(shift_mm, (0.0, 0.0, 0.0))
+    bumped = scene.offset(shift_mm, turn_deg)
     verdict = inspector.inspect(rig.ring(part_from_instance=STANDING, bumped=bumped))
     assert _said(verdict) == (Outcome.INDETERMINATE, (Reason.CALIBRATION_DRIFT,))
     assert "T_cam_sensor" in verdict.notes[0].detail
