@@ -20,7 +20,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.register import TOLERANCE_MM, register
 from voxgate.runtime.comparison.registered import Registered
-from voxgate.runtime.consensus.pieces import Pieces
+from voxgate.runtime.consensus.pieces import Pieces, scale_of
 from voxgate.runtime.consensus.raised import Raised
 from voxgate.runtime.volume.surface import Surface
 
@@ -76,4 +76,5 @@ def _raised(golden: Golden, expected: Sequence[ExpectedView]) -> Raised:
     shapes = [each.shape for each in expected]
     rays, grid = golden.rays.shape, golden.grid
     surface = Surface.of_views(grid, golden.expected_ijk(), shapes, rays)
-    return Raised(Pieces(surface, rays, grid.voxel_mm), shapes, TOLERANCE_MM)
+    pieces = Pieces(surface, rays, grid.voxel_mm, scale_of(grid.voxel_mm, shapes))
+    return Raised(pieces, shapes, TOLERANCE_MM)

@@ -10,7 +10,7 @@ from voxgate.runtime.comparison.expected import ExpectedView
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.consensus import faint, raised, tint
 from voxgate.runtime.consensus.faint import Faint
-from voxgate.runtime.consensus.pieces import Pieces
+from voxgate.runtime.consensus.pieces import Pieces, scale_of
 from voxgate.runtime.consensus.raised import Raised
 from voxgate.runtime.consensus.tint import Tints
 from voxgate.runtime.geometry.rays import Rays
@@ -42,12 +42,14 @@ class Together:
         """Of the recipe's golden views."""
         manifest, grid = recipe.manifest, recipe.grid
         tints, faint, off = None, None, None
-        seen, measured = (Pieces(surface, each, grid.voxel_mm) for each in (rays, rays.shape))
+        seen = Pieces(surface, rays, grid.voxel_mm, scale_of(grid.voxel_mm, golden))
+        shapes = [each.shape for each in golden]
+        scale = scale_of(grid.voxel_mm, shapes)
+        measured = Pieces(surface, rays.shape, grid.voxel_mm, scale)
         if any(each.manifest.compares for each in recipe.models):
             tints = Tints(seen, grid, len(golden), manifest.tint)
             faint = Faint(seen, grid, len(golden), manifest.agreed)
         if golden and manifest.geometry and manifest.raised_mm is not None:
-            shapes = [each.shape for each in golden]
             off = Raised(measured, shapes, manifest.tolerance_mm, manifest.raised_mm)
         return cls(seen, measured, tints, faint, off)
 

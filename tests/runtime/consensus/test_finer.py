@@ -14,7 +14,7 @@ from voxgate.runtime.common.crew import Crew
 from voxgate.runtime.comparison.register import TOLERANCE_MM, register
 from voxgate.runtime.comparison.registered import Registered
 from voxgate.runtime.consensus.faint import Faint
-from voxgate.runtime.consensus.pieces import Pieces
+from voxgate.runtime.consensus.pieces import Pieces, scale_of
 from voxgate.runtime.consensus.raised import Raised
 from voxgate.runtime.consensus.tint import Tints
 from voxgate.runtime.nouns import View
@@ -48,11 +48,15 @@ def test_a_small_collar_is_lost_on_a_small_part(crew: Crew) -> None:
     np.testing.assert_allclose(small, usual, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("voxel_mm", [2.0, 3.0])
-def test_a_piece_of_a_large_part_is_as_many_pixels_as_before(voxel_mm: float) -> None:
-    pieces = replace(_pieces(1.0), voxel_mm=voxel_mm)
-    assert pieces.scale == 1.0
-    assert pieces.across_px(0.5) == 2 * int(voxel_mm) - 1
+@pytest.mark.parametrize(
+    ("voxel_mm", "pixel_mm", "scale"),
+    [(2.0, 0.5, 1.0), (3.0, 0.9, 1.0), (2.0, 0.1, 1.0), (0.5, 0.125, 0.25), (1.0, 0.5, 1.0)],
+)
+def test_noise_counts_as_more_where_voxels_are_finer_and_pixels_are_not(
+    voxel_mm: float, pixel_mm: float, scale: float
+) -> None:
+    golden = [replace(view, pixel_mm=pixel_mm) for view in scene.golden(POSES)]
+    assert scale_of(voxel_mm, golden) == pytest.approx(scale)
 
 
 def _faint(size: float, crew: Crew) -> Plane:
@@ -156,4 +160,4 @@ def _surface() -> Surface:
 def _pieces(size: float) -> Pieces:
     whole = _surface()
     shrunk = replace(whole, points_mm=whole.points_mm * size, area_mm2=whole.area_mm2 * size**2)
-    return Pieces(shrunk, scene.rays(), GRID.voxel_mm * size)
+    return Pieces(shrunk, scene.rays(), GRID.voxel_mm * size, size)
