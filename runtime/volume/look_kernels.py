@@ -13,6 +13,23 @@ UNKNOWN = 3.0  # times as far: a voxel to either side
 GRAZING = 0.08  # cosine: flatter rays return noise
 
 
+@njit(inline="always")
+def _met_across(t, nx, ny, nz, u, v, wide_px, depth, nearest, farthest):
+    """Whether a ray met a piece of this normal, seen at (u, v), within wide_px across its tilt."""
+    x = t[0, 0] * nx + t[0, 1] * ny + t[0, 2] * nz
+    y = t[1, 0] * nx + t[1, 1] * ny + t[1, 2] * nz
+    length = np.sqrt(x * x + y * y)
+    if length == 0.0:
+        return False
+    height, width = depth.shape
+    for a in range(-1, 2):
+        i = int(np.floor(u - a * wide_px * y / length + 0.5))
+        j = int(np.floor(v + a * wide_px * x / length + 0.5))
+        if 0 <= i < width and 0 <= j < height and nearest < depth[j, i] < farthest:
+            return True
+    return False
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def look(points, normals, t, eye, lens, depth, half_mm, reach_mm, through, met, seen, passed):
     """Set met (n,) where a ray of this view met surface (n, 3) points; seen (n,) there, and where
@@ -23,7 +40,8 @@ def look(points, normals, t, eye, lens, depth, half_mm, reach_mm, through, met, 
     a return. A piece reaches half_mm to its sides. A ray that ends more than reach_mm before the
     piece, along its normal, saw something else; one that ends as far behind it passed through, and
     that counts if `through`. Normals of length 0 say that the piece lies somewhere in its voxel, or
-    near it: any ray around will do.
+    near it: any ray around will do. A tilted piece is as wide as ever across its tilt: where no ray
+    returned of its middle, one beside that met it has seen it too, and says nothing of the middle.
     """
     height, width = depth.shape
     for n in range(points.shape[0]):
@@ -61,4 +79,7 @@ def look(points, normals, t, eye, lens, depth, half_mm, reach_mm, through, met, 
                 before += depth[j, i] <= nearest
                 behind += depth[j, i] >= farthest
         seen[n] |= met[n] or (through and behind > 0)
+        if not seen[n]:
+            wide = side_mm * lens[0] / z
+            seen[n] = _met_across(t, nx, ny, nz, u, v, wide, depth, nearest, farthest)
         passed[n] = behind > 0 and before == 0 and not met[n]

@@ -67,6 +67,20 @@ def test_a_complete_scan_covers_everything(surface: Surface, standing: Transform
     assert found.hole_mm2 < 8.0  # two voxels at an edge
 
 
+def test_a_grazing_face_of_black_rubber_is_not_seen_for_the_pixels_that_returned_nothing() -> None:
+    pose = scene.camera(20.0, 16.0)  # along the upper faces, nearly
+    view = scene.look(pose)
+    points = _points(view).reshape(-1, 3)
+    upper = points[(points[:, 2] > scene.TABLE_Z_MM + 1.0) & np.isfinite(points[:, 2])]
+    ijk, hits = np.unique(GRID.voxels_of(upper), axis=0, return_counts=True)
+    golden = scene.golden([pose])
+    face = Surface.of_views(GRID, ijk[hits >= 3].astype(np.int32), golden, scene.rays())
+    silent = np.random.default_rng(3).random(view.image.shape) < 0.1
+    rubber = replace(view, depth_mm=np.where(silent, np.float32(np.nan), scene.depth(view)))
+    usual, found = _covered(face, [view]), _covered(face, [rubber])
+    assert found.unseen <= usual.unseen + 0.005 * len(face.ijk)
+
+
 def test_a_scan_of_nothing_covers_nothing(surface: Surface) -> None:
     found = _covered(surface, [])
     assert (found.fraction, found.seen) == (0.0, 0)
