@@ -52,6 +52,10 @@ PLACEMENT_DEG = 0.5
 # prior of one view: repeatability of the robot, in the golden scan and in this one, one sigma
 REPEATABILITY_MM = 0.06
 REPEATABILITY_DEG = 0.02
+# and of how the first views say that the part stands: by so much its points are off, as it leans
+# and as it lies. A view from above that sees it lean otherwise must not turn the camera for that:
+# half a metre away that is a shift of the picture.
+STANDING_MM = 0.06
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,9 +91,9 @@ def align(
         [apply(pair.part_from_camera, pair.points.astype(np.float64)) for pair in pairs]
     )
     centre = points_mm.mean(axis=0)
-    sigma = _sigma(PLACEMENT_MM, PLACEMENT_DEG)
-    voted = _fit(_voting(pairs, rays), np.eye(4), centre, sigma, VOTED_SCALES_MM, rays)
-    offset = _fit(pairs, np.eye(4), centre, sigma, SCALES_MM, rays, voted)
+    prior = np.diag(1 / _sigma(PLACEMENT_MM, PLACEMENT_DEG) ** 2)
+    voted = _fit(_voting(pairs, rays), np.eye(4), centre, prior, VOTED_SCALES_MM, rays)
+    offset = _fit(pairs, np.eye(4), centre, prior, SCALES_MM, rays, voted)
     stands = _judge(pairs, _rigid(offset, centre), centre, rays)
     if isinstance(stands, Note):
         return stands
@@ -119,9 +123,10 @@ def refine_view(
     start = reference_from_part
     moved_mm = 0.0
     if len(pair.points) >= MIN_REFINE_POINTS:
-        sigma = _sigma(REPEATABILITY_MM, REPEATABILITY_DEG)
         eye_mm = golden.part_from_camera[:3, 3]
-        offset = _fit([pair], start, eye_mm, sigma, REFINE_SCALES_MM, rays)
+        points_mm = apply(start @ view.part_from_camera, pair.points.astype(np.float64))
+        prior = np.asarray(np.linalg.inv(_robot_and_standing(points_mm - eye_mm)), np.float64)
+        offset = _fit([pair], start, eye_mm, prior, REFINE_SCALES_MM, rays)
         start = _rigid(offset, eye_mm) @ start
         centre = apply(view.part_from_camera, pair.points.mean(axis=0, dtype=np.float64))
         moved_mm = float(np.linalg.norm(apply(start, centre) - apply(reference_from_part, centre)))
@@ -180,14 +185,13 @@ def _fit(
     pairs: Sequence[_Pair],
     start: Transform,
     centre: Matrix,
-    sigma: Matrix,
+    prior: Matrix,
     scales_mm: Sequence[float],
     rays: Rays,
     guess: Matrix | None = None,
 ) -> Matrix:
     """The offset (6,) after `start` that brings the points onto the planes: a rotation vector about
-    the centre, rad, and a translation, mm, reference frame."""
-    prior = np.diag(1 / sigma**2)
+    the centre, rad, and a translation, mm, reference frame. prior: (6, 6) its information."""
     offset = np.zeros(6) if guess is None else guess
     for scale_mm in scales_mm:
         moved = _rigid(offset, centre) @ start
@@ -262,6 +266,18 @@ def _failed(what: str) -> Note:
 
 def _sigma(position_mm: float, rotation_deg: float) -> Matrix:
     return np.repeat((np.radians(rotation_deg), position_mm), 3)
+
+
+def _robot_and_standing(points_mm: Matrix) -> Matrix:
+    """(6, 6) covariance of a view's offset about its eye: of the robot's pose, about the eye, and
+    of how the part stands, about the middle of its points (n, 3), which are seen from the eye."""
+    middle = points_mm.mean(axis=0)
+    reach_mm = np.sqrt(np.square(points_mm - middle).sum(axis=1).mean())
+    standing = np.diag(np.repeat((STANDING_MM / max(reach_mm, 1.0), STANDING_MM), 3) ** 2)
+    about_eye = np.eye(6)
+    about_eye[3:, :3] = np.cross(middle, np.eye(3)).T
+    robot = np.diag(_sigma(REPEATABILITY_MM, REPEATABILITY_DEG) ** 2)
+    return np.asarray(robot + about_eye @ standing @ about_eye.T)
 
 
 def _rigid(offset: Matrix, centre: Matrix) -> Transform:

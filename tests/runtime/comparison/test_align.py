@@ -189,3 +189,15 @@ def test_a_part_that_was_pushed_between_two_views_does_not_go_unseen() -> None:
     )
     refined = refine_view(pushed, _golden()[0], scene.rays(), np.eye(4))
     assert refined.moved_mm > Limits().moved_max_mm
+
+
+@pytest.mark.parametrize("elevation_deg", [70.0, 80.0, 86.0])
+def test_a_view_from_above_shifts_its_picture_for_a_part_that_leans(elevation_deg: float) -> None:
+    sheet: scene.Box = ((-40.0, -30.0, 0.0), (40.0, 30.0, 6.0))
+    pose = scene.camera(20.0, elevation_deg, 240.0)
+    leaning = scene.offset(
+        (0.0, 0.0, 0.0), (0.1, 0.0, 0.0)
+    )  # as the first views said, and it isn't
+    (golden,) = scene.golden([pose], (sheet,))
+    refined = refine_view(scene.look(pose, (sheet,), seed=1), golden, scene.rays(), leaning)
+    assert refined.moved_mm < 0.1
