@@ -192,7 +192,8 @@ def _picture(fields: Fields, key: str, folder: Path) -> Path:
     path = folder / relative
     inside = not relative.is_absolute() and ".." not in relative.parts and "\0" not in name
     if not inside or relative.suffix.lower() not in PICTURES:
-        raise ValueError(f"{key} must name a .jpg or .png inside the scan's folder, got {name!r}")
+        kind = "16-bit .png" if key == "depth" else ".jpg or .png"
+        raise ValueError(f"{key} must name a {kind} inside the scan's folder, got {name!r}")
     if not path.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{key} must stay inside the scan's folder, {name!r} links out of it")
     return path

@@ -115,6 +115,7 @@ def test_calibration_is_found_above_given_or_missing(scan: Path, tmp_path: Path)
         (1, "host_rx", "now", "frames.jsonl:2: host_rx must be a number"),
         (0, "exposure_us", -8, "frames.jsonl:1: exposure_us must be a number from 0"),
         (0, "image", "images/00.exe", "image must name a .jpg or .png"),
+        (0, "depth", "depth/00.tiff", "depth must name a 16-bit .png"),
         (0, "image", "../scan/images/00.jpg", "image must name a .jpg or .png inside"),
         (0, "image", "/etc/passwd.png", "image must name a .jpg or .png inside"),
         (0, "image", "images/0\u00000.jpg", "image must name a .jpg or .png inside"),
