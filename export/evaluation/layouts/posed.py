@@ -56,10 +56,13 @@ def camera_matrix(folder: Path, size: tuple[int, int]) -> npt.NDArray[np.float64
             f"{width} x {height}: bring w, h, fl_x, fl_y, cx and cy to their size"
         )
     focal = _numbers(said, "fl_x", "fl_y")
-    if focal is None and (angle := _numbers(said, "camera_angle_x")) is not None:
+    angle = _numbers(said, "camera_angle_x")
+    if focal is None and angle is not None and 0 < angle[0] < np.pi:
         focal = (width / 2 / float(np.tan(angle[0] / 2)),) * 2
-    if focal is None:
-        raise ScanError(f"{folder / TRANSFORMS}: needs fl_x and fl_y, or camera_angle_x")
+    if focal is None or not all(0 < length < np.inf for length in focal):
+        raise ScanError(
+            f"{folder / TRANSFORMS}: needs fl_x and fl_y, px, or camera_angle_x, radians"
+        )
     cx, cy = _numbers(said, "cx", "cy") or (width / 2, height / 2)
     # NeRF's pixels have their corner at whole numbers, ours their centre
     return np.array([[focal[0], 0, cx - 0.5], [0, focal[1], cy - 0.5], [0, 0, 1]])
@@ -99,6 +102,8 @@ def _view(
     depth_mm = _depth_mm(_existing(folder, str(depth), where), said, mm_per_unit)
     if depth_mm.shape != picture.shape[:2]:
         raise ScanError(f"{where}: depth {depth_mm.shape}, its picture {picture.shape[:2]}")
+    if not np.isfinite(depth_mm).any():
+        raise ScanError(f"{where}: {depth}: no pixel has a depth: leave the frame out")
     grey, colour = grey_and_colour(picture)
     pose = _part_from_camera(frame.get("transform_matrix"), mm_per_unit, where)
     return View(number, np.ascontiguousarray(grey), pose, 0.0, depth_mm, colour=colour)
@@ -140,18 +145,28 @@ def _depth_mm(path: Path, said: Mapping[str, Any], mm_per_unit: float) -> DepthM
         counts = any_image(path)
         if counts.ndim != 2 or counts.dtype != np.uint16:
             raise ScanError(f"{path}: depth is .npy, or a grey PNG of 16 bits, got {counts.dtype}")
-        scale = next((_numbers(said, name) for name in COUNT if name in said), None)
-        per_count = MM_PER_COUNT if scale is None else scale[0] * mm_per_unit
+        per_count = _mm_per_count(said, path, mm_per_unit)
         depth_mm = counts.astype(np.float32) * np.float32(per_count)
     depth_mm[~(depth_mm > 0)] = np.nan
     found: DepthMap = depth_mm
     return found
 
 
+def _mm_per_count(said: Mapping[str, Any], path: Path, mm_per_unit: float) -> float:
+    """Raises ScanError for a scale that is none."""
+    name = next((name for name in COUNT if name in said), None)
+    if name is None:
+        return MM_PER_COUNT
+    scale = _numbers(said, name)
+    if scale is None or not 0 < scale[0] < np.inf:
+        raise ScanError(f"{path}: {name} is {said[name]!r}: units of the file a count, above 0")
+    return scale[0] * mm_per_unit
+
+
 def _numbers(said: Mapping[str, Any], *names: str) -> tuple[float, ...] | None:
     """None unless all are there."""
     found = [said.get(name) for name in names]
-    if not all(isinstance(value, (int, float)) for value in found):
+    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in found):
         return None
     return tuple(float(value) for value in found if value is not None)
 

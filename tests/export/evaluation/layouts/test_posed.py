@@ -89,6 +89,14 @@ def test_poses_without_depth_are_one_line(tmp_path: Path) -> None:
         ({"k1": 0.1}, "undistort"),
         ({"frames": []}, "no frames"),
         ({"fl_x": None}, "camera_angle_x"),
+        ({"fl_x": 0}, "needs fl_x and fl_y"),
+        ({"fl_y": -300.0}, "needs fl_x and fl_y"),
+        ({"fl_x": True, "fl_y": True}, "needs fl_x and fl_y"),
+        ({"fl_x": None, "camera_angle_x": 0.0}, "camera_angle_x, radians"),
+        ({"fl_x": None, "camera_angle_x": 45}, "camera_angle_x, radians"),
+        ({"depth_unit_scale_factor": 0}, "depth_unit_scale_factor is 0"),
+        ({"depth_unit_scale_factor": -0.001}, "above 0"),
+        ({"depth_unit_scale_factor": "0.001"}, "depth_unit_scale_factor is '0.001'"),
         ({"w": 800, "h": 600}, "800 x 600"),
         ({"camera_model": "OPENCV_FISHEYE"}, "OPENCV_FISHEYE"),
         ({"is_fisheye": True}, "is_fisheye"),
@@ -105,6 +113,18 @@ def test_a_file_of_poses_that_does_not_fit_is_one_line(
     assert isinstance(done.exception, ScanError), done.output
     assert words in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+def test_a_frame_without_a_depth_becomes_a_scan_that_no_one_learns_from(
+    golden: Golden, tmp_path: Path
+) -> None:
+    said = write_posed(tmp_path / "posed", golden, 1000.0)
+    depth = tmp_path / "posed" / said["frames"][3]["depth_file_path"]
+    cv2.imwrite(str(depth), np.zeros(golden.views[0].image.shape, np.uint16))
+    done = convert(tmp_path / "posed", tmp_path / "scan")
+    assert isinstance(done.exception, ScanError), done.output
+    assert "frames.3" in str(done.exception)
+    assert "no pixel has a depth: leave the frame out" in str(done.exception)
 
 
 def test_every_picture_of_another_lens_is_taken_for_the_first_ones(
