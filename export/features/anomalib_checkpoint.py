@@ -20,7 +20,7 @@ from voxgate.export.features.anomalib_preprocessing import (
     with_size,
     without_crop,
 )
-from voxgate.export.features.checkpoint import State, sha256_of, unwrapped
+from voxgate.export.features.checkpoint import State, layers_of, sha256_of, unwrapped
 from voxgate.export.features.model_file import check_form
 from voxgate.export.features.weights_file import UNREADABLE, read_content
 from voxgate.runtime.common.text import one_line
@@ -103,7 +103,7 @@ def anomalib_checkpoint(
     if not isinstance(content.get("state_dict", {}), Mapping):
         raise EngineError(f"{path}: is no Lightning checkpoint: its state_dict holds no names")
     _check_whole(content, path)
-    state = _model_of(content.get("state_dict", content), path)
+    state = _model_of(layers_of(content), path)
     built = content.get("hyper_parameters") or {}
     if not isinstance(built, Mapping):
         raise EngineError(f"{path}: its hyper_parameters are {type(built).__name__}, not names")

@@ -323,3 +323,20 @@ def test_layers_beside_a_path_of_an_old_file_cannot_be_typed_out(tmp_path: Path)
         load_weights(tmp_path / "old.pth", "weights")
     as_typed(str(refused.value), tmp_path)
     assert list(load_weights(tmp_path / "weights.pth", "weights")) == list(LAYERS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"state_dict": {"model": {"memory_bank": BANK["model.memory_bank"]}}},
+        {"model": BANK, "epoch": 3},
+        {"state_dict": {f"_orig_mod.{name}": tensor for name, tensor in BANK.items()}},
+        {"state_dict": {f"module.{name}": tensor for name, tensor in BANK.items()}},
+    ],
+)
+def test_a_checkpoint_in_two_wrappers_has_no_layers(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    said = {"hyper_parameters": {"pre_processor": True}}
+    torch.save({**content, **said}, tmp_path / "c.ckpt")
+    assert list(patchcore(tmp_path / "c.ckpt").state) == ["memory_bank"]
