@@ -12,7 +12,9 @@ message contradicts it. (Set-membership estimation, Schweppe 1968; the minimum-d
 RFC 5905 section 10, is its one-sided case.)
 
 A host that is busy looks late: then a message had come somewhen since it was looked for in vain,
-and each half-plane is cut at the end of that time which proves less.
+and each half-plane is cut at the end of that time which proves less. The promises about several
+are held by those alone that were seen soon after a look in vain, or a step as long as the host is
+busy would be put down to it; without one for a second the clock is doubtful.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ APART_NS = 5_000_000  # messages closer together wait in the same queue and shar
 # A burst of late messages after a stall of the host is over at once, a stepped clock stays stepped.
 STEP_MESSAGES = 3
 STEP_NS = NS_PER_S // 2
+SOON_NS = 5_000_000  # between a look in vain and the one that found a message
+UNSEEN_NS = NS_PER_S  # that nothing was seen so soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +123,13 @@ class ClockFit:
         self._kept = [True for _ in self._promises]
         self._doubts = 0
         self._doubt_since_ns = 0
+        self._newest_ns = 0  # arrival
 
     @property
     def synced(self) -> bool:
         """There were messages, and the latest contradict neither the fit nor the promises."""
-        return bool(self._possible) and self._doubts == 0
+        seen = bool(self._possible) and self._newest_ns - self._recent[-1][1] <= UNSEEN_NS
+        return seen and self._doubts == 0
 
     @property
     def residual_ns(self) -> int | None:
@@ -147,13 +153,17 @@ class ClockFit:
         it had not come yet, None: it was looked at when it came.
         """
         came_ns = t_arrival_ns if t_awaited_ns is None else min(t_awaited_ns, t_arrival_ns)
+        self._newest_ns = t_arrival_ns
         if not self._possible:
             self._start(t_device_ns, t_arrival_ns, came_ns)
             return True
         if not self._cut_above(t_device_ns, t_arrival_ns):
             self._restart(t_device_ns, t_arrival_ns, came_ns)
             return False
-        agrees = self._cut_below(t_device_ns, came_ns)
+        self._kept[0] = self._cut_single(t_device_ns, came_ns)
+        if t_arrival_ns - came_ns <= SOON_NS:
+            self._cut_below(t_device_ns, came_ns)
+        agrees = all(self._kept)
         self._doubt(agrees, t_device_ns, t_arrival_ns, came_ns)
         return agrees
 
@@ -246,20 +256,18 @@ class ClockFit:
         later = clipped(clipped(later, 0.0, 1.0, drift), 0.0, -1.0, drift)
         return later if len(later) <= MAX_CORNERS else simplified(later, MAX_CORNERS - 8)
 
-    def _cut_below(self, t_device_ns: int, t_arrival_ns: int) -> bool:
+    def _cut_below(self, t_device_ns: int, t_arrival_ns: int) -> None:
         """What arrives at t was sent after t - promised delay, for one at least of so many."""
         message = (t_device_ns, t_arrival_ns)
-        self._kept[0] = self._cut_single(t_device_ns, t_arrival_ns)
         if 0 <= t_device_ns - self._recent[-1][0] < APART_NS:
             self._recent[-1] = min(self._recent[-1], message, key=_lateness_ns)
-            return all(self._kept)
+            return
         for index, promise in self._about_several:
             due = self._apart % max(1, promise.of // 4) == 0 or not self._kept[index]
             if due and len(self._recent) >= promise.of:
                 self._kept[index] = self._cut_promise(promise)
         self._recent.append(message)
         self._apart += 1
-        return all(self._kept)
 
     def _cut_single(self, t_device_ns: int, t_arrival_ns: int) -> bool:
         """The promise about every single message."""

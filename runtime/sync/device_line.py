@@ -298,7 +298,10 @@ class DeviceLine:
                 Reason.CLOCK_UNSYNCED, f"stamps of the {self._device.value} contradict each other"
             )
         if not self._robot.clock.synced:
-            return Note(Reason.CLOCK_UNSYNCED, "stamps of the robot contradict each other")
+            why = (
+                "stamps of the robot contradict each other, or the box is too busy to see them come"
+            )
+            return Note(Reason.CLOCK_UNSYNCED, why)
         return Note(Reason.POSE_MISSING, "robot poses end before the exposure does")
 
     def _reject(self, frame: Frame, note: Note) -> None:
