@@ -53,8 +53,11 @@ def tell(report: JobReport) -> None:
     verdict = report.verdict
     numbers = "" if verdict is None else f"{verdict.score!r} {verdict.coverage!r}"
     why = report.refused or ", ".join(report.reasons)
+    late = (
+        "; time alone speaks against it: a quieter machine may serve it" if report.stalled else ""
+    )
     sys.stderr.write(
-        f"served good {report.outcome} {numbers} {why}; stalls before: {report.stalls}\n"
+        f"served good {report.outcome} {numbers} {why}; stalls before: {report.stalls}{late}\n"
     )
 
 
