@@ -17,6 +17,8 @@ from tests.kits.cell_kit import until
 from tests.kits.ports import free_ports
 from voxgate.sim.box import voxgate
 
+ANSWER_S = 120  # a machine with much else to do takes half a minute for what examines the whole box
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -86,9 +88,11 @@ class PageProcess:
 
     def _connected(self) -> http.client.HTTPConnection:
         if self.tls is None:
-            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_S)
         context = ssl.create_default_context(cafile=self.tls)
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=ANSWER_S, context=context
+        )
 
 
 @contextmanager
