@@ -40,7 +40,7 @@ GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 
 .PHONY: demo test real-time computing quick quick-tests pure style types test-export test-opencv4 test-viewers test-tensorrt test-gpu check \
-	nightly night night-long night-whole night-properties night-soak night-export night-opencv4 night-tensorrt night-viewers \
+	nightly night night-long night-whole night-properties night-soak night-export night-opencv4 night-viewers \
 	bench bench-export bench-opencv4 bench-gpu docs release deb wheelhouse format lock audit clean
 
 # What runs in real time and mostly waits; beside it, out of its way, what computes, a process for
@@ -114,7 +114,7 @@ WHOLE := fusion/test_device.py fusion/test_whole.py geometry/test_drift.py \
 	inspection/test_inspector.py inspection/test_witnesses.py offline/test_inspect_scan.py
 
 # Each by itself, for who has no room for all environments at once: `.ci/nightly`; all, whatever fails: make -k nightly
-nightly: night night-export night-opencv4 night-tensorrt night-viewers
+nightly: night night-export night-opencv4 night-viewers
 
 night: night-long night-whole night-properties night-soak
 
@@ -135,9 +135,6 @@ night-export: $(EXPORT_READY)
 
 night-opencv4: $(OPENCV4_READY)
 	$(OPENCV4_BIN)/pytest -q -m nightly --timeout 1800 $(OPENCV4_TESTS)
-
-night-tensorrt: $(TENSORRT_READY)
-	$(TENSORRT_BIN)/pytest -q -m nightly --timeout 1800 tests/tensorrt
 
 night-viewers: test-viewers
 
