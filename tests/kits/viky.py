@@ -10,6 +10,7 @@ from voxgate.runtime.cameras.settings import CameraSettings, GenicamSettings, No
 CTI = str(Path(genapi.__file__).parent / "viky.cti")
 SERIALS = {"red": "0", "green": "1", "blue": "2"}
 SIZE_PX = 100  # its smallest image; its buffers are 10 MB whatever the size
+BOX_PX = 20  # side of the box that it shows in depth, at one height
 EXPOSURE_US = 500.0
 
 

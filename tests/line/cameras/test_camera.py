@@ -164,8 +164,7 @@ def test_three_cameras_at_once_lose_or_mix_frames() -> None:
             assert arrivals == sorted(arrivals)
             depth_mm = frames[-1].depth_mm
             assert depth_mm is not None
-            assert np.isnan(depth_mm[0, 0])
-            assert np.isfinite(depth_mm[1:]).all()
+            assert 0 < np.count_nonzero(np.isfinite(depth_mm)) <= viky.BOX_PX**2
             assert cameras.counters(name).received >= len(frames)
         assert len({cameras.status(name).pid for name in viky.SERIALS}) == 3
 
