@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from voxgate.runtime.common.access import Role
@@ -115,7 +115,7 @@ def _calibrations(config: CellConfig) -> Iterator[tuple[Key, str]]:
             yield key, f"{file}: is camera {taken[file]}'s: name that of camera {camera.name}"
         else:
             taken[file] = camera.name
-            if not file.is_file():
+            if not _is(file, Path.is_file):
                 yield (key if camera.calibration else ("calibration",)), f"{file}: no such file"
 
 
@@ -277,20 +277,22 @@ def _twice(listed: Sequence[Peer | Signer], where: Key) -> Iterator[tuple[Key, s
 
 
 def _files(config: CellConfig) -> Iterator[tuple[Key, str]]:
-    if not config.recipes.folder.is_dir():
+    if not _is(config.recipes.folder, Path.is_dir):
         yield ("recipes", "folder"), f"{config.recipes.folder}: no such folder"
-    elif config.recipes.default and not (config.recipes.folder / config.recipes.default).is_dir():
+    elif config.recipes.default and not _is(
+        config.recipes.folder / config.recipes.default, Path.is_dir
+    ):
         yield (
             ("recipes", "default"),
             f"{config.recipes.default}: not in {config.recipes.folder}: `voxgate export` makes it",
         )
     yield from _producers(config)
-    if config.security is not None and not config.security.secret_key.is_file():
+    if config.security is not None and not _is(config.security.secret_key, Path.is_file):
         yield (
             ("security", "secret_key"),
             f"{config.security.secret_key}: no such file: `voxgate keys box` makes one",
         )
-    if config.journal.path.is_dir():
+    if _is(config.journal.path, Path.is_dir):
         yield ("journal", "path"), f"{config.journal.path}: is a folder, name a file"
 
 
@@ -304,11 +306,19 @@ def _evidence(config: CellConfig) -> Iterator[tuple[Key, str]]:
             f"{evidence.keep_fail_days:g}: must not be below max_age_days, which is "
             f"{evidence.max_age_days:g}: what failed is asked for longest",
         )
-    if evidence.folder.exists() and not evidence.folder.is_dir():
+    if _is(evidence.folder, Path.exists) and not _is(evidence.folder, Path.is_dir):
         yield ("evidence", "folder"), f"{evidence.folder}: is a file, name a folder"
 
 
 def _producers(config: CellConfig) -> Iterator[tuple[Key, str]]:
     for key, camera in config.devices_at():
-        if isinstance(camera, GenicamCamera) and not camera.producer.is_file():
+        if isinstance(camera, GenicamCamera) and not _is(camera.producer, Path.is_file):
             yield (*key, "producer"), f"{camera.producer}: no such file"
+
+
+def _is(path: Path, what: Callable[[Path], bool]) -> bool:
+    """False, too, of what no file system can hold: a name of 300 letters."""
+    try:
+        return what(path)
+    except OSError:
+        return False

@@ -119,6 +119,8 @@ GENICAM_EXTRAS = {
         ("port: 9464", "port: 5561", "metrics.port", "taken by sockets.commands"),
         ("calibration.json", "nowhere.json", "calibration", "no such file"),
         ("folder: ../out/recipes", "folder: ../recipes", "recipes.folder", "no such folder"),
+        ("folder: ../out/recipes", f"folder: {'r' * 300}", "recipes.folder", "no such folder"),
+        ("calibration.json", "c" * 300, "calibration", "no such file"),
         ("default: bracket/1 ", "default: gear/1 ", "recipes.default", "voxgate export"),
         ("default: bracket/1 ", "default: ../1 ", "recipes.default", "pattern"),
         ("path: ../out/journal.sqlite", "path: ../out", "journal.path", "is a folder"),
