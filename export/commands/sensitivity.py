@@ -104,18 +104,13 @@ def _share(tried: Sequence[Tried], size_mm: float) -> str:
 
 
 def _sum(tried: Sequence[Tried]) -> str:
-    from voxgate.export.quality.sensitivity import CONFIDENCE, proven_share
+    from voxgate.export.quality.sensitivity import CONFIDENCE, counts, proven_share
 
-    of, found, passed = len(tried), *_counts(tried)
+    of, found, passed = len(tried), *counts(tried)
     return (
         f"{found} of {of} FAIL, {of - found - passed} INDETERMINATE, {passed} would PASS; of such "
         f"defects at least {proven_share(found, of):.0%} are found ({CONFIDENCE:.0%} confidence)"
     )
-
-
-def _counts(tried: Sequence[Tried]) -> tuple[int, int]:
-    """How many were found, and how many would be shipped."""
-    return sum(each.found for each in tried), sum(each.passed for each in tried)
 
 
 def _place(tried: Tried) -> str:
@@ -131,9 +126,11 @@ def _json(found: Mapping[str, Sequence[Tried]]) -> dict[str, Any]:
     """Of one camera its list, of several by their names."""
     from dataclasses import asdict
 
+    from voxgate.export.quality.sensitivity import counts
+
     told = {
         camera: {
-            **dict(zip(("found", "passed"), _counts(tried), strict=True)),
+            **dict(zip(("found", "passed"), counts(tried), strict=True)),
             "tried": [asdict(each) | {"outcome": each.outcome.value} for each in tried],
         }
         for camera, tried in found.items()
@@ -143,8 +140,10 @@ def _json(found: Mapping[str, Sequence[Tried]]) -> dict[str, Any]:
 
 def _missed(found: Mapping[str, Sequence[Tried]], at_least: float | None) -> str | None:
     """Who finds less than its share, of what its camera sees; None: nobody."""
+    from voxgate.export.quality.sensitivity import counts
+
     for camera, tried in found.items():
-        count, _ = _counts(tried)
+        count, _ = counts(tried)
         if at_least is not None and count < at_least * len(tried):
             who = f"camera {camera}" if camera else "the recipe"
             return (

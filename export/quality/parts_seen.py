@@ -96,6 +96,15 @@ class PartReader:
                 raise ScanError(f"{folder}: the part is not found again when it is put down anew")
             yield PartScores(str(folder), repeat, left_out, self._maxima(verdict))
 
+    def put_down_again(self, views: Sequence[View], rng: np.random.Generator) -> list[View]:
+        """One more arrival of a part: all of its views."""
+        moved, rays = placement(rng), self.rays
+        surfaces = (surface_of(view, rays, self.table_z_mm) for view in views)
+        return [
+            seen_again(view, surface, rays, moved, rng)
+            for view, surface in zip(views, surfaces, strict=True)
+        ]
+
     def arrivals(self, folder: Path) -> list[View | Note]:
         """Every view of a recorded scan, at the recipe's resolution, and what else became of its
         frames. Raises RecipeError for a scan that another calibration took."""

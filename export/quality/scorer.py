@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from voxgate.export.evaluation.metrics.detection import classification_auroc
-from voxgate.export.golden.disturbance import placement, seen_again, surface_of
 from voxgate.export.quality.forests import grown, read_booster
 from voxgate.export.quality.generated_defects import draw_defect, with_defect
 from voxgate.export.quality.parts_seen import PartReader
@@ -161,14 +160,7 @@ class _Rows:
 
     def _again(self, scan: Path, rng: np.random.Generator) -> list[View]:
         views = [view for view in self.reader.arrivals(scan) if isinstance(view, View)]
-        moved = placement(rng)
-        return [self._disturbed(view, moved, rng) for view in views]
-
-    def _disturbed(
-        self, view: View, moved: npt.NDArray[np.float64], rng: np.random.Generator
-    ) -> View:
-        rays = self.reader.rays
-        return seen_again(view, surface_of(view, rays, self.reader.table_z_mm), rays, moved, rng)
+        return self.reader.put_down_again(views, rng)
 
     def _add(
         self, arrivals: Sequence[View | Note], bad: bool, name: str, whole: bool = False

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from voxgate.export.golden.disturbance import placement, seen_again, surface_of
 from voxgate.export.quality.generated_defects import (
     GeneratedDefect,
     Kind,
@@ -101,6 +100,11 @@ def sensitivity(
         return tried
 
 
+def counts(tried: Sequence[Tried]) -> tuple[int, int]:
+    """How many were found, and how many would be shipped."""
+    return sum(each.found for each in tried), sum(each.passed for each in tried)
+
+
 def proven_share(found: int, of: int) -> float:
     """Lower bound of the share that is found, with CONFIDENCE (Clopper-Pearson)."""
     from scipy import stats
@@ -113,10 +117,7 @@ def _good_part(reader: PartReader, scan: Path, rng: np.random.Generator) -> list
     arrivals = reader.arrivals(scan)
     views = [each for each in arrivals if isinstance(each, View)]
     if reader.is_golden(arrivals):
-        moved, rays, table_z_mm = placement(rng), reader.rays, reader.table_z_mm
-        views = [
-            seen_again(view, surface_of(view, rays, table_z_mm), rays, moved, rng) for view in views
-        ]
+        views = reader.put_down_again(views, rng)
         arrivals = list(views)
     verdict = reader.inspector.inspect(arrivals, reduced=True)
     if verdict.outcome is not Outcome.PASS:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voxgate.export.quality.sensitivity import Asked, sensitivity
+from voxgate.export.quality.sensitivity import Asked, counts, sensitivity
 from voxgate.runtime.errors import VoxGateError
 from voxgate.runtime.recipe.recipe import Recipe
 
@@ -59,5 +59,4 @@ def spot_check(recipe: Recipe, golden: Path, smallest_mm: float | None, run_ms: 
         tried = sensitivity(recipe, [golden], asked)
     except VoxGateError as error:  # the recipe is written, whatever this says
         return SpotCheck(untold=str(error))
-    found, passed = sum(each.found for each in tried), sum(each.passed for each in tried)
-    return SpotCheck(found, passed, len(tried), asked.sizes_mm[0])
+    return SpotCheck(*counts(tried), len(tried), asked.sizes_mm[0])
